@@ -1,0 +1,288 @@
+"""The frozen values that cross the floors. The wire's word is the field's word; sizes are pixels, lengths bytes.
+
+Text is parsed into these at the door, so that nothing below the commands reads a flag again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from imagecli.errors import UsageError
+
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+MEDIA_TYPES: Final = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "svg": "image/svg+xml",
+}
+"""Picture format → its true media type."""
+
+ENDINGS: Final = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif", "svg": "svg"}
+"""File ending, lower case and without the dot → picture format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @property
+    def is_square(self) -> bool:
+        return self.width == self.height
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError."""
+        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*", text)
+        if not match or not int(match[1]) or not int(match[2]):
+            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT in pixels", hint="for example --size 1024x1024")
+        return cls(int(match[1]), int(match[2]))
+
+
+RequestedSize: TypeAlias = Size | Literal["auto"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What generate, edit and vary share. None means: not said by the user, so not sent."""
+
+    model: str
+    n: int = 1
+    size: RequestedSize | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
+    """0 to 100, only for jpeg and webp."""
+    moderation: str | None = None
+    style: str | None = None
+    response_format: str | None = None
+    user: str | None = None
+    params: tuple[tuple[str, Json], ...] = ()
+    """--param KEY=VALUE: sent as they are, unknown to imagecli."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A picture the user named: a file, or bytes that came through stdin."""
+
+    name: str
+    """As the user typed it; `-` is stdin."""
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+    @property
+    def stem(self) -> str:
+        return self.path.stem if self.path else "stdin"
+
+
+Crop: TypeAlias = Literal["center", "top", "bottom", "left", "right", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """How an input may be changed to fit its endpoint."""
+
+    crop: Crop = "center"
+    pad: bool = False
+    """Fill up to the square with transparency instead of cropping."""
+    input_size: Size | None = None
+    """Shrink to fit inside this before sending; never enlarges."""
+    keep_metadata: bool = False
+    """Send location and camera data too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """Text to picture."""
+
+    prompt: str
+    rendering: Rendering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Change a picture: the transparent part of *mask* is what may change."""
+
+    prompt: str
+    images: tuple[Source, ...]
+    rendering: Rendering
+    mask: Source | None = None
+    input_fidelity: str | None = None
+    framing: Framing = Framing()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vary:
+    """New takes on a picture, by the variations endpoint."""
+
+    image: Source
+    rendering: Rendering
+    framing: Framing = Framing()
+
+
+Ask: TypeAlias = Generate | Edit | Vary
+Operation: TypeAlias = Literal["generations", "edits", "variations"]
+
+OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRule:
+    """What an endpoint takes as a picture."""
+
+    formats: tuple[str, ...]
+    max_bytes: int
+    """The largest that is taken, in bytes."""
+    square: bool = False
+    alpha: bool = False
+    """It must have transparency (a mask must)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputImage:
+    """A picture as it will be sent."""
+
+    data: bytes = field(repr=False)
+    format: str
+    size: Size
+    has_alpha: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transform:
+    """What was done to an input's upright pixels, so that its mask gets the same: crop, then pad, then resize.
+
+    JSON in `Prepared`. All in pixels.
+    """
+
+    upright: Size
+    """The size after the EXIF orientation was applied."""
+    crop: tuple[int, int, int, int] | None = None
+    """left, top, right, bottom in upright pixels."""
+    pad: tuple[int, int, int, int] | None = None
+    """added left, top, right, bottom after the crop."""
+    size: Size | None = None
+    """resized to this after crop and pad; None leaves it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """Where one picture goes, decided before paying. All but the ending is fixed."""
+
+    folder: Path
+    stem: str
+    literal_format: str | None = None
+    """The user wrote this ending: these bytes are wanted under it, by converting if need be."""
+    ending: str | None = None
+    """The literal ending as written (`jpg`, `JPEG`), or None for the true one."""
+
+
+IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpFile:
+    """One file of a multipart form: neutral name, true media type."""
+
+    field: str
+    filename: str
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request as a provider's codec made it. The key is not in it: the transport adds that."""
+
+    method: str
+    url: str
+    json: dict[str, Json] | None = None
+    form: tuple[tuple[str, str], ...] = ()
+    files: tuple[HttpFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that is needed to finish a request whose answer has come, perhaps in another process and days later.
+
+    JSON; lies in the spool before the POST. Holds no key and no input picture.
+    """
+
+    id: str
+    """Names the spool files; unique to the run and the request."""
+    command: str
+    provider: str
+    base_url: str
+    model: str
+    n: int
+    names: tuple[Name, ...]
+    if_exists: IfExists | None
+    stdout: bool
+    """The one picture goes to stdout (`-o -`), not to *names*."""
+    prompt: str | None
+    output_format: str | None
+    """What was asked for, if anything was."""
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One picture of an answer: base64 text or an address, exactly one of them, or neither when it is missing."""
+
+    b64_json: str | None = field(default=None, repr=False)
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider's codec read out of a successful body."""
+
+    found: tuple[Found, ...]
+    usage: dict[str, Any] | None = None
+    output_format: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What bytes are, read from their own structure and never from a name."""
+
+    format: str | None
+    """A key of MEDIA_TYPES; None when it is no picture we know."""
+    size: Size | None = None
+    whole: bool = True
+    """It ends where its structure says it should."""
+    problem: str | None = None
+    """What is wrong, in words, when it is not a whole picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedImage:
+    """One picture on disk (or written to stdout: then *path* is None)."""
+
+    path: Path | None
+    """As the user would type it: relative to the current folder where they gave it so."""
+    bytes: int
+    format: str
+    size: Size | None
+    sha256: str
+    revised_prompt: str | None
+    request: int
+    index: int
+    """0-based, inside its request."""

@@ -1,0 +1,138 @@
+"""The errors a user can meet, one class for each thing to do about it, and their exit codes.
+
+    ImagecliError                 1  a bug of ours, when nothing narrower fits
+    ├─ UsageError                 2  flags and values; nothing was sent
+    │  ├─ SettingsError           2  a settings file or variable
+    │  ├─ InputImageError         2  an input is no picture, or not one that can be sent
+    │  │  └─ MaskError            2  the mask does not fit its image
+    │  └─ OutputError             2  the place to save to, found out before paying
+    ├─ AuthenticationError        3  key missing or refused
+    ├─ RefusedError               4  the API refused the request
+    ├─ LimitError                 5  quota, rate limit or budget
+    ├─ NetworkError               6  network or server; nothing was bought as far as its answer says
+    ├─ UnsavedError               7  bought, or perhaps bought, and not saved
+    └─ DiskError                  8  the local disk, after paying
+
+Two more codes are no error's own: 9 (partly done) and 10 (nothing failed, not all is there yet). 130 and 143 are
+signals. The graver of two failures is decided by GRAVITY.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXIT_OK: Final = 0
+EXIT_PARTIAL: Final = 9
+EXIT_INTERRUPTED: Final = 130
+EXIT_TERMINATED: Final = 143
+
+GRAVITY: Final = (7, 8, 3, 5, 4, 6)
+"""Exit codes of failed requests, gravest first (design: *Which one*)."""
+
+
+class ImagecliError(Exception):
+    """Something went wrong that has a sentence, and often a way out."""
+
+    exit_code = 1
+    code = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        rescued_path: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        """What was found and what was wanted. Foreign text in it is made harmless where it is shown."""
+        self.hint = hint
+        """The command or setting that mends it."""
+        if code:
+            self.code = code
+        self.status = status
+        """HTTP status, where there was an answer."""
+        self.request_id = request_id
+        self.rescued_path = rescued_path
+        """Where bytes that were paid for were kept."""
+
+
+class UsageError(ImagecliError):
+    """Flags or values that can't be taken; nothing was sent."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class SettingsError(UsageError):
+    """A settings file or an environment variable that can't be taken."""
+
+    code = "settings"
+
+
+class InputImageError(UsageError):
+    """An input that is no picture, or not one the endpoint takes."""
+
+    code = "input_image"
+
+
+class MaskError(InputImageError):
+    """A mask that does not fit its image."""
+
+    code = "mask"
+
+
+class OutputError(UsageError):
+    """A place that can't be saved to, found out before paying."""
+
+    code = "output"
+
+
+class AuthenticationError(ImagecliError):
+    """The key is missing or was refused."""
+
+    exit_code = 3
+    code = "authentication"
+
+
+class RefusedError(ImagecliError):
+    """The API refused the request: its policy, a parameter, the model."""
+
+    exit_code = 4
+    code = "refused"
+
+
+class LimitError(ImagecliError):
+    """Quota, rate limit or budget."""
+
+    exit_code = 5
+    code = "rate_limited"
+
+
+class NetworkError(ImagecliError):
+    """The network or the server failed, and nothing was bought as far as its answer says."""
+
+    exit_code = 6
+    code = "network"
+
+
+class UnsavedError(ImagecliError):
+    """Bought, or perhaps bought, and not saved."""
+
+    exit_code = 7
+    code = "unsaved"
+
+
+class DiskError(ImagecliError):
+    """The local disk failed after the purchase."""
+
+    exit_code = 8
+    code = "disk"
+
+
+def gravest(codes: list[int]) -> int:
+    """The exit code that speaks for several failures."""
+    return min(codes, key=lambda code: GRAVITY.index(code) if code in GRAVITY else -1)

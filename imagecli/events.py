@@ -1,0 +1,86 @@
+"""What happens on the way, announced as frozen events to the one listener in `Env`.
+
+Work announces and never prints; `report` is the only listener.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from imagecli.domain import SavedImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The plan stands: *requests* will be sent for *pictures* pictures."""
+
+    requests: int
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """*sent* of *total* bytes of a request's body are on their way."""
+
+    request: int
+    sent: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """*received* bytes of an answer or a result URL have come; *total* where it is known."""
+
+    request: int
+    received: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A request waits *seconds* before it is sent (again); *why* in words."""
+
+    request: int
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A picture is whole on disk under its final name."""
+
+    image: SavedImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something was changed or decided that the user did not spell out; *code* is stable, *message* for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something may not be what the user wants; *code* is stable, *message* for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A detail for -v: what was sent where, and what came back. Never holds a key."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Still at work after *elapsed* seconds; announced every 30 s."""
+
+    elapsed: float
+
+
+Event: TypeAlias = Started | Sent | Received | Waiting | Saved | Noted | Warned | Told | Heartbeat
