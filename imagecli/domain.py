@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import UsageError
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 MEDIA_TYPES: Final = {
     "png": "image/png",
@@ -200,7 +200,8 @@ IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
 class HttpFile:
     """One file of a multipart form: neutral name, true media type."""
 
-    field: str
+    name: str
+    """The form field: image, image[], mask."""
     filename: str
     data: bytes = field(repr=False)
     media_type: str
