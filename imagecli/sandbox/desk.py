@@ -1,0 +1,127 @@
+"""The desk: every request comes here as bytes and leaves as an answer. Routes, the key, the rate and the common headers."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from imagecli import catalog
+from imagecli.domain import Operation
+from imagecli.sandbox.answers import body_of
+from imagecli.sandbox.bucket import Bucket
+from imagecli.sandbox.exchange import Request, Response, as_json
+from imagecli.sandbox.forms import read_form
+from imagecli.sandbox.refusals import Refusal
+from imagecli.sandbox.rules import judge
+from imagecli.sandbox.shelf import PICTURES, Shelf
+
+OPERATIONS: Final[tuple[Operation, ...]] = ("generations", "edits", "variations")
+VERSION = "2020-10-01"
+"""The value of `openai-version` that the real API has answered with for years."""
+MODEL_CREATED = 1_698_785_189
+"""Unix seconds in the models list; the rows hold no dates of their own."""
+
+
+class Desk:
+    """Answers requests; safe to ask from many threads at once."""
+
+    def __init__(
+        self, *, require_key: str | None, rate_limit: int | None, url_ttl: float, pause: Callable[[], object]
+    ) -> None:
+        self._require_key = require_key
+        self._bucket = Bucket(rate_limit) if rate_limit else None
+        self._shelf = Shelf(url_ttl)
+        self._pause = pause
+        self._catalog = catalog.load()
+
+    def answer(self, request: Request) -> Response:
+        """Never raises: what is not foreseen is the API's own 500."""
+        if request.path.startswith(PICTURES):
+            return self._shelf.serve(request)
+        try:
+            return self.stamp(self._route(request))
+        except Refusal as refusal:
+            return self.stamp(refusal.response())
+        except Exception as error:  # the server's own boundary; the kind of error goes to the log
+            sorry = "The server had an error while processing your request. Sorry about that!"
+            response = Refusal(sorry, status=500, type="server_error").response()
+            return replace(self.stamp(response), trouble=f"{type(error).__name__}: {error}")
+
+    def stamp(self, response: Response) -> Response:
+        """The same answer with the headers that every one carries."""
+        common = {"x-request-id": f"req_{secrets.token_hex(16)}", "openai-version": VERSION}
+        return replace(response, headers={**common, "openai-organization": "sandbox", **response.headers})
+
+    def _route(self, request: Request) -> Response:
+        path = request.path.rstrip("/").removeprefix("/v1")
+        parts = path.strip("/").split("/")
+        if parts[0] == "models" and len(parts) <= 2:
+            _check_method(request, "GET", "HEAD")
+            self._check_key(request)
+            return self._models() if len(parts) == 1 else self._model(parts[1])
+        for operation in OPERATIONS:
+            if parts == ["images", operation]:
+                _check_method(request, "POST")
+                self._check_key(request)
+                return self._paint(request, operation)
+        raise Refusal(f"Invalid URL ({request.method} {request.path})", status=404)
+
+    def _paint(self, request: Request, operation: Operation) -> Response:
+        form = read_form(request, multipart=operation != "generations", files=operation == "edits")
+        job = judge(form, operation, self._catalog)
+        headers = self._bucket.take(job.n, job.row.name) if self._bucket else {}
+        from imagecli.sandbox.painter import paint
+
+        painted = [paint(job, index) for index in range(job.n)]
+        self._pause()
+        host = request.headers.get("host", "127.0.0.1")
+        notes = {"x-sandbox-note": painted[0].note} if painted[0].note else {}
+        body = body_of(job, [one.data for one in painted], int(time.time()), lambda data: self._shelf.put(data, host))
+        return as_json(200, body, {**headers, **notes}, pictures=job.n)
+
+    def _check_key(self, request: Request) -> None:
+        if self._require_key is None:
+            return
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        key = key.strip() if scheme.lower() == "bearer" else request.headers.get("api-key", "")
+        if not key:
+            raise Refusal(
+                "You didn't provide an API key. You need to provide your API key in an Authorization header using "
+                "Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an API key from "
+                "https://platform.openai.com/account/api-keys.",
+                status=401,
+            )
+        if not secrets.compare_digest(key.encode("utf-8", "replace"), self._require_key.encode("utf-8", "replace")):
+            raise Refusal(
+                f"Incorrect API key provided: {_masked(key)}. You can find your API key at "
+                "https://platform.openai.com/account/api-keys.",
+                status=401,
+                code="invalid_api_key",
+            )
+
+    def _models(self) -> Response:
+        return as_json(200, {"object": "list", "data": [_model_object(name) for name in self._catalog.models]})
+
+    def _model(self, name: str) -> Response:
+        if name not in self._catalog.models:
+            message = f"The model '{name}' does not exist"
+            raise Refusal(message, status=404, param="model", code="model_not_found")
+        return as_json(200, _model_object(name))
+
+
+def _model_object(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": MODEL_CREATED, "owned_by": "system"}
+
+
+def _check_method(request: Request, *allowed: str) -> None:
+    if request.method not in allowed:
+        message = f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP method?)"
+        raise Refusal(message, status=405, headers={"Allow": ", ".join(allowed)})
+
+
+def _masked(key: str) -> str:
+    """Eight characters at the front, four at the end, as the real message quotes it; short keys only by stars."""
+    return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 15 else "*" * len(key)

@@ -1,0 +1,52 @@
+"""One request and its answer as plain values, so that everything behind the socket is a function of bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What came in. Header names are lower case."""
+
+    method: str
+    target: str
+    """Path and query as they were sent."""
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def path(self) -> str:
+        return urlsplit("//host/" + self.target.lstrip("/")).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The last value of each name."""
+        return {name: values[-1] for name, values in parse_qs(urlsplit("//host" + self.target).query).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What goes out. Content-Length is the server's to add."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    pictures: int = 0
+    """How many pictures it holds, for the log."""
+    trouble: str | None = None
+    """What broke, for the log, when the status is our own 500."""
+
+
+def as_json(
+    status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None, *, pictures: int = 0
+) -> Response:
+    """A JSON answer, spelled as the real one is: indented by two, non-ASCII text as it is."""
+    body = json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
+    return Response(
+        status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body, pictures=pictures
+    )

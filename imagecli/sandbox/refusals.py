@@ -1,0 +1,38 @@
+"""The API's refusals: status, type, code, param and the wording of the real bodies.
+
+Sources: OpenAI API reference and the error bodies quoted in public issues, read 2026-11-22. The wordings of the
+classic picture rules are those of the DALL·E time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from imagecli.sandbox.exchange import Response, as_json
+
+
+class Refusal(Exception):
+    """Ends a request with the API's own error body."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        type: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+        self.param = param
+        self.code = code
+        self.headers = headers or {}
+
+    def response(self) -> Response:
+        """`{"error": {message, type, param, code}}`, all four keys always there."""
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return as_json(self.status, {"error": error}, self.headers)

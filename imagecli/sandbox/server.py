@@ -1,0 +1,198 @@
+"""The socket side: HTTP/1.1 with keep-alive on 127.0.0.1, a thread for each connection.
+
+Nothing a client sends may end in a traceback, and stopping never waits for a client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+from imagecli.errors import UsageError
+from imagecli.sandbox.desk import Desk
+from imagecli.sandbox.exchange import Request, Response
+from imagecli.sandbox.framing import BodyError, read_body
+from imagecli.sandbox.refusals import Refusal
+
+IDLE_SECONDS = 120.0
+"""A connection that says nothing for so long is closed."""
+LINGER_SECONDS = 2.0
+"""How long a refused body is still taken in, so that its sender gets to read the refusal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the server behaves."""
+
+    port: int = 0
+    """0 picks a free one."""
+    require_key: str | None = None
+    """The only key that is taken; None takes any and none."""
+    rate_limit: int | None = None
+    """Images a minute."""
+    url_ttl: float = 3600.0
+    """Seconds that a picture's URL answers."""
+    latency: float = 0.0
+    """Seconds added to every answer that holds pictures."""
+
+
+def silent(line: str) -> None:
+    """The log that nobody reads."""
+
+
+class Sandbox:
+    """The running server; a context manager, so that it never outlives its use."""
+
+    def __init__(self, options: Options = Options(), log: Callable[[str], None] = silent) -> None:  # noqa: B008
+        self.options = options
+        self._log = log
+        self._server: _Server | None = None
+
+    @property
+    def base_url(self) -> str:
+        """`http://127.0.0.1:PORT/v1`; only while it runs."""
+        assert self._server, "the sandbox is not running"
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def __enter__(self) -> Sandbox:
+        """Raises UsageError when the port can't be had."""
+        try:
+            self._server = _Server(self.options, self._log)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(
+                f"port {self.options.port} can't be listened on: {reason}", hint="--port 0 picks a free one"
+            ) from error
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._server:
+            self._server.stop()
+            self._server = None
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, options: Options, log: Callable[[str], None]) -> None:
+        super().__init__(("127.0.0.1", options.port), _Connection)
+        self.log = log
+        self.stopping = threading.Event()
+        self.desk = Desk(
+            require_key=options.require_key,
+            rate_limit=options.rate_limit,
+            url_ttl=options.url_ttl,
+            pause=lambda: self.stopping.wait(options.latency) if options.latency else False,
+        )
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def server_bind(self) -> None:
+        # HTTPServer.server_bind asks the resolver for the machine's name, which can take seconds offline.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Silent: a client that goes away mid-answer is everyday life."""
+
+    def stop(self) -> None:
+        """Wakes everything that waits and closes every connection."""
+        self.stopping.set()
+        self.shutdown()
+        self.server_close()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    server_version = "imagecli-sandbox"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+
+    def answer(self) -> None:
+        """One request of this connection, whatever its method."""
+        started = time.monotonic()
+        try:
+            body = read_body(self.rfile, self.headers)
+        except BodyError as error:
+            self.refuse_unread(error.status, error.message)
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(method=self.command, target=self.path, headers=headers, body=body)
+        self.send(self.server.desk.answer(request), started)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
+
+    def send(self, response: Response, started: float) -> None:
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.send_header("Date", self.date_time_string())
+        self.send_header("openai-processing-ms", str(round((time.monotonic() - started) * 1000)))
+        self.send_header("Content-Length", str(len(response.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+        self.note(response)
+
+    def refuse_unread(self, status: int, message: str) -> None:
+        """Answers although the body was not (all) read, then lets the sender finish before closing."""
+        self.close_connection = True
+        self.send(self.server.desk.stamp(Refusal(message, status=status).response()), time.monotonic())
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER_SECONDS)
+            until = time.monotonic() + LINGER_SECONDS
+            while time.monotonic() < until and self.rfile.read1(65536):  # type: ignore[attr-defined]
+                pass
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """The library's own refusals (a broken request line, an unheard-of method) get the API's body too."""
+        self.command = self.command or "?"
+        self.path = getattr(self, "path", "") or "?"
+        status = 405 if code == 501 else code
+        self.refuse_unread(status, f"Invalid request: {message or self.responses[code][0]}")
+
+    def note(self, response: Response) -> None:
+        pictures = {0: "", 1: " 1 picture"}.get(response.pictures, f" {response.pictures} pictures")
+        trouble = f" ({harmless(response.trouble)})" if response.trouble else ""
+        self.server.log(f"{harmless(self.command)} {harmless(self.path)} {response.status}{pictures}{trouble}")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: `note` is the log."""
+
+
+def harmless(text: str) -> str:
+    """At most 200 characters, with nothing in it that steers a terminal."""
+    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:200])
+    return shown + "…" if len(text) > 200 else shown

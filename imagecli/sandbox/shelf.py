@@ -1,0 +1,88 @@
+"""Pictures by URL, as the blob store served them: signed, gone after a while, and refused to who brings a key.
+
+Source: result URLs and expiry bodies quoted in public issues of open-webui and nextcloud, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from imagecli.sandbox.exchange import Request, Response
+
+PICTURES = "/pictures/"
+MAX_HELD = 512 * 1024 * 1024
+"""Bytes; the oldest pictures go first."""
+
+
+class Shelf:
+    """Holds pictures and gives them signed addresses. Safe between threads."""
+
+    def __init__(self, ttl: float) -> None:
+        self._ttl = ttl
+        self._secret = secrets.token_bytes(32)
+        self._held: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def put(self, data: bytes, host: str) -> str:
+        """The address under which *data* (PNG) can be had for *ttl* seconds."""
+        now = time.time()
+        path = f"{PICTURES}img-{secrets.token_urlsafe(18)}.png"
+        with self._lock:
+            self._held[path] = (data, now + self._ttl)
+            self._bytes += len(data)
+            while self._bytes > MAX_HELD and len(self._held) > 1:
+                self._bytes -= len(self._held.popitem(last=False)[1][0])
+        start, expiry = _iso(now), _iso(math.ceil(now + self._ttl))
+        query = f"st={quote(start)}&se={quote(expiry)}&sp=r&sv=2026-02-06&sr=b&rscd=inline&rsct=image/png"
+        return f"http://{host}{path}?{query}&sig={self._signature(path, start, expiry)}"
+
+    def serve(self, request: Request) -> Response:
+        """The picture, or the store's XML refusal."""
+        if request.method not in ("GET", "HEAD"):
+            return _refused(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
+        start, expiry, signature = (request.query.get(name, "") for name in ("st", "se", "sig"))
+        if "authorization" in request.headers:
+            return _denied("AuthenticationErrorDetail", "Authorization header and signed query can't be used together.")
+        if request.path not in self._held and not signature:
+            return _refused(404, "ResourceNotFound", "The specified resource does not exist.")
+        if not hmac.compare_digest(signature.encode(), self._signature(request.path, start, expiry).encode()):
+            return _denied("AuthenticationErrorDetail", "Signature did not match.")
+        data, until = self._held.get(request.path, (b"", 0.0))
+        if time.time() >= until:
+            return _denied(
+                "AuthenticationErrorDetail",
+                f"Signed expiry time [{expiry}] must be after signed start time [{start}] and current time "
+                f"[{_iso(time.time())}]: the signature is outside its time frame.",
+            )
+        return Response(status=200, headers={"Content-Type": "image/png", "Content-Disposition": "inline"}, body=data)
+
+    def _signature(self, path: str, start: str, expiry: str) -> str:
+        return hmac.new(self._secret, "\n".join((path, start, expiry)).encode(), hashlib.sha256).hexdigest()
+
+
+def _denied(name: str, detail: str) -> Response:
+    message = (
+        "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
+        "including the signature."
+    )
+    return _refused(403, "AuthenticationFailed", message, f"<{name}>{detail}</{name}>")
+
+
+def _refused(status: int, code: str, message: str, more: str = "") -> Response:
+    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>'
+    return Response(
+        status=status, headers={"Content-Type": "application/xml", "x-ms-error-code": code}, body=body.encode()
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
