@@ -6,7 +6,7 @@ import math
 import threading
 import time
 
-from imagecli.sandbox.refusals import Refusal
+from imagecli.sandbox.errors import ApiError
 
 MINUTE = 60.0
 """Seconds."""
@@ -22,7 +22,7 @@ class Bucket:
         self._lock = threading.Lock()
 
     def take(self, n: int, model: str) -> dict[str, str]:
-        """Takes *n* images out and gives the rate headers. Raises Refusal 429 and takes none when too few are left."""
+        """Takes *n* images out and gives the rate headers. Raises ApiError 429 and takes none when too few are left."""
         with self._lock:
             now = time.monotonic()
             self._left = min(self._limit, self._left + (now - self._seen) * self._limit / MINUTE)
@@ -41,11 +41,11 @@ class Bucket:
             "x-ratelimit-reset-images": str(math.ceil(until_full)),
         }
 
-    def _refusal(self, n: int, model: str, wait: float) -> Refusal:
+    def _refusal(self, n: int, model: str, wait: float) -> ApiError:
         used = self._limit - math.floor(self._left)
-        return Refusal(
-            f"Rate limit reached for {model} in organization sandbox on images per min: Limit {self._limit}, Used {used}, "
-            f"Requested {n}. Please try again in {math.ceil(wait)}s.",
+        return ApiError(
+            f"Rate limit reached for {model} in organization sandbox on images per min: Limit {self._limit}, "
+            f"Used {used}, Requested {n}. Please try again in {math.ceil(wait)}s.",
             status=429,
             type="images",
             code="rate_limit_exceeded",

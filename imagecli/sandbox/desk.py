@@ -1,4 +1,4 @@
-"""The desk: every request comes here as bytes and leaves as an answer. Routes, the key, the rate and the common headers."""
+"""Every request comes here as bytes and leaves as an answer: routes, the key, the common headers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from imagecli import catalog
 from imagecli.domain import Operation
 from imagecli.sandbox.answers import body_of
 from imagecli.sandbox.bucket import Bucket
+from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request, Response, as_json
 from imagecli.sandbox.forms import read_form
-from imagecli.sandbox.refusals import Refusal
 from imagecli.sandbox.rules import judge
 from imagecli.sandbox.shelf import PICTURES, Shelf
 
@@ -43,11 +43,11 @@ class Desk:
             return self._shelf.serve(request)
         try:
             return self.stamp(self._route(request))
-        except Refusal as refusal:
-            return self.stamp(refusal.response())
+        except ApiError as error:
+            return self.stamp(error.response())
         except Exception as error:  # the server's own boundary; the kind of error goes to the log
             sorry = "The server had an error while processing your request. Sorry about that!"
-            response = Refusal(sorry, status=500, type="server_error").response()
+            response = ApiError(sorry, status=500, type="server_error").response()
             return replace(self.stamp(response), trouble=f"{type(error).__name__}: {error}")
 
     def stamp(self, response: Response) -> Response:
@@ -67,7 +67,7 @@ class Desk:
                 _check_method(request, "POST")
                 self._check_key(request)
                 return self._paint(request, operation)
-        raise Refusal(f"Invalid URL ({request.method} {request.path})", status=404)
+        raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _paint(self, request: Request, operation: Operation) -> Response:
         form = read_form(request, multipart=operation != "generations", files=operation == "edits")
@@ -88,14 +88,14 @@ class Desk:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         key = key.strip() if scheme.lower() == "bearer" else request.headers.get("api-key", "")
         if not key:
-            raise Refusal(
+            raise ApiError(
                 "You didn't provide an API key. You need to provide your API key in an Authorization header using "
                 "Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an API key from "
                 "https://platform.openai.com/account/api-keys.",
                 status=401,
             )
         if not secrets.compare_digest(key.encode("utf-8", "replace"), self._require_key.encode("utf-8", "replace")):
-            raise Refusal(
+            raise ApiError(
                 f"Incorrect API key provided: {_masked(key)}. You can find your API key at "
                 "https://platform.openai.com/account/api-keys.",
                 status=401,
@@ -108,7 +108,7 @@ class Desk:
     def _model(self, name: str) -> Response:
         if name not in self._catalog.models:
             message = f"The model '{name}' does not exist"
-            raise Refusal(message, status=404, param="model", code="model_not_found")
+            raise ApiError(message, status=404, param="model", code="model_not_found")
         return as_json(200, _model_object(name))
 
 
@@ -118,8 +118,12 @@ def _model_object(name: str) -> dict[str, object]:
 
 def _check_method(request: Request, *allowed: str) -> None:
     if request.method not in allowed:
-        message = f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-        raise Refusal(message, status=405, headers={"Allow": ", ".join(allowed)})
+        raise ApiError(
+            f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP "
+            "method?)",
+            status=405,
+            headers={"Allow": ", ".join(allowed)},
+        )
 
 
 def _masked(key: str) -> str:

@@ -46,7 +46,9 @@ def as_json(
     status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None, *, pictures: int = 0
 ) -> Response:
     """A JSON answer, spelled as the real one is: indented by two, non-ASCII text as it is."""
-    body = json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
     return Response(
-        status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body, pictures=pictures
+        status=status,
+        headers={"Content-Type": "application/json", **(headers or {})},
+        body=json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n",
+        pictures=pictures,
     )

@@ -11,9 +11,9 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 
+from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request
 from imagecli.sandbox.job import Upload
-from imagecli.sandbox.refusals import Refusal
 
 FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask"}
 """Form field → what it is. A list of images is sent as repeated `image[]`, and by some as repeated `image`."""
@@ -31,15 +31,15 @@ class Form:
 def read_form(request: Request, *, multipart: bool, files: bool) -> Form:
     """What the body holds; *multipart* says whether that form is taken, *files* whether JSON may hold data URLs.
 
-    Raises Refusal 400 for a body that is neither.
+    Raises ApiError 400 for a body that is neither.
     """
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         if not multipart:
-            raise Refusal("Invalid Content-Type header (multipart/form-data), expected application/json.")
+            raise ApiError("Invalid Content-Type header (multipart/form-data), expected application/json.")
         return _multipart(request)
     if not files and multipart:
-        raise Refusal(f"Invalid Content-Type header ({media_type}), expected multipart/form-data.")
+        raise ApiError(f"Invalid Content-Type header ({media_type}), expected multipart/form-data.")
     return _json(request.body, files=files)
 
 
@@ -47,18 +47,18 @@ def _json(body: bytes, *, files: bool) -> Form:
     try:
         values = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refusal(
+        raise ApiError(
             "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
             "library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
         ) from None
     if not isinstance(values, dict):
-        raise Refusal("Invalid body: expected a JSON object.")
+        raise ApiError("Invalid body: expected a JSON object.")
     values = {name: value for name, value in values.items() if value is not None}
     if not files:
         return Form(values=values)
     images, mask = values.pop("images", []), values.pop("mask", None)
     if not isinstance(images, list):
-        raise Refusal("Invalid type for 'images': expected an array of objects.", param="images", code="invalid_type")
+        raise ApiError("Invalid type for 'images': expected an array of objects.", param="images", code="invalid_type")
     return Form(
         values=values,
         images=tuple(_referred(image, f"images[{index}]") for index, image in enumerate(images)),
@@ -69,7 +69,7 @@ def _json(body: bytes, *, files: bool) -> Form:
 def _referred(reference: Any, param: str) -> Upload:
     url = reference.get("image_url") if isinstance(reference, dict) else None
     if not isinstance(url, str) or not url.startswith("data:image/") or ";base64," not in url:
-        raise Refusal(
+        raise ApiError(
             f"Invalid value for '{param}': the sandbox holds no files and fetches no addresses; send image_url with a "
             "base64 data URL.",
             param=param,
@@ -78,7 +78,7 @@ def _referred(reference: Any, param: str) -> Upload:
     try:
         data = base64.b64decode(url.partition(";base64,")[2], validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(f"Invalid base64 in '{param}.image_url'.", param=param, code="invalid_base64") from None
+        raise ApiError(f"Invalid base64 in '{param}.image_url'.", param=param, code="invalid_base64") from None
     return Upload(name=param, data=data)
 
 
@@ -94,7 +94,7 @@ def _multipart(request: Request) -> Form:
         elif name:
             values[name] = data.decode("utf-8", "replace")
     if not values and not any(files.values()):
-        raise Refusal("Could not parse multipart form.")
+        raise ApiError("Could not parse multipart form.")
     return Form(values=values, images=tuple(files["image"]), masks=tuple(files["mask"]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email.message import Message
-from typing import BinaryIO
+from io import BufferedIOBase
 
 MAX_BODY = 256 * 1024 * 1024
 """Bytes; ours, for the reference prints none. It leaves room for a 50 MB picture in base64."""
@@ -18,7 +18,7 @@ class BodyError(Exception):
         self.message = message
 
 
-def read_body(stream: BinaryIO, headers: Message) -> bytes:
+def read_body(stream: BufferedIOBase, headers: Message) -> bytes:
     """The whole body; empty where neither a length nor chunks are announced. Raises BodyError."""
     if "chunked" in headers.get("Transfer-Encoding", "").lower():
         return _chunks(stream)
@@ -34,14 +34,14 @@ def _within(length: int) -> int:
     return length
 
 
-def _exactly(stream: BinaryIO, length: int) -> bytes:
+def _exactly(stream: BufferedIOBase, length: int) -> bytes:
     body = stream.read(length)
     if len(body) < length:
         raise BodyError(400, "The request body ended early.")
     return body
 
 
-def _chunks(stream: BinaryIO) -> bytes:
+def _chunks(stream: BufferedIOBase) -> bytes:
     parts: list[bytes] = []
     total = 0
     while length := _chunk_length(stream.readline(128)):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from imagecli.catalog import ModelRow
 from imagecli.domain import Operation, Size
+
+if TYPE_CHECKING:
+    from imagecli.sandbox.painter.pictures import Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,8 @@ class Job:
     """0 to 100, only for jpeg and webp."""
     response_format: str | None
     """url or b64_json; None for the rows that always answer in base64 and tell what they used."""
-    images: tuple[Upload, ...] = ()
-    mask: Upload | None = None
+    images: tuple[Picture, ...] = ()
+    mask: Picture | None = None
 
     @property
     def is_classic(self) -> bool:

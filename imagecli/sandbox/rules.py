@@ -5,15 +5,16 @@ Wordings and codes: OpenAI's error bodies quoted in public issues, read 2026-11-
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from imagecli.catalog import Catalog, ModelRow
 from imagecli.domain import Operation, Size
 from imagecli.errors import UsageError
+from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.forms import Form
 from imagecli.sandbox.job import Job
 from imagecli.sandbox.picture_rules import check_pictures, natural_size
-from imagecli.sandbox.refusals import Refusal
 
 DEFAULT_MODEL = "dall-e-2"
 """Where the request names none. Source: openai-openapi @ f85dbe2 (2026-08-21); clients of the DALL·E time send none."""
@@ -32,7 +33,7 @@ VARIATION_PROMPT = "a variation"
 
 
 def judge(form: Form, operation: Operation, catalog: Catalog) -> Job:
-    """The job that *form* asks for. Raises Refusal with the API's own body."""
+    """The job that *form* asks for. Raises ApiError with the API's own body."""
     row = _row(form, operation, catalog)
     _check_names(form, operation, row)
     prompt = _prompt(form, operation, row)
@@ -40,25 +41,23 @@ def judge(form: Form, operation: Operation, catalog: Catalog) -> Job:
     for name in WORDS:
         _word(form, name, row)
     output_format = words["output_format"] or "png"
-    n = _whole(form, "n", 1, 1, row.max_n)
-    compression = _compression(form, output_format)
     if words["background"] == "transparent" and output_format == "jpeg":
         raise _invalid("background", "Transparent background is not supported for JPEG output format.")
     asked = _size(form, row)
-    looks = check_pictures(form, operation, row)
+    images, mask = check_pictures(form, operation, row)
     return Job(
         operation=operation,
         row=row,
         prompt=prompt,
-        n=n,
-        size=asked or natural_size(looks, row),
+        n=_whole(form, "n", range(1, row.max_n + 1), 1),
+        size=asked or natural_size(images, row),
         quality=words["quality"] if words["quality"] not in (None, "auto") else _usual_quality(row),
         background="transparent" if words["background"] == "transparent" else "opaque",
         output_format=output_format,
-        output_compression=compression,
+        output_compression=_compression(form, output_format),
         response_format=words["response_format"] or (row.response_formats[0] if row.response_formats else None),
-        images=form.images,
-        mask=form.masks[0] if form.masks else None,
+        images=images,
+        mask=mask,
     )
 
 
@@ -69,7 +68,7 @@ def _row(form: Form, operation: Operation, catalog: Catalog) -> ModelRow:
     row = catalog.model(name or DEFAULT_MODEL)
     if row is None:
         message = f"The model `{name}` does not exist or you do not have access to it."
-        raise Refusal(message, status=404, code="model_not_found")
+        raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
         takers = [other.name for other in catalog.models.values() if operation in other.operations]
         raise _invalid("model", f"Invalid value: '{name}'. Supported values are: {_listed(takers)}.")
@@ -82,14 +81,14 @@ def _check_names(form: Form, operation: Operation, row: ModelRow) -> None:
         known |= {"input_fidelity"}
     for name in form.values:
         if name not in known:
-            raise Refusal(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+            raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
 
 
 def _prompt(form: Form, operation: Operation, row: ModelRow) -> str:
     if operation == "variations":
         return VARIATION_PROMPT
     if "prompt" not in form.values:
-        raise Refusal("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
+        raise ApiError("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
     prompt = form.values["prompt"]
     if not isinstance(prompt, str):
         raise _wrong_type("prompt", "a string", prompt)
@@ -97,9 +96,9 @@ def _prompt(form: Form, operation: Operation, row: ModelRow) -> str:
         message = (
             "Invalid 'prompt': empty string. Expected a string with minimum length 1, but got an empty string instead."
         )
-        raise Refusal(message, param="prompt", code="empty_string")
+        raise ApiError(message, param="prompt", code="empty_string")
     if len(prompt) > row.max_prompt:
-        raise Refusal(
+        raise ApiError(
             f"Invalid 'prompt': string too long. Expected a string with maximum length {row.max_prompt}, but got a "
             f"string with length {len(prompt)} instead.",
             param="prompt",
@@ -120,28 +119,21 @@ def _word(form: Form, name: str, row: ModelRow) -> str | None:
     return value
 
 
-def _whole(form: Form, name: str, usual: int, least: int, most: int) -> int:
+def _whole(form: Form, name: str, allowed: range, usual: int) -> int:
     value = form.values.get(name, usual)
-    if (
-        isinstance(value, str)
-        and value.strip().removeprefix("-").isascii()
-        and value.strip().removeprefix("-").isdigit()
-    ):
-        value = int(value[:20])
+    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,20}\s*", value):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(name, "an integer", value)
-    if not least <= value <= most:
-        side, sign, limit = ("below minimum", ">=", least) if value < least else ("above maximum", "<=", most)
-        raise Refusal(
-            f"Invalid '{name}': integer {side} value. Expected a value {sign} {limit}, but got {value} instead.",
-            param=name,
-            code=f"integer_{side.replace('imum', '').replace(' ', '_')}_value",
-        )
+    if value < allowed[0]:
+        raise _out_of_range(name, value, "below minimum", f">= {allowed[0]}", "integer_below_min_value")
+    if value > allowed[-1]:
+        raise _out_of_range(name, value, "above maximum", f"<= {allowed[-1]}", "integer_above_max_value")
     return value
 
 
 def _compression(form: Form, output_format: str) -> int:
-    compression = _whole(form, "output_compression", 100, 0, 100)
+    compression = _whole(form, "output_compression", range(101), 100)
     if compression < 100 and output_format == "png":
         raise _invalid("output_compression", "Compression less than 100 is not supported for PNG output format.")
     return compression
@@ -175,15 +167,20 @@ def _usual_quality(row: ModelRow) -> str:
     return words[(len(words) - 1) // 2] if words else "standard"
 
 
-def _invalid(param: str, message: str) -> Refusal:
-    return Refusal(message, param=param, code="invalid_value")
+def _out_of_range(name: str, value: int, where: str, wanted: str, code: str) -> ApiError:
+    message = f"Invalid '{name}': integer {where} value. Expected a value {wanted}, but got {value} instead."
+    return ApiError(message, param=name, code=code)
 
 
-def _wrong_type(param: str, wanted: str, value: Any) -> Refusal:
+def _invalid(param: str, message: str) -> ApiError:
+    return ApiError(message, param=param, code="invalid_value")
+
+
+def _wrong_type(param: str, wanted: str, value: Any) -> ApiError:
     kind = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal number", list: "an array"}
     got = kind.get(type(value), "an object")
     message = f"Invalid type for '{param}': expected {wanted}, but got {got} instead."
-    return Refusal(message, param=param, code="invalid_type")
+    return ApiError(message, param=param, code="invalid_type")
 
 
 def _listed(words: Any) -> str:

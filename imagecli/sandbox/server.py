@@ -18,9 +18,9 @@ from typing import Any
 
 from imagecli.errors import UsageError
 from imagecli.sandbox.desk import Desk
+from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request, Response
 from imagecli.sandbox.framing import BodyError, read_body
-from imagecli.sandbox.refusals import Refusal
 
 IDLE_SECONDS = 120.0
 """A connection that says nothing for so long is closed."""
@@ -51,7 +51,7 @@ def silent(line: str) -> None:
 class Sandbox:
     """The running server; a context manager, so that it never outlives its use."""
 
-    def __init__(self, options: Options = Options(), log: Callable[[str], None] = silent) -> None:  # noqa: B008
+    def __init__(self, options: Options = Options(), log: Callable[[str], None] = silent) -> None:
         self.options = options
         self._log = log
         self._server: _Server | None = None
@@ -168,12 +168,12 @@ class _Connection(BaseHTTPRequestHandler):
     def refuse_unread(self, status: int, message: str) -> None:
         """Answers although the body was not (all) read, then lets the sender finish before closing."""
         self.close_connection = True
-        self.send(self.server.desk.stamp(Refusal(message, status=status).response()), time.monotonic())
+        self.send(self.server.desk.stamp(ApiError(message, status=status).response()), time.monotonic())
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER_SECONDS)
             until = time.monotonic() + LINGER_SECONDS
-            while time.monotonic() < until and self.rfile.read1(65536):  # type: ignore[attr-defined]
+            while time.monotonic() < until and self.rfile.read1(65536):
                 pass
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
@@ -186,7 +186,8 @@ class _Connection(BaseHTTPRequestHandler):
     def note(self, response: Response) -> None:
         pictures = {0: "", 1: " 1 picture"}.get(response.pictures, f" {response.pictures} pictures")
         trouble = f" ({harmless(response.trouble)})" if response.trouble else ""
-        self.server.log(f"{harmless(self.command)} {harmless(self.path)} {response.status}{pictures}{trouble}")
+        path = self.path.partition("?")[0]  # a picture's query holds its signature
+        self.server.log(f"{harmless(self.command)} {harmless(path)} {response.status}{pictures}{trouble}")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: `note` is the log."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from imagecli.sandbox.exchange import Response, as_json
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """Ends a request with the API's own error body."""
 
     def __init__(

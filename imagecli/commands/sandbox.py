@@ -1,0 +1,61 @@
+"""`imagecli sandbox`: flags → the embedded server, which runs until Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+import typer
+
+from imagecli.env import Env
+
+PORT = 8787
+"""Where nothing is said: fixed, so that a base URL can be written down."""
+
+
+def sandbox(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port on 127.0.0.1; 0 picks a free one")] = PORT,
+    latency: Annotated[float, typer.Option(min=0, help="seconds added to every answer with pictures")] = 0.0,
+    rate_limit: Annotated[
+        int | None, typer.Option(min=1, help="images a minute, then 429; the classic API had 50  [default: no limit]")
+    ] = None,
+    url_ttl: Annotated[float, typer.Option(min=0, help="seconds that a picture's URL answers")] = 3600.0,
+    require_key: Annotated[
+        str | None, typer.Option(help="refuse every other key with 401  [default: any key, or none]")
+    ] = None,
+) -> None:
+    """Serve the Images API on this machine: free, offline, deterministic.
+
+    \b
+    Prints its base URL on stdout, then a line a request on stderr, until Ctrl-C.
+
+    \b
+      imagecli sandbox
+      imagecli sandbox --port 0 --rate-limit 50 --url-ttl 60
+      imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
+      OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
+    """
+    from imagecli.sandbox.server import Options, Sandbox
+
+    env: Env = ctx.obj
+    options = Options(
+        port=port, latency=latency, rate_limit=rate_limit, url_ttl=url_ttl, require_key=require_key or None
+    )
+    with Sandbox(options, log=lambda line: _say(env, line)) as server:
+        env.stdout.write(f"{server.base_url}\n")
+        env.stdout.flush()
+        _until_interrupted()
+
+
+def _say(env: Env, line: str) -> None:
+    env.stderr.write(f"{line}\n")
+    env.stderr.flush()
+
+
+def _until_interrupted() -> None:
+    """Ctrl-C is how it is meant to end, so it ends well."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return

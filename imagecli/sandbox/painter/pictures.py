@@ -1,0 +1,106 @@
+"""Pictures in and out: upright pixels with what they were, and finished pixels as bytes of a format."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+
+from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from imagecli.domain import Size
+from imagecli.sandbox.job import Job
+
+MAX_PIXELS = 128_000_000
+"""More are not decoded: a small file can unpack into all the memory there is."""
+
+
+class UnreadableError(Exception):
+    """Bytes that are no whole picture of a known format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A decoded input, turned upright."""
+
+    format: str
+    has_alpha: bool
+    image: Image.Image = field(repr=False)
+    """RGB, or RGBA where *has_alpha*."""
+
+    @property
+    def size(self) -> Size:
+        return Size(*self.image.size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painted:
+    """One finished picture in its asked-for format."""
+
+    data: bytes = field(repr=False)
+    note: str | None = None
+    """What the client should be told about it."""
+
+
+def format_of(data: bytes) -> str | None:
+    """png, jpeg or webp by the first bytes; None for all else."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+
+
+def open_picture(data: bytes) -> Picture:
+    """The first frame, upright. Raises UnreadableError."""
+    kind = format_of(data)
+    try:
+        # The plugins directly: Image.open would warn on stderr about large pictures, and try formats nobody asked for.
+        image = _plugin(kind, io.BytesIO(data))
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableError("too many pixels")
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        has_alpha = upright.has_transparency_data
+        return Picture(format=kind or "", has_alpha=has_alpha, image=_eight_bits(upright, has_alpha))
+    except UnreadableError:
+        raise
+    except Exception as error:  # Pillow's decoders raise a dozen classes on broken bytes
+        raise UnreadableError(str(error)) from error
+
+
+def _plugin(format: str | None, stream: io.BytesIO) -> ImageFile.ImageFile:
+    if format == "png":
+        return PngImagePlugin.PngImageFile(stream)
+    if format == "jpeg":
+        return JpegImagePlugin.JpegImageFile(stream)
+    if format == "webp":
+        return WebPImagePlugin.WebPImageFile(stream)
+    raise UnreadableError("unknown format")
+
+
+def _eight_bits(image: Image.Image, has_alpha: bool) -> Image.Image:
+    if image.mode.startswith("I"):
+        # Pillow clips 16 bits to 8 instead of scaling them.
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    return image.convert("RGBA" if has_alpha else "RGB")
+
+
+def encode(image: Image.Image, job: Job) -> bytes:
+    """*image* in the job's format; what jpeg can't hold is laid on white."""
+    out = io.BytesIO()
+    if job.output_format == "png":
+        image.save(out, "PNG", compress_level=4)
+    elif job.output_format == "webp":
+        image.save(out, "WEBP", quality=job.output_compression, method=2)
+    else:
+        flatten(image).save(out, "JPEG", quality=max(1, min(95, job.output_compression)), subsampling=0)
+    return out.getvalue()
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """RGB, with white where *image* is transparent."""
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
