@@ -1,0 +1,27 @@
+"""Decides where every picture goes, before anything is paid for. Pure: the disk is asked through *look*.
+
+`parse_output` reads `-o`, `build_fields` says what names are made of, `plan` gives the names, and when a picture has
+come `path_for` gives its path.
+"""
+
+from imagecli.naming.filenames import marked, numbered, slug
+from imagecli.naming.output import FIELDS, Look, Output, Place, build_fields, check_variables, parse_output
+from imagecli.naming.settle import Planned, asked_format, plan
+from imagecli.naming.shape import path_for
+
+__all__ = [
+    "FIELDS",
+    "Look",
+    "Output",
+    "Place",
+    "Planned",
+    "asked_format",
+    "build_fields",
+    "check_variables",
+    "marked",
+    "numbered",
+    "parse_output",
+    "path_for",
+    "plan",
+    "slug",
+]

@@ -1,0 +1,101 @@
+"""Reads `-o`, and says what its words can be made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from imagecli.domain import RequestedSize
+from imagecli.errors import UsageError
+from imagecli.naming.filenames import slug
+from imagecli.templates import fields_in, fill_name
+
+Place: TypeAlias = Literal["missing", "file", "folder", "other"]
+"""What stands at a path: a link to a file, and one that leads nowhere, is a file; other is a device, pipe or socket."""
+
+Look: TypeAlias = Callable[[Path], Place]
+Fields: TypeAlias = Mapping[str, str | int]
+
+FIELDS: Final = ("slug", "stem", "n", "ext", "model", "size", "date", "time", "hash")
+"""The names that imagecli fills itself; no variable or column may have one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """`-o`, read. *text* is as typed, but for a literal its doubled braces are single."""
+
+    kind: Literal["folder", "template", "literal", "stdout"]
+    text: str
+
+
+def parse_output(text: str | None, *, look: Look) -> Output:
+    """`-o` as typed; None is the current folder. Raises UsageError for an empty, unwritable or ill-braced text."""
+    if text is None:
+        return Output(kind="folder", text=".")
+    _check_writable_text(text)
+    if text in ("-", "/dev/stdout"):
+        return Output(kind="stdout", text="-")
+    if look(Path(text)) == "folder":
+        return Output(kind="folder", text=text)
+    if fields_in(text):
+        return Output(kind="template", text=text)
+    text = fill_name(text, {})
+    return Output(kind="folder" if text.endswith(("/", os.sep)) else "literal", text=text)
+
+
+def build_fields(
+    *,
+    prompt: str | None,
+    stem: str | None,
+    model: str,
+    size: RequestedSize | None,
+    now: datetime,
+    hash: str,
+    variables: Mapping[str, str],
+) -> dict[str, str | int]:
+    """What a name can be made of, but for `n` and `ext`, which `plan` adds.
+
+    *prompt* None is a plain variation; *stem* None leaves the field out (there is no input picture); *now* is local
+    time. Raises UsageError when a variable has the name of a field of ours.
+    """
+    check_variables(variables)
+    fields: dict[str, str | int] = {"slug": "variation" if prompt is None else slug(prompt)}
+    if stem is not None:
+        fields["stem"] = stem
+    fields |= {
+        "model": model,
+        "size": str(size or "auto"),
+        "date": f"{now:%Y-%m-%d}",
+        "time": f"{now:%H%M%S}",
+        "hash": hash,
+    }
+    return {**fields, **variables}
+
+
+def check_variables(names: Mapping[str, object]) -> None:
+    """Raises UsageError for a variable or column that has a built-in field's name or can't stand in braces."""
+    for name in names:
+        if name in FIELDS:
+            raise UsageError(
+                f"variable {name!r} has the name of a field that imagecli fills itself",
+                hint=f"rename it, for example my_{name}",
+            )
+        if not name.strip() or name != name.strip() or set(name) & set("{}:!"):
+            raise UsageError(
+                f"variable {name!r} can't stand in braces", hint="a name without braces, colon, ! and outer blanks"
+            )
+
+
+def _check_writable_text(text: str) -> None:
+    if not text:
+        raise UsageError("-o is empty", hint="-o cat.png, -o pictures/, or leave it out for the current folder")
+    try:
+        if b"\0" not in os.fsencode(text):
+            return
+    except UnicodeEncodeError:
+        pass
+    raise UsageError(f"-o {text!r} has characters that no file name can hold", hint="leave them out")

@@ -1,0 +1,1 @@
+"""The disk: what is read from it and what is kept on it."""

@@ -1,0 +1,83 @@
+"""Looks at the places that will be saved to, before anything is paid for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Final
+
+from imagecli.errors import OutputError
+from imagecli.naming import Place
+from imagecli.store.files import discard, reason, stage
+
+MIN_FREE_BYTES: Final = 16 * 1024**2
+"""Less is refused: one large picture can have as much."""
+
+_HINT: Final = "choose another folder with -o"
+
+
+def look(path: Path) -> Place:
+    """What stands at *path*. A link counts as what it leads to; one that leads nowhere is a file, as it has the name.
+
+    Raises OutputError for a name that this system can't hold at all.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return "file" if error.errno in (errno.ENOENT, errno.ELOOP) and os.path.lexists(path) else "missing"
+    except ValueError as error:
+        raise OutputError(
+            f"{path!r} can't be a file's name here: {error}", hint="LC_ALL=C.UTF-8, or -o with another name"
+        ) from error
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "other"
+
+
+def check_folder(folder: Path, *, make: bool = True) -> None:
+    """Returns when *folder* is one, can really be written to and has room; makes it (and its parents) if it is missing.
+
+    With *make* false (a dry run) nothing is made or written, and the nearest folder that exists is judged by its
+    rights. Raises OutputError.
+    """
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+            discard(stage(b"imagecli", folder))
+        _check_existing(_nearest(folder))
+    except OSError as error:
+        raise OutputError(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
+    except ValueError as error:
+        raise OutputError(f"{folder!r} can't be a folder's name here: {error}", hint=_HINT) from error
+
+
+def _nearest(folder: Path) -> Path:
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _check_existing(folder: Path) -> None:
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    usage = shutil.disk_usage(folder)
+    # Some network disks report nothing at all.
+    if usage.total and usage.free < MIN_FREE_BYTES:
+        raise OSError(
+            errno.ENOSPC,
+            f"only {usage.free / 1024**2:.1f} MB are free, and a picture may need {MIN_FREE_BYTES // 1024**2} MB",
+        )
+
+
+def _why(folder: Path, error: OSError) -> str:
+    if error.errno not in (errno.EEXIST, errno.ENOTDIR):
+        return reason(error)
+    for part in (folder, *folder.parents):
+        if os.path.lexists(part) and not part.is_dir():
+            return f"{part} is a file, not a folder" if part.exists() else f"{part} is a link that leads nowhere"
+    return reason(error)

@@ -1,0 +1,105 @@
+"""Reads a file that the user named: all of it or not at all, never endlessly, and at once."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import select
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+from imagecli.errors import InputImageError, UsageError
+from imagecli.store.files import reason
+
+NO_WRITER_SECONDS: Final = 5.0
+"""How long a pipe may have nobody who writes to it."""
+
+SILENCE_SECONDS: Final = 60.0
+"""How long a pipe's writer may be silent: `<(curl …)` fetches before it writes."""
+
+_PIECE: Final = 1 << 20
+
+
+def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> bytes:
+    """The content of *path*, at most *limit* bytes; a regular file or a pipe.
+
+    Raises *error* for what is missing, is something else, may not be read, is larger, or is a pipe that stays silent.
+    """
+    try:
+        # Without O_NONBLOCK the open itself waits for ever on a pipe that nobody writes to.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as problem:
+        raise error(_why_not_opened(path, problem), hint=_nearby(path, problem)) from problem
+    except ValueError as problem:
+        raise error(f"{path!r} can't be a file's name: {problem}", hint="check the name") from problem
+    try:
+        return _read(descriptor, path, limit, error)
+    except OSError as problem:
+        raise error(f"can't read {path}: {reason(problem)}", hint="check the file and its disk") from problem
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> bytes:
+    status = os.fstat(descriptor)
+    is_pipe = stat.S_ISFIFO(status.st_mode)
+    if not is_pipe and not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device"
+        raise error(f"{path} is {what}, not a file", hint="name the file itself")
+    data = bytearray()
+    while len(data) <= limit and status.st_size <= limit:
+        wanted = min(_PIECE, limit + 1 - len(data))
+        piece = _read_pipe(descriptor, wanted, path, error) if is_pipe else os.read(descriptor, wanted)
+        if not piece:
+            return bytes(data)
+        data += piece
+    size = f"{status.st_size / 1e6:.1f} MB" if status.st_size else "more"
+    raise error(f"{path} is too large: {size}, at most {limit / 1e6:g} MB are read", hint="shrink it first")
+
+
+def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) -> bytes:
+    """The next bytes; none when the last writer has gone."""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    begin = time.monotonic()
+    while True:
+        if poller.poll(500):
+            return os.read(descriptor, size)
+        try:
+            # A silent pipe reads as its end when nobody has it open for writing.
+            if piece := os.read(descriptor, size):
+                return piece
+            patience = NO_WRITER_SECONDS
+        except BlockingIOError:
+            patience = SILENCE_SECONDS
+        if time.monotonic() - begin >= patience:
+            raise error(
+                f"{path} is a pipe, and nothing came through it for {patience:.0f} s",
+                hint="start the command that writes to it, or name a file",
+            )
+
+
+def _why_not_opened(path: Path, problem: OSError) -> str:
+    if problem.errno == errno.ENOENT and path.is_symlink():
+        return f"{path} is a link to {path.readlink()}, which does not exist"
+    if problem.errno == errno.ENOENT:
+        return f"{path} does not exist"
+    if problem.errno == errno.ELOOP:
+        return f"{path} is a link that leads round in a circle"
+    if problem.errno == errno.ENXIO:
+        return f"{path} is a socket or device, not a file"
+    return f"can't read {path}: {reason(problem)}"
+
+
+def _nearby(path: Path, problem: OSError) -> str:
+    if problem.errno != errno.ENOENT or path.is_symlink():
+        return "check the name and your rights to it"
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"the folder {path.parent} does not exist"
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {path.with_name(near[0])}?" if near else "check the name and the folder"
