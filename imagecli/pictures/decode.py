@@ -1,0 +1,117 @@
+"""Pictures opened by an allow-list, checked by their headers, and every foreign exception turned into ours.
+
+Pillow's plugins are called by name and never through `Image.open`: so no other format is ever tried, and Pillow's own
+bomb warning, which is one switch for the whole process, is not needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.IcoImagePlugin import IcoImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from imagecli.domain import Size
+from imagecli.errors import InputImageError
+from imagecli.pictures.judge import identify
+
+MAX_DECODED_BYTES = 480_000_000
+"""What decoding one picture may take, so that the process stays under 700 MB."""
+BYTES_PER_PIXEL = {"webp": 12, "heic": 12, "avif": 12}
+"""Peak while decoding, measured; the others take 4, a progressive JPEG 10."""
+
+_READERS: dict[str, type[ImageFile.ImageFile]] = {
+    "png": PngImageFile,
+    "jpeg": JpegImageFile,
+    "webp": WebPImageFile,
+    "gif": GifImageFile,
+    "bmp": BmpImageFile,
+    "tiff": TiffImageFile,
+    "ico": IcoImageFile,
+    "avif": AvifImageFile,
+}
+_STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Any exception of a decoder becomes InputImageError: they raise OSError, SyntaxError, ValueError, KeyError, …"""
+    try:
+        yield
+    except (InputImageError, KeyboardInterrupt):
+        raise
+    except MemoryError as error:
+        raise InputImageError(f"{name} needs more memory than there is", hint="send a smaller copy") from error
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise InputImageError(f"{name} can't be read as a picture: {words}", hint="open and save it anew") from error
+
+
+def format_of(data: bytes) -> str | None:
+    """Which of the allowed formats *data* begins as, by its first bytes."""
+    own = identify(data).format
+    if own:
+        return own if own in _READERS else None
+    if data[4:8] == b"ftyp":
+        return _by_brands(data)
+    return next((known for start, known in _STARTS.items() if data.startswith(start)), None)
+
+
+def open_picture(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
+    """The picture with its headers read and no pixel decoded. Raises InputImageError, also for a pixel bomb."""
+    with translated(name):
+        image = _heic(data) if format == "heic" else _READERS[format](io.BytesIO(data))
+        if format == "ico":
+            _first_of_icon(image)
+    _refuse_bomb(image, format, name)
+    return image
+
+
+def load(image: ImageFile.ImageFile, name: str) -> Image.Image:
+    """The pixels of the first frame. Raises InputImageError when they are cut short or broken."""
+    with translated(name):
+        image.load()
+    return image
+
+
+def _by_brands(data: bytes) -> str | None:
+    box = data[8 : max(16, min(int.from_bytes(data[:4]), 256))]
+    brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+    if brands & {b"avif", b"avis"}:
+        return "avif"
+    return "heic" if brands & _HEIC_BRANDS else None
+
+
+def _heic(data: bytes) -> ImageFile.ImageFile:
+    from pi_heif import HeifImageFile
+
+    image: ImageFile.ImageFile = HeifImageFile(io.BytesIO(data))
+    return image
+
+
+def _first_of_icon(image: ImageFile.ImageFile) -> None:
+    """An icon's PNG can lie about its size, and Pillow believes it; the largest the format can say is 256."""
+    if max(image.size) > 256:
+        raise ValueError(f"an icon of {image.width}x{image.height} pixels")
+
+
+def _refuse_bomb(image: ImageFile.ImageFile, format: str, name: str) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise InputImageError(f"{name} says it is {width}x{height} pixels")
+    most = MAX_DECODED_BYTES // (10 if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, 4))
+    if width * height > most:
+        raise InputImageError(
+            f"{name} is {Size(width, height)}, {width * height:,} pixels; at most {most:,} are decoded",
+            hint="send a smaller copy",
+        )

@@ -1,0 +1,141 @@
+"""An input made into what its endpoint takes: byte for byte where it fits already, else changed as little as needed.
+
+What fits keeps its own colour profile; whatever must be encoded anyway comes out as sRGB. Every change has a phrase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
+from imagecli.errors import InputImageError
+from imagecli.pictures.decode import load, open_picture
+from imagecli.pictures.encode import saved_under
+from imagecli.pictures.frame import crop_and_pad, framed, target
+from imagecli.pictures.judge import LABELS, judge
+from imagecli.pictures.look import Look
+from imagecli.pictures.metadata import exif_of, without_metadata
+from imagecli.pictures.pixels import rendered
+
+_SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
+NO_METADATA = "location and camera data removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """An input as it is sent, and what was done to it."""
+
+    image: InputImage
+    transform: Transform
+    changes: tuple[str, ...] = ()
+    """One short phrase each, in the order they were made; empty when the bytes are the user's own."""
+
+
+def fit(look: Look, rule: InputRule, framing: Framing) -> Fitted:
+    """*look* as *rule* wants it.
+
+    Raises InputImageError when it is cut off or broken, or when a square is wanted and *framing* forbids one.
+    """
+    check_whole(look)
+    transform = crop_and_pad(look.size, rule, framing, look.name)
+    return _as_it_is(look, rule, framing, transform) or _encoded(look, rule, framing, transform)
+
+
+def check_whole(look: Look) -> None:
+    """Raises InputImageError when the structure of *look* is cut off or damaged."""
+    identity = judge(look.data) if look.format in LABELS else None
+    if identity and not identity.whole:
+        raise InputImageError(f"{look.name} is broken: {identity.problem}", hint="open and save it anew")
+
+
+def _as_it_is(look: Look, rule: InputRule, framing: Framing, transform: Transform) -> Fitted | None:
+    """The user's own bytes, at most with the metadata cut out of them; None when that does not satisfy."""
+    if transform.crop or transform.pad or look.orientation != 1 or not look.is_plain:
+        return None
+    if look.format not in rule.formats or (framing.input_size and exceeds(look.size, framing.input_size)):
+        return None
+    stripped = None if framing.keep_metadata else without_metadata(look.data, look.format)
+    data = stripped or look.data
+    if len(data) > rule.max_bytes:
+        return None
+    _try_decoding(look)
+    image = InputImage(data=data, format=look.format, size=look.size, has_alpha=look.has_alpha)
+    return Fitted(image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
+
+
+def exceeds(size: Size, inside: Size) -> bool:
+    """Whether *size* must be shrunk to lie inside."""
+    return size.width > inside.width or size.height > inside.height
+
+
+def _try_decoding(look: Look) -> None:
+    """Raises InputImageError when the pixels do not decode; a JPEG is tried at an eighth, which reads every byte."""
+    image = open_picture(look.data, look.format, look.name)
+    image.draft(None, (1, 1))
+    load(image, look.name)
+
+
+def _encoded(look: Look, rule: InputRule, framing: Framing, transform: Transform) -> Fitted:
+    before = framed(transform)
+    size = target(before, rule, framing)
+    transform = Transform(
+        upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_if_other(size, before)
+    )
+    pixels, note = rendered(look, transform, Image.Resampling.LANCZOS)
+    encoding = _format(look, pixels, rule)
+    if rule.square and encoding == "png" and pixels.mode != "RGBA":
+        # Classic edits refused RGB: "format must be in ['RGBA', 'LA', 'L']".
+        pixels = pixels.convert("RGBA")
+    data, kept = saved_under(pixels, encoding, rule.max_bytes, **_kept_metadata(look, framing))
+    size = Size(*kept.size)
+    transform = Transform(
+        upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_if_other(size, before)
+    )
+    image = InputImage(data=data, format=encoding, size=size, has_alpha=kept.mode == "RGBA")
+    return Fitted(image=image, transform=transform, changes=_changes(look, framing, transform, encoding, note))
+
+
+def _if_other(size: Size, before: Size) -> Size | None:
+    return None if size == before else size
+
+
+def _format(look: Look, pixels: Image.Image, rule: InputRule) -> str:
+    """PNG keeps everything; a photograph that was compressed with loss before may be JPEG or WebP again."""
+    if look.lossy and pixels.mode == "RGB" and "jpeg" in rule.formats:
+        return "jpeg"
+    return "png" if "png" in rule.formats else rule.formats[0]
+
+
+def _kept_metadata(look: Look, framing: Framing) -> dict[str, Any]:
+    """EXIF to write again where the user wants it, without the orientation that is now in the pixels."""
+    block = exif_of(look.data, look.format) if framing.keep_metadata and look.has_metadata else None
+    if block is None:
+        return {}
+    exif = Image.Exif()
+    exif.load(block)
+    exif.pop(0x0112, None)
+    return {"exif": exif.tobytes()}
+
+
+def _changes(look: Look, framing: Framing, transform: Transform, format: str, note: str | None) -> tuple[str, ...]:
+    gone = look.has_metadata and not framing.keep_metadata
+    said = (
+        f"first of {look.frames} frames taken" if look.frames > 1 else None,
+        "turned upright" if look.orientation != 1 else None,
+        _framing_words(transform, framing),
+        "brought to 8 bits a channel" if look.deep else None,
+        note,
+        f"shrunk to {transform.size}" if transform.size else None,
+        f"converted to {LABELS[format]}" if format != look.format else None,
+        NO_METADATA if gone else None,
+    )
+    return tuple(phrase for phrase in said if phrase) or ("compressed anew",)
+
+
+def _framing_words(transform: Transform, framing: Framing) -> str | None:
+    if transform.pad:
+        return f"padded to {framed(transform)}"
+    return f"{_SIDES[framing.crop]} square {framed(transform)} cropped" if transform.crop else None

@@ -1,0 +1,67 @@
+"""Where an input's pixels go, decided from sizes alone: crop, pad, resize. Pure."""
+
+from __future__ import annotations
+
+from imagecli.domain import Framing, InputRule, Size, Transform
+from imagecli.errors import InputImageError
+
+CLASSIC_SIDE = 1024
+"""The classic API makes squares of at most this; a larger upload gains nothing (OpenAI's image guide)."""
+MAX_REENCODED_PIXELS = 32_000_000
+"""A picture that must be encoded anyway is brought under this: four times what a model makes, and memory stays flat."""
+
+Box = tuple[int, int, int, int]
+
+
+def crop_and_pad(upright: Size, rule: InputRule, framing: Framing, name: str) -> Transform:
+    """The square that *rule* wants cut out or filled up; nothing where it wants none or the picture is square.
+
+    Raises InputImageError when a square is wanted and *framing* forbids to make one.
+    """
+    if upright.is_square or not rule.square:
+        return Transform(upright=upright)
+    if framing.pad:
+        return Transform(upright=upright, pad=_padding(upright))
+    if framing.crop == "none":
+        raise InputImageError(
+            f"{name} is {upright}, a square is wanted", hint="--crop center cuts one out, --pad fills up"
+        )
+    return Transform(upright=upright, crop=_crop(upright, framing.crop))
+
+
+def framed(transform: Transform) -> Size:
+    """The size after crop and pad, before any resize."""
+    left, top, right, bottom = transform.crop or (0, 0, transform.upright.width, transform.upright.height)
+    more_left, more_top, more_right, more_bottom = transform.pad or (0, 0, 0, 0)
+    return Size(right - left + more_left + more_right, bottom - top + more_top + more_bottom)
+
+
+def shrunk(size: Size, inside: Size) -> Size:
+    """*size* scaled to fit inside, keeping its ratio; never larger than it was."""
+    scale = min(inside.width / size.width, inside.height / size.height, 1.0)
+    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+
+
+def target(size: Size, rule: InputRule, framing: Framing) -> Size:
+    """How large a picture of *size* is encoded, once it has to be."""
+    if framing.input_size:
+        size = shrunk(size, framing.input_size)
+    if rule.square:
+        return shrunk(size, Size(CLASSIC_SIDE, CLASSIC_SIDE))
+    factor = 1
+    while size.pixels > MAX_REENCODED_PIXELS * factor * factor:
+        factor += 1
+    return Size(max(1, size.width // factor), max(1, size.height // factor))
+
+
+def _crop(size: Size, where: str) -> Box:
+    side = min(size.width, size.height)
+    left = {"left": 0, "right": size.width - side}.get(where, (size.width - side) // 2)
+    top = {"top": 0, "bottom": size.height - side}.get(where, (size.height - side) // 2)
+    return left, top, left + side, top + side
+
+
+def _padding(size: Size) -> Box:
+    side = max(size.width, size.height)
+    left, top = (side - size.width) // 2, (side - size.height) // 2
+    return left, top, side - size.width - left, side - size.height - top

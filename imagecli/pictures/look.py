@@ -1,0 +1,128 @@
+"""What an input is, read from its headers: enough to decide and to refuse, and no pixel decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from PIL import Image, ImageFile
+
+from imagecli.domain import Size
+from imagecli.errors import InputImageError
+from imagecli.pictures.decode import format_of, open_picture, translated
+from imagecli.pictures.judge import LABELS, identify, judge
+from imagecli.pictures.metadata import exif_of, has_metadata
+
+_ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
+_OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
+_SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """An input as its headers tell it. *size* and *orientation* are such that *size* is how a viewer shows it."""
+
+    name: str
+    data: bytes = field(repr=False)
+    format: str
+    """Read from the bytes: png, jpeg, webp, gif, bmp, tiff, ico, avif or heic."""
+    size: Size
+    """Upright: after the EXIF orientation."""
+    orientation: int
+    """1 to 8, as in EXIF; 1 is upright as stored."""
+    mode: str
+    """Pillow's word for what the pixels are."""
+    deep: bool
+    """More than 8 bits a channel."""
+    has_alpha: bool
+    frames: int
+    has_metadata: bool
+    """It tells of place or camera."""
+    lossy: bool
+    """It was compressed with loss already."""
+
+    @property
+    def is_plain(self) -> bool:
+        """One frame of 8-bit gray, RGB or palette, with or without transparency."""
+        return self.frames == 1 and self.mode in _SENDABLE and not self.deep
+
+    @property
+    def stored(self) -> Size:
+        """The size before the orientation was applied."""
+        return Size(self.size.height, self.size.width) if self.orientation >= 5 else self.size
+
+
+def look(data: bytes, name: str) -> Look:
+    """What *data* is; *name* is only for messages.
+
+    Raises InputImageError when it is no picture (saying what it is), is cut off in its headers, or is a pixel bomb.
+    """
+    known = format_of(data)
+    if known is None:
+        raise _no_picture(data, name)
+    if identify(data).problem and known in LABELS:
+        raise InputImageError(f"{name} is broken: {identify(data).problem}", hint="open and save it anew")
+    try:
+        image = open_picture(data, known, name)
+        with translated(name):
+            return _described(image, data, known, name)
+    except InputImageError as error:
+        problem = judge(data).problem if known in LABELS else None
+        if problem is None or "pixels; at most" in error.message:
+            raise
+        raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew") from error
+
+
+def _described(image: ImageFile.ImageFile, data: bytes, format: str, name: str) -> Look:
+    orientation = _orientation(image, data, format)
+    width, height = image.size
+    return Look(
+        name=name,
+        data=data,
+        format=format,
+        size=Size(height, width) if orientation >= 5 else Size(width, height),
+        orientation=orientation,
+        mode=image.mode,
+        deep=image.mode.startswith(("I", "F")) or (format == "png" and data[24] > 8),
+        has_alpha=image.has_transparency_data,
+        frames=getattr(image, "n_frames", 1),
+        has_metadata=has_metadata(data, format) if format in _OWN_WALKERS else _tells(image),
+        lossy=format in ("jpeg", "heic", "avif") or (format == "webp" and b"VP8 " in data[12:64]),
+    )
+
+
+def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
+    """As EXIF says, 1 where it says nonsense. Pillow turns TIFF by itself, libheif HEIC."""
+    if format in ("tiff", "heic"):
+        return 1
+    if format not in _OWN_WALKERS:
+        return _sane(image.getexif().get(_ORIENTATION))
+    block = exif_of(data, format)
+    if block is None:
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(block)
+    except (SyntaxError, ValueError, OSError, KeyError, EOFError, ArithmeticError, LookupError, Warning):
+        return 1
+    return _sane(exif.get(_ORIENTATION))
+
+
+def _sane(orientation: object) -> int:
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _tells(image: ImageFile.ImageFile) -> bool:
+    exif = image.getexif()
+    return "xmp" in image.info or any(tag in exif for tag in (_EXIF, _GPS)) or bool(image.info.get("exif"))
+
+
+def _no_picture(data: bytes, name: str) -> InputImageError:
+    identity = identify(data)
+    if identity.format == "svg":
+        return InputImageError(f"{name} is an SVG drawing; pixels are wanted", hint="export it as PNG first")
+    if not data:
+        return InputImageError(f"{name} is empty (0 bytes)")
+    return InputImageError(
+        f"{name} is {identity.problem}; a picture is wanted",
+        hint="PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF, BMP can be read",
+    )

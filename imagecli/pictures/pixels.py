@@ -1,0 +1,109 @@
+"""An input's pixels brought to where a `Transform` puts them, with as little decoded and copied as can be.
+
+A JPEG is decoded at half, a quarter or an eighth where that is enough; large shrinking first averages whole blocks,
+strip by strip, so that beside the decoded picture only the small one lies in memory.
+"""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from imagecli.domain import Size, Transform
+from imagecli.pictures.colour import depth_scale, eight_bit, to_srgb
+from imagecli.pictures.decode import load, open_picture, translated
+from imagecli.pictures.frame import framed
+from imagecli.pictures.look import Look
+from imagecli.pictures.orient import stored_box, stored_size, upright
+
+_DRAFT_MARGIN = 1.8
+"""A JPEG is decoded to at least this many times the edge it is shrunk to: 50 dB against the full decode."""
+_GAP = 2
+"""Blocks are averaged down to this many times the edge, and Lanczos does the rest."""
+_LARGE_PIXELS = 32_000_000
+"""From here on blocks are averaged all the way, to keep memory flat."""
+_STRIP_PIXELS = 2_000_000
+_CLEAR = (0, 0, 0, 0)
+
+FloatBox = tuple[float, float, float, float]
+
+
+def rendered(
+    look: Look, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
+) -> tuple[Image.Image, str | None]:
+    """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase on their colours.
+
+    NEAREST invents no value (masks). *padding* is RGBA. Raises InputImageError where the pixels are broken.
+    """
+    with translated(look.name):
+        inner, offset = _inside(transform)
+        crop = transform.crop or (0, 0, look.size.width, look.size.height)
+        box = stored_box(crop, look.size, look.orientation)
+        small, profile = _decoded(look, box, stored_size(inner, look.orientation), resample)
+        coloured, note = to_srgb(small, profile)
+        return _padded(upright(coloured, look.orientation), transform, offset, padding), note
+
+
+def _inside(transform: Transform) -> tuple[Size, tuple[int, int]]:
+    """How large the cropped picture is inside the padding, and where it lies, both after the resize."""
+    whole = framed(transform)
+    final = transform.size or whole
+    left, top, right, bottom = transform.pad or (0, 0, 0, 0)
+    across, down = final.width / whole.width, final.height / whole.height
+    inner = Size(
+        max(1, round((whole.width - left - right) * across)), max(1, round((whole.height - top - bottom) * down))
+    )
+    return inner, (round(left * across), round(top * down))
+
+
+def _decoded(look: Look, box: FloatBox, size: Size, resample: Image.Resampling) -> tuple[Image.Image, bytes | None]:
+    """*box* of the stored pixels at *size*, 8 bits a channel, and the colour profile."""
+    image = open_picture(look.data, look.format, look.name)
+    if resample is not Image.Resampling.NEAREST:
+        ratio = min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height)
+        image.draft(None, tuple(max(1, int(edge * _DRAFT_MARGIN / ratio)) for edge in image.size))  # type: ignore[arg-type]
+    across, down = image.width / look.stored.width, image.height / look.stored.height
+    box = (box[0] * across, box[1] * down, min(box[2] * across, image.width), min(box[3] * down, image.height))
+    pixels = load(image, look.name)
+    return _resized(pixels, box, size, resample), image.info.get("icc_profile")
+
+
+def _resized(image: Image.Image, box: FloatBox, size: Size, resample: Image.Resampling) -> Image.Image:
+    scale = depth_scale(image)
+    wanted = (size.width, size.height)
+    factor = 1
+    if resample is not Image.Resampling.NEAREST:
+        gap = 1 if image.width * image.height > _LARGE_PIXELS else _GAP
+        factor = max(1, int(min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height) / gap))
+    if factor > 1:
+        image, box = _averaged(image, box, factor, scale)
+    else:
+        if box == tuple(map(int, box)) and (box[2] - box[0], box[3] - box[1]) == wanted:
+            return eight_bit(image.crop(tuple(map(int, box))), scale)  # type: ignore[arg-type]
+        image = eight_bit(image, scale)
+    return image.resize(wanted, resample, box)
+
+
+def _averaged(image: Image.Image, box: FloatBox, factor: int, scale: float | None) -> tuple[Image.Image, FloatBox]:
+    """Blocks of *factor* × *factor* pixels averaged, and where *box* lies in the result."""
+    left, top = int(box[0]), int(box[1])
+    right, bottom = min(image.width, int(box[2] + 0.999)), min(image.height, int(box[3] + 0.999))
+    rows = max(1, _STRIP_PIXELS // ((right - left) * factor)) * factor
+    result: Image.Image | None = None
+    for row in range(top, bottom, rows):
+        strip = eight_bit(image.crop((left, row, right, min(bottom, row + rows))), scale).reduce(factor)
+        result = result or Image.new(strip.mode, (strip.width, -(-(bottom - top) // factor)))
+        result.paste(strip, (0, (row - top) // factor))
+    assert result is not None
+    moved = ((box[0] - left) / factor, (box[1] - top) / factor, (box[2] - left) / factor, (box[3] - top) / factor)
+    return result, (moved[0], moved[1], min(moved[2], result.width), min(moved[3], result.height))
+
+
+def _padded(
+    image: Image.Image, transform: Transform, offset: tuple[int, int], padding: tuple[int, int, int, int]
+) -> Image.Image:
+    if transform.pad is None:
+        return image
+    final = transform.size or framed(transform)
+    canvas = Image.new("RGBA", (final.width, final.height), padding)
+    canvas.paste(image, offset)
+    return canvas

@@ -1,0 +1,59 @@
+"""How a PNG is built: a signature, then chunks, each with its length and CRC. Knows no Pillow and inflates nothing.
+
+Source: W3C PNG Specification, third edition.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from imagecli.domain import Size
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_IHDR = b"\0\0\0\x0dIHDR"
+
+
+class Chunk(NamedTuple):
+    """One chunk: *start* is its length field, *end* lies behind its CRC and past the data when the file is cut."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def chunks(data: memoryview) -> Iterator[Chunk]:
+    """The chunks in order, up to and with IEND."""
+    start = len(SIGNATURE)
+    while start + 8 <= len(data):
+        kind = bytes(data[start + 4 : start + 8])
+        end = start + 12 + int.from_bytes(data[start : start + 4])
+        yield Chunk(kind, start, end)
+        if kind == b"IEND":
+            return
+        start = end
+
+
+def size(data: memoryview) -> Size | None:
+    """What IHDR says, or None when there is no whole IHDR."""
+    if len(data) < 24 or data[8:16] != _IHDR:
+        return None
+    return Size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
+
+
+def problem(data: memoryview) -> str | None:
+    """The first thing that is wrong between the signature and IEND; every CRC is checked."""
+    has_pixels = False
+    for chunk in chunks(data):
+        if not (chunk.kind.isascii() and chunk.kind.isalpha()):
+            return f"PNG is damaged: no chunk at byte {chunk.start:,}"
+        name = chunk.kind.decode("ascii")
+        if chunk.end > len(data):
+            return f"PNG ends in the middle of its {name} chunk"
+        if zlib.crc32(data[chunk.start + 4 : chunk.end - 4]) != int.from_bytes(data[chunk.end - 4 : chunk.end]):
+            return f"PNG has a bad CRC in its {name} chunk"
+        if chunk.kind == b"IEND":
+            return None if has_pixels else "PNG has no pixels"
+        has_pixels = has_pixels or chunk.kind == b"IDAT"
+    return "PNG ends before its IEND chunk"
