@@ -27,6 +27,20 @@ ENDINGS: Final = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "
 """File ending, lower case and without the dot → picture format."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A key, as a value that can't be printed by accident."""
+
+    _text: str
+
+    def reveal(self) -> str:
+        """The key itself; only the transport has a reason to ask."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Width and height in pixels."""
@@ -227,6 +241,8 @@ class Prepared:
 
     id: str
     """Names the spool files; unique to the run and the request."""
+    request: int
+    """0-based, in the order of the plan."""
     command: str
     provider: str
     base_url: str
@@ -239,6 +255,8 @@ class Prepared:
     prompt: str | None
     output_format: str | None
     """What was asked for, if anything was."""
+    size: Size | None
+    """What was asked for, if it was pixels."""
     transform: Transform | None = None
 
 

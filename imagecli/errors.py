@@ -8,7 +8,8 @@
     │  └─ OutputError             2  the place to save to, found out before paying
     ├─ AuthenticationError        3  key missing or refused
     ├─ RefusedError               4  the API refused the request
-    ├─ LimitError                 5  quota, rate limit or budget
+    ├─ LimitError                 5  rate limit or budget
+    │  └─ QuotaError              5  the account is out of money; nothing after it can succeed
     ├─ NetworkError               6  network or server; nothing was bought as far as its answer says
     ├─ UnsavedError               7  bought, or perhaps bought, and not saved
     └─ DiskError                  8  the local disk, after paying
@@ -110,6 +111,12 @@ class LimitError(ImagecliError):
 
     exit_code = 5
     code = "rate_limited"
+
+
+class QuotaError(LimitError):
+    """The account is out of credit or over its limit: waiting does not help, and nothing after it can succeed."""
+
+    code = "insufficient_quota"
 
 
 class NetworkError(ImagecliError):

@@ -6,7 +6,7 @@ Pure readers of `models.toml` and `providers.toml`. A new model, size rule or pr
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,8 @@ class ModelRow:
     output_formats: tuple[str, ...] = ()
     response_formats: tuple[str, ...] = ()
     source: str
+    known: bool = True
+    """False for a model that has no row of its own and passes through with a warning."""
 
     def allowed(self, parameter: str) -> tuple[str, ...]:
         """The legal words of a parameter; empty where any value goes."""
@@ -133,14 +135,15 @@ class Catalog:
     """All rows, and the defaults."""
 
     models: dict[str, ModelRow]
+    unknown_model: ModelRow
     providers: dict[str, ProviderRow]
     default_model: str
     default_provider: str
     vary_prompts: dict[str, str]
 
-    def model(self, name: str) -> ModelRow | None:
-        """The model's row, or None: an unknown model passes through with a warning."""
-        return self.models.get(name)
+    def model(self, name: str) -> ModelRow:
+        """The model's row; one that forbids nothing, and is not `known`, where it has none."""
+        return self.models.get(name) or replace(self.unknown_model, name=name)
 
     def provider(self, name: str) -> ProviderRow:
         """Raises UsageError with the names there are."""
@@ -157,6 +160,7 @@ def load() -> Catalog:
     providers = tomllib.loads((folder / "providers.toml").read_text("utf-8"))
     return Catalog(
         models={name: _model(name, row, models) for name, row in models["models"].items()},
+        unknown_model=_model("unknown", models["unknown"], models),
         providers={name: ProviderRow(name=name, **_tuples(row)) for name, row in providers["providers"].items()},
         default_model=models["default"],
         default_provider=providers["default"],

@@ -1,0 +1,96 @@
+"""requests' errors in our words: what was surely not bought, and what perhaps was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
+
+
+class NotConnectedError(NetworkError):
+    """No connection was made, so nothing was sent and nothing bought."""
+
+    code = "no_connection"
+
+
+@contextmanager
+def in_our_words(url: str) -> Iterator[None]:
+    """What requests raises inside, raised as the error of ours that it is. *url* is named without its secrets."""
+    try:
+        yield
+    except requests.RequestException as error:
+        raise translate(error, url) from error
+    except UnicodeError as error:
+        raise UsageError(f"{shown(url)} is not an address that can be asked", hint="check --base-url") from error
+    except OSError as error:
+        # requests says this for a CA bundle that is not there, before anything is sent.
+        if "CA certificate bundle" in str(error):
+            raise SettingsError(str(error), hint="set REQUESTS_CA_BUNDLE to a file that exists, or unset it") from error
+        raise
+
+
+def translate(error: requests.RequestException, url: str) -> ImagecliError:
+    """The error of ours that *error* is: nothing sent (6), or perhaps bought (7)."""
+    where = shown(url)
+    match error:
+        case requests.exceptions.ProxyError():
+            return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
+        case requests.exceptions.SSLError():
+            return NetworkError(f"no trusted TLS connection to {where}: {_reason(error)}", hint=_HINT_TLS, code="tls")
+        case requests.exceptions.ConnectTimeout():
+            return NotConnectedError(f"no connection to {where} in time", hint=_HINT_NETWORK)
+        case requests.exceptions.ReadTimeout():
+            return UnsavedError(f"{where} was silent for too long", hint=_HINT_SILENT, code="timeout")
+        case (
+            requests.exceptions.InvalidURL()
+            | requests.exceptions.MissingSchema()
+            | requests.exceptions.InvalidSchema()
+            | requests.exceptions.InvalidProxyURL()
+            | requests.exceptions.InvalidHeader()
+        ):
+            return UsageError(f"{where} can't be asked: {_reason(error)}", hint="check --base-url")
+        case requests.exceptions.TooManyRedirects():
+            return NetworkError(f"{where} redirects without end", code="redirects")
+        case requests.exceptions.ConnectionError() if _never_connected(error):
+            return NotConnectedError(f"no connection to {where}: {_reason(error)}", hint=_HINT_NETWORK)
+    return UnsavedError(f"the answer of {where} was lost: {_reason(error)}", hint=_HINT_LOST, code="answer_lost")
+
+
+_HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
+_HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
+_HINT_NETWORK = "check the network and --base-url; nothing was sent"
+_HINT_SILENT = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
+_HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
+
+
+def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost sentence of a chain of wrapped errors."""
+    seen: BaseException = error
+    while True:
+        inner = getattr(seen, "reason", None)
+        inner = (
+            inner
+            if isinstance(inner, BaseException)
+            else next((argument for argument in reversed(seen.args) if isinstance(argument, BaseException)), None)
+        )
+        if inner is None:
+            break
+        seen = inner
+    text = str(seen).rpartition(": ")[2] if isinstance(seen, NewConnectionError) else str(seen)
+    return " ".join(text.split())[:200] or type(seen).__name__
+
+
+def shown(url: str) -> str:
+    """*url* as it may be printed: scheme and host, without userinfo, path and query (they can hold secrets)."""
+    scheme, _, rest = url.partition("://")
+    host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
+    return f"{scheme}://{host}" if host else "that address"

@@ -1,0 +1,64 @@
+"""Result URLs: fetched at once, without the key, and again where the fetch fails. A GET is free; the POST is not."""
+
+from __future__ import annotations
+
+import io
+import random
+import time
+from urllib.parse import urlsplit
+
+import requests
+
+from imagecli.api.failures import shown
+from imagecli.api.pacer import backoff
+from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get, open_session
+from imagecli.errors import ImagecliError, UnsavedError
+
+TRIES = 3
+MAX_PARALLEL = 4
+
+
+class Results:
+    """A key-less session of its own, so that no header of the API's ever reaches another host."""
+
+    def __init__(self, *, timeouts: Timeouts, direct: bool) -> None:
+        self._session: requests.Session = open_session(direct=direct, connections=MAX_PARALLEL)
+        self._timeouts = timeouts
+
+    def fetch(self, url: str, received: Progress) -> bytes:
+        """The bytes behind *url*, whatever they are. Raises UnsavedError: they are paid for and not here."""
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise UnsavedError(f"the picture's address is not http(s): {shown(url)}", hint=_HINT, code="result_url")
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1
+            try:
+                into = io.BytesIO()
+                answer = get(self._session, url, timeouts=self._timeouts, into=into, received=received)
+            except ImagecliError as error:
+                if last:
+                    raise UnsavedError(f"the picture was not fetched: {error.message}", hint=_HINT) from error
+            else:
+                if 200 <= answer.status < 300:
+                    return into.getvalue()
+                if last or answer.status not in (408, 425, 429, 500, 502, 503, 504):
+                    raise _refused(url, answer)
+            time.sleep(backoff(attempt, random.random()))
+        raise AssertionError("the loop returns or raises")
+
+
+_HINT = "it is paid for; its address lies in the kept answer and lives about an hour"
+
+
+def _refused(url: str, answer: HttpAnswer) -> UnsavedError:
+    """Azure's blob store answers an expired address with 403 and AuthenticationFailed (seen in reports, 2026)."""
+    expired = answer.status == 403 and (
+        "AuthenticationFailed" in answer.headers.get("x-ms-error-code", "")
+        or b"AuthenticationFailed" in answer.error_body
+    )
+    why = "its address has expired" if expired else f"{shown(url)} answered HTTP {answer.status}"
+    return UnsavedError(
+        f"the picture was not fetched: {why}",
+        hint=_HINT,
+        code="result_expired" if expired else "result_url",
+        status=answer.status,
+    )

@@ -1,0 +1,76 @@
+"""What is bought lands here first: an answer's body as it arrives, beside what is needed to finish it.
+
+One folder, 0700, a pair of 0600 files a request: `ID.json` (Prepared) and `ID.body`. Removed when all is saved.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from imagecli.errors import OutputError, UnsavedError
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One request's place in the spool. Leaving the `with` block removes it, unless something unsaved is in it."""
+
+    description: Path
+    body: Path
+    file: IO[bytes]
+    kept: bool = False
+
+    def __enter__(self) -> Entry:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """An UnsavedError that leaves the block tells where the bytes that did come are."""
+        came = self.file.seek(0, os.SEEK_END) > 0
+        self.file.close()
+        if isinstance(error, UnsavedError) and came:
+            error.rescued_path = str(self.keep())
+        if not self.kept:
+            self._remove()
+
+    def keep(self) -> Path:
+        """Something in it is not saved: it stays. Returns the body's path."""
+        self.kept = True
+        return self.body
+
+    def read(self) -> bytes:
+        """The body, whole."""
+        self.file.flush()
+        return self.body.read_bytes()
+
+    def _remove(self) -> None:
+        for path in (self.description, self.body):
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):
+            self.body.parent.rmdir()
+
+
+def open_entry(id: str, description: str, folders: Sequence[Path]) -> Entry:
+    """An entry in the first of *folders* that can be written. Raises OutputError where none can: nothing was sent."""
+    reasons = []
+    for folder in folders:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            described, body = folder / f"{id}.json", folder / f"{id}.body"
+            with os.fdopen(_create(described), "w", encoding="utf-8") as file:
+                file.write(description)
+            return Entry(description=described, body=body, file=os.fdopen(_create(body), "w+b"))
+        except OSError as error:
+            reasons.append(f"{folder}: {error.strerror}")
+    raise OutputError(
+        f"no place to keep the answer while it is saved ({'; '.join(reasons)})",
+        hint="make one of these folders writable, or set IMAGECLI_STATE_DIR",
+    )
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

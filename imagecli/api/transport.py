@@ -1,0 +1,94 @@
+"""The paid POST: sent once, and again only where the server said it made nothing or no connection was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO
+
+from imagecli.api.failures import NotConnectedError
+from imagecli.api.pacer import Pacer, is_retried, wait_before
+from imagecli.api.wire import Authorization, HttpAnswer, Timeouts, open_session, post
+from imagecli.domain import HttpRequest, Secret
+from imagecli.errors import LimitError
+from imagecli.events import Event, Received, Sent, Told, Waiting
+from imagecli.providers.refusal import error_for, is_quota
+
+Listen = Callable[[Event], None]
+
+
+class Transport:
+    """One for a command: the session that holds the key, and the pacer that all threads share."""
+
+    def __init__(
+        self,
+        *,
+        key: Secret | None,
+        headers: dict[str, str],
+        timeouts: Timeouts,
+        max_retries: int,
+        max_wait: float,
+        direct: bool,
+    ) -> None:
+        self._session = open_session(direct=direct)
+        self._auth = Authorization(key)
+        self._headers = headers
+        self._timeouts = timeouts
+        self._max_retries = max_retries
+        self._max_wait = max_wait
+        self._pacer = Pacer()
+
+    def send(self, http: HttpRequest, into: IO[bytes], request: int, listen: Listen) -> HttpAnswer:
+        """The 2xx answer to *http*, its body in *into*. Raises the error of any other answer."""
+        for attempt in range(self._max_retries + 1):
+            self._pacer.turn()
+            try:
+                answer = self._once(http, into, request, listen)
+            except NotConnectedError as error:
+                if attempt == self._max_retries or error.code == "proxy":
+                    raise
+                self._pause(wait_before(attempt, {}, datetime.now(UTC)), error.message, request, listen)
+                continue
+            listen(Told(message=_told(http, answer)))
+            if 200 <= answer.status < 300:
+                return answer
+            failure = error_for(answer.status, answer.headers, answer.error_body)
+            again = is_retried(answer.status, answer.headers) and not is_quota(answer.status, answer.error_body)
+            if not again or attempt == self._max_retries:
+                raise failure
+            wait = wait_before(attempt, answer.headers, datetime.now(UTC))
+            if wait > self._max_wait:
+                raise LimitError(
+                    f"{failure.message}; it asks to wait {wait:.0f} s, more than --max-wait {self._max_wait:.0f}",
+                    hint=f"run the same command again in {wait:.0f} s; nothing was bought",
+                    code=failure.code,
+                    status=answer.status,
+                    request_id=failure.request_id,
+                )
+            self._pause(wait, failure.message, request, listen)
+        raise AssertionError("the loop returns or raises")
+
+    def _once(self, http: HttpRequest, into: IO[bytes], request: int, listen: Listen) -> HttpAnswer:
+        into.seek(0)
+        into.truncate()
+        return post(
+            self._session,
+            http,
+            auth=self._auth,
+            headers=self._headers,
+            timeouts=self._timeouts,
+            into=into,
+            uploaded=lambda sent, total: listen(Sent(request=request, sent=sent, total=total or 0)),
+            received=lambda done, total: listen(Received(request=request, received=done, total=total)),
+        )
+
+    def _pause(self, seconds: float, why: str, request: int, listen: Listen) -> None:
+        listen(Waiting(request=request, seconds=seconds, why=why))
+        self._pacer.pause(seconds)
+
+
+def _told(http: HttpRequest, answer: HttpAnswer) -> str:
+    """One exchange for -v: the path without host and query, and what came back."""
+    path = "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]
+    request_id = answer.headers.get("x-request-id")
+    return f"{http.method} {path}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")

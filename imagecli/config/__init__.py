@@ -1,0 +1,122 @@
+"""Settings: flag, environment, project file, user file, default — in that order, each value with where it came from.
+
+The only room that imports platformdirs. Reads settings and keys; sends and saves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagecli.catalog import Catalog, ProviderRow
+from imagecli.config.base_url import checked as checked_base_url
+from imagecli.config.base_url import is_local
+from imagecli.config.keys import USER_FILE, find_key, no_key
+from imagecli.config.layers import checked, from_environment, project_file, read_file
+from imagecli.config.table import SETTINGS, variable
+from imagecli.domain import Secret
+from imagecli.env import Env
+from imagecli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that a command may use, settled. Picture settings are None where nobody set them."""
+
+    provider: ProviderRow
+    base_url: str
+    """Empty for a provider that is started for the command."""
+    key: Secret | None
+    headers: dict[str, str]
+    """Organization and project, where the provider's row has such variables and they are set."""
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    """Setting → `--flag`, variable, or file it came from."""
+    timeout: float | None
+    """Seconds; None means the defaults of the transport."""
+    max_retries: int
+    max_wait: float
+    state_dir: Path
+    warnings: tuple[tuple[str, str], ...] = ()
+    """code and message."""
+
+
+def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> Settings:
+    """The settings of a command typed in *folder*; *flags* hold parsed values, None where not given.
+
+    Raises SettingsError, UsageError, or AuthenticationError where the provider needs a key and there is none.
+    """
+    config_dir, state_dir = _folders(env)
+    user_file = config_dir / USER_FILE
+    user = read_file(user_file)
+    tables = user.pop("providers", {})
+    project, project_path = project_file(folder) or ({}, "")
+    layers: list[tuple[Mapping[str, Any], Callable[[str], str]]] = [
+        ({name: value for name, value in flags.items() if name in SETTINGS and value is not None}, _flag),
+        (from_environment(env), variable),
+        (project, lambda name: project_path),
+        (checked(user, user_file), lambda name: str(user_file)),
+    ]
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer, origin in reversed(layers):
+        values |= layer
+        origins |= {name: origin(name) for name in layer}
+    row = catalog.provider(values.get("provider", catalog.default_provider))
+    base_url = _base_url(row, values, env)
+    key = None if row.auth == "none" else find_key(row, env, config_dir, tables.get(row.name, {}))
+    if key is None and row.auth != "none" and not is_local(base_url):
+        raise no_key(row, config_dir)
+    return Settings(
+        provider=row,
+        base_url=base_url,
+        key=key,
+        headers=_headers(row, env),
+        values=values,
+        origins=origins,
+        timeout=values.get("timeout"),
+        max_retries=values.get("max_retries", 2),
+        max_wait=values.get("max_wait", 120.0),
+        state_dir=state_dir,
+        warnings=_warnings(base_url, key),
+    )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _folders(env: Env) -> tuple[Path, Path]:
+    """The user's settings folder and the state folder."""
+    import platformdirs
+
+    config = env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")
+    state = env.environ.get("IMAGECLI_STATE_DIR") or platformdirs.user_state_dir("imagecli")
+    return Path(config), Path(state)
+
+
+def _base_url(row: ProviderRow, values: Mapping[str, Any], env: Env) -> str:
+    """Flag and setting first, then the provider's own variable, then its row."""
+    if row.embedded:
+        if values.get("base_url"):
+            raise UsageError(
+                f"provider {row.name} is started for the command, so it has no base URL",
+                hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
+            )
+        return ""
+    own = env.environ.get(row.base_url_env or "")
+    return checked_base_url(values.get("base_url") or own or row.base_url or "")
+
+
+def _headers(row: ProviderRow, env: Env) -> dict[str, str]:
+    """OpenAI's names of the two headers; API reference, read 2026-11-22."""
+    named = {"OpenAI-Organization": row.organization_env, "OpenAI-Project": row.project_env}
+    return {header: env.environ[name].strip() for header, name in named.items() if name and name in env.environ}
+
+
+def _warnings(base_url: str, key: Secret | None) -> tuple[tuple[str, str], ...]:
+    if key and base_url.startswith("http://") and not is_local(base_url):
+        return (("insecure_base_url", "the key goes over plain http:// to a public host; https:// keeps it secret"),)
+    return ()

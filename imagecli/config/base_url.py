@@ -1,0 +1,46 @@
+"""Base URLs: whether one can be asked at all, and whether it is this machine's or a private one."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from imagecli.errors import UsageError
+
+
+def checked(text: str) -> str:
+    """*text* as a base URL. Raises UsageError with what is wrong with it."""
+    parts = urlsplit(text.strip())
+    example = "for example --base-url http://localhost:8080/v1"
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"the base URL's port is not one: {error}", hint=example) from error
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(
+            f"the base URL {_without_secrets(text)!r} does not begin with http:// or https://", hint=example
+        )
+    labels = (parts.hostname or "").split(".")
+    if (
+        not parts.hostname
+        or port == 0
+        or any(not label or len(label) > 63 for label in labels[:-1])
+        or len(labels[-1]) > 63
+    ):
+        raise UsageError(f"the base URL {_without_secrets(text)!r} names no host", hint=example)
+    return text.strip()
+
+
+def _without_secrets(url: str) -> str:
+    return url.split("?")[0].rpartition("@")[2]
+
+
+def is_local(base_url: str) -> bool:
+    """Whether the host is this machine or a private address, where servers commonly want no key."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".local")):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False

@@ -1,0 +1,69 @@
+"""Where settings are written: the environment, a project's file, the user's file. Reads and checks them."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from imagecli.config.table import SETTINGS, variable
+from imagecli.env import Env
+from imagecli.errors import SettingsError, UsageError
+
+PROJECT_FILE = "imagecli.toml"
+
+
+def from_environment(env: Env) -> dict[str, Any]:
+    """The settings that IMAGECLI_ variables give."""
+    found = {name: env.environ[variable(name)] for name in SETTINGS if variable(name) in env.environ}
+    return {name: _read(name, value, variable(name)) for name, value in found.items()}
+
+
+def project_file(folder: Path) -> tuple[dict[str, Any], str] | None:
+    """The nearest project file from *folder* up to the repository's root, and its path; None where there is none."""
+    for place in (folder, *folder.parents):
+        path = place / PROJECT_FILE
+        if path.is_file():
+            return checked(read_file(path), path, project=True), str(path)
+        if (place / ".git").exists():
+            break
+    return None
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """A TOML file's tables; empty where there is no such file. Raises SettingsError with line and column."""
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from error
+
+
+def checked(document: dict[str, Any], path: Path, *, project: bool = False) -> dict[str, Any]:
+    """The settings of a file, read. Raises SettingsError for a name that is none, or may not stand there."""
+    for name in document:
+        if project and (name == "providers" or (name in SETTINGS and not SETTINGS[name].in_project)):
+            raise SettingsError(
+                f"{path} sets {name}, which a project's file may not: it decides where the key goes",
+                hint="remove it there; set it in your own settings, by a variable, or by a flag",
+            )
+        if name not in SETTINGS:
+            near = difflib.get_close_matches(name, SETTINGS, n=1)
+            raise SettingsError(
+                f"{path}: there is no setting {name!r}",
+                hint=f"did you mean {near[0]}?" if near else f"there are: {', '.join(SETTINGS)}",
+            )
+    return {name: _read(name, value, str(path)) for name, value in document.items()}
+
+
+def _read(name: str, value: Any, origin: str) -> Any:
+    try:
+        return SETTINGS[name].read(value)
+    except UsageError as error:
+        raise SettingsError(f"{origin}: {error.message}", hint=error.hint) from error
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{origin}: {name} is {value!r}: {error}", hint=SETTINGS[name].about) from error

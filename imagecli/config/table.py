@@ -1,0 +1,79 @@
+"""What can be set, how it is read, and what it is about: one row a setting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from imagecli.domain import IfExists, RequestedSize, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing that flags, variables and files can set."""
+
+    read: Callable[[Any], Any]
+    """From text or a TOML value; raises ValueError or UsageError with what was wanted."""
+    about: str
+    in_project: bool = True
+    """Whether a project's file may set it: nothing that decides where the key goes."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("text is wanted")
+    return value
+
+
+def _size(value: Any) -> RequestedSize:
+    return "auto" if value == "auto" else Size.parse(_text(value))
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise ValueError("a number of seconds above 0 is wanted")
+    return seconds
+
+
+def _count(value: Any) -> int:
+    count = int(value)
+    if count < 0:
+        raise ValueError("a whole number from 0 is wanted")
+    return count
+
+
+def _if_exists(value: Any) -> IfExists:
+    if value not in get_args(IfExists):
+        raise ValueError(f"one of {', '.join(get_args(IfExists))} is wanted")
+    return cast(IfExists, value)
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "provider": Setting(read=_text, about="which provider makes the pictures"),
+    "base_url": Setting(read=_text, about="base URL of any server that speaks the Images API", in_project=False),
+    "model": Setting(read=_text, about="the model"),
+    "size": Setting(read=_size, about="WIDTHxHEIGHT in pixels, or auto"),
+    "quality": Setting(read=_text, about="the model's quality"),
+    "background": Setting(read=_text, about="transparent, opaque or auto"),
+    "output_format": Setting(read=_text, about="png, jpeg or webp"),
+    "output_compression": Setting(read=_count, about="0 to 100, for jpeg and webp"),
+    "output": Setting(read=_text, about="file, folder or name template to save to"),
+    "if_exists": Setting(read=_if_exists, about="number, skip, overwrite or fail"),
+    "timeout": Setting(read=_seconds, about="seconds to wait for an answer in all"),
+    "max_retries": Setting(read=_count, about="how often a refused request is sent again"),
+    "max_wait": Setting(read=_seconds, about="the longest wait before a request is sent again, in seconds"),
+}
+"""Environment: IMAGECLI_ and the name in capitals. Settings files: the name."""
+
+FOLDER_VARIABLES = {
+    "IMAGECLI_CONFIG_DIR": "the folder of the user's settings and credentials",
+    "IMAGECLI_STATE_DIR": "the folder where answers are kept until they are saved",
+}
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"IMAGECLI_{name.upper()}"

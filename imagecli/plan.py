@@ -1,0 +1,80 @@
+"""What was asked → the list of requests that get it. Pure: no disk, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from imagecli.catalog import Catalog, ModelRow, ProviderRow
+from imagecli.domain import Ask, Edit, Framing, Name, Rendering, Source, Vary
+from imagecli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request of a plan: at most as many pictures as the model makes at once, and where they go."""
+
+    index: int
+    """0-based, in the order of the plan."""
+    ask: Ask
+    names: tuple[Name, ...] = ()
+
+
+def plan(asks: Sequence[Ask], row: ModelRow) -> tuple[Request, ...]:
+    """The requests for *asks*, each split so that none asks for more than `row.max_n` pictures."""
+    pieces = [
+        replace(ask, rendering=replace(ask.rendering, n=n)) for ask in asks for n in split(ask.rendering.n, row.max_n)
+    ]
+    return tuple(Request(index=index, ask=ask) for index, ask in enumerate(pieces))
+
+
+def split(n: int, most: int) -> tuple[int, ...]:
+    """*n* pictures as parts of at most *most*: 25 by 10 is 10, 10, 5."""
+    full, rest = divmod(n, most)
+    return (most,) * full + ((rest,) if rest else ())
+
+
+def named(requests: Sequence[Request], names: Sequence[Name]) -> tuple[Request, ...]:
+    """*requests* with *names* handed out in order, one a picture."""
+    left = iter(names)
+    return tuple(
+        replace(request, names=tuple(next(left) for _ in range(request.ask.rendering.n))) for request in requests
+    )
+
+
+def pictures(requests: Sequence[Request]) -> int:
+    """How many pictures the requests ask for."""
+    return sum(request.ask.rendering.n for request in requests)
+
+
+def vary(
+    image: Source,
+    prompt: str | None,
+    rendering: Rendering,
+    framing: Framing,
+    *,
+    via: str,
+    strength: str | None,
+    provider: ProviderRow,
+    base_url: str,
+    row: ModelRow,
+    catalog: Catalog,
+) -> tuple[Vary | Edit, str]:
+    """The request that varies *image*, and a sentence that says which endpoint it goes to and why.
+
+    The variations endpoint where provider and model have it and no prompt or strength was given (it takes none);
+    an edit otherwise, whose prompt is the user's or the catalogue's for *strength*.
+    """
+    has = provider.offers("variations", base_url) and "variations" in row.operations
+    if via == "variations" and (prompt or strength):
+        raise UsageError(
+            "the variations endpoint takes neither a prompt nor a strength", hint="leave --via out, or the prompt"
+        )
+    if via == "variations" or (via == "auto" and has and not prompt and not strength):
+        return Vary(
+            image=image, rendering=rendering, framing=framing
+        ), f"{row.name} varies it by the variations endpoint"
+    words = prompt or catalog.vary_prompts[strength or "medium"]
+    why = "the variations endpoint takes no prompt" if has else f"{provider.name} offers no variations endpoint for it"
+    edit = Edit(prompt=words, images=(image,), rendering=rendering, framing=framing)
+    return edit, f"{row.name} varies it by an edit: {why}"

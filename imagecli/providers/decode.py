@@ -1,0 +1,84 @@
+"""A successful body → the pictures it holds. Lenient in what it takes: every shape in use, one result.
+
+Sources: OpenAI API reference; the answers of compatible servers, collected 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+from urllib.parse import urljoin
+
+from imagecli.domain import Answer, Found
+from imagecli.errors import NetworkError, RefusedError, UnsavedError
+from imagecli.providers.refusal import words_of
+
+
+def decode(body: bytes, base_url: str) -> Answer:
+    """The pictures of a 2xx *body*. Raises UnsavedError where it holds none: it may have been paid for.
+
+    An item without a picture stays in the list, empty, so that the caller can name it.
+    """
+    document = _document(body)
+    if not isinstance(document, dict):
+        raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
+    items = document.get("data")
+    if items is None:
+        items = document.get("images")
+    if document.get("error") and not items:
+        raise RefusedError(words_of(document) or "the server reported an error with status 200", status=200)
+    if not isinstance(items, list) or not items:
+        raise UnsavedError("the answer holds no pictures", hint=_BILLED)
+    usage = document.get("usage")
+    return Answer(
+        found=tuple(_found(item, base_url) for item in items),
+        usage=usage if isinstance(usage, dict) else None,
+        output_format=_text(document.get("output_format")),
+    )
+
+
+_BILLED = "it may have been billed; the provider's usage page tells. Is --base-url that of an Images API?"
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        if body.lstrip()[:1] == b"<":
+            raise NetworkError(
+                "the answer is a web page, not the Images API",
+                hint="check --base-url, and whether a login page is in between",
+            ) from error
+        raise UnsavedError("the answer is not whole JSON", hint=_BILLED) from error
+
+
+def _found(item: Any, base_url: str) -> Found:
+    if isinstance(item, str):
+        item = {"url": item} if item.startswith(("http://", "https://", "data:", "/")) else {"b64_json": item}
+    if not isinstance(item, dict):
+        return Found()
+    b64_json, url = _text(item.get("b64_json")), _text(item.get("url"))
+    if not b64_json and url and url.startswith("data:"):
+        b64_json, url = url.partition(",")[2], None
+    if b64_json and b64_json.startswith("data:"):
+        b64_json = b64_json.partition(",")[2]
+    return Found(
+        b64_json=b64_json or None,
+        url=None if b64_json or not url else urljoin(base_url, url),
+        revised_prompt=_text(item.get("revised_prompt")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def picture_bytes(b64_json: str) -> bytes:
+    """The bytes of a base64 text: of either alphabet, with or without padding and line breaks. Raises UnsavedError."""
+    text = "".join(b64_json.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error

@@ -1,0 +1,116 @@
+"""The pictures that go up: read once, fitted to their endpoint once, shared by all requests that send them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from imagecli.catalog import ModelRow
+from imagecli.checks import inputs_of, needs_alpha
+from imagecli.domain import Ask, Edit, Framing, Generate, InputImage, Source, Transform
+from imagecli.errors import InputImageError
+from imagecli.events import Event, Noted, Warned
+
+Listen = Callable[[Event], None]
+
+MEMORY = 4
+"""So many different sets of inputs are kept for the next request that sends the same."""
+MAX_INPUT_BYTES = 512 * 1024 * 1024
+"""A file larger than this is not read: no endpoint takes a tenth of it, and shrinking it would take minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """The pictures of one ask as they are sent."""
+
+    images: tuple[InputImage, ...] = ()
+    mask: InputImage | None = None
+    transform: Transform | None = None
+    """The first image's: a mask belongs to that one."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    fit: Fit | None = None
+
+
+class Inputs:
+    """Fits inputs for one model. Threads that want the same pictures wait for the first of them."""
+
+    def __init__(self, row: ModelRow) -> None:
+        self._row = row
+        self._slots: OrderedDict[object, _Slot] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def fitted(self, ask: Ask, listen: Listen) -> Fit:
+        """The pictures of *ask*, as they are sent; every change is announced, once. Raises InputImageError."""
+        if isinstance(ask, Generate):
+            return Fit()
+        mask = ask.mask if isinstance(ask, Edit) else None
+        with self._lock:
+            slot = self._slots.setdefault((inputs_of(ask), mask, ask.framing), _Slot())
+            while len(self._slots) > MEMORY:
+                self._slots.popitem(last=False)
+        with slot.lock:
+            if slot.fit is None:
+                slot.fit = _fit(inputs_of(ask), mask, ask.framing, self._row, needs_alpha(ask, self._row), listen)
+            return slot.fit
+
+
+def _fit(
+    sources: tuple[Source, ...],
+    mask: Source | None,
+    framing: Framing,
+    row: ModelRow,
+    transparent: bool,
+    listen: Listen,
+) -> Fit:
+    from imagecli.pictures.fit import fit
+    from imagecli.pictures.look import look
+    from imagecli.pictures.mask import fit_mask
+
+    fitted = []
+    for source in sources:
+        one = fit(look(_read(source), source.name), row.image, framing)
+        _announce(source, one.changes, listen)
+        fitted.append(one)
+    if transparent and not fitted[0].image.has_alpha:
+        raise InputImageError(
+            f"{sources[0].name} has no transparent part, and {row.name} changes only what is transparent",
+            hint="--mask mask.png marks what may change: a PNG of the same size, transparent there",
+        )
+    if mask is None:
+        return Fit(images=tuple(one.image for one in fitted), transform=fitted[0].transform)
+    masked = fit_mask(look(_read(mask), mask.name), row.mask, fitted[0], framing)
+    _announce(mask, masked.changes, listen)
+    _warn_of_coverage(mask, masked.image, listen)
+    return Fit(images=tuple(one.image for one in fitted), mask=masked.image, transform=fitted[0].transform)
+
+
+def _read(source: Source) -> bytes:
+    from imagecli.store.reading import read_bounded
+
+    if source.data is not None:
+        return source.data
+    assert source.path is not None
+    return read_bounded(source.path, MAX_INPUT_BYTES)
+
+
+def _announce(source: Source, changes: tuple[str, ...], listen: Listen) -> None:
+    if changes:
+        listen(Noted(code="input_changed", message=f"{source.name}: {', '.join(changes)}"))
+
+
+def _warn_of_coverage(mask: Source, image: InputImage, listen: Listen) -> None:
+    from imagecli.pictures.mask import coverage
+
+    share = coverage(image)
+    if share == 0:
+        listen(Warned(code="mask_empty", message=f"{mask.name} is opaque everywhere: nothing may change"))
+    elif share == 1:
+        listen(Warned(code="mask_full", message=f"{mask.name} is transparent everywhere: all of it may change"))
+    else:
+        listen(Noted(code="mask_coverage", message=f"{mask.name}: {share:.1%} of the picture may change"))

@@ -1,0 +1,78 @@
+"""The half before the POST: pictures that fit, the HTTP request, and `Prepared` for whoever finishes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagecli.catalog import ProviderRow
+from imagecli.domain import Generate, HttpRequest, IfExists, Name, Prepared, Size, Transform, Vary
+from imagecli.plan import Request
+from imagecli.providers.encode import encode
+from imagecli.run.inputs import Fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What all requests of a command have alike."""
+
+    run_id: str
+    command: str
+    provider: ProviderRow
+    base_url: str
+    if_exists: IfExists | None
+    stdout: bool
+
+
+def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpRequest]:
+    """What is sent, and all that is needed to finish it later. Sends nothing."""
+    ask, look = request.ask, request.ask.rendering
+    http = encode(ask, fit.images, fit.mask, errand.provider, errand.base_url)
+    prepared = Prepared(
+        id=f"{errand.run_id}-{request.index:04}",
+        request=request.index,
+        command=errand.command,
+        provider=errand.provider.name,
+        base_url=errand.base_url,
+        model=look.model,
+        n=look.n,
+        names=request.names,
+        if_exists=errand.if_exists,
+        stdout=errand.stdout,
+        prompt=None if isinstance(ask, Vary) else ask.prompt,
+        output_format=look.output_format,
+        size=look.size if isinstance(look.size, Size) else None,
+        transform=None if isinstance(ask, Generate) else fit.transform,
+    )
+    return prepared, http
+
+
+def describe(prepared: Prepared) -> str:
+    """*prepared* as JSON, for the spool."""
+    return json.dumps(dataclasses.asdict(prepared), default=str, ensure_ascii=False)
+
+
+def read_description(text: str) -> Prepared:
+    """The value that `describe` wrote."""
+    document: dict[str, Any] = json.loads(text)
+    transform = document.pop("transform")
+    size = document.pop("size")
+    names = [Name(**(name | {"folder": Path(name["folder"])})) for name in document.pop("names")]
+    return Prepared(
+        **document,
+        names=tuple(names),
+        size=Size(**size) if size else None,
+        transform=_transform(transform) if transform else None,
+    )
+
+
+def _transform(document: dict[str, Any]) -> Transform:
+    return Transform(
+        upright=Size(**document["upright"]),
+        crop=tuple(document["crop"]) if document["crop"] else None,
+        pad=tuple(document["pad"]) if document["pad"] else None,
+        size=Size(**document["size"]) if document["size"] else None,
+    )

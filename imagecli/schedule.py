@@ -1,0 +1,100 @@
+"""Runs work on daemon threads while the main thread only waits, passes events on, and so always hears Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from imagecli.events import Event, Heartbeat
+
+HEARTBEAT_SECONDS = 30.0
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Listen = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Result]):
+    """One item's end: its *result*, the exception its work raised, or neither where it was never begun."""
+
+    index: int
+    result: Result | None = None
+    error: BaseException | None = None
+
+
+def run(
+    work: Callable[[Item, Listen], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int,
+    listen: Listen,
+    done: Callable[[Result], bool],
+) -> None:
+    """Does *work* on every item, *jobs* at a time, and calls *done* with each result as it comes, here.
+
+    *done* answers whether to go on: after a False no further item is begun, those under way are waited for.
+    *work* announces by its second argument; *listen* hears it in this thread. What *work* raises is raised here.
+    """
+    inbox = SimpleQueue[Event | Done[Result]]()
+    stop = threading.Event()
+    _start(lambda item: work(item, inbox.put), items, jobs, stop, inbox.put)
+    left = len(items)
+    started = beat = time.monotonic()
+    while left:
+        if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+            beat = time.monotonic()
+            listen(Heartbeat(elapsed=beat - started))
+        try:
+            message = inbox.get(timeout=1.0)
+        except Empty:
+            continue
+        if not isinstance(message, Done):
+            listen(message)
+            continue
+        left -= 1
+        if message.error:
+            raise message.error
+        if message.result is not None and not done(message.result):
+            stop.set()
+
+
+def all_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> list[Done[Result]]:
+    """Does *work* on every item, *jobs* at a time, and returns all ends in the items' order."""
+    inbox = SimpleQueue[Done[Result]]()
+    _start(work, items, jobs, threading.Event(), inbox.put)
+    return sorted((inbox.get() for _ in items), key=lambda end: end.index)
+
+
+def _start(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    stop: threading.Event,
+    put: Callable[[Done[Result]], None],
+) -> None:
+    """Daemon threads that take the items in order and put a `Done` for each; once *stop* is set, without work."""
+    left = SimpleQueue[tuple[int, Item]]()
+    for pair in enumerate(items):
+        left.put(pair)
+
+    def take() -> None:
+        while True:
+            try:
+                index, item = left.get_nowait()
+            except Empty:
+                return
+            if stop.is_set():
+                put(Done(index))
+                continue
+            try:
+                put(Done(index, result=work(item)))
+            except BaseException as error:
+                put(Done(index, error=error))
+
+    for _ in range(min(max(jobs, 1), len(items))):
+        threading.Thread(target=take, daemon=True).start()
