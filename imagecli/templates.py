@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product as cartesian
 from typing import Final
 
@@ -72,12 +72,6 @@ def components(template: str) -> list[str]:
 def product(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Every combination of the values, in the order given, the last variable changing fastest. None give one `{}`."""
     return [dict(zip(variables, values, strict=True)) for values in cartesian(*variables.values())]
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The nearest of *known* as a question, or None when nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else None
 
 
 def _tokens(template: str) -> Iterator[re.Match[str]]:

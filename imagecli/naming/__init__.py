@@ -5,7 +5,16 @@ come `path_for` gives its path.
 """
 
 from imagecli.naming.filenames import marked, numbered, slug
-from imagecli.naming.output import FIELDS, Look, Output, Place, build_fields, check_variables, parse_output
+from imagecli.naming.output import (
+    FIELDS,
+    Look,
+    Output,
+    Place,
+    build_fields,
+    check_inside,
+    check_variables,
+    parse_output,
+)
 from imagecli.naming.settle import Planned, asked_format, plan
 from imagecli.naming.shape import path_for
 
@@ -17,6 +26,7 @@ __all__ = [
     "Planned",
     "asked_format",
     "build_fields",
+    "check_inside",
     "check_variables",
     "marked",
     "numbered",

@@ -44,6 +44,11 @@ def safe_component(text: str) -> str:
     return f"_{text}" if _RESERVED.fullmatch(text) else text
 
 
+def is_portable(component: str) -> bool:
+    """Every system can hold it as it stands."""
+    return not _FORBIDDEN.search(component) and component == safe_component(component)
+
+
 def byte_length(text: str) -> int:
     """Bytes on disk."""
     return len(text.encode("utf-8", "surrogateescape"))

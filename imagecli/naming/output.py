@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from imagecli.domain import RequestedSize
-from imagecli.errors import UsageError
-from imagecli.naming.filenames import slug
-from imagecli.templates import fields_in, fill_name
+from imagecli.errors import OutputError, UsageError
+from imagecli.naming.filenames import is_portable, slug
+from imagecli.templates import components, fields_in, fill_name
 
 Place: TypeAlias = Literal["missing", "file", "folder", "other"]
 """What stands at a path: a link to a file, and one that leads nowhere, is a file; other is a device, pipe or socket."""
@@ -39,12 +40,36 @@ def parse_output(text: str | None, *, look: Look) -> Output:
     _check_writable_text(text)
     if text in ("-", "/dev/stdout"):
         return Output(kind="stdout", text="-")
-    if look(Path(text)) == "folder":
+    found = look(Path(text))
+    if found == "other":
+        raise OutputError(
+            f"{text} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {text}"
+        )
+    if found == "folder":
         return Output(kind="folder", text=text)
     if fields_in(text):
         return Output(kind="template", text=text)
     text = fill_name(text, {})
-    return Output(kind="folder" if text.endswith(("/", os.sep)) else "literal", text=text)
+    last = text.replace(os.sep, "/").rpartition("/")[2]
+    return Output(kind="folder" if last in ("", ".", "..") else "literal", text=text)
+
+
+def check_inside(output: Output) -> None:
+    """For an output that a file says and not the user's own hand (a manifest): it stays below its folder.
+
+    Raises OutputError for a root, `..`, and the names that some system can't hold.
+    """
+    for index, part in enumerate(components(output.text)):
+        text = re.sub(r"\{[^{}]*\}", "x", part)
+        if text == ".." or (not index and not text and output.text):
+            raise OutputError(f"output {output.text!r} leads out of its folder", hint="name a file below it")
+        if text not in ("", ".") and not is_portable(text):
+            raise OutputError(f"output {output.text!r} is a name that not every system can hold", hint=PORTABLE)
+
+
+PORTABLE: Final = (
+    'no control characters, no \\ : * ? " < > |, no dot or blank at the end, no device names (con, nul, com1)'
+)
 
 
 def build_fields(

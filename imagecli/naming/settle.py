@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from imagecli.domain import ENDINGS, IfExists, Name
-from imagecli.errors import OutputError
+from imagecli.errors import OutputError, UsageError
 from imagecli.naming.filenames import key, numbered_stem
 from imagecli.naming.output import Fields, Look, Output, Place
 from imagecli.naming.shape import build_name, path_for
@@ -51,6 +51,8 @@ def plan(
 
     Raises OutputError when a name can't be used, UsageError when the template is wrong.
     """
+    if output.kind == "stdout" and (total or count) > 1:
+        raise UsageError(f"stdout takes one picture, {total or count} were asked for", hint="-o with a folder, or -n 1")
     literal = output.kind == "literal"
     many = (total or count) > 1 if literal else count > 1
     rule = (if_exists or ("fail" if literal else "number")) if output.kind != "stdout" else "number"

@@ -62,7 +62,7 @@ def _filled(template: str, fields: Fields, suffix: str) -> Name:
     if "n" in fields_in(template):
         suffix = ""
     last = last.removesuffix(".{ext}")
-    stem, ending = _split_ending(_component(last, {**fields, "ext": EXT}))
+    stem, ending = _split_ending(_component(last, {**fields, "ext": EXT}) or "picture")
     return Name(
         folder=Path("/".join(_component(folder, fields) for folder in folders) or ("/" if folders else ".")),
         stem=clip(stem, STEM_BYTES - len(suffix)) + suffix,

@@ -29,7 +29,7 @@ def save(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False) 
     Raises DiskError, with nothing left behind.
     """
     with disk_errors(path):
-        return publish(stage(data, path.parent), path, overwrite=overwrite)
+        return _stage_and_publish(data, path, overwrite=overwrite)
 
 
 def stage(data: bytes | Iterable[bytes], folder: Path, *, mode: int = 0o666) -> Path:
@@ -52,15 +52,11 @@ def stage(data: bytes | Iterable[bytes], folder: Path, *, mode: int = 0o666) -> 
 
 
 def publish(staged: Path, path: Path, *, overwrite: bool = False) -> Path:
-    """Gives a staged file its name, or the next free number of it, and returns the path used. Raises OSError."""
-    try:
-        if overwrite and _can_be_replaced(path):
-            used = staged.replace(path)
-        else:
-            used = _first_free(staged, path)
-    except BaseException:
-        discard(staged)
-        raise
+    """Gives a staged file its name, or the next free number of it, and returns the path used.
+
+    Raises OSError, and leaves the staged file then.
+    """
+    used = staged.replace(path) if overwrite and _can_be_replaced(path) else _first_free(staged, path)
     _sync_folder(used.parent)
     return used
 
@@ -74,11 +70,11 @@ def rescue(data: bytes, path: Path, folder: Path, *, damaged: bool) -> Path:
     name = marked(path, f".damaged{path.suffix[:16]}.bin") if damaged else path
     if damaged:
         with contextlib.suppress(OSError, ValueError):
-            return publish(stage(data, name.parent), name)
+            return _stage_and_publish(data, name)
     kept = folder / name.name
     with disk_errors(kept):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return publish(stage(data, folder, mode=0o600), kept)
+        return _stage_and_publish(data, kept, mode=0o600)
 
 
 def discard(staged: Path) -> None:
@@ -110,6 +106,17 @@ def _way_out(error: OSError) -> str:
     if error.errno == errno.EFBIG:
         return "the limit for a file's size is too low here (ulimit -f), or choose another folder with -o"
     return "choose another folder with -o"
+
+
+def _stage_and_publish(
+    data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, mode: int = 0o666
+) -> Path:
+    staged = stage(data, path.parent, mode=mode)
+    try:
+        return publish(staged, path, overwrite=overwrite)
+    except BaseException:
+        discard(staged)
+        raise
 
 
 def _can_be_replaced(path: Path) -> bool:

@@ -55,8 +55,13 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
 
 
 def _nearest(folder: Path) -> Path:
-    while not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
+    """The first of *folder* and its parents that exists. Raises OSError when that can't be told."""
+    try:
+        folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        if folder == folder.parent:
+            raise
+        return _nearest(folder.parent)
     return folder
 
 

@@ -1,0 +1,209 @@
+"""A file under its final name is whole and replaced nothing unasked; what is paid for is kept somewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imagecli.errors import DiskError
+from imagecli.store.files import _take_and_replace, publish, rescue, save, stage
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+
+
+def test_a_saved_file_is_whole_and_alone(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    assert save(b"picture", path) == path
+    assert contents(tmp_path) == {"cat.png": b"picture"}
+
+
+def test_pieces_are_joined(tmp_path: Path) -> None:
+    save((bytes([number]) * 3 for number in range(3)), tmp_path / "cat.png")
+    assert contents(tmp_path) == {"cat.png": bytes([0, 0, 0, 1, 1, 1, 2, 2, 2])}
+
+
+def test_a_name_taken_meanwhile_is_numbered_and_the_file_there_stays(tmp_path: Path) -> None:
+    for name in ("cat.png", "cat_2.png"):
+        (tmp_path / name).write_bytes(b"old")
+    assert save(b"new", tmp_path / "cat.png") == tmp_path / "cat_3.png"
+    assert contents(tmp_path) == {"cat.png": b"old", "cat_2.png": b"old", "cat_3.png": b"new"}
+
+
+def test_overwrite_replaces_the_file(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"old")
+    assert save(b"new", tmp_path / "cat.png", overwrite=True) == tmp_path / "cat.png"
+    assert contents(tmp_path) == {"cat.png": b"new"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("target", ["precious.png", "nowhere.png"])
+def test_a_link_is_never_written_through(tmp_path: Path, target: str, overwrite: bool) -> None:
+    (tmp_path / "precious.png").write_bytes(b"precious")
+    link = tmp_path / "link.png"
+    link.symlink_to(target)
+    used = save(b"new", link, overwrite=overwrite)
+    assert used.name == ("link.png" if overwrite else "link_2.png")
+    assert used.read_bytes() == b"new"
+    assert not used.is_symlink()
+    assert link.is_symlink() is not overwrite
+    assert (tmp_path / "precious.png").read_bytes() == b"precious"
+    assert not (tmp_path / "nowhere.png").exists()
+
+
+def test_a_folder_and_a_pipe_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").mkdir()
+    os.mkfifo(tmp_path / "dog.png")
+    assert save(b"new", tmp_path / "cat.png", overwrite=True).name == "cat_2.png"
+    assert save(b"new", tmp_path / "dog.png", overwrite=True).name == "dog_2.png"
+    assert stat.S_ISFIFO((tmp_path / "dog.png").stat().st_mode)
+
+
+def test_threads_that_save_one_name_all_keep_their_picture(tmp_path: Path) -> None:
+    begin = threading.Barrier(8)
+    used: list[Path] = []
+
+    def work(number: int) -> None:
+        begin.wait()
+        used.extend(save(b"%d-%d" % (number, turn), tmp_path / "cat.png") for turn in range(5))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(used)) == 40
+    assert sorted(contents(tmp_path).values()) == sorted(b"%d-%d" % (n, t) for n in range(8) for t in range(5))
+
+
+def test_the_longest_name_can_be_saved_and_numbered(tmp_path: Path) -> None:
+    path = tmp_path / ("猫" * 83 + "ab.png")
+    assert len(os.fsencode(path.name)) == 255
+    assert save(b"1", path) == path
+    assert save(b"2", path).name == "猫" * 83 + "_2.png"
+
+
+@pytest.mark.parametrize("name", ["tab\tnew\nline.png", "🐱.png", os.fsdecode(b"\xff\xfe.png"), "-rf.png"])
+def test_odd_names_work(tmp_path: Path, name: str) -> None:
+    assert save(b"1", tmp_path / name).read_bytes() == b"1"
+
+
+UMASK = """
+    import os, sys
+    from pathlib import Path
+    from imagecli.store.files import save
+    os.umask(int(sys.argv[1]))
+    save(b"x", Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_decides_the_rights(tmp_path: Path, umask: int, mode: int) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(UMASK), str(umask), str(tmp_path / "cat.png")]
+    subprocess.run(command, check=True)
+    assert stat.S_IMODE((tmp_path / "cat.png").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("judged"), KeyboardInterrupt()])
+def test_a_failing_source_leaves_nothing_behind(tmp_path: Path, problem: BaseException) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise problem
+
+    with pytest.raises(type(problem)):
+        save(pieces(), tmp_path / "cat.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_removed_while_waiting_is_a_disk_error(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match=r"can't write .*cat\.png: no such file or directory") as caught:
+        save(b"x", tmp_path / "gone" / "cat.png")
+    assert caught.value.exit_code == 8
+    assert "-o" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [("/proc", "no such file"), ("file.txt", "not a directory"), ("x" * 300, "too long"), ("a\0b", "null")],
+)
+def test_a_place_that_takes_no_file_is_a_disk_error(tmp_path: Path, folder: str, words: str) -> None:
+    (tmp_path / "file.txt").write_bytes(b"")
+    with pytest.raises(DiskError, match=words):
+        save(b"x", tmp_path / folder / "cat.png")
+
+
+FULL = """
+    import resource, sys
+    from pathlib import Path
+    from imagecli.errors import DiskError
+    from imagecli.store.files import save
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        save(b"x" * 5000, Path(sys.argv[1]))
+    except DiskError as error:
+        print(error, "|", error.hint)
+"""
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(FULL), str(tmp_path / "cat.png")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "file too large" in said
+    assert "ulimit" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_publish_keeps_what_was_staged(tmp_path: Path) -> None:
+    staged = stage([b"bought"], tmp_path)
+    with pytest.raises(OSError, match="No such file"):
+        publish(staged, tmp_path / "gone" / "cat.png")
+    assert staged.read_bytes() == b"bought"
+    assert publish(staged, tmp_path / "cat.png").read_bytes() == b"bought"
+    assert contents(tmp_path) == {"cat.png": b"bought"}
+
+
+def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    _take_and_replace(stage(b"1", tmp_path), path)
+    staged = stage(b"2", tmp_path)
+    with pytest.raises(FileExistsError):
+        _take_and_replace(staged, path)
+    staged.unlink()
+    with pytest.raises(FileNotFoundError):
+        _take_and_replace(staged, tmp_path / "dog.png")
+    assert contents(tmp_path) == {"cat.png": b"1"}
+
+
+def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    path = tmp_path / "cat.png"
+    assert rescue(b"1", path, state, damaged=True) == tmp_path / "cat.damaged.png.bin"
+    assert rescue(b"2", path, state, damaged=True) == tmp_path / "cat.damaged.png_2.bin"
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(("damaged", "name"), [(True, "cat.damaged.png.bin"), (False, "cat.png")])
+def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
+    tmp_path: Path, damaged: bool, name: str
+) -> None:
+    state = tmp_path / "deep" / "state"
+    kept = rescue(b"x", tmp_path / "gone" / "cat.png", state, damaged=damaged)
+    assert kept == state / name
+    assert kept.read_bytes() == b"x"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+def test_nothing_left_to_rescue_to_is_a_disk_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DiskError, match="can't write"):
+        rescue(b"x", tmp_path / "gone" / "cat.png", tmp_path / "file" / "state", damaged=True)

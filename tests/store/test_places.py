@@ -1,0 +1,89 @@
+"""A place that can't be saved to is found out before paying."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from imagecli.errors import OutputError
+from imagecli.naming import Place
+from imagecli.store.places import check_folder, look
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "to-file").symlink_to("file")
+    (tmp_path / "to-folder").symlink_to("folder")
+    (tmp_path / "to-nowhere").symlink_to("nowhere")
+    (tmp_path / "round").symlink_to("round")
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("file", "file"),
+        ("folder", "folder"),
+        ("to-file", "file"),
+        ("to-folder", "folder"),
+        ("to-nowhere", "file"),
+        ("round", "file"),
+        ("pipe", "other"),
+        ("/dev/full", "other"),
+        ("none", "missing"),
+        ("file/x", "missing"),
+        ("x" * 300, "missing"),
+    ],
+)
+def test_what_stands_at_a_path(disk: Path, name: str, place: Place) -> None:
+    assert look(disk / name) == place
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_the_system_can_not_hold_is_an_output_error(disk: Path, name: str) -> None:
+    with pytest.raises(OutputError):
+        look(disk / name)
+    with pytest.raises(OutputError):
+        check_folder(disk / name)
+
+
+@pytest.mark.parametrize("name", ["folder", "to-folder", "new", "a/b/c", "folder/../other"])
+def test_a_folder_is_made_where_it_is_missing_and_left_empty(disk: Path, name: str) -> None:
+    check_folder(disk / name)
+    assert (disk / name).is_dir()
+    assert list((disk / name).iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [True, False])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("file", "file is a file, not a folder"),
+        ("file/x/y", "file is a file, not a folder"),
+        ("to-file", "to-file is a file, not a folder"),
+        ("to-nowhere", "to-nowhere is a link that leads nowhere"),
+        ("to-nowhere/x", "to-nowhere is a link that leads nowhere"),
+        ("round/x", "round"),
+        ("x" * 300, "file name too long"),
+    ],
+)
+def test_a_place_that_can_be_no_folder_says_why(disk: Path, name: str, reason: str, make: bool) -> None:
+    with pytest.raises(OutputError, match=reason) as caught:
+        check_folder(disk / name, make=make)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+def test_a_folder_that_takes_no_file_is_refused() -> None:
+    with pytest.raises(OutputError, match="can't save to /proc: "):
+        check_folder(Path("/proc"))
+
+
+def test_a_dry_run_makes_nothing(disk: Path) -> None:
+    check_folder(disk / "new" / "folder", make=False)
+    assert not (disk / "new").exists()
