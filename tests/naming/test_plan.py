@@ -24,8 +24,8 @@ FIELDS: dict[str, str | int] = {
 }
 
 
-def disk(**places: Place) -> Any:
-    there: dict[str, Place] = {".": "folder", "out": "folder", **places}
+def disk(places: dict[str, Place] | None = None) -> Any:
+    there: dict[str, Place] = {".": "folder", "out": "folder", **(places or {})}
     return lambda path: there.get(str(path), "missing")
 
 
@@ -121,7 +121,7 @@ def test_only_a_literal_ending_is_kept_over_other_bytes(
     assert item.name.literal_format == (asked if output and "{" not in output else None)
 
 
-EXISTING = disk(**{"a-cat.png": "file", "a-cat_2.png": "file", "cat.png": "file", "cat-2.png": "file"})
+EXISTING = disk({"a-cat.png": "file", "a-cat_2.png": "file", "cat.png": "file", "cat-2.png": "file"})
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,7 @@ def test_skip_keeps_what_is_there_and_buys_the_rest() -> None:
 @pytest.mark.parametrize("if_exists", [None, "skip", "overwrite", "fail"])
 @pytest.mark.parametrize(("place", "words"), [("folder", "is a folder"), ("other", "device or pipe")])
 def test_a_folder_or_device_is_never_replaced(if_exists: IfExists | None, place: Place, words: str) -> None:
-    occupied: dict[str, Place] = {"v.png": place, "a-cat.png": place}
-    look = disk(**occupied)
+    look = disk({"v.png": place, "a-cat.png": place})
     with pytest.raises(OutputError, match=words):
         planned("v", look, if_exists=if_exists)
     if if_exists != "fail":
