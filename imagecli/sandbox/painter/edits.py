@@ -1,4 +1,4 @@
-"""Edits: a new scene where the mask is transparent, and every other pixel as it was. Without a mask, a new rendering."""
+"""Edits: a new scene where the mask is transparent, all other pixels as they were; without a mask, a new print."""
 
 from __future__ import annotations
 
@@ -53,11 +53,19 @@ def _rendered(job: Job, index: int, wording: Wording, source: Image.Image) -> Im
     palette = palette_of(job.prompt, index)
     image = _printed(flatten(source), palette)
     _pin(image, [flatten(other.image) for other in job.images[1:]])
-    area = (0, 0, *image.size)
+    alpha = _shape(job, source)
+    area = largest_opening(alpha) if alpha else (0, 0, *image.size)
     sign(image, area, letter(image, wording, palette, area))
-    if job.background == "transparent":
-        image.putalpha(source.getchannel("A") if source.mode == "RGBA" else _vignette(image.size))
+    if alpha:
+        image.putalpha(alpha)
     return image
+
+
+def _shape(job: Job, source: Image.Image) -> Image.Image | None:
+    """The alpha of a transparent background: the source's own, else a disc with a soft edge."""
+    if job.background != "transparent":
+        return None
+    return source.getchannel("A") if source.mode == "RGBA" else _vignette(source.size)
 
 
 def _printed(image: Image.Image, palette: Palette) -> Image.Image:

@@ -41,22 +41,15 @@ FAVOURITES: Final = (
     "applesdgothicneo", "malgun", "nanumgothic", "unbatang",
     "arial unicode", "unifont", "freesans", "notoemoji-regular", "seguiemj", "seguisym", "symbola",
 )  # fmt: skip
-"""Parts of file names, lower case: what is tried first, in this order, so that the choice is a good one and repeatable."""
+"""Parts of file names, lower case: what is tried first, in this order, so that the choice is good and repeatable."""
 
-AVOID: Final = (
-    "bold",
-    "italic",
-    "oblique",
-    "mono",
-    "condensed",
-    "black",
-    "light",
-    "thin",
-    "colr",
-    "color",
-    "lastresort",
-)
+AVOID: Final = ("bold", "italic", "oblique", "mono", "condensed", "black", "light", "thin", "color", "lastresort")
 """Cuts that are tried last."""
+
+ENDINGS: Final = (".ttf", ".otf", ".ttc")
+
+UNSEEN: Final = ("Cc", "Cf", "Cs")
+"""Unicode categories without a picture: controls, formats, halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +109,7 @@ def word(text: str, folders: tuple[str, ...] = FOLDERS) -> Wording:
 def _line(text: str) -> str:
     """Without what has no picture of its own: controls, joiners, variation selectors."""
     spaced = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(
-        char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs") and not _selects(char)
-    )
+    return "".join(char for char in spaced if unicodedata.category(char) not in UNSEEN and not _selects(char))
 
 
 def _selects(char: str) -> bool:
@@ -147,9 +138,7 @@ def _files(folders: tuple[str, ...]) -> tuple[str, ...]:
     for folder in folders:
         for place, subfolders, names in os.walk(folder):
             subfolders.sort()
-            found += [
-                str(Path(place, name)) for name in sorted(names) if name.lower().endswith((".ttf", ".otf", ".ttc"))
-            ]
+            found += [str(Path(place, name)) for name in sorted(names) if name.lower().endswith(ENDINGS)]
             if len(found) > MAX_FILES:
                 break
     return tuple(sorted(found[:MAX_FILES], key=_rank))

@@ -9,11 +9,13 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from imagecli.sandbox.painter.fonts import Face, Wording
 from imagecli.sandbox.painter.palettes import Colour, Palette, contrast, mix
-from imagecli.sandbox.painter.typeset import LEADING, Block, fit
+from imagecli.sandbox.painter.typeset import LEADING, Block, Width, fit
 
 LIGHT: Final[Colour] = (255, 251, 242)
 READABLE = 4.6
 """The least contrast of the letters with nearly all that lies under them. Source: WCAG 2.2 asks for 4.5."""
+MAX_SPREAD = 90
+"""Greys under the letters, of 255: more looks restless even where it can be read."""
 MAX_CHARACTERS = 700
 """More than any picture shows."""
 
@@ -31,8 +33,7 @@ def letter(image: Image.Image, wording: Wording, palette: Palette, area: Area) -
     if unit < 24:
         return None
     gauge = wording.face.at(100)
-    largest, smallest = max(11.0, min(unit * 0.085, wide * 0.11)), max(10.0, unit * 0.036)
-    block = fit(wording.text, lambda text: gauge.getlength(text) / 100, (wide * 0.86, high * 0.36), largest, smallest)
+    block = _set(wording.text, lambda text: gauge.getlength(text) / 100, wide, high)
     across = max(gauge.getlength(line) / 100 * block.size for line in block.lines)
     place = _calmest(image, _places(area, (round(across), round(block.height)), unit))
     ink = _ground(image, place, palette, unit)
@@ -40,8 +41,18 @@ def letter(image: Image.Image, wording: Wording, palette: Palette, area: Area) -
     return place
 
 
+def _set(text: str, width: Width, wide: int, high: int) -> Block:
+    """A few large lines if they hold the text, else many small ones, else as many as go in."""
+    unit = min(wide, high)
+    largest, usual = max(11.0, min(unit * 0.085, wide * 0.11)), max(10.0, unit * 0.056)
+    block = fit(text, width, (wide * 0.86, high * 0.19), largest, usual)
+    if not block.cut:
+        return block
+    return fit(text, width, (wide * 0.86, high * 0.38), usual, max(10.0, unit * 0.034))
+
+
 def sign(image: Image.Image, area: Area, avoid: Area | None = None) -> None:
-    """The word "sandbox" on a small dark pill: in the upper right corner of *area*, or the lower if *avoid* is above."""
+    """The word "sandbox" on a small dark pill: in the upper right corner of *area*, the lower if *avoid* is above."""
     unit = min(area[2] - area[0], area[3] - area[1])
     size = max(9.0, unit * 0.021)
     font = Face().at(size)
@@ -100,7 +111,8 @@ def _ground(image: Image.Image, place: Area, palette: Palette, unit: int) -> Col
             ground = image.copy() if veil else image
             if veil:
                 _veil(ground, place, cloth, veil, unit)
-            if all(contrast(ink, (grey, grey, grey)) >= READABLE for grey in _extremes(ground, place)):
+            dim, bright = _extremes(ground, place)
+            if bright - dim <= MAX_SPREAD and all(contrast(ink, (v, v, v)) >= READABLE for v in (dim, bright)):
                 image.paste(ground)
                 return ink
     _card(image, place, mix(palette.low, LIGHT, 0.5), unit)

@@ -1,4 +1,4 @@
-"""Where lines break and how large they are: balanced, in Chinese as in English, with an ellipsis when all is too much."""
+"""Where lines break and how large they are: balanced, in Chinese as in English, and cut with an ellipsis."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Block:
 
     lines: tuple[str, ...]
     size: float
+    cut: bool = False
+    """Not all of the text is in the lines."""
 
     @property
     def height(self) -> float:
@@ -44,9 +46,10 @@ def fit(text: str, width: Width, box: tuple[float, float], largest: float, small
         size *= 0.94
     most = max(1, int(box[1] / (smallest * LEADING)))
     lines = wrap(units, width, box[0] / smallest)
-    if len(lines) > most:
-        lines = (*lines[: most - 1], _ellipsis(lines[most - 1], width, box[0] / smallest))
-    return Block(lines=lines, size=smallest)
+    if len(lines) <= most:
+        return Block(lines=lines, size=smallest)
+    shown = (*lines[: most - 1], _ellipsis(lines[most - 1], width, box[0] / smallest))
+    return Block(lines=shown, size=smallest, cut=True)
 
 
 def wrap(units: list[str], width: Width, limit: float) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from imagecli.sandbox.painter.palettes import PALETTES, Palette, mix
 from imagecli.sandbox.painter.pictures import flatten
 from imagecli.sandbox.painter.scenes import random_of
 
-HUES = (0, 24, -28, 52, -56, 12, 84, -84, 38, -14)
+HUES = (0, 20, -24, 42, -46, 10, 62, -64, 31, -12)
 """Degrees by which the *n* pictures are turned; all different."""
 
 
