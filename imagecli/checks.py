@@ -48,7 +48,7 @@ def _check_rendering(look: Rendering, row: ModelRow) -> None:
         raise UsageError(f"-n {look.n}: at least 1 picture is wanted")
     if look.size and (objection := row.sizes.objection(look.size)):
         raise UsageError(
-            f"--size {look.size}: {objection} ({row.name})", hint=f"for example --size {row.sizes.examples()[-1]}"
+            f"--size {look.size}: {objection} ({row.name})", hint=f"for example {', '.join(row.sizes.examples())}"
         )
     for name in OPTIONAL:
         if (value := getattr(look, name)) is not None:

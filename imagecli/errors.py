@@ -143,3 +143,7 @@ class DiskError(ImagecliError):
 def gravest(codes: list[int]) -> int:
     """The exit code that speaks for several failures."""
     return min(codes, key=lambda code: GRAVITY.index(code) if code in GRAVITY else -1)
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised in the main thread so that it is answered where Ctrl-C is."""

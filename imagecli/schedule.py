@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from imagecli.errors import Terminated
 from imagecli.events import Event, Heartbeat
 
 HEARTBEAT_SECONDS = 30.0
@@ -39,28 +41,40 @@ def run(
 
     *done* answers whether to go on: after a False no further item is begun, those under way are waited for.
     *work* announces by its second argument; *listen* hears it in this thread. What *work* raises is raised here.
+    A signal leaves at once, with all that was announced until then heard.
     """
     inbox = SimpleQueue[Event | Done[Result]]()
     stop = threading.Event()
     _start(lambda item: work(item, inbox.put), items, jobs, stop, inbox.put)
-    left = len(items)
     started = beat = time.monotonic()
-    while left:
-        if time.monotonic() - beat >= HEARTBEAT_SECONDS:
-            beat = time.monotonic()
-            listen(Heartbeat(elapsed=beat - started))
-        try:
-            message = inbox.get(timeout=1.0)
-        except Empty:
-            continue
-        if not isinstance(message, Done):
-            listen(message)
-            continue
-        left -= 1
-        if message.error:
-            raise message.error
-        if message.result is not None and not done(message.result):
-            stop.set()
+    left = len(items)
+    try:
+        while left:
+            if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+                beat = time.monotonic()
+                listen(Heartbeat(elapsed=beat - started))
+            with suppress(Empty):
+                left -= _heard(inbox.get(timeout=1.0), listen, done, stop)
+    except (KeyboardInterrupt, Terminated):
+        stop.set()
+        with suppress(Empty):
+            while True:
+                _heard(inbox.get_nowait(), listen, done, stop)
+        raise
+
+
+def _heard(
+    message: Event | Done[Result], listen: Listen, done: Callable[[Result], bool], stop: threading.Event
+) -> bool:
+    """Passes one message on; whether it was an item's end."""
+    if not isinstance(message, Done):
+        listen(message)
+        return False
+    if message.error:
+        raise message.error
+    if message.result is not None and not done(message.result):
+        stop.set()
+    return True
 
 
 def all_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> list[Done[Result]]:

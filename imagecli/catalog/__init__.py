@@ -122,6 +122,8 @@ class ProviderRow:
     base_url_env: str | None = None
     organization_env: str | None = None
     project_env: str | None = None
+    jobs: int = 4
+    """Requests under way at once, where nothing else is said: small, as the lowest tiers permit 5 pictures a minute."""
     source: str = ""
 
     def offers(self, operation: Operation, base_url: str) -> bool:

@@ -14,11 +14,11 @@ from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
 from imagecli.config.keys import USER_FILE, find_key, no_key
-from imagecli.config.layers import checked, from_environment, project_file, read_file
-from imagecli.config.table import SETTINGS, variable
+from imagecli.config.layers import checked, flag, from_environment, from_flags, project_file, read_file
+from imagecli.config.table import variable
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.errors import UsageError
+from imagecli.errors import SettingsError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Settings:
 
 
 def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> Settings:
-    """The settings of a command typed in *folder*; *flags* hold parsed values, None where not given.
+    """The settings of a command typed in *folder*; *flags* hold what was typed, None where nothing was.
 
     Raises SettingsError, UsageError, or AuthenticationError where the provider needs a key and there is none.
     """
@@ -54,7 +54,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
     tables = user.pop("providers", {})
     project, project_path = project_file(folder) or ({}, "")
     layers: list[tuple[Mapping[str, Any], Callable[[str], str]]] = [
-        ({name: value for name, value in flags.items() if name in SETTINGS and value is not None}, _flag),
+        (from_flags(flags), flag),
         (from_environment(env), variable),
         (project, lambda name: project_path),
         (checked(user, user_file), lambda name: str(user_file)),
@@ -82,10 +82,6 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
         state_dir=state_dir,
         warnings=_warnings(base_url, key),
     )
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _folders(env: Env) -> tuple[Path, Path]:
@@ -120,3 +116,11 @@ def _warnings(base_url: str, key: Secret | None) -> tuple[tuple[str, str], ...]:
     if key and base_url.startswith("http://") and not is_local(base_url):
         return (("insecure_base_url", "the key goes over plain http:// to a public host; https:// keeps it secret"),)
     return ()
+
+
+def current_folder() -> Path:
+    """Where the command was typed. Raises SettingsError where that folder is gone."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SettingsError("the current folder does not exist any more", hint="cd to one that does") from error

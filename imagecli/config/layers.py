@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,18 @@ from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 
 PROJECT_FILE = "imagecli.toml"
+
+
+def flag(name: str) -> str:
+    """The flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that flags give; other flags are left out."""
+    return {
+        name: _read(name, value, flag(name)) for name, value in flags.items() if name in SETTINGS and value is not None
+    }
 
 
 def from_environment(env: Env) -> dict[str, Any]:
@@ -66,4 +79,4 @@ def _read(name: str, value: Any, origin: str) -> Any:
     except UsageError as error:
         raise SettingsError(f"{origin}: {error.message}", hint=error.hint) from error
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"{origin}: {name} is {value!r}: {error}", hint=SETTINGS[name].about) from error
+        raise SettingsError(f"{origin} {value!r}: {error}", hint=f"{name}: {SETTINGS[name].about}") from error

@@ -17,8 +17,9 @@ from imagecli.events import Event, Noted
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
 from imagecli.run.finish import finish
-from imagecli.run.inputs import Inputs
-from imagecli.run.prepare import Errand, describe, prepare
+from imagecli.run.inputs import Inputs as Inputs
+from imagecli.run.prepare import Errand as Errand
+from imagecli.run.prepare import describe, prepare
 
 Listen = Callable[[Event], None]
 

@@ -11,8 +11,7 @@ from imagecli.api.results import MAX_PARALLEL, Results
 from imagecli.domain import Found, Identity, Name, Prepared, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Event, Noted, Received, Saved, Warned
-from imagecli.filenames import marked
-from imagecli.naming import path_for
+from imagecli.naming import marked, path_for
 from imagecli.outcome import Outcome
 from imagecli.pictures.judge import judge
 from imagecli.providers.decode import decode, picture_bytes
@@ -96,7 +95,7 @@ def _with_picture(
 def _saved(
     data: bytes, name: Name, identity: Identity, overwrite: bool, rescue_folder: Path, listen: Listen
 ) -> tuple[Path, bytes, Identity]:
-    """Where the picture is, and what is there: the API's own bytes, or the conversion that a literal ending asks for."""
+    """Where the picture is and what is there: the API's own bytes, or the conversion a literal ending asks for."""
     assert identity.format
     wanted = name.literal_format
     if not wanted or wanted == identity.format or "svg" in (wanted, identity.format):
@@ -114,7 +113,7 @@ def _saved(
     listen(
         Noted(
             code="converted",
-            message=f"{path} was converted from {identity.format}, which drops its proof of origin; {kept} is as it came",
+            message=f"{path} was converted from {identity.format}, without its proof of origin; {kept} is as it came",
         )
     )
     return path, converted, judge(converted)

@@ -1,0 +1,125 @@
+"""The Typer app, and the one place where errors become text and exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from imagecli import __version__, commands
+from imagecli.commands.foreign import REPLACEMENTS
+from imagecli.env import Env
+from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError
+from imagecli.report.final import show_failure
+from imagecli.report.style import Style
+
+WELCOME = """\
+imagecli makes, edits and varies pictures. Three commands to start with:
+
+  imagecli generate "a white siamese cat" --provider sandbox     no key needed
+  imagecli edit photo.jpg "make the sky pink"
+  imagecli vary photo.jpg -n 3
+
+imagecli --help lists all commands.
+"""
+
+
+class Command(TyperCommand):
+    """A command whose help shows its options in groups."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                sections.setdefault(getattr(parameter, "rich_help_panel", None) or default, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's file when it is named, so that nothing pays for the others."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(commands.NAMES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in commands.NAMES:
+            return None
+        module = importlib.import_module(f"imagecli.commands.{cmd_name}")
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(cmd_name, cls=Command)(getattr(module, cmd_name))
+        return typer.main.get_command(app)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        word = args[0]
+        if word not in commands.NAMES and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(word, commands.NAMES, n=1)
+            if near or (" " not in word and word.isascii() and word.isalpha()):
+                hint = f"did you mean imagecli {near[0]}?" if near else f"there are: {', '.join(commands.NAMES)}"
+            else:
+                hint = f'imagecli generate "{word}"'
+            raise UsageError(f"{word!r} is no command", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    name="imagecli",
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"imagecli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Make, edit and vary pictures through the OpenAI Images API and every server that speaks it."""
+
+
+def main(argv: Sequence[str], env: Env) -> int:
+    """Runs a command line and returns its exit code. Errors end here; a bug keeps its traceback."""
+    words = list(argv)
+    if not words:
+        env.stderr.write(WELCOME)
+        return UsageError.exit_code
+    style = Style.asked_for(words, env)
+    command = next((word for word in words if word in commands.NAMES), "imagecli")
+    try:
+        code = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
+        return code if isinstance(code, int) else 0
+    except ImagecliError as error:
+        failure = error
+    except typer.TyperException as error:
+        failure = _usage(error, command)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except Terminated:
+        return EXIT_TERMINATED
+    return show_failure(failure, command, style, env)
+
+
+def _usage(error: typer.TyperException, command: str) -> UsageError:
+    """Typer's own complaint in our words, with the replacement for a flag that other tools have."""
+    option = getattr(error, "option_name", None)
+    if option in REPLACEMENTS:
+        return UsageError(f"there is no option {option}", hint=REPLACEMENTS[option])
+    message = getattr(error, "format_message", lambda: str(error))()
+    near = getattr(error, "possibilities", None)
+    help_line = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
+    return UsageError(message.rstrip("."), hint=f"did you mean {' or '.join(sorted(near))}?" if near else help_line)

@@ -1,0 +1,6 @@
+"""One file a subcommand: flags → what is asked. No HTTP, no Pillow, no file formats."""
+
+from __future__ import annotations
+
+NAMES = ("generate", "edit", "vary", "sandbox")
+"""The subcommands, in the order help shows them; each is a function of its own name in a module of that name."""

@@ -1,0 +1,80 @@
+"""`imagecli edit`: a picture and words → the picture, changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imagecli.commands.desk import open_desk
+from imagecli.commands.prompts import check_one_stdin, read_source, read_words
+from imagecli.commands.rendering import framing_of
+from imagecli.domain import Edit
+from imagecli.errors import UsageError
+from imagecli.options import (
+    InputOptions,
+    PictureOptions,
+    PromptOptions,
+    ResultOptions,
+    ShowOptions,
+    WhereOptions,
+    grouped,
+)
+
+PANEL = InputOptions.panel
+
+
+@grouped
+def edit(
+    ctx: typer.Context,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to change; - reads stdin")],
+    words: PromptOptions,
+    inputs: InputOptions,
+    picture: PictureOptions,
+    result: ResultOptions,
+    where: WhereOptions,
+    display: ShowOptions,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="the whole picture as it shall be; - reads stdin")
+    ] = None,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="PNG of the picture's size; where it is transparent may change",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image", metavar="FILE", help="a further picture to draw on; repeatable", rich_help_panel="Inputs"
+        ),
+    ] = None,
+) -> None:
+    """Change a picture by words.
+
+    \b
+      imagecli edit photo.jpg "the same room at night, lit by candles"
+      imagecli edit photo.jpg "a red sofa in the room" --mask sofa.png
+      imagecli edit cup.jpg "the cup on this table" --image table.jpg
+      cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
+    """
+    names = [image, *(images or [])]
+    check_one_stdin(*names, mask, prompt, words.prompt_option, words.prompt_file)
+    sources = tuple(read_source(name, ctx.obj) for name in names)
+    texts = read_words(prompt, words, ctx.obj, sources[0])
+    if texts[0].prompt is None:
+        raise UsageError("no prompt: what shall change?", hint=f'imagecli edit {image} "what the whole picture shows"')
+    desk = open_desk(ctx.obj, "edit", picture, result, where, display, texts[0].variables)
+    cut = read_source(mask, ctx.obj) if mask else None
+    framing = framing_of(inputs)
+    desk.buy(
+        [
+            (
+                Edit(prompt=text.prompt or "", images=sources, mask=cut, framing=framing, rendering=desk.rendering),
+                text,
+            )
+            for text in texts
+        ]
+    )

@@ -1,0 +1,42 @@
+"""`imagecli generate`: words → a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imagecli.commands.desk import open_desk
+from imagecli.commands.prompts import check_one_stdin, read_words
+from imagecli.domain import Generate
+from imagecli.errors import UsageError
+from imagecli.options import PictureOptions, PromptOptions, ResultOptions, ShowOptions, WhereOptions, grouped
+
+
+@grouped
+def generate(
+    ctx: typer.Context,
+    words: PromptOptions,
+    picture: PictureOptions,
+    result: ResultOptions,
+    where: WhereOptions,
+    display: ShowOptions,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="what the picture shows; - reads stdin")
+    ] = None,
+) -> None:
+    """Make a picture from words.
+
+    \b
+      imagecli generate "a white siamese cat"
+      imagecli generate "a white siamese cat" --provider sandbox        no key needed
+      imagecli generate "a lighthouse" -n 3 -s 1536x1024 -o light-{n:02}.webp
+      imagecli generate "a {animal} in a hat" --var animal=cat --var animal=owl
+      git log -1 --format=%s | imagecli generate - -o - > commit.png
+    """
+    check_one_stdin(prompt, words.prompt_option, words.prompt_file)
+    texts = read_words(prompt, words, ctx.obj)
+    if texts[0].prompt is None:
+        raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
+    desk = open_desk(ctx.obj, "generate", picture, result, where, display, texts[0].variables)
+    desk.buy([(Generate(prompt=text.prompt or "", rendering=desk.rendering), text) for text in texts])

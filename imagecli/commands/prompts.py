@@ -1,0 +1,109 @@
+"""Where a command's words come from: the argument, --prompt, a file, or stdin; and what --var makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagecli.checks import check_prompt_argument
+from imagecli.domain import Source
+from imagecli.env import Env
+from imagecli.errors import InputImageError, UsageError
+from imagecli.naming import check_variables
+from imagecli.options import PromptOptions
+from imagecli.templates import fill_prompt, product
+
+MAX_PROMPT_BYTES = 1024 * 1024
+"""More than any model takes; a larger file was not meant as a prompt."""
+MAX_STDIN_PICTURE_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One prompt, and the variables that were filled into it."""
+
+    prompt: str | None
+    variables: Mapping[str, str]
+
+
+def read_words(argument: str | None, options: PromptOptions, env: Env, image: Source | None = None) -> list[Words]:
+    """The prompts of a command: one, or one for each combination of --var. None where no prompt was given.
+
+    *image* is the picture that the command has already. Raises UsageError.
+    """
+    given = [place for place in (argument, options.prompt_option, options.prompt_file) if place is not None]
+    if len(given) > 1:
+        raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
+    if argument is not None and argument != "-":
+        check_prompt_argument(argument, _exists, image)
+    text = _text(argument if argument is not None else options.prompt_option, options.prompt_file, env)
+    values = _variables(options.var or [])
+    return [
+        Words(prompt=None if text is None else fill_prompt(text, variables), variables=variables)
+        for variables in product(values)
+    ]
+
+
+def read_source(word: str, env: Env) -> Source:
+    """The picture that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
+    if word != "-":
+        return Source(name=word, path=Path(word))
+    _refuse_terminal(env, "the picture")
+    data = env.stdin.buffer.read(MAX_STDIN_PICTURE_BYTES + 1)
+    if len(data) > MAX_STDIN_PICTURE_BYTES:
+        raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
+    return Source(name="-", data=data)
+
+
+def check_one_stdin(*words: object) -> None:
+    """Raises UsageError where more than one of *words* wants stdin."""
+    if sum(str(word) == "-" for word in words if word is not None) > 1:
+        raise UsageError("stdin (-) is wanted twice, and it comes only once", hint="give one of them as a file")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _text(word: str | None, file: Path | None, env: Env) -> str | None:
+    if word == "-" or str(file) == "-":
+        _refuse_terminal(env, "the prompt")
+        return _decoded(env.stdin.buffer.read(MAX_PROMPT_BYTES + 1), "stdin")
+    if file is None:
+        return word
+    from imagecli.store.reading import read_bounded
+
+    return _decoded(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
+
+
+def _decoded(data: bytes, name: str) -> str:
+    """A prompt file's text, verbatim but for the line end that editors add. Raises UsageError."""
+    if len(data) > MAX_PROMPT_BYTES:
+        raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
+        ) from error
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _refuse_terminal(env: Env, what: str) -> None:
+    if env.stdin.isatty():
+        raise UsageError(f"- reads {what} from stdin, and stdin is this terminal", hint="pipe something in")
+
+
+def _variables(pairs: list[str]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--var {pair!r} is not NAME=VALUE", hint="for example --var animal=cat")
+        values.setdefault(name, []).append(value)
+    check_variables(values)
+    return values

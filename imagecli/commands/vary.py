@@ -1,0 +1,70 @@
+"""`imagecli vary`: a picture → new takes on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from imagecli import plan
+from imagecli.commands.desk import open_desk
+from imagecli.commands.prompts import check_one_stdin, read_source, read_words
+from imagecli.commands.rendering import framing_of
+from imagecli.options import (
+    InputOptions,
+    PictureOptions,
+    PromptOptions,
+    ResultOptions,
+    ShowOptions,
+    WhereOptions,
+    grouped,
+)
+
+
+@grouped
+def vary(
+    ctx: typer.Context,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to vary; - reads stdin")],
+    words: PromptOptions,
+    inputs: InputOptions,
+    picture: PictureOptions,
+    result: ResultOptions,
+    where: WhereOptions,
+    display: ShowOptions,
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="your own words for the change")] = None,
+    via: Annotated[
+        Literal["auto", "variations", "edits"],
+        typer.Option(help="the endpoint; auto takes variations where there is one", rich_help_panel="Variation"),
+    ] = "auto",
+    strength: Annotated[
+        Literal["subtle", "medium", "strong"] | None,
+        typer.Option(help="how far from the picture  [default: medium]", rich_help_panel="Variation"),
+    ] = None,
+) -> None:
+    """Make new takes on a picture.
+
+    \b
+      imagecli vary photo.jpg
+      imagecli vary photo.jpg -n 3 --strength strong
+      imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
+    """
+    check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
+    source = read_source(image, ctx.obj)
+    texts = read_words(prompt, words, ctx.obj, source)
+    desk = open_desk(ctx.obj, "vary", picture, result, where, display, texts[0].variables)
+    routed = [
+        plan.vary(
+            source,
+            text.prompt,
+            desk.rendering,
+            framing_of(inputs),
+            via=via,
+            strength=strength,
+            provider=desk.settings.provider,
+            base_url=desk.settings.base_url,
+            row=desk.row,
+            catalog=desk.catalog,
+        )
+        for text in texts
+    ]
+    desk.buy([(ask, text) for (ask, _), text in zip(routed, texts, strict=True)], note=routed[0][1])

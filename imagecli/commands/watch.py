@@ -1,0 +1,44 @@
+"""What a signal must tell: what is saved, and what may have been paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, UnsavedError
+from imagecli.events import Event, Saved, Sent
+from imagecli.outcome import Outcome
+from imagecli.report.plain import Plain
+
+
+class Watch:
+    """Passes events on, and remembers which requests were sent and which pictures saved."""
+
+    def __init__(self, listener: Plain) -> None:
+        self._listener = listener
+        self._sent: set[int] = set()
+        self._saved: list[Saved] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Sent):
+            self._sent.add(event.request)
+        if isinstance(event, Saved):
+            self._saved.append(event)
+        self._listener(event)
+
+    def interrupted(self, signal: BaseException, outcomes: list[Outcome], asked: int) -> dict[str, Any]:
+        """The report's fields after Ctrl-C or SIGTERM."""
+        ended = {outcome.request for outcome in outcomes}
+        open_requests = self._sent - ended
+        half = tuple(event.image for event in self._saved if event.image.request not in ended)
+        saved = len(half) + sum(len(outcome.saved) for outcome in outcomes)
+        words = f"interrupted: {saved} of {asked} pictures saved"
+        hint = "nothing else was sent"
+        if open_requests:
+            words += f"; {len(open_requests)} request{'s' * (len(open_requests) > 1)} under way may be billed"
+            hint = "look at the provider's usage page before running it again"
+        unfinished = [Outcome(request=min(open_requests), asked=0, provider="", model="", saved=half)] if half else []
+        return {
+            "outcomes": tuple(sorted([*outcomes, *unfinished], key=lambda outcome: outcome.request)),
+            "errors": (UnsavedError(words, hint=hint, code="interrupted"),),
+            "signal_code": EXIT_TERMINATED if isinstance(signal, Terminated) else EXIT_INTERRUPTED,
+        }

@@ -1,0 +1,71 @@
+"""A report as the one JSON object of `--json`. Keys are only ever added; unknown money is null. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagecli.domain import Json, SavedImage
+from imagecli.errors import ImagecliError
+from imagecli.outcome import Outcome, Report
+
+
+def envelope(report: Report) -> dict[str, Json]:
+    """The object, ready for `json.dumps`."""
+    kept: list[Json] = [_kept(path) for path in report.kept]
+    return {
+        "schema": 1,
+        "command": report.command,
+        "status": report.status,
+        "exit_code": report.exit_code,
+        "images": [*kept, *(_image(image) for image in report.saved)],
+        "requests": [_request(outcome) for outcome in report.outcomes],
+        "cost": {"estimated_usd": None, "estimated_max_usd": None, "actual_usd": None},
+        "warnings": [{"code": remark.code, "message": remark.message} for remark in report.remarks],
+        "errors": [
+            *(_error(error, None) for error in report.errors),
+            *(_error(error, outcome.request) for outcome in report.outcomes for error in outcome.errors),
+        ],
+    }
+
+
+def _image(image: SavedImage) -> dict[str, Json]:
+    return {
+        "path": str(image.path.absolute()) if image.path else None,
+        "bytes": image.bytes,
+        "format": image.format,
+        "width": image.size.width if image.size else None,
+        "height": image.size.height if image.size else None,
+        "sha256": image.sha256,
+        "revised_prompt": image.revised_prompt,
+        "request": image.request,
+        "index": image.index,
+        "row": None,
+    }
+
+
+def _kept(path: Path) -> dict[str, Json]:
+    """A file that stood there already: nothing was bought for it, so nothing is known of it but where it is."""
+    unknown = ("bytes", "format", "width", "height", "sha256", "revised_prompt", "request", "index", "row")
+    return {"path": str(path.absolute()), **dict.fromkeys(unknown)}
+
+
+def _request(outcome: Outcome) -> dict[str, Json]:
+    return {
+        "request_id": outcome.request_id,
+        "provider": outcome.provider,
+        "model": outcome.model,
+        "status": outcome.status,
+        "usage": outcome.usage,
+    }
+
+
+def _error(error: ImagecliError, request: int | None) -> dict[str, Json]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "status": error.status,
+        "request": request,
+        "row": None,
+        "rescued_path": error.rescued_path,
+    }

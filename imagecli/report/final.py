@@ -1,0 +1,67 @@
+"""The end of a command: what goes to stdout, and its errors on stderr."""
+
+from __future__ import annotations
+
+import json
+
+from imagecli.env import Env
+from imagecli.errors import DiskError, ImagecliError
+from imagecli.outcome import Report
+from imagecli.report.envelope import envelope
+from imagecli.report.style import Style
+from imagecli.report.text import as_typed, harmless, say
+
+
+def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
+    """Shows *report*, errors on stderr and data on stdout, and returns the exit code.
+
+    *paths* false: stdout has the picture itself.
+    """
+    for error in report.all_errors:
+        show_error(error, env)
+    if style.json:
+        data = [json.dumps(envelope(report), ensure_ascii=False)]
+    else:
+        saved = [*report.kept, *(image.path for image in report.saved if image.path)] if paths else []
+        data = [as_typed(path, env.stdout) for path in saved]
+    try:
+        put(env, "".join(f"{line}\n" for line in data).encode("utf-8", "surrogateescape"))
+    except DiskError as error:
+        show_error(error, env)
+        return report.exit_code or error.exit_code
+    return report.exit_code
+
+
+def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> int:
+    """Shows a command that ended before anything was sent, and returns its exit code."""
+    return show(Report(command=command, errors=(error,)), style, env)
+
+
+def show_error(error: ImagecliError, env: Env) -> None:
+    """What happened, where bytes were kept, and the way out; all of it foreign text made harmless."""
+    say(env.stderr, f"imagecli: error: {harmless(error.message)}")
+    if error.rescued_path:
+        say(env.stderr, f"kept: {harmless(error.rescued_path)}")
+    if error.request_id:
+        say(env.stderr, f"request: {harmless(error.request_id)}")
+    if error.hint:
+        say(env.stderr, f"hint: {harmless(error.hint)}")
+
+
+def put(env: Env, data: bytes) -> None:
+    """Writes *data* to stdout. A reader that went away is no failure; a full disk behind it is a DiskError."""
+    try:
+        write(env, data)
+    except (BrokenPipeError, ValueError):
+        return
+    except OSError as error:
+        raise DiskError(
+            f"stdout can't be written: {error.strerror}", hint="the pictures themselves are saved", code="stdout"
+        ) from error
+
+
+def write(env: Env, data: bytes) -> None:
+    """Writes *data* to stdout's buffer, all of it."""
+    env.stdout.flush()
+    env.stdout.buffer.write(data)
+    env.stdout.buffer.flush()

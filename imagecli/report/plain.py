@@ -1,0 +1,50 @@
+"""The listener for pipes, files and CI: a line for what matters, a heartbeat for long work, nothing that moves."""
+
+from __future__ import annotations
+
+from imagecli.env import Env
+from imagecli.events import Event, Heartbeat, Noted, Told, Waiting, Warned
+from imagecli.report.style import Style
+from imagecli.report.text import harmless, say
+
+
+class Plain:
+    """Hears every event of a command; keeps remarks for the report."""
+
+    def __init__(self, env: Env, style: Style) -> None:
+        self._env, self._style = env, style
+        self.remarks: list[Noted | Warned] = []
+
+    def __enter__(self) -> Plain:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        return
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, (Noted, Warned)):
+            self.remarks.append(event)
+        if line := line_for(event, self._style):
+            self.line(line)
+
+    def line(self, text: str) -> None:
+        """One line on stderr."""
+        say(self._env.stderr, text)
+
+
+def line_for(event: Event, style: Style) -> str | None:
+    """What is said of *event*, or None. --quiet leaves errors alone, --verbose adds requests."""
+    if style.quiet:
+        return None
+    match event:
+        case Noted():
+            return f"imagecli: note: {harmless(event.message)}"
+        case Warned():
+            return f"imagecli: warning: {harmless(event.message)}"
+        case Waiting():
+            return f"imagecli: waiting {event.seconds:.1f} s: {harmless(event.why)}"
+        case Heartbeat():
+            return f"imagecli: still waiting after {event.elapsed:.0f} s"
+        case Told() if style.verbose:
+            return f"imagecli: {harmless(event.message)}"
+    return None

@@ -1,0 +1,41 @@
+"""Foreign text made harmless for a terminal: it may say anything and steer nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TextIO
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""C0, C1, bidi marks and overrides, line and paragraph separators, lone surrogates."""
+
+MAX_CHARACTERS = 2000
+
+
+def harmless(text: str) -> str:
+    """*text* on one line, with every character that steers a terminal written as its escape."""
+    shown = _STEERING.sub(_escape, text[: MAX_CHARACTERS + 1])
+    return shown if len(text) <= MAX_CHARACTERS else shown[:MAX_CHARACTERS] + "…"
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] in "\n\t\r":
+        return " "
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def say(stream: TextIO, text: str) -> None:
+    """Writes *text* and a newline, escaping what the stream's encoding can't say. A stream that is gone is left."""
+    try:
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return
+
+
+def as_typed(path: Path, stream: TextIO) -> str:
+    """*path* as a line: escaped where a person reads it, to the letter where a program does."""
+    text = str(path)
+    return harmless(text) if stream.isatty() or "\n" in text else text
