@@ -23,6 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from imagecli.domain import Size
 from imagecli.errors import InputImageError
 from imagecli.pictures.judge import identify
+from imagecli.pictures.metadata import without_metadata
 
 MAX_DECODED_BYTES = 480_000_000
 """What decoding one picture may take, so that the process stays under 700 MB."""
@@ -69,11 +70,17 @@ def format_of(data: bytes) -> str | None:
 
 def open_picture(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
     """The picture with its headers read and no pixel decoded. Raises InputImageError, also for a pixel bomb."""
+    claimed = identify(data).size
+    if claimed:
+        _refuse_bomb(claimed, BYTES_PER_PIXEL.get(format, 4), name)
     with translated(name):
-        image = _heic(data) if format == "heic" else _READERS[format](io.BytesIO(data))
+        # Pillow parses EXIF and texts while it opens, warns on stderr and stumbles over broken ones.
+        lean = without_metadata(data, format) or data
+        image = _heic(lean) if format == "heic" else _READERS[format](io.BytesIO(lean))
         if format == "ico":
             _first_of_icon(image)
-    _refuse_bomb(image, format, name)
+    each = 10 if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, 4)
+    _refuse_bomb(Size(*image.size), each, name)
     return image
 
 
@@ -105,13 +112,11 @@ def _first_of_icon(image: ImageFile.ImageFile) -> None:
         raise ValueError(f"an icon of {image.width}x{image.height} pixels")
 
 
-def _refuse_bomb(image: ImageFile.ImageFile, format: str, name: str) -> None:
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise InputImageError(f"{name} says it is {width}x{height} pixels")
-    most = MAX_DECODED_BYTES // (10 if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, 4))
-    if width * height > most:
+def _refuse_bomb(size: Size, bytes_per_pixel: int, name: str) -> None:
+    if size.width < 1 or size.height < 1:
+        raise InputImageError(f"{name} says it is {size} pixels")
+    most = MAX_DECODED_BYTES // bytes_per_pixel
+    if size.pixels > most:
         raise InputImageError(
-            f"{name} is {Size(width, height)}, {width * height:,} pixels; at most {most:,} are decoded",
-            hint="send a smaller copy",
+            f"{name} is {size}, {size.pixels:,} pixels; at most {most:,} are decoded", hint="send a smaller copy"
         )

@@ -8,8 +8,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagecli.errors import ImagecliError, InputImageError
-from imagecli.pictures.decode import format_of, load, open_picture, translated
+from imagecli.pictures.colour import depth_scale, eight_bit
+from imagecli.pictures.decode import format_of, open_picture, translated
 from imagecli.pictures.encode import saved
+from imagecli.pictures.judge import identify
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 MADE_BY_MODEL = (
@@ -21,43 +23,43 @@ MADE_BY_MODEL = (
     '<?xpacket end="w"?>'
 )
 """IPTC's word for a picture that a model made; shops and search engines ask for it (IPTC, 2024)."""
-_WITHOUT_ALPHA = frozenset({"jpeg"})
+_TARGETS = frozenset({"png", "jpeg", "webp", "gif"})
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_NAME = "the picture"
 
 
 def convert(data: bytes, format: str) -> bytes:
     """*data*, a picture in any format we read, as png, jpeg, webp or gif.
 
-    JPEG has no alpha: what shows through is white; quality 95. The colour profile is kept. Only the first frame of an
-    animation is converted, except from GIF or WebP to each other. Raises ImagecliError when *data* is no such picture.
+    JPEG has no alpha: what shows through is white; quality 95. The colour profile is kept. An animation stays one,
+    except as JPEG, which takes its first frame. Raises ImagecliError when *data* is no such picture.
     """
     source = format_of(data)
-    if source is None or format not in ("png", "jpeg", "webp", "gif"):
-        raise ImagecliError(f"{source or 'these bytes'} can't be converted to {format}")
+    if source is None or format not in _TARGETS:
+        raise ImagecliError(f"{source or identify(data).problem or 'this'} can't be converted to {format}")
     try:
-        pixels = load(open_picture(data, source, "the picture"), "the picture")
-        with translated("the picture"):
-            return saved(_fitting(pixels, format), format, **_options(pixels, format))
+        picture = open_picture(data, source, _NAME)
+        with translated(_NAME):
+            if format != "jpeg" and getattr(picture, "is_animated", False):
+                return saved(picture, format, save_all=True, **_options(picture, format))
+            picture.load()
+            return saved(_fitting(picture, format), format, **_options(picture, format))
     except InputImageError as error:
         raise ImagecliError(error.message) from error
 
 
 def _fitting(image: Image.Image, format: str) -> Image.Image:
-    """*image* in a mode that *format* can hold."""
-    if format in _WITHOUT_ALPHA and image.has_transparency_data:
-        clear = image.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        return Image.alpha_composite(white, clear).convert("RGB")
-    if format == "jpeg":
-        return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-    if format == "webp":
-        return (
-            image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.has_transparency_data else "RGB")
-        )
-    return image
+    """*image* in a mode that *format* can hold; PNG holds them as they are."""
+    if format == "png" and image.mode in _PNG_MODES:
+        return image
+    plain = eight_bit(image, depth_scale(image))
+    if format == "jpeg" and plain.mode == "RGBA":
+        return Image.alpha_composite(Image.new("RGBA", plain.size, "white"), plain).convert("RGB")
+    return plain if format == "jpeg" or plain.mode in ("L", "RGB", "RGBA") else plain.convert("RGB")
 
 
 def _options(image: Image.Image, format: str) -> dict[str, Any]:
-    profile = image.info.get("icc_profile")
+    profile = None if image.mode == "CMYK" and format != "jpeg" else image.info.get("icc_profile")
     if format == "png":
         mark = PngInfo()
         mark.add_itxt(_XMP_KEYWORD, MADE_BY_MODEL)

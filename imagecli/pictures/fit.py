@@ -14,6 +14,7 @@ from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError
 from imagecli.pictures.decode import load, open_picture
 from imagecli.pictures.encode import saved_under
+from imagecli.pictures.exif import turned_upright
 from imagecli.pictures.frame import crop_and_pad, framed, target
 from imagecli.pictures.judge import LABELS, judge
 from imagecli.pictures.look import Look
@@ -110,14 +111,11 @@ def _format(look: Look, pixels: Image.Image, rule: InputRule) -> str:
 
 
 def _kept_metadata(look: Look, framing: Framing) -> dict[str, Any]:
-    """EXIF to write again where the user wants it, without the orientation that is now in the pixels."""
+    """EXIF to write again where the user wants it; the orientation is in the pixels now."""
     block = exif_of(look.data, look.format) if framing.keep_metadata and look.has_metadata else None
     if block is None:
         return {}
-    exif = Image.Exif()
-    exif.load(block)
-    exif.pop(0x0112, None)
-    return {"exif": exif.tobytes()}
+    return {"exif": b"Exif\0\0" + turned_upright(block)}
 
 
 def _changes(look: Look, framing: Framing, transform: Transform, format: str, note: str | None) -> tuple[str, ...]:

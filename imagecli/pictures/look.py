@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from PIL import Image, ImageFile
+from PIL import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError
+from imagecli.pictures import exif
 from imagecli.pictures.decode import format_of, open_picture, translated
 from imagecli.pictures.judge import LABELS, identify, judge
 from imagecli.pictures.metadata import exif_of, has_metadata
 
-_ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
+_EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
 _SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
 
@@ -91,29 +93,19 @@ def _described(image: ImageFile.ImageFile, data: bytes, format: str, name: str) 
 
 
 def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
-    """As EXIF says, 1 where it says nonsense. Pillow turns TIFF by itself, libheif HEIC."""
+    """As EXIF says. Pillow turns TIFF by itself, libheif HEIC."""
     if format in ("tiff", "heic"):
         return 1
     if format not in _OWN_WALKERS:
-        return _sane(image.getexif().get(_ORIENTATION))
+        return exif.orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
     block = exif_of(data, format)
-    if block is None:
-        return 1
-    exif = Image.Exif()
-    try:
-        exif.load(block)
-    except (SyntaxError, ValueError, OSError, KeyError, EOFError, ArithmeticError, LookupError, Warning):
-        return 1
-    return _sane(exif.get(_ORIENTATION))
-
-
-def _sane(orientation: object) -> int:
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    return exif.orientation(block) if block else 1
 
 
 def _tells(image: ImageFile.ImageFile) -> bool:
-    exif = image.getexif()
-    return "xmp" in image.info or any(tag in exif for tag in (_EXIF, _GPS)) or bool(image.info.get("exif"))
+    if isinstance(image, TiffImageFile):
+        return "xmp" in image.info or any(tag in image.tag_v2 for tag in (_EXIF, _GPS))
+    return bool(image.info.get("exif") or image.info.get("xmp"))
 
 
 def _no_picture(data: bytes, name: str) -> InputImageError:

@@ -25,7 +25,7 @@ Cut = tuple[int, int]
 def without_metadata(data: bytes, format: str) -> bytes | None:
     """*data* without what tells of place and camera, or None when there is nothing to take out.
 
-    *data* must be whole as `judge` sees it. Other formats than png, jpeg and webp answer None.
+    The result is whole as far as *data* was. Other formats than png, jpeg and webp answer None.
     """
     with memoryview(data) as view:
         cuts = list(_cuts(view, format))

@@ -40,7 +40,10 @@ def rendered(
         box = stored_box(crop, look.size, look.orientation)
         small, profile = _decoded(look, box, stored_size(inner, look.orientation), resample)
         coloured, note = to_srgb(small, profile)
-        return _padded(upright(coloured, look.orientation), transform, offset, padding), note
+        result = _padded(upright(coloured, look.orientation), transform, offset, padding)
+        # Pillow writes a profile and a comment that it finds here into the next file.
+        result.info.clear()
+        return result, note
 
 
 def _inside(transform: Transform) -> tuple[Size, tuple[int, int]]:

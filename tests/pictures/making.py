@@ -1,0 +1,110 @@
+"""Pictures made for the tests: a scene whose corners differ, so that turned, mirrored and cropped can be told apart."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image
+
+from imagecli.domain import Framing, InputRule
+from imagecli.pictures.inputs import Fitted, Look, fit, look
+
+CLASSIC = InputRule(formats=("png",), max_bytes=4_194_303, square=True)
+GPT = InputRule(formats=("png", "jpeg", "webp"), max_bytes=52_428_799)
+CLASSIC_MASK = InputRule(formats=("png",), max_bytes=4_194_303, square=True, alpha=True)
+GPT_MASK = InputRule(formats=("png",), max_bytes=4_194_303, alpha=True)
+
+RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 200, 40), (30, 40, 220), (230, 220, 40)
+CORNERS = (RED, GREEN, BLUE, YELLOW)
+"""top left, top right, bottom left, bottom right."""
+
+Pixel = tuple[int, ...]
+
+
+def scene(width: int = 60, height: int = 40, mode: str = "RGB") -> Image.Image:
+    """Four quarters: red, green, blue, yellow."""
+    image = Image.new("RGB", (width, height), RED)
+    middle, centre = width // 2, height // 2
+    image.paste(GREEN, (middle, 0, width, centre))
+    image.paste(BLUE, (0, centre, middle, height))
+    image.paste(YELLOW, (middle, centre, width, height))
+    return image.convert(mode)
+
+
+def mask_of(width: int, height: int, clear: tuple[int, int, int, int]) -> Image.Image:
+    """Opaque gray, transparent inside *clear*."""
+    image = Image.new("RGBA", (width, height), (90, 90, 90, 255))
+    image.paste((90, 90, 90, 0), clear)
+    return image
+
+
+def saved(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def corners(image: Image.Image) -> tuple[Pixel, ...]:
+    """The colours near the four corners, in the order of CORNERS."""
+    rgb = image.convert("RGB")
+    right, bottom = rgb.width - 3, rgb.height - 3
+    pixels = [rgb.getpixel(at) for at in ((2, 2), (right, 2), (2, bottom), (right, bottom))]
+    return tuple(pixel for pixel in pixels if isinstance(pixel, tuple))
+
+
+def alike(some: tuple[Pixel, ...], other: tuple[Pixel, ...], within: int = 12) -> bool:
+    return all(abs(a - b) <= within for x, y in zip(some, other, strict=True) for a, b in zip(x, y, strict=True))
+
+
+def fitted(data: bytes, rule: InputRule = GPT, framing: Framing | None = None, name: str = "photo.jpg") -> Fitted:
+    return fit(look(data, name), rule, framing or Framing())
+
+
+def looked(data: bytes, name: str = "photo.jpg") -> Look:
+    return look(data, name)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A PNG chunk with its length and CRC."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """*png* with a chunk behind its IHDR."""
+    return png[:33] + chunk(kind, body) + png[33:]
+
+
+def lying_png(width: int, height: int) -> bytes:
+    """A few bytes that say they are a picture of this size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+def exif(orientation: int = 1, place: bool = False) -> bytes:
+    """An EXIF block; with *place* it tells a camera and a position."""
+    block = Image.Exif()
+    block[0x0112] = orientation
+    if place:
+        block[0x010F] = "Kamera"
+        block.get_ifd(0x8825)[1] = "N"
+    return block.tobytes()
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A JPEG segment."""
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def with_segment(jpeg: bytes, marker: int, body: bytes) -> bytes:
+    """*jpeg* with a segment behind its SOI."""
+    return jpeg[:2] + segment(marker, body) + jpeg[2:]

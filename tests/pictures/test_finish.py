@@ -1,0 +1,99 @@
+"""convert: the API's bytes under the ending that was asked for."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageCms
+
+from imagecli.domain import Size
+from imagecli.errors import ImagecliError
+from imagecli.pictures.finish import convert
+from imagecli.pictures.judge import judge
+from tests.pictures.making import CORNERS, alike, corners, opened, saved, scene
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SOURCES = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+TARGETS = ("png", "jpeg", "webp", "gif")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_bytes_become_what_the_ending_says(source: str, target: str) -> None:
+    data = convert(saved(scene(64, 48), source), target)
+    found = judge(data)
+    assert (found.format, found.size, found.whole) == (target, Size(64, 48), True)
+    assert alike(corners(opened(data)), CORNERS, 40)
+
+
+@pytest.mark.parametrize("target", ["png", "jpeg", "webp"])
+def test_the_conversion_says_that_a_model_made_it(target: str) -> None:
+    data = convert(saved(scene(), "WEBP" if target == "png" else "PNG"), target)
+    info = opened(data).info
+    xmp = info.get("xmp") or info["XML:com.adobe.xmp"].encode()
+    assert b'DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"' in xmp
+
+
+def test_what_shows_through_becomes_white_in_a_jpeg() -> None:
+    image = scene(64, 64, "RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 32, 32))
+    flat = opened(convert(saved(image), "jpeg"))
+    assert flat.mode == "RGB"
+    assert alike(corners(flat)[:2], ((255, 255, 255), CORNERS[1]))
+
+
+@pytest.mark.parametrize("target", ["png", "webp", "gif"])
+def test_transparency_is_kept_where_the_format_has_it(target: str) -> None:
+    image = scene(64, 64, "RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 32, 32))
+    alpha = opened(convert(saved(image), target)).convert("RGBA").getchannel("A")
+    assert alpha.getpixel((4, 4)) == 0 and alpha.getpixel((60, 60)) == 255
+
+
+@pytest.mark.parametrize("target", ["png", "jpeg", "webp"])
+def test_the_colour_profile_is_kept(target: str) -> None:
+    data = convert(saved(scene(), "JPEG", icc_profile=PROFILE), target)
+    assert opened(data).info["icc_profile"] == PROFILE
+
+
+def test_the_profile_of_printing_colours_goes_with_them() -> None:
+    data = saved(scene(mode="CMYK"), "JPEG", icc_profile=PROFILE)
+    assert "icc_profile" not in opened(convert(data, "png")).info
+
+
+@pytest.mark.parametrize(("source", "target"), [("GIF", "webp"), ("WEBP", "gif"), ("GIF", "png"), ("PNG", "webp")])
+def test_an_animation_stays_one(source: str, target: str) -> None:
+    frames = [scene(64, 64), scene(64, 64).rotate(90), scene(64, 64).rotate(180)]
+    data = convert(saved(frames[0], source, save_all=True, append_images=frames[1:], duration=120), target)
+    image = opened(data)
+    assert getattr(image, "n_frames", 1) == 3 and image.info["duration"] == 120
+
+
+def test_a_jpeg_takes_the_first_frame_of_an_animation() -> None:
+    frames = [scene(64, 64), scene(64, 64).rotate(180)]
+    data = convert(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), "jpeg")
+    assert alike(corners(opened(data)), CORNERS, 40)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_mode_can_be_converted(mode: str, target: str) -> None:
+    image = Image.new(mode, (20, 10))
+    data = saved(image, "TIFF" if mode == "CMYK" else "PNG")
+    assert judge(convert(data, target)).whole
+
+
+@pytest.mark.parametrize(
+    ("data", "target"),
+    [
+        (b"", "png"),
+        (b"<svg width='9' height='9'/>", "png"),
+        (b"<html>", "jpeg"),
+        (saved(scene())[:70], "jpeg"),
+        (saved(scene()), "svg"),
+        (saved(scene()), "bmp"),
+        (saved(Image.new("L", (20_000, 9)), "PNG"), "webp"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(data: bytes, target: str) -> None:
+    with pytest.raises(ImagecliError):
+        convert(data, target)

@@ -1,0 +1,212 @@
+"""identify and judge: what bytes are, by their own structure."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagecli.domain import Identity, Size
+from imagecli.pictures.judge import identify, judge
+from tests.pictures.making import chunk, saved, scene, with_chunk, with_segment
+
+SVG = b"""<?xml version="1.0"?>
+<!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg" width="60" height="40px"></svg>
+"""
+
+
+def animated(format: str) -> bytes:
+    frames = [scene(), scene().rotate(180), scene().transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    return saved(frames[0], format, save_all=True, append_images=frames[1:], duration=80)
+
+
+WHOLE = {
+    "png": saved(scene()),
+    "png-16": saved(Image.new("I;16", (60, 40))),
+    "png-palette": saved(scene().quantize(8)),
+    "apng": animated("PNG"),
+    "jpeg": saved(scene(), "JPEG"),
+    "jpeg-progressive": saved(scene(), "JPEG", progressive=True, quality=95),
+    "jpeg-restarts": saved(scene(600, 400), "JPEG", restart_marker_blocks=2),
+    "jpeg-cmyk": saved(scene(mode="CMYK"), "JPEG"),
+    "webp": saved(scene(), "WEBP"),
+    "webp-lossless": saved(scene(), "WEBP", lossless=True),
+    "webp-alpha": saved(scene(mode="RGBA"), "WEBP", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"),
+    "webp-animated": animated("WEBP"),
+    "gif": saved(scene(), "GIF"),
+    "gif-animated": animated("GIF"),
+    "svg": SVG,
+}
+RASTER = {name: data for name, data in WHOLE.items() if name != "svg"}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_picture_is_told_with_its_format_and_size(name: str) -> None:
+    size = Size(600, 400) if name == "jpeg-restarts" else Size(60, 40)
+    expected = Identity(format=name.split("-")[0].removeprefix("a"), size=size)
+    assert judge(WHOLE[name]) == expected
+    assert identify(WHOLE[name]) == expected
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_bytes_behind_the_end_are_tolerated(name: str) -> None:
+    tail = b"\n\n" if name == "svg" else b"trailing \xff\xd9 bytes" * 9
+    assert judge(WHOLE[name] + tail).whole
+
+
+@pytest.mark.parametrize("name", RASTER)
+def test_no_cut_anywhere_goes_unseen(name: str) -> None:
+    data = WHOLE[name]
+    last = len(data) - (2 if name.startswith("webp") else 1)
+    for end in [*range(min(400, last)), *range(400, last, 37), last]:
+        found = judge(data[:end])
+        assert not found.whole and found.problem, (end, found)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (WHOLE["png"][:60], "PNG ends in the middle of its IDAT chunk"),
+        (WHOLE["png"][:-12], "PNG ends before its IEND chunk"),
+        (WHOLE["png"][:50] + b"\0\0\0" + WHOLE["png"][53:], "PNG has a bad CRC in its IDAT chunk"),
+        (WHOLE["png"][:20], "PNG ends in its headers"),
+        (WHOLE["png"][:33] + chunk(b"IEND", b""), "PNG has no pixels"),
+        (WHOLE["png"][:33] + b"\0" * 40, "PNG is damaged: no chunk at byte 33"),
+        (WHOLE["jpeg"][:-2], "JPEG ends in the middle of its pixels"),
+        (WHOLE["jpeg"][:100], "JPEG ends in its headers"),
+        (WHOLE["jpeg"][:300], "JPEG ends in the middle of its headers"),
+        (b"\xff\xd8\xff\xd9", "JPEG ends in its headers"),
+        (WHOLE["webp"][:90], "WebP ends in the middle of its VP8 chunk"),
+        (b"RIFF\x04\0\0\0WEBP", "WebP ends in its headers"),
+        (WHOLE["gif"][:-1], "GIF ends in the middle of a picture"),
+        (WHOLE["gif"][:13], "GIF ends before its pixels"),
+        (b"GIF89a\0\0\0\0\0\0\0;", "GIF says it is 0x0 pixels"),
+        (SVG[:-9], "SVG ends before its closing tag"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
+    found = judge(data)
+    assert not found.whole
+    assert found.problem == problem
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html>Log in to Hotel WLAN", "an HTML page"),
+        (b"\xef\xbb\xbf \n<html>", "an HTML page"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "XML"),
+        (b'{"error": {"message": "no"}}', "JSON"),
+        ("ein Bild, später mehr".encode(), "text"),
+        ("ü".encode() * 600, "text"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12", "a Git LFS pointer, not the picture itself"),
+        (b"BM" + b"\0" * 40, "a BMP picture"),
+        (b"II*\0" + b"\0" * 40, "a TIFF picture"),
+        (b"\0\0\0\x1cftypheic", "a HEIC picture"),
+        (b"\0\0\0\x1cftypavif", "an AVIF picture"),
+        (b"\0\0\0\x1cftypisom", "a video or an unknown picture"),
+        (bytes(range(256)), "unknown bytes"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, problem: str) -> None:
+    assert judge(data) == identify(data) == Identity(format=None, whole=False, problem=problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ('<svg width="120" height="80"/>', Size(120, 80)),
+        ("<svg width='120.4px' height = '80' ></svg>", Size(120, 80)),
+        ('<svg viewBox="0 0 300 150"></svg>', Size(300, 150)),
+        ('<svg width="100%" height="100%" viewBox="-5,-5, 300.2,150"></svg>', Size(300, 150)),
+        ('<svg xmlns="http://www.w3.org/2000/svg"></svg>', None),
+        ('<s:svg xmlns:s="http://www.w3.org/2000/svg" width="1" height="2"></s:svg>', Size(1, 2)),
+        (
+            '\ufeff<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY a "<b>">]> <!-- <x> --> <svg width="7" height="9"/>',
+            Size(7, 9),
+        ),
+    ],
+)
+def test_an_svg_is_found_behind_its_prologue(text: str, size: Size | None) -> None:
+    assert judge(text.encode()) == Identity(format="svg", size=size)
+
+
+def test_an_svg_inside_a_page_is_a_page() -> None:
+    assert judge(b'<!doctype html><html><svg width="1" height="1"></svg></html>').problem == "an HTML page"
+
+
+def test_a_view_and_a_mapped_file_are_judged_like_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(WHOLE["jpeg"])
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert judge(mapped) == judge(memoryview(WHOLE["jpeg"])) == judge(bytearray(WHOLE["jpeg"]))
+        assert judge(mapped).whole
+
+
+def test_a_pixel_bomb_is_judged_without_being_decoded() -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+    started = time.process_time()
+    assert judge(buffer.getvalue()) == Identity(format="png", size=Size(20_000, 20_000))
+    assert time.process_time() - started < 0.1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff" + b"\xff" * 4_000_000 + b"\0",
+        WHOLE["jpeg"][:-2] + b"\xff\0" * 2_000_000,
+        WHOLE["jpeg"][:20] + b"\xff\xe1\0\0" * 300_000,
+        WHOLE["png"][:33] + chunk(b"IDAT", b"") * 200_000,
+        b"GIF89a\1\0\1\0\0\0\0!\xfe" + b"\1\1" * 1_000_000,
+        b"<!---->" * 600_000,
+        b"<!DOCTYPE [" * 400_000,
+        b"<svg " + b" viewBox='0 0 1" * 300_000,
+        b" " * 4_000_000,
+    ],
+    ids=["fill", "stuffed", "no-length", "chunks", "pieces", "comments", "doctypes", "attributes", "spaces"],
+)
+def test_hostile_bytes_take_linear_time(data: bytes) -> None:
+    started = time.process_time()
+    judge(data)
+    assert time.process_time() - started < 3
+
+
+HEADS = [b"", *{data[:length] for data in WHOLE.values() for length in (12, 30, 64, 200)}]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(HEADS), st.binary(max_size=400))
+def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
+    found = judge(head + tail)
+    assert found.whole == (found.problem is None)
+    assert identify(head + tail).format == found.format
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(RASTER.values())), st.integers(0, 10_000), st.integers(0, 255))
+def test_a_changed_byte_makes_it_raise_nothing(data: bytes, at: int, byte: int) -> None:
+    changed = bytearray(data)
+    changed[at % len(data)] = byte
+    judge(changed)
+
+
+def test_a_thumbnail_inside_the_headers_does_not_end_the_picture() -> None:
+    inner = WHOLE["jpeg"]
+    data = with_segment(inner, 0xE1, b"Exif\0\0" + inner)
+    assert judge(data).whole
+    assert not judge(data[:-2]).whole
+
+
+def test_a_bad_crc_outside_the_pixels_is_seen_too() -> None:
+    data = bytearray(with_chunk(WHOLE["png"], b"tEXt", b"Title\0a cat"))
+    data[45] ^= 1
+    assert judge(data).problem == "PNG has a bad CRC in its tEXt chunk"

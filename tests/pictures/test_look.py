@@ -1,0 +1,182 @@
+"""look and the refusals of fit: whatever is not a whole picture is named, and nothing foreign escapes."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagecli.domain import Framing, Size
+from imagecli.errors import InputImageError
+from imagecli.pictures.inputs import fit, look
+from tests.pictures.making import CLASSIC, GPT, chunk, exif, fitted, lying_png, saved, scene, with_chunk
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "ICO", "AVIF")
+SOME = {name: saved(scene(64, 64), name) for name in FORMATS}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_headers_tell_what_it_is(format: str) -> None:
+    seen = look(SOME[format], "x")
+    assert (seen.format, seen.size, seen.frames, seen.orientation) == (format.lower(), Size(64, 64), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "x.png is empty (0 bytes)"),
+        (b"<!doctype html><title>404", "x.png is an HTML page; a picture is wanted"),
+        (b"hello, world", "x.png is text; a picture is wanted"),
+        (b"%PDF-1.4 ...", "x.png is a PDF; a picture is wanted"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "x.png is a PostScript file; a picture is wanted"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "x.png is a Git LFS pointer, not the picture itself; a picture",
+        ),
+        (b"<svg width='1' height='1'/>", "x.png is an SVG drawing; pixels are wanted"),
+        (b"\0" * 500, "x.png is unknown bytes; a picture is wanted"),
+        (b"8BPS" + b"\0" * 90, "x.png is a Photoshop file; a picture is wanted"),
+        (SOME["PNG"][:20], "x.png is broken: PNG ends in its headers"),
+        (SOME["JPEG"][:50], "x.png is broken: JPEG ends in its headers"),
+        (lying_png(50_000, 50_000), "x.png is 50000x50000, 2,500,000,000 pixels; at most 120,000,000 are decoded"),
+        (lying_png(0, 9), "x.png is broken: PNG says it is 0x9 pixels"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_name(data: bytes, words: str) -> None:
+    with pytest.raises(InputImageError) as caught:
+        look(data, "x.png")
+    assert caught.value.message.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (SOME["PNG"][:-30], "PNG ends in the middle of its IDAT chunk"),
+        (SOME["PNG"][:60] + b"\0\0\0\0" + SOME["PNG"][64:], "PNG has a bad CRC in its IDAT chunk"),
+        (SOME["JPEG"][:-30], "JPEG ends in the middle of its pixels"),
+        (SOME["WEBP"][:-30], "WebP ends in the middle of its VP8 chunk"),
+        (SOME["GIF"][:-30], "GIF ends in the middle of a picture"),
+    ],
+)
+@pytest.mark.parametrize("rule", [GPT, CLASSIC], ids=["gpt", "classic"])
+def test_a_truncated_picture_is_refused_before_it_is_sent(data: bytes, words: str, rule: object) -> None:
+    with pytest.raises(InputImageError) as caught:
+        fitted(data, rule)  # type: ignore[arg-type]
+    assert caught.value.message == f"photo.jpg is broken: {words}"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_half_a_picture_of_any_format_is_refused(format: str, share: float) -> None:
+    data = saved(Image.effect_noise((64, 64), 80).convert("RGB"), format)
+    with pytest.raises(InputImageError):
+        fitted(data[: int(len(data) * share)])
+
+
+def test_pixels_that_are_too_few_for_the_header_are_refused() -> None:
+    with pytest.raises(InputImageError, match=r"photo\.jpg can't be read as a picture"):
+        fitted(lying_png(2_000, 2_000))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_a_text_bomb_is_bounded(kind: bytes) -> None:
+    body = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}[kind] + zlib.compress(b"\0" * 80_000_000, 9)
+    with pytest.raises(InputImageError, match=r"photo\.jpg can't be read as a picture"):
+        fitted(with_chunk(SOME["PNG"], kind, body))
+
+
+def bomb(format: str, width: int, height: int) -> bytes:
+    """A small file whose header claims *width* × *height*."""
+    data = bytearray(SOME[format])
+    if format == "GIF":
+        data[6:10] = struct.pack("<HH", width, height)
+    elif format == "BMP":
+        data[18:26] = struct.pack("<ii", width, height)
+    else:
+        at = data.find(b"\xff\xc0")
+        data[at + 5 : at + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("format", ["GIF", "BMP", "JPEG"])
+def test_a_pixel_bomb_is_refused_by_its_header(format: str) -> None:
+    with pytest.raises(InputImageError, match=r"at most 120,000,000 are decoded"):
+        look(bomb(format, 60_000, 60_000), "x")
+
+
+def test_a_tiff_bomb_and_a_webp_bomb_are_refused_by_their_headers() -> None:
+    large = saved(Image.new("1", (11_000, 11_000)), "TIFF", compression="group4")
+    with pytest.raises(InputImageError, match="11000x11000"):
+        look(large, "x.tif")
+    with pytest.raises(InputImageError, match="at most 40,000,000 are decoded"):
+        look(SOME["WEBP"][:12] + b"VP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3f\0" * 2 + SOME["WEBP"][12:], "x.webp")
+
+
+def test_a_heic_is_read_or_named() -> None:
+    with pytest.raises(InputImageError, match="can't be read as a picture"):
+        look(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100, "IMG_1.HEIC")
+
+
+def test_exif_that_is_nonsense_harms_nothing() -> None:
+    data = saved(scene(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f garbage")
+    assert look(data, "x").orientation == 1
+    assert fitted(data).changes == ("location and camera data removed",)
+
+
+HEADS = [data[:length] for data in SOME.values() for length in (16, 40, 90, 300, len(data))]
+
+
+def refused_or_done(data: bytes) -> None:
+    for rule in (GPT, CLASSIC):
+        try:
+            fit(look(data, "x"), rule, Framing())
+        except InputImageError as error:
+            assert error.message.startswith(("x ", "no picture"))
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(HEADS), st.binary(max_size=300))
+@pytest.mark.filterwarnings("default")
+def test_hostile_bytes_are_refused_and_nothing_foreign_escapes(head: bytes, tail: bytes) -> None:
+    refused_or_done(head + tail)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(sorted(SOME.values())), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4)
+)
+@pytest.mark.filterwarnings("default")
+def test_damaged_pictures_are_refused_or_read(data: bytes, changes: list[tuple[int, int]]) -> None:
+    damaged = bytearray(data)
+    for at, byte in changes:
+        damaged[at % len(data)] = byte
+    refused_or_done(bytes(damaged))
+
+
+def test_an_icon_that_holds_a_large_lying_png_is_refused() -> None:
+    inner = lying_png(30_000, 30_000)
+    entry = struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(inner), 22)
+    with pytest.raises(InputImageError):
+        fitted(struct.pack("<HHH", 0, 1, 1) + entry + inner, CLASSIC)
+
+
+def test_looking_reads_no_pixels() -> None:
+    header = saved(Image.new("RGB", (9_000, 9_000)), compress_level=1)
+    assert look(header[:200], "x").size == Size(9_000, 9_000)
+
+
+def test_an_orientation_is_found_behind_megabytes_of_other_segments() -> None:
+    buffer = io.BytesIO()
+    scene().save(buffer, "JPEG", exif=exif(6), icc_profile=b"\0" * 200_000)
+    assert look(buffer.getvalue(), "x").size == Size(40, 60)
+
+
+def test_a_chunk_of_unknown_kind_is_left_alone() -> None:
+    data = with_chunk(SOME["PNG"], b"abCd", b"private")
+    assert fitted(data).image.data == data
+    assert chunk(b"abCd", b"private") in fitted(data).image.data

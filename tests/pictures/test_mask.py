@@ -1,0 +1,185 @@
+"""fit_mask: the mask lies on its image as it is sent, or is refused with both sizes."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from imagecli.domain import Framing, InputImage, InputRule, Size
+from imagecli.errors import MaskError
+from imagecli.pictures.inputs import Fitted, coverage, fit, fit_mask, look
+from tests.pictures.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
+
+
+def masked(mask: bytes, image: Fitted, rule: InputRule = GPT_MASK, framing: Framing | None = None) -> Fitted:
+    return fit_mask(look(mask, "mask.png"), rule, image, framing or Framing())
+
+
+def alpha_of(fitted_mask: Fitted) -> Image.Image:
+    return opened(fitted_mask.image.data).getchannel("A")
+
+
+def clear_box(fitted_mask: Fitted) -> tuple[int, int, int, int] | None:
+    """Where the alpha is 0."""
+    return alpha_of(fitted_mask).point(lambda value: 255 * (value == 0)).getbbox()
+
+
+PHOTO = saved(scene(160, 80), "JPEG")
+
+
+def test_a_mask_that_fits_is_sent_byte_for_byte() -> None:
+    mask = saved(mask_of(160, 80, (10, 10, 50, 50)))
+    result = masked(mask, fitted(PHOTO))
+    assert result.image.data == mask
+    assert result.changes == ()
+    assert result.image == InputImage(data=mask, format="png", size=Size(160, 80), has_alpha=True)
+
+
+def test_a_mask_is_cropped_as_its_image() -> None:
+    image = fitted(PHOTO, CLASSIC)
+    result = masked(saved(mask_of(160, 80, (40, 0, 60, 20))), image, CLASSIC_MASK)
+    assert result.image.size == image.image.size == Size(80, 80)
+    assert clear_box(result) == (0, 0, 20, 20)
+    assert result.changes == ("cropped, padded and resized as its image",)
+
+
+def test_the_padding_of_a_mask_is_opaque() -> None:
+    framing = Framing(pad=True)
+    image = fitted(PHOTO, CLASSIC, framing)
+    result = masked(saved(mask_of(160, 80, (0, 0, 40, 80))), image, CLASSIC_MASK, framing)
+    assert result.image.size == Size(160, 160)
+    assert clear_box(result) == (0, 40, 40, 120)
+
+
+def test_a_mask_is_resized_with_its_image_and_no_value_is_invented() -> None:
+    image = fitted(saved(scene(3000, 2000), "JPEG"), CLASSIC)
+    result = masked(saved(mask_of(3000, 2000, (500, 0, 1500, 1000))), image, CLASSIC_MASK)
+    assert result.image.size == Size(1024, 1024)
+    assert clear_box(result) == (0, 0, 512, 512)
+    assert {value for _, value in alpha_of(result).getcolors() or ()} == {0, 255}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("rule", [(CLASSIC, CLASSIC_MASK), (GPT, GPT_MASK)], ids=["classic", "gpt"])
+def test_an_upright_mask_lies_on_a_turned_photograph(orientation: int, rule: tuple[InputRule, InputRule]) -> None:
+    shape = (80, 160) if orientation >= 5 else (160, 80)
+    image = fitted(saved(scene(*shape), "JPEG", exif=exif(orientation)), rule[0])
+    result = masked(saved(mask_of(160, 80, (40, 0, 60, 20))), image, rule[1])
+    assert result.image.size == image.image.size
+    assert clear_box(result) == ((0, 0, 20, 20) if rule[0].square else (40, 0, 60, 20))
+
+
+def test_the_orientation_of_the_mask_itself_is_applied() -> None:
+    stored = mask_of(160, 80, (0, 0, 30, 20)).transpose(Image.Transpose.ROTATE_90)
+    result = masked(saved(stored, exif=exif(6)), fitted(PHOTO))
+    assert clear_box(result) == (0, 0, 30, 20)
+    assert "turned upright" in result.changes
+
+
+def test_a_mask_of_the_size_that_is_sent_needs_no_transform() -> None:
+    image = fitted(PHOTO, CLASSIC)
+    mask = saved(mask_of(80, 80, (0, 0, 20, 20)))
+    assert masked(mask, image, CLASSIC_MASK).image.data == mask
+
+
+def test_mask_of_other_size_is_refused() -> None:
+    with pytest.raises(MaskError) as caught:
+        masked(saved(mask_of(100, 100, (0, 0, 9, 9))), fitted(PHOTO, CLASSIC), CLASSIC_MASK)
+    assert (
+        caught.value.message
+        == "mask.png is 100x100, its image is 160x80, 80x80 as it is sent; they must be the same size"
+    )
+    assert caught.value.hint == "scale the mask to 160x80"
+
+
+def test_the_size_of_a_turned_photograph_is_said_as_viewers_show_it() -> None:
+    with pytest.raises(MaskError, match=r"mask\.png is 160x80, its image is 80x160; they"):
+        masked(saved(mask_of(160, 80, (0, 0, 9, 9))), fitted(saved(scene(160, 80), "JPEG", exif=exif(6))))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1"])
+def test_a_mask_without_alpha_is_refused(mode: str) -> None:
+    with pytest.raises(MaskError, match=r"mask\.png has no transparency; a mask is transparent where"):
+        masked(saved(scene(160, 80, mode)), fitted(PHOTO))
+
+
+def test_a_jpeg_is_no_mask() -> None:
+    with pytest.raises(MaskError, match="no transparency"):
+        masked(PHOTO, fitted(PHOTO))
+
+
+def test_a_broken_mask_is_refused_as_a_mask() -> None:
+    mask = saved(mask_of(160, 80, (0, 0, 9, 9)))
+    with pytest.raises(MaskError, match=r"mask\.png is broken: PNG ends in the middle of its IDAT chunk"):
+        masked(mask[:-20], fitted(PHOTO))
+
+
+def palette_mask() -> bytes:
+    image = Image.new("P", (160, 80), 1)
+    image.putpalette([255, 0, 0, 0, 0, 0])
+    image.paste(0, (0, 0, 40, 40))
+    return saved(image, transparency=0)
+
+
+def gray_mask() -> bytes:
+    image = Image.new("LA", (160, 80), (0, 255))
+    image.paste((0, 0), (0, 0, 40, 40))
+    return saved(image)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [palette_mask(), gray_mask(), saved(mask_of(160, 80, (0, 0, 40, 40)), "WEBP", lossless=True)],
+    ids=["palette", "gray", "webp"],
+)
+def test_what_is_written_serves_both_habits(mask: bytes) -> None:
+    result = masked(mask, fitted(PHOTO))
+    image = opened(result.image.data)
+    assert result.changes and result.image.format == "png"
+    assert image.mode == "RGBA"
+    assert image.getpixel((5, 5)) == (255, 255, 255, 0)
+    assert image.getpixel((100, 50)) == (0, 0, 0, 255)
+    assert clear_box(result) == (0, 0, 40, 40)
+
+
+def test_soft_edges_stay_as_they_were() -> None:
+    mask = Image.new("RGBA", (160, 80), (0, 0, 0, 255))
+    mask.putalpha(Image.linear_gradient("L").resize((160, 80)))
+    result = masked(saved(mask, "TIFF"), fitted(PHOTO))
+    assert alpha_of(result).tobytes() == mask.getchannel("A").tobytes()
+
+
+def test_a_mask_over_the_limit_is_written_smaller_or_refused() -> None:
+    noisy = Image.merge(
+        "RGBA", [Image.effect_noise((160, 80), 90)] * 3 + [mask_of(160, 80, (0, 0, 9, 9)).getchannel("A")]
+    )
+    data = saved(noisy)
+    small = masked(data, fitted(PHOTO), InputRule(formats=("png",), max_bytes=2_000, alpha=True))
+    assert len(small.image.data) <= 2_000 and clear_box(small) == (0, 0, 9, 9)
+    with pytest.raises(MaskError, match="at most 20 are taken"):
+        masked(data, fitted(PHOTO), InputRule(formats=("png",), max_bytes=20, alpha=True))
+
+
+@pytest.mark.parametrize(
+    ("clear", "share"), [((0, 0, 0, 0), 0.0), ((0, 0, 160, 80), 1.0), ((0, 0, 80, 80), 0.5), ((0, 0, 16, 8), 0.01)]
+)
+def test_coverage_is_the_share_that_may_change(clear: tuple[int, int, int, int], share: float) -> None:
+    result = masked(saved(mask_of(160, 80, clear)), fitted(PHOTO))
+    assert coverage(result.image) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("crop", ["center", "left", "right"])
+@pytest.mark.parametrize("size", [(2999, 1201), (1201, 2999), (333, 222)])
+def test_image_and_mask_show_the_same_place(crop: str, size: tuple[int, int]) -> None:
+    """The picture is black exactly where its mask is clear, before and after."""
+    width, height = size
+    box = (width // 5, height // 4, width * 4 // 5, height * 3 // 5)
+    picture = Image.new("RGB", size, "white")
+    picture.paste("black", box)
+    framing = Framing(crop=crop, input_size=Size(200, 200))  # type: ignore[arg-type]
+    image = fit(look(saved(picture), "p.png"), CLASSIC, framing)
+    result = masked(saved(mask_of(width, height, box)), image, CLASSIC_MASK, framing)
+    dark = opened(image.image.data).convert("L").point(lambda value: 255 * (value < 128)).getbbox()
+    clear = clear_box(result)
+    assert dark and clear
+    assert max(abs(a - b) for a, b in zip(dark, clear, strict=True)) <= 1

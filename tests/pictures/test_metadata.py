@@ -1,0 +1,133 @@
+"""Location and camera data stay at home, and nothing is encoded anew to keep them there."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from imagecli.domain import Framing
+from imagecli.pictures.judge import judge
+from imagecli.pictures.metadata import has_metadata, without_metadata
+from tests.pictures.making import GPT, exif, fitted, opened, saved, scene, segment, with_chunk, with_segment
+
+PLACE = exif(place=True)
+XMP = b"<x:xmpmeta><exif:GPSLatitude>47,22.2N</exif:GPSLatitude></x:xmpmeta>"
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+BARE = {"png": saved(scene()), "jpeg": saved(scene(), "JPEG"), "webp": saved(scene(), "WEBP")}
+
+
+def png_text(keyword: str) -> bytes:
+    text = PngInfo()
+    text.add_text(keyword, "47,22.2N")
+    return saved(scene(), pnginfo=text)
+
+
+TELLING = {
+    "png exif": saved(scene(), exif=PLACE),
+    "png xmp": png_text("XML:com.adobe.xmp"),
+    "png raw profile": png_text("Raw profile type exif"),
+    "png exif keyword": png_text("exif:GPSLatitude"),
+    "jpeg exif": saved(scene(), "JPEG", exif=PLACE),
+    "jpeg xmp": saved(scene(), "JPEG", xmp=XMP),
+    "jpeg comment": saved(scene(), "JPEG", comment=b"at 47,22.2N"),
+    "jpeg iptc": with_segment(BARE["jpeg"], 0xED, b"Photoshop 3.0\0" + XMP),
+    "jpeg maker": with_segment(BARE["jpeg"], 0xE4, b"maker" + XMP),
+    "jpeg second picture": saved(scene(), "MPO", save_all=True, append_images=[scene()], exif=PLACE),
+    "webp exif": saved(scene(), "WEBP", exif=PLACE),
+    "webp xmp": saved(scene(), "WEBP", xmp=XMP),
+    "webp alpha": saved(Image.new("RGBA", (60, 40)), "WEBP", exif=PLACE, xmp=XMP, icc_profile=PROFILE),
+}
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_what_tells_of_place_and_camera_is_cut_out_without_encoding(name: str) -> None:
+    data = TELLING[name]
+    result = fitted(data, GPT)
+    sent = result.image.data
+    assert result.changes == ("location and camera data removed",)
+    assert len(sent) < len(data) and judge(sent).whole
+    assert not has_metadata(sent, result.image.format)
+    assert all(word not in sent for word in (b"Kamera", b"47,22", b"GPS", b"Exif\0\0"))
+    assert opened(sent).tobytes() == opened(data).tobytes()
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_keep_metadata_sends_the_file_as_it_is(name: str) -> None:
+    result = fitted(TELLING[name], GPT, Framing(keep_metadata=True))
+    assert result.image.data == TELLING[name]
+    assert result.changes == ()
+
+
+@pytest.mark.parametrize("format", BARE)
+def test_a_bare_picture_has_nothing_to_cut(format: str) -> None:
+    assert without_metadata(BARE[format], format) is None
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+def test_the_colour_profile_stays(format: str) -> None:
+    data = saved(scene(), format, exif=PLACE, icc_profile=PROFILE)
+    assert opened(fitted(data).image.data).info["icc_profile"] == PROFILE
+
+
+def test_harmless_text_stays() -> None:
+    assert fitted(png_text("Title")).image.data == png_text("Title")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_chunk(BARE["png"], b"caBX", b"jumb c2pa"),
+        with_segment(BARE["jpeg"], 0xEB, b"JP\0\1 jumb c2pa"),
+    ],
+    ids=["png", "jpeg"],
+)
+def test_provenance_stays_while_nothing_else_has_to_go(data: bytes) -> None:
+    assert fitted(data).image.data == data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_chunk(saved(scene(), exif=PLACE), b"caBX", b"jumb c2pa"),
+        with_segment(saved(scene(), "JPEG", exif=PLACE), 0xEB, b"JP\0\1 jumb c2pa"),
+    ],
+    ids=["png", "jpeg"],
+)
+def test_provenance_goes_with_the_bytes_it_signed(data: bytes) -> None:
+    assert b"c2pa" in data
+    assert b"c2pa" not in fitted(data).image.data
+
+
+def test_an_animated_webp_loses_its_metadata_and_no_frame() -> None:
+    frames = [scene(), scene().rotate(180)]
+    data = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], exif=PLACE)
+    cut = without_metadata(data, "webp")
+    assert cut and judge(cut).whole
+    assert getattr(opened(cut), "n_frames", 1) == 2
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_encoding_anew_carries_nothing_over(format: str) -> None:
+    options = {} if format == "PNG" else {"xmp": XMP} if format != "TIFF" else {}
+    data = saved(scene(64, 40), format, exif=exif(6, place=True), **options)
+    from_turned = fitted(data)
+    assert "location and camera data removed" in from_turned.changes
+    assert all(word not in from_turned.image.data for word in (b"Kamera", b"47,22", b"Exif\0\0"))
+
+
+def test_keep_metadata_keeps_the_camera_but_not_the_orientation_it_applied() -> None:
+    data = saved(scene(64, 40), "JPEG", exif=exif(6, place=True))
+    result = fitted(data, framing=Framing(keep_metadata=True))
+    kept = opened(result.image.data).getexif()
+    assert result.changes == ("turned upright",)
+    assert kept[0x010F] == "Kamera" and kept[0x0112] == 1
+
+
+def test_segments_between_scans_are_found_too() -> None:
+    progressive = saved(scene(300, 200), "JPEG", progressive=True)
+    at = progressive.rfind(b"\xff\xda")
+    data = progressive[:at] + segment(0xFE, b"at 47,22.2N") + progressive[at:]
+    result = fitted(data)
+    assert b"47,22" not in result.image.data
+    assert opened(result.image.data).tobytes() == opened(progressive).tobytes()
