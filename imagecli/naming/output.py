@@ -123,4 +123,4 @@ def _check_writable_text(text: str) -> None:
             return
     except UnicodeEncodeError:
         pass
-    raise UsageError(f"-o {text!r} has characters that no file name can hold", hint="leave them out")
+    raise UsageError(f"-o {text!r} has characters that no file name can hold", hint="leave them out, or LC_ALL=C.UTF-8")

@@ -91,7 +91,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DiskError(f"can't write {path}: {reason(error)}", hint=_way_out(error)) from error
     except ValueError as error:
-        raise DiskError(f"can't write {path!r}: {error}", hint="choose another name with -o") from error
+        raise DiskError(f"can't write {str(path)!r}: {error}", hint="choose another name with -o") from error
 
 
 def reason(error: OSError) -> str:

@@ -30,7 +30,7 @@ def look(path: Path) -> Place:
         return "file" if error.errno in (errno.ENOENT, errno.ELOOP) and os.path.lexists(path) else "missing"
     except ValueError as error:
         raise OutputError(
-            f"{path!r} can't be a file's name here: {error}", hint="LC_ALL=C.UTF-8, or -o with another name"
+            f"{str(path)!r} can't be a file's name here: {error}", hint="LC_ALL=C.UTF-8, or -o with another name"
         ) from error
     if stat.S_ISDIR(mode):
         return "folder"
@@ -51,7 +51,7 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     except OSError as error:
         raise OutputError(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
     except ValueError as error:
-        raise OutputError(f"{folder!r} can't be a folder's name here: {error}", hint=_HINT) from error
+        raise OutputError(f"{str(folder)!r} can't be a folder's name here: {error}", hint=_HINT) from error
 
 
 def _nearest(folder: Path) -> Path:

@@ -34,7 +34,7 @@ def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImage
     except OSError as problem:
         raise error(_why_not_opened(path, problem), hint=_nearby(path, problem)) from problem
     except ValueError as problem:
-        raise error(f"{path!r} can't be a file's name: {problem}", hint="check the name") from problem
+        raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
     try:
         return _read(descriptor, path, limit, error)
     except OSError as problem:

@@ -189,6 +189,12 @@ def test_two_requests_of_a_command_never_share_a_name() -> None:
     assert found == ["cat.png", "Cat_2.png", "cat_2_2.png", "cat_3.png", "café.png", "café_2.png", "cat_2_3.png"]
 
 
+def test_a_number_that_another_name_has_already_is_passed_over() -> None:
+    taken: dict[str, int] = {}
+    found = [paths(fields={"slug": slug}, taken=taken)[0] for slug in ("cat_2", "cat", "cat")]
+    assert found == ["cat_2.png", "cat.png", "cat_3.png"]
+
+
 def test_overwrite_never_overwrites_what_the_same_command_makes() -> None:
     taken: dict[str, int] = {}
     found = [paths("cat.png", EXISTING, if_exists="overwrite", taken=taken)[0] for _ in range(2)]
@@ -230,6 +236,7 @@ def test_a_thousand_equal_prompts_are_named_without_going_over_them_again() -> N
             taken=taken,
         )
     assert asked == 1000
+    assert taken["x.png"] == 1000
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,12 @@ def test_a_place_that_takes_no_file_is_a_disk_error(tmp_path: Path, folder: str,
         save(b"x", tmp_path / folder / "cat.png")
 
 
+def test_a_name_that_fails_at_last_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="file name too long"):
+        save(b"x", tmp_path / ("x" * 300))
+    assert list(tmp_path.iterdir()) == []
+
+
 FULL = """
     import resource, sys
     from pathlib import Path

@@ -77,7 +77,7 @@ def write_later(path: Path, pieces: list[bytes], pause: float) -> threading.Thre
                 pipe.write(piece)
                 time.sleep(pause)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
 
