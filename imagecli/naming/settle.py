@@ -89,7 +89,7 @@ def _verdict(found: Place, path: Path, rule: IfExists, literal: bool) -> Literal
         return "use"
     if found == "file" and rule == "skip":
         return "keep"
-    if rule == "number" or (found != "file" and not literal):
+    if rule == "number" or (found != "file" and not literal and rule != "fail"):
         return "next"
     raise _occupied(path, found)
 

@@ -173,7 +173,10 @@ def test_a_folder_or_device_is_never_replaced(if_exists: IfExists | None, place:
     look = disk({"v.png": place, "a-cat.png": place})
     with pytest.raises(OutputError, match=words):
         planned("v", look, if_exists=if_exists)
-    if if_exists != "fail":
+    if if_exists == "fail":
+        with pytest.raises(OutputError, match=words):
+            planned(None, look, if_exists=if_exists)
+    else:
         assert paths(None, look, if_exists=if_exists) == ["a-cat_2.png"]
 
 
