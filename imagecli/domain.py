@@ -201,10 +201,11 @@ class Name:
 
     folder: Path
     stem: str
+    """NUL in it stands for `{ext}`; only `naming.path_for` makes a path of it."""
     literal_format: str | None = None
     """The user wrote this ending: these bytes are wanted under it, by converting if need be."""
     ending: str | None = None
-    """The literal ending as written (`jpg`, `JPEG`), or None for the true one."""
+    """The ending as written (`jpg`, `JPEG`), a template's too, or None for the true one."""
 
 
 IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
