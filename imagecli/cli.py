@@ -119,7 +119,7 @@ def _usage(error: typer.TyperException, command: str) -> UsageError:
     option = getattr(error, "option_name", None)
     if option in REPLACEMENTS:
         return UsageError(f"there is no option {option}", hint=REPLACEMENTS[option])
-    message = getattr(error, "format_message", lambda: str(error))()
     near = getattr(error, "possibilities", None)
+    message = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
     help_line = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
     return UsageError(message.rstrip("."), hint=f"did you mean {' or '.join(sorted(near))}?" if near else help_line)

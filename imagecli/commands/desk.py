@@ -165,9 +165,7 @@ def open_desk(
         catalog=rows,
         settings=settings,
         row=row,
-        rendering=with_format_of_name(
-            rendering_of(picture, settings.values, row.name), output, row, flagged, variables
-        ),
+        rendering=with_format_of_name(rendering, output, row, flagged, variables),
         output=output,
         style=Style.build(
             env=env,

@@ -1,0 +1,117 @@
+"""The command as tests run it: the real `main` in a folder of its own, against the sandbox or a server of theirs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imagecli.cli import main
+from imagecli.env import Env
+from imagecli.sandbox.server import Options, Sandbox
+
+NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of the command left behind."""
+
+    exit_code: int
+    raw_stdout: bytes = field(repr=False)
+    stderr: str
+
+    @property
+    def stdout(self) -> str:
+        return self.raw_stdout.decode()
+
+    @property
+    def paths(self) -> list[Path]:
+        return [Path(line) for line in self.stdout.splitlines()]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+class Stream(io.TextIOWrapper):
+    """A text stream over bytes that can pretend to be a terminal's."""
+
+    def __init__(self, data: bytes = b"", *, tty: bool = False) -> None:
+        self.raw_bytes = io.BytesIO(data)
+        self._tty = tty
+        super().__init__(self.raw_bytes, encoding="utf-8", write_through=True)
+
+    def isatty(self) -> bool:
+        return self._tty
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that the command is typed in."""
+    place = tmp_path / "work"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Where the command keeps answers until they are saved."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def imagecli(folder: Path, state: Path, tmp_path: Path) -> Run:
+    """Runs the command line in *folder* and returns what came out."""
+
+    def run(
+        *argv: object, stdin: bytes = b"", env: Mapping[str, str] | None = None, tty: tuple[str, ...] = ()
+    ) -> Result:
+        stdout, stderr = Stream(tty="stdout" in tty), Stream(tty="stderr" in tty)
+        world = Env(
+            stdin=Stream(stdin, tty="stdin" in tty),
+            stdout=stdout,
+            stderr=stderr,
+            environ={"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state), **(env or {})},
+            now=lambda: NOW,
+        )
+        code = main([str(word) for word in argv], world)
+        return Result(
+            exit_code=code, raw_stdout=stdout.raw_bytes.getvalue(), stderr=stderr.raw_bytes.getvalue().decode()
+        )
+
+    return run
+
+
+@pytest.fixture
+def sandbox() -> Iterator[str]:
+    """The base URL of a sandbox without limits."""
+    with Sandbox(Options()) as server:
+        yield server.base_url
+
+
+def photo(path: Path, width: int = 320, height: int = 200, mode: str = "RGB", **save: Any) -> Path:
+    """A picture with a gradient on disk, so that crops and turns can be told apart."""
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+    image.paste((200, 60, 40), (0, 0, width // 4, height // 4))
+    image.convert(mode).save(path, **save)
+    return path
+
+
+def mask_for(path: Path, width: int, height: int, hole: tuple[int, int, int, int]) -> Path:
+    """A mask of that size whose *hole* is transparent."""
+    image = Image.new("RGBA", (width, height), (0, 0, 0, 255))
+    image.paste((255, 255, 255, 0), hole)
+    image.save(path)
+    return path
