@@ -65,7 +65,7 @@ def _row(form: Form, operation: Operation, catalog: Catalog) -> ModelRow:
     name = form.values.get("model", DEFAULT_MODEL)
     if not isinstance(name, str):
         raise _wrong_type("model", "a string", name)
-    row = catalog.model(name or DEFAULT_MODEL)
+    row = catalog.models.get(name or DEFAULT_MODEL)
     if row is None:
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ApiError(message, status=404, code="model_not_found")

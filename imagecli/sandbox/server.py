@@ -179,6 +179,7 @@ class _Connection(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """The library's own refusals (a broken request line, an unheard-of method) get the API's body too."""
         self.command = self.command or "?"
+        self.request_version = self.protocol_version  # of HTTP/0.9 the library would send no status line
         self.path = getattr(self, "path", "") or "?"
         status = 405 if code == 501 else code
         self.refuse_unread(status, f"Invalid request: {message or self.responses[code][0]}")

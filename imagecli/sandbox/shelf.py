@@ -25,8 +25,9 @@ MAX_HELD = 512 * 1024 * 1024
 class Shelf:
     """Holds pictures and gives them signed addresses. Safe between threads."""
 
-    def __init__(self, ttl: float) -> None:
+    def __init__(self, ttl: float, capacity: int = MAX_HELD) -> None:
         self._ttl = ttl
+        self._capacity = capacity
         self._secret = secrets.token_bytes(32)
         self._held: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._bytes = 0
@@ -39,11 +40,15 @@ class Shelf:
         with self._lock:
             self._held[path] = (data, now + self._ttl)
             self._bytes += len(data)
-            while self._bytes > MAX_HELD and len(self._held) > 1:
+            while self._bytes > self._capacity and len(self._held) > 1:
                 self._bytes -= len(self._held.popitem(last=False)[1][0])
         start, expiry = _iso(now), _iso(math.ceil(now + self._ttl))
         query = f"st={quote(start)}&se={quote(expiry)}&sp=r&sv=2026-02-06&sr=b&rscd=inline&rsct=image/png"
         return f"http://{host}{path}?{query}&sig={self._signature(path, start, expiry)}"
+
+    def holds(self, path: str) -> bool:
+        """Whether the picture is still there."""
+        return path in self._held
 
     def serve(self, request: Request) -> Response:
         """The picture, or the store's XML refusal."""
@@ -52,7 +57,7 @@ class Shelf:
         start, expiry, signature = (request.query.get(name, "") for name in ("st", "se", "sig"))
         if "authorization" in request.headers:
             return _denied("AuthenticationErrorDetail", "Authorization header and signed query can't be used together.")
-        if request.path not in self._held and not signature:
+        if not self.holds(request.path) and not signature:
             return _refused(404, "ResourceNotFound", "The specified resource does not exist.")
         if not hmac.compare_digest(signature.encode(), self._signature(request.path, start, expiry).encode()):
             return _denied("AuthenticationErrorDetail", "Signature did not match.")

@@ -37,26 +37,31 @@ class Block:
 
 def fit(text: str, width: Width, box: tuple[float, float], largest: float, smallest: float) -> Block:
     """*text* as large as it goes into *box* (width, height in pixels), between the two sizes."""
-    units = [unit for unit in _UNITS.findall(text) if unit]
+    pieces = units(text)
     size = largest
     while size > smallest:
-        lines = wrap(units, width, box[0] / size)
-        if len(lines) * size * LEADING <= box[1] and not _breaks_words(units, lines):
-            return Block(lines=_balanced(units, width, box[0] / size, lines), size=size)
+        lines = wrap(pieces, width, box[0] / size)
+        if len(lines) * size * LEADING <= box[1] and not _breaks_words(pieces, lines):
+            return Block(lines=_balanced(pieces, width, box[0] / size, lines), size=size)
         size *= 0.94
     most = max(1, int(box[1] / (smallest * LEADING)))
-    lines = wrap(units, width, box[0] / smallest)
+    lines = wrap(pieces, width, box[0] / smallest)
     if len(lines) <= most:
         return Block(lines=lines, size=smallest)
     shown = (*lines[: most - 1], _ellipsis(lines[most - 1], width, box[0] / smallest))
     return Block(lines=shown, size=smallest, cut=True)
 
 
-def wrap(units: list[str], width: Width, limit: float) -> tuple[str, ...]:
+def units(text: str) -> list[str]:
+    """What stays together on a line, and the blanks between."""
+    return _UNITS.findall(text)
+
+
+def wrap(pieces: list[str], width: Width, limit: float) -> tuple[str, ...]:
     """Greedy lines no wider than *limit* font sizes; a unit that is wider is broken anywhere."""
     lines: list[str] = []
     line, used = "", 0.0
-    for unit in units:
+    for unit in pieces:
         wide = width(unit)
         if used + (0 if unit.isspace() else wide) > limit and line.strip():
             lines.append(line.strip())
@@ -81,20 +86,18 @@ def _broken(unit: str, width: Width, limit: float) -> list[str]:
     return [*pieces, piece]
 
 
-def _breaks_words(units: list[str], lines: tuple[str, ...]) -> bool:
+def _breaks_words(pieces: list[str], lines: tuple[str, ...]) -> bool:
     """Whether a word had to be cut: then a smaller size is better."""
-    return sum(len(re.sub(r"\s", "", line)) for line in lines) > 0 and any(
-        not any(unit in line for line in lines) for unit in units if not unit.isspace()
-    )
+    return any(not any(unit in line for line in lines) for unit in pieces if not unit.isspace())
 
 
-def _balanced(units: list[str], width: Width, limit: float, lines: tuple[str, ...]) -> tuple[str, ...]:
+def _balanced(pieces: list[str], width: Width, limit: float, lines: tuple[str, ...]) -> tuple[str, ...]:
     """As many lines, of nearly the same width: the narrowest limit that needs no more of them."""
     low, high = limit / 2, limit
     for _ in range(12 if len(lines) > 1 else 0):
         middle = (low + high) / 2
-        narrower = wrap(units, width, middle)
-        if len(narrower) > len(lines) or _breaks_words(units, narrower):
+        narrower = wrap(pieces, width, middle)
+        if len(narrower) > len(lines) or _breaks_words(pieces, narrower):
             low = middle
         else:
             high, lines = middle, narrower

@@ -1,0 +1,130 @@
+"""Edits: what is outside the mask stays to the pixel, what is inside is new."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image, ImageChops, ImageOps, ImageStat
+
+from imagecli.sandbox.server import Sandbox
+from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, pictures, post
+
+
+def differing(first: Image.Image, second: Image.Image, where: Image.Image) -> int:
+    """How many pixels of *where* (255) differ in red, green or blue."""
+    red, green, blue = ImageChops.difference(first.convert("RGB"), second.convert("RGB")).split()
+    apart = ImageChops.lighter(ImageChops.lighter(red, green), blue).point(lambda value: 255 * (value > 0))
+    return ImageChops.multiply(apart, where).histogram()[255]
+
+
+def only(alpha: Image.Image, value: int) -> Image.Image:
+    return alpha.getchannel("A").point(lambda found: 255 * (found == value))
+
+
+@pytest.mark.parametrize(
+    ("fields", "side"),
+    [(CLASSIC, 256), (CLASSIC, 512), (CLASSIC, 1024), ({**CLASSIC, "size": "256x256"}, 256), (GPT, 256), (GPT, 1024)],
+)
+def test_pixels_outside_the_mask_are_equal_and_inside_are_new(
+    sandbox: Sandbox, fields: dict[str, Any], side: int
+) -> None:
+    image, mask = photo(side, side), hole(side, side)
+    answer = post(sandbox, "edits", {**fields, "prompt": "a pool"}, image=encoded(image), mask=encoded(mask))
+    (picture,) = pictures(answer)
+    assert picture.size == image.size
+    assert differing(image, picture, only(mask, 255)) == 0
+    edited = only(mask, 0)
+    assert differing(image, picture, edited) > edited.histogram()[255] * 0.99
+
+
+def test_half_transparent_mask_blends(sandbox: Sandbox) -> None:
+    image, mask, clear = photo(), hole(), hole()
+    clear.putalpha(clear.getchannel("A").point(lambda value: 255 * (value == 255)))
+    fields = {**CLASSIC, "prompt": "a pool"}
+    (blended,) = pictures(post(sandbox, "edits", fields, image=encoded(image), mask=encoded(mask)))
+    (hard,) = pictures(post(sandbox, "edits", fields, image=encoded(image), mask=encoded(clear)))
+    expected = Image.blend(hard.convert("RGB"), image, 128 / 255)
+    strip = ImageChops.difference(blended.convert("RGB"), expected).crop((64, 70, 68, 180))
+    assert max(high for _, high in strip.getextrema()) <= 2  # type: ignore[misc]
+
+
+def test_classic_image_without_mask_is_its_own_mask(sandbox: Sandbox) -> None:
+    image = photo()
+    image.putalpha(hole().getchannel("A"))
+    (picture,) = pictures(post(sandbox, "edits", {**CLASSIC, "prompt": "a pool"}, image=encoded(image)))
+    assert differing(image, picture, only(image, 255)) == 0
+    assert differing(image, picture, only(image, 0)) > 0
+
+
+def test_transparency_outside_the_mask_is_kept(sandbox: Sandbox) -> None:
+    image = photo()
+    image.putalpha(Image.linear_gradient("L"))
+    fields = {**GPT, "prompt": "a pool"}
+    (picture,) = pictures(post(sandbox, "edits", fields, image=encoded(image), mask=encoded(hole())))
+    outside = only(hole(), 255)
+    apart = ImageChops.difference(picture.getchannel("A"), image.getchannel("A"))
+    assert ImageChops.multiply(apart, outside).getbbox() is None
+    assert ImageStat.Stat(picture.getchannel("A"), only(hole(), 0)).extrema == [(255, 255)]
+
+
+def test_mask_that_changes_nothing_gives_the_image_back(sandbox: Sandbox) -> None:
+    image, mask = photo(), Image.new("RGBA", (256, 256), (0, 0, 0, 255))
+    (picture,) = pictures(post(sandbox, "edits", {**CLASSIC, "prompt": "x"}, image=encoded(image), mask=encoded(mask)))
+    assert picture.tobytes() == image.tobytes()
+
+
+def test_edit_without_mask_comes_plainly_from_its_source(sandbox: Sandbox) -> None:
+    source = photo(400, 300)
+    other = source.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    (picture,) = pictures(post(sandbox, "edits", {**GPT, "prompt": "a print"}, image=encoded(source)))
+    assert picture.size == source.size
+    assert greys_apart(picture, source) < greys_apart(picture, other) / 1.5
+
+
+def greys_apart(first: Image.Image, second: Image.Image) -> float:
+    """Mean difference at small size, of equalized grey."""
+    small = [ImageOps.equalize(one.convert("L").resize((16, 12))) for one in (first, second)]
+    return ImageStat.Stat(ImageChops.difference(*small)).mean[0]
+
+
+def test_exif_orientation_of_an_input_is_applied(sandbox: Sandbox) -> None:
+    turned = photo(400, 300)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(turned, "JPEG", exif=exif)
+    (picture,) = pictures(post(sandbox, "edits", {**GPT, "prompt": "x"}, image=data))
+    assert picture.size == (300, 400)
+
+
+def test_sixteen_images_in_image_brackets_are_taken(sandbox: Sandbox) -> None:
+    parts = [("image[]", ("a.png", encoded(photo(64, 64)), "image/png"))] * 16
+    answer = requests.post(f"{sandbox.base_url}/images/edits", data={**GPT, "prompt": "all"}, files=parts, timeout=60)
+    assert [picture.size for picture in pictures(answer)] == [(64, 64)]
+
+
+def test_row_of_three_sizes_takes_the_one_of_the_images_shape(sandbox: Sandbox) -> None:
+    fields = {"model": "gpt-image-1.5", "prompt": "x"}
+    (picture,) = pictures(post(sandbox, "edits", fields, image=encoded(photo(300, 200))))
+    assert picture.size == (1536, 1024)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "RGBA"])
+def test_every_png_mode_is_read(sandbox: Sandbox, mode: str) -> None:
+    image = photo(64, 64).convert("L").convert("I").point(lambda value: value * 257).convert("I;16")
+    data = encoded(image if mode == "I;16" else photo(64, 64).convert(mode))
+    (picture,) = pictures(post(sandbox, "edits", {**GPT, "prompt": "x"}, image=data, mask=encoded(hole(64, 64))))
+    corners = [picture.convert("RGB").getpixel(place) for place in ((1, 1), (62, 62))]
+    assert corners[0] != corners[1]
+
+
+def test_json_form_with_data_urls_is_taken(sandbox: Sandbox) -> None:
+    image, mask = (
+        {"image_url": "data:image/png;base64," + base64.b64encode(encoded(one)).decode()} for one in (photo(), hole())
+    )
+    body = {**GPT, "prompt": "a pool", "images": [image], "mask": mask}
+    answer = requests.post(f"{sandbox.base_url}/images/edits", json=body, timeout=60)
+    (picture,) = pictures(answer)
+    assert differing(photo(), picture, only(hole(), 255)) == 0

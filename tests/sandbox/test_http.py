@@ -1,0 +1,151 @@
+"""The socket side, spoken to in raw bytes: framing, keep-alive, hostile input, and stopping at once."""
+
+# ruff: noqa: E501  (a table reads better with a row a line)
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from imagecli.errors import UsageError
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.making import post
+
+BODY = json.dumps({"prompt": "a cat", "size": "256x256"}).encode()
+
+
+def say(sandbox: Sandbox, *parts: bytes) -> bytes:
+    """Everything the server answers until it closes."""
+    with connect(sandbox) as connection:
+        for part in parts:
+            connection.sendall(part)
+        return read_all(connection)
+
+
+def connect(sandbox: Sandbox) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", urlsplit(sandbox.base_url).port or 0), timeout=20)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    answer = b""
+    while more := connection.recv(65536):
+        answer += more
+    return answer
+
+
+def head(path: bytes = b"/v1/images/generations", *lines: bytes, method: bytes = b"POST") -> bytes:
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: h", b"Connection: close", *lines, b"", b""])
+
+
+def test_chunked_body_is_read(sandbox: Sandbox) -> None:
+    chunks = b"".join(b"%x;ext=1\r\n%s\r\n" % (len(part), part) for part in (BODY[:7], BODY[7:]))
+    answer = say(sandbox, head(b"/v1/images/generations", b"Transfer-Encoding: chunked"), chunks, b"0\r\nT: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_connection_is_kept_for_the_next_request(sandbox: Sandbox) -> None:
+    first = b"GET /v1/models/dall-e-2 HTTP/1.1\r\nHost: h\r\n\r\n"
+    answer = say(sandbox, first, first, head(b"/v1/models", method=b"GET"))
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_body_over_the_limit_is_refused_without_reading_it(sandbox: Sandbox) -> None:
+    answer = say(sandbox, head(b"/v1/images/edits", b"Content-Length: 999999999"), b"x" * 100_000)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"Maximum content size limit" in answer
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET / HTTP/9.9\r\n\r\n", b"505"),
+        (b"BREW /v1/models HTTP/1.1\r\nHost: h\r\n\r\n", b"405"),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200 + b"\r\n", b"431"),
+        (head(b"/v1/images/generations", b"Content-Length: -5"), b"400"),
+        (head(b"/v1/images/generations", b"Content-Length: many"), b"400"),
+        (head(b"/v1/images/generations", b"Transfer-Encoding: chunked") + b"zz\r\n", b"400"),
+        (head(b"/v1/images/generations"), b"400"),
+        (head(b"/v1/\xff\xfe\x1b[31m"), b"404"),
+        (head(b"//evil/../v1/models?a=%zz"), b"404"),
+        (head(b"http://[::1/v1/models"), b"404"),
+        (head(b"/v1/images/edits", b"Content-Type: multipart/form-data", b"Content-Length: 3") + b"abc", b"400"),
+        (head(b"/v1/images/edits", b"Content-Type: multipart/form-data; boundary=\xff", b"Content-Length: 3") + b"abc", b"400"),
+    ],
+)  # fmt: skip
+def test_hostile_request_gets_an_error_body(
+    sandbox: Sandbox, request_bytes: bytes, status: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    top, _, body = say(sandbox, request_bytes).partition(b"\r\n\r\n")
+    assert top.split()[1] == status
+    assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_client_that_goes_away_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    with Sandbox(Options(latency=0.1), log=lines.append) as server:
+        for sent in (b"", b"POST /v1/ima", head(b"/v1/images/generations", b"Content-Length: 900") + b"{"):
+            connect_and_leave(server, sent)
+        whole = head(b"/v1/images/generations", b"Content-Length: %d" % len(BODY)) + BODY
+        connect_and_leave(server, whole)
+        time.sleep(0.4)
+        assert post(server, "generations", {"prompt": "x", "size": "256x256"}).status_code == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def connect_and_leave(sandbox: Sandbox, sent: bytes) -> None:
+    with connect(sandbox) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.sendall(sent)
+
+
+def test_log_has_a_harmless_line_a_request() -> None:
+    lines: list[str] = []
+    with Sandbox(log=lines.append) as server:
+        post(server, "generations", {"prompt": "x", "n": 2, "size": "256x256"})
+        say(server, head(b"/v1/\x1b[31m\xe2\x80\xae?secret", method=b"GET"))
+    assert lines == ["POST /v1/images/generations 200 2 pictures", "GET /v1/\\x1b[31mâ\\x80® 404"]
+
+
+def test_requests_run_side_by_side() -> None:
+    with Sandbox(Options(latency=0.5)) as server:
+        post(server, "generations", {"prompt": "x", "size": "256x256"})
+        started = time.monotonic()
+        threads = [
+            threading.Thread(target=post, args=(server, "generations", {"prompt": "x", "size": "256x256"}))
+            for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert 0.5 <= time.monotonic() - started < 2
+
+
+def test_stopping_does_not_wait_for_anyone() -> None:
+    server = Sandbox(Options(latency=60)).__enter__()
+    waiting = connect(server)
+    waiting.sendall(head(b"/v1/images/generations", b"Content-Length: %d" % len(BODY)) + BODY)
+    idle = connect(server)
+    time.sleep(0.2)
+    started = time.monotonic()
+    server.__exit__(None, None, None)
+    assert time.monotonic() - started < 0.5
+    read_all(waiting)
+    assert read_all(idle) == b""
+    waiting.close()
+    idle.close()
+
+
+def test_port_in_use_is_a_usage_error_with_a_way_out(sandbox: Sandbox) -> None:
+    port = urlsplit(sandbox.base_url).port or 0
+    with pytest.raises(UsageError, match=f"port {port} ") as caught, Sandbox(Options(port=port)):
+        pass
+    assert caught.value.hint == "--port 0 picks a free one"

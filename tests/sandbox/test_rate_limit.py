@@ -1,0 +1,46 @@
+"""The rate limit: images a minute, told in the headers of every picture answer."""
+
+from __future__ import annotations
+
+import requests
+
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.making import post
+
+FIELDS = {"prompt": "a cat", "size": "256x256"}
+
+
+def rates(answer: requests.Response) -> list[int]:
+    return [int(answer.headers[f"x-ratelimit-{name}-images"]) for name in ("limit", "remaining", "reset")]
+
+
+def test_fourth_of_three_images_is_refused_with_the_time_to_wait() -> None:
+    with Sandbox(Options(rate_limit=3)) as server:
+        assert rates(post(server, "generations", {**FIELDS, "n": 2})) == [3, 1, 40]
+        assert post(server, "generations", {**FIELDS, "n": 2}).status_code == 429
+        assert rates(post(server, "generations", FIELDS)) == [3, 0, 60]
+        answer = post(server, "generations", FIELDS)
+    error = answer.json()["error"]
+    assert answer.status_code == 429
+    assert "Limit 3, Used 3, Requested 1. Please try again in 20s." in error.pop("message")
+    assert error == {"type": "images", "param": None, "code": "rate_limit_exceeded"}
+    assert answer.headers["retry-after"] == "20"
+    assert 19_000 < int(answer.headers["retry-after-ms"]) <= 20_000
+    assert rates(answer)[:2] == [3, 0]
+
+
+def test_bucket_fills_again() -> None:
+    with Sandbox(Options(rate_limit=600)) as server:
+        for _ in range(60):
+            post(server, "generations", {"prompt": "x", "n": 0})
+        assert rates(post(server, "generations", {**FIELDS, "n": 10}))[1] == 590
+
+
+def test_refused_parameters_cost_no_rate() -> None:
+    with Sandbox(Options(rate_limit=1)) as server:
+        assert post(server, "generations", {"prompt": ""}).status_code == 400
+        assert post(server, "generations", FIELDS).status_code == 200
+
+
+def test_without_a_limit_there_are_no_rate_headers(sandbox: Sandbox) -> None:
+    assert not [name for name in post(sandbox, "generations", FIELDS).headers if "ratelimit" in name.lower()]

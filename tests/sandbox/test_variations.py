@@ -1,0 +1,43 @@
+"""Variations: like the source, unlike it, and unlike each other."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageChops, ImageOps, ImageStat
+
+from imagecli.sandbox.server import Sandbox
+from tests.sandbox.making import encoded, photo, pictures, post
+
+FIELDS = {"n": 4, "response_format": "b64_json", "size": "512x512"}
+
+
+def apart(first: Image.Image, second: Image.Image) -> float:
+    """Mean difference of grey, 0 to 255, at small size."""
+    small = [one.convert("L").resize((24, 24)) for one in (first, second)]
+    return ImageStat.Stat(ImageChops.difference(*small)).mean[0]
+
+
+def test_variation_resembles_its_source_and_differs(sandbox: Sandbox) -> None:
+    source = photo(512, 512)
+    other = ImageOps.invert(source)
+    for picture in pictures(post(sandbox, "variations", FIELDS, image=encoded(source))):
+        near = min(apart(picture, source), apart(picture, ImageOps.mirror(source)))
+        far = min(apart(picture, other), apart(picture, ImageOps.mirror(other)))
+        assert near < far / 1.5
+        assert picture.tobytes() != source.tobytes()
+
+
+def test_variations_differ_from_each_other(sandbox: Sandbox) -> None:
+    answer = post(sandbox, "variations", {**FIELDS, "n": 10}, image=encoded(photo(512, 512)))
+    assert len({picture.resize((4, 4)).tobytes() for picture in pictures(answer)}) == 10
+
+
+def test_same_image_gives_the_same_variations(sandbox: Sandbox) -> None:
+    first, second = (post(sandbox, "variations", FIELDS, image=encoded(photo())).json() for _ in range(2))
+    assert first["data"] == second["data"]
+
+
+@pytest.mark.parametrize(("side", "size"), [(256, 256), (512, 512), (1024, 1024), (300, 1024)])
+def test_size_is_the_images_own_where_that_is_legal(sandbox: Sandbox, side: int, size: int) -> None:
+    answer = post(sandbox, "variations", {"response_format": "b64_json"}, image=encoded(photo(side, side)))
+    assert [picture.size for picture in pictures(answer)] == [(size, size)]
