@@ -7,39 +7,39 @@ bomb warning, which is one switch for the whole process, is not needed.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import IO
 
 from PIL import Image, ImageFile
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.IcoImagePlugin import IcoImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError
 from imagecli.pictures.judge import identify
 from imagecli.pictures.metadata import without_metadata
 
-MAX_DECODED_BYTES = 480_000_000
-"""What decoding one picture may take, so that the process stays under 700 MB."""
-BYTES_PER_PIXEL = {"webp": 12, "heic": 12, "avif": 12}
-"""Peak while decoding, measured; the others take 4, a progressive JPEG 10."""
+MAX_DECODED_BYTES = 600_000_000
+"""What decoding and shrinking one picture may take, so that the process stays under 700 MB."""
+BYTES_PER_PIXEL = {"jpeg": 3, "webp": 16, "heic": 9, "avif": 9, "tiff": 7, "gif": 7}
+"""The peak while decoding and shrinking, measured with Pillow 13; a large JPEG is never decoded at full size.
 
-_READERS: dict[str, type[ImageFile.ImageFile]] = {
-    "png": PngImageFile,
-    "jpeg": JpegImageFile,
-    "webp": WebPImageFile,
-    "gif": GifImageFile,
-    "bmp": BmpImageFile,
-    "tiff": TiffImageFile,
-    "ico": IcoImageFile,
-    "avif": AvifImageFile,
+TIFF and GIF stay under the 89 megapixels above which their plugins themselves warn on stderr.
+"""
+_USUAL_BYTES, _PROGRESSIVE_BYTES = 5, 8
+
+_READERS = {
+    "png": "PIL.PngImagePlugin:PngImageFile",
+    "jpeg": "PIL.JpegImagePlugin:JpegImageFile",
+    "webp": "PIL.WebPImagePlugin:WebPImageFile",
+    "gif": "PIL.GifImagePlugin:GifImageFile",
+    "bmp": "PIL.BmpImagePlugin:BmpImageFile",
+    "tiff": "PIL.TiffImagePlugin:TiffImageFile",
+    "ico": "PIL.IcoImagePlugin:IcoImageFile",
+    "avif": "PIL.AvifImagePlugin:AvifImageFile",
+    "heic": "pi_heif:HeifImageFile",
 }
+"""Module and class, imported when such a picture comes: all of them are as much memory as Python itself."""
 _STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 
@@ -72,14 +72,14 @@ def open_picture(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
     """The picture with its headers read and no pixel decoded. Raises InputImageError, also for a pixel bomb."""
     claimed = identify(data).size
     if claimed:
-        _refuse_bomb(claimed, BYTES_PER_PIXEL.get(format, 4), name)
+        _refuse_bomb(claimed, BYTES_PER_PIXEL.get(format, _USUAL_BYTES), name)
     with translated(name):
         # Pillow parses EXIF and texts while it opens, warns on stderr and stumbles over broken ones.
         lean = without_metadata(data, format) or data
-        image = _heic(lean) if format == "heic" else _READERS[format](io.BytesIO(lean))
+        image = _reader(format)(io.BytesIO(lean))
         if format == "ico":
             _first_of_icon(image)
-    each = 10 if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, 4)
+    each = _PROGRESSIVE_BYTES if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, _USUAL_BYTES)
     _refuse_bomb(Size(*image.size), each, name)
     return image
 
@@ -99,11 +99,10 @@ def _by_brands(data: bytes) -> str | None:
     return "heic" if brands & _HEIC_BRANDS else None
 
 
-def _heic(data: bytes) -> ImageFile.ImageFile:
-    from pi_heif import HeifImageFile
-
-    image: ImageFile.ImageFile = HeifImageFile(io.BytesIO(data))
-    return image
+def _reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+    module, _, name = _READERS[format].partition(":")
+    reader: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(import_module(module), name)
+    return reader
 
 
 def _first_of_icon(image: ImageFile.ImageFile) -> None:

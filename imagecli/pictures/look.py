@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from PIL import ImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError
@@ -103,9 +102,8 @@ def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
 
 
 def _tells(image: ImageFile.ImageFile) -> bool:
-    if isinstance(image, TiffImageFile):
-        return "xmp" in image.info or any(tag in image.tag_v2 for tag in (_EXIF, _GPS))
-    return bool(image.info.get("exif") or image.info.get("xmp"))
+    tiff_tags = getattr(image, "tag_v2", ())
+    return bool(image.info.get("exif") or image.info.get("xmp") or any(tag in tiff_tags for tag in (_EXIF, _GPS)))
 
 
 def _no_picture(data: bytes, name: str) -> InputImageError:

@@ -19,7 +19,7 @@ _DRAFT_MARGIN = 1.8
 """A JPEG is decoded to at least this many times the edge it is shrunk to: 50 dB against the full decode."""
 _GAP = 2
 """Blocks are averaged down to this many times the edge, and Lanczos does the rest."""
-_LARGE_PIXELS = 32_000_000
+_LARGE_PIXELS = 20_000_000
 """From here on blocks are averaged all the way, to keep memory flat."""
 _STRIP_PIXELS = 2_000_000
 _CLEAR = (0, 0, 0, 0)
@@ -63,11 +63,15 @@ def _decoded(look: Look, box: FloatBox, size: Size, resample: Image.Resampling) 
     image = open_picture(look.data, look.format, look.name)
     if resample is not Image.Resampling.NEAREST:
         ratio = min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height)
-        image.draft(None, tuple(max(1, int(edge * _DRAFT_MARGIN / ratio)) for edge in image.size))  # type: ignore[arg-type]
+        margin = 1 if look.size.pixels > _LARGE_PIXELS else _DRAFT_MARGIN
+        image.draft(None, tuple(max(1, int(edge * margin / ratio)) for edge in image.size))  # type: ignore[arg-type]
     across, down = image.width / look.stored.width, image.height / look.stored.height
     box = (box[0] * across, box[1] * down, min(box[2] * across, image.width), min(box[3] * down, image.height))
-    pixels = load(image, look.name)
-    return _resized(pixels, box, size, resample), image.info.get("icc_profile")
+    small = _resized(load(image, look.name), box, size, resample)
+    profile = image.info.get("icc_profile")
+    # Plugins hold themselves in cycles: without this the large pixels stay until the next collection.
+    image.close()
+    return small, profile
 
 
 def _resized(image: Image.Image, box: FloatBox, size: Size, resample: Image.Resampling) -> Image.Image:
