@@ -115,3 +115,10 @@ def mask_for(path: Path, width: int, height: int, hole: tuple[int, int, int, int
     image.paste((255, 255, 255, 0), hole)
     image.save(path)
     return path
+
+
+def picture(path: Path | str) -> Image.Image:
+    """The picture at *path*, decoded, its file closed."""
+    with Image.open(path) as image:
+        image.load()
+        return image

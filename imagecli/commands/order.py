@@ -13,7 +13,7 @@ from imagecli.checks import inputs_of
 from imagecli.commands.prompts import Words
 from imagecli.domain import Ask, IfExists, Name, Rendering
 from imagecli.errors import UsageError
-from imagecli.naming import Output, asked_format, build_fields
+from imagecli.naming import FIELDS, Output, asked_format, build_fields
 from imagecli.naming import plan as plan_names
 from imagecli.plan import Request, named, plan
 from imagecli.store.places import look
@@ -77,18 +77,16 @@ def fields_of(ask: Ask, words: Words, now: datetime) -> dict[str, str | int]:
 
 
 def with_format_of_name(
-    look_: Rendering, output: Output, row: ModelRow, flagged: bool, variables: Iterable[str]
+    wanted: Rendering, output: Output, row: ModelRow, flagged: bool, variables: Iterable[str]
 ) -> Rendering:
     """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too."""
-    ending = asked_format(
-        output, {"stem": "x", "slug": "x", "model": "x", "size": "x", "date": "", "time": "", "hash": ""}
-    )
-    if ending is None or ending == look_.output_format:
-        return look_
+    ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
+    if ending is None or ending == wanted.output_format:
+        return wanted
     if flagged:
         raise UsageError(
-            f"-o {output.text} asks for {ending}, --output-format for {look_.output_format}",
+            f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
             hint="leave one of them out",
         )
     takes = "output_format" in row.parameters and (not row.output_formats or ending in row.output_formats)
-    return replace(look_, output_format=ending if takes else None)
+    return replace(wanted, output_format=ending if takes else None)

@@ -24,6 +24,8 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     else:
         saved = [*report.kept, *(image.path for image in report.saved if image.path)] if paths else []
         data = [as_typed(path, env.stdout) for path in saved]
+    if not data:
+        return report.exit_code
     try:
         put(env, "".join(f"{line}\n" for line in data).encode("utf-8", "surrogateescape"))
     except DiskError as error:

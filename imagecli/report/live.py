@@ -22,14 +22,13 @@ class Live(Plain):
         console = Console(file=env.stderr, force_terminal=True, no_color=not style.color, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
-            TextColumn("{task.fields[done]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[traffic]}", markup=False, table_column=Column(no_wrap=True)),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             transient=True,
         )
-        self._task = self._progress.add_task("preparing", total=None, done="", traffic="")
+        self._doing = "preparing"
+        self._task = self._progress.add_task(self._doing, total=None)
         self._pictures = self._saved = 0
         self._up: dict[int, int] = {}
         self._down: dict[int, int] = {}
@@ -47,27 +46,27 @@ class Live(Plain):
                 self._pictures = event.pictures
             case Sent():
                 self._up[event.request] = event.sent
-                self._describe("waiting for the picture" if event.sent >= event.total else "sending")
+                self._doing = "waiting for the picture" if event.sent >= event.total else "sending"
             case Received():
                 self._down[event.request] = event.received
-                self._describe("receiving")
+                self._doing = "receiving"
             case Waiting():
-                self._describe(f"waiting {event.seconds:.0f} s to send again")
+                self._doing = f"waiting {event.seconds:.0f} s to send again"
             case Saved():
                 self._saved += 1
         super().__call__(event)
-        self._show_counts()
+        self._progress.update(self._task, description=self._describe())
 
     def line(self, text: str) -> None:
         self._progress.console.print(Text(text), soft_wrap=True)
 
-    def _describe(self, what: str) -> None:
-        self._progress.update(self._task, description=what)
-
-    def _show_counts(self) -> None:
+    def _describe(self) -> str:
+        """What is waited for, how many are there, the traffic; short of the right edge, where a Ctrl-C is echoed."""
         up, down = sum(self._up.values()), sum(self._down.values())
-        traffic = " ".join(
-            part for part in (f"↑{decimal(up)}" if up else "", f"↓{decimal(down)}" if down else "") if part
-        )
-        done = f"{self._saved}/{self._pictures}" if self._pictures > 1 else ""
-        self._progress.update(self._task, traffic=traffic, done=done)
+        parts = [
+            self._doing,
+            f"{self._saved}/{self._pictures}" if self._pictures > 1 else "",
+            f"↑{decimal(up)}" if up else "",
+            f"↓{decimal(down)}" if down else "",
+        ]
+        return " ".join(part for part in parts if part)[: max(self._progress.console.width - 14, 1)]

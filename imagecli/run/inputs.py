@@ -72,16 +72,16 @@ def _fit(
     from imagecli.pictures.look import look
     from imagecli.pictures.mask import fit_mask
 
-    fitted = []
-    for source in sources:
-        one = fit(look(_read(source), source.name), row.image, framing)
-        _announce(source, one.changes, listen)
-        fitted.append(one)
-    if transparent and not fitted[0].image.has_alpha:
+    looks = [look(_read(source), source.name) for source in sources]
+    if transparent and not looks[0].has_alpha:
         raise InputImageError(
             f"{sources[0].name} has no transparent part, and {row.name} changes only what is transparent",
             hint="--mask mask.png marks what may change: a PNG of the same size, transparent there",
         )
+    fitted = []
+    for source, seen in zip(sources, looks, strict=True):
+        fitted.append(fit(seen, row.image, framing))
+        _announce(source, fitted[-1].changes, listen)
     if mask is None:
         return Fit(images=tuple(one.image for one in fitted), transform=fitted[0].transform)
     masked = fit_mask(look(_read(mask), mask.name), row.mask, fitted[0], framing)

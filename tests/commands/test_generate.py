@@ -1,0 +1,182 @@
+"""`imagecli generate`, from the command line to the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, picture
+
+SANDBOX = ("--provider", "sandbox")
+
+
+def test_the_first_command_of_the_readme_saves_one_png_and_prints_its_path(imagecli: Run, folder: Path) -> None:
+    result = imagecli("generate", "a white siamese cat", *SANDBOX)
+    assert (result.exit_code, result.stdout) == (0, "a-white-siamese-cat.png\n")
+    image = picture(folder / "a-white-siamese-cat.png")
+    assert (image.format, image.size) == ("PNG", (1024, 1024))
+    assert sorted(path.name for path in folder.iterdir()) == ["a-white-siamese-cat.png"]
+
+
+def test_three_classic_pictures_come_by_address_and_differ(imagecli: Run) -> None:
+    result = imagecli(
+        "generate", "a cat", "-n", 3, "-m", "dall-e-2", "-s", "256x256", "--response-format", "url", *SANDBOX
+    )
+    assert result.stdout.split() == ["a-cat-1.png", "a-cat-2.png", "a-cat-3.png"]
+    assert all(picture(path).size == (256, 256) for path in result.paths)
+    assert len({path.read_bytes() for path in result.paths}) == 3
+
+
+def test_more_than_ten_pictures_are_several_requests(imagecli: Run) -> None:
+    result = imagecli("generate", "x", "-n", 12, "-m", "dall-e-2", "-s", "256x256", "--json", *SANDBOX)
+    answer = result.json
+    assert result.exit_code == 0
+    assert len(answer["requests"]) == 2
+    assert [(image["request"], image["index"]) for image in answer["images"]] == [
+        *((0, index) for index in range(10)),
+        *((1, index) for index in range(2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (["-"], b"a blue owl\n"),
+        (["--prompt", "a blue owl"], b""),
+        (["--prompt", "-"], b"a blue owl"),
+        (["-f", "prompt.txt"], b""),
+        (["-f", "-"], b"a blue owl\r\n"),
+    ],
+)
+def test_a_prompt_comes_from_everywhere_and_is_the_same(
+    imagecli: Run, folder: Path, arguments: list[str], stdin: bytes
+) -> None:
+    (folder / "prompt.txt").write_text("a blue owl\n")
+    result = imagecli("generate", *arguments, *SANDBOX, stdin=stdin)
+    assert result.stdout == "a-blue-owl.png\n"
+
+
+def test_every_combination_of_variables_makes_a_picture_and_other_braces_stay(imagecli: Run) -> None:
+    result = imagecli(
+        "generate",
+        "a {colour} {animal} {with braces}",
+        *("--var", "colour=red", "--var", "colour=blue", "--var", "animal=cat", "--var", "animal=owl"),
+        *("-m", "dall-e-2", "-s", "256x256", "-o", "{animal}/{colour}-{n:02}.{ext}"),
+        *SANDBOX,
+    )
+    assert result.stdout.split() == ["cat/red-01.png", "owl/red-02.png", "cat/blue-03.png", "owl/blue-04.png"]
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "pillow"),
+    [
+        ("png", [], "PNG"),
+        ("jpeg", ["--output-compression", 60], "JPEG"),
+        ("webp", ["--background", "transparent"], "WEBP"),
+    ],
+)
+def test_the_asked_format_comes_and_names_the_file(
+    imagecli: Run, format: str, options: list[object], pillow: str
+) -> None:
+    result = imagecli("generate", "x", "--output-format", format, *options, *SANDBOX)
+    assert result.exit_code == 0, result.stderr
+    assert picture(result.paths[0]).format == pillow
+
+
+def test_a_literal_ending_asks_for_its_format(imagecli: Run) -> None:
+    result = imagecli("generate", "x", "-o", "cat.webp", *SANDBOX)
+    assert (result.stdout, result.stderr) == ("cat.webp\n", "")
+    assert picture("cat.webp").format == "WEBP"
+
+
+def test_a_literal_ending_that_the_model_can_not_make_is_converted_and_the_original_stays(
+    imagecli: Run, folder: Path
+) -> None:
+    result = imagecli("generate", "x", "-m", "dall-e-2", "-s", "256x256", "-o", "cat.jpg", *SANDBOX)
+    assert result.stdout == "cat.jpg\n"
+    assert [picture(folder / name).format for name in ("cat.jpg", "cat.orig.png")] == ["JPEG", "PNG"]
+    assert "cat.orig.png is as it came" in result.stderr
+
+
+def test_a_name_of_ours_is_numbered_where_it_is_taken(imagecli: Run, folder: Path) -> None:
+    (folder / "x.png").write_bytes(b"mine")
+    assert imagecli("generate", "x", *SANDBOX).stdout == "x_2.png\n"
+    assert (folder / "x.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "stdout", "kept"),
+    [
+        (None, 2, "", True),
+        ("fail", 2, "", True),
+        ("number", 0, "cat_2.png\n", True),
+        ("skip", 0, "cat.png\n", True),
+        ("overwrite", 0, "cat.png\n", False),
+    ],
+)
+def test_a_literal_name_that_is_taken_follows_the_rule(
+    imagecli: Run, folder: Path, rule: str | None, code: int, stdout: str, kept: bool
+) -> None:
+    (folder / "cat.png").write_bytes(b"mine")
+    result = imagecli("generate", "x", "-o", "cat.png", *(["--if-exists", rule] if rule else []), *SANDBOX)
+    assert (result.exit_code, result.stdout) == (code, stdout)
+    assert ((folder / "cat.png").read_bytes() == b"mine") is kept
+
+
+def test_skipped_pictures_are_not_asked_for_again(imagecli: Run, folder: Path) -> None:
+    for name in ("cat-1.png", "cat-3.png"):
+        (folder / name).write_bytes(b"mine")
+    result = imagecli("generate", "x", "-n", 3, "-o", "cat.png", "--if-exists", "skip", "--json", *SANDBOX)
+    assert [Path(image["path"]).name for image in result.json["images"]] == ["cat-1.png", "cat-3.png", "cat-2.png"]
+    assert (folder / "cat-1.png").read_bytes() == b"mine"
+    assert len(result.json["requests"]) == 1
+
+
+def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
+    result = imagecli("generate", "x", "-o", "-", *SANDBOX)
+    assert result.raw_stdout.startswith(b"\x89PNG")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tty", "found"),
+    [
+        (["-o", "-"], ("stdout",), "stdout is this terminal"),
+        (["-o", "-", "--json"], (), "both want stdout"),
+        (["-o", "-", "-n", "2"], (), "takes one picture"),
+        (["-o", "-", "--var", "a=1", "--var", "a=2"], (), "one picture"),
+    ],
+)
+def test_stdout_takes_one_picture_and_no_terminal(
+    imagecli: Run, arguments: list[str], tty: tuple[str, ...], found: str
+) -> None:
+    result = imagecli("generate", "x", *arguments, *SANDBOX, tty=tty)
+    assert result.exit_code == 2
+    assert found in result.stderr + result.stdout
+
+
+def test_json_is_one_object_with_every_fact(imagecli: Run, folder: Path) -> None:
+    result = imagecli("generate", "x", "--json", *SANDBOX)
+    answer = result.json
+    image = answer["images"][0]
+    assert list(answer) == [
+        "schema", "command", "status", "exit_code", "images", "requests", "cost", "warnings", "errors",
+    ]  # fmt: skip
+    assert (answer["schema"], answer["command"], answer["status"], answer["exit_code"]) == (1, "generate", "ok", 0)
+    assert Path(image["path"]) == folder / "x.png"
+    assert (image["format"], image["width"], image["height"]) == ("png", 1024, 1024)
+    assert image["bytes"] == (folder / "x.png").stat().st_size
+    assert answer["requests"][0]["status"] == 200
+    assert answer["requests"][0]["usage"]["total_tokens"] > 0
+    assert answer["cost"] == {"estimated_usd": None, "estimated_max_usd": None, "actual_usd": None}
+
+
+def test_the_sandbox_needs_no_variable_and_reads_none(imagecli: Run) -> None:
+    result = imagecli("generate", "x", *SANDBOX, env={"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
+    assert result.exit_code == 0
+
+
+def test_nothing_is_left_in_the_state_folder(imagecli: Run, state: Path) -> None:
+    imagecli("generate", "x", *SANDBOX)
+    assert [path for path in state.rglob("*") if path.is_file()] == []

@@ -1,0 +1,108 @@
+"""What is refused before a cent is spent, and what the refusal says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+SANDBOX = ("--provider", "sandbox")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found", "hint"),
+    [
+        (["photo.jpg"], "'photo.jpg' is named like a picture", 'imagecli edit photo.jpg "what to change"'),
+        (["notes.txt"], "'notes.txt' is a file", "-f notes.txt"),
+        ([], "no prompt", "imagecli generate"),
+        (["   "], "the prompt is empty", ""),
+        (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 takes 1,000", "shorten"),
+        (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
+        (["x", "-s", "1920x1080"], "1080 is not a multiple of 16", ""),
+        (["x", "-s", "big"], "'big' is not WIDTHxHEIGHT", "1024x1024"),
+        (["x", "--response-format", "url"], "gpt-image-2 does not take it", "saves either"),
+        (["x", "--quality", "best"], "low, medium, high, auto", ""),
+        (["x", "-m", "dall-e-2", "--quality", "high"], "dall-e-2 does not take it", ""),
+        (["x", "--output-compression", "50"], "for jpeg and webp, not for png", ""),
+        (["x", "--background", "transparent", "--output-format", "jpeg"], "needs png or webp", ""),
+        (["x", "-o", "cat.png", "--output-format", "webp"], "asks for png", "leave one"),
+        (["x", "-n", "0"], "-n", ""),
+        (["x", "--param", "n=3"], "imagecli sets that itself", ""),
+        (["x", "--param", "seed"], "is not KEY=VALUE", "seed=7"),
+        (["x", "--var", "slug=1"], "slug", ""),
+        (["x", "--var", "noequals"], "is not NAME=VALUE", "animal=cat"),
+        (["x", "--prompt", "y"], "the prompt is given twice", "one of them"),
+        (["-f", "nope.txt"], "nope.txt does not exist", ""),
+        (["x", "-o", "{nope}.png"], "{nope}", ""),
+        (["x", "-o", "notes.txt/a.png"], "notes.txt", ""),
+        (["x", "--provider", "nobody"], "no provider 'nobody'", "openai"),
+        (["x", "--timeout", "-1"], "--timeout", "seconds"),
+        (["x", "--base-url", "ftp://x/v1"], "does not begin with http", "http://localhost"),
+        (["x", "--transparent"], "there is no option --transparent", "--background transparent"),
+        (["x", "--out", "a.png"], "there is no option --out", "-o/--output"),
+        (["x", "-q"], "-q", "--quiet"),
+        (["x", "--qualty", "low"], "--qualty", "--quality"),
+    ],
+)
+def test_nothing_is_sent_and_the_way_out_is_named(
+    imagecli: Run, folder: Path, arguments: list[str], found: str, hint: str
+) -> None:
+    (folder / "notes.txt").write_text("a cat")
+    where = () if "--provider" in arguments else ("--base-url", "http://127.0.0.1:1/v1")
+    if "--base-url" in arguments:
+        where = ()
+    result = imagecli("generate", *arguments, *where)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("imagecli: error: ")
+    assert found in result.stderr
+    assert hint in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "found", "hint"),
+    [
+        (["a cat"], "'a cat' is no command", 'imagecli generate "a cat"'),
+        (["generat", "x"], "'generat' is no command", "did you mean imagecli generate?"),
+        (["--nope"], "--nope", "imagecli --help"),
+        (["edit"], "IMAGE", "imagecli edit --help"),
+    ],
+)
+def test_a_wrong_command_line_gets_the_right_one(imagecli: Run, argv: list[str], found: str, hint: str) -> None:
+    result = imagecli(*argv)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert found in result.stderr
+    assert hint in result.stderr
+
+
+def test_bare_imagecli_shows_three_commands_and_does_not_succeed(imagecli: Run) -> None:
+    result = imagecli()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [word in result.stderr for word in ("imagecli generate", "imagecli edit", "imagecli vary")] == [True] * 3
+
+
+@pytest.mark.parametrize("argv", [["generate", "--json"], ["generate", "x", "--nope", "--json"], ["a cat", "--json"]])
+def test_json_is_one_object_for_usage_errors_too(imagecli: Run, argv: list[str]) -> None:
+    result = imagecli(*argv)
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["exit_code"], answer["status"]) == (2, 2, "failed")
+    assert answer["errors"][0]["code"] == "usage"
+    assert answer["images"] == []
+
+
+def test_no_key_exits_3_and_names_three_ways_and_the_sandbox(imagecli: Run) -> None:
+    result = imagecli("generate", "x")
+    assert (result.exit_code, result.stdout) == (3, "")
+    for way in ("OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
+        assert way in result.stderr
+
+
+def test_an_unknown_model_passes_with_one_warning(imagecli: Run, sandbox: str) -> None:
+    result = imagecli("generate", "x", "-m", "brand-new", "--base-url", sandbox)
+    assert result.exit_code == 4
+    assert result.stderr.count("warning") == 1
+    assert "brand-new" in result.stderr
+    assert "model_not_found" in result.stderr

@@ -1,0 +1,66 @@
+"""`imagecli vary`: which endpoint it takes, and what comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from tests.conftest import Run, photo, picture
+
+SANDBOX = ("--provider", "sandbox")
+
+
+def test_a_rotated_24_megapixel_jpeg_is_varied_by_the_classic_model(imagecli: Run, folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(folder / "big.jpg", 6000, 4000, exif=exif)
+    result = imagecli("vary", "big.jpg", "-m", "dall-e-2", *SANDBOX)
+    assert (result.exit_code, result.stdout) == (0, "big-variation.png\n")
+    assert "dall-e-2 varies it by the variations endpoint" in result.stderr
+    assert "turned upright, centre square 4000x4000 cropped, shrunk to 1024x1024" in result.stderr
+    assert picture("big-variation.png").size == (1024, 1024)
+
+
+def test_a_variation_resembles_its_source_and_differs_from_it_and_the_others(imagecli: Run, folder: Path) -> None:
+    photo(folder / "in.png", 256, 256)
+    result = imagecli("vary", "in.png", "-n", 2, "-m", "dall-e-2", "-s", "256x256", *SANDBOX)
+    source, *takes = (picture(path).convert("RGB") for path in ("in.png", *result.paths))
+    for other in (takes[0], takes[1]):
+        difference = sum(ImageStat.Stat(ImageChops.difference(source, other)).mean) / 3
+        assert 1 < difference < 90
+    assert takes[0].tobytes() != takes[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-m", "dall-e-2"], "by the variations endpoint"),
+        (["-m", "dall-e-2", "--via", "variations"], "by the variations endpoint"),
+        ([], "by an edit: sandbox offers no variations endpoint for it"),
+        (["a cat in its place"], "by an edit"),
+        (["--strength", "strong"], "by an edit"),
+    ],
+)
+def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments: list[str], said: str) -> None:
+    photo(folder / "in.png")
+    result = imagecli("vary", "in.png", *arguments, *SANDBOX)
+    assert result.exit_code == 0, result.stderr
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["in.png", "--via", "variations", "--strength", "strong"], "neither a prompt nor a strength"),
+        (["in.png", "--via", "variations"], "gpt-image-2 takes no variations"),
+        (["in.png", "other.png"], "named like a picture"),
+        (["nope.png"], "nope.png does not exist"),
+    ],
+)
+def test_what_can_not_be_varied_is_refused(imagecli: Run, folder: Path, arguments: list[str], found: str) -> None:
+    photo(folder / "in.png")
+    result = imagecli("vary", *arguments, *SANDBOX)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert found in result.stderr
