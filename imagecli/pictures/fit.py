@@ -22,6 +22,7 @@ from imagecli.pictures.metadata import exif_of, without_metadata
 from imagecli.pictures.pixels import rendered
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
+TURNED = "turned upright"
 NO_METADATA = "location and camera data removed"
 
 
@@ -29,6 +30,8 @@ NO_METADATA = "location and camera data removed"
 class Fitted:
     """An input as it is sent, and what was done to it."""
 
+    name: str
+    """As the user typed it; for messages."""
     image: InputImage
     transform: Transform
     changes: tuple[str, ...] = ()
@@ -64,7 +67,7 @@ def _as_it_is(look: Look, rule: InputRule, framing: Framing, transform: Transfor
         return None
     _try_decoding(look)
     image = InputImage(data=data, format=look.format, size=look.size, has_alpha=look.has_alpha)
-    return Fitted(image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
+    return Fitted(name=look.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
 
 
 def exceeds(size: Size, inside: Size) -> bool:
@@ -96,7 +99,9 @@ def _encoded(look: Look, rule: InputRule, framing: Framing, transform: Transform
         upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_if_other(size, before)
     )
     image = InputImage(data=data, format=encoding, size=size, has_alpha=kept.mode == "RGBA")
-    return Fitted(image=image, transform=transform, changes=_changes(look, framing, transform, encoding, note))
+    return Fitted(
+        name=look.name, image=image, transform=transform, changes=_changes(look, framing, transform, encoding, note)
+    )
 
 
 def _if_other(size: Size, before: Size) -> Size | None:
@@ -122,7 +127,7 @@ def _changes(look: Look, framing: Framing, transform: Transform, format: str, no
     gone = look.has_metadata and not framing.keep_metadata
     said = (
         f"first of {look.frames} frames taken" if look.frames > 1 else None,
-        "turned upright" if look.orientation != 1 else None,
+        TURNED if look.orientation != 1 else None,
         _framing_words(transform, framing),
         "brought to 8 bits a channel" if look.deep else None,
         note,

@@ -11,7 +11,7 @@ from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError, MaskError
 from imagecli.pictures.decode import load, open_picture
 from imagecli.pictures.encode import saved
-from imagecli.pictures.fit import NO_METADATA, Fitted, check_whole
+from imagecli.pictures.fit import NO_METADATA, TURNED, Fitted, check_whole
 from imagecli.pictures.look import Look
 from imagecli.pictures.metadata import without_metadata
 from imagecli.pictures.pixels import rendered
@@ -54,9 +54,11 @@ def _transform(look: Look, image: Fitted) -> Transform:
         return image.transform
     if look.size == image.image.size:
         return Transform(upright=look.size)
-    turned = "" if image.transform.upright == image.image.size else f", {image.image.size} as it is sent"
+    turned = " after rotation" if TURNED in image.changes else ""
+    sent = "" if image.transform.upright == image.image.size else f" (sent as {image.image.size})"
+    its_image = f"{image.name} is {image.transform.upright}{turned}{sent}"
     raise MaskError(
-        f"{look.name} is {look.size}, its image is {image.transform.upright}{turned}; they must be the same size",
+        f"{look.name} is {look.size}, {its_image}; a mask has its image's size",
         hint=f"scale the mask to {image.transform.upright}",
     )
 
@@ -70,7 +72,7 @@ def _as_it_is(look: Look, rule: InputRule, framing: Framing, transform: Transfor
     if len(data) > rule.max_bytes:
         return None
     load(open_picture(look.data, look.format, look.name), look.name)
-    return _fitted(data, look.format, look.size, transform, (NO_METADATA,) if stripped else ())
+    return _fitted(look.name, data, look.format, look.size, transform, (NO_METADATA,) if stripped else ())
 
 
 def _encoded(look: Look, rule: InputRule, transform: Transform) -> Fitted:
@@ -83,18 +85,18 @@ def _encoded(look: Look, rule: InputRule, transform: Transform) -> Fitted:
             f"{look.name} is {len(data):,} bytes as PNG, at most {rule.max_bytes:,} are taken",
             hint="--input-size makes image and mask smaller",
         )
-    return _fitted(data, "png", Size(*alpha.size), transform, _changes(look, transform))
+    return _fitted(look.name, data, "png", Size(*alpha.size), transform, _changes(look, transform))
 
 
-def _fitted(data: bytes, format: str, size: Size, transform: Transform, changes: tuple[str, ...]) -> Fitted:
+def _fitted(name: str, data: bytes, format: str, size: Size, transform: Transform, changes: tuple[str, ...]) -> Fitted:
     image = InputImage(data=data, format=format, size=size, has_alpha=True)
-    return Fitted(image=image, transform=transform, changes=changes)
+    return Fitted(name=name, image=image, transform=transform, changes=changes)
 
 
 def _changes(look: Look, transform: Transform) -> tuple[str, ...]:
     said = (
         f"first of {look.frames} frames taken" if look.frames > 1 else None,
-        "turned upright" if look.orientation != 1 else None,
+        TURNED if look.orientation != 1 else None,
         "cropped, padded and resized as its image" if transform.crop or transform.pad or transform.size else None,
         "converted to PNG" if look.format != "png" else None,
         NO_METADATA if look.has_metadata else None,
