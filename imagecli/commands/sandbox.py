@@ -16,11 +16,13 @@ PORT = 8787
 def sandbox(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="port on 127.0.0.1; 0 picks a free one")] = PORT,
-    latency: Annotated[float, typer.Option(min=0, help="seconds added to every answer with pictures")] = 0.0,
+    latency: Annotated[float, typer.Option(min=0, max=3600, help="seconds added to every answer with pictures")] = 0.0,
     rate_limit: Annotated[
         int | None, typer.Option(min=1, help="images a minute, then 429; the classic API had 50  [default: no limit]")
     ] = None,
-    url_ttl: Annotated[float, typer.Option(min=0, help="seconds that a picture's URL answers")] = 3600.0,
+    url_ttl: Annotated[
+        float, typer.Option(min=0, max=31_536_000, help="seconds that a picture's URL answers")
+    ] = 3600.0,
     require_key: Annotated[
         str | None, typer.Option(help="refuse every other key with 401  [default: any key, or none]")
     ] = None,

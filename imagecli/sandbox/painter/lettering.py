@@ -44,8 +44,9 @@ def letter(image: Image.Image, wording: Wording, palette: Palette, area: Area) -
 def _set(text: str, width: Width, wide: int, high: int) -> Block:
     """A few large lines if they hold the text, else many small ones, else as many as go in."""
     unit = min(wide, high)
-    largest, usual = max(11.0, min(unit * 0.085, wide * 0.11)), max(10.0, unit * 0.056)
-    block = fit(text, width, (wide * 0.86, high * 0.19), largest, usual)
+    largest = max(11.0, min((wide * high) ** 0.5 * 0.085, wide * 0.11, high * 0.2))
+    usual = max(10.0, min(largest, unit * 0.056))
+    block = fit(text, width, (wide * 0.86, max(high * 0.19, min(high * 0.5, wide * 0.1))), largest, usual)
     if not block.cut:
         return block
     return fit(text, width, (wide * 0.86, high * 0.38), usual, max(10.0, unit * 0.034))
