@@ -130,6 +130,7 @@ def test_requests_run_side_by_side() -> None:
 
 
 def test_stopping_does_not_wait_for_anyone() -> None:
+    before = set(threading.enumerate())
     server = Sandbox(Options(latency=60)).__enter__()
     waiting = connect(server)
     waiting.sendall(head(b"/v1/images/generations", b"Content-Length: %d" % len(BODY)) + BODY)
@@ -142,6 +143,9 @@ def test_stopping_does_not_wait_for_anyone() -> None:
     assert read_all(idle) == b""
     waiting.close()
     idle.close()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(2)
+        assert not thread.is_alive()
 
 
 def test_port_in_use_is_a_usage_error_with_a_way_out(sandbox: Sandbox) -> None:
