@@ -35,6 +35,12 @@ _COMMANDS = {"generate": "generations", "edit": "edits", "vary": "variations"}
 
 
 def _check_prompt_text(prompt: str, row: ModelRow) -> None:
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the prompt is not Unicode text (character {error.start + 1})", hint="type it in UTF-8, or -f FILE"
+        ) from error
     if not prompt.strip():
         raise UsageError("the prompt is empty", hint='imagecli generate "a white siamese cat"')
     if len(prompt) > row.max_prompt:

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from imagecli import __version__, commands
 from imagecli.commands.foreign import REPLACEMENTS
 from imagecli.env import Env
-from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError
+from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError, bug
 from imagecli.report.final import show_failure
 from imagecli.report.style import Style
 
@@ -93,7 +93,7 @@ def root(
 
 
 def main(argv: Sequence[str], env: Env) -> int:
-    """Runs a command line and returns its exit code. Errors end here; a bug keeps its traceback."""
+    """Runs a command line and returns its exit code. Every error ends here, as text and a code."""
     words = list(argv)
     if not words:
         env.stderr.write(WELCOME)
@@ -111,6 +111,8 @@ def main(argv: Sequence[str], env: Env) -> int:
         return EXIT_INTERRUPTED
     except Terminated:
         return EXIT_TERMINATED
+    except Exception as error:
+        failure = bug(error)
     return show_failure(failure, command, style, env)
 
 

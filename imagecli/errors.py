@@ -140,6 +140,17 @@ class DiskError(ImagecliError):
     code = "disk"
 
 
+def bug(error: Exception) -> ImagecliError:
+    """What nobody foresaw, as an error that can be shown beside others; *error* is its cause."""
+    found = ImagecliError(
+        f"this is a bug of imagecli: {type(error).__name__}: {error}",
+        hint="please report it with what --debug adds; an answer that came is kept",
+        code="bug",
+    )
+    found.__cause__ = error
+    return found
+
+
 def gravest(codes: list[int]) -> int:
     """The exit code that speaks for several failures."""
     return min(codes, key=lambda code: GRAVITY.index(code) if code in GRAVITY else -1)

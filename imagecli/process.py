@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from imagecli.cli import main
 from imagecli.env import Env
-from imagecli.errors import Terminated
+from imagecli.errors import EXIT_INTERRUPTED, Terminated
 
 
 def run_to_exit(argv: Sequence[str]) -> NoReturn:
@@ -19,7 +19,11 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
-    code = main(argv, Env.real())
+    try:
+        code = main(argv, Env.real())
+    except KeyboardInterrupt:
+        # The second Ctrl-C: whoever presses it wants to be out, not to read on.
+        os._exit(EXIT_INTERRUPTED)
     try:
         sys.stdout.flush()
     except OSError:

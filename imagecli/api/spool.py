@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from imagecli.errors import OutputError, UnsavedError
+from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
+
+PAID = (UnsavedError.exit_code, DiskError.exit_code)
+"""Exit codes of errors after which something may have been bought."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,11 +31,13 @@ class Entry:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """An UnsavedError that leaves the block tells where the bytes that did come are."""
+        """Bytes that came stay when *error* leaves the block, unless it says that nothing was bought."""
         came = self.file.seek(0, os.SEEK_END) > 0
         self.file.close()
-        if isinstance(error, UnsavedError) and came:
-            error.rescued_path = str(self.keep())
+        if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in PAID):
+            path = self.keep()
+            if isinstance(error, ImagecliError):
+                error.rescued_path = error.rescued_path or str(path)
         if not self.kept:
             self._remove()
 

@@ -45,6 +45,11 @@ def _param(pair: str) -> tuple[str, Json]:
     if not equals or not key:
         raise UsageError(f"--param {pair!r} is not KEY=VALUE", hint="for example --param seed=7")
     try:
-        return key, json.loads(text)
+        return key, json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return key, text
+
+
+def _refuse_constant(word: str) -> None:
+    """NaN and Infinity parse in Python, and are no JSON: they go as text."""
+    raise ValueError(word)

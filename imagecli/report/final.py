@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
@@ -19,6 +20,8 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     """
     for error in report.all_errors:
         show_error(error, env)
+        if style.debug and error.code == "bug":
+            _show_trace(error, env)
     if style.json:
         data = [json.dumps(envelope(report), ensure_ascii=False)]
     else:
@@ -48,6 +51,11 @@ def show_error(error: ImagecliError, env: Env) -> None:
         say(env.stderr, f"request: {harmless(error.request_id)}")
     if error.hint:
         say(env.stderr, f"hint: {harmless(error.hint)}")
+
+
+def _show_trace(error: ImagecliError, env: Env) -> None:
+    for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
+        say(env.stderr, harmless(line))
 
 
 def put(env: Env, data: bytes) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from imagecli.api.results import Results
 from imagecli.api.spool import open_entry
 from imagecli.api.transport import Transport
-from imagecli.errors import ImagecliError
+from imagecli.errors import ImagecliError, bug
 from imagecli.events import Event, Noted
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
@@ -37,10 +37,11 @@ class Tools:
 
 
 def carry_out(request: Request, tools: Tools, listen: Listen) -> Outcome:
-    """Buys and saves what *request* asks for. What goes wrong is in the outcome; only bugs are raised."""
+    """Buys and saves what *request* asks for. What goes wrong, bugs too, is in the outcome."""
     try:
         return _bought(request, tools, listen)
-    except ImagecliError as error:
+    except Exception as problem:
+        error = problem if isinstance(problem, ImagecliError) else bug(problem)
         return Outcome(
             request=request.index,
             asked=request.ask.rendering.n,

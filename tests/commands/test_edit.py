@@ -69,7 +69,7 @@ def test_the_masks_coverage_is_said(
 @pytest.mark.parametrize(
     ("arguments", "found", "hint"),
     [
-        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, its image is 320x200", "scale the mask"),
+        (["in.png", "x", "--mask", "other.png"], "other.png is 100x80, in.png is 320x200", "scale the mask"),
         (["in.png", "x", "--mask", "in.png"], "in.png", ""),
         (["in.png", "x", "-m", "dall-e-2"], "no transparent part", "--mask mask.png"),
         (["in.png", "x", "-m", "dall-e-3"], "dall-e-3 takes no edits", "it can generate"),

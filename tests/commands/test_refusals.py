@@ -106,3 +106,9 @@ def test_an_unknown_model_passes_with_one_warning(imagecli: Run, sandbox: str) -
     assert result.stderr.count("warning") == 1
     assert "brand-new" in result.stderr
     assert "model_not_found" in result.stderr
+
+
+def test_a_prompt_that_is_no_text_is_refused(imagecli: Run) -> None:
+    result = imagecli("generate", "caf\udce9", *SANDBOX)
+    assert result.exit_code == 2
+    assert "the prompt is not Unicode text (character 4)" in result.stderr

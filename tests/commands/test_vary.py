@@ -26,7 +26,7 @@ def test_a_rotated_24_megapixel_jpeg_is_varied_by_the_classic_model(imagecli: Ru
 def test_a_variation_resembles_its_source_and_differs_from_it_and_the_others(imagecli: Run, folder: Path) -> None:
     photo(folder / "in.png", 256, 256)
     result = imagecli("vary", "in.png", "-n", 2, "-m", "dall-e-2", "-s", "256x256", *SANDBOX)
-    source, *takes = (picture(path).convert("RGB") for path in ("in.png", *result.paths))
+    source, *takes = (picture(path).convert("RGB") for path in (Path("in.png"), *result.paths))
     for other in (takes[0], takes[1]):
         difference = sum(ImageStat.Stat(ImageChops.difference(source, other)).mean) / 3
         assert 1 < difference < 90
