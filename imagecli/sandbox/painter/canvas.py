@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFilter
@@ -13,6 +13,9 @@ from imagecli.sandbox.painter.palettes import Colour
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[float, float, float, float]
 """left, top, right, bottom in pixels."""
+
+Draw: TypeAlias = Callable[[ImageDraw.ImageDraw, Callable[[Point], Point]], None]
+"""Draws on a fine mask; its second argument turns picture pixels into those of the mask."""
 
 
 class Canvas:
@@ -76,7 +79,7 @@ class Canvas:
         )
 
     def _lay(
-        self, box: Box, draw: object, colour: Colour, opacity: float, shadow: float, foot: Colour | None = None
+        self, box: Box, draw: Draw, colour: Colour, opacity: float, shadow: float, foot: Colour | None = None
     ) -> None:
         left, top = max(0, int(box[0]) - 1), max(0, int(box[1]) - 1)
         right, bottom = min(self.width, int(box[2]) + 2), min(self.height, int(box[3]) + 2)
@@ -84,7 +87,7 @@ class Canvas:
             return
         fine = self._fine
         mask = Image.new("L", ((right - left) * fine, (bottom - top) * fine))
-        draw(ImageDraw.Draw(mask), lambda point: ((point[0] - left) * fine, (point[1] - top) * fine))  # type: ignore[operator]
+        draw(ImageDraw.Draw(mask), lambda point: ((point[0] - left) * fine, (point[1] - top) * fine))
         mask = mask.reduce(fine)
         if shadow:
             self._shade(mask, (left, top), shadow)
