@@ -67,20 +67,33 @@ def test_the_ending_is_never_trusted() -> None:
     assert fitted(data, name="photo.png").image.format == "jpeg"
 
 
+def stored_as(image: Image.Image, orientation: int) -> Image.Image:
+    """*image* as a camera stores it whose EXIF says *orientation*."""
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    return image.transpose(Image.Transpose(back[orientation])) if orientation in back else image
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("rule", [GPT, CLASSIC], ids=["gpt", "classic"])
 def test_every_orientation_comes_out_as_a_viewer_shows_it(orientation: int, rule: InputRule) -> None:
-    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-    stored = scene(128, 96)
-    if orientation in back:
-        stored = stored.transpose(Image.Transpose(back[orientation]))
-    data = saved(stored, "JPEG", exif=exif(orientation), quality=95)
+    data = saved(stored_as(scene(128, 96), orientation), "JPEG", exif=exif(orientation), quality=95)
     assert look(data, "x").size == Size(128, 96)
     result = fitted(data, rule)
     assert alike(corners(opened(result.image.data)), CORNERS)
     assert ("turned upright" in result.changes) == (orientation != 1)
     assert result.image.size == (Size(96, 96) if rule.square else Size(128, 96))
     assert not opened(result.image.data).getexif()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(128, 64), (64, 128)])
+@pytest.mark.parametrize("crop", ["left", "right", "top", "bottom"])
+def test_the_crop_lies_in_the_upright_picture(orientation: int, size: tuple[int, int], crop: str) -> None:
+    data = saved(stored_as(scene(*size), orientation), "JPEG", exif=exif(orientation), quality=95)
+    result = fitted(data, CLASSIC, Framing(crop=crop))  # type: ignore[arg-type]
+    box = result.transform.crop
+    assert box and (box[2] - box[0], box[3] - box[1]) == (64, 64)
+    assert alike(corners(opened(result.image.data)), corners(scene(*size).crop(box)))
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "TIFF"])

@@ -52,6 +52,11 @@ def test_what_tells_of_place_and_camera_is_cut_out_without_encoding(name: str) -
     assert opened(sent).tobytes() == opened(data).tobytes()
 
 
+def test_the_flags_of_a_webp_announce_no_metadata_that_is_gone() -> None:
+    assert TELLING["webp alpha"][20] & 0x0C == 0x0C
+    assert fitted(TELLING["webp alpha"]).image.data[20] & 0x3C == 0x30
+
+
 @pytest.mark.parametrize("name", TELLING)
 def test_keep_metadata_sends_the_file_as_it_is(name: str) -> None:
     result = fitted(TELLING[name], GPT, Framing(keep_metadata=True))
