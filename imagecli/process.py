@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -19,6 +20,8 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
+    # Pillow warns of odd inputs on stderr; what matters of them is said by us.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         code = main(argv, Env.real())
     except KeyboardInterrupt:

@@ -7,8 +7,8 @@ from imagecli.errors import InputImageError
 
 CLASSIC_SIDE = 1024
 """The classic API makes squares of at most this; a larger upload gains nothing (OpenAI's image guide)."""
-MAX_REENCODED_PIXELS = 20_000_000
-"""A picture that must be encoded anyway is brought under this: twice what a model makes, and memory stays flat."""
+MAX_REENCODED_PIXELS = 50_000_000
+"""A picture that must be encoded anyway is brought under this: more than phones make, and memory stays bounded."""
 
 Box = tuple[int, int, int, int]
 

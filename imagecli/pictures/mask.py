@@ -97,8 +97,14 @@ def _changes(look: Look, transform: Transform) -> tuple[str, ...]:
     said = (
         f"first of {look.frames} frames taken" if look.frames > 1 else None,
         TURNED if look.orientation != 1 else None,
-        "cropped, padded and resized as its image" if transform.crop or transform.pad or transform.size else None,
+        _as_its_image(transform),
         "converted to PNG" if look.format != "png" else None,
         NO_METADATA if look.has_metadata else None,
     )
     return tuple(phrase for phrase in said if phrase) or ("rewritten as white and black with alpha",)
+
+
+def _as_its_image(transform: Transform) -> str | None:
+    done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
+    words = [word for word, step in done if step]
+    return f"{' and '.join(words)} as its image" if words else None

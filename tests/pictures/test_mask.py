@@ -40,7 +40,7 @@ def test_a_mask_is_cropped_as_its_image() -> None:
     result = masked(saved(mask_of(160, 80, (40, 0, 60, 20))), image, CLASSIC_MASK)
     assert result.image.size == image.image.size == Size(80, 80)
     assert clear_box(result) == (0, 0, 20, 20)
-    assert result.changes == ("cropped, padded and resized as its image",)
+    assert result.changes == ("cropped as its image",)
 
 
 def test_the_padding_of_a_mask_is_opaque() -> None:
