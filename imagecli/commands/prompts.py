@@ -74,10 +74,18 @@ def _text(word: str | None, file: Path | None, env: Env) -> str | None:
         _refuse_terminal(env, "the prompt")
         return _decoded(env.stdin.buffer.read(MAX_PROMPT_BYTES + 1), "stdin")
     if file is None:
-        return word
+        return word and _from_argv(word)
     from imagecli.store.reading import read_bounded
 
     return _decoded(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
+
+
+def _from_argv(word: str) -> str:
+    """A word of the command line as UTF-8, also where the locale made Python read it as ASCII."""
+    try:
+        return word.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return word
 
 
 def _decoded(data: bytes, name: str) -> str:

@@ -35,4 +35,5 @@ def show_picture(data: bytes, format: str, name: Name, report: Report, env: Env,
             code="stdout",
             rescued_path=str(path),
         )
-        return replace(report, errors=(*report.errors, failure))
+        unsaved = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
+        return replace(report, outcomes=unsaved, errors=(*report.errors, failure))
