@@ -26,6 +26,7 @@ imagecli makes, edits and varies pictures. Three commands to start with:
 
 imagecli --help lists all commands.
 """
+COMPLETION_VARIABLE = "_IMAGECLI_COMPLETE"
 
 
 class Command(TyperCommand):
@@ -95,7 +96,8 @@ def root(
 def main(argv: Sequence[str], env: Env) -> int:
     """Runs a command line and returns its exit code. Every error ends here, as text and a code."""
     words = list(argv)
-    if not words:
+    # A shell that completes hands its words over in variables, not in argv.
+    if not words and COMPLETION_VARIABLE not in env.environ:
         env.stderr.write(WELCOME)
         return UsageError.exit_code
     style = Style.asked_for(words, env)
