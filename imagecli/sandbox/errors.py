@@ -1,7 +1,6 @@
 """The API's refusals: status, type, code, param and the wording of the real bodies.
 
-Sources: OpenAI API reference and the error bodies quoted in public issues, read 2026-11-22. The wordings of the
-classic picture rules are those of the DALL·E time.
+Shape and statuses: OpenAI API reference, read 2026-11-22. Wordings follow the API's manner where no source prints them.
 """
 
 from __future__ import annotations

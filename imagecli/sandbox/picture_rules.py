@@ -1,7 +1,7 @@
 """Which pictures and masks are taken, and the refusals of those that are not.
 
-Classic rows (those that hand out URLs) speak with the wordings of the DALL·E time, the others with
-`image_generation_user_error`. Source: error bodies quoted in public issues, read 2026-11-22.
+Classic rows (those that hand out URLs) are refused in the manner of the DALL·E time, the others with
+`image_generation_user_error` (OpenAI API reference, read 2026-11-22).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the API takes and what it refuses, decided by the catalogue's rows. Pictures are judged in `picture_rules`.
 
-Wordings and codes: OpenAI's error bodies quoted in public issues, read 2026-11-22.
+Codes: OpenAI API reference and error guide, read 2026-11-22, where they name one. The wordings follow the API's manner.
 """
 
 from __future__ import annotations

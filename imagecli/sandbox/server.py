@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any
 
 from imagecli.errors import UsageError
-from imagecli.sandbox.desk import Desk
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request, Response
 from imagecli.sandbox.framing import BodyError, read_body
+from imagecli.sandbox.service import Service
 
 IDLE_SECONDS = 120.0
 """A connection that says nothing for so long is closed."""
@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", options.port), _Connection)
         self.log = log
         self.stopping = threading.Event()
-        self.desk = Desk(
+        self.service = Service(
             require_key=options.require_key,
             rate_limit=options.rate_limit,
             url_ttl=options.url_ttl,
@@ -147,7 +147,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(method=self.command, target=self.path, headers=headers, body=body)
-        self.send(self.server.desk.answer(request), started)
+        self.send(self.server.service.answer(request), started)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
@@ -168,7 +168,7 @@ class _Connection(BaseHTTPRequestHandler):
     def refuse_unread(self, status: int, message: str) -> None:
         """Answers although the body was not (all) read, then lets the sender finish before closing."""
         self.close_connection = True
-        self.send(self.server.desk.stamp(ApiError(message, status=status).response()), time.monotonic())
+        self.send(self.server.service.stamp(ApiError(message, status=status).response()), time.monotonic())
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER_SECONDS)

@@ -25,7 +25,7 @@ MODEL_CREATED = 1_698_785_189
 """Unix seconds in the models list; the rows hold no dates of their own."""
 
 
-class Desk:
+class Service:
     """Answers requests; safe to ask from many threads at once."""
 
     def __init__(
