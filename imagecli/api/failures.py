@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 
@@ -18,13 +18,18 @@ class NotConnectedError(NetworkError):
 
 
 @contextmanager
-def in_our_words(url: str) -> Iterator[None]:
-    """What requests raises inside, raised as the error of ours that it is. *url* is named without its secrets."""
+def in_our_words(url: str, begun: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """What requests raises inside, raised as the error of ours that it is. *url* is named without its secrets.
+
+    *begun* tells whether any of the request's body had been sent: before that, nothing can have been bought.
+    """
     try:
         yield
-    except requests.RequestException as error:
-        raise translate(error, url) from error
+    except (requests.RequestException, HTTPError) as error:
+        raise translate(error, url, begun=begun()) from error
     except UnicodeError as error:
+        if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+            raise UsageError("the request holds text that is not UTF-8") from error
         raise UsageError(f"{shown(url)} is not an address that can be asked", hint="check --base-url") from error
     except OSError as error:
         # requests says this for a CA bundle that is not there, before anything is sent.
@@ -33,17 +38,17 @@ def in_our_words(url: str) -> Iterator[None]:
         raise
 
 
-def translate(error: requests.RequestException, url: str) -> ImagecliError:
+def translate(error: requests.RequestException | HTTPError, url: str, *, begun: bool) -> ImagecliError:
     """The error of ours that *error* is: nothing sent (6), or perhaps bought (7)."""
     where = shown(url)
     match error:
         case requests.exceptions.ProxyError():
             return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
-        case requests.exceptions.SSLError():
+        case requests.exceptions.SSLError() if not begun:
             return NetworkError(f"no trusted TLS connection to {where}: {_reason(error)}", hint=_HINT_TLS, code="tls")
         case requests.exceptions.ConnectTimeout():
             return NotConnectedError(f"no connection to {where} in time", hint=_HINT_NETWORK)
-        case requests.exceptions.ReadTimeout():
+        case requests.exceptions.ReadTimeout() | ReadTimeoutError() if begun:
             return UnsavedError(f"{where} was silent for too long", hint=_HINT_SILENT, code="timeout")
         case (
             requests.exceptions.InvalidURL()
@@ -53,9 +58,11 @@ def translate(error: requests.RequestException, url: str) -> ImagecliError:
             | requests.exceptions.InvalidHeader()
         ):
             return UsageError(f"{where} can't be asked: {_reason(error)}", hint="check --base-url")
+        case requests.exceptions.InvalidJSONError():
+            return UsageError(f"the request can't be written as JSON: {_reason(error)}", hint="check --param")
         case requests.exceptions.TooManyRedirects():
             return NetworkError(f"{where} redirects without end", code="redirects")
-        case requests.exceptions.ConnectionError() if _never_connected(error):
+        case _ if not begun or _never_connected(error):
             return NotConnectedError(f"no connection to {where}: {_reason(error)}", hint=_HINT_NETWORK)
     return UnsavedError(f"the answer of {where} was lost: {_reason(error)}", hint=_HINT_LOST, code="answer_lost")
 
@@ -67,7 +74,7 @@ _HINT_SILENT = "it may have been billed, so it is not sent again; --timeout SECO
 _HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
 
 
-def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
+def _never_connected(error: BaseException) -> bool:
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 

@@ -13,6 +13,8 @@ from email.utils import parsedate_to_datetime
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 520, 529})
 """Answers by which the server says that it made nothing. 504 is not one: a gateway does not know."""
 
+LONGEST_SECONDS = 366 * 86_400.0
+"""What a server asks for beyond a year counts as a year, so that it can be said and compared."""
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 20.0
 
@@ -24,12 +26,11 @@ def is_retried(status: int, headers: Mapping[str, str]) -> bool:
 
 def server_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds the server asks to wait, from `retry-after-ms` or `retry-after`; None where it says nothing sensible."""
-    wait = _number(headers.get("retry-after-ms"))
-    if wait is not None:
-        return wait / 1000
+    milliseconds = _number(headers.get("retry-after-ms"))
     text = headers.get("retry-after", "").strip()
-    wait = _number(text)
-    return wait if wait is not None else _until(text, now)
+    wait = milliseconds / 1000 if milliseconds is not None else _number(text)
+    wait = _until(text, now) if wait is None else wait
+    return None if wait is None else min(wait, LONGEST_SECONDS)
 
 
 def backoff(attempt: int, chance: float) -> float:
@@ -78,9 +79,11 @@ class Pacer:
             return self._not_before - time.monotonic()
 
 
-def wait_before(attempt: int, headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds to wait before retry number *attempt* (from 0): the server's word with a little on top, or backoff."""
-    asked = server_wait(headers, now)
+def wait_before(attempt: int, asked: float | None, longest: float) -> float:
+    """Seconds to wait before retry number *attempt* (from 0): what was *asked* with a little on top, or backoff.
+
+    *longest* cuts only the backoff: a server's word is kept or not waited for at all.
+    """
     if asked is None:
-        return backoff(attempt, random.random())
+        return min(backoff(attempt, random.random()), longest)
     return asked + random.uniform(0, 0.1)

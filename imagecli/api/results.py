@@ -11,8 +11,9 @@ import requests
 
 from imagecli.api.failures import shown
 from imagecli.api.pacer import backoff
-from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get, open_session
-from imagecli.errors import ImagecliError, UnsavedError
+from imagecli.api.session import open_session
+from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get
+from imagecli.errors import ImagecliError, UnsavedError, UsageError
 
 TRIES = 3
 MAX_PARALLEL = 4
@@ -27,7 +28,7 @@ class Results:
 
     def fetch(self, url: str, received: Progress) -> bytes:
         """The bytes behind *url*, whatever they are. Raises UnsavedError: they are paid for and not here."""
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not _is_http(url):
             raise UnsavedError(f"the picture's address is not http(s): {shown(url)}", hint=_HINT, code="result_url")
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
@@ -35,7 +36,7 @@ class Results:
                 into = io.BytesIO()
                 answer = get(self._session, url, timeouts=self._timeouts, into=into, received=received)
             except ImagecliError as error:
-                if last:
+                if last or isinstance(error, UsageError):
                     raise UnsavedError(f"the picture was not fetched: {error.message}", hint=_HINT) from error
             else:
                 if 200 <= answer.status < 300:
@@ -44,6 +45,13 @@ class Results:
                     raise _refused(url, answer)
             time.sleep(backoff(attempt, random.random()))
         raise AssertionError("the loop returns or raises")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 _HINT = "it is paid for; its address lies in the kept answer and lives about an hour"

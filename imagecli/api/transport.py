@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import IO
 
 from imagecli.api.failures import NotConnectedError
-from imagecli.api.pacer import Pacer, is_retried, wait_before
-from imagecli.api.wire import Authorization, HttpAnswer, Timeouts, open_session, post
+from imagecli.api.pacer import Pacer, is_retried, server_wait, wait_before
+from imagecli.api.session import Authorization, open_session
+from imagecli.api.wire import HttpAnswer, Timeouts, post
 from imagecli.domain import HttpRequest, Secret
-from imagecli.errors import LimitError
+from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import Event, Received, Sent, Told, Waiting
 from imagecli.providers.refusal import error_for, is_quota
 
@@ -47,25 +48,19 @@ class Transport:
             except NotConnectedError as error:
                 if attempt == self._max_retries or error.code == "proxy":
                     raise
-                self._pause(wait_before(attempt, {}, datetime.now(UTC)), error.message, request, listen)
+                self._pause(wait_before(attempt, None, self._max_wait), error.message, request, listen)
                 continue
             listen(Told(message=_told(http, answer)))
             if 200 <= answer.status < 300:
                 return answer
-            failure = error_for(answer.status, answer.headers, answer.error_body)
+            failure = error_for(answer.status, answer.headers, self._auth.hidden(answer.error_body))
             again = is_retried(answer.status, answer.headers) and not is_quota(answer.status, answer.error_body)
             if not again or attempt == self._max_retries:
                 raise failure
-            wait = wait_before(attempt, answer.headers, datetime.now(UTC))
-            if wait > self._max_wait:
-                raise LimitError(
-                    f"{failure.message}; it asks to wait {wait:.0f} s, more than --max-wait {self._max_wait:.0f}",
-                    hint=f"run the same command again in {wait:.0f} s; nothing was bought",
-                    code=failure.code,
-                    status=answer.status,
-                    request_id=failure.request_id,
-                )
-            self._pause(wait, failure.message, request, listen)
+            asked = server_wait(answer.headers, datetime.now(UTC))
+            if asked is not None and asked > self._max_wait:
+                raise _too_long(failure, asked, self._max_wait)
+            self._pause(wait_before(attempt, asked, self._max_wait), failure.message, request, listen)
         raise AssertionError("the loop returns or raises")
 
     def _once(self, http: HttpRequest, into: IO[bytes], request: int, listen: Listen) -> HttpAnswer:
@@ -85,6 +80,16 @@ class Transport:
     def _pause(self, seconds: float, why: str, request: int, listen: Listen) -> None:
         listen(Waiting(request=request, seconds=seconds, why=why))
         self._pacer.pause(seconds)
+
+
+def _too_long(failure: ImagecliError, asked: float, max_wait: float) -> LimitError:
+    return LimitError(
+        f"{failure.message}; it asks to wait {asked:.0f} s, more than --max-wait {max_wait:g}",
+        hint=f"run the same command again in {asked:.0f} s; nothing was bought",
+        code=failure.code,
+        status=failure.status,
+        request_id=failure.request_id,
+    )
 
 
 def _told(http: HttpRequest, answer: HttpAnswer) -> str:

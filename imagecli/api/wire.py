@@ -6,16 +6,19 @@ It sends once. What is worth another try is `transport`'s and `results`' to say.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 import requests
-from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
-from imagecli import __version__
-from imagecli.api.failures import in_our_words
-from imagecli.domain import HttpRequest, Secret
+from imagecli.api.failures import in_our_words, shown
+from imagecli.api.session import Authorization
+from imagecli.domain import HttpRequest
+from imagecli.errors import DiskError, UnsavedError
 
 PIECE_BYTES = 64 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
@@ -33,6 +36,10 @@ class Timeouts:
     silence: float = 300.0
     total: float = 1800.0
 
+    def of_socket(self) -> tuple[float, float]:
+        """What requests takes: seconds to connect, and between two pieces of an answer."""
+        return min(self.connect, self.total), min(self.silence, self.total)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
@@ -41,18 +48,6 @@ class HttpAnswer:
     status: int
     headers: dict[str, str]
     error_body: bytes = b""
-
-
-class Authorization(AuthBase):
-    """The only thing that adds the key. An auth object of our own also keeps `.netrc` from replacing it."""
-
-    def __init__(self, key: Secret | None) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        return request
 
 
 class CountingBody(io.BytesIO):
@@ -69,17 +64,6 @@ class CountingBody(io.BytesIO):
         return piece
 
 
-def open_session(*, direct: bool = False, connections: int = 10) -> requests.Session:
-    """A session with our name on it. *direct* leaves proxies and their variables out (a server in this process)."""
-    session = requests.Session()
-    session.headers["User-Agent"] = f"imagecli/{__version__}"
-    session.max_redirects = 5
-    session.trust_env = not direct
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=connections))
-    return session
-
-
 def post(
     session: requests.Session,
     http: HttpRequest,
@@ -93,37 +77,37 @@ def post(
 ) -> HttpAnswer:
     """Sends *http* once. A 2xx body goes *into* the file as it arrives; redirects are not followed.
 
-    Raises NotConnectedError where nothing was sent, UnsavedError where the answer was lost on its way.
+    Raises NotConnectedError where nothing was sent, UnsavedError where the answer was lost on its way, DiskError
+    where it could not be kept.
     """
-    with in_our_words(http.url):
+    deadline = time.monotonic() + timeouts.total
+    body = CountingBody(b"", uploaded)
+    with in_our_words(http.url, begun=lambda: body.tell() > 0):
         request = session.prepare_request(_request(http, auth, headers))
-        if isinstance(request.body, (bytes, str)):
-            body = request.body.encode() if isinstance(request.body, str) else request.body
-            request.body = CountingBody(body, uploaded)  # type: ignore[assignment]
+        if request.body:
+            body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
+            request.body = body  # type: ignore[assignment]
         settings = session.merge_environment_settings(http.url, {}, True, None, None)
-        response = session.send(
-            request, timeout=(timeouts.connect, timeouts.silence), allow_redirects=False, **settings
-        )
-        with response:
-            answer = HttpAnswer(
-                status=response.status_code, headers={name.lower(): value for name, value in response.headers.items()}
-            )
-            if 200 <= response.status_code < 300:
-                _copy(response, into, received)
-                return answer
-            return HttpAnswer(status=answer.status, headers=answer.headers, error_body=_beginning(response))
+        response = session.send(request, timeout=timeouts.of_socket(), allow_redirects=False, **settings)
+        return _taken(response, deadline, into, received)
 
 
 def get(session: requests.Session, url: str, *, timeouts: Timeouts, into: IO[bytes], received: Progress) -> HttpAnswer:
     """Fetches *url* without any key, following redirects; a 2xx body goes *into* the file. Errors as for `post`."""
+    deadline = time.monotonic() + timeouts.total
     with in_our_words(url):
-        response = session.get(url, auth=Authorization(None), timeout=(timeouts.connect, timeouts.silence), stream=True)
-        with response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            if 200 <= response.status_code < 300:
-                _copy(response, into, received)
-                return HttpAnswer(status=response.status_code, headers=headers)
-            return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response))
+        response = session.get(url, auth=Authorization(None), timeout=timeouts.of_socket(), stream=True)
+        return _taken(response, deadline, into, received)
+
+
+def _taken(response: requests.Response, deadline: float, into: IO[bytes], received: Progress) -> HttpAnswer:
+    """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response."""
+    with response:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if 200 <= response.status_code < 300:
+            _copy(response, deadline, into, received)
+            return HttpAnswer(status=response.status_code, headers=headers)
+        return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, deadline))
 
 
 def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
@@ -138,27 +122,49 @@ def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) ->
     )
 
 
-def _copy(response: requests.Response, into: IO[bytes], received: Progress) -> None:
+def _copy(response: requests.Response, deadline: float, into: IO[bytes], received: Progress) -> None:
     length = response.headers.get("Content-Length", "")
     total = (
         int(length) if length.isascii() and length.isdigit() and "Content-Encoding" not in response.headers else None
     )
     done = 0
-    for piece in response.iter_content(PIECE_BYTES):
-        into.write(piece)
+    for piece in _pieces(response, deadline):
+        _write(piece, into)
         done += len(piece)
         received(done, total)
 
 
-def _beginning(response: requests.Response) -> bytes:
+def _pieces(response: requests.Response, deadline: float) -> Iterator[bytes]:
+    """The body as it arrives, decoded. Raises UnsavedError past *deadline*, however steadily it drips."""
+    while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
+        yield piece
+        if time.monotonic() > deadline:
+            raise UnsavedError(
+                f"the answer of {shown(response.url)} took too long",
+                hint="it may have been billed, so it is not sent again; --timeout SECONDS waits longer",
+                code="timeout",
+            )
+
+
+def _write(piece: bytes, into: IO[bytes]) -> None:
+    """To the file at once, so that a killed process leaves what had come."""
+    try:
+        into.write(piece)
+        into.flush()
+    except OSError as error:
+        raise DiskError(
+            f"the answer came and can't be kept: {error.strerror}",
+            hint="it may have been billed; free some space, or set IMAGECLI_STATE_DIR to a folder that has some",
+        ) from error
+
+
+def _beginning(response: requests.Response, deadline: float) -> bytes:
     """The first of an error's body; what breaks while it is read does not matter, the status is known."""
     pieces, size = [], 0
-    try:
-        for piece in response.iter_content(PIECE_BYTES):
+    with suppress(HTTPError, UnsavedError):
+        for piece in _pieces(response, deadline):
             pieces.append(piece)
             size += len(piece)
             if size >= MAX_ERROR_BYTES:
                 break
-    except requests.RequestException:
-        pass
     return b"".join(pieces)
