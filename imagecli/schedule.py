@@ -61,6 +61,8 @@ def run(
             while True:
                 _heard(inbox.get_nowait(), listen, done, stop)
         raise
+    finally:
+        stop.set()
 
 
 def _heard(

@@ -14,8 +14,10 @@ from typing import IO
 
 from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
 
-PAID = (UnsavedError.exit_code, DiskError.exit_code)
-"""Exit codes of errors after which something may have been bought."""
+PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
+"""Exit codes of errors after which something may have been bought; a bug of ours is one."""
+OPEN_TRIES = 5
+"""A folder that another process has just emptied and removed is made again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,8 +34,9 @@ class Entry:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Bytes that came stay when *error* leaves the block, unless it says that nothing was bought."""
-        came = self.file.seek(0, os.SEEK_END) > 0
-        self.file.close()
+        with suppress(OSError):
+            self.file.close()
+        came = self.body.exists() and self.body.stat().st_size > 0
         if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in PAID):
             path = self.keep()
             if isinstance(error, ImagecliError):
@@ -63,18 +66,27 @@ def open_entry(id: str, description: str, folders: Sequence[Path]) -> Entry:
     """An entry in the first of *folders* that can be written. Raises OutputError where none can: nothing was sent."""
     reasons = []
     for folder in folders:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            described, body = folder / f"{id}.json", folder / f"{id}.body"
-            with os.fdopen(_create(described), "w", encoding="utf-8") as file:
-                file.write(description)
-            return Entry(description=described, body=body, file=os.fdopen(_create(body), "w+b"))
-        except OSError as error:
-            reasons.append(f"{folder}: {error.strerror}")
+        for attempt in range(OPEN_TRIES):
+            try:
+                return _opened(id, description, folder)
+            except FileNotFoundError as error:
+                if attempt == OPEN_TRIES - 1:
+                    reasons.append(f"{folder}: {error.strerror}")
+            except OSError as error:
+                reasons.append(f"{folder}: {error.strerror}")
+                break
     raise OutputError(
         f"no place to keep the answer while it is saved ({'; '.join(reasons)})",
         hint="make one of these folders writable, or set IMAGECLI_STATE_DIR",
     )
+
+
+def _opened(id: str, description: str, folder: Path) -> Entry:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    described, body = folder / f"{id}.json", folder / f"{id}.body"
+    with os.fdopen(_create(described), "w", encoding="utf-8") as file:
+        file.write(description)
+    return Entry(description=described, body=body, file=os.fdopen(_create(body), "w+b"))
 
 
 def _create(path: Path) -> int:

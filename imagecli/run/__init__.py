@@ -60,8 +60,15 @@ def _bought(request: Request, tools: Tools, listen: Listen) -> Outcome:
         answer = tools.transport.send(http, entry.file, request.index, listen)
         if tools.errand.provider.embedded and (note := answer.headers.get("x-sandbox-note")):
             listen(Noted(code="sandbox", message=note))
-        outcome = finish(prepared, entry.read(), tools.results, tools.state_dir / "rescued", listen)
+        request_id = answer.headers.get("x-request-id")
+        try:
+            outcome = finish(prepared, entry.read(), tools.results, tools.state_dir / "rescued", listen)
+        except Exception as problem:
+            error = problem if isinstance(problem, ImagecliError) else bug(problem)
+            error.status, error.request_id = answer.status, request_id
+            raise error from problem
         for error in outcome.errors:
+            error.request_id = request_id
             if error.rescued_path is None:
                 error.rescued_path = str(entry.keep())
-        return replace(outcome, status=answer.status, request_id=answer.headers.get("x-request-id"))
+        return replace(outcome, status=answer.status, request_id=request_id)

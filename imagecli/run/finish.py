@@ -74,7 +74,8 @@ def _with_picture(
     assert identity.format is not None
     _compare(identity, prepared, name, listen)
     path = None
-    if not prepared.stdout:
+    to_stdout = prepared.stdout and outcome.stdout is None
+    if not to_stdout:
         overwrite = prepared.if_exists == "overwrite" and index < prepared.n
         path, data, identity = _saved(data, name, identity, overwrite, rescue_folder, listen)
     image = SavedImage(
@@ -89,7 +90,7 @@ def _with_picture(
     )
     if path:
         listen(Saved(image=image))
-    return replace(outcome, saved=(*outcome.saved, image), stdout=data if prepared.stdout else None)
+    return replace(outcome, saved=(*outcome.saved, image), stdout=data if to_stdout else outcome.stdout)
 
 
 def _saved(
@@ -108,7 +109,15 @@ def _saved(
         target, f".orig.{path_for(replace(name, literal_format=None, ending=None), identity.format).suffix[1:]}"
     )
     kept = _save(data, original, overwrite, rescue_folder)
-    converted = convert(data, wanted)
+    try:
+        converted = convert(data, wanted)
+    except ImagecliError as error:
+        raise UnsavedError(
+            f"{target} can't be made of what came: {error.message}",
+            hint="it is kept as it came",
+            code="not_converted",
+            rescued_path=str(kept),
+        ) from error
     path = _save(converted, target, overwrite, rescue_folder)
     listen(
         Noted(

@@ -52,7 +52,7 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
 
 def describe(prepared: Prepared) -> str:
     """*prepared* as JSON, for the spool."""
-    return json.dumps(dataclasses.asdict(prepared), default=str, ensure_ascii=False)
+    return json.dumps(dataclasses.asdict(prepared), default=str)
 
 
 def read_description(text: str) -> Prepared:
