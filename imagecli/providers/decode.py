@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 from imagecli.domain import Answer, Found
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
-from imagecli.providers.refusal import words_of
+from imagecli.providers.refusal import detail_of, sound, words_of
 
 
 def decode(body: bytes, base_url: str) -> Answer:
@@ -28,7 +28,11 @@ def decode(body: bytes, base_url: str) -> Answer:
     if items is None:
         items = document.get("images")
     if document.get("error") and not items:
-        raise RefusedError(words_of(document) or "the server reported an error with status 200", status=200)
+        raise RefusedError(
+            words_of(document) or "the server reported an error with status 200",
+            code=detail_of(document)["code"] or None,
+            status=200,
+        )
     if not isinstance(items, list) or not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
     usage = document.get("usage")
@@ -44,7 +48,7 @@ _BILLED = "it may have been billed; the provider's usage page tells. Is --base-u
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<":
             raise NetworkError(
@@ -54,9 +58,13 @@ def _document(body: bytes) -> Any:
         raise UnsavedError("the answer is not whole JSON", hint=_BILLED) from error
 
 
+def _no_number(word: str) -> None:
+    """NaN and Infinity are no JSON, and some servers write them; they would spoil ours."""
+
+
 def _found(item: Any, base_url: str) -> Found:
     if isinstance(item, str):
-        item = {"url": item} if item.startswith(("http://", "https://", "data:", "/")) else {"b64_json": item}
+        item = {"url": item} if _is_address(item) else {"b64_json": item}
     if not isinstance(item, dict):
         return Found()
     b64_json, url = _text(item.get("b64_json")), _text(item.get("url"))
@@ -66,9 +74,22 @@ def _found(item: Any, base_url: str) -> Found:
         b64_json = b64_json.partition(",")[2]
     return Found(
         b64_json=b64_json or None,
-        url=None if b64_json or not url else urljoin(base_url, url),
-        revised_prompt=_text(item.get("revised_prompt")),
+        url=None if b64_json or not url else _absolute(base_url, url),
+        revised_prompt=sound(_text(item.get("revised_prompt")) or "") or None,
     )
+
+
+def _is_address(text: str) -> bool:
+    """Whether a bare string is an address. `/9j/` is how every JPEG begins in base64."""
+    return text.startswith(("http://", "https://", "data:", "/")) and not text.startswith("/9j/")
+
+
+def _absolute(base_url: str, url: str) -> str:
+    """*url* as an address of its own; one that is none stays as it is, and is refused where it is fetched."""
+    try:
+        return urljoin(base_url, url)
+    except ValueError:
+        return url
 
 
 def _text(value: Any) -> str | None:

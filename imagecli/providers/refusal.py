@@ -33,6 +33,8 @@ QUOTA_CODES = (
 POLICY_CODES = ("moderation_blocked", "content_policy_violation", "contentFilter")
 MAX_WORDS = 300
 """Characters of a server's text that are shown."""
+MAX_CODE = 100
+MAX_DEPTH = 6
 
 
 def is_quota(status: int, body: bytes) -> bool:
@@ -60,10 +62,14 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
         return RefusedError(f"refused by the provider's policy: {about}", hint=_HINT_POLICY, **facts)
     if status in (404, 405) and (_is_page(body) or not body.strip()):
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
+    if status < 200:
+        return UnsavedError(f"the answer ended with HTTP {status}, which is only a prelude", hint=_HINT_BILLED, **facts)
     if 300 <= status < 400:
         return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
-    if status == 504:
-        return UnsavedError(f"the gateway gave up waiting (HTTP 504): {about}", hint=_HINT_BILLED, **facts)
+    if status == 407:
+        return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
+    if status in (504, 524):
+        return UnsavedError(f"the gateway gave up waiting (HTTP {status}): {about}", hint=_HINT_BILLED, **facts)
     if status >= 500:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, words), **facts)
@@ -74,6 +80,7 @@ _HINT_RATE = "wait a little, then run the same command again"
 _HINT_KEY = "check the key, and that it belongs to this provider and project"
 _HINT_POLICY = "change the prompt or the picture; nothing was made"
 _HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1"
+_HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
 _HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
 _HINT_LATER = "nothing was made as far as the answer says; run the same command again later"
 
@@ -97,16 +104,16 @@ def detail_of(document: Any) -> dict[str, str]:
     return {key: _scalar(source.get(key)) for key in ("code", "type", "param")}
 
 
-def words_of(document: Any) -> str:
-    """The sentence in an error document of whatever shape, or nothing."""
+def words_of(document: Any, depth: int = MAX_DEPTH) -> str:
+    """The sentence in an error document of whatever shape, or nothing; not looked for deeper than *depth*."""
     if isinstance(document, str):
         return _short(document)
-    if isinstance(document, list):
-        return _short("; ".join(filter(None, (words_of(item) for item in document[:3]))))
-    if not isinstance(document, dict):
+    if isinstance(document, list) and depth:
+        return _short("; ".join(filter(None, (words_of(item, depth - 1) for item in document[:3]))))
+    if not isinstance(document, dict) or not depth:
         return ""
     for key in ("message", "msg", "error", "detail", "title", "errors"):
-        if words := words_of(document.get(key)):
+        if words := words_of(document.get(key), depth - 1):
             where = ".".join(str(step) for step in document["loc"]) if isinstance(document.get("loc"), list) else ""
             return f"{where}: {words}" if where else words
     return ""
@@ -132,10 +139,15 @@ def _is_page(body: bytes) -> bool:
     return body.lstrip()[:1] == b"<"
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
+def sound(text: str) -> str:
+    """*text* without lone surrogates, which JSON can carry and no output can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(text: str, most: int = MAX_WORDS) -> str:
+    text = sound(" ".join(text[: 10 * most].split()))
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _scalar(value: Any) -> str:
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return _short(str(value), MAX_CODE) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
