@@ -14,7 +14,7 @@ from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
 from imagecli.config.keys import USER_FILE, find_key, no_key
-from imagecli.config.layers import checked, flag, from_environment, from_flags, project_file, read_file
+from imagecli.config.layers import checked, flag, from_environment, from_flags, project_file, provider_tables, read_file
 from imagecli.config.table import variable
 from imagecli.domain import Secret
 from imagecli.env import Env
@@ -51,7 +51,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
     config_dir, state_dir = _folders(env)
     user_file = config_dir / USER_FILE
     user = read_file(user_file)
-    tables = user.pop("providers", {})
+    tables = provider_tables(user.pop("providers", {}), user_file, catalog.providers)
     project, project_path = project_file(folder) or ({}, "")
     layers: list[tuple[Mapping[str, Any], Callable[[str], str]]] = [
         (from_flags(flags), flag),
@@ -65,7 +65,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
         values |= layer
         origins |= {name: origin(name) for name in layer}
     row = catalog.provider(values.get("provider", catalog.default_provider))
-    base_url = _base_url(row, values, env)
+    base_url = _base_url(row, values, origins, env)
     key = None if row.auth == "none" else find_key(row, env, config_dir, tables.get(row.name, {}))
     if key is None and row.auth != "none" and not is_local(base_url):
         raise no_key(row, config_dir)
@@ -93,10 +93,10 @@ def _folders(env: Env) -> tuple[Path, Path]:
     return Path(config), Path(state)
 
 
-def _base_url(row: ProviderRow, values: Mapping[str, Any], env: Env) -> str:
+def _base_url(row: ProviderRow, values: Mapping[str, Any], origins: Mapping[str, str], env: Env) -> str:
     """Flag and setting first, then the provider's own variable, then its row."""
     if row.embedded:
-        if values.get("base_url"):
+        if origins.get("base_url") == flag("base_url"):
             raise UsageError(
                 f"provider {row.name} is started for the command, so it has no base URL",
                 hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
@@ -107,9 +107,13 @@ def _base_url(row: ProviderRow, values: Mapping[str, Any], env: Env) -> str:
 
 
 def _headers(row: ProviderRow, env: Env) -> dict[str, str]:
-    """OpenAI's names of the two headers; API reference, read 2026-11-22."""
+    """OpenAI's names of the two headers; API reference, read 2026-11-22. Raises SettingsError for text that is none."""
     named = {"OpenAI-Organization": row.organization_env, "OpenAI-Project": row.project_env}
-    return {header: env.environ[name].strip() for header, name in named.items() if name and name in env.environ}
+    found = {header: (name, env.environ.get(name or "", "").strip()) for header, name in named.items()}
+    for name, text in found.values():
+        if not (text.isascii() and text.isprintable()):
+            raise SettingsError(f"{name} holds a character that no id has", hint="copy it again, without quotes")
+    return {header: text for header, (_, text) in found.items() if text}
 
 
 def _warnings(base_url: str, key: Secret | None) -> tuple[tuple[str, str], ...]:

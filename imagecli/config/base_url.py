@@ -10,12 +10,12 @@ from imagecli.errors import UsageError
 
 def checked(text: str) -> str:
     """*text* as a base URL. Raises UsageError with what is wrong with it."""
-    parts = urlsplit(text.strip())
     example = "for example --base-url http://localhost:8080/v1"
     try:
+        parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the base URL's port is not one: {error}", hint=example) from error
+        raise UsageError(f"the base URL {_without_secrets(text)!r} is none: {error}", hint=example) from error
     if parts.scheme not in ("http", "https"):
         raise UsageError(
             f"the base URL {_without_secrets(text)!r} does not begin with http:// or https://", hint=example

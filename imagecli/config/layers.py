@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 
 PROJECT_FILE = "imagecli.toml"
+PROVIDER_SETTINGS = ("api_key_command",)
+"""What a `[providers.NAME]` table can hold."""
 
 
 def flag(name: str) -> str:
@@ -52,7 +54,7 @@ def read_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from error
 
 
@@ -65,12 +67,27 @@ def checked(document: dict[str, Any], path: Path, *, project: bool = False) -> d
                 hint="remove it there; set it in your own settings, by a variable, or by a flag",
             )
         if name not in SETTINGS:
-            near = difflib.get_close_matches(name, SETTINGS, n=1)
-            raise SettingsError(
-                f"{path}: there is no setting {name!r}",
-                hint=f"did you mean {near[0]}?" if near else f"there are: {', '.join(SETTINGS)}",
-            )
-    return {name: _read(name, value, str(path)) for name, value in document.items()}
+            raise _no_such("setting", name, path, SETTINGS)
+    return {name: _read(name, value, f"{path}: {name}") for name, value in document.items()}
+
+
+def provider_tables(tables: Any, path: Path, providers: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The `[providers.NAME]` tables of the user's file. Raises SettingsError for a name that is none."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise SettingsError(f"{path}: providers is no table of tables", hint="write [providers.openai] above its lines")
+    for name, table in tables.items():
+        if name not in providers:
+            raise _no_such("provider", name, path, providers)
+        for key in table:
+            if key not in PROVIDER_SETTINGS:
+                raise _no_such(f"setting in [providers.{name}]", key, path, PROVIDER_SETTINGS)
+    return tables
+
+
+def _no_such(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
+    return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint)
 
 
 def _read(name: str, value: Any, origin: str) -> Any:
@@ -78,5 +95,5 @@ def _read(name: str, value: Any, origin: str) -> Any:
         return SETTINGS[name].read(value)
     except UsageError as error:
         raise SettingsError(f"{origin}: {error.message}", hint=error.hint) from error
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise SettingsError(f"{origin} {value!r}: {error}", hint=f"{name}: {SETTINGS[name].about}") from error

@@ -31,18 +31,32 @@ def _size(value: Any) -> RequestedSize:
     return "auto" if value == "auto" else Size.parse(_text(value))
 
 
+MAX_SECONDS = 10_000_000
+"""Four months: more is a slip, and more than some systems can wait."""
+
+
 def _seconds(value: Any) -> float:
-    seconds = float(value)
-    if not math.isfinite(seconds) or seconds <= 0:
-        raise ValueError("a number of seconds above 0 is wanted")
+    seconds = _number(value)
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ValueError(f"a number of seconds above 0 and up to {MAX_SECONDS:,} is wanted")
     return seconds
 
 
 def _count(value: Any) -> int:
-    count = int(value)
-    if count < 0:
+    count = _number(value)
+    if not (count.is_integer() and 0 <= count < 2**31):
         raise ValueError("a whole number from 0 is wanted")
-    return count
+    return int(count)
+
+
+def _number(value: Any) -> float:
+    """A number as float; NaN, which no comparison takes, where it is none."""
+    if isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def _if_exists(value: Any) -> IfExists:
