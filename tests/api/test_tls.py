@@ -1,0 +1,115 @@
+"""TLS that fails before the request bought nothing; TLS that fails after it may have."""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from imagecli.api.transport import Transport
+from imagecli.api.wire import Timeouts
+from imagecli.domain import HttpRequest, Secret
+from imagecli.errors import ImagecliError
+from tests.api.raw import http, raw_server, read_request
+
+OWN = Path(__file__).parent / "own.pem"
+"""A certificate for 127.0.0.1 and its key, made for these tests and trusted by nobody."""
+
+
+@contextmanager
+def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, list[bytes]]]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(OWN)
+    requests: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
+                        requests.append(read_request(line))
+                        answer(line)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/v1", requests
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(timeout=5)
+
+
+def send(base_url: str) -> bytes:
+    into = io.BytesIO()
+    transport = Transport(
+        key=Secret("sk-test-0123456789"),
+        headers={},
+        timeouts=Timeouts(connect=0.4, silence=0.4, total=5),
+        max_retries=1,
+        max_wait=0.02,
+        direct=False,
+    )
+    transport.send(HttpRequest(method="POST", url=base_url, json={}), into, 0, lambda event: None)
+    return into.getvalue()
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(OWN))
+
+
+def garbage(line: ssl.SSLSocket) -> None:
+    """Bytes that are no TLS, past the TLS layer."""
+    with socket.socket(fileno=line.detach()) as bare:
+        bare.sendall(b"garbage" * 100)
+
+
+def half_then_gone(line: ssl.SSLSocket) -> None:
+    line.sendall(http("200 OK", b'{"da', length=100))
+    with socket.socket(fileno=line.detach()):
+        pass
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_trusted_certificate_is_taken_from_its_variable() -> None:
+    with tls_server(lambda line: line.sendall(http("200 OK", b"{}"))) as (base_url, _):
+        assert send(base_url) == b"{}"
+
+
+def test_an_untrusted_certificate_gets_no_request() -> None:
+    with tls_server(lambda line: line.sendall(http("200 OK", b"{}"))) as (base_url, requests):
+        with pytest.raises(ImagecliError) as caught:
+            send(base_url)
+        assert requests == []
+    assert (caught.value.exit_code, caught.value.code) == (6, "tls")
+    assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("answer", [garbage, half_then_gone])
+def test_a_line_that_breaks_after_the_request_is_perhaps_billed(answer: Callable[[ssl.SSLSocket], None]) -> None:
+    with tls_server(answer) as (base_url, requests):
+        with pytest.raises(ImagecliError) as caught:
+            send(base_url)
+        assert len(requests) == 1
+    assert (caught.value.exit_code, caught.value.code) == (7, "answer_lost")
+
+
+def test_tls_to_a_plain_server_sends_nothing() -> None:
+    # It waits for a request that can't come, so the silence is before anything was sent.
+    with raw_server(b"") as server, pytest.raises(ImagecliError) as caught:
+        send(server.base_url.replace("http:", "https:"))
+    assert caught.value.exit_code == 6
+
+
+def test_a_bundle_that_is_not_there_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope/ca.pem")
+    with pytest.raises(ImagecliError) as caught:
+        send("https://127.0.0.1:1/v1")
+    assert (caught.value.exit_code, caught.value.code) == (2, "settings")
+    assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")

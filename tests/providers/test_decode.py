@@ -1,0 +1,137 @@
+"""Every shape in which servers hand pictures over, and what is made of the ones that are none."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagecli.domain import Found
+from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError
+from imagecli.providers.decode import decode, picture_bytes
+
+BASE = "https://api.example:8443/v1?x=1"
+NOTHING = Found()
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        ({"b64_json": "QQ=="}, Found(b64_json="QQ==")),
+        ({"url": "https://cdn.example/a.png?sig=1"}, Found(url="https://cdn.example/a.png?sig=1")),
+        ({"b64_json": "QQ==", "url": "https://cdn.example/a.png"}, Found(b64_json="QQ==")),
+        ({"b64_json": None, "url": "https://cdn.example/a"}, Found(url="https://cdn.example/a")),
+        ({"b64_json": "", "url": "https://cdn.example/a"}, Found(url="https://cdn.example/a")),
+        ({"b64_json": 5, "url": ["x"]}, NOTHING),
+        ({"url": "data:image/png;base64,QQ=="}, Found(b64_json="QQ==")),
+        ({"b64_json": "data:image/png;base64,QQ=="}, Found(b64_json="QQ==")),
+        ({"url": "/files/a.png"}, Found(url="https://api.example:8443/files/a.png")),
+        ({"url": "files/a.png"}, Found(url="https://api.example:8443/files/a.png")),
+        ({"url": "//cdn.example/a.png"}, Found(url="https://cdn.example/a.png")),
+        ({"url": "file:///etc/passwd"}, Found(url="file:///etc/passwd")),
+        ({"url": "http://[bad/a.png"}, Found(url="http://[bad/a.png")),
+        ({"b64_json": "QQ==", "revised_prompt": "a cat"}, Found(b64_json="QQ==", revised_prompt="a cat")),
+        ({"b64_json": "QQ==", "revised_prompt": "a \ud800"}, Found(b64_json="QQ==", revised_prompt="a ?")),
+        ({"b64_json": "QQ==", "revised_prompt": {}}, Found(b64_json="QQ==")),
+        ("https://cdn.example/a.png", Found(url="https://cdn.example/a.png")),
+        ("/files/a.png", Found(url="https://api.example:8443/files/a.png")),
+        ("/9j/4AAQ", Found(b64_json="/9j/4AAQ")),
+        ("iVBORw0K", Found(b64_json="iVBORw0K")),
+        ("data:image/png;base64,QQ==", Found(b64_json="QQ==")),
+        ("", NOTHING),
+        (None, NOTHING),
+        ({}, NOTHING),
+        (7, NOTHING),
+        ([], NOTHING),
+    ],
+)
+def test_an_item_is_read_whatever_its_shape(item: Any, found: Found) -> None:
+    assert decode(json.dumps({"data": [item]}).encode(), BASE).found == (found,)
+    assert decode(json.dumps({"images": [item]}).encode(), BASE).found == (found,)
+
+
+def test_what_an_answer_says_of_itself_is_kept() -> None:
+    body = {"data": [{"b64_json": "QQ=="}], "usage": {"total_tokens": 5}, "output_format": "webp", "error": None}
+    answer = decode(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE)
+    assert (answer.usage, answer.output_format) == ({"total_tokens": 5}, "webp")
+
+
+def test_numbers_that_are_no_json_do_not_reach_ours() -> None:
+    assert decode(b'{"data": ["QQ=="], "usage": {"cost": NaN}}', BASE).usage == {"cost": None}
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        (b"<!doctype html><title>Log in</title>", NetworkError, "web page"),
+        (b"  \n<html>", NetworkError, "web page"),
+        (b'{"error": {"message": "no such cat", "code": "x1"}}', RefusedError, "no such cat"),
+        (b'{"error": "no such cat", "data": []}', RefusedError, "no such cat"),
+        (b'{"error": {}, "data": []}', UnsavedError, "no pictures"),
+        (b'{"error": {"code": 1}}', RefusedError, "status 200"),
+        (b"", UnsavedError, "not whole JSON"),
+        (b'{"data": [{"b64_json": "iVBORw0KGg', UnsavedError, "not whole JSON"),
+        (b'{"data": "\xff\xfe"}', UnsavedError, "not whole JSON"),
+        (b'{"id": "job-7"}', UnsavedError, "no pictures"),
+        (b'{"data": []}', UnsavedError, "no pictures"),
+        (b'{"data": null}', UnsavedError, "no pictures"),
+        (b'{"data": "x"}', UnsavedError, "no pictures"),
+        (b"[]", UnsavedError, "not an object"),
+        (b"null", UnsavedError, "not an object"),
+        (b'"picture"', UnsavedError, "not an object"),
+        (b"[" * 100_000, UnsavedError, "not whole JSON"),
+        (b'{"data":' * 100_000, UnsavedError, "not whole JSON"),
+        (b'{"n": ' + b"9" * 5000 + b"}", UnsavedError, ""),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 50, UnsavedError, "not whole JSON"),
+    ],
+)
+def test_an_answer_without_pictures_says_what_it_is(body: bytes, error: type[ImagecliError], words: str) -> None:
+    with pytest.raises(error) as caught:
+        decode(body, BASE)
+    assert type(caught.value) is error
+    assert words in caught.value.message
+    assert len(caught.value.message) < 400
+
+
+def test_an_error_in_a_200_keeps_its_code() -> None:
+    with pytest.raises(RefusedError) as caught:
+        decode(b'{"error": {"message": "no", "code": "moderation_blocked"}}', BASE)
+    assert (caught.value.code, caught.value.status) == ("moderation_blocked", 200)
+
+
+@settings(max_examples=50)
+@given(data=st.binary(max_size=200), width=st.integers(1, 80))
+def test_base64_is_read_in_every_spelling(data: bytes, width: int) -> None:
+    plain = base64.b64encode(data).decode()
+    lines = "\r\n".join(plain[at : at + width] for at in range(0, len(plain), width))
+    for text in (plain, plain.rstrip("="), base64.urlsafe_b64encode(data).decode(), lines, f"  {lines}\n"):
+        assert picture_bytes(text) == data
+
+
+@pytest.mark.parametrize("text", ["not base64!", "QQ=Q", "A", "%3Csvg", "é", "\ud800"])
+def test_what_is_not_base64_is_unsaved_and_not_guessed(text: str) -> None:
+    with pytest.raises(UnsavedError) as caught:
+        picture_bytes(text)
+    assert caught.value.code == "not_base64"
+
+
+@settings(max_examples=100)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["data", "images", "error", "message", "url", "b64_json"]), inner)
+        ),
+        max_leaves=8,
+    )
+)
+def test_no_json_at_all_is_more_than_an_error_of_ours(document: Any) -> None:
+    try:
+        assert decode(json.dumps(document).encode(), BASE).found
+    except ImagecliError as error:
+        assert error.message

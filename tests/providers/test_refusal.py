@@ -1,0 +1,175 @@
+"""Refusals in every shape that servers answer, and the exit code that each of them deserves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagecli.providers.refusal import error_for, is_quota
+
+WORDS = "the prompt is too long"
+
+
+def openai(code: str | None = None, type: str = "invalid_request_error", message: str = WORDS, **more: Any) -> bytes:
+    return json.dumps({"error": {"message": message, "type": type, "param": None, "code": code} | more}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        openai(),
+        json.dumps({"error": WORDS}).encode(),
+        json.dumps({"error": [{"message": WORDS}]}).encode(),
+        json.dumps({"errors": [{"message": WORDS}, {"message": "and more"}]}).encode(),
+        json.dumps({"detail": WORDS}).encode(),
+        json.dumps({"detail": [{"loc": ["body", "prompt"], "msg": WORDS, "type": "x"}]}).encode(),
+        json.dumps({"code": 1234, "message": WORDS}).encode(),
+        json.dumps({"type": "about:blank", "title": WORDS, "status": 400}).encode(),
+        json.dumps(WORDS).encode(),
+        json.dumps([{"error": {"message": WORDS}}]).encode(),
+        WORDS.encode(),
+        f"<html><head><title>\n {WORDS} </title></head></html>".encode(),
+        f"<?xml version='1.0'?><Error><Message>{WORDS}</Message></Error>".encode(),
+        b"\xef\xbb\xbf" + openai(),
+        openai(message=WORDS.replace(" ", "\n\t  ")),
+    ],
+)
+def test_the_servers_sentence_is_found_in_every_shape(body: bytes) -> None:
+    assert WORDS in error_for(400, {}, body).message
+
+
+def test_the_place_of_a_validation_error_is_named() -> None:
+    body = {"detail": [{"loc": ["body", "size"], "msg": "field required"}]}
+    assert "body.size: field required" in error_for(422, {}, json.dumps(body).encode()).message
+
+
+PAGE = b"<!doctype html><html><title>Not here</title></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "exit_code", "code", "words"),
+    [
+        (400, openai("invalid_value"), 4, "invalid_value", "HTTP 400"),
+        (400, openai("moderation_blocked"), 4, "moderation_blocked", "policy"),
+        (400, openai("content_policy_violation"), 4, "content_policy_violation", "policy"),
+        (400, openai("contentFilter"), 4, "contentFilter", "policy"),
+        (400, openai("billing_hard_limit_reached"), 5, "billing_hard_limit_reached", "out of credit"),
+        (401, openai("invalid_api_key"), 3, "invalid_api_key", "key was refused"),
+        (401, b"", 3, "authentication", "key was refused"),
+        (402, b"pay first", 5, "insufficient_quota", "out of credit"),
+        (403, openai("unsupported_country"), 4, "unsupported_country", "HTTP 403"),
+        (404, openai("model_not_found"), 4, "model_not_found", "HTTP 404"),
+        (404, PAGE, 4, "refused", "no Images API there"),
+        (404, b"", 4, "refused", "no Images API there"),
+        (405, PAGE, 4, "refused", "no Images API there"),
+        (407, PAGE, 6, "network", "proxy"),
+        (408, b"", 4, "refused", "HTTP 408"),
+        (409, b"", 4, "refused", "HTTP 409"),
+        (410, openai(), 4, "invalid_request_error", "HTTP 410"),
+        (413, b"<html><title>413 Request Entity Too Large</title>", 4, "refused", "Too Large"),
+        (418, b"teapot", 4, "refused", "teapot"),
+        (422, b'{"detail": "no"}', 4, "refused", "HTTP 422"),
+        (429, openai("rate_limit_exceeded", "requests"), 5, "rate_limit_exceeded", "rate limit"),
+        (429, openai(None, "rate_limit_error"), 5, "rate_limit_error", "rate limit"),
+        (429, b"", 5, "rate_limited", "rate limit"),
+        (429, openai("insufficient_quota"), 5, "insufficient_quota", "out of credit"),
+        (429, openai("credit_balance_exhausted", "insufficient_quota"), 5, "credit_balance_exhausted", "credit"),
+        (429, openai(None, "insufficient_quota"), 5, "insufficient_quota", "out of credit"),
+        (500, openai(None, "server_error"), 6, "server_error", "HTTP 500"),
+        (502, PAGE, 6, "network", "Not here"),
+        (503, b"", 6, "network", "HTTP 503"),
+        (504, PAGE, 7, "unsaved", "gave up waiting"),
+        (520, b"", 6, "network", "HTTP 520"),
+        (524, PAGE, 7, "unsaved", "gave up waiting"),
+        (529, b"", 6, "network", "HTTP 529"),
+        (600, b"", 6, "network", "HTTP 600"),
+        (103, b"", 7, "unsaved", "only a prelude"),
+        (302, b"", 6, "network", "redirects elsewhere"),
+        (304, b"", 6, "network", "redirects elsewhere"),
+    ],
+)
+def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int, code: str, words: str) -> None:
+    error = error_for(status, {"x-request-id": "req_1"}, body)
+    assert (error.exit_code, error.code) == (exit_code, code)
+    assert (error.status, error.request_id) == (status, "req_1")
+    assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "hint"),
+    [
+        (401, openai(message="Your organization must be verified to use the model"), "check the key"),
+        (403, openai(message="Your organization must be verified to use the model"), "must be verified"),
+        (400, openai("unknown_parameter", param="style"), "leave style out"),
+        (400, openai(message="Unknown parameter: 'style'."), "leave that parameter out"),
+        (404, openai("model_not_found"), "model's name"),
+        (413, b"", "--input-size"),
+        (404, PAGE, "--base-url"),
+        (429, openai("insufficient_quota"), "top up"),
+        (504, b"", "may have been billed"),
+        (503, b"", "nothing was made"),
+    ],
+)
+def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
+    assert hint in (error_for(status, {}, body).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_about_money"),
+    [
+        (429, openai("insufficient_quota"), True),
+        (429, openai(None, "insufficient_quota"), True),
+        (429, openai("project_spend_limit_exceeded", "insufficient_quota"), True),
+        (400, openai("billing_hard_limit_reached", "billing_limit_user_error"), True),
+        (402, b"", True),
+        (429, openai("rate_limit_exceeded"), False),
+        (429, b"insufficient_quota", False),
+        (429, b"", False),
+        (503, openai("server_is_overloaded"), False),
+    ],
+)
+def test_quota_is_told_from_rate(status: int, body: bytes, is_about_money: bool) -> None:
+    assert is_quota(status, body) is is_about_money
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x" * 3_000_000,
+        openai(message="x" * 3_000_000),
+        PAGE + b"x" * 3_000_000,
+        b"<title>" + b"x" * 3_000_000,
+        json.dumps({"errors": [{"message": "x" * 3_000_000}] * 50}).encode(),
+        bytes(range(256)) * 4000,
+        b'{"error":' * 900 + b"1" + b"}" * 900,
+        b'{"error":' * 20_000 + b'"x"' + b"}" * 20_000,
+        b"[" * 900 + b"]" * 900,
+        b'{"code": ' + b"9" * 4000 + b"}",
+        b'{"code": "' + b"c" * 100_000 + b'"}',
+        "caf\xe9".encode("latin-1"),
+    ],
+)
+def test_no_body_floods_or_breaks_the_message(body: bytes) -> None:
+    error = error_for(500, {}, body)
+    assert len(error.message) < 700
+    assert len(error.code) < 200
+
+
+def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
+    error = error_for(400, {}, b'{"error": {"message": "a \\ud800 b", "code": "\\ud800"}}')
+    (error.message + error.code).encode()
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(300, 700),
+    st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b"null", b'{"error":null}', b'{"error":[[1]]}', b"1"]),
+)
+def test_every_answer_becomes_an_error_of_ours(status: int, body: bytes) -> None:
+    error = error_for(status, {}, body)
+    assert error.exit_code in (3, 4, 5, 6, 7)
+    assert error.message
