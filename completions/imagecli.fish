@@ -1,0 +1,1 @@
+complete --command imagecli --no-files --arguments "(env _IMAGECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) imagecli)" --condition "env _IMAGECLI_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) imagecli"
