@@ -1,0 +1,96 @@
+"""What a fresh interpreter loads before it answers: nothing heavy for what a person waits for at the prompt."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs"}
+
+PROGRAM = """
+import atexit, json, os, sys
+report = os.dup(2)
+atexit.register(lambda: os.write(report, json.dumps(sorted({name.partition(".")[0] for name in sys.modules})).encode()))
+from imagecli.__main__ import run
+run()
+"""
+"""Runs the installed command's function and tells, last on stderr, which packages are loaded when it ends."""
+
+
+def loaded(*argv: str, code: int = 0, **variables: str) -> set[str]:
+    """The packages that are loaded when the command ends, with exit code *code*."""
+    environ = {"PATH": os.environ["PATH"], **variables}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *argv], capture_output=True, text=True, env=environ)
+    assert done.returncode == code, done.stderr
+    return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
+
+
+def test_version_loads_nothing_but_the_standard_library() -> None:
+    names = loaded("--version")
+    assert not names & (HEAVY | {"typer", "shellingham"})
+    assert names - {"imagecli"} <= {*sys.stdlib_module_names, "__main__", *site_hooks()}
+
+
+def site_hooks() -> set[str]:
+    """What the interpreter loads by itself: hooks of editable installs and the like."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*{name.partition('.')[0] for name in sys.modules})"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["generate", "--help"], ["edit", "-h"], ["vary", "-h"], ["sandbox", "-h"]]
+)
+def test_help_loads_nothing_heavy(argv: list[str]) -> None:
+    assert not loaded(*argv) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["frobnicate"],
+        ["a white cat"],
+        ["generate"],
+        ["generate", "a cat", "--bogus"],
+        ["generate", "a cat", "--aspect", "1:1"],
+        ["generate", "a cat", "-n", "zero"],
+        ["generate", "a cat", "-n", "two", "--json"],
+        ["generate", "photo.jpg"],
+        ["edit"],
+        ["vary", "--via", "bogus", "a.jpg"],
+        ["sandbox", "--port", "x"],
+    ],
+    ids=" ".join,
+)
+def test_a_usage_error_loads_nothing_heavy(argv: list[str]) -> None:
+    assert not loaded(*argv, code=2) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["generate", "a cat", "--size", "10x10"],
+        ["generate", "a cat", "--background", "transparent", "-o", "cat.jpg"],
+        ["generate", "a cat", "--param", "model=x"],
+    ],
+    ids=" ".join,
+)
+def test_what_a_model_does_not_take_is_refused_before_the_wire_is_loaded(argv: list[str], tmp_path: Path) -> None:
+    folders = {"IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
+    assert not loaded(*argv, code=2, OPENAI_API_KEY="sk-test", **folders) & (HEAVY - {"platformdirs"})
+
+
+@pytest.mark.parametrize("typed", ["imagecli ", "imagecli generate --out", "imagecli edit --crop "])
+def test_completion_loads_nothing_heavy(typed: str) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
+    assert not loaded(_IMAGECLI_COMPLETE="complete_bash", **words) & HEAVY
