@@ -36,6 +36,7 @@ def run(
     jobs: int,
     listen: Listen,
     done: Callable[[Result], bool],
+    heartbeat: float = HEARTBEAT_SECONDS,
 ) -> None:
     """Does *work* on every item, *jobs* at a time, and calls *done* with each result as it comes, here.
 
@@ -50,7 +51,7 @@ def run(
     left = len(items)
     try:
         while left:
-            if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+            if time.monotonic() - beat >= heartbeat:
                 beat = time.monotonic()
                 listen(Heartbeat(elapsed=beat - started))
             with suppress(Empty):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import random
 import time
 from urllib.parse import urlsplit
 
 import requests
 
 from imagecli.api.failures import shown
-from imagecli.api.pacer import backoff
+from imagecli.api.pacer import MAX_BACKOFF_SECONDS, wait_before
 from imagecli.api.session import open_session
 from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get
 from imagecli.errors import ImagecliError, UnsavedError, UsageError
@@ -22,9 +21,10 @@ MAX_PARALLEL = 4
 class Results:
     """A key-less session of its own, so that no header of the API's ever reaches another host."""
 
-    def __init__(self, *, timeouts: Timeouts, direct: bool) -> None:
+    def __init__(self, *, timeouts: Timeouts, direct: bool, max_wait: float = MAX_BACKOFF_SECONDS) -> None:
         self._session: requests.Session = open_session(direct=direct, connections=MAX_PARALLEL)
         self._timeouts = timeouts
+        self._max_wait = max_wait
 
     def fetch(self, url: str, received: Progress) -> bytes:
         """The bytes behind *url*, whatever they are. Raises UnsavedError: they are paid for and not here."""
@@ -43,7 +43,7 @@ class Results:
                     return into.getvalue()
                 if last or answer.status not in (408, 425, 429, 500, 502, 503, 504):
                     raise _refused(url, answer)
-            time.sleep(backoff(attempt, random.random()))
+            time.sleep(wait_before(attempt, None, self._max_wait))
         raise AssertionError("the loop returns or raises")
 
 

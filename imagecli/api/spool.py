@@ -16,8 +16,8 @@ from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
 
 PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
 """Exit codes of errors after which something may have been bought; a bug of ours is one."""
-OPEN_TRIES = 5
-"""A folder that another process has just emptied and removed is made again."""
+OPEN_TRIES = 20
+"""A folder that a neighbour has just emptied and removed is made again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,8 @@ def open_entry(id: str, description: str, folders: Sequence[Path]) -> Entry:
         for attempt in range(OPEN_TRIES):
             try:
                 return _opened(id, description, folder)
-            except FileNotFoundError as error:
+            except (FileNotFoundError, FileExistsError) as error:
+                # mkdir says "exists" where the folder goes away between its two looks.
                 if attempt == OPEN_TRIES - 1:
                     reasons.append(f"{folder}: {error.strerror}")
             except OSError as error:
