@@ -26,11 +26,11 @@ QUICK = Timeouts(connect=2, silence=0.3, total=5)
 
 
 def transport(
-    max_retries: int = 2, max_wait: float = 0.02, timeouts: Timeouts = QUICK, headers: dict[str, str] = {}
+    max_retries: int = 2, max_wait: float = 0.02, timeouts: Timeouts = QUICK, headers: dict[str, str] | None = None
 ) -> Transport:
     return Transport(
         key=Secret(KEY),
-        headers=headers,
+        headers=headers or {},
         timeouts=timeouts,
         max_retries=max_retries,
         max_wait=max_wait,

@@ -1,0 +1,136 @@
+"""Result URLs: fetched without the key, fetched again, never bought again."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from imagecli.api.results import Results
+from imagecli.api.wire import Timeouts
+from imagecli.errors import UnsavedError
+from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
+
+OK = http("200 OK", b"picture")
+AZURE = b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>"
+
+
+QUICK = Timeouts(connect=2, silence=0.3, total=2)
+
+
+def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
+    return Results(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(url, lambda done, total: None)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        http("503 No"),
+        http("500 No"),
+        http("429 No"),
+        http("408 No"),
+        reset,
+        lambda connection: None,
+        http("200 OK", b"pict", length=7),
+        then(http("200 OK", b"pict", length=7), reset),
+        silence(2),
+    ],
+)
+def test_a_fetch_that_fails_is_made_again_from_the_start(first: Answer) -> None:
+    with raw_server(first, OK) as server:
+        assert fetch(f"{server.base_url}/a.png?sig=1") == b"picture"
+        assert [request.split()[:2] for request in server.requests] == [[b"GET", b"/v1/a.png?sig=1"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "fetches"),
+    [
+        (http("403 No", AZURE), "result_expired", 1),
+        (http("403 No", b"", "x-ms-error-code: AuthenticationFailed"), "result_expired", 1),
+        (http("403 No", b"go away"), "result_url", 1),
+        (http("404 No"), "result_url", 1),
+        (http("410 No"), "result_url", 1),
+        (http("503 No"), "result_url", 3),
+        (reset, "unsaved", 3),
+    ],
+)
+def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str, fetches: int) -> None:
+    with raw_server(answer) as server:
+        with pytest.raises(UnsavedError) as caught:
+            fetch(f"{server.base_url}/a.png?sig=secret")
+        assert len(server.requests) == fetches
+    assert (caught.value.exit_code, caught.value.code) == (7, code)
+    assert "paid for" in (caught.value.hint or "")
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/a.png",
+        "gopher://127.0.0.1/",
+        "/etc/passwd",
+        "a.png",
+        "",
+        "http://[bad/a.png",
+        "http://",
+        "http:///a.png",
+        "http://x:99999/a.png",
+        "http://exa mple/a.png",
+    ],
+)
+def test_an_address_that_is_no_http_address_is_refused(url: str) -> None:
+    with pytest.raises(UnsavedError):
+        fetch(url)
+
+
+def test_a_redirect_is_followed_and_no_loop_without_end() -> None:
+    with raw_server(OK) as other, raw_server(http("302 Go", b"", f"Location: {other.base_url}/b.png")) as server:
+        assert fetch(f"{server.base_url}/a.png") == b"picture"
+        with raw_server(http("302 Go", b"", "Location: /again")) as loop, pytest.raises(UnsavedError):
+            fetch(f"{loop.base_url}/a.png")
+        assert len(loop.requests) < 30
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://127.0.0.1:1/x"])
+def test_a_redirect_to_where_nothing_is_fetches_nothing(target: str) -> None:
+    with raw_server(http("302 Go", b"", f"Location: {target}")) as server, pytest.raises(UnsavedError):
+        fetch(f"{server.base_url}/a.png")
+
+
+def test_nothing_of_netrc_goes_to_a_result_url_nor_where_it_redirects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with raw_server(OK) as other, raw_server(http("302 Go", b"", f"Location: {other.base_url}/b.png")) as server:
+        fetch(f"{server.base_url}/a.png", direct=False)
+        for request in (*server.requests, *other.requests):
+            assert b"authorization" not in request.lower()
+            assert b"user-agent: imagecli/" in request.lower()
+        assert len(other.requests) == 1
+
+
+def test_a_steady_drip_ends_at_the_total_time() -> None:
+    dripping = then(http("200 OK", length=500), drip(b" " * 100, 0.01))
+    with raw_server(dripping) as server, pytest.raises(UnsavedError) as caught:
+        fetch(f"{server.base_url}/a.png", Timeouts(connect=2, silence=2, total=0.1))
+    assert "took too long" in caught.value.message
+
+
+def test_threads_share_one_session() -> None:
+    results = Results(timeouts=Timeouts(), direct=True)
+    found: list[bytes] = []
+    with raw_server(OK) as server:
+        threads = [
+            threading.Thread(target=lambda: found.append(results.fetch(f"{server.base_url}/a", lambda *_: None)))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [b"picture"] * 8

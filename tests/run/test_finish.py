@@ -1,0 +1,249 @@
+"""The half after the answer: everything that came is kept, under its name when it is whole and right."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.api.results import Results
+from imagecli.api.wire import Timeouts
+from imagecli.domain import Name, Prepared, Size
+from imagecli.errors import ImagecliError
+from imagecli.events import Event, Noted, Saved, Warned
+from imagecli.outcome import Outcome, Report
+from imagecli.run.finish import finish
+from imagecli.run.prepare import describe
+from tests.api.raw import pictures, png
+
+RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
+JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
+CUT = RED[:-20]
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Prepared:
+    return of(tmp_path, "cat")
+
+
+def of(folder: Path, *stems: str, **more: Any) -> Prepared:
+    literal = more.pop("literal", None)
+    names = tuple(
+        Name(folder=folder, stem=stem, literal_format=literal, ending={"jpeg": "jpg"}.get(literal, literal))
+        for stem in stems
+    )
+    plain: dict[str, Any] = {
+        "id": "run-0000",
+        "request": 0,
+        "command": "generate",
+        "provider": "openai",
+        "base_url": "http://127.0.0.1:1/v1",
+        "model": "m",
+        "n": len(stems),
+        "names": names,
+        "if_exists": None,
+        "stdout": False,
+        "prompt": "a cat",
+        "output_format": None,
+        "size": None,
+    }
+    return Prepared(**plain | more)
+
+
+def finished(prepared: Prepared, body: bytes) -> tuple[Outcome, list[Event]]:
+    heard: list[Event] = []
+    results = Results(timeouts=Timeouts(connect=1, silence=1, total=2), direct=True, max_wait=0.02)
+    outcome = finish(prepared, body, results, prepared.names[0].folder / "rescued", heard.append)
+    return outcome, heard
+
+
+def code(outcome: Outcome) -> int:
+    return Report(command="generate", outcomes=(outcome,)).exit_code
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def codes(heard: list[Event]) -> list[str]:
+    return [event.code for event in heard if isinstance(event, (Noted, Warned))]
+
+
+def test_the_apis_own_bytes_are_on_disk(prepared: Prepared, tmp_path: Path) -> None:
+    outcome, heard = finished(prepared, pictures(RED, usage={"total_tokens": 9}))
+    assert files(tmp_path) == {"cat.png": RED}
+    assert (code(outcome), outcome.usage) == (0, {"total_tokens": 9})
+    image = outcome.saved[0]
+    assert (image.path, image.bytes, image.format, image.size) == (tmp_path / "cat.png", len(RED), "png", Size(8, 8))
+    assert [event for event in heard if isinstance(event, Saved)] == [Saved(image=image)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "left", "exit_code", "said"),
+    [
+        (("a", "b"), (RED, BLUE), {"a.png": RED, "b.png": BLUE}, 0, []),
+        (("a", "b"), (RED, RED), {"a.png": RED, "b.png": RED}, 0, []),
+        (("a", "b", "c"), (RED, BLUE), {"a.png": RED, "b.png": BLUE}, 9, []),
+        (("a",), (RED, BLUE, GREEN), {"a.png": RED, "a_2.png": BLUE, "a_3.png": GREEN}, 0, ["more_pictures"]),
+        (("a",), (JPEG,), {"a.jpg": JPEG}, 0, []),
+        (("a", "b"), (WEBP, RED), {"a.webp": WEBP, "b.png": RED}, 0, []),
+        (("a",), (CUT,), {"a.damaged.png.bin": CUT}, 7, []),
+        (("a", "b", "c"), (RED, CUT, BLUE), {"a.png": RED, "b.damaged.png.bin": CUT, "c.png": BLUE}, 9, []),
+        (("a",), (b"<html>no</html>",), {"a.damaged.png.bin": b"<html>no</html>"}, 7, []),
+        (("a",), (SVG,), {"a.damaged.svg.bin": SVG}, 7, []),
+        (("a",), (RED[:30] + b"\xff" + RED[31:],), {"a.damaged.png.bin": RED[:30] + b"\xff" + RED[31:]}, 7, []),
+    ],
+)
+def test_what_came_is_kept_under_a_name_that_is_true(
+    tmp_path: Path,
+    asked: tuple[str, ...],
+    came: tuple[bytes, ...],
+    left: dict[str, bytes],
+    exit_code: int,
+    said: list[str],
+) -> None:
+    outcome, heard = finished(of(tmp_path, *asked), pictures(*came))
+    assert files(tmp_path) == left
+    assert (code(outcome), codes(heard)) == (exit_code, said)
+
+
+@pytest.mark.parametrize("item", [None, {}, {"b64_json": None}, {"b64_json": "no base64!"}, {"url": "ftp://x/a"}, 5])
+def test_one_bad_item_leaves_the_others(tmp_path: Path, item: Any) -> None:
+    good = {"b64_json": base64.b64encode(RED).decode()}
+    outcome, _ = finished(of(tmp_path, "a", "b"), json.dumps({"data": [item, good]}).encode())
+    assert files(tmp_path) == {"b.png": RED}
+    assert code(outcome) == 9
+    alone, _ = finished(of(tmp_path, "c"), json.dumps({"data": [item]}).encode())
+    assert (code(alone), len(alone.errors)) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "more", "came", "said"),
+    [
+        ({"output_format": "webp"}, {}, RED, ["other_format"]),
+        ({"output_format": "png"}, {}, RED, []),
+        ({"size": Size(16, 16)}, {}, RED, ["other_size"]),
+        ({"size": Size(8, 8)}, {}, RED, []),
+    ],
+)
+def test_another_format_or_size_than_asked_is_said(
+    tmp_path: Path, asked: dict[str, Any], more: dict[str, Any], came: bytes, said: list[str]
+) -> None:
+    outcome, heard = finished(of(tmp_path, "a", **asked), pictures(came))
+    assert (code(outcome), codes(heard)) == (0, said)
+
+
+def test_a_literal_ending_is_kept_by_converting_and_the_original_stays(tmp_path: Path) -> None:
+    outcome, heard = finished(of(tmp_path, "cat", literal="png", output_format="png"), pictures(JPEG))
+    left = files(tmp_path)
+    assert left["cat.orig.jpg"] == JPEG
+    assert left["cat.png"].startswith(b"\x89PNG")
+    assert sorted(left) == ["cat.orig.jpg", "cat.png"]
+    assert (outcome.saved[0].format, outcome.saved[0].bytes) == ("png", len(left["cat.png"]))
+    assert codes(heard) == ["converted"]
+
+
+def test_what_can_t_be_converted_is_kept_and_paid_for(tmp_path: Path) -> None:
+    bomb = png(1, 1)
+    bomb = bomb[:16] + (40000).to_bytes(4, "big") * 2 + bomb[24:29] + crc(bomb, 40000) + bomb[33:]
+    outcome, _ = finished(of(tmp_path, "cat", literal="jpeg"), pictures(bomb))
+    (error,) = outcome.errors
+    assert (code(outcome), error.code) == (7, "not_converted")
+    assert error.rescued_path == str(tmp_path / "cat.orig.png")
+    assert files(tmp_path) == {"cat.orig.png": bomb}
+
+
+def crc(data: bytes, edge: int) -> bytes:
+    """The header's checksum with both edges replaced."""
+    import zlib
+
+    return zlib.crc32(b"IHDR" + edge.to_bytes(4, "big") * 2 + data[24:29]).to_bytes(4, "big")
+
+
+def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: Prepared, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"old")
+    finished(prepared, pictures(RED))
+    assert files(tmp_path) == {"cat.png": b"old", "cat_2.png": RED}
+
+
+def test_overwrite_replaces_its_own_name_and_no_more(prepared: Prepared, tmp_path: Path) -> None:
+    for name in ("cat.png", "cat_2.png"):
+        (tmp_path / name).write_bytes(b"old")
+    finished(replace(prepared, if_exists="overwrite"), pictures(RED, BLUE))
+    assert files(tmp_path) == {"cat.png": RED, "cat_2.png": b"old", "cat_3.png": BLUE}
+
+
+def test_stdout_gets_the_first_and_a_file_every_other(prepared: Prepared, tmp_path: Path) -> None:
+    outcome, _ = finished(replace(prepared, stdout=True), pictures(RED, BLUE))
+    assert outcome.stdout == RED
+    assert [image.path for image in outcome.saved] == [None, tmp_path / "cat.png"]
+    assert files(tmp_path) == {"cat.png": BLUE}
+
+
+def test_an_svg_that_was_asked_for_is_saved(tmp_path: Path) -> None:
+    finished(of(tmp_path, "cat", output_format="svg"), pictures(SVG))
+    assert files(tmp_path) == {"cat.svg": SVG}
+
+
+def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
+    gone = of(tmp_path / "gone", "cat")
+    heard: list[Event] = []
+    results = Results(timeouts=Timeouts(), direct=True)
+    outcome = finish(gone, pictures(RED), results, tmp_path / "rescued", heard.append)
+    assert code(outcome) == 8
+    assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.png")
+    assert files(tmp_path) == {"rescued/cat.png": RED}
+
+
+@pytest.mark.parametrize(
+    ("body", "exit_code"), [(b"", 7), (b"<html>", 6), (b'{"error": "no"}', 4), (b'{"data": []}', 7)]
+)
+def test_an_answer_without_pictures_is_an_error(prepared: Prepared, body: bytes, exit_code: int) -> None:
+    with pytest.raises(ImagecliError) as caught:
+        finished(prepared, body)
+    assert caught.value.exit_code == exit_code
+
+
+def test_another_process_finishes_from_the_description_and_the_body_alone(
+    prepared: Prepared, tmp_path: Path, python: Callable[[str], str]
+) -> None:
+    (tmp_path / "a.json").write_text(describe(prepared))
+    (tmp_path / "a.body").write_bytes(pictures(RED))
+    said = python(
+        f"""
+        from pathlib import Path
+        from imagecli.api.results import Results
+        from imagecli.api.wire import Timeouts
+        from imagecli.run.finish import finish
+        from imagecli.run.prepare import read_description
+        folder = Path({str(tmp_path)!r})
+        prepared = read_description((folder / "a.json").read_text())
+        results = Results(timeouts=Timeouts(), direct=False)
+        outcome = finish(prepared, (folder / "a.body").read_bytes(), results, folder / "rescued", lambda event: None)
+        print(outcome.saved[0].path, outcome.saved[0].sha256)
+        """
+    )
+    assert said.split()[0] == str(tmp_path / "cat.png")
+    assert (tmp_path / "cat.png").read_bytes() == RED
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[[str], str]:
+    """Runs code in a process of its own."""
+
+    def run(code: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    return run

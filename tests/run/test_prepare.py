@@ -1,0 +1,74 @@
+"""`Prepared` says all that is needed later, and nothing that must not lie on a disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagecli.catalog import load
+from imagecli.domain import Generate, InputImage, Name, Prepared, Rendering, Size, Source, Transform, Vary
+from imagecli.plan import Request
+from imagecli.run.inputs import Fit
+from imagecli.run.prepare import Errand, describe, prepare, read_description
+
+TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")
+SIZES = st.builds(Size, st.integers(1, 9999), st.integers(1, 9999))
+BOXES = st.none() | st.tuples(*[st.integers(0, 9999)] * 4)
+NAMES = st.builds(
+    Name, folder=TEXT.map(Path), stem=TEXT, literal_format=st.none() | st.just("png"), ending=st.none() | st.just("PNG")
+)
+PREPARED = st.builds(
+    Prepared,
+    id=TEXT,
+    request=st.integers(0, 99),
+    command=TEXT,
+    provider=TEXT,
+    base_url=TEXT,
+    model=TEXT,
+    n=st.integers(1, 10),
+    names=st.lists(NAMES, max_size=3).map(tuple),
+    if_exists=st.sampled_from([None, "number", "skip", "overwrite", "fail"]),
+    stdout=st.booleans(),
+    prompt=st.none() | TEXT,
+    output_format=st.none() | TEXT,
+    size=st.none() | SIZES,
+    transform=st.none() | st.builds(Transform, upright=SIZES, crop=BOXES, pad=BOXES, size=st.none() | SIZES),
+)
+
+
+@settings(max_examples=100)
+@given(PREPARED)
+def test_a_description_is_read_back_as_it_was(prepared: Prepared) -> None:
+    text = describe(prepared)
+    assert read_description(text.encode("utf-8").decode("utf-8")) == prepared
+    json.loads(text)
+
+
+def errand(run_id: str = "run") -> Errand:
+    return Errand(
+        run_id=run_id,
+        command="generate",
+        provider=load().provider("openai"),
+        base_url="https://api.example/v1",
+        if_exists=None,
+        stdout=False,
+    )
+
+
+def test_requests_of_a_run_have_ids_of_their_own() -> None:
+    ask = Generate(prompt="a cat", rendering=Rendering(model="m", n=2, size=Size(256, 256)))
+    ids = {prepare(Request(index=index, ask=ask), Fit(), errand())[0].id for index in range(3)}
+    assert ids == {"run-0000", "run-0001", "run-0002"}
+
+
+def test_what_goes_up_is_not_in_the_description() -> None:
+    transform = Transform(upright=Size(20, 10), crop=(5, 0, 15, 10))
+    image = InputImage(data=b"secret pixels", format="png", size=Size(10, 10), has_alpha=False)
+    ask = Vary(image=Source(name="-", data=b"secret pixels"), rendering=Rendering(model="m"))
+    prepared, http = prepare(Request(index=0, ask=ask), Fit(images=(image,), transform=transform), errand())
+    assert (prepared.prompt, prepared.transform, prepared.n) == (None, transform, 1)
+    assert "secret" not in describe(prepared)
+    assert http.files[0].data == b"secret pixels"

@@ -1,0 +1,307 @@
+"""The whole way of a purchase, from the command line over real sockets to files and exit codes."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from tests.api.raw import Answer, drip, http, pictures, png, raw_server, reset, silence, then
+from tests.conftest import Run
+
+KEY = "sk-test-0123456789"
+WITH_KEY = {"OPENAI_API_KEY": KEY}
+RED, BLUE = png(), png(color="blue")
+QUICK = ("--max-wait", "0.05", "--timeout", "2")
+OK = http("200 OK", pictures(RED), "x-request-id: req_7")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "counts"),
+    [
+        (["-n", "25"], [10, 10, 5]),
+        (["-n", "10"], [10]),
+        (["-n", "11"], [10, 1]),
+        (["-n", "3", "-m", "dall-e-3"], [1, 1, 1]),
+        (["-n", "1"], [1]),
+    ],
+)
+def test_more_pictures_than_a_request_makes_are_several_requests(
+    imagecli: Run, httpserver: HTTPServer, arguments: list[str], counts: list[int]
+) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def answer(request: Request) -> Response:
+        bodies.append(json.loads(request.get_data()))
+        return Response(pictures(*[RED] * bodies[-1].get("n", 1)))
+
+    httpserver.expect_request("/v1/images/generations").respond_with_handler(answer)
+    result = imagecli("generate", "a cat", *arguments, "--base-url", httpserver.url_for("/v1"))
+    assert (result.exit_code, len(set(result.paths))) == (0, sum(counts))
+    assert all(path.read_bytes() == RED for path in result.paths)
+    assert sorted((body.get("n", 1) for body in bodies), reverse=True) == counts
+    assert all("n" not in body or body["n"] != 1 for body in bodies)
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "posts", "code"),
+    [
+        (OK, 0, 1, None),
+        (http("400 No", b'{"error": {"message": "no", "code": "moderation_blocked"}}'), 4, 1, "moderation_blocked"),
+        (http("401 No"), 3, 1, "authentication"),
+        (http("402 No"), 5, 1, "insufficient_quota"),
+        (http("404 No", b"<html>"), 4, 1, "refused"),
+        (http("429 No", b'{"error": {"code": "insufficient_quota"}}'), 5, 1, "insufficient_quota"),
+        (http("429 No"), 5, 3, "rate_limited"),
+        (http("429 No", b"", "Retry-After: 99"), 5, 1, "rate_limited"),
+        (http("500 No"), 6, 3, "network"),
+        (http("504 No"), 7, 1, "unsaved"),
+        (http("302 Go", b"", "Location: /"), 6, 1, "network"),
+        (http("200 OK", b"<html>log in</html>"), 6, 1, "network"),
+        (http("200 OK", b'{"error": {"message": "no"}}'), 4, 1, "refused"),
+        (http("200 OK", b'{"data": []}'), 7, 1, "unsaved"),
+        (http("202 Accepted", b'{"id": "job"}'), 7, 1, "unsaved"),
+        (http("204 No Content"), 7, 1, "unsaved"),
+        (http("200 OK", pictures(RED[:-9])), 7, 1, "damaged"),
+        (http("200 OK", pictures(RED), length=99_999), 7, 1, "answer_lost"),
+        (reset, 7, 1, "answer_lost"),
+        (lambda connection: None, 7, 1, "answer_lost"),
+    ],
+)
+def test_each_answer_has_its_exit_code_and_its_number_of_posts(
+    imagecli: Run, answer: Answer, exit_code: int, posts: int, code: str | None
+) -> None:
+    with raw_server(answer) as server:
+        result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url, *QUICK, env=WITH_KEY)
+        assert len(server.requests) == posts
+    said = result.json
+    assert (result.exit_code, said["exit_code"]) == (exit_code, exit_code)
+    assert [error["code"] for error in said["errors"]] == ([code] if code else [])
+    assert KEY not in result.stdout + result.stderr
+    assert "bug" not in result.stderr
+
+
+def test_silence_ends_at_the_timeout(imagecli: Run) -> None:
+    with raw_server(silence(3)) as server:
+        result = imagecli("generate", "a cat", "--base-url", server.base_url, "--timeout", "0.2")
+        assert (result.exit_code, len(server.requests)) == (7, 1)
+    assert "silent for too long" in result.stderr
+
+
+def test_a_drip_ends_at_the_timeout_too(imagecli: Run) -> None:
+    with raw_server(then(http("200 OK", length=900), drip(b" " * 60, 0.02))) as server:
+        result = imagecli("generate", "a cat", "--base-url", server.base_url, "--timeout", "0.3")
+    assert result.exit_code == 7
+    assert "took too long" in result.stderr
+
+
+def test_nobody_there_is_said_and_nothing_was_bought(imagecli: Run, state: Path) -> None:
+    result = imagecli("generate", "a cat", "--base-url", "http://127.0.0.1:1/v1", *QUICK)
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert result.stderr.count("waiting") == 2
+    assert not list(state.rglob("*.body"))
+
+
+def test_what_came_of_a_cut_answer_is_kept_and_named(imagecli: Run, state: Path) -> None:
+    cut = pictures(RED)[:-30]
+    with raw_server(http("200 OK", cut, length=9999)) as server:
+        result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url, env=WITH_KEY)
+    (error,) = result.json["errors"]
+    kept = Path(error["rescued_path"])
+    assert kept.read_bytes() == cut
+    assert kept.parent == state / "spool"
+    assert str(kept) in result.stderr
+    description = kept.with_suffix(".json")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, description, kept.parent)] == [0o600, 0o600, 0o700]
+    assert KEY not in description.read_text()
+    assert json.loads(description.read_text())["prompt"] == "a cat"
+
+
+def test_an_answer_that_holds_no_picture_names_its_request(imagecli: Run) -> None:
+    with raw_server(http("200 OK", b'{"data": []}', "x-request-id: req_7")) as server:
+        result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url)
+    assert "req_7" in result.stderr
+    assert result.json["requests"][0]["request_id"] == "req_7"
+    assert result.json["errors"][0]["status"] == 200
+
+
+def test_the_spool_is_empty_when_all_is_saved(imagecli: Run, state: Path, folder: Path) -> None:
+    with raw_server(OK) as server:
+        assert imagecli("generate", "a cat", "--base-url", server.base_url).exit_code == 0
+    assert not list(state.rglob("*.*"))
+    assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
+
+
+def test_the_answer_is_kept_beside_the_output_when_there_is_no_state_folder(
+    imagecli: Run, state: Path, folder: Path
+) -> None:
+    state.write_text("a file where the folder should be")
+    with raw_server(http("200 OK", b'{"data": ['), OK) as server:
+        lost = imagecli("generate", "a cat", "--base-url", server.base_url)
+        saved = imagecli("generate", "a cat", "-o", "out/", "--base-url", server.base_url)
+    assert (lost.exit_code, saved.exit_code) == (7, 0)
+    assert len(list((folder / ".imagecli-spool").glob("*.body"))) == 1
+    assert [path.name for path in (folder / "out").iterdir()] == ["a-cat.png"]
+
+
+def test_netrc_does_not_replace_the_key(imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--base-url", server.base_url, env=WITH_KEY)
+        imagecli("generate", "a dog", "--base-url", server.base_url)
+        with_key, without = (request.partition(b"\r\n\r\n")[0].lower() for request in server.requests)
+    assert f"authorization: bearer {KEY}".encode() in with_key
+    assert b"authorization" not in without
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_the_embedded_sandbox_is_reached_without_the_proxy(
+    imagecli: Run, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    result = imagecli("generate", "a cat", "--provider", "sandbox", "-m", "dall-e-2", "-s", "256x256")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_another_server_is_reached_by_the_proxy_and_its_password_is_not_shown(
+    imagecli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://me:hush@127.0.0.1:1")
+    result = imagecli("generate", "a cat", "--base-url", "http://127.0.0.2:9/v1", *QUICK)
+    assert result.exit_code == 6
+    assert "proxy" in result.stderr
+    assert "hush" not in result.stderr
+
+
+@pytest.fixture
+def threaded() -> Iterator[HTTPServer]:
+    """A server that answers several at once."""
+    with HTTPServer(threaded=True) as server:
+        yield server
+
+
+class TestUrls:
+    """Answers that hold addresses."""
+
+    def serve(self, server: HTTPServer, *paths: str) -> list[Request]:
+        """Answers a generation with these addresses, and returns where its requests will be seen."""
+        seen: list[Request] = []
+        data = [{"url": path if "://" in path else server.url_for(path)} for path in paths]
+
+        def answer(request: Request) -> Response:
+            seen.append(request)
+            return Response(json.dumps({"data": data}))
+
+        server.expect_request("/v1/images/generations").respond_with_handler(answer)
+        return seen
+
+    def run(self, imagecli: Run, server: HTTPServer, n: int = 1) -> tuple[int, Any, str]:
+        result = imagecli(
+            "generate", "a cat", "-n", n, "--json", "--base-url", server.url_for("/v1"), *QUICK, env=WITH_KEY
+        )
+        return result.exit_code, result.json, result.stderr
+
+    def test_they_are_fetched_together_and_without_the_key(
+        self, imagecli: Run, threaded: HTTPServer, folder: Path
+    ) -> None:
+        posts = self.serve(threaded, "/a", "/b", "/c")
+        together = threading.Barrier(3, timeout=5)
+        keys: list[str | None] = []
+
+        def picture(request: Request) -> Response:
+            together.wait()
+            keys.append(request.headers.get("Authorization"))
+            return Response(RED, content_type="text/plain")
+
+        for path in "abc":
+            threaded.expect_request(f"/{path}").respond_with_handler(picture)
+        assert self.run(imagecli, threaded, 3)[0] == 0
+        assert keys == [None] * 3
+        assert [request.headers["Authorization"] for request in posts] == [f"Bearer {KEY}"]
+        assert sorted(path.name for path in folder.iterdir()) == ["a-cat-1.png", "a-cat-2.png", "a-cat-3.png"]
+
+    def test_a_failed_fetch_is_made_again_and_the_purchase_is_not(self, imagecli: Run, httpserver: HTTPServer) -> None:
+        posts = self.serve(httpserver, "/a")
+        httpserver.expect_oneshot_request("/a").respond_with_data(b"", 503)
+        httpserver.expect_request("/a").respond_with_data(RED)
+        assert self.run(imagecli, httpserver)[0] == 0
+        assert len(posts) == 1
+
+    def test_an_expired_address_is_said_and_the_answer_is_kept(
+        self, imagecli: Run, httpserver: HTTPServer, folder: Path
+    ) -> None:
+        posts = self.serve(httpserver, "/a?se=2020&sig=hush")
+        httpserver.expect_request("/a").respond_with_data(b"<Error><Code>AuthenticationFailed</Code></Error>", 403)
+        exit_code, said, stderr = self.run(imagecli, httpserver)
+        assert (exit_code, len(posts)) == (7, 1)
+        (error,) = said["errors"]
+        assert error["code"] == "result_expired"
+        assert b"hush" in Path(error["rescued_path"]).read_bytes()
+        assert "hush" not in stderr
+        assert list(folder.iterdir()) == []
+
+    def test_a_page_that_says_it_is_a_picture_gets_a_rescue_name(
+        self, imagecli: Run, httpserver: HTTPServer, folder: Path
+    ) -> None:
+        self.serve(httpserver, "/a.png")
+        httpserver.expect_request("/a.png").respond_with_data(b"<html>sorry</html>", content_type="image/png")
+        assert self.run(imagecli, httpserver)[0] == 7
+        assert [path.name for path in folder.iterdir()] == ["a-cat.damaged.png.bin"]
+
+    def test_one_of_two_that_fails_leaves_the_other(
+        self, imagecli: Run, httpserver: HTTPServer, folder: Path, state: Path
+    ) -> None:
+        self.serve(httpserver, "/a", "/b")
+        httpserver.expect_request("/a").respond_with_data(RED)
+        httpserver.expect_request("/b").respond_with_data(b"", 404)
+        exit_code, said, _ = self.run(imagecli, httpserver, 2)
+        assert (exit_code, said["status"]) == (9, "partial")
+        assert [path.name for path in folder.iterdir()] == ["a-cat-1.png"]
+        assert len(list(state.rglob("*.body"))) == 1
+
+    @pytest.mark.parametrize("scheme", ["file", "ftp"])
+    def test_no_other_scheme_is_followed(
+        self, imagecli: Run, httpserver: HTTPServer, folder: Path, tmp_path: Path, scheme: str
+    ) -> None:
+        (tmp_path / "own.png").write_bytes(BLUE)
+        self.serve(httpserver, f"{scheme}://{tmp_path}/own.png")
+        assert self.run(imagecli, httpserver)[0] == 7
+        assert list(folder.iterdir()) == []
+
+
+def test_the_picture_goes_to_stdout_whole_and_alone(imagecli: Run, folder: Path) -> None:
+    with raw_server(OK) as server:
+        result = imagecli("generate", "a cat", "-o", "-", "--base-url", server.base_url)
+    assert (result.exit_code, result.raw_stdout, list(folder.iterdir())) == (0, RED, [])
+
+
+@pytest.mark.parametrize("answer", [http("500 No"), http("200 OK", pictures(RED[:-9])), http("200 OK", b"{}")])
+def test_stdout_stays_empty_when_there_is_no_picture(imagecli: Run, answer: Answer) -> None:
+    with raw_server(answer) as server:
+        result = imagecli("generate", "a cat", "-o", "-", "--base-url", server.base_url, *QUICK)
+    assert (result.exit_code != 0, result.raw_stdout) == (True, b"")
+
+
+def test_foreign_text_is_harmless_everywhere(imagecli: Run) -> None:
+    message = '{"error": {"message": "a\\u001b[31m\\u202e\\ud800 b", "code": "\\u0007x"}}'
+    with raw_server(http("400 No", message.encode(), "x-request-id: r\x1b[2J")) as server:
+        result = imagecli("generate", "a cat", "--json", "--base-url", server.base_url)
+    assert result.exit_code == 4
+    assert not any(sign in result.stderr for sign in "\x1b\x07\u202e\ud800")
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_no_further_request_is_begun_after_a_last_straw(imagecli: Run, status: int) -> None:
+    body = b'{"error": {"code": "insufficient_quota"}}' if status == 429 else b""
+    with raw_server(http(f"{status} No", body)) as server:
+        result = imagecli("generate", "a cat", "-m", "dall-e-3", "-n", 40, "--base-url", server.base_url, env=WITH_KEY)
+        assert len(server.requests) < 40
+    assert result.exit_code == (5 if status == 429 else 3)

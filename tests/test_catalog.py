@@ -1,0 +1,93 @@
+"""The catalogue's rows are whole, have sources, and say what the API's own documents say (read 2026-11-22)."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagecli.catalog import OPTIONAL, load
+from imagecli.domain import MEDIA_TYPES, Size
+from imagecli.errors import UsageError
+
+ROWS = load()
+
+
+@pytest.mark.parametrize("name", [*ROWS.models, "unknown"])
+def test_a_model_row_is_whole(name: str) -> None:
+    row = ROWS.model(name)
+    assert row.source
+    assert set(row.operations) <= {"generations", "edits", "variations"}
+    assert set(row.parameters) <= set(OPTIONAL)
+    assert set(row.output_formats) <= set(MEDIA_TYPES)
+    assert (row.max_n >= 1, row.max_prompt >= 1000, row.max_images >= 1) == (True, True, True)
+    for parameter in OPTIONAL:
+        assert not row.allowed(parameter) or parameter in row.parameters
+    for example in row.sizes.examples():
+        assert row.sizes.objection("auto" if example == "auto" else Size.parse(example)) is None
+
+
+@pytest.mark.parametrize("name", ROWS.providers)
+def test_a_provider_row_is_whole(name: str) -> None:
+    row = ROWS.provider(name)
+    assert row.source
+    assert row.embedded or (row.base_url or "").startswith("https://")
+    assert all(path.startswith("/") for path in row.paths.values())
+    assert row.auth == "none" or row.key_env
+    assert row.jobs >= 1
+
+
+def test_the_defaults_are_rows() -> None:
+    assert ROWS.model(ROWS.default_model).known
+    assert ROWS.default_model == "gpt-image-2"
+    assert ROWS.provider(ROWS.default_provider).name == "openai"
+    assert set(ROWS.vary_prompts) == {"subtle", "medium", "strong"}
+
+
+def test_variables_belong_to_one_provider() -> None:
+    names = [
+        name
+        for row in ROWS.providers.values()
+        for name in (row.key_env, row.base_url_env, row.organization_env, row.project_env)
+        if name
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_a_model_without_a_row_passes_and_is_known_to_be_unknown() -> None:
+    row = ROWS.model("somebody/flux-9")
+    assert (row.name, row.known) == ("somebody/flux-9", False)
+
+
+def test_a_provider_without_a_row_is_refused_with_the_names() -> None:
+    with pytest.raises(UsageError) as caught:
+        ROWS.provider("nobody")
+    assert "openai, sandbox" in (caught.value.hint or "")
+
+
+def test_the_classic_limits_are_the_classic_limits() -> None:
+    row = ROWS.model("dall-e-2")
+    assert row.operations == ("generations", "edits", "variations")
+    assert (row.max_prompt, row.max_n, row.max_images) == (1000, 10, 1)
+    assert row.sizes.set == (Size(256, 256), Size(512, 512), Size(1024, 1024))
+    for rule in (row.image, row.mask):
+        assert (rule.formats, rule.square, rule.max_bytes < 4 * 1024**2) == (("png",), True, True)
+    assert row.mask.alpha
+
+
+def test_the_limits_of_gpt_image_are_theirs() -> None:
+    row = ROWS.model("gpt-image-2")
+    assert (row.max_prompt, row.max_n, row.max_images) == (32_000, 10, 16)
+    assert (row.image.formats, row.image.square) == (("png", "jpeg", "webp"), False)
+    assert row.image.max_bytes < 50 * 1024**2
+    assert "response_format" not in row.parameters
+
+
+@pytest.mark.parametrize(
+    ("base_url", "offered"),
+    [
+        ("https://api.openai.com/v1", False),
+        ("https://api.openai.com/v1/", False),
+        ("http://localhost:8080/v1", True),
+    ],
+)
+def test_a_retired_endpoint_is_still_offered_elsewhere(base_url: str, offered: bool) -> None:
+    assert ROWS.provider("openai").offers("variations", base_url) is offered

@@ -1,0 +1,163 @@
+"""What is refused before paying, and what no check may stand in the way of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.catalog import load
+from imagecli.checks import OWN_FIELDS, check, check_prompt_argument, inputs_of, needs_alpha
+from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Vary
+from imagecli.errors import UsageError
+
+ROWS = load()
+CAT = Source(name="cat.png", path=Path("cat.png"))
+
+
+def generate(model: str = "gpt-image-2", prompt: str = "a cat", **more: Any) -> Generate:
+    return Generate(prompt=prompt, rendering=Rendering(**{"model": model} | more))
+
+
+def edit(model: str = "gpt-image-2", images: int = 1, prompt: str = "blue", mask: Source | None = None) -> Edit:
+    return Edit(prompt=prompt, images=(CAT,) * images, mask=mask, rendering=Rendering(model=model))
+
+
+def vary(model: str) -> Vary:
+    return Vary(image=CAT, rendering=Rendering(model=model))
+
+
+@pytest.mark.parametrize(
+    ("ask", "words", "hint"),
+    [
+        (vary("gpt-image-2"), "gpt-image-2 takes no variations", "generate and edit"),
+        (edit("dall-e-3"), "dall-e-3 takes no edits", "it can generate"),
+        (edit("dall-e-2", 2), "2 input pictures; dall-e-2 takes 1", ""),
+        (edit("gpt-image-2", 17), "17 input pictures; gpt-image-2 takes 16", ""),
+        (generate(prompt=""), "empty", ""),
+        (generate(prompt=" \n "), "empty", ""),
+        (generate(prompt="caf\udce9"), "not Unicode", "UTF-8"),
+        (edit(prompt=""), "empty", ""),
+        (generate("dall-e-2", "猫" * 1001), "1,001 characters; dall-e-2 takes 1,000", ""),
+        (generate("dall-e-3", "x" * 4001), "dall-e-3 takes 4,000", ""),
+        (generate(prompt="x" * 32_001), "takes 32,000", ""),
+        (generate(n=0), "at least 1", ""),
+        (generate(n=-3), "at least 1", ""),
+        (generate("dall-e-2", size="auto"), "it makes 256x256, 512x512 or 1024x1024", "256x256"),
+        (generate("dall-e-3", size=Size(512, 512)), "1024x1024, 1792x1024 or 1024x1792", ""),
+        (generate(size=Size(1024, 1030)), "1030 is not a multiple of 16", "1024x1024"),
+        (generate(size=Size(3856, 2048)), "longest edge is 3840", ""),
+        (generate(size=Size(3072, 1008)), "at most 3 times", ""),
+        (generate(size=Size(16, 16)), "at least 655,360", ""),
+        (generate(size=Size(3840, 3840)), "at most 8,294,400", ""),
+        (generate(quality="hd"), "low, medium, high, auto", "--quality low"),
+        (generate("dall-e-3", quality="low"), "standard, hd", ""),
+        (generate(style="vivid"), "--style: gpt-image-2 does not take it", ""),
+        (generate(response_format="url"), "--response-format", "either"),
+        (generate("dall-e-2", response_format="json"), "url, b64_json", ""),
+        (generate("dall-e-2", output_format="png"), "--output-format: dall-e-2", ""),
+        (generate(output_format="gif"), "png, jpeg, webp", ""),
+        (generate(output_compression=50), "for jpeg and webp, not for png", ""),
+        (generate(output_compression=50, output_format="png"), "not for png", ""),
+        (generate(output_compression=101, output_format="webp"), "0 to 100", ""),
+        (generate(background="transparent", output_format="jpeg"), "jpeg has none", "png"),
+        *[(generate(params=((field, 1),)), f"--param {field}", "") for field in OWN_FIELDS],
+    ],
+)
+def test_what_a_model_does_not_take_is_refused(ask: Ask, words: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(ask, ROWS.model(ask.rendering.model))
+    assert words in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        generate(),
+        generate(n=500),
+        generate(prompt="x" * 32_000),
+        generate(prompt="a\nb {x} 猫"),
+        generate(size=Size(1024, 1024)),
+        generate(size=Size(3840, 2160)),
+        generate(size=Size(816, 816)),
+        generate(size=Size(1536, 512)),
+        generate(size="auto"),
+        generate(background="transparent"),
+        generate(background="transparent", output_format="webp", output_compression=0),
+        generate(params=(("seed", 7),)),
+        generate("dall-e-2", size=Size(256, 256), response_format="url", user="u", n=10),
+        generate("dall-e-3", quality="hd", style="natural", size=Size(1792, 1024)),
+        generate("somebody/flux-9", size=Size(777, 333), quality="ultra", style="x", response_format="b64_json"),
+        generate("somebody/flux-9", output_format="avif"),
+        edit("somebody/flux-9"),
+        edit("gpt-image-2", 16),
+        edit("dall-e-2"),
+        vary("dall-e-2"),
+        vary("somebody/flux-9"),
+    ],
+)
+def test_what_a_model_takes_passes(ask: Ask) -> None:
+    check(ask, ROWS.model(ask.rendering.model))
+
+
+EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a folder"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "image", "hint"),
+    [
+        ("photo.jpg", None, 'imagecli edit photo.jpg "what to change"'),
+        ("PHOTO.JPEG", None, "imagecli edit PHOTO.JPEG"),
+        ("missing.heic", None, "imagecli edit missing.heic"),
+        (" photo.jpg\n", None, "imagecli edit photo.jpg"),
+        ("notes.txt", None, "-f notes.txt"),
+        ("photo.jpg", "cat.png", "--image photo.jpg adds a second picture"),
+        ("photo.jpg", "make it blue", 'did you swap them? imagecli edit photo.jpg "make it blue"'),
+        ("notes.txt", "cat.png", "-f notes.txt"),
+        ("a folder", None, "-f a folder"),
+    ],
+)
+def test_a_files_name_is_no_prompt(prompt: str, image: str | None, hint: str) -> None:
+    source = Source(name=image, path=Path(image)) if image else None
+    with pytest.raises(UsageError) as caught:
+        check_prompt_argument(prompt, lambda path: str(path) in EXISTING, source)
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a cat",
+        "a photo like cat.png",
+        "",
+        "Make version 2.0",
+        "hello.world",
+        "notes.md",
+        "a cat.\n",
+        "photo.jpg\nand more",
+        "x" * 2000 + ".png",
+        "https://a.example/logo",
+    ],
+)
+def test_words_are_a_prompt(prompt: str) -> None:
+    check_prompt_argument(prompt, lambda path: str(path) in EXISTING)
+
+
+@pytest.mark.parametrize(
+    ("ask", "needed"),
+    [
+        (edit("dall-e-2"), True),
+        (edit("dall-e-2", mask=CAT), False),
+        (edit("gpt-image-2"), False),
+        (vary("dall-e-2"), False),
+        (generate("dall-e-2"), False),
+    ],
+)
+def test_a_classic_edit_without_a_mask_needs_transparency(ask: Ask, needed: bool) -> None:
+    assert needs_alpha(ask, ROWS.model(ask.rendering.model)) is needed
+
+
+def test_the_pictures_that_go_up_are_named() -> None:
+    assert (inputs_of(generate()), inputs_of(edit(images=2)), inputs_of(vary("dall-e-2"))) == ((), (CAT, CAT), (CAT,))

@@ -1,0 +1,86 @@
+"""The exit code that speaks for a whole command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagecli.domain import SavedImage
+from imagecli.errors import (
+    AuthenticationError,
+    DiskError,
+    ImagecliError,
+    LimitError,
+    NetworkError,
+    QuotaError,
+    RefusedError,
+    UnsavedError,
+    UsageError,
+    bug,
+    gravest,
+)
+from imagecli.outcome import Outcome, Report
+
+IMAGE = SavedImage(
+    path=Path("a.png"), bytes=1, format="png", size=None, sha256="", revised_prompt=None, request=0, index=0
+)
+
+
+def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> Report:
+    outcome = Outcome(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
+    return Report(command="generate", outcomes=(outcome,), kept=(Path("k.png"),) * kept, signal_code=signal)
+
+
+@pytest.mark.parametrize(
+    ("result", "exit_code", "status"),
+    [
+        (report(saved=2), 0, "ok"),
+        (report(kept=1), 0, "ok"),
+        (report(RefusedError("no")), 4, "failed"),
+        (report(RefusedError("no"), saved=1), 9, "partial"),
+        (report(NetworkError("no"), kept=1), 9, "partial"),
+        (report(NetworkError("no"), RefusedError("no")), 4, "failed"),
+        (report(RefusedError("no"), LimitError("no"), NetworkError("no")), 5, "failed"),
+        (report(LimitError("no"), AuthenticationError("no")), 3, "failed"),
+        (report(AuthenticationError("no"), DiskError("no")), 8, "failed"),
+        (report(DiskError("no"), UnsavedError("no"), RefusedError("no")), 7, "failed"),
+        (report(bug(ValueError()), UnsavedError("no")), 1, "failed"),
+        (report(UsageError("no")), 2, "failed"),
+        (report(saved=1, signal=130), 130, "partial"),
+        (report(UnsavedError("no"), signal=143), 143, "failed"),
+        (Report(command="generate", errors=(UsageError("no"),)), 2, "failed"),
+        (Report(command="generate"), 0, "ok"),
+    ],
+)
+def test_the_exit_code_tells_the_truth(result: Report, exit_code: int, status: str) -> None:
+    assert (result.exit_code, result.status) == (exit_code, status)
+
+
+def test_graver_failures_speak_first() -> None:
+    assert [gravest(list((7, 8, 3, 5, 4, 6)[k:])) for k in range(6)] == [7, 8, 3, 5, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [
+        (AuthenticationError("no"), True),
+        (QuotaError("no"), True),
+        (LimitError("later"), False),
+        (RefusedError("no"), False),
+        (NetworkError("no"), False),
+        (UnsavedError("no"), False),
+    ],
+)
+def test_only_a_bad_key_and_no_money_end_a_run(error: ImagecliError, final: bool) -> None:
+    assert report(error).outcomes[0].is_final is final
+
+
+def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
+    found, left = [], [ImagecliError]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        found.append((kind.__name__, kind.exit_code, kind.code))
+    assert {exit_code for _, exit_code, _ in found} == {1, 2, 3, 4, 5, 6, 7, 8}
+    assert len({code for _, _, code in found}) == len(found)

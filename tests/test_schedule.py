@@ -1,0 +1,198 @@
+"""Work runs on threads while this one listens: in order, to the end, and out at once on a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from imagecli.errors import Terminated
+from imagecli.events import Event, Heartbeat, Told
+from imagecli.schedule import Done, Listen, all_of, run
+
+
+def told(word: object) -> Told:
+    return Told(message=str(word))
+
+
+def ignore(event: Event) -> None:
+    """Hears nothing."""
+
+
+def into(results: list[int]) -> Callable[[int], bool]:
+    """Keeps what comes, and goes on."""
+
+    def keep(result: int) -> bool:
+        results.append(result)
+        return True
+
+    return keep
+
+
+@pytest.mark.parametrize("jobs", [1, 3, 100, 0])
+def test_every_item_is_done_once(jobs: int) -> None:
+    results: list[int] = []
+    run(
+        lambda item, listen: item * 2,
+        range(20),
+        jobs=jobs,
+        listen=ignore,
+        done=into(results),
+    )
+    assert sorted(results) == [item * 2 for item in range(20)]
+
+
+def test_one_job_keeps_the_order() -> None:
+    begun: list[int] = []
+    run(lambda item, listen: into(begun)(item), range(9), jobs=1, listen=ignore, done=lambda result: True)
+    assert begun == list(range(9))
+
+
+def test_nothing_to_do_ends_at_once() -> None:
+    run(lambda item, listen: item, [], jobs=4, listen=ignore, done=lambda result: True)
+    assert all_of(lambda item: item, [], jobs=4) == []
+
+
+def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
+    together = threading.Barrier(3, timeout=5)
+    lock = threading.Lock()
+    now, most = 0, 0
+
+    def work(item: int, listen: Listen) -> int:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        together.wait()
+        with lock:
+            now -= 1
+        return item
+
+    run(work, range(9), jobs=3, listen=ignore, done=lambda result: True)
+    assert most == 3
+
+
+def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() -> None:
+    heard: list[tuple[str, str]] = []
+
+    def work(item: int, listen: Listen) -> int:
+        listen(told(f"begin {item}"))
+        listen(told(f"end {item}"))
+        return item
+
+    def hear(word: object) -> bool:
+        heard.append((threading.current_thread().name, str(word)))
+        return True
+
+    def listen(event: Event) -> None:
+        hear(getattr(event, "message", ""))
+
+    run(work, range(2), jobs=1, listen=listen, done=hear)
+    assert heard == [
+        (threading.main_thread().name, word) for word in ("begin 0", "end 0", "0", "begin 1", "end 1", "1")
+    ]
+
+
+def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for() -> None:
+    begun: list[int] = []
+    results: list[int] = []
+    second_begun = threading.Event()
+
+    def work(item: int, listen: Listen) -> int:
+        begun.append(item)
+        if item == 0:
+            second_begun.wait(5)
+        else:
+            second_begun.set()
+            time.sleep(0.1)
+        return item
+
+    def done(result: int) -> bool:
+        results.append(result)
+        return result != 0
+
+    run(work, range(50), jobs=2, listen=ignore, done=done)
+    assert sorted(results) == sorted(begun)
+    assert len(begun) < 5
+
+
+def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
+    begun: list[int] = []
+
+    def work(item: int, listen: Listen) -> int:
+        begun.append(item)
+        time.sleep(0.01)
+        if item == 2:
+            raise ZeroDivisionError("a bug")
+        return item
+
+    with pytest.raises(ZeroDivisionError):
+        run(work, range(100), jobs=2, listen=ignore, done=lambda result: True)
+    time.sleep(0.1)
+    assert len(begun) < 10
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, Terminated])
+def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: type[BaseException]) -> None:
+    heard: list[Event] = []
+    release = threading.Event()
+
+    def work(item: int, listen: Listen) -> int:
+        listen(told("under way"))
+        listen(told("half saved"))
+        release.wait(10)
+        return item
+
+    def listen(event: Event) -> None:
+        heard.append(event)
+        if event == told("under way"):
+            time.sleep(0.05)
+            raise interruption
+
+    started = time.monotonic()
+    with pytest.raises(interruption):
+        run(work, range(5), jobs=1, listen=listen, done=lambda result: True)
+    release.set()
+    assert time.monotonic() - started < 1
+    assert heard == [told("under way"), told("half saved")]
+
+
+def test_ctrl_c_is_answered_while_nothing_happens() -> None:
+    release = threading.Event()
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(lambda item, listen: release.wait(10), [1], jobs=1, listen=ignore, done=lambda result: True)
+    release.set()
+    assert time.monotonic() - started < 0.9
+
+
+def test_a_heart_beats_while_work_is_long() -> None:
+    heard: list[Event] = []
+
+    def work(item: int, listen: Listen) -> int:
+        for _ in range(4):
+            time.sleep(0.06)
+            listen(told("tick"))
+        return item
+
+    run(work, [1], jobs=1, listen=heard.append, done=lambda result: True, heartbeat=0.05)
+    assert [event for event in heard if isinstance(event, Heartbeat)]
+
+
+def test_all_ends_come_back_in_the_items_order() -> None:
+    def work(item: int) -> int:
+        time.sleep(0.01 * (5 - item))
+        if item == 2:
+            raise ValueError(item)
+        return item * 2
+
+    ends = all_of(work, range(5), jobs=5)
+    assert [end.index for end in ends] == list(range(5))
+    assert [end.result for end in ends] == [0, 2, None, 6, 8]
+    assert isinstance(ends[2].error, ValueError)
+    assert ends[0] == Done(0, result=0)
