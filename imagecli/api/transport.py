@@ -64,8 +64,6 @@ class Transport:
         raise AssertionError("the loop returns or raises")
 
     def _once(self, http: HttpRequest, into: IO[bytes], request: int, listen: Listen) -> HttpAnswer:
-        into.seek(0)
-        into.truncate()
         return post(
             self._session,
             http,

@@ -227,6 +227,24 @@ def test_a_large_answer_is_passed_on_in_pieces_as_it_comes() -> None:
     assert (received[-1].received, received[-1].total) == (1_000_000, 1_000_000)
 
 
+def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) -> None:
+    landed: list[bytes] = []
+
+    def half_then_rest(connection: socket.socket) -> None:
+        connection.sendall(http("200 OK", b"half", length=8))
+        give_up = time.monotonic() + 2
+        while not entry.body.read_bytes() and time.monotonic() < give_up:
+            time.sleep(0.01)
+        landed.append(entry.body.read_bytes())
+        connection.sendall(b"rest")
+
+    with open_entry("a", "{}", [tmp_path]) as entry, raw_server(half_then_rest) as server:
+        request = HttpRequest(method="POST", url=server.base_url, json={})
+        timeouts = Timeouts(connect=2, silence=3, total=5)
+        transport(timeouts=timeouts).send(request, entry.file, 0, lambda event: None)
+        assert (landed, entry.read()) == ([b"half"], b"halfrest")
+
+
 def test_an_upload_is_counted_to_its_end_and_starts_anew_on_a_retry() -> None:
     heard: list[Event] = []
     with raw_server(http("500 No"), OK) as server:
