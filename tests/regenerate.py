@@ -1,4 +1,4 @@
-"""Writes what the program can say better than a person: completion scripts and README's help blocks.
+"""Writes what the program can say better than a person: completion scripts, README's help and variables.
 
 Run by hand after a change of commands or options: `python -m tests.regenerate`. Tests compare, and never write.
 """
@@ -11,7 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from imagecli import commands
+from imagecli import catalog
+from imagecli.config.table import FOLDER_VARIABLES, SETTINGS, variable
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -27,7 +28,16 @@ else
   compdef _imagecli_completion imagecli
 fi"""
 
-HELP_BLOCK = re.compile(r"(<!-- help (?P<command>[a-z]*) ?-->\n).*?(<!-- /help -->)", re.S)
+BLOCK = re.compile(r"(?P<start><!-- (?P<words>help|help [a-z]+|environment) -->\n).*?(?P<end><!-- /[a-z]+ -->)", re.S)
+"""What is generated in README, between two comments: `<!-- help NAME -->` and `<!-- /help -->`."""
+
+PROVIDER_VARIABLES = {
+    "key_env": "the key of provider {}",
+    "base_url_env": "its base URL, where no flag or setting gives one",
+    "organization_env": "its organization",
+    "project_env": "its project",
+}
+"""Field of a provider's row that names a variable → what the variable is."""
 
 
 def spoken(*argv: str, **variables: str) -> str:
@@ -43,29 +53,35 @@ def completion(shell: str) -> str:
     return script.replace(ZSH_REGISTERS, ZSH_REGISTERS_OR_RUNS) if shell == "zsh" else script
 
 
-def with_help(text: str) -> str:
-    """*text* with what stands between `<!-- help NAME -->` and `<!-- /help -->` said anew by the program."""
+def environment() -> str:
+    """Every variable that imagecli reads for itself, as a table."""
+    rows = {variable(name): setting.about for name, setting in SETTINGS.items()} | FOLDER_VARIABLES
+    for provider in catalog.load().providers.values():
+        for field, about in PROVIDER_VARIABLES.items():
+            if name := getattr(provider, field):
+                rows[name] = about.format(provider.name)
+    return "| variable | what it says |\n| --- | --- |\n" + "".join(
+        f"| `{name}` | {about} |\n" for name, about in rows.items()
+    )
+
+
+def regenerated(text: str) -> str:
+    """*text*, README's, with every generated block made anew."""
 
     def block(match: re.Match[str]) -> str:
-        words = [match["command"]] if match["command"] else []
-        return f"{match[1]}```text\n{spoken(*words, '--help')}```\n{match[3]}"
+        word, _, command = match["words"].partition(" ")
+        if word == "environment":
+            return match["start"] + environment() + match["end"]
+        said = spoken(*command.split(), "--help")
+        return f"{match['start']}\n```text\n{said}```\n\n{match['end']}"
 
-    return HELP_BLOCK.sub(block, text)
-
-
-def helped(text: str) -> list[str]:
-    """The commands whose help stands in *text*; the program's own is empty."""
-    return [match["command"] for match in HELP_BLOCK.finditer(text)]
-
-
-HELPED = ["", *commands.NAMES]
-"""The help that README must show."""
+    return BLOCK.sub(block, text)
 
 
 def main() -> None:
     for shell, name in SHELLS.items():
         (ROOT / "completions" / name).write_text(completion(shell), "utf-8")
-    README.write_text(with_help(README.read_text("utf-8")), "utf-8")
+    README.write_text(regenerated(README.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -86,11 +86,11 @@ def test_a_usage_error_loads_nothing_heavy(argv: list[str]) -> None:
     ids=" ".join,
 )
 def test_what_a_model_does_not_take_is_refused_before_the_wire_is_loaded(argv: list[str], tmp_path: Path) -> None:
-    folders = {"IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
-    assert not loaded(*argv, code=2, OPENAI_API_KEY="sk-test", **folders) & (HEAVY - {"platformdirs"})
+    found = loaded(*argv, code=2, OPENAI_API_KEY="sk-test", HOME=str(tmp_path))
+    assert not found & (HEAVY - {"platformdirs"})
 
 
 @pytest.mark.parametrize("typed", ["imagecli ", "imagecli generate --out", "imagecli edit --crop "])
 def test_completion_loads_nothing_heavy(typed: str) -> None:
-    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
-    assert not loaded(_IMAGECLI_COMPLETE="complete_bash", **words) & HEAVY
+    word = str(len(typed.split(" ")) - 1)
+    assert not loaded(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=word) & HEAVY

@@ -1,0 +1,90 @@
+"""Makes the pictures of README, in `.pictures/`: its own commands run against the sandbox, shrunk and set side by side.
+
+Run by hand after a change of the painter: `python -m tests.repaint`. Then look at them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / ".pictures"
+SIDE, GAP = 512, 16
+
+COMMANDS = """\
+imagecli generate "a white siamese cat"
+imagecli generate "a lighthouse above a stormy sea" -n 3 -o 'light-{n:02}.webp'
+imagecli edit a-white-siamese-cat.png "a mountain lake" --mask .pictures/mask.png
+imagecli vary a-white-siamese-cat.png -n 3 --model dall-e-2
+"""
+
+
+def made() -> list[list[str]]:
+    """Runs COMMANDS in the current folder; the files that each has made."""
+    paths = []
+    for line in COMMANDS.splitlines():
+        command = [sys.executable, "-m", *shlex.split(line), "--provider", "sandbox"]
+        environ = {"PATH": os.environ["PATH"], "HOME": str(Path.cwd()), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ)
+        paths.append(done.stdout.splitlines())
+    return paths
+
+
+def mask() -> Image.Image:
+    """Transparent inside the arches that the sandbox draws for the first command."""
+    image = Image.new("RGBA", (1024, 1024), (0, 0, 0, 255))
+    ImageDraw.Draw(image).ellipse((120, 364, 1140, 1384), fill=(255, 255, 255, 0))
+    image.paste((0, 0, 0, 255), (0, 921, 1024, 1024))
+    return image
+
+
+def on_squares(image: Image.Image) -> Image.Image:
+    """*image* over the grey squares that stand for transparency."""
+    cell = 32
+    squares = Image.new("RGB", image.size, (255, 255, 255))
+    draw = ImageDraw.Draw(squares)
+    for top in range(0, image.height, cell):
+        for left in range(top // cell % 2 * cell, image.width, 2 * cell):
+            draw.rectangle((left, top, left + cell - 1, top + cell - 1), fill=(204, 204, 204))
+    squares.paste(image, mask=image.getchannel("A"))
+    return squares
+
+
+def strip(images: Sequence[Image.Image]) -> Image.Image:
+    """Side by side, with white between them."""
+    row = Image.new("RGB", (len(images) * (SIDE + GAP) - GAP, SIDE), (255, 255, 255))
+    for index, image in enumerate(images):
+        small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        row.paste(small, (index * (SIDE + GAP), 0))
+    return row
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        Path(".pictures").mkdir()
+        mask().save(".pictures/mask.png", optimize=True)
+        first, several, edited, varied = [[Image.open(path) for path in paths] for paths in made()]
+        strips: dict[str, Sequence[Image.Image]] = {
+            "generate": first,
+            "several": several,
+            "edit": [*first, on_squares(mask()), *edited],
+            "vary": varied,
+        }
+        for name, images in strips.items():
+            strip(images).save(PICTURES / f"{name}.webp", quality=85, method=6)
+        mask().save(PICTURES / "mask.png", optimize=True)
+        os.chdir(ROOT)
+
+
+if __name__ == "__main__":
+    main()
