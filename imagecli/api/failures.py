@@ -92,6 +92,8 @@ def _reason(error: BaseException) -> str:
         if inner is None:
             break
         seen = inner
+    if type(seen).__name__ == "IncompleteRead":
+        return "it ended too early"
     text = str(seen).rpartition(": ")[2] if isinstance(seen, NewConnectionError) else str(seen)
     return " ".join(text.split())[:200] or type(seen).__name__
 

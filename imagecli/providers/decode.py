@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from typing import Any
 from urllib.parse import urljoin
 
@@ -38,7 +39,7 @@ def decode(body: bytes, base_url: str) -> Answer:
     usage = document.get("usage")
     return Answer(
         found=tuple(_found(item, base_url) for item in items),
-        usage=usage if isinstance(usage, dict) else None,
+        usage=_clean(usage) if isinstance(usage, dict) else None,
         output_format=_text(document.get("output_format")),
     )
 
@@ -48,7 +49,7 @@ _BILLED = "it may have been billed; the provider's usage page tells. Is --base-u
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_no_number)
+        return json.loads(body)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<":
             raise NetworkError(
@@ -56,10 +57,6 @@ def _document(body: bytes) -> Any:
                 hint="check --base-url, and whether a login page is in between",
             ) from error
         raise UnsavedError("the answer is not whole JSON", hint=_BILLED) from error
-
-
-def _no_number(word: str) -> None:
-    """NaN and Infinity are no JSON, and some servers write them; they would spoil ours."""
 
 
 def _found(item: Any, base_url: str) -> Found:
@@ -77,6 +74,19 @@ def _found(item: Any, base_url: str) -> Found:
         url=None if b64_json or not url else _absolute(base_url, url),
         revised_prompt=sound(_text(item.get("revised_prompt")) or "") or None,
     )
+
+
+def _clean(value: Any, depth: int = 8) -> Any:
+    """*value* as JSON that any output can hold: no lone surrogates, no NaN or Infinity, nothing deeper than *depth*."""
+    if isinstance(value, str):
+        return sound(value)
+    if isinstance(value, (dict, list)) and not depth:
+        return None
+    if isinstance(value, dict):
+        return {sound(key): _clean(inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner, depth - 1) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_address(text: str) -> bool:

@@ -60,8 +60,18 @@ def test_what_an_answer_says_of_itself_is_kept() -> None:
     assert (answer.usage, answer.output_format) == ({"total_tokens": 5}, "webp")
 
 
-def test_numbers_that_are_no_json_do_not_reach_ours() -> None:
-    assert decode(b'{"data": ["QQ=="], "usage": {"cost": NaN}}', BASE).usage == {"cost": None}
+@pytest.mark.parametrize(
+    ("usage", "kept"),
+    [
+        (b'{"cost": NaN, "more": [-Infinity, 1e999, 1.5]}', {"cost": None, "more": [None, None, 1.5]}),
+        (b'{"\\ud800": {"a": "x\\udfff"}}', {"?": {"a": "x?"}}),
+        (b'{"total_tokens": 5, "free": true, "none": null}', {"total_tokens": 5, "free": True, "none": None}),
+        (b'{"a":' * 9 + b"1" + b"}" * 9, {"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": None}}}}}}}}),
+        (b"5", None),
+    ],
+)
+def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> None:
+    assert decode(b'{"data": ["QQ=="], "usage": ' + usage + b"}", BASE).usage == kept
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_what_came_of_a_cut_answer_is_kept_and_named(imagecli: Run, state: Path)
     assert kept.read_bytes() == cut
     assert kept.parent == state / "spool"
     assert str(kept) in result.stderr
+    assert "it ended too early" in result.stderr
     description = kept.with_suffix(".json")
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, description, kept.parent)] == [0o600, 0o600, 0o700]
     assert KEY not in description.read_text()
