@@ -1,4 +1,4 @@
-"""One purchase: what is sent again, what never is, and what a lost answer means."""
+"""One purchase: what a lost answer means, how bytes go and come, and where the key goes."""
 
 from __future__ import annotations
 
@@ -13,142 +13,12 @@ from pathlib import Path
 import pytest
 
 from imagecli.api.spool import open_entry
-from imagecli.api.transport import Transport
-from imagecli.api.wire import HttpAnswer, Timeouts
-from imagecli.domain import HttpRequest, Secret
-from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, QuotaError, UnsavedError, UsageError
-from imagecli.events import Event, Received, Sent, Waiting
+from imagecli.api.wire import Timeouts
+from imagecli.domain import HttpRequest
+from imagecli.errors import DiskError, ImagecliError, NetworkError, UnsavedError, UsageError
+from imagecli.events import Event, Received, Sent
 from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
-
-KEY = "sk-test-0123456789"
-OK = http("200 OK", b'{"data": []}')
-QUICK = Timeouts(connect=2, silence=0.3, total=5)
-
-
-def transport(
-    max_retries: int = 2, max_wait: float = 0.02, timeouts: Timeouts = QUICK, headers: dict[str, str] | None = None
-) -> Transport:
-    return Transport(
-        key=Secret(KEY),
-        headers=headers or {},
-        timeouts=timeouts,
-        max_retries=max_retries,
-        max_wait=max_wait,
-        direct=True,
-    )
-
-
-def send(
-    base_url: str, sender: Transport | None = None, heard: list[Event] | None = None, body: str = "a cat"
-) -> tuple[HttpAnswer, bytes]:
-    into = io.BytesIO()
-    request = HttpRequest(method="POST", url=f"{base_url}/images/generations", json={"prompt": body})
-    answer = (sender or transport()).send(request, into, 0, (heard if heard is not None else []).append)
-    return answer, into.getvalue()
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 520, 529])
-def test_an_answer_that_says_nothing_was_made_is_tried_again(status: int) -> None:
-    heard: list[Event] = []
-    with raw_server(http(f"{status} No", b"not now"), OK) as server:
-        answer, body = send(server.base_url, heard=heard)
-    assert (answer.status, body) == (200, b'{"data": []}')
-    assert len(server.requests) == 2
-    assert server.requests[0] == server.requests[1]
-    assert [event.seconds <= 0.02 for event in heard if isinstance(event, Waiting)] == [True]
-
-
-@pytest.mark.parametrize(
-    "status", [400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 418, 422, 425, 501, 504, 505, 524, 600, 301, 307, 308]
-)
-def test_every_other_answer_is_final(status: int) -> None:
-    with raw_server(http(f"{status} No", b"no", "Location: http://127.0.0.1:1/")) as server:
-        with pytest.raises(ImagecliError) as caught:
-            send(server.base_url)
-        assert len(server.requests) == 1
-    assert caught.value.status == status
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (http("429 No", b'{"error": {"code": "insufficient_quota"}}', "Retry-After: 0"), QuotaError),
-        (http("503 No", b"", "x-should-retry: false"), NetworkError),
-    ],
-)
-def test_what_waiting_does_not_mend_is_not_tried_again(answer: bytes, error: type[ImagecliError]) -> None:
-    with raw_server(answer) as server:
-        with pytest.raises(error):
-            send(server.base_url)
-        assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(("max_retries", "posts"), [(0, 1), (1, 2), (4, 5)])
-def test_tries_are_counted(max_retries: int, posts: int) -> None:
-    with raw_server(http("503 No")) as server:
-        with pytest.raises(NetworkError):
-            send(server.base_url, transport(max_retries))
-        assert len(server.requests) == posts
-
-
-@pytest.mark.parametrize(
-    ("header", "least"), [("Retry-After: 0.1", 0.1), ("retry-after-ms: 100", 0.1), ("Retry-After: 0", 0.0)]
-)
-def test_the_servers_wait_is_kept(header: str, least: float) -> None:
-    started = time.monotonic()
-    with raw_server(http("429 No", b"", header), OK) as server:
-        send(server.base_url, transport(max_wait=1))
-    assert least <= time.monotonic() - started < least + 0.5
-
-
-@pytest.mark.parametrize("header", ["Retry-After: 86400", "retry-after-ms: 86400000", "Retry-After: 1e300"])
-@pytest.mark.parametrize("status", [429, 503])
-def test_more_than_max_wait_ends_with_the_time_to_come_back(status: int, header: str) -> None:
-    with raw_server(http(f"{status} No", b"", header)) as server:
-        with pytest.raises(LimitError) as caught:
-            send(server.base_url, transport(max_wait=120))
-        assert len(server.requests) == 1
-    seconds = "31622400" if "1e300" in header else "86400"
-    assert (caught.value.exit_code, caught.value.status) == (5, status)
-    assert f"wait {seconds} s, more than --max-wait 120" in caught.value.message
-    assert f"in {seconds} s" in (caught.value.hint or "")
-
-
-def test_a_wait_of_exactly_max_wait_is_waited() -> None:
-    with raw_server(http("429 No", b"", "Retry-After: 0.05"), OK) as server:
-        assert send(server.base_url, transport(max_wait=0.05))[0].status == 200
-
-
-def test_one_refusal_pauses_every_thread() -> None:
-    with raw_server(http("429 No", b"", "Retry-After: 0.2"), OK) as server:
-        shared = transport(max_wait=1)
-        first = threading.Thread(target=send, args=(server.base_url, shared))
-        first.start()
-        while not server.requests:
-            time.sleep(0.01)
-        time.sleep(0.05)
-        started = time.monotonic()
-        send(server.base_url, shared)
-        assert time.monotonic() - started > 0.1
-        first.join()
-
-
-def test_no_connection_is_tried_again_and_nothing_was_bought() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    heard: list[Event] = []
-    with pytest.raises(NetworkError) as caught:
-        send(f"http://127.0.0.1:{port}/v1", heard=heard)
-    assert (caught.value.exit_code, caught.value.code) == (6, "no_connection")
-    assert f"127.0.0.1:{port}" in caught.value.message
-    assert "nothing was sent" in (caught.value.hint or "")
-    assert len([event for event in heard if isinstance(event, Waiting)]) == 2
-
-
-def test_a_host_without_an_address_is_named() -> None:
-    with pytest.raises(NetworkError) as caught:
-        send("http://no-such-host.invalid/v1", transport(0))
-    assert "no-such-host.invalid" in caught.value.message
+from tests.api.sending import KEY, OK, send, transport
 
 
 def half(body: bytes = b'{"data": [', length: int = 500) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -180,102 +178,6 @@ def test_another_server_is_reached_by_the_proxy_and_its_password_is_not_shown(
     assert result.exit_code == 6
     assert "proxy" in result.stderr
     assert "hush" not in result.stderr
-
-
-@pytest.fixture
-def threaded() -> Iterator[HTTPServer]:
-    """A server that answers several at once."""
-    with HTTPServer(threaded=True) as server:
-        yield server
-
-
-class TestUrls:
-    """Answers that hold addresses."""
-
-    def serve(self, server: HTTPServer, *paths: str) -> list[Request]:
-        """Answers a generation with these addresses, and returns where its requests will be seen."""
-        seen: list[Request] = []
-        data = [{"url": path if "://" in path else server.url_for(path)} for path in paths]
-
-        def answer(request: Request) -> Response:
-            seen.append(request)
-            return Response(json.dumps({"data": data}))
-
-        server.expect_request("/v1/images/generations").respond_with_handler(answer)
-        return seen
-
-    def run(self, imagecli: Run, server: HTTPServer, n: int = 1) -> tuple[int, Any, str]:
-        result = imagecli(
-            "generate", "a cat", "-n", n, "--json", "--base-url", server.url_for("/v1"), *QUICK, env=WITH_KEY
-        )
-        return result.exit_code, result.json, result.stderr
-
-    def test_they_are_fetched_together_and_without_the_key(
-        self, imagecli: Run, threaded: HTTPServer, folder: Path
-    ) -> None:
-        posts = self.serve(threaded, "/a", "/b", "/c")
-        together = threading.Barrier(3, timeout=5)
-        keys: list[str | None] = []
-
-        def picture(request: Request) -> Response:
-            together.wait()
-            keys.append(request.headers.get("Authorization"))
-            return Response(RED, content_type="text/plain")
-
-        for path in "abc":
-            threaded.expect_request(f"/{path}").respond_with_handler(picture)
-        assert self.run(imagecli, threaded, 3)[0] == 0
-        assert keys == [None] * 3
-        assert [request.headers["Authorization"] for request in posts] == [f"Bearer {KEY}"]
-        assert sorted(path.name for path in folder.iterdir()) == ["a-cat-1.png", "a-cat-2.png", "a-cat-3.png"]
-
-    def test_a_failed_fetch_is_made_again_and_the_purchase_is_not(self, imagecli: Run, httpserver: HTTPServer) -> None:
-        posts = self.serve(httpserver, "/a")
-        httpserver.expect_oneshot_request("/a").respond_with_data(b"", 503)
-        httpserver.expect_request("/a").respond_with_data(RED)
-        assert self.run(imagecli, httpserver)[0] == 0
-        assert len(posts) == 1
-
-    def test_an_expired_address_is_said_and_the_answer_is_kept(
-        self, imagecli: Run, httpserver: HTTPServer, folder: Path
-    ) -> None:
-        posts = self.serve(httpserver, "/a?se=2020&sig=hush")
-        httpserver.expect_request("/a").respond_with_data(b"<Error><Code>AuthenticationFailed</Code></Error>", 403)
-        exit_code, said, stderr = self.run(imagecli, httpserver)
-        assert (exit_code, len(posts)) == (7, 1)
-        (error,) = said["errors"]
-        assert error["code"] == "result_expired"
-        assert b"hush" in Path(error["rescued_path"]).read_bytes()
-        assert "hush" not in stderr
-        assert list(folder.iterdir()) == []
-
-    def test_a_page_that_says_it_is_a_picture_gets_a_rescue_name(
-        self, imagecli: Run, httpserver: HTTPServer, folder: Path
-    ) -> None:
-        self.serve(httpserver, "/a.png")
-        httpserver.expect_request("/a.png").respond_with_data(b"<html>sorry</html>", content_type="image/png")
-        assert self.run(imagecli, httpserver)[0] == 7
-        assert [path.name for path in folder.iterdir()] == ["a-cat.damaged.png.bin"]
-
-    def test_one_of_two_that_fails_leaves_the_other(
-        self, imagecli: Run, httpserver: HTTPServer, folder: Path, state: Path
-    ) -> None:
-        self.serve(httpserver, "/a", "/b")
-        httpserver.expect_request("/a").respond_with_data(RED)
-        httpserver.expect_request("/b").respond_with_data(b"", 404)
-        exit_code, said, _ = self.run(imagecli, httpserver, 2)
-        assert (exit_code, said["status"]) == (9, "partial")
-        assert [path.name for path in folder.iterdir()] == ["a-cat-1.png"]
-        assert len(list(state.rglob("*.body"))) == 1
-
-    @pytest.mark.parametrize("scheme", ["file", "ftp"])
-    def test_no_other_scheme_is_followed(
-        self, imagecli: Run, httpserver: HTTPServer, folder: Path, tmp_path: Path, scheme: str
-    ) -> None:
-        (tmp_path / "own.png").write_bytes(BLUE)
-        self.serve(httpserver, f"{scheme}://{tmp_path}/own.png")
-        assert self.run(imagecli, httpserver)[0] == 7
-        assert list(folder.iterdir()) == []
 
 
 def test_the_picture_goes_to_stdout_whole_and_alone(imagecli: Run, folder: Path) -> None:

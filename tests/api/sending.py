@@ -1,0 +1,37 @@
+"""A transport with short patience, and one request sent through it."""
+
+from __future__ import annotations
+
+import io
+
+from imagecli.api.transport import Transport
+from imagecli.api.wire import HttpAnswer, Timeouts
+from imagecli.domain import HttpRequest, Secret
+from imagecli.events import Event
+from tests.api.raw import http
+
+KEY = "sk-test-0123456789"
+OK = http("200 OK", b'{"data": []}')
+QUICK = Timeouts(connect=2, silence=0.3, total=5)
+
+
+def transport(
+    max_retries: int = 2, max_wait: float = 0.02, timeouts: Timeouts = QUICK, headers: dict[str, str] | None = None
+) -> Transport:
+    return Transport(
+        key=Secret(KEY),
+        headers=headers or {},
+        timeouts=timeouts,
+        max_retries=max_retries,
+        max_wait=max_wait,
+        direct=True,
+    )
+
+
+def send(
+    base_url: str, sender: Transport | None = None, heard: list[Event] | None = None, body: str = "a cat"
+) -> tuple[HttpAnswer, bytes]:
+    into = io.BytesIO()
+    request = HttpRequest(method="POST", url=f"{base_url}/images/generations", json={"prompt": body})
+    answer = (sender or transport()).send(request, into, 0, (heard if heard is not None else []).append)
+    return answer, into.getvalue()
