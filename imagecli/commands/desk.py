@@ -21,7 +21,7 @@ from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
-from imagecli.naming import Output, parse_output
+from imagecli.naming import Output, parse_output, path_for
 from imagecli.options import PictureOptions, ResultOptions, ShowOptions, WhereOptions
 from imagecli.outcome import Report
 from imagecli.report.final import show
@@ -71,8 +71,9 @@ class Desk:
     def _shown(self, report: Report, placed: Order, listener: Plain) -> int:
         for outcome in report.outcomes:
             if outcome.stdout is not None:
-                name = placed.requests[0].names[0]
-                report = show_picture(outcome.stdout, outcome.saved[0].format, name, report, self.env, listener)
+                path = path_for(placed.requests[0].names[0], outcome.saved[0].format)
+                rescue_folder = self.settings.state_dir / "rescued"
+                report = show_picture(outcome.stdout, path, rescue_folder, report, self.env, listener)
         return show(report, self.style, self.env, paths=self.output.kind != "stdout")
 
 

@@ -90,6 +90,6 @@ def _tools(desk: Desk, stack: ExitStack) -> run.Tools:
             max_wait=settings.max_wait,
             direct=settings.provider.embedded,
         ),
-        results=Results(timeouts=timeouts, direct=settings.provider.embedded),
+        results=Results(timeouts=timeouts, direct=settings.provider.embedded, max_wait=settings.max_wait),
         state_dir=settings.state_dir,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from imagecli.domain import Json, SavedImage
@@ -26,6 +27,17 @@ def envelope(report: Report) -> dict[str, Json]:
             *(_error(error, outcome.request) for outcome in report.outcomes for error in outcome.errors),
         ],
     }
+
+
+def as_line(report: Report) -> str:
+    """The object on one line. A path that is not UTF-8 can only be said in escapes."""
+    document = envelope(report)
+    text = json.dumps(document, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(document)
+    return text
 
 
 def _image(image: SavedImage) -> dict[str, Json]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import traceback
-
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.outcome import Report
-from imagecli.report.envelope import envelope
 from imagecli.report.style import Style
 from imagecli.report.text import as_typed, harmless, say
 
@@ -22,11 +18,17 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
         show_error(error, env)
         if style.debug and error.code == "bug":
             _show_trace(error, env)
+    saved = [*report.kept, *(image.path for image in report.saved if image.path)]
+    data: list[str] = []
     if style.json:
-        data = [json.dumps(envelope(report), ensure_ascii=False)]
-    else:
-        saved = [*report.kept, *(image.path for image in report.saved if image.path)] if paths else []
+        from imagecli.report.envelope import as_line
+
+        data = [as_line(report)]
+    elif paths:
         data = [as_typed(path, env.stdout) for path in saved]
+    else:
+        for path in saved:
+            say(env.stderr, f"imagecli: note: a further picture is saved as {harmless(str(path))}")
     if not data:
         return report.exit_code
     try:
@@ -54,6 +56,8 @@ def show_error(error: ImagecliError, env: Env) -> None:
 
 
 def _show_trace(error: ImagecliError, env: Env) -> None:
+    import traceback
+
     for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
         say(env.stderr, harmless(line))
 

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-from imagecli.domain import Name
 from imagecli.env import Env
 from imagecli.errors import DiskError
 from imagecli.events import Event, Warned
-from imagecli.naming import path_for
 from imagecli.outcome import Report
 from imagecli.report.final import write
-from imagecli.store.files import save
+from imagecli.store.files import rescue, save
 
 Listen = Callable[[Event], None]
 
 
-def show_picture(data: bytes, format: str, name: Name, report: Report, env: Env, say: Listen) -> Report:
-    """Writes *data* to stdout, or to *name*'s path when stdout can't take it all. Returns the report with that said."""
+def show_picture(data: bytes, path: Path, rescue_folder: Path, report: Report, env: Env, say: Listen) -> Report:
+    """Writes *data* to stdout, or to *path* when stdout can't take it all. Returns the report with that said."""
     try:
         write(env, data)
         return report
     except (BrokenPipeError, ValueError):
-        path = save(data, path_for(name, format))
+        path = _saved(data, path, rescue_folder)
         said = Warned(code="stdout_closed", message=f"stdout was closed too early; the picture is saved as {path}")
         say(said)
         return replace(report, remarks=(*report.remarks, said))
     except OSError as error:
-        path = save(data, path_for(name, format))
+        path = _saved(data, path, rescue_folder)
         failure = DiskError(
             f"stdout can't be written: {error.strerror}",
             hint="the picture is whole in that file",
@@ -37,3 +36,11 @@ def show_picture(data: bytes, format: str, name: Name, report: Report, env: Env,
         )
         unsaved = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
         return replace(report, outcomes=unsaved, errors=(*report.errors, failure))
+
+
+def _saved(data: bytes, path: Path, rescue_folder: Path) -> Path:
+    """Where *data* found a place. Raises DiskError when there is none left on this machine."""
+    try:
+        return save(data, path)
+    except DiskError:
+        return rescue(data, path, rescue_folder, damaged=False)
