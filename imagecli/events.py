@@ -74,6 +74,8 @@ class Told:
     """A detail for -v: what was sent where, and what came back. Never holds a key."""
 
     message: str
+    deep: bool = False
+    """For --debug alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO
@@ -43,6 +44,7 @@ class Transport:
         """The 2xx answer to *http*, its body in *into*. Raises the error of any other answer."""
         for attempt in range(self._max_retries + 1):
             self._pacer.turn()
+            listen(Told(message=_asked(http), deep=True))
             try:
                 answer = self._once(http, into, request, listen)
             except NotConnectedError as error:
@@ -51,6 +53,7 @@ class Transport:
                 self._pause(wait_before(attempt, None, self._max_wait), error.message, request, listen)
                 continue
             listen(Told(message=_told(http, answer)))
+            listen(Told(message=_headers(answer), deep=True))
             if 200 <= answer.status < 300:
                 return answer
             failure = error_for(answer.status, answer.headers, self._auth.hidden(answer.error_body))
@@ -90,8 +93,25 @@ def _too_long(failure: ImagecliError, asked: float, max_wait: float) -> LimitErr
     )
 
 
+def _path(http: HttpRequest) -> str:
+    """Without host and query: both can hold what is nobody's business."""
+    return "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]
+
+
+def _asked(http: HttpRequest) -> str:
+    """A request's fields for --debug; of its files only what they are."""
+    fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
+    files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
+    return f"{http.method} {_path(http)} {fields}{files}"
+
+
+def _headers(answer: HttpAnswer) -> str:
+    """An answer's headers for --debug, but for cookies."""
+    return "; ".join(f"{name}: {value}" for name, value in answer.headers.items() if name != "set-cookie")
+
+
 def _told(http: HttpRequest, answer: HttpAnswer) -> str:
-    """One exchange for -v: the path without host and query, and what came back."""
-    path = "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]
+    """One exchange for -v: where, and what came back."""
+    path = _path(http)
     request_id = answer.headers.get("x-request-id")
     return f"{http.method} {path}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")

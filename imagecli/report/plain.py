@@ -45,6 +45,6 @@ def line_for(event: Event, style: Style) -> str | None:
             return f"imagecli: waiting {event.seconds:.1f} s: {harmless(event.why)}"
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
-        case Told() if style.verbose:
+        case Told() if style.debug or (style.verbose and not event.deep):
             return f"imagecli: {harmless(event.message)}"
     return None
