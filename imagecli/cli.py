@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,6 @@ from imagecli import __version__, commands
 from imagecli.commands.foreign import REPLACEMENTS
 from imagecli.env import Env
 from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError, bug
-from imagecli.report.final import show_failure
 from imagecli.report.style import Style
 
 WELCOME = """\
@@ -52,14 +50,22 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in commands.NAMES:
             return None
-        module = importlib.import_module(f"imagecli.commands.{cmd_name}")
+        module = _module(cmd_name)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(cmd_name, cls=Command)(getattr(module, cmd_name))
         return typer.main.get_command(app)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The first line of each command's docstring, without building its options."""
+        functions = [getattr(_module(name), name) for name in commands.NAMES]
+        with formatter.section("Commands"):
+            formatter.write_dl([(f.__name__, f.__doc__.partition("\n")[0]) for f in functions])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]
         if word not in commands.NAMES and not ctx.resilient_parsing:
+            import difflib
+
             near = difflib.get_close_matches(word, commands.NAMES, n=1)
             if near or (" " not in word and word.isascii() and word.isalpha()):
                 hint = f"did you mean imagecli {near[0]}?" if near else f"there are: {', '.join(commands.NAMES)}"
@@ -67,6 +73,10 @@ class LazyGroup(TyperGroup):
                 hint = f'imagecli generate "{word}"'
             raise UsageError(f"{word!r} is no command", hint=hint)
         return super().resolve_command(ctx, args)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"imagecli.commands.{name}")
 
 
 app = typer.Typer(
@@ -115,6 +125,8 @@ def main(argv: Sequence[str], env: Env) -> int:
         return EXIT_TERMINATED
     except Exception as error:
         failure = bug(error)
+    from imagecli.report.final import show_failure
+
     return show_failure(failure, command, style, env)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from imagecli.choices import Crop as Crop
+from imagecli.choices import IfExists as IfExists
 from imagecli.errors import UsageError
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -103,9 +105,6 @@ class Source:
     @property
     def stem(self) -> str:
         return self.path.stem if self.path else "stdin"
-
-
-Crop: TypeAlias = Literal["center", "top", "bottom", "left", "right", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +205,6 @@ class Name:
     """The user wrote this ending: these bytes are wanted under it, by converting if need be."""
     ending: str | None = None
     """The ending as written (`jpg`, `JPEG`), a template's too, or None for the true one."""
-
-
-IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from imagecli.events import Event
+if TYPE_CHECKING:
+    from imagecli.events import Event
 
 
 def silent(event: Event) -> None:

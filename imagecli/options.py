@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 import typer
 
-from imagecli.domain import Crop, IfExists
+from imagecli.choices import Crop, IfExists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

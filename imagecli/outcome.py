@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from imagecli.domain import SavedImage
 from imagecli.errors import EXIT_OK, EXIT_PARTIAL, AuthenticationError, ImagecliError, QuotaError, gravest
-from imagecli.events import Noted, Warned
+
+if TYPE_CHECKING:
+    # For annotations alone: a usage error is shown without them.
+    from imagecli.domain import SavedImage
+    from imagecli.events import Noted, Warned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "imagecli"
 
 FLOORS = (
-    ("__init__", "errors", "domain", "events", "env"),
+    ("__init__", "errors", "choices", "domain", "events", "env"),
     ("catalog", "templates", "naming", "checks", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "schedule", "run"),
@@ -41,7 +41,7 @@ WORLD = {"env.py", "process.py", "__main__.py"}
 """The files that may touch the variables and streams of the process; everything else is handed an Env."""
 
 MAX_LINES = 250
-LONGER = {"domain.py": (320, "declarations only, and the one page on which every word of the house is looked up")}
+LONGER = {"domain.py": (310, "declarations only, and the one page on which every word of the house is looked up")}
 """File → how long it may be, and why."""
 SHAPELESS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 

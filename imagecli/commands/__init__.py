@@ -1,4 +1,7 @@
-"""One file a subcommand: flags → what is asked. No HTTP, no Pillow, no file formats."""
+"""One file a subcommand: flags → what is asked. No HTTP, no Pillow, no file formats.
+
+What a command works with is imported inside its function: help, completion and usage errors only read the signature.
+"""
 
 from __future__ import annotations
 

@@ -6,11 +6,6 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.desk import open_desk
-from imagecli.commands.prompts import check_one_stdin, read_source, read_words
-from imagecli.commands.rendering import framing_of
-from imagecli.domain import Edit
-from imagecli.errors import UsageError
 from imagecli.options import (
     InputOptions,
     PictureOptions,
@@ -60,6 +55,12 @@ def edit(
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
       cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
     """
+    from imagecli.commands.desk import open_desk
+    from imagecli.commands.prompts import check_one_stdin, read_source, read_words
+    from imagecli.commands.rendering import framing_of
+    from imagecli.domain import Edit
+    from imagecli.errors import UsageError
+
     names = [image, *(images or [])]
     check_one_stdin(*names, mask, prompt, words.prompt_option, words.prompt_file)
     sources = tuple(read_source(name, ctx.obj) for name in names)

@@ -6,10 +6,6 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.desk import open_desk
-from imagecli.commands.prompts import check_one_stdin, read_words
-from imagecli.domain import Generate
-from imagecli.errors import UsageError
 from imagecli.options import PictureOptions, PromptOptions, ResultOptions, ShowOptions, WhereOptions, grouped
 
 
@@ -34,6 +30,11 @@ def generate(
       imagecli generate "a {animal} in a hat" --var animal=cat --var animal=owl
       git log -1 --format=%s | imagecli generate - -o - > commit.png
     """
+    from imagecli.commands.desk import open_desk
+    from imagecli.commands.prompts import check_one_stdin, read_words
+    from imagecli.domain import Generate
+    from imagecli.errors import UsageError
+
     check_one_stdin(prompt, words.prompt_option, words.prompt_file)
     texts = read_words(prompt, words, ctx.obj)
     if texts[0].prompt is None:

@@ -6,10 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from imagecli import plan
-from imagecli.commands.desk import open_desk
-from imagecli.commands.prompts import check_one_stdin, read_source, read_words
-from imagecli.commands.rendering import framing_of
 from imagecli.options import (
     InputOptions,
     PictureOptions,
@@ -48,6 +44,11 @@ def vary(
       imagecli vary photo.jpg -n 3 --strength strong
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
     """
+    from imagecli import plan
+    from imagecli.commands.desk import open_desk
+    from imagecli.commands.prompts import check_one_stdin, read_source, read_words
+    from imagecli.commands.rendering import framing_of
+
     check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
     source = read_source(image, ctx.obj)
     texts = read_words(prompt, words, ctx.obj, source)

@@ -1,0 +1,8 @@
+"""Words between which options let people choose. Apart from `domain`, so that help can do without."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Crop: TypeAlias = Literal["center", "top", "bottom", "left", "right", "none"]
+IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
