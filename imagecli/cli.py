@@ -30,6 +30,10 @@ COMPLETION_VARIABLE = "_IMAGECLI_COMPLETE"
 class Command(TyperCommand):
     """A command whose help shows its options in groups."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """IMAGE and not {IMAGE}: braces are how usage lines say "one of"."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):

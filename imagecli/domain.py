@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
@@ -205,74 +205,6 @@ class Name:
     """The user wrote this ending: these bytes are wanted under it, by converting if need be."""
     ending: str | None = None
     """The ending as written (`jpg`, `JPEG`), a template's too, or None for the true one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpFile:
-    """One file of a multipart form: neutral name, true media type."""
-
-    name: str
-    """The form field: image, image[], mask."""
-    filename: str
-    data: bytes = field(repr=False)
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """One request as a provider's codec made it. The key is not in it: the transport adds that."""
-
-    method: str
-    url: str
-    json: dict[str, Json] | None = None
-    form: tuple[tuple[str, str], ...] = ()
-    files: tuple[HttpFile, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """All that is needed to finish a request whose answer has come, perhaps in another process and days later.
-
-    JSON; lies in the spool before the POST. Holds no key and no input picture.
-    """
-
-    id: str
-    """Names the spool files; unique to the run and the request."""
-    request: int
-    """0-based, in the order of the plan."""
-    command: str
-    provider: str
-    base_url: str
-    model: str
-    n: int
-    names: tuple[Name, ...]
-    if_exists: IfExists | None
-    stdout: bool
-    """The one picture goes to stdout (`-o -`), not to *names*."""
-    prompt: str | None
-    output_format: str | None
-    """What was asked for, if anything was."""
-    size: Size | None
-    """What was asked for, if it was pixels."""
-    transform: Transform | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One picture of an answer: base64 text or an address, exactly one of them, or neither when it is missing."""
-
-    b64_json: str | None = field(default=None, repr=False)
-    url: str | None = None
-    revised_prompt: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a provider's codec read out of a successful body."""
-
-    found: tuple[Found, ...]
-    usage: dict[str, Any] | None = None
-    output_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,10 @@ from imagecli.api.failures import NotConnectedError
 from imagecli.api.pacer import Pacer, is_retried, server_wait, wait_before
 from imagecli.api.session import Authorization, open_session
 from imagecli.api.wire import HttpAnswer, Timeouts, post
-from imagecli.domain import HttpRequest, Secret
+from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import Event, Received, Sent, Told, Waiting
+from imagecli.exchange import HttpRequest
 from imagecli.providers.refusal import error_for, is_quota
 
 Listen = Callable[[Event], None]

@@ -17,8 +17,8 @@ from urllib3.exceptions import HTTPError
 
 from imagecli.api.failures import in_our_words, shown
 from imagecli.api.session import Authorization
-from imagecli.domain import HttpRequest
 from imagecli.errors import DiskError, UnsavedError
+from imagecli.exchange import HttpRequest
 
 PIECE_BYTES = 64 * 1024
 MAX_ERROR_BYTES = 1024 * 1024

@@ -15,16 +15,20 @@ PORT = 8787
 
 def sandbox(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="port on 127.0.0.1; 0 picks a free one")] = PORT,
-    latency: Annotated[float, typer.Option(min=0, max=3600, help="seconds added to every answer with pictures")] = 0.0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="port on 127.0.0.1; 0 picks a free one")
+    ] = PORT,
+    latency: Annotated[
+        float, typer.Option(min=0, max=3600, metavar="SECONDS", help="seconds added to every answer with pictures")
+    ] = 0.0,
     rate_limit: Annotated[
-        int | None, typer.Option(min=1, help="images a minute, then 429; the classic API had 50  [default: no limit]")
+        int | None, typer.Option(min=1, metavar="COUNT", help="images a minute, then 429; the classic API had 50")
     ] = None,
     url_ttl: Annotated[
-        float, typer.Option(min=0, max=31_536_000, help="seconds that a picture's URL answers")
+        float, typer.Option(min=0, max=31_536_000, metavar="SECONDS", help="seconds that a picture's URL answers")
     ] = 3600.0,
     require_key: Annotated[
-        str | None, typer.Option(help="refuse every other key with 401  [default: any key, or none]")
+        str | None, typer.Option(metavar="KEY", help="refuse every other key with 401  [default: any key, or none]")
     ] = None,
 ) -> None:
     """Serve the Images API on this machine: free, offline, deterministic.

@@ -12,8 +12,8 @@ import math
 from typing import Any
 from urllib.parse import urljoin
 
-from imagecli.domain import Answer, Found
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
+from imagecli.exchange import Answer, Found
 from imagecli.providers.refusal import detail_of, sound, words_of
 
 

@@ -6,7 +6,8 @@ import json
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog import ProviderRow
-from imagecli.domain import MEDIA_TYPES, OPERATIONS, Ask, Edit, Generate, HttpFile, HttpRequest, InputImage, Json
+from imagecli.domain import MEDIA_TYPES, OPERATIONS, Ask, Edit, Generate, InputImage, Json
+from imagecli.exchange import HttpFile, HttpRequest
 
 FILENAME_ENDINGS = {"jpeg": "jpg"}
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.domain import Identity, Name, Prepared, SavedImage
+from imagecli.domain import Identity, Name, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Event, Noted, Saved, Warned
+from imagecli.exchange import Prepared
 from imagecli.naming import marked, path_for
 from imagecli.pictures.judge import judge
 from imagecli.store.files import rescue, save

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagecli.api.results import MAX_PARALLEL, Results
-from imagecli.domain import Found, Prepared
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.events import Event, Received, Warned
+from imagecli.exchange import Found, Prepared
 from imagecli.outcome import Outcome
 from imagecli.providers.decode import decode, picture_bytes
 from imagecli.run.delivery import Delivery

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.catalog import ProviderRow
-from imagecli.domain import Generate, HttpRequest, IfExists, Name, Prepared, Size, Transform, Vary
+from imagecli.domain import Generate, IfExists, Name, Size, Transform, Vary
+from imagecli.exchange import HttpRequest, Prepared
 from imagecli.plan import Request
 from imagecli.providers.encode import encode
 from imagecli.run.inputs import Fit

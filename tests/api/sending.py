@@ -6,8 +6,9 @@ import io
 
 from imagecli.api.transport import Transport
 from imagecli.api.wire import HttpAnswer, Timeouts
-from imagecli.domain import HttpRequest, Secret
+from imagecli.domain import Secret
 from imagecli.events import Event
+from imagecli.exchange import HttpRequest
 from tests.api.raw import http
 
 KEY = "sk-test-0123456789"

@@ -14,8 +14,9 @@ import pytest
 
 from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
-from imagecli.domain import HttpRequest, Secret
+from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
+from imagecli.exchange import HttpRequest
 from tests.api.raw import http, raw_server, read_request
 
 OWN = Path(__file__).parent / "own.pem"

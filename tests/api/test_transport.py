@@ -14,9 +14,9 @@ import pytest
 
 from imagecli.api.spool import open_entry
 from imagecli.api.wire import Timeouts
-from imagecli.domain import HttpRequest
 from imagecli.errors import DiskError, ImagecliError, NetworkError, UnsavedError, UsageError
 from imagecli.events import Event, Received, Sent
+from imagecli.exchange import HttpRequest
 from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
 from tests.api.sending import KEY, OK, send, transport
 

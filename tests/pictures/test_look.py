@@ -165,7 +165,7 @@ def refused_or_done(data: bytes) -> None:
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(HEADS), st.binary(max_size=300))
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore:::PIL")
 def test_hostile_bytes_are_refused_and_nothing_foreign_escapes(head: bytes, tail: bytes) -> None:
     refused_or_done(head + tail)
 
@@ -174,7 +174,7 @@ def test_hostile_bytes_are_refused_and_nothing_foreign_escapes(head: bytes, tail
 @given(
     st.sampled_from(sorted(SOME.values())), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4)
 )
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore:::PIL")
 def test_damaged_pictures_are_refused_or_read(data: bytes, changes: list[tuple[int, int]]) -> None:
     damaged = bytearray(data)
     for at, byte in changes:

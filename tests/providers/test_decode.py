@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli.domain import Found
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError
+from imagecli.exchange import Found
 from imagecli.providers.decode import decode, picture_bytes
 
 BASE = "https://api.example:8443/v1?x=1"

@@ -16,9 +16,10 @@ import pytest
 
 from imagecli.api.results import Results
 from imagecli.api.wire import Timeouts
-from imagecli.domain import Name, Prepared, Size
+from imagecli.domain import Name, Size
 from imagecli.errors import ImagecliError
 from imagecli.events import Event, Noted, Saved, Warned
+from imagecli.exchange import Prepared
 from imagecli.outcome import Outcome, Report
 from imagecli.run.finish import finish
 from imagecli.run.prepare import describe

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.catalog import load
-from imagecli.domain import Generate, InputImage, Name, Prepared, Rendering, Size, Source, Transform, Vary
+from imagecli.domain import Generate, InputImage, Name, Rendering, Size, Source, Transform, Vary
+from imagecli.exchange import Prepared
 from imagecli.plan import Request
 from imagecli.run.inputs import Fit
 from imagecli.run.prepare import Errand, describe, prepare, read_description

@@ -1,0 +1,76 @@
+"""What goes to a provider and what comes back, as frozen values: the halves of `run` meet in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagecli.domain import IfExists, Json, Name, Size, Transform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpFile:
+    """One file of a multipart form: neutral name, true media type."""
+
+    name: str
+    """The form field: image, image[], mask."""
+    filename: str
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request as a provider's codec made it. The key is not in it: the transport adds that."""
+
+    method: str
+    url: str
+    json: dict[str, Json] | None = None
+    form: tuple[tuple[str, str], ...] = ()
+    files: tuple[HttpFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that is needed to finish a request whose answer has come, perhaps in another process and days later.
+
+    JSON; lies in the spool before the POST. Holds no key and no input picture.
+    """
+
+    id: str
+    """Names the spool files; unique to the run and the request."""
+    request: int
+    """0-based, in the order of the plan."""
+    command: str
+    provider: str
+    base_url: str
+    model: str
+    n: int
+    names: tuple[Name, ...]
+    if_exists: IfExists | None
+    stdout: bool
+    """The one picture goes to stdout (`-o -`), not to *names*."""
+    prompt: str | None
+    output_format: str | None
+    """What was asked for, if anything was."""
+    size: Size | None
+    """What was asked for, if it was pixels."""
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One picture of an answer: base64 text or an address, exactly one of them, or neither when it is missing."""
+
+    b64_json: str | None = field(default=None, repr=False)
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider's codec read out of a successful body."""
+
+    found: tuple[Found, ...]
+    usage: dict[str, Any] | None = None
+    output_format: str | None = None
