@@ -65,16 +65,21 @@ def vary(
     The variations endpoint where provider and model have it and no prompt or strength was given (it takes none);
     an edit otherwise, whose prompt is the user's or the catalogue's for *strength*.
     """
-    has = provider.offers("variations", base_url) and "variations" in row.operations
+    offered = provider.offers("variations", base_url)
+    has = offered and "variations" in row.operations
     if via == "variations" and (prompt or strength):
         raise UsageError(
             "the variations endpoint takes neither a prompt nor a strength", hint="leave --via out, or the prompt"
         )
     if via == "variations" or (via == "auto" and has and not prompt and not strength):
-        return Vary(
-            image=image, rendering=rendering, framing=framing
-        ), f"{row.name} varies it by the variations endpoint"
+        said = f"{row.name} varies it by the variations endpoint"
+        return Vary(image=image, rendering=rendering, framing=framing), said
     words = prompt or catalog.vary_prompts[strength or "medium"]
-    why = "the variations endpoint takes no prompt" if has else f"{provider.name} offers no variations endpoint for it"
+    if via == "edits":
+        why = "--via edits"
+    elif has:
+        why = "the variations endpoint takes no prompt"
+    else:
+        why = "the variations endpoint does not take it" if offered else f"{provider.name} has no variations endpoint"
     edit = Edit(prompt=words, images=(image,), rendering=rendering, framing=framing)
     return edit, f"{row.name} varies it by an edit: {why}"
