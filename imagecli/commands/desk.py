@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -17,11 +18,12 @@ from imagecli.checks import check
 from imagecli.commands.order import Order, order, with_format_of_name
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
+from imagecli.config.layers import PROJECT_FILE
 from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
-from imagecli.naming import Output, parse_output, path_for
+from imagecli.naming import Output, check_inside, parse_output, path_for
 from imagecli.options import PictureOptions, ResultOptions, ShowOptions, WhereOptions
 from imagecli.outcome import Report
 from imagecli.report.final import show
@@ -98,6 +100,9 @@ def open_desk(
     settings = config.load(flags, env, rows, config.current_folder())
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=look)
+        if Path(settings.origins["output"]).name == PROJECT_FILE:
+            # A file that came with a clone does not choose where outside of here something is written.
+            check_inside(output)
     row = rows.model(settings.values.get("model", rows.default_model))
     rendering = rendering_of(picture, settings.values, row.name)
     flagged = picture.output_format is not None
