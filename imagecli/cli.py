@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from imagecli import __version__, commands
 from imagecli.commands.foreign import REPLACEMENTS
 from imagecli.env import Env
-from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError, bug
+from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError, as_error
 from imagecli.report.style import Style
 
 WELCOME = """\
@@ -128,7 +128,7 @@ def main(argv: Sequence[str], env: Env) -> int:
     except Terminated:
         return EXIT_TERMINATED
     except Exception as error:
-        failure = bug(error)
+        failure = as_error(error)
     from imagecli.report.final import show_failure
 
     return show_failure(failure, command, style, env)

@@ -39,6 +39,10 @@ class Secret:
         """The key itself; only the transport has a reason to ask."""
         return self._text
 
+    def cover(self, text: str) -> str:
+        """*text* without the key, should a server have repeated it. A key of a few letters is a stand-in for none."""
+        return text.replace(self._text, "[key]") if len(self._text) >= 8 else text
+
     def __repr__(self) -> str:
         return "Secret(…)"
 

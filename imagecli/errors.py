@@ -140,8 +140,10 @@ class DiskError(ImagecliError):
     code = "disk"
 
 
-def bug(error: Exception) -> ImagecliError:
-    """What nobody foresaw, as an error that can be shown beside others; *error* is its cause."""
+def as_error(error: BaseException) -> ImagecliError:
+    """*error* where it is ours; what nobody foresaw as an error that can be shown beside others."""
+    if isinstance(error, ImagecliError):
+        return error
     found = ImagecliError(
         f"this is a bug of imagecli: {type(error).__name__}: {error}",
         hint="please report it with what --debug adds; an answer that came is kept",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -80,11 +80,12 @@ def _heard(
     return True
 
 
-def all_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> list[Done[Result]]:
-    """Does *work* on every item, *jobs* at a time, and returns all ends in the items' order."""
+def ends_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Done[Result]]:
+    """Does *work* on every item, *jobs* at a time, and gives the ends as they come."""
     inbox = SimpleQueue[Done[Result]]()
     _start(work, items, jobs, threading.Event(), inbox.put)
-    return sorted((inbox.get() for _ in items), key=lambda end: end.index)
+    for _ in items:
+        yield inbox.get()
 
 
 def _start(

@@ -17,7 +17,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
     UsageError,
-    bug,
+    as_error,
     gravest,
 )
 from imagecli.outcome import Outcome, Report
@@ -45,7 +45,7 @@ def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, ke
         (report(LimitError("no"), AuthenticationError("no")), 3, "failed"),
         (report(AuthenticationError("no"), DiskError("no")), 8, "failed"),
         (report(DiskError("no"), UnsavedError("no"), RefusedError("no")), 7, "failed"),
-        (report(bug(ValueError()), UnsavedError("no")), 1, "failed"),
+        (report(as_error(ValueError()), UnsavedError("no")), 1, "failed"),
         (report(UsageError("no")), 2, "failed"),
         (report(saved=1, signal=130), 130, "partial"),
         (report(UnsavedError("no"), signal=143), 143, "failed"),

@@ -12,7 +12,7 @@ import pytest
 
 from imagecli.errors import Terminated
 from imagecli.events import Event, Heartbeat, Told
-from imagecli.schedule import Done, Listen, all_of, run
+from imagecli.schedule import Done, Listen, ends_of, run
 
 
 def told(word: object) -> Told:
@@ -54,7 +54,7 @@ def test_one_job_keeps_the_order() -> None:
 
 def test_nothing_to_do_ends_at_once() -> None:
     run(lambda item, listen: item, [], jobs=4, listen=ignore, done=lambda result: True)
-    assert all_of(lambda item: item, [], jobs=4) == []
+    assert list(ends_of(lambda item: item, [], jobs=4)) == []
 
 
 def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
@@ -191,7 +191,7 @@ def test_all_ends_come_back_in_the_items_order() -> None:
             raise ValueError(item)
         return item * 2
 
-    ends = all_of(work, range(5), jobs=5)
+    ends = sorted(ends_of(work, range(5), jobs=5), key=lambda end: end.index)
     assert [end.index for end in ends] == list(range(5))
     assert [end.result for end in ends] == [0, 2, None, 6, 8]
     assert isinstance(ends[2].error, ValueError)

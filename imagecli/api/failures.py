@@ -27,10 +27,9 @@ def in_our_words(url: str, begun: Callable[[], bool] = lambda: True) -> Iterator
         yield
     except (requests.RequestException, HTTPError) as error:
         raise translate(error, url, begun=begun()) from error
-    except UnicodeError as error:
-        if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
-            raise UsageError("the request holds text that is not UTF-8") from error
-        raise UsageError(f"{shown(url)} is not an address that can be asked", hint="check --base-url") from error
+    except (ValueError, TypeError) as error:
+        # An address, a proxy's address or a header that requests and urllib3 did not expect.
+        raise _unforeseen(error, url, begun=begun()) from error
     except OSError as error:
         # requests says this for a CA bundle that is not there, before anything is sent.
         if "CA certificate bundle" in str(error):
@@ -42,7 +41,7 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
     """The error of ours that *error* is: nothing sent (6), or perhaps bought (7)."""
     where = shown(url)
     match error:
-        case requests.exceptions.ProxyError():
+        case requests.exceptions.ProxyError() if not begun:
             return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
         case requests.exceptions.SSLError() if not begun:
             return NetworkError(f"no trusted TLS connection to {where}: {_reason(error)}", hint=_HINT_TLS, code="tls")
@@ -56,12 +55,10 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
             | requests.exceptions.InvalidSchema()
             | requests.exceptions.InvalidProxyURL()
             | requests.exceptions.InvalidHeader()
-        ):
-            return UsageError(f"{where} can't be asked: {_reason(error)}", hint="check --base-url")
-        case requests.exceptions.InvalidJSONError():
+        ) if not begun:
+            return UsageError(f"{where} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
+        case requests.exceptions.InvalidJSONError() if not begun:
             return UsageError(f"the request can't be written as JSON: {_reason(error)}", hint="check --param")
-        case requests.exceptions.TooManyRedirects():
-            return NetworkError(f"{where} redirects without end", code="redirects")
         case _ if not begun or _never_connected(error):
             return NotConnectedError(f"no connection to {where}: {_reason(error)}", hint=_HINT_NETWORK)
     return UnsavedError(f"the answer of {where} was lost: {_reason(error)}", hint=_HINT_LOST, code="answer_lost")
@@ -72,6 +69,14 @@ _HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server want
 _HINT_NETWORK = "check the network and --base-url; nothing was sent"
 _HINT_SILENT = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
 _HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
+
+
+def _unforeseen(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
+    if begun:
+        return UnsavedError(f"the answer of {shown(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return UsageError("the request holds text that is not UTF-8")
+    return UsageError(f"{shown(url)} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -5,7 +5,9 @@ One folder, 0700, a pair of 0600 files a request: `ID.json` (Prepared) and `ID.b
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
 
 PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
 """Exit codes of errors after which something may have been bought; a bug of ours is one."""
+MIN_FREE_BYTES = 32 * 1024 * 1024
+"""A large picture as base64; a folder with less room is passed over before anything is paid for."""
 OPEN_TRIES = 20
 """A folder that a neighbour has just emptied and removed is made again."""
 
@@ -50,9 +54,9 @@ class Entry:
         return self.body
 
     def read(self) -> bytes:
-        """The body, whole."""
-        self.file.flush()
-        return self.body.read_bytes()
+        """The body, whole; through our own handle, so that nobody can take it away."""
+        self.file.seek(0)
+        return self.file.read()
 
     def _remove(self) -> None:
         for path in (self.description, self.body):
@@ -84,6 +88,8 @@ def open_entry(id: str, description: str, folders: Sequence[Path]) -> Entry:
 
 def _opened(id: str, description: str, folder: Path) -> Entry:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+        raise OSError(errno.ENOSPC, f"less than {MIN_FREE_BYTES // 2**20} MB free")
     described, body = folder / f"{id}.json", folder / f"{id}.body"
     with os.fdopen(_create(described), "w", encoding="utf-8") as file:
         file.write(description)

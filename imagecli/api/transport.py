@@ -57,7 +57,7 @@ class Transport:
             listen(Told(message=_headers(answer), deep=True))
             if 200 <= answer.status < 300:
                 return answer
-            failure = error_for(answer.status, answer.headers, self._auth.hidden(answer.error_body))
+            failure = error_for(answer.status, answer.headers, answer.error_body)
             again = is_retried(answer.status, answer.headers) and not is_quota(answer.status, answer.error_body)
             if not again or attempt == self._max_retries:
                 raise failure

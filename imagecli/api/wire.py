@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -23,6 +23,10 @@ from imagecli.exchange import HttpRequest
 PIECE_BYTES = 64 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """So much of an error's body is read."""
+MAX_ANSWER_BYTES = 640 * 1024 * 1024
+"""More is no answer: ten pictures of 3840x2160 as base64 PNG have about 400 MB."""
+MAX_RESULT_BYTES = 200 * 1024 * 1024
+"""More behind one result URL is no picture."""
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes done so far and the total, where it is known."""
@@ -87,25 +91,33 @@ def post(
         if request.body:
             body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
             request.body = body  # type: ignore[assignment]
-        settings = session.merge_environment_settings(http.url, {}, True, None, None)
-        response = session.send(request, timeout=timeouts.of_socket(), allow_redirects=False, **settings)
-        return _taken(response, deadline, into, received)
+        return _taken(_sent(session, request, timeouts), deadline, MAX_ANSWER_BYTES, into, received)
 
 
 def get(session: requests.Session, url: str, *, timeouts: Timeouts, into: IO[bytes], received: Progress) -> HttpAnswer:
-    """Fetches *url* without any key, following redirects; a 2xx body goes *into* the file. Errors as for `post`."""
+    """Asks *url* once, without any key; a redirect is an answer like any other. Errors as for `post`."""
     deadline = time.monotonic() + timeouts.total
     with in_our_words(url):
-        response = session.get(url, auth=Authorization(None), timeout=timeouts.of_socket(), stream=True)
-        return _taken(response, deadline, into, received)
+        request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
+        return _taken(_sent(session, request, timeouts), deadline, MAX_RESULT_BYTES, into, received)
 
 
-def _taken(response: requests.Response, deadline: float, into: IO[bytes], received: Progress) -> HttpAnswer:
+def _sent(session: requests.Session, request: requests.PreparedRequest, timeouts: Timeouts) -> requests.Response:
+    """The answer as soon as its headers are there.
+
+    By the adapter: the session would look for a redirect's next request, and for that read a body of any length.
+    """
+    url = request.url or ""
+    settings: dict[str, Any] = dict(session.merge_environment_settings(url, {}, True, None, None))
+    return session.get_adapter(url).send(request, timeout=timeouts.of_socket(), **settings)
+
+
+def _taken(response: requests.Response, deadline: float, limit: int, into: IO[bytes], received: Progress) -> HttpAnswer:
     """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response."""
     with response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if 200 <= response.status_code < 300:
-            _copy(response, deadline, into, received)
+            _copy(response, deadline, limit, into, received)
             return HttpAnswer(status=response.status_code, headers=headers)
         return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, deadline))
 
@@ -122,16 +134,26 @@ def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) ->
     )
 
 
-def _copy(response: requests.Response, deadline: float, into: IO[bytes], received: Progress) -> None:
-    length = response.headers.get("Content-Length", "")
-    total = (
-        int(length) if length.isascii() and length.isdigit() and "Content-Encoding" not in response.headers else None
-    )
+def _copy(response: requests.Response, deadline: float, limit: int, into: IO[bytes], received: Progress) -> None:
+    total = _length(response)
     done = 0
     for piece in _pieces(response, deadline):
-        _write(piece, into)
         done += len(piece)
+        if done > limit:
+            raise UnsavedError(
+                f"the answer of {shown(response.url)} is larger than {limit // 2**20} MB; the rest was not read",
+                hint="no pictures are as large; look at the provider's usage page",
+                code="answer_too_large",
+            )
+        _write(piece, into)
         received(done, total)
+
+
+def _length(response: requests.Response) -> int | None:
+    """Bytes that will come, where the answer says so in a number worth believing."""
+    length = response.headers.get("Content-Length", "")
+    plain = length.isascii() and length.isdigit() and len(length) < 15
+    return int(length) if plain and "Content-Encoding" not in response.headers else None
 
 
 def _pieces(response: requests.Response, deadline: float) -> Iterator[bytes]:

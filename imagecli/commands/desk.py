@@ -121,6 +121,7 @@ def open_desk(
             verbose=display.verbose,
             debug=display.debug,
             color=display.color,
+            secret=settings.key,
         ),
     )
 

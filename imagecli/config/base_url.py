@@ -11,15 +11,16 @@ from imagecli.errors import UsageError
 def checked(text: str) -> str:
     """*text* as a base URL. Raises UsageError with what is wrong with it."""
     example = "for example --base-url http://localhost:8080/v1"
+    text = text.strip()
+    if "\\" in text or not text.isprintable():
+        raise UsageError("the base URL has a character that no address has", hint=example)
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the base URL {_without_secrets(text)!r} is none: {error}", hint=example) from error
+        raise UsageError(f"the base URL {_without_secrets(text)} is none", hint=example) from error
     if parts.scheme not in ("http", "https"):
-        raise UsageError(
-            f"the base URL {_without_secrets(text)!r} does not begin with http:// or https://", hint=example
-        )
+        raise UsageError(f"the base URL {_without_secrets(text)} does not begin with http:// or https://", hint=example)
     labels = (parts.hostname or "").split(".")
     if (
         not parts.hostname
@@ -27,12 +28,13 @@ def checked(text: str) -> str:
         or any(not label or len(label) > 63 for label in labels[:-1])
         or len(labels[-1]) > 63
     ):
-        raise UsageError(f"the base URL {_without_secrets(text)!r} names no host", hint=example)
-    return text.strip()
+        raise UsageError(f"the base URL {_without_secrets(text)} names no host", hint=example)
+    return text
 
 
 def _without_secrets(url: str) -> str:
-    return url.split("?")[0].rpartition("@")[2]
+    """*url* quoted, or nothing of it where a name and password could be anywhere in it."""
+    return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])
 
 
 def is_local(base_url: str) -> bool:

@@ -50,7 +50,7 @@ def read_file(path: Path) -> dict[str, Any]:
     """A TOML file's tables; empty where there is no such file. Raises SettingsError with line and column."""
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}") from error

@@ -29,10 +29,13 @@ def envelope(report: Report) -> dict[str, Json]:
     }
 
 
-def as_line(report: Report) -> str:
-    """The object on one line. A path that is not UTF-8 can only be said in escapes."""
+def as_line(report: Report, *, plain: bool) -> str:
+    """The object on one line; *plain* in ASCII, where a terminal must not be steered by what it says.
+
+    A path that is not UTF-8 can only be said in escapes.
+    """
     document = envelope(report)
-    text = json.dumps(document, ensure_ascii=False)
+    text = json.dumps(document, ensure_ascii=plain)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -15,15 +15,15 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     *paths* false: stdout has the picture itself.
     """
     for error in report.all_errors:
-        show_error(error, env)
+        show_error(error, style, env)
         if style.debug and error.code == "bug":
-            _show_trace(error, env)
+            _show_trace(error, style, env)
     saved = [*report.kept, *(image.path for image in report.saved if image.path)]
     data: list[str] = []
     if style.json:
         from imagecli.report.envelope import as_line
 
-        data = [as_line(report)]
+        data = [style.cover(as_line(report, plain=env.stdout.isatty()))]
     elif paths:
         data = [as_typed(path, env.stdout) for path in saved]
     else:
@@ -34,7 +34,7 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     try:
         put(env, "".join(f"{line}\n" for line in data).encode("utf-8", "surrogateescape"))
     except DiskError as error:
-        show_error(error, env)
+        show_error(error, style, env)
         return report.exit_code or error.exit_code
     return report.exit_code
 
@@ -44,22 +44,21 @@ def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> 
     return show(Report(command=command, errors=(error,)), style, env)
 
 
-def show_error(error: ImagecliError, env: Env) -> None:
+def show_error(error: ImagecliError, style: Style, env: Env) -> None:
     """What happened, where bytes were kept, and the way out; all of it foreign text made harmless."""
-    say(env.stderr, f"imagecli: error: {harmless(error.message)}")
-    if error.rescued_path:
-        say(env.stderr, f"kept: {harmless(error.rescued_path)}")
-    if error.request_id:
-        say(env.stderr, f"request: {harmless(error.request_id)}")
-    if error.hint:
-        say(env.stderr, f"hint: {harmless(error.hint)}")
+    lines = [f"imagecli: error: {harmless(error.message)}"]
+    for title, text in (("kept", error.rescued_path), ("request", error.request_id), ("hint", error.hint)):
+        if text:
+            lines.append(f"{title}: {harmless(text)}")
+    for line in lines:
+        say(env.stderr, style.cover(line))
 
 
-def _show_trace(error: ImagecliError, env: Env) -> None:
+def _show_trace(error: ImagecliError, style: Style, env: Env) -> None:
     import traceback
 
     for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
-        say(env.stderr, harmless(line))
+        say(env.stderr, style.cover(harmless(line)))
 
 
 def put(env: Env, data: bytes) -> None:

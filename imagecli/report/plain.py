@@ -25,7 +25,7 @@ class Plain:
         if isinstance(event, (Noted, Warned)):
             self.remarks.append(event)
         if line := line_for(event, self._style):
-            self.line(line)
+            self.line(self._style.cover(line))
 
     def line(self, text: str) -> None:
         """One line on stderr."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from imagecli.env import Env
+
+if TYPE_CHECKING:
+    from imagecli.domain import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,12 @@ class Style:
     live: bool = False
     """stderr is a terminal that can redraw a line."""
     color: bool = False
+    secret: Secret | None = None
+    """What must not be shown, whoever says it."""
+
+    def cover(self, text: str) -> str:
+        """*text* as it may leave: the one place where a key that a server repeats is taken out."""
+        return self.secret.cover(text) if self.secret else text
 
     @classmethod
     def asked_for(cls, argv: Sequence[str], env: Env) -> Style:
@@ -36,11 +46,18 @@ class Style:
         verbose: bool = False,
         debug: bool = False,
         color: str = "auto",
+        secret: Secret | None = None,
     ) -> Style:
         """The style for these flags in this environment."""
         live = env.stderr.isatty() and not quiet and env.environ.get("TERM") != "dumb" and "CI" not in env.environ
         return cls(
-            json=json, quiet=quiet, verbose=verbose or debug, debug=debug, live=live, color=_color(color, live, env)
+            json=json,
+            quiet=quiet,
+            verbose=verbose or debug,
+            debug=debug,
+            live=live,
+            color=_color(color, live, env),
+            secret=secret,
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from imagecli.api.results import Results
 from imagecli.api.spool import open_entry
 from imagecli.api.transport import Transport
-from imagecli.errors import ImagecliError, bug
+from imagecli.errors import as_error
 from imagecli.events import Event, Noted
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
@@ -41,7 +41,7 @@ def carry_out(request: Request, tools: Tools, listen: Listen) -> Outcome:
     try:
         return _bought(request, tools, listen)
     except Exception as problem:
-        error = problem if isinstance(problem, ImagecliError) else bug(problem)
+        error = as_error(problem)
         return Outcome(
             request=request.index,
             asked=request.ask.rendering.n,
@@ -64,11 +64,12 @@ def _bought(request: Request, tools: Tools, listen: Listen) -> Outcome:
         try:
             outcome = finish(prepared, entry.read(), tools.results, tools.state_dir / "rescued", listen)
         except Exception as problem:
-            error = problem if isinstance(problem, ImagecliError) else bug(problem)
+            error = as_error(problem)
             error.status, error.request_id = answer.status, request_id
             raise error from problem
         for error in outcome.errors:
+            # The answer itself stays too: it has the addresses, and the text of what could not be decoded.
             error.request_id = request_id
-            if error.rescued_path is None:
-                error.rescued_path = str(entry.keep())
+            error.rescued_path = error.rescued_path or str(entry.keep())
+            entry.keep()
         return replace(outcome, status=answer.status, request_id=request_id)

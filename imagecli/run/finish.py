@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagecli.api.results import MAX_PARALLEL, Results
-from imagecli.errors import ImagecliError, UnsavedError
+from imagecli.errors import UnsavedError, as_error
 from imagecli.events import Event, Received, Warned
 from imagecli.exchange import Found, Prepared
 from imagecli.outcome import Outcome
+from imagecli.pictures.judge import judge
 from imagecli.providers.decode import decode, picture_bytes
 from imagecli.run.delivery import Delivery
-from imagecli.schedule import all_of
+from imagecli.schedule import ends_of
 
 Listen = Callable[[Event], None]
 
@@ -33,18 +34,20 @@ def finish(prepared: Prepared, body: bytes, results: Results, rescue_folder: Pat
         usage=answer.usage,
     )
     delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen)
-    ends = all_of(lambda found: _bytes_of(found, prepared, results, listen), answer.found, jobs=MAX_PARALLEL)
-    for end, found in zip(ends, answer.found, strict=True):
+    for end in ends_of(lambda found: _bytes_of(found, prepared, results, listen), answer.found, jobs=MAX_PARALLEL):
         try:
             if end.error:
                 raise end.error
             data = end.result or b""
             to_stdout = prepared.stdout and outcome.stdout is None
-            image = delivery.deliver(end.index, data, found.revised_prompt, to_stdout=to_stdout)
+            revised_prompt = answer.found[end.index].revised_prompt
+            image = delivery.deliver(end.index, data, revised_prompt, to_stdout=to_stdout)
             outcome = replace(outcome, saved=(*outcome.saved, image), stdout=data if to_stdout else outcome.stdout)
-        except ImagecliError as error:
-            outcome = replace(outcome, errors=(*outcome.errors, error))
-    return _counted(outcome, len(answer.found), listen)
+        except Exception as problem:
+            # One picture's trouble, a bug of ours too, is not the others'.
+            outcome = replace(outcome, errors=(*outcome.errors, as_error(problem)))
+    saved = tuple(sorted(outcome.saved, key=lambda image: image.index))
+    return _counted(replace(outcome, saved=saved), len(answer.found), listen)
 
 
 def _bytes_of(found: Found, prepared: Prepared, results: Results, listen: Listen) -> bytes:
@@ -54,6 +57,7 @@ def _bytes_of(found: Found, prepared: Prepared, results: Results, listen: Listen
         return results.fetch(
             found.url,
             lambda done, total: listen(Received(request=prepared.request, received=done, total=total)),
+            lambda data: judge(data).whole,
         )
     raise UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
 

@@ -20,7 +20,9 @@ QUICK = Timeouts(connect=2, silence=0.3, total=2)
 
 
 def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
-    return Results(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(url, lambda done, total: None)
+    return Results(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(
+        url, lambda done, total: None, lambda data: b"half" not in data
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_a_fetch_that_fails_is_made_again_from_the_start(first: Answer) -> None:
         (http("404 No"), "result_url", 1),
         (http("410 No"), "result_url", 1),
         (http("503 No"), "result_url", 3),
-        (reset, "unsaved", 3),
+        (reset, "result_url", 3),
     ],
 )
 def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str, fetches: int) -> None:
@@ -126,7 +128,7 @@ def test_threads_share_one_session() -> None:
     found: list[bytes] = []
     with raw_server(OK) as server:
         threads = [
-            threading.Thread(target=lambda: found.append(results.fetch(f"{server.base_url}/a", lambda *_: None)))
+            threading.Thread(target=lambda: found.append(results.fetch(f"{server.base_url}/a", lambda *_: None, bool)))
             for _ in range(8)
         ]
         for thread in threads:
@@ -134,3 +136,20 @@ def test_threads_share_one_session() -> None:
         for thread in threads:
             thread.join()
     assert found == [b"picture"] * 8
+
+
+def test_what_is_not_whole_is_fetched_again_and_kept_at_the_last_try() -> None:
+    half = http("200 OK", b"half a picture")
+    with raw_server(half, OK) as server:
+        assert fetch(f"{server.base_url}/a.png") == b"picture"
+    with raw_server(half) as server:
+        assert fetch(f"{server.base_url}/a.png") == b"half a picture"
+        assert len(server.requests) == 3
+
+
+def test_a_fetch_waits_as_long_as_the_server_says() -> None:
+    busy = http("503 No", b"", "Retry-After: 3600")
+    with raw_server(busy) as server, pytest.raises(UnsavedError) as caught:
+        fetch(f"{server.base_url}/a.png")
+    assert "HTTP 503" in caught.value.message
+    assert len(server.requests) == 1

@@ -13,6 +13,8 @@ from imagecli.report.text import MAX_CHARACTERS, harmless
 from tests.conftest import Run, photo
 
 KEY = "sk-canary-0123456789"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""A whole PNG of one pixel."""
 REFUSAL = {
     "error": {"message": "no\x1b[2J \u202eevil [red]x[/red]\r\nline", "type": "invalid_request_error", "code": None}
 }
@@ -69,3 +71,36 @@ def test_no_text_keeps_a_character_that_steers(text: str) -> None:
 
 def test_long_text_is_cut() -> None:
     assert len(harmless("x" * 100_000)) == MAX_CHARACTERS + 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (401, {"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}, {}),
+        (401, {"error": {"message": "no", "code": KEY}}, {"x-request-id": KEY}),
+        (200, {"error": {"message": f"wrong key {KEY}"}}, {"x-echo": KEY}),
+        (200, {"data": [{"b64_json": PIXEL, "revised_prompt": f"a cat named {KEY}"}]}, {"x-request-id": KEY}),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--debug"]])
+def test_a_key_that_a_server_repeats_is_never_shown(
+    imagecli: Run,
+    httpserver: HTTPServer,
+    status: int,
+    body: dict[str, object],
+    headers: dict[str, str],
+    flags: list[str],
+) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_json(body, status=status, headers=headers)
+    result = imagecli("generate", "x", "--base-url", httpserver.url_for("/v1"), *flags, env={"OPENAI_API_KEY": KEY})
+    assert KEY not in result.stderr + result.stdout
+    assert "[key]" in result.stderr + result.stdout or (status == 200 and not flags)
+
+
+def test_json_on_a_terminal_is_ascii(imagecli: Run, httpserver: HTTPServer) -> None:
+    body = {"data": [{"b64_json": PIXEL, "revised_prompt": "\u202e\x9b2J猫"}]}
+    httpserver.expect_request("/v1/images/generations").respond_with_json(body)
+    for tty in ((), ("stdout",)):
+        result = imagecli("generate", "x", "--base-url", httpserver.url_for("/v1"), "--json", tty=tty)
+        assert result.json["images"][0]["revised_prompt"] == "\u202e\x9b2J猫"
+        assert result.stdout.isascii() is bool(tty)
