@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def run() -> None:
     """The installed command `imagecli`."""
-    if sys.argv[1:] == ["--version"]:
-        from imagecli import __version__
+    try:
+        if sys.argv[1:] == ["--version"]:
+            _show_version()
+            return
+        from imagecli.process import run_to_exit
 
-        sys.stdout.write(f"imagecli {__version__}\n")
+        run_to_exit(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Before there was anything to clean up, or a second time: whoever presses it wants to be out.
+        os._exit(130)
+
+
+def _show_version() -> None:
+    from imagecli import __version__
+
+    try:
+        os.write(1, f"imagecli {__version__}\n".encode())
+    except BrokenPipeError:
         return
-    from imagecli.process import run_to_exit
-
-    run_to_exit(sys.argv[1:])
+    except OSError as error:
+        sys.exit(f"imagecli: error: stdout can't be written: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,15 @@ from typer.core import TyperCommand, TyperGroup
 from imagecli import __version__, commands
 from imagecli.commands.foreign import REPLACEMENTS
 from imagecli.env import Env
-from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ImagecliError, Terminated, UsageError, as_error
+from imagecli.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    DiskError,
+    ImagecliError,
+    Terminated,
+    UsageError,
+    as_error,
+)
 from imagecli.report.style import Style
 
 WELCOME = """\
@@ -128,10 +136,17 @@ def main(argv: Sequence[str], env: Env) -> int:
     except Terminated:
         return EXIT_TERMINATED
     except Exception as error:
-        failure = as_error(error)
+        failure = _unwritten(error) or as_error(error)
     from imagecli.report.final import show_failure
 
     return show_failure(failure, command, style, env)
+
+
+def _unwritten(error: Exception) -> DiskError | None:
+    """Help and completions that Typer could not write to stdout: the only system error that names no file."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return None
+    return DiskError(f"stdout can't be written: {error.strerror}", code="stdout")
 
 
 def _usage(error: typer.TyperException, command: str) -> UsageError:

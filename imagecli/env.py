@@ -1,4 +1,4 @@
-"""The outside world as one value: streams, variables, clock, and the listener for events.
+"""The outside world as one value: streams, variables, clock.
 
 Nothing below `cli` touches `sys` or `os.environ`; tests hand in their own Env.
 """
@@ -10,14 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from imagecli.events import Event
-
-
-def silent(event: Event) -> None:
-    """The listener that hears nothing."""
+from typing import TextIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +23,11 @@ class Env:
     environ: Mapping[str, str]
     now: Callable[[], datetime]
     """Local wall-clock time with its zone: for names only, never for waiting."""
-    announce: Callable[[Event], None] = silent
+    has_stdout: bool = True
+    """False where the process was started with stdout closed: what is written there reaches nobody."""
 
     @classmethod
-    def real(cls) -> Env:
+    def real(cls, *, has_stdout: bool) -> Env:
         """This process. An empty variable is a missing one."""
         return cls(
             stdin=sys.stdin,
@@ -41,4 +35,5 @@ class Env:
             stderr=sys.stderr,
             environ={name: value for name, value in os.environ.items() if value},
             now=lambda: datetime.now().astimezone(),
+            has_stdout=has_stdout,
         )

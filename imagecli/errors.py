@@ -160,3 +160,8 @@ def gravest(codes: list[int]) -> int:
 
 class Terminated(BaseException):
     """SIGTERM, raised in the main thread so that it is answered where Ctrl-C is."""
+
+
+def signal_code(signal: BaseException) -> int:
+    """143 for SIGTERM, 130 for Ctrl-C."""
+    return EXIT_TERMINATED if isinstance(signal, Terminated) else EXIT_INTERRUPTED

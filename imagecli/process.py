@@ -7,32 +7,46 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from imagecli.cli import main
 from imagecli.env import Env
-from imagecli.errors import EXIT_INTERRUPTED, Terminated
+from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 
 
 def run_to_exit(argv: Sequence[str]) -> NoReturn:
     """Runs the command line and leaves with its exit code."""
+    has_stdout = sys.stdout is not None
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     # Pillow warns of odd inputs on stderr; what matters of them is said by us.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    try:
-        code = main(argv, Env.real())
-    except KeyboardInterrupt:
-        # The second Ctrl-C: whoever presses it wants to be out, not to read on.
-        os._exit(EXIT_INTERRUPTED)
+    code = main(argv, Env.real(has_stdout=has_stdout))
+    if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+        # Threads may be at work, and stdout's reader may never read: nothing is waited for any more.
+        os._exit(code)
     try:
         sys.stdout.flush()
     except OSError:
         # Whoever read stdout is gone. Python would complain once more when it closes the stream at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """The first Ctrl-C ends the work and says what is saved; the second one just ends."""
+    signal.signal(signal.SIGINT, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    os._exit(EXIT_INTERRUPTED)
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

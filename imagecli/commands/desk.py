@@ -18,7 +18,7 @@ from imagecli.checks import check
 from imagecli.commands.order import Order, order, with_format_of_name
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
-from imagecli.config.layers import PROJECT_FILE
+from imagecli.config.layers import PROJECT_FILE, flag
 from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -50,7 +50,7 @@ class Desk:
     def buy(self, wanted: Sequence[tuple[Ask, Words]], *, note: str | None = None) -> NoReturn:
         """Buys and saves *wanted*, shows how it went, and leaves with the exit code. *note* is said first."""
         for ask, _ in wanted:
-            check(ask, self.row)
+            self._check(ask)
         placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
         with open_listener(self.env, self.style) as listener:
             self._remark(listener, note)
@@ -61,6 +61,16 @@ class Desk:
                 report = purchase(self, placed, report, listener)
             report = replace(report, remarks=tuple(listener.remarks))
         raise typer.Exit(self._shown(report, placed, listener))
+
+    def _check(self, ask: Ask) -> None:
+        """As `check`, and an option that was not typed is named by where it came from."""
+        try:
+            check(ask, self.row)
+        except UsageError as error:
+            for name, origin in self.settings.origins.items():
+                if origin != flag(name) and error.message.startswith(flag(name)):
+                    error.message += f"; {name} comes from {origin}"
+            raise
 
     def _remark(self, listener: Plain, note: str | None) -> None:
         if note:
@@ -131,6 +141,8 @@ def _values(options: object) -> dict[str, Any]:
 
 
 def _check_stdout(env: Env, picture: PictureOptions, display: ShowOptions) -> None:
+    if not env.has_stdout:
+        raise UsageError("-o - writes to stdout, and stdout is closed", hint="-o FILE, or > FILE")
     if env.stdout.isatty():
         raise UsageError("-o - writes the picture's bytes, and stdout is this terminal", hint="add > picture.png")
     if display.json:

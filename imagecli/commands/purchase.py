@@ -25,11 +25,13 @@ from imagecli.store.places import check_folder
 def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Report:
     """*report* with the outcome of every request of *placed*, or of as many as came before a signal or a last straw.
 
-    Raises InputImageError or OutputError before anything is sent.
+    Raises InputImageError, OutputError or AuthenticationError before anything is sent.
     """
     with ExitStack() as stack:
         tools = _tools(desk, stack)
         _try_all(desk, placed, tools, listener)
+        if desk.settings.no_key:
+            raise desk.settings.no_key
         listener(Started(requests=len(placed.requests), pictures=pictures(placed.requests)))
         outcomes: list[Outcome] = []
 
@@ -37,7 +39,7 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
             outcomes.append(outcome)
             return not outcome.is_final
 
-        watch = Watch(listener)
+        watch = Watch(listener, desk.settings.state_dir / "spool")
         try:
             schedule.run(
                 lambda request, listen: run.carry_out(request, tools, listen),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, UnsavedError
-from imagecli.events import Event, Saved, Sent
+from imagecli.errors import UnsavedError, signal_code
+from imagecli.events import Event, Saved, Sent, Waiting
 from imagecli.outcome import Outcome
 from imagecli.report.plain import Plain
 
@@ -13,14 +14,18 @@ from imagecli.report.plain import Plain
 class Watch:
     """Passes events on, and remembers which requests were sent and which pictures saved."""
 
-    def __init__(self, listener: Plain) -> None:
+    def __init__(self, listener: Plain, spool: Path) -> None:
         self._listener = listener
+        self._spool = spool
         self._sent: set[int] = set()
         self._saved: list[Saved] = []
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Sent):
             self._sent.add(event.request)
+        if isinstance(event, Waiting):
+            # The server has answered that it made nothing; it is not under way until it is sent again.
+            self._sent.discard(event.request)
         if isinstance(event, Saved):
             self._saved.append(event)
         self._listener(event)
@@ -35,10 +40,10 @@ class Watch:
         hint = "nothing else was sent"
         if open_requests:
             words += f"; {len(open_requests)} request{'s' * (len(open_requests) > 1)} under way may be billed"
-            hint = "look at the provider's usage page before running it again"
+            hint = f"look at the provider's usage page before running it again; what came is kept in {self._spool}"
         unfinished = [Outcome(request=min(open_requests), asked=0, provider="", model="", saved=half)] if half else []
         return {
             "outcomes": tuple(sorted([*outcomes, *unfinished], key=lambda outcome: outcome.request)),
             "errors": (UnsavedError(words, hint=hint, code="interrupted"),),
-            "signal_code": EXIT_TERMINATED if isinstance(signal, Terminated) else EXIT_INTERRUPTED,
+            "signal_code": signal_code(signal),
         }

@@ -14,11 +14,20 @@ from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
 from imagecli.config.keys import USER_FILE, find_key, no_key
-from imagecli.config.layers import checked, flag, from_environment, from_flags, project_file, provider_tables, read_file
+from imagecli.config.layers import (
+    checked,
+    flag,
+    from_environment,
+    from_flags,
+    project_file,
+    provider_tables,
+    read_file,
+    unknown_variables,
+)
 from imagecli.config.table import variable
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.errors import SettingsError, UsageError
+from imagecli.errors import AuthenticationError, SettingsError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,8 @@ class Settings:
     base_url: str
     """Empty for a provider that is started for the command."""
     key: Secret | None
+    no_key: AuthenticationError | None
+    """Why nothing can be sent: the provider wants a key and there is none. Raised when all else is in order."""
     headers: dict[str, str]
     """Organization and project, where the provider's row has such variables and they are set."""
     values: Mapping[str, Any]
@@ -46,7 +57,7 @@ class Settings:
 def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> Settings:
     """The settings of a command typed in *folder*; *flags* hold what was typed, None where nothing was.
 
-    Raises SettingsError, UsageError, or AuthenticationError where the provider needs a key and there is none.
+    Raises SettingsError, UsageError, or AuthenticationError for a key that is none.
     """
     config_dir, state_dir = _folders(env)
     user_file = config_dir / USER_FILE
@@ -67,12 +78,12 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
     row = catalog.provider(values.get("provider", catalog.default_provider))
     base_url = _base_url(row, values, origins, env)
     key = None if row.auth == "none" else find_key(row, env, config_dir, tables.get(row.name, {}))
-    if key is None and row.auth != "none" and not is_local(base_url):
-        raise no_key(row, config_dir)
+    needs_key = key is None and row.auth != "none" and not is_local(base_url)
     return Settings(
         provider=row,
         base_url=base_url,
         key=key,
+        no_key=no_key(row, config_dir) if needs_key else None,
         headers=_headers(row, env),
         values=values,
         origins=origins,
@@ -80,7 +91,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
         max_retries=values.get("max_retries", 2),
         max_wait=values.get("max_wait", 120.0),
         state_dir=state_dir,
-        warnings=_warnings(base_url, key),
+        warnings=(*_warnings(base_url, key), *unknown_variables(env)),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from imagecli.config.table import SETTINGS, variable
+from imagecli.config.table import FOLDER_VARIABLES, SETTINGS, variable
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 
@@ -33,6 +33,18 @@ def from_environment(env: Env) -> dict[str, Any]:
     """The settings that IMAGECLI_ variables give."""
     found = {name: env.environ[variable(name)] for name in SETTINGS if variable(name) in env.environ}
     return {name: _read(name, value, variable(name)) for name, value in found.items()}
+
+
+def unknown_variables(env: Env) -> list[tuple[str, str]]:
+    """A warning, code and message, for each IMAGECLI_ variable that sets nothing."""
+    known = [*(variable(name) for name in SETTINGS), *FOLDER_VARIABLES]
+    warnings = []
+    for name in sorted(env.environ):
+        if name.startswith("IMAGECLI_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            said = f"{name} sets nothing" + (f"; did you mean {near[0]}?" if near else "")
+            warnings.append(("unknown_variable", said))
+    return warnings
 
 
 def project_file(folder: Path) -> tuple[dict[str, Any], str] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.outcome import Report
@@ -14,10 +16,7 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
 
     *paths* false: stdout has the picture itself.
     """
-    for error in report.all_errors:
-        show_error(error, style, env)
-        if style.debug and error.code == "bug":
-            _show_trace(error, style, env)
+    show_errors(report.all_errors, style, env)
     saved = [*report.kept, *(image.path for image in report.saved if image.path)]
     data: list[str] = []
     if style.json:
@@ -42,6 +41,19 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
 def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> int:
     """Shows a command that ended before anything was sent, and returns its exit code."""
     return show(Report(command=command, errors=(error,)), style, env)
+
+
+def show_errors(errors: Sequence[ImagecliError], style: Style, env: Env) -> None:
+    """Each of *errors* once; what is said in the same words again is only counted."""
+    alike: dict[str, list[ImagecliError]] = {}
+    for error in errors:
+        alike.setdefault(error.message, []).append(error)
+    for error, *others in alike.values():
+        show_error(error, style, env)
+        if others:
+            say(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
+        if style.debug and error.code == "bug":
+            _show_trace(error, style, env)
 
 
 def show_error(error: ImagecliError, style: Style, env: Env) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagecli.env import Env
-from imagecli.errors import DiskError
+from imagecli.errors import DiskError, Terminated, UnsavedError, signal_code
 from imagecli.events import Event, Warned
 from imagecli.outcome import Report
 from imagecli.report.final import write
@@ -26,6 +26,11 @@ def show_picture(data: bytes, path: Path, rescue_folder: Path, report: Report, e
         said = Warned(code="stdout_closed", message=f"stdout was closed too early; the picture is saved as {path}")
         say(said)
         return replace(report, remarks=(*report.remarks, said))
+    except (KeyboardInterrupt, Terminated) as signal:
+        path = _saved(data, path, rescue_folder)
+        words = "interrupted while the picture was written to stdout"
+        cut = UnsavedError(words, code="interrupted", rescued_path=str(path))
+        return replace(report, errors=(*report.errors, cut), signal_code=signal_code(signal))
     except OSError as error:
         path = _saved(data, path, rescue_folder)
         failure = DiskError(

@@ -112,3 +112,42 @@ def test_a_prompt_that_is_no_text_is_refused(imagecli: Run) -> None:
     result = imagecli("generate", "caf\udce9", *SANDBOX)
     assert result.exit_code == 2
     assert "the prompt is not Unicode text (character 4)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", ""],
+        ["generate", "cat.png"],
+        ["generate", "x", "-s", "100x100"],
+        ["generate", "x", "-o", "{bad}"],
+        ["generate", "x", "-o", "old.png"],
+        ["edit", "missing.png", "x"],
+        ["vary", "old.png"],
+    ],
+)
+def test_a_missing_key_hides_no_other_mistake(imagecli: Run, folder: Path, arguments: list[str]) -> None:
+    (folder / "old.png").write_text("not a picture")
+    result = imagecli(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "key" not in result.stderr
+
+
+def test_an_option_that_was_not_typed_is_named_by_its_file(imagecli: Run, folder: Path) -> None:
+    (folder / "imagecli.toml").write_text('size = "256x256"')
+    result = imagecli("generate", "x", *SANDBOX)
+    assert result.exit_code == 2
+    assert f"size comes from {folder / 'imagecli.toml'}" in result.stderr
+
+
+@pytest.mark.parametrize("output", ["/tmp/x.png", "../x.png", "a/../../x.png"])
+def test_a_projects_file_does_not_write_outside_of_its_folder(imagecli: Run, folder: Path, output: str) -> None:
+    (folder / "imagecli.toml").write_text(f'output = "{output}"')
+    result = imagecli("generate", "x", *SANDBOX)
+    assert result.exit_code == 2
+    assert "leads out of its folder" in result.stderr
+
+
+def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
+    (folder / "imagecli.toml").write_text('output = "art/{slug}-{model}"\nmodel = "dall-e-2"\nsize = "256x256"')
+    assert imagecli("generate", "x", *SANDBOX).stdout == "art/x-dall-e-2.png\n"

@@ -14,7 +14,7 @@ from imagecli.catalog import load
 from imagecli.config.table import SETTINGS
 from imagecli.domain import Size
 from imagecli.env import Env
-from imagecli.errors import AuthenticationError, SettingsError, UsageError
+from imagecli.errors import SettingsError, UsageError
 from tests.conftest import NOW, Stream
 
 LOCAL = {"base_url": "http://127.0.0.1:1/v1"}
@@ -196,7 +196,7 @@ def test_an_editors_byte_order_mark_is_no_error(home: Home) -> None:
 def test_an_empty_variable_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGECLI_MODEL", "")
     monkeypatch.setenv("OPENAI_API_KEY", "")
-    environ = Env.real().environ
+    environ = Env.real(has_stdout=True).environ
     assert "IMAGECLI_MODEL" not in environ
     assert "OPENAI_API_KEY" not in environ
     assert environ["PATH"] == os.environ["PATH"]
@@ -249,13 +249,21 @@ def test_a_key_in_clear_to_a_public_host_is_warned_of(home: Home, base_url: str,
 
 
 def test_no_key_tells_the_three_ways_and_the_sandbox(home: Home) -> None:
-    with pytest.raises(AuthenticationError) as caught:
-        home.load({})
-    hint = caught.value.hint or ""
-    assert caught.value.exit_code == 3
+    missing = home.load({}).no_key
+    assert missing
+    hint = missing.hint or ""
+    assert missing.exit_code == 3
     for way in ("export OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
         assert way in hint
 
 
 def test_every_setting_says_what_it_is_about() -> None:
     assert all(setting.about for setting in SETTINGS.values())
+
+
+def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
+    warnings = home.load(environ={"IMAGECLI_MODLE": "x", "IMAGECLI_QQQ": "x"}).warnings
+    assert [message for code, message in warnings if code == "unknown_variable"] == [
+        "IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?",
+        "IMAGECLI_QQQ sets nothing",
+    ]
