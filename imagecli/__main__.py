@@ -28,7 +28,8 @@ def _show_version() -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        sys.exit(f"imagecli: error: stdout can't be written: {error.strerror}")
+        os.write(2, f"imagecli: error: stdout can't be written: {error.strerror}\n".encode())
+        sys.exit(8)
 
 
 if __name__ == "__main__":

@@ -37,12 +37,13 @@ def from_environment(env: Env) -> dict[str, Any]:
 
 def unknown_variables(env: Env) -> list[tuple[str, str]]:
     """A warning, code and message, for each IMAGECLI_ variable that sets nothing."""
-    known = [*(variable(name) for name in SETTINGS), *FOLDER_VARIABLES]
+    prefix = variable("")
+    known = [name.removeprefix(prefix) for name in (*map(variable, SETTINGS), *FOLDER_VARIABLES)]
     warnings = []
     for name in sorted(env.environ):
-        if name.startswith("IMAGECLI_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            said = f"{name} sets nothing" + (f"; did you mean {near[0]}?" if near else "")
+        if name.startswith(prefix) and name.removeprefix(prefix) not in known:
+            near = difflib.get_close_matches(name.removeprefix(prefix), known, n=1)
+            said = f"{name} sets nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")
             warnings.append(("unknown_variable", said))
     return warnings
 
