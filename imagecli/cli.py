@@ -156,5 +156,11 @@ def _usage(error: typer.TyperException, command: str) -> UsageError:
         return UsageError(f"there is no option {option}", hint=REPLACEMENTS[option])
     near = getattr(error, "possibilities", None)
     message = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
-    help_line = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
-    return UsageError(message.rstrip("."), hint=f"did you mean {' or '.join(sorted(near))}?" if near else help_line)
+    hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
+    if near:
+        hint = f"did you mean {' or '.join(sorted(near))}?"
+    elif "unexpected extra argument" in message:
+        hint = f'put the prompt into quotes: imagecli {command} … "a white cat"'
+    elif command in ("generate", "edit", "vary") and option and not option.startswith("--"):
+        hint = "a prompt that begins with a dash goes behind --, or into --prompt"
+    return UsageError(message.rstrip("."), hint=hint)

@@ -51,7 +51,7 @@ def _document(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        if body.lstrip()[:1] == b"<":
+        if body.lstrip()[:1] == b"<" and b"<svg" not in body[:1000]:
             raise NetworkError(
                 "the answer is a web page, not the Images API",
                 hint="check --base-url, and whether a login page is in between",

@@ -79,6 +79,7 @@ def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> No
     [
         (b"<!doctype html><title>Log in</title>", NetworkError, "web page"),
         (b"  \n<html>", NetworkError, "web page"),
+        (b"<?xml version='1.0'?><svg xmlns='x'/>", UnsavedError, "not whole JSON"),
         (b'{"error": {"message": "no such cat", "code": "x1"}}', RefusedError, "no such cat"),
         (b'{"error": "no such cat", "data": []}', RefusedError, "no such cat"),
         (b'{"error": {}, "data": []}', UnsavedError, "no pictures"),
