@@ -17,6 +17,7 @@ from imagecli.sandbox.exchange import Request, Response, as_json
 from imagecli.sandbox.forms import read_form
 from imagecli.sandbox.rules import judge
 from imagecli.sandbox.shelf import PICTURES, Shelf
+from imagecli.sandbox.tally import Tally
 
 OPERATIONS: Final[tuple[Operation, ...]] = ("generations", "edits", "variations")
 VERSION = "2020-10-01"
@@ -34,6 +35,7 @@ class Service:
         self._require_key = require_key
         self._bucket = Bucket(rate_limit) if rate_limit else None
         self._shelf = Shelf(url_ttl)
+        self._tally = Tally()
         self._pause = pause
         self._catalog = catalog.load()
 
@@ -75,7 +77,7 @@ class Service:
         headers = self._bucket.take(job.n, job.row.name) if self._bucket else {}
         from imagecli.sandbox.painter import paint
 
-        painted = [paint(job, index) for index in range(job.n)]
+        painted = [paint(job, index) for index in self._tally.take(job, form)]
         self._pause()
         host = request.headers.get("host", "127.0.0.1")
         notes = {"x-sandbox-note": painted[0].note} if painted[0].note else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
@@ -32,9 +34,25 @@ def test_variations_differ_from_each_other(sandbox: Sandbox) -> None:
     assert len({picture.resize((4, 4)).tobytes() for picture in pictures(answer)}) == 10
 
 
-def test_same_image_gives_the_same_variations(sandbox: Sandbox) -> None:
-    first, second = (post(sandbox, "variations", FIELDS, image=encoded(photo())).json() for _ in range(2))
-    assert first["data"] == second["data"]
+def test_variations_are_turned_through_the_hues(sandbox: Sandbox) -> None:
+    answer = post(
+        sandbox, "variations", {**FIELDS, "n": 10}, image=encoded(Image.new("RGB", (512, 512), (200, 60, 60)))
+    )
+    turns = [(hue(picture) + 180) % 360 - 180 for picture in pictures(answer)]
+    assert turns == pytest.approx([0, 20, -24, 42, -46, 10, 62, -64, 31, -12], abs=12)
+
+
+def hue(picture: Image.Image) -> float:
+    """Degrees, of the middle, where no lettering is; red is 0."""
+    middle = picture.resize((3, 3), Image.Resampling.BOX).getpixel((1, 1))
+    assert isinstance(middle, tuple)
+    return 360 * colorsys.rgb_to_hsv(*middle[:3])[0]
+
+
+def test_same_image_gives_the_same_variations_from_another_server(sandbox: Sandbox) -> None:
+    first = post(sandbox, "variations", FIELDS, image=encoded(photo())).json()["data"]
+    with Sandbox() as other:
+        assert post(other, "variations", FIELDS, image=encoded(photo())).json()["data"] == first
 
 
 @pytest.mark.parametrize(("side", "size"), [(256, 256), (512, 512), (1024, 1024), (300, 1024)])

@@ -14,14 +14,14 @@ from imagecli.sandbox.painter.pictures import flatten
 from imagecli.sandbox.painter.scenes import random_of
 
 HUES = (0, 20, -24, 42, -46, 10, 62, -64, 31, -12)
-"""Degrees by which the *n* pictures are turned; all different."""
+"""Degrees by which ten pictures in a row are turned; all different. The next ten are mirrored the other way."""
 
 
 def varied(job: Job, index: int) -> Image.Image:
     """Picture *index* of a variation."""
     source = flatten(job.images[0].image)
     rng = random_of("variation", index, source.resize((8, 8)).tobytes().hex())
-    image = _framed(source, job.size, rng, mirrored=index % 2 == 0)
+    image = _framed(source, job.size, rng, mirrored=(index + index // len(HUES)) % 2 == 0)
     image = _turned(image, HUES[index % len(HUES)])
     image = _lit(image, PALETTES[rng.randrange(len(PALETTES))])
     image = ImageEnhance.Color(image).enhance(rng.uniform(1.02, 1.25))

@@ -1,0 +1,44 @@
+"""How often each job was asked for, so that asking again gives the next pictures instead of the same ones."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+
+from imagecli.sandbox.forms import Form
+from imagecli.sandbox.job import Job
+
+MAX_JOBS = 4096
+"""The job that was asked for the longest time ago is forgotten first, and begins anew."""
+
+
+class Tally:
+    """Counts pictures of each job since the server began. Safe between threads."""
+
+    def __init__(self, capacity: int = MAX_JOBS) -> None:
+        self._capacity = capacity
+        self._painted: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, job: Job, form: Form) -> range:
+        """The indices of this request's pictures: from 0, then from where the same job stopped.
+
+        The same job has the same operation, row, prompt, size, options and input
+        files, which *form* holds as they were sent; n may differ.
+        """
+        key = _key(job, form)
+        with self._lock:
+            start = self._painted.pop(key, 0)
+            self._painted[key] = start + job.n
+            if len(self._painted) > self._capacity:
+                self._painted.popitem(last=False)
+        return range(start, start + job.n)
+
+
+def _key(job: Job, form: Form) -> bytes:
+    """A digest: prompts and pictures themselves would be too much to keep."""
+    asked = replace(job, n=1, images=(), mask=None)
+    files = [[hashlib.sha256(upload.data).hexdigest() for upload in uploads] for uploads in (form.images, form.masks)]
+    return hashlib.sha256(repr((asked, files)).encode("utf-8", "backslashreplace")).digest()

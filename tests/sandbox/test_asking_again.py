@@ -1,0 +1,128 @@
+"""The same job asked for again: the next pictures, as if all had been asked for at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from imagecli import catalog
+from imagecli.domain import Operation
+from imagecli.sandbox.forms import Form
+from imagecli.sandbox.job import Job, Upload
+from imagecli.sandbox.painter import paint
+from imagecli.sandbox.rules import judge
+from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.tally import Tally
+from tests.conftest import Run
+from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
+
+SMALL = {**CLASSIC, "prompt": "a cat", "size": "256x256"}
+CAT = Form(values={"prompt": "a cat"})
+
+
+def data(sandbox: Sandbox, operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
+    """The pictures of an answer, in base64."""
+    return [one["b64_json"] for one in post(sandbox, operation, fields, **files).json()["data"]]
+
+
+def fresh(operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
+    """The pictures of a server that was asked nothing else."""
+    with Sandbox() as server:
+        return data(server, operation, fields, **files)
+
+
+def job_of(form: Form, operation: Operation = "generations") -> Job:
+    return judge(form, operation, catalog.load())
+
+
+def test_three_requests_give_twenty_five_different_pictures(sandbox: Sandbox) -> None:
+    pictures = [one for n in (10, 10, 5) for one in data(sandbox, "generations", {**SMALL, "n": n})]
+    assert len(set(pictures)) == 25
+
+
+def test_command_that_splits_25_pictures_saves_25_different_ones(imagecli: Run) -> None:
+    options = ("-n", 25, "--model", "dall-e-2", "--size", "256x256", "--provider", "sandbox")
+    saved = imagecli("generate", "a cat", *options).paths
+    assert len({path.read_bytes() for path in saved}) == 25
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "files"),
+    [
+        ("generations", SMALL, {}),
+        ("edits", SMALL, {"image": encoded(photo()), "mask": encoded(hole())}),
+        ("edits", {**GPT, "prompt": "a print"}, {"image": encoded(photo())}),
+        ("variations", {"response_format": "b64_json", "size": "256x256"}, {"image": encoded(photo())}),
+    ],
+    ids=["generation", "edit", "print", "variation"],
+)
+def test_it_goes_on_where_it_stopped(
+    sandbox: Sandbox, operation: str, fields: dict[str, Any], files: dict[str, bytes]
+) -> None:
+    in_two = [one for n in (1, 2) for one in data(sandbox, operation, {**fields, "n": n}, **files)]
+    assert in_two == fresh(operation, {**fields, "n": 3}, **files)
+    assert len(set(in_two)) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"prompt": "a dog"}, {"size": "512x512"}, {"model": "dall-e-3", "size": "1024x1024"}, {"response_format": "url"}],
+    ids=str,
+)
+def test_another_job_begins_anew(other: dict[str, str]) -> None:
+    tally = Tally()
+    form, changed = Form(values=SMALL), Form(values={**SMALL, **other})
+    assert tally.take(job_of(form), form) == range(1)
+    assert tally.take(job_of(changed), changed) == range(1)
+    assert tally.take(job_of(form), form) == range(1, 2)
+
+
+def test_another_input_begins_anew_and_the_same_under_another_field_name_does_not() -> None:
+    tally, values = Tally(), {**GPT, "prompt": "x"}
+    first, second, cut = encoded(photo(64, 64)), encoded(photo(64, 64).rotate(90)), encoded(hole(64, 64))
+    forms = {
+        "first": Form(values=values, images=(Upload(name="image", data=first),)),
+        "named otherwise": Form(values=values, images=(Upload(name="image[]", data=first),)),
+        "second": Form(values=values, images=(Upload(name="image", data=second),)),
+        "both": Form(values=values, images=tuple(Upload(name="image[]", data=one) for one in (first, second))),
+        "masked": Form(
+            values=values, images=(Upload(name="image", data=first),), masks=(Upload(name="mask", data=cut),)
+        ),
+    }
+    starts = {name: tally.take(job_of(form, "edits"), form).start for name, form in forms.items()}
+    assert starts == {"first": 0, "named otherwise": 1, "second": 0, "both": 0, "masked": 0}
+
+
+def test_defaults_that_are_spelled_out_are_the_same_job() -> None:
+    tally, spelled = Tally(), Form(values={"prompt": "a cat", "model": "dall-e-2", "size": "1024x1024", "n": 2})
+    assert tally.take(job_of(CAT), CAT) == range(1)
+    assert tally.take(job_of(spelled), spelled) == range(1, 3)
+
+
+def test_threads_share_no_picture() -> None:
+    tally, job = Tally(), job_of(CAT)
+    with ThreadPoolExecutor(16) as pool:
+        taken = list(pool.map(lambda _: tally.take(job, CAT).start, range(400)))
+    assert sorted(taken) == list(range(400))
+
+
+def test_job_of_the_longest_time_ago_is_forgotten_first() -> None:
+    tally = Tally(capacity=2)
+    forms = {prompt: Form(values={"prompt": prompt}) for prompt in "abc"}
+    starts = [tally.take(job_of(forms[prompt]), forms[prompt]).start for prompt in "abacab"]
+    assert starts == [0, 0, 1, 0, 2, 0]
+
+
+def test_refused_request_counts_for_nothing() -> None:
+    with Sandbox(Options(rate_limit=5)) as server:
+        assert post(server, "generations", {**SMALL, "n": 6}).status_code == 429
+        assert data(server, "generations", SMALL) == fresh("generations", SMALL)
+
+
+def test_painter_gives_the_same_bytes_for_the_same_job_and_index() -> None:
+    values = {"prompt": "a cat", "size": "256x256"}
+    once, again = ([paint(job_of(Form(values=values)), index).data for index in (0, 1)] for _ in range(2))
+    assert once == again
+    assert once[0] != once[1]
