@@ -23,13 +23,15 @@ class Bucket:
 
     def take(self, n: int, model: str) -> dict[str, str]:
         """Takes *n* images out and gives the rate headers. Raises ApiError 429 and takes none when too few are left."""
+        if n > self._limit:
+            raise self._too_large(n, model)
         with self._lock:
             now = time.monotonic()
             self._left = min(self._limit, self._left + (now - self._seen) * self._limit / MINUTE)
             self._seen = now
             wait = (n - self._left) * MINUTE / self._limit
             if wait > 0:
-                raise self._refusal(n, model, min(wait, MINUTE))
+                raise self._refusal(n, model, wait)
             self._left -= n
             return self._headers()
 
@@ -40,6 +42,17 @@ class Bucket:
             "x-ratelimit-remaining-images": str(math.floor(self._left)),
             "x-ratelimit-reset-images": str(math.ceil(until_full)),
         }
+
+    def _too_large(self, n: int, model: str) -> ApiError:
+        """More than a full bucket holds: no waiting helps, so no time to wait is named."""
+        return ApiError(
+            f"Request too large for {model} in organization sandbox on images per min: Limit {self._limit}, "
+            f"Requested {n}. The number of images must be reduced in order to run successfully.",
+            status=429,
+            type="images",
+            code="rate_limit_exceeded",
+            headers={"x-should-retry": "false"},
+        )
 
     def _refusal(self, n: int, model: str, wait: float) -> ApiError:
         used = self._limit - math.floor(self._left)

@@ -7,6 +7,7 @@ import time
 import requests
 
 from imagecli.sandbox.server import Options, Sandbox
+from tests.conftest import Run
 from tests.sandbox.making import post
 
 FIELDS = {"prompt": "a cat", "size": "256x256"}
@@ -29,6 +30,29 @@ def test_fourth_of_three_images_is_refused_with_the_time_to_wait() -> None:
     assert answer.headers["retry-after"] == "20"
     assert 19_000 < int(answer.headers["retry-after-ms"]) <= 20_000
     assert rates(answer)[:2] == [3, 0]
+
+
+def test_request_larger_than_the_limit_is_refused_without_a_time_to_wait() -> None:
+    with Sandbox(Options(rate_limit=5)) as server:
+        answer = post(server, "generations", {**FIELDS, "n": 6})
+        assert rates(post(server, "generations", {**FIELDS, "n": 5}))[:2] == [5, 0]
+    error = answer.json()["error"]
+    assert answer.status_code == 429
+    assert "Request too large" in error["message"]
+    assert "Limit 5, Requested 6." in error.pop("message")
+    assert error == {"type": "images", "param": None, "code": "rate_limit_exceeded"}
+    assert answer.headers["x-should-retry"] == "false"
+    assert not {"retry-after", "retry-after-ms", "x-ratelimit-reset-images"} & {name.lower() for name in answer.headers}
+
+
+def test_client_does_not_wait_for_what_can_never_fit(imagecli: Run) -> None:
+    lines: list[str] = []
+    with Sandbox(Options(rate_limit=5), log=lines.append) as server:
+        asked = ("generate", "a cat", "-n", 6, "--model", "dall-e-2", "--base-url", server.base_url)
+        done = imagecli(*asked, env={"OPENAI_API_KEY": "sk-test"})
+    assert done.exit_code == 5
+    assert "Limit 5, Requested 6" in done.stderr
+    assert lines == ["POST /v1/images/generations 429"]
 
 
 def test_bucket_fills_again() -> None:
