@@ -16,6 +16,7 @@ from PIL import Image
 from imagecli.cli import main
 from imagecli.env import Env
 from imagecli.sandbox.server import Options, Sandbox
+from tests.children import Children
 
 NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
 
@@ -99,6 +100,16 @@ def sandbox() -> Iterator[str]:
     """The base URL of a sandbox without limits."""
     with Sandbox(Options()) as server:
         yield server.base_url
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    """Starts processes that end with the test."""
+    started = Children()
+    try:
+        yield started
+    finally:
+        started.end()
 
 
 def photo(path: Path, width: int = 320, height: int = 200, mode: str = "RGB", **save: Any) -> Path:

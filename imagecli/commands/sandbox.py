@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Annotated
 
@@ -13,19 +14,32 @@ PORT = 8787
 """Where nothing is said: fixed, so that a base URL can be written down."""
 
 
+def _seconds(value: float) -> float:
+    """*value*, unless it is nan, which no range keeps out."""
+    if math.isnan(value):
+        raise typer.BadParameter("nan is no number of seconds")
+    return value
+
+
 def sandbox(
     ctx: typer.Context,
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="PORT", help="port on 127.0.0.1; 0 picks a free one")
     ] = PORT,
     latency: Annotated[
-        float, typer.Option(min=0, max=3600, metavar="SECONDS", help="seconds added to every answer with pictures")
+        float,
+        typer.Option(
+            min=0, max=3600, metavar="SECONDS", callback=_seconds, help="seconds added to every answer with pictures"
+        ),
     ] = 0.0,
     rate_limit: Annotated[
         int | None, typer.Option(min=1, metavar="COUNT", help="images a minute, then 429; the classic API had 50")
     ] = None,
     url_ttl: Annotated[
-        float, typer.Option(min=0, max=31_536_000, metavar="SECONDS", help="seconds that a picture's URL answers")
+        float,
+        typer.Option(
+            min=0, max=31_536_000, metavar="SECONDS", callback=_seconds, help="seconds that a picture's URL answers"
+        ),
     ] = 3600.0,
     require_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="refuse every other key with 401  [default: any key, or none]")

@@ -1,0 +1,43 @@
+"""The installed command as a process, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.sandbox.server import Options, Sandbox
+from tests.children import Children
+
+COMMAND = [sys.executable, "-m", "imagecli"]
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Nothing but what a process needs."""
+    return {"PATH": os.defpath, "HOME": str(tmp_path / "home"), "OPENAI_API_KEY": "sk-test", "NO_PROXY": "*"}
+
+
+@pytest.fixture
+def start(children: Children, folder: Path, environ: dict[str, str]) -> Start:
+    """Starts the command with the arguments it is given, in *folder*; *extra* variables are set too."""
+
+    def start(
+        *arguments: str, extra: Mapping[str, str] | None = None, command: list[str] = COMMAND, **streams: Any
+    ) -> subprocess.Popen[bytes]:
+        return children.start([*command, *arguments], cwd=folder, env={**environ, **(extra or {})}, **streams)
+
+    return start
+
+
+@pytest.fixture
+def slow() -> Iterator[str]:
+    """The base URL of a sandbox that takes its time."""
+    with Sandbox(Options(latency=20)) as server:
+        yield server.base_url

@@ -1,0 +1,92 @@
+"""Ctrl-C and SIGTERM, sent to the command as a process: at its start, while it waits, while nobody reads."""
+
+from __future__ import annotations
+
+import json
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Start
+from tests.conftest import picture
+
+PIPE_BYTES = 65536
+"""What a pipe takes on Linux before its writer has to wait."""
+
+READY = """
+import os
+from imagecli.__main__ import run
+os.write(1, b".")
+run()
+"""
+"""The installed command's function, with a sign that Python's own start is over: what comes before is not ours."""
+
+
+def wait_for_request(state: Path) -> None:
+    """Until a request is in the spool, so that it is under way."""
+    deadline = time.monotonic() + 20
+    while not list(state.rglob("*.body")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+
+def shell_code(process: subprocess.Popen[bytes]) -> int:
+    """The exit code as a shell tells it: 128 and the signal where that ended the process by itself."""
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_within_a_second_and_says_what_may_be_paid(
+    folder: Path, tmp_path: Path, start: Start, slow: str, number: signal.Signals, code: int
+) -> None:
+    process = start("generate", "a cat", "--base-url", slow, "--json")
+    wait_for_request(tmp_path)
+    process.send_signal(number)
+    began = time.monotonic()
+    stdout, stderr = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2  # a second by promise; a loaded machine needs some more to end a process
+    assert process.returncode == code
+    assert b"0 of 1 pictures saved; 1 request under way may be billed" in stderr
+    assert b"Traceback" not in stderr
+    answer = json.loads(stdout)
+    assert (answer["exit_code"], answer["errors"][0]["code"]) == (code, "interrupted")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.1, 0.15, 0.2])
+def test_ctrl_c_right_after_the_start_leaves_no_traceback(start: Start, slow: str, seconds: float) -> None:
+    process = start("generate", "a cat", "--base-url", slow, command=[sys.executable, "-c", READY])
+    assert process.stdout
+    assert process.stdout.read(1) == b"."
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=10)
+    assert (shell_code(process), stdout) == (130, b"")
+    assert b"Traceback" not in stderr
+    assert b"bug" not in stderr
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="no pipes that can be watched here")
+def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start) -> None:
+    process = start("generate", "a cat", "-o", "-", "--provider", "sandbox")
+    assert process.stdout
+    assert process.stderr
+    assert select.select([process.stdout], [], [], 30)[0]
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.wait(timeout=10)
+    assert time.monotonic() - began < 2
+    stderr = process.stderr.read()
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+    assert b"a-cat.png" in stderr
+    assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
+    assert picture(folder / "a-cat.png").size == (1024, 1024)
+    assert (folder / "a-cat.png").stat().st_size > PIPE_BYTES
