@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from imagecli.catalog import OPTIONAL, ModelRow
-from imagecli.domain import ENDINGS, OPERATIONS, Ask, Edit, Generate, Rendering, Source, Vary
+from imagecli.domain import OPERATIONS, Ask, Edit, Generate, Rendering, Source, Vary
 from imagecli.errors import UsageError
+from imagecli.formats import ENDINGS, OTHER_ENDINGS
+from imagecli.quoting import quoted
 
 OWN_FIELDS = ("prompt", "model", "n", "image", "image[]", "mask", "stream")
 """Fields that --param can't set: another flag or argument does, and the answer would be misread."""
@@ -76,7 +79,15 @@ def _check_optional(name: str, value: object, row: ModelRow) -> None:
         )
     allowed = row.allowed(name)
     if allowed and value not in allowed:
-        raise UsageError(f"{flag} {value}: {row.name} takes {', '.join(allowed)}", hint=f"{flag} {allowed[0]}")
+        raise UsageError(
+            f"{flag} {value}: {row.name} takes {', '.join(allowed)}", hint=f"{flag} {_nearest(str(value), allowed)}"
+        )
+
+
+def _nearest(value: str, allowed: tuple[str, ...]) -> str:
+    """The word of *allowed* that was meant: `jpeg` for JPG."""
+    word = ENDINGS.get(value.lower(), value.lower())
+    return next(iter(difflib.get_close_matches(word, allowed, n=1)), allowed[0])
 
 
 _INSTEAD = {
@@ -103,31 +114,36 @@ def _check_format_pairs(look: Rendering) -> None:
 def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: Source | None = None) -> None:
     """Refuses a PROMPT argument that is a file's name: nobody wants to pay for a picture of "photo.jpg".
 
-    *image* is the picture the command already has. Raises UsageError with the command that was meant.
+    *image* is the picture the command already has. Raises UsageError with the command that was meant. The same words
+    by --prompt are never asked about.
     """
     word = prompt.strip()
     if not word or "\n" in word or len(word) > 1000:
         return
-    ending = re.fullmatch(r"\S+\.([A-Za-z0-9]{2,5})", word)
-    is_picture = bool(ending and ending[1].lower() in _PICTURE_ENDINGS)
+    is_picture = ends_like_picture(word)
     is_file = exists(Path(word))
     if not (is_picture or is_file):
         return
     found = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
-    raise UsageError(found, hint=_meant(word, is_picture, image, exists))
+    meant = _meant(word, is_picture, image, exists)
+    raise UsageError(found, hint=f'{meant}; --prompt "…" sends such words all the same')
 
 
-_PICTURE_ENDINGS = {*ENDINGS, "heic", "heif", "avif", "tif", "tiff", "bmp"}
+def ends_like_picture(word: str) -> bool:
+    """Whether it ends as the name of a picture does, of any format."""
+    ending = re.search(r"\S\.(\w+)$", word)
+    return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
 
 
 def _meant(word: str, is_picture: bool, image: Source | None, exists: Callable[[Path], bool]) -> str:
     if not is_picture:
-        return f"-f {word} reads the prompt from it"
+        return f"-f {quoted(word)} reads the prompt from it"
+    file = quoted(word)
     if image is None:
-        return f'imagecli edit {word} "what to change", or imagecli vary {word}'
+        return f'imagecli edit {file} "what to change", or imagecli vary {file}'
     if image.path and not exists(image.path):
-        return f'did you swap them? imagecli edit {word} "{image.name}"'
-    return f'--image {word} adds a second picture: imagecli edit {image.name} "what to change" --image {word}'
+        return f"did you swap them? imagecli edit {file} {quoted(image.name)}"
+    return f'--image {file} adds a second picture: imagecli edit {quoted(image.name)} "what to change" --image {file}'
 
 
 def needs_alpha(ask: Ask, row: ModelRow) -> bool:

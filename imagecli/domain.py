@@ -13,20 +13,10 @@ from typing import Final, Literal, TypeAlias
 from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
 from imagecli.errors import UsageError
+from imagecli.formats import ENDINGS as ENDINGS
+from imagecli.formats import MEDIA_TYPES as MEDIA_TYPES
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
-
-MEDIA_TYPES: Final = {
-    "png": "image/png",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "svg": "image/svg+xml",
-}
-"""Picture format → its true media type."""
-
-ENDINGS: Final = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif", "svg": "svg"}
-"""File ending, lower case and without the dot → picture format."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,11 +56,11 @@ class Size:
         return self.width * self.height
 
     @classmethod
-    def parse(cls, text: str) -> Size:
-        """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError."""
+    def parse(cls, text: str, *, what: str = "size") -> Size:
+        """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError, which names *what* it is."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*", text)
         if not match or not int(match[1]) or not int(match[2]):
-            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT in pixels", hint="for example --size 1024x1024")
+            raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
         return cls(int(match[1]), int(match[2]))
 
 
@@ -105,6 +95,11 @@ class Source:
     """As the user typed it; `-` is stdin."""
     path: Path | None = None
     data: bytes | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return "stdin" if self.path is None else self.name
 
     @property
     def stem(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "imagecli"
 
 FLOORS = (
-    ("__init__", "errors", "choices", "domain", "exchange", "events", "env"),
+    ("__init__", "errors", "choices", "formats", "quoting", "domain", "exchange", "events", "env"),
     ("catalog", "templates", "naming", "checks", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "schedule", "run"),

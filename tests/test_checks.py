@@ -57,7 +57,14 @@ def vary(model: str) -> Vary:
         (generate(response_format="url"), "--response-format", "either"),
         (generate("dall-e-2", response_format="json"), "url, b64_json", ""),
         (generate("dall-e-2", output_format="png"), "--output-format: dall-e-2", ""),
-        (generate(output_format="gif"), "png, jpeg, webp", ""),
+        (generate(output_format="gif"), "png, jpeg, webp", "--output-format png"),
+        (generate(output_format="jpg"), "--output-format jpg: gpt-image-2 takes png", "--output-format jpeg"),
+        (generate(output_format="JPEG"), "png, jpeg, webp", "--output-format jpeg"),
+        (generate(output_format="PNG"), "png, jpeg, webp", "--output-format png"),
+        (generate(quality="High"), "low, medium, high, auto", "--quality high"),
+        (generate(moderation="none"), "--moderation none: gpt-image-2 takes low, auto", "--moderation low"),
+        (generate("dall-e-2", moderation="low"), "dall-e-2 does not take it", ""),
+        (generate("dall-e-3", style="bright"), "vivid, natural", ""),
         (generate(output_compression=50), "for jpeg and webp, not for png", ""),
         (generate(output_compression=50, output_format="png"), "not for png", ""),
         (generate(output_compression=101, output_format="webp"), "0 to 100", ""),
@@ -85,6 +92,8 @@ def test_what_a_model_does_not_take_is_refused(ask: Ask, words: str, hint: str) 
         generate(size=Size(1536, 512)),
         generate(size="auto"),
         generate(background="transparent"),
+        generate(moderation="low"),
+        generate("somebody/flux-9", moderation="none"),
         generate(background="transparent", output_format="webp", output_compression=0),
         generate(params=(("seed", 7),)),
         generate("dall-e-2", size=Size(256, 256), response_format="url", user="u", n=10),
@@ -102,7 +111,7 @@ def test_what_a_model_takes_passes(ask: Ask) -> None:
     check(ask, ROWS.model(ask.rendering.model))
 
 
-EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a folder"}
+EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
 
 
 @pytest.mark.parametrize(
@@ -112,11 +121,15 @@ EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a folder"}
         ("PHOTO.JPEG", None, "imagecli edit PHOTO.JPEG"),
         ("missing.heic", None, "imagecli edit missing.heic"),
         (" photo.jpg\n", None, "imagecli edit photo.jpg"),
+        ("photo of cat.jpg", None, 'imagecli edit "photo of cat.jpg" "what to change"'),
+        ("a photo like cat.png", None, '--prompt "…" sends such words all the same'),
+        ("scan.pdf", None, "imagecli edit scan.pdf"),
+        ("photo.jpg", "a cat.png", '--image photo.jpg adds a second picture: imagecli edit "a cat.png"'),
         ("notes.txt", None, "-f notes.txt"),
         ("photo.jpg", "cat.png", "--image photo.jpg adds a second picture"),
         ("photo.jpg", "make it blue", 'did you swap them? imagecli edit photo.jpg "make it blue"'),
         ("notes.txt", "cat.png", "-f notes.txt"),
-        ("a folder", None, "-f a folder"),
+        ("a folder", None, '-f "a folder"'),
     ],
 )
 def test_a_files_name_is_no_prompt(prompt: str, image: str | None, hint: str) -> None:
@@ -130,7 +143,8 @@ def test_a_files_name_is_no_prompt(prompt: str, image: str | None, hint: str) ->
     "prompt",
     [
         "a cat",
-        "a photo like cat.png",
+        "a photo like cat.png, but blue",
+        "a logo that says .png",
         "",
         "Make version 2.0",
         "hello.world",

@@ -90,6 +90,8 @@ class ModelRow:
     qualities: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
     output_formats: tuple[str, ...] = ()
+    moderations: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
     response_formats: tuple[str, ...] = ()
     source: str
     known: bool = True
@@ -101,6 +103,8 @@ class ModelRow:
             "quality": self.qualities,
             "background": self.backgrounds,
             "output_format": self.output_formats,
+            "moderation": self.moderations,
+            "style": self.styles,
             "response_format": self.response_formats,
         }.get(parameter, ())
 

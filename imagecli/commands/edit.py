@@ -56,17 +56,16 @@ def edit(
       cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
     """
     from imagecli.commands.desk import open_desk
-    from imagecli.commands.prompts import check_one_stdin, read_source, read_words
+    from imagecli.commands.prompts import check_one_stdin, no_prompt, read_source, read_words
     from imagecli.commands.rendering import framing_of
     from imagecli.domain import Edit
-    from imagecli.errors import UsageError
 
     names = [image, *(images or [])]
     check_one_stdin(*names, mask, prompt, words.prompt_option, words.prompt_file)
     sources = tuple(read_source(name, ctx.obj) for name in names)
     texts = read_words(prompt, words, ctx.obj, sources[0])
     if texts[0].prompt is None:
-        raise UsageError("no prompt: what shall change?", hint=f'imagecli edit {image} "what the whole picture shows"')
+        raise no_prompt(sources[0])
     desk = open_desk(ctx.obj, "edit", picture, result, where, display, texts[0].variables)
     cut = read_source(mask, ctx.obj) if mask else None
     framing = framing_of(inputs)

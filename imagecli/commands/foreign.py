@@ -4,34 +4,50 @@ from __future__ import annotations
 
 from typing import Final
 
-REPLACEMENTS: Final = {
-    "--api-key": "keys are not given in argv, where every process can read them: export OPENAI_API_KEY=…",
-    "--aspect": "-s/--size WxH, for example --size 1536x1024",
-    "--aspect-ratio": "-s/--size WxH, for example --size 1536x1024",
-    "--b64": "pictures are always decoded and saved; --json tells of them",
-    "--compression": "--output-compression PERCENT",
-    "--count": "-n COUNT",
-    "--dir": "-o FOLDER/",
-    "--file": "-f/--prompt-file FILE for a prompt; a picture is edit's argument",
-    "--force": "--if-exists overwrite",
-    "--format": "--output-format FORMAT, or -o NAME.FORMAT",
-    "--height": "-s/--size WxH",
-    "--input": 'the picture is edit\'s argument: imagecli edit photo.jpg "…"; more by --image',
-    "--negative-prompt": "this API has none: say it in the prompt, or send it with --param negative_prompt=…",
-    "--num": "-n COUNT",
-    "--out": "-o/--output PATH",
-    "--out-dir": "-o FOLDER/",
-    "--output-dir": "-o FOLDER/",
-    "--overwrite": "--if-exists overwrite",
-    "--resolution": "-s/--size WxH",
-    "--seed": "this API has none; where a server does: --param seed=7",
-    "--steps": "where a server has it: --param steps=30",
-    "--transparent": "--background transparent",
-    "--url": "--base-url URL",
-    "--width": "-s/--size WxH",
-    "-a": "-s/--size WxH",
-    "-c": "-n COUNT",
-    "-i": 'the picture is edit\'s argument: imagecli edit photo.jpg "…"; more by --image',
-    "-p": 'the prompt is an argument: imagecli generate "a cat"; or --prompt TEXT',
-    "-q": "--quality WORD, or --quiet",
+_FOREIGN: Final = {
+    "--background transparent": "--no-background --transparent --transparent-background",
+    "--base-url URL": "--api-base --api-url --endpoint --host --url",
+    "-f/--prompt-file FILE for a prompt; a picture is edit's argument": "--file",
+    "--if-exists overwrite": "--force --overwrite",
+    "--if-exists skip": "--no-clobber --skip-existing",
+    'imagecli edit photo.jpg "…"': "--edit",
+    'imagecli edit photo.jpg "…" --mask mask.png': "--mask --mask-image",
+    "imagecli vary photo.jpg": "--variation",
+    "imagecli vary photo.jpg -n COUNT": "--variations",
+    "--json": "--json-output",
+    "keys are not given in argv, where every process can read them: export OPENAI_API_KEY=…": (
+        "--api-key --key --token -k"
+    ),
+    "-m/--model NAME": "--engine --model-name",
+    "--max-retries COUNT": "--retries",
+    "--max-wait SECONDS": "--wait",
+    "-n COUNT": "--amount --batch-size --count --n --num --num-images --number --samples -c",
+    "-n COUNT; a further picture to draw on: --image FILE": "--images",
+    "-o -": "--stdout",
+    "-o FOLDER/": "--dir --directory --folder --out-dir --outdir --output-dir --output-folder",
+    "-o/--output PATH": "--dest --filename --name --out --outfile --output-file --save",
+    "--output-compression PERCENT": "--compression",
+    "--output-format FORMAT, or -o NAME.FORMAT": "--ext --format --type",
+    "pictures are always decoded and saved; --json tells of them": "--b64 --b64-json",
+    "--quality high (dall-e-3: --quality hd)": "--hd",
+    "--quality WORD, or --quiet": "-q",
+    "--quiet": "--silent",
+    "-s/--size WxH": "--dimensions --height --image-size --resolution --width -w",
+    "-s/--size WxH, for example --size 1536x1024": "--ar --aspect --aspect-ratio --ratio -a",
+    'the picture is edit\'s argument: imagecli edit photo.jpg "…"; more by --image': (
+        "--image --image-file --init-image --input --input-image --reference -i"
+    ),
+    "the prompt is an argument, or --prompt TEXT": "--description --prompt-text --text",
+    'the prompt is an argument: imagecli generate "a cat"; or --prompt TEXT': "-p",
+    "this API has none: say it in the prompt, or send it with --param negative_prompt=…": (
+        "--negative --negative-prompt"
+    ),
+    "this API has none; where a server does: --param seed=7": "--seed",
+    "where a server has it: --param cfg_scale=7": "--cfg-scale",
+    "where a server has it: --param guidance=7": "--guidance --guidance-scale",
+    "where a server has it: --param steps=30": "--steps",
 }
+"""What to type here → the options that mean it elsewhere."""
+
+REPLACEMENTS: Final = {option: here for here, options in _FOREIGN.items() for option in options.split()}
+"""Option of another tool → what to type here."""

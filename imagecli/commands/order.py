@@ -13,6 +13,7 @@ from imagecli.checks import inputs_of
 from imagecli.commands.prompts import Words
 from imagecli.domain import Ask, IfExists, Name, Rendering
 from imagecli.errors import UsageError
+from imagecli.formats import ENDINGS
 from imagecli.naming import FIELDS, Output, asked_format, build_fields
 from imagecli.naming import plan as plan_names
 from imagecli.plan import Request, named, plan
@@ -81,7 +82,7 @@ def with_format_of_name(
 ) -> Rendering:
     """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too."""
     ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
-    if ending is None or ending == wanted.output_format:
+    if ending is None or ending == ENDINGS.get((wanted.output_format or "").lower()):
         return wanted
     if flagged:
         raise UsageError(

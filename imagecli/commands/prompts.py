@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.checks import check_prompt_argument
+from imagecli.checks import check_prompt_argument, ends_like_picture
 from imagecli.domain import Source
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.naming import check_variables
 from imagecli.options import PromptOptions
+from imagecli.quoting import quoted
 from imagecli.templates import fill_prompt, product
 
 MAX_PROMPT_BYTES = 1024 * 1024
@@ -60,6 +61,15 @@ def check_one_stdin(*words: object) -> None:
     """Raises UsageError where more than one of *words* wants stdin."""
     if sum(str(word) == "-" for word in words if word is not None) > 1:
         raise UsageError("stdin (-) is wanted twice, and it comes only once", hint="give one of them as a file")
+
+
+def no_prompt(image: Source) -> UsageError:
+    """What to say to an edit with one argument: which of the two is missing?"""
+    if image.path is None or _exists(image.path) or ends_like_picture(image.name):
+        hint = f'imagecli edit {quoted(image.name)} "what the whole picture shows"'
+        return UsageError("no prompt: what shall change?", hint=hint)
+    hint = f"imagecli edit photo.jpg {quoted(image.name)}; - in place of photo.jpg reads the picture from stdin"
+    return UsageError(f"no picture: {image.name!r} is no file", hint=hint)
 
 
 def _exists(path: Path) -> bool:

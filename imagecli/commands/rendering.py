@@ -34,7 +34,7 @@ def framing_of(options: InputOptions) -> Framing:
     return Framing(
         crop=options.crop,
         pad=options.pad,
-        input_size=Size.parse(options.input_size) if options.input_size else None,
+        input_size=Size.parse(options.input_size, what="--input-size") if options.input_size else None,
         keep_metadata=options.keep_metadata,
     )
 

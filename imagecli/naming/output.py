@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 from imagecli.domain import RequestedSize
 from imagecli.errors import OutputError, UsageError
 from imagecli.naming.filenames import is_portable, slug
+from imagecli.quoting import quoted
 from imagecli.templates import components, fields_in, fill_name
 
 Place: TypeAlias = Literal["missing", "file", "folder", "other"]
@@ -43,7 +44,7 @@ def parse_output(text: str | None, *, look: Look) -> Output:
     found = look(Path(text))
     if found == "other":
         raise OutputError(
-            f"{text} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {text}"
+            f"{text} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {quoted(text)}"
         )
     if found == "folder":
         return Output(kind="folder", text=text)

@@ -11,6 +11,7 @@ from imagecli.errors import OutputError, UsageError
 from imagecli.naming.filenames import key, numbered_stem
 from imagecli.naming.output import Fields, Look, Output, Place
 from imagecli.naming.shape import build_name, path_for
+from imagecli.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +103,8 @@ def _occupied(path: Path, found: Place) -> OutputError:
         )
     if found == "folder":
         return OutputError(
-            f"{path} is a folder, and a picture was to have this name", hint=f"-o {path}/ saves inside it"
+            f"{path} is a folder, and a picture was to have this name", hint=f"-o {quoted(f'{path}/')} saves inside it"
         )
     return OutputError(
-        f"{path} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {path}"
+        f"{path} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {quoted(path)}"
     )

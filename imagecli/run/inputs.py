@@ -72,10 +72,10 @@ def _fit(
     from imagecli.pictures.look import look
     from imagecli.pictures.mask import fit_mask
 
-    looks = [look(_read(source), source.name) for source in sources]
+    looks = [look(_read(source), source.label) for source in sources]
     if transparent and not looks[0].has_alpha:
         raise InputImageError(
-            f"{sources[0].name} has no transparent part, and {row.name} changes only what is transparent",
+            f"{sources[0].label} has no transparent part, and {row.name} changes only what is transparent",
             hint="--mask mask.png marks what may change: a PNG of the same size, transparent there",
         )
     fitted = []
@@ -84,7 +84,7 @@ def _fit(
         _announce(source, fitted[-1].changes, listen)
     if mask is None:
         return Fit(images=tuple(one.image for one in fitted), transform=fitted[0].transform)
-    masked = fit_mask(look(_read(mask), mask.name), row.mask, fitted[0], framing)
+    masked = fit_mask(look(_read(mask), mask.label), row.mask, fitted[0], framing)
     _announce(mask, masked.changes, listen)
     _warn_of_coverage(mask, masked.image, listen)
     return Fit(images=tuple(one.image for one in fitted), mask=masked.image, transform=fitted[0].transform)
@@ -101,7 +101,7 @@ def _read(source: Source) -> bytes:
 
 def _announce(source: Source, changes: tuple[str, ...], listen: Listen) -> None:
     if changes:
-        listen(Noted(code="input_changed", message=f"{source.name}: {', '.join(changes)}"))
+        listen(Noted(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
 
 
 def _warn_of_coverage(mask: Source, image: InputImage, listen: Listen) -> None:
@@ -109,8 +109,8 @@ def _warn_of_coverage(mask: Source, image: InputImage, listen: Listen) -> None:
 
     share = coverage(image)
     if share == 0:
-        listen(Warned(code="mask_empty", message=f"{mask.name} is opaque everywhere: nothing may change"))
+        listen(Warned(code="mask_empty", message=f"{mask.label} is opaque everywhere: nothing may change"))
     elif share == 1:
-        listen(Warned(code="mask_full", message=f"{mask.name} is transparent everywhere: all of it may change"))
+        listen(Warned(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change"))
     else:
-        listen(Noted(code="mask_coverage", message=f"{mask.name}: {share:.1%} of the picture may change"))
+        listen(Noted(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the picture may change"))

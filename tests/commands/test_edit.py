@@ -81,6 +81,10 @@ def test_the_masks_coverage_is_said(
         (["make it night", "in.png"], "'in.png' is a file", 'did you swap them? imagecli edit in.png "make it night"'),
         (["in.png", "b.jpg"], "'b.jpg' is named like a picture", "--image b.jpg"),
         (["-", "-"], "stdin (-) is wanted twice", "as a file"),
+        (["-", "x"], "error: stdin is empty (0 bytes)", ""),
+        (["a watercolour"], "no picture: 'a watercolour' is no file", 'imagecli edit photo.jpg "a watercolour"'),
+        (["my photo.png"], "no prompt", 'imagecli edit "my photo.png" "what'),
+        (["in.png", "x", "--input-size", "3"], "--input-size '3' is not WIDTHxHEIGHT", "for example 1024x1024"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_sent(

@@ -1,0 +1,14 @@
+"""A word as it has to be typed: for hints that can be pasted."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+
+def quoted(word: object) -> str:
+    """*word* for a shell: bare where that is safe, else in double quotes, which every shell knows, if they suffice."""
+    text = str(word)
+    if re.fullmatch(r"[\w@%+=:,./-]+", text):
+        return text
+    return shlex.quote(text) if re.search(r'[$`"\\!]', text) else f'"{text}"'
