@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from imagecli.catalog import Catalog, ModelRow, ProviderRow
+from imagecli.checks import needs_alpha
 from imagecli.domain import Ask, Edit, Framing, Name, Rendering, Source, Vary
 from imagecli.errors import UsageError
 
@@ -63,23 +65,47 @@ def vary(
     """The request that varies *image*, and a sentence that says which endpoint it goes to and why.
 
     The variations endpoint where provider and model have it and no prompt or strength was given (it takes none);
-    an edit otherwise, whose prompt is the user's or the catalogue's for *strength*.
+    an edit otherwise, whose prompt is the user's or the catalogue's for *strength*. Raises UsageError where no
+    endpoint can do what is asked.
     """
+    words = _words(prompt, strength)
     offered = provider.offers("variations", base_url)
     has = offered and "variations" in row.operations
-    if via == "variations" and (prompt or strength):
-        raise UsageError(
-            "the variations endpoint takes neither a prompt nor a strength", hint="leave --via out, or the prompt"
-        )
-    if via == "variations" or (via == "auto" and has and not prompt and not strength):
+    if via == "variations" and words:
+        raise UsageError(f"the variations endpoint takes no {words}", hint=f"leave --via or the {words} out")
+    if via == "variations" or (via == "auto" and has and not words):
         said = f"{row.name} varies it by the variations endpoint"
         return Vary(image=image, rendering=rendering, framing=framing), said
-    words = prompt or catalog.vary_prompts[strength or "medium"]
+    own = catalog.vary_prompts[strength or "medium"] if prompt is None else prompt
+    edit = Edit(prompt=own, images=(image,), rendering=rendering, framing=framing)
     if via == "edits":
         why = "--via edits"
     elif has:
-        why = "the variations endpoint takes no prompt"
+        why = f"the variations endpoint takes no {words}"
     else:
         why = "the variations endpoint does not take it" if offered else f"{provider.name} has no variations endpoint"
-    edit = Edit(prompt=words, images=(image,), rendering=rendering, framing=framing)
+    if "edits" in row.operations and needs_alpha(edit, row):
+        leave = [f"the {words}"] * bool(words) + ["--via"] * (via == "edits")
+        raise _changes_only_holes(row, why, leave if has else [], catalog.default_model)
     return edit, f"{row.name} varies it by an edit: {why}"
+
+
+def _words(prompt: str | None, strength: str | None) -> Literal["prompt", "strength"] | None:
+    """Which of the two was given, that only an edit can take. Raises UsageError for both."""
+    if prompt is not None and strength:
+        raise UsageError(
+            "--strength chooses words of imagecli's own, and a prompt is given",
+            hint="leave one of them out; a prompt can say itself how far the picture may change",
+        )
+    if strength:
+        return "strength"
+    return None if prompt is None else "prompt"
+
+
+def _changes_only_holes(row: ModelRow, why: str, leave: list[str], model: str) -> UsageError:
+    """An edit that changes only what is transparent varies nothing; and a mask is `edit`'s, not `vary`'s."""
+    other = f"-m {model} varies by an edit of the whole picture"
+    return UsageError(
+        f"{row.name} can't vary it by an edit ({why}): its edits change only what is transparent",
+        hint=f"leave {' and '.join(leave)} out, and it goes to the variations endpoint; {other}" if leave else other,
+    )

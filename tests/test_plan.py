@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def test_names_are_handed_out_in_order() -> None:
 
 HOME = "https://api.openai.com/v1"
 OTHER = "http://127.0.0.1:1/v1"
+FREE = replace(ROWS.model("gpt-image-2"), operations=("generations", "edits", "variations"))
+"""A model that has the endpoint, and whose edits change the whole picture."""
 
 
 @pytest.mark.parametrize(
@@ -63,13 +66,15 @@ OTHER = "http://127.0.0.1:1/v1"
     [
         ("dall-e-2", OTHER, None, "auto", None, Vary, "variations endpoint"),
         ("dall-e-2", OTHER, None, "variations", None, Vary, "variations endpoint"),
-        ("dall-e-2", OTHER, None, "edits", None, Edit, "by an edit"),
-        ("dall-e-2", OTHER, "blue", "auto", None, Edit, "takes no prompt"),
-        ("dall-e-2", OTHER, None, "auto", "strong", Edit, "takes no prompt"),
-        ("dall-e-2", HOME, None, "auto", None, Edit, "openai has no variations endpoint"),
-        ("dall-e-2", HOME + "/", None, "auto", None, Edit, "openai has no variations endpoint"),
-        ("gpt-image-2", OTHER, None, "auto", None, Edit, "by an edit"),
-        ("gpt-image-2", HOME, None, "auto", "subtle", Edit, "by an edit"),
+        ("gpt-image-2", OTHER, None, "auto", None, Edit, "an edit: the variations endpoint does not take it"),
+        ("gpt-image-2", OTHER, None, "edits", None, Edit, "an edit: --via edits"),
+        ("gpt-image-2", HOME, None, "auto", "subtle", Edit, "an edit: openai has no variations endpoint"),
+        ("gpt-image-2", HOME + "/", None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
+        ("dall-e-3", HOME, None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
+        ("free", OTHER, None, "auto", None, Vary, "variations endpoint"),
+        ("free", OTHER, "blue", "auto", None, Edit, "an edit: the variations endpoint takes no prompt"),
+        ("free", OTHER, "blue", "edits", None, Edit, "an edit: --via edits"),
+        ("free", OTHER, None, "auto", "strong", Edit, "an edit: the variations endpoint takes no strength"),
     ],
 )
 def test_vary_goes_where_the_rows_say_and_says_so(
@@ -83,10 +88,42 @@ def test_vary_goes_where_the_rows_say_and_says_so(
         assert found.images == (CAT,)
 
 
-@pytest.mark.parametrize(("prompt", "strength"), [("blue", None), (None, "strong")])
-def test_the_variations_endpoint_takes_no_words(prompt: str | None, strength: str | None) -> None:
-    with pytest.raises(UsageError, match="neither a prompt nor a strength"):
+@pytest.mark.parametrize(("prompt", "strength", "named"), [("blue", None, "prompt"), (None, "strong", "strength")])
+def test_the_variations_endpoint_takes_no_words(prompt: str | None, strength: str | None, named: str) -> None:
+    with pytest.raises(UsageError, match=f"takes no {named}"):
         varied("dall-e-2", OTHER, prompt, "variations", strength)
+
+
+OTHER_MODEL = "-m gpt-image-2 varies by an edit of the whole picture"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "prompt", "via", "strength", "why", "hint"),
+    [
+        (OTHER, "blue", "auto", None, "takes no prompt", "leave the prompt out, and it goes"),
+        (OTHER, None, "auto", "strong", "takes no strength", "leave the strength out, and it goes"),
+        (OTHER, None, "edits", None, "--via edits", "leave --via out, and it goes"),
+        (OTHER, "blue", "edits", None, "--via edits", "leave the prompt and --via out, and it goes"),
+        (HOME, None, "auto", None, "openai has no variations endpoint", OTHER_MODEL),
+        (HOME, "blue", "auto", None, "openai has no variations endpoint", OTHER_MODEL),
+    ],
+)
+def test_a_model_whose_edits_need_a_mask_varies_by_its_own_endpoint_or_not_at_all(
+    base_url: str, prompt: str | None, via: str, strength: str | None, why: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match="only what is transparent") as caught:
+        varied("dall-e-2", base_url, prompt, via, strength)
+    assert why in caught.value.message
+    found = caught.value.hint or ""
+    assert found.startswith(hint)
+    assert found.endswith(OTHER_MODEL)
+    assert "--mask" not in found
+
+
+def test_a_prompt_and_a_strength_are_not_both_taken() -> None:
+    with pytest.raises(UsageError, match="a prompt is given") as caught:
+        varied("gpt-image-2", OTHER, "blue", "auto", "strong")
+    assert "leave one of them out" in (caught.value.hint or "")
 
 
 def varied(model: str, base_url: str, prompt: str | None, via: str, strength: str | None) -> tuple[Any, str]:
@@ -99,6 +136,6 @@ def varied(model: str, base_url: str, prompt: str | None, via: str, strength: st
         strength=strength,
         provider=ROWS.provider("openai"),
         base_url=base_url,
-        row=ROWS.model(model),
+        row=FREE if model == "free" else ROWS.model(model),
         catalog=ROWS,
     )

@@ -53,7 +53,12 @@ def test_it_says_which_endpoint_it_takes(imagecli: Run, folder: Path, arguments:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["in.png", "--via", "variations", "--strength", "strong"], "neither a prompt nor a strength"),
+        (["in.png", "--via", "variations", "--strength", "strong"], "the variations endpoint takes no strength"),
+        (["in.png", "blue", "--via", "variations"], "the variations endpoint takes no prompt"),
+        (["in.png", "blue", "-m", "dall-e-2"], "hint: leave the prompt out"),
+        (["in.png", "--strength", "strong", "-m", "dall-e-2"], "hint: leave the strength out"),
+        (["in.png", "--via", "edits", "-m", "dall-e-2"], "hint: leave --via out"),
+        (["in.png", "blue", "--strength", "strong"], "a prompt is given"),
         (["in.png", "--via", "variations"], "gpt-image-2 takes no variations"),
         (["in.png", "other.png"], "named like a picture"),
         (["nope.png"], "nope.png does not exist"),
