@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 def run() -> None:
@@ -28,7 +29,8 @@ def _show_version() -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        os.write(2, f"imagecli: error: stdout can't be written: {error.strerror}\n".encode())
+        with suppress(OSError):
+            os.write(2, f"imagecli: error: stdout can't be written: {error.strerror}\n".encode())
         sys.exit(8)
 
 
