@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 
 def run() -> None:
@@ -29,9 +28,15 @@ def _show_version() -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        with suppress(OSError):
-            os.write(2, f"imagecli: error: stdout can't be written: {error.strerror}\n".encode())
+        _complain(f"imagecli: error: stdout can't be written: {error.strerror}\n")
         sys.exit(8)
+
+
+def _complain(text: str) -> None:
+    try:  # noqa: SIM105 - contextlib would be an import
+        os.write(2, text.encode())
+    except OSError:
+        pass
 
 
 if __name__ == "__main__":
