@@ -10,7 +10,7 @@ from imagecli.errors import EXIT_OK, EXIT_PARTIAL, AuthenticationError, Imagecli
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
-    from imagecli.domain import SavedImage
+    from imagecli.domain import SavedImage, Size
     from imagecli.events import Noted, Warned
 
 
@@ -37,6 +37,20 @@ class Outcome:
         return any(isinstance(error, (AuthenticationError, QuotaError)) for error in self.errors)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file that stood there already and stays (--if-exists skip); nothing was bought for it."""
+
+    path: Path
+    bytes: int
+    format: str | None
+    """None where it is no picture that imagecli knows."""
+    size: Size | None
+    sha256: str
+    before: tuple[int, int]
+    """Request and index of the picture that follows it in the order asked for."""
+
+
 Status = Literal["ok", "partial", "failed"]
 
 
@@ -46,8 +60,7 @@ class Report:
 
     command: str
     outcomes: tuple[Outcome, ...] = ()
-    kept: tuple[Path, ...] = ()
-    """Files that stood there already and stay (--if-exists skip); nothing was bought for them."""
+    kept: tuple[Kept, ...] = ()
     remarks: tuple[Noted | Warned, ...] = ()
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong outside any request."""
@@ -57,6 +70,15 @@ class Report:
     @property
     def saved(self) -> tuple[SavedImage, ...]:
         return tuple(image for outcome in self.outcomes for image in outcome.saved)
+
+    @property
+    def images(self) -> tuple[SavedImage | Kept, ...]:
+        """What was bought and what was kept, in the order asked for."""
+        places: list[tuple[tuple[int, int, int], SavedImage | Kept]] = [
+            *(((*kept.before, 0), kept) for kept in self.kept),
+            *(((image.request, image.index, 1), image) for image in self.saved),
+        ]
+        return tuple(image for _, image in sorted(places, key=lambda place: place[0]))
 
     @property
     def all_errors(self) -> tuple[ImagecliError, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,18 @@ from imagecli.errors import (
     as_error,
     gravest,
 )
-from imagecli.outcome import Outcome, Report
+from imagecli.outcome import Kept, Outcome, Report
 
 IMAGE = SavedImage(
     path=Path("a.png"), bytes=1, format="png", size=None, sha256="", revised_prompt=None, request=0, index=0
 )
 
+KEPT = Kept(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
+
 
 def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> Report:
     outcome = Outcome(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
-    return Report(command="generate", outcomes=(outcome,), kept=(Path("k.png"),) * kept, signal_code=signal)
+    return Report(command="generate", outcomes=(outcome,), kept=(KEPT,) * kept, signal_code=signal)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,15 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
         found.append((kind.__name__, kind.exit_code, kind.code))
     assert {exit_code for _, exit_code, _ in found} == {1, 2, 3, 4, 5, 6, 7, 8}
     assert len({code for _, _, code in found}) == len(found)
+
+
+def test_pictures_are_told_in_the_order_asked_for() -> None:
+    bought = [replace(IMAGE, path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
+    outcomes = tuple(Outcome(request=0, asked=1, provider="p", model="m", saved=(image,)) for image in bought)
+    kept = tuple(replace(KEPT, path=Path(name), before=before) for name, before in BEFORE)
+    found = Report(command="generate", outcomes=outcomes, kept=kept).images
+    assert [str(image.path) for image in found] == ["a", "b", "0-0", "0-1", "c", "1-0", "d"]
+
+
+PLACES = [(0, 0), (0, 1), (1, 0)]
+BEFORE = [("a", (0, 0)), ("b", (0, 0)), ("c", (1, 0)), ("d", (2, 0))]

@@ -54,6 +54,8 @@ class Desk:
         placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
         with open_listener(self.env, self.style) as listener:
             self._remark(listener, note)
+            for remark in placed.notes:
+                listener(remark)
             report = Report(command=self.command, kept=placed.kept)
             if placed.requests:
                 from imagecli.commands.purchase import purchase

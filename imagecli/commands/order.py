@@ -11,11 +11,14 @@ from pathlib import Path
 from imagecli.catalog import ModelRow
 from imagecli.checks import inputs_of
 from imagecli.commands.prompts import Words
+from imagecli.commands.variables import check_used
 from imagecli.domain import Ask, IfExists, Name, Rendering
 from imagecli.errors import UsageError
+from imagecli.events import Noted, Warned
 from imagecli.formats import ENDINGS
-from imagecli.naming import FIELDS, Output, asked_format, build_fields
+from imagecli.naming import FIELDS, Output, added_ending, asked_format, build_fields, check_ending
 from imagecli.naming import plan as plan_names
+from imagecli.outcome import Kept
 from imagecli.plan import Request, named, plan
 from imagecli.store.places import look
 
@@ -25,18 +28,23 @@ class Order:
     """What will be sent, and what stands there already and is not bought again."""
 
     requests: tuple[Request, ...]
-    kept: tuple[Path, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    notes: tuple[Noted | Warned, ...] = ()
+    """What is to be said of the names, before anything is bought."""
 
 
 def order(
     wanted: Sequence[tuple[Ask, Words]], output: Output, if_exists: IfExists | None, row: ModelRow, now: datetime
 ) -> Order:
-    """The requests for *wanted*, every picture named. Raises OutputError where a name can't be had."""
+    """The requests for *wanted*, every picture named. Raises OutputError where a name can't be had, UsageError for a
+    variable that is not used.
+    """
+    check_used(wanted[0][1].variables, wanted[0][1].typed, output)
     total = sum(ask.rendering.n for ask, _ in wanted)
     taken: dict[str, int] = {}
     asks: list[Ask] = []
     names: list[Name] = []
-    kept: list[Path] = []
+    kept: list[tuple[Path, int]] = []
     first = 1
     for ask, words in wanted:
         planned = plan_names(
@@ -52,12 +60,33 @@ def order(
             total=total,
         )
         first += ask.rendering.n
-        kept += [one.kept for one in planned if one.kept]
-        to_buy = [one.name for one in planned if not one.kept]
+        to_buy = 0
+        for one in planned:
+            if one.kept:
+                kept.append((one.kept, len(names)))
+            else:
+                names.append(one.name)
+                to_buy += 1
         if to_buy:
-            names += to_buy
-            asks.append(replace(ask, rendering=replace(ask.rendering, n=len(to_buy))))
-    return Order(requests=named(plan(asks, row), names), kept=tuple(kept))
+            asks.append(replace(ask, rendering=replace(ask.rendering, n=to_buy)))
+    return _placed(named(plan(asks, row), names), kept, output)
+
+
+def _placed(requests: tuple[Request, ...], kept: list[tuple[Path, int]], output: Output) -> Order:
+    """*kept* are paths that are not bought again, each with the number of pictures that are bought before it."""
+    places = [(request.index, index) for request in requests for index in range(len(request.names))]
+    places.append((len(requests), 0))
+    added = added_ending(output)
+    notes: list[Noted | Warned] = [Noted(code="ending_added", message=added)] if added else []
+    files: list[Kept] = []
+    if kept:
+        from imagecli.commands.kept import described
+
+        for path, bought in kept:
+            file, warning = described(path, places[bought])
+            files.append(file)
+            notes += [warning] if warning else []
+    return Order(requests=requests, kept=tuple(files), notes=tuple(notes))
 
 
 def fields_of(ask: Ask, words: Words, now: datetime) -> dict[str, str | int]:
@@ -80,7 +109,12 @@ def fields_of(ask: Ask, words: Words, now: datetime) -> dict[str, str | int]:
 def with_format_of_name(
     wanted: Rendering, output: Output, row: ModelRow, flagged: bool, variables: Iterable[str]
 ) -> Rendering:
-    """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too."""
+    """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too.
+
+    Raises OutputError for the ending of a picture that can't be made, UsageError where both were typed and differ.
+    """
+    takes = "output_format" in row.parameters
+    check_ending(output, svg=takes and "svg" in (row.output_formats or ("svg",)))
     ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
     if ending is None or ending == ENDINGS.get((wanted.output_format or "").lower()):
         return wanted
@@ -89,5 +123,5 @@ def with_format_of_name(
             f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
             hint="leave one of them out",
         )
-    takes = "output_format" in row.parameters and (not row.output_formats or ending in row.output_formats)
-    return replace(wanted, output_format=ending if takes else None)
+    made = takes and (not row.output_formats or ending in row.output_formats)
+    return replace(wanted, output_format=ending if made else None)

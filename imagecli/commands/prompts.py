@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.checks import check_prompt_argument, ends_like_picture
+from imagecli.commands.variables import read_variables
 from imagecli.domain import Source
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
-from imagecli.naming import check_variables
 from imagecli.options import PromptOptions
 from imagecli.quoting import quoted
 from imagecli.templates import fill_prompt, product
@@ -26,6 +26,8 @@ class Words:
 
     prompt: str | None
     variables: Mapping[str, str]
+    typed: str | None = None
+    """The prompt before that."""
 
 
 def read_words(argument: str | None, options: PromptOptions, env: Env, image: Source | None = None) -> list[Words]:
@@ -39,9 +41,9 @@ def read_words(argument: str | None, options: PromptOptions, env: Env, image: So
     if argument is not None and argument != "-":
         check_prompt_argument(argument, _exists, image)
     text = _text(argument if argument is not None else options.prompt_option, options.prompt_file, env)
-    values = _variables(options.var or [])
+    values = read_variables(options.var or [])
     return [
-        Words(prompt=None if text is None else fill_prompt(text, variables), variables=variables)
+        Words(prompt=None if text is None else fill_prompt(text, variables), variables=variables, typed=text)
         for variables in product(values)
     ]
 
@@ -114,14 +116,3 @@ def _decoded(data: bytes, name: str) -> str:
 def _refuse_terminal(env: Env, what: str) -> None:
     if env.stdin.isatty():
         raise UsageError(f"- reads {what} from stdin, and stdin is this terminal", hint="pipe something in")
-
-
-def _variables(pairs: list[str]) -> dict[str, list[str]]:
-    values: dict[str, list[str]] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--var {pair!r} is not NAME=VALUE", hint="for example --var animal=cat")
-        values.setdefault(name, []).append(value)
-    check_variables(values)
-    return values

@@ -4,6 +4,7 @@
 come `path_for` gives its path.
 """
 
+from imagecli.naming.endings import added_ending, check_ending
 from imagecli.naming.filenames import marked, numbered, slug
 from imagecli.naming.output import (
     FIELDS,
@@ -24,8 +25,10 @@ __all__ = [
     "Output",
     "Place",
     "Planned",
+    "added_ending",
     "asked_format",
     "build_fields",
+    "check_ending",
     "check_inside",
     "check_variables",
     "marked",

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
-from imagecli.outcome import Outcome, Report
+from imagecli.outcome import Kept, Outcome, Report
 
 
 def envelope(report: Report) -> dict[str, Json]:
     """The object, ready for `json.dumps`."""
-    kept: list[Json] = [_kept(path) for path in report.kept]
     return {
         "schema": 1,
         "command": report.command,
         "status": report.status,
         "exit_code": report.exit_code,
-        "images": [*kept, *(_image(image) for image in report.saved)],
+        "images": [_image(image) for image in report.images],
         "requests": [_request(outcome) for outcome in report.outcomes],
         "cost": {"estimated_usd": None, "estimated_max_usd": None, "actual_usd": None},
         "warnings": [{"code": remark.code, "message": remark.message} for remark in report.remarks],
@@ -43,7 +41,8 @@ def as_line(report: Report, *, plain: bool) -> str:
     return text
 
 
-def _image(image: SavedImage) -> dict[str, Json]:
+def _image(image: SavedImage | Kept) -> dict[str, Json]:
+    bought = image if isinstance(image, SavedImage) else None
     return {
         "path": str(image.path.absolute()) if image.path else None,
         "bytes": image.bytes,
@@ -51,17 +50,11 @@ def _image(image: SavedImage) -> dict[str, Json]:
         "width": image.size.width if image.size else None,
         "height": image.size.height if image.size else None,
         "sha256": image.sha256,
-        "revised_prompt": image.revised_prompt,
-        "request": image.request,
-        "index": image.index,
+        "revised_prompt": bought.revised_prompt if bought else None,
+        "request": bought.request if bought else None,
+        "index": bought.index if bought else None,
         "row": None,
     }
-
-
-def _kept(path: Path) -> dict[str, Json]:
-    """A file that stood there already: nothing was bought for it, so nothing is known of it but where it is."""
-    unknown = ("bytes", "format", "width", "height", "sha256", "revised_prompt", "request", "index", "row")
-    return {"path": str(path.absolute()), **dict.fromkeys(unknown)}
 
 
 def _request(outcome: Outcome) -> dict[str, Json]:

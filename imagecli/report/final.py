@@ -17,7 +17,7 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     *paths* false: stdout has the picture itself.
     """
     show_errors(report.all_errors, style, env)
-    saved = [*report.kept, *(image.path for image in report.saved if image.path)]
+    saved = [image.path for image in report.images if image.path]
     data: list[str] = []
     if style.json:
         from imagecli.report.envelope import as_line

@@ -36,6 +36,6 @@ def say(stream: TextIO, text: str) -> None:
 
 
 def as_typed(path: Path, stream: TextIO) -> str:
-    """*path* as a line: escaped where a person reads it, to the letter where a program does."""
-    text = str(path)
-    return harmless(text) if stream.isatty() or "\n" in text else text
+    """*path* as one line: escaped where a person reads it; to the letter where a program does, but for line ends."""
+    text = str(path).replace("\n", "\\x0a")
+    return harmless(text) if stream.isatty() else text

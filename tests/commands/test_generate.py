@@ -128,7 +128,7 @@ def test_skipped_pictures_are_not_asked_for_again(imagecli: Run, folder: Path) -
     for name in ("cat-1.png", "cat-3.png"):
         (folder / name).write_bytes(b"mine")
     result = imagecli("generate", "x", "-n", 3, "-o", "cat.png", "--if-exists", "skip", "--json", *SANDBOX)
-    assert [Path(image["path"]).name for image in result.json["images"]] == ["cat-1.png", "cat-3.png", "cat-2.png"]
+    assert [Path(image["path"]).name for image in result.json["images"]] == ["cat-1.png", "cat-2.png", "cat-3.png"]
     assert (folder / "cat-1.png").read_bytes() == b"mine"
     assert len(result.json["requests"]) == 1
 
@@ -151,7 +151,7 @@ def test_the_picture_itself_goes_to_stdout(imagecli: Run, folder: Path) -> None:
 def test_stdout_takes_one_picture_and_no_terminal(
     imagecli: Run, arguments: list[str], tty: tuple[str, ...], found: str
 ) -> None:
-    result = imagecli("generate", "x", *arguments, *SANDBOX, tty=tty)
+    result = imagecli("generate", "x {a}", *arguments, *SANDBOX, tty=tty)
     assert result.exit_code == 2
     assert found in result.stderr + result.stdout
 

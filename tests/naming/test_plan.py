@@ -57,7 +57,7 @@ def paths(*arguments: Any, format: str = "png", **changes: Any) -> list[str]:
         ("cat.png", 2, ["cat-1.png", "cat-2.png"]),
         ("x/cat.PNG", 1, ["x/cat.PNG"]),
         ("v1.2", 1, ["v1.2.png"]),
-        ("cat.tiff", 1, ["cat.tiff.png"]),
+        ("cat.xyz", 1, ["cat.xyz.png"]),
         ("../cat.png", 1, ["../cat.png"]),
         ("/x/cat.png", 1, ["/x/cat.png"]),
         ("{slug}-{n:02}", 2, ["a-cat-01.png", "a-cat-02.png"]),

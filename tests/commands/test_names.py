@@ -1,0 +1,126 @@
+"""Names, endings and variables as they are typed; what is kept, and in which order all of it is told."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, photo
+
+SANDBOX = ("--provider", "sandbox")
+CLASSIC = ("-m", "dall-e-2", "-s", "256x256", *SANDBOX)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "hint"),
+    [
+        ("gpt-image-2", "fox.svg", "hint: -o fox.png"),
+        ("dall-e-2", "fox.svg", "hint: -o fox.png"),
+        ("dall-e-2", "fox.tiff", "hint: -o fox.png"),
+        ("gpt-image-2", "a fox.jfif", 'hint: -o "a fox.jpg"'),
+        ("brand-new", "fox.avif", "hint: -o fox.png"),
+    ],
+)
+def test_an_ending_that_can_not_be_saved_is_refused_before_paying(
+    imagecli: Run, folder: Path, model: str, name: str, hint: str
+) -> None:
+    result = imagecli("generate", "a fox", "-o", name, "-m", model, "--base-url", "http://127.0.0.1:1/v1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "png, jpg, webp, gif" in result.stderr
+    assert hint in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "said"), [("fox", False), ("v1.2", False), ("fox.xyz", True)])
+def test_an_ending_is_added_once_and_a_second_run_is_refused(
+    imagecli: Run, folder: Path, name: str, said: bool
+) -> None:
+    result = imagecli("generate", "a fox", "-o", name, *CLASSIC)
+    assert (result.exit_code, result.stdout) == (0, f"{name}.png\n")
+    assert ("is no picture's ending, so the true one is added" in result.stderr) is said
+    result = imagecli("generate", "a fox", "-o", name, *CLASSIC)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{name}.png already exists" in result.stderr
+    assert [path.name for path in folder.iterdir()] == [f"{name}.png"]
+
+
+@pytest.mark.parametrize("there", [{2}, {1}, {3}, {1, 2}, {1, 3}, {1, 2, 3}])
+def test_kept_and_bought_pictures_are_told_in_their_order(imagecli: Run, folder: Path, there: set[int]) -> None:
+    for number in there:
+        photo(folder / f"fox-{number}.png", 300, 200)
+    result = imagecli("generate", "a fox", "-n", 3, "-o", "fox.png", "--if-exists", "skip", "--json", *CLASSIC)
+    images = result.json["images"]
+    assert result.exit_code == 0
+    assert [Path(image["path"]).name for image in images] == ["fox-1.png", "fox-2.png", "fox-3.png"]
+    for number, image in enumerate(images, 1):
+        data = Path(image["path"]).read_bytes()
+        assert (image["bytes"], image["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+        kept = number in there
+        assert (image["format"], image["width"]) == ("png", 300 if kept else 256)
+        assert (image["request"] is None, image["index"] is None) == (kept, kept)
+
+
+def test_each_prompts_kept_pictures_stand_beside_its_own(imagecli: Run, folder: Path) -> None:
+    for name in ("b-1.png", "b-2.png", "a-2.png"):
+        photo(folder / name)
+    variables = ("--var", "x=a", "--var", "x=b", "--var", "x=c")
+    result = imagecli("generate", "a {x}", *variables, "-n", 2, "-o", "{x}", "--if-exists", "skip", *CLASSIC)
+    assert result.stdout.split() == ["a-1.png", "a-2.png", "b-1.png", "b-2.png", "c-1.png", "c-2.png"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", "no whole picture: empty"), (b"hello", "no whole picture"), (b"\x89PNG\r\n\x1a\n", "ends in")],
+)
+def test_a_kept_file_that_is_no_picture_is_said(imagecli: Run, folder: Path, data: bytes, said: str) -> None:
+    (folder / "fox.png").write_bytes(data)
+    result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
+    assert (result.exit_code, result.stdout) == (0, "fox.png\n")
+    assert "warning: fox.png is kept" in result.stderr
+    assert said in result.stderr
+
+
+def test_a_kept_link_that_leads_nowhere_is_no_picture_on_disk(imagecli: Run, folder: Path) -> None:
+    (folder / "fox.png").symlink_to("gone.png")
+    result = imagecli("generate", "a fox", "-o", "fox.png", "--if-exists", "skip", *CLASSIC)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "fox.png is a link to gone.png, which does not exist" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["a {anmal}", "--var", "animal=cat", "--var", "animal=owl"], "the prompt has {anmal}: write {animal} there"),
+        (["a cat", "--var", "colour=red"], "write {colour} where its value shall stand"),
+        (["a {x}", "--var", "x=1", "--var", "y=2", "-o", "{x}"], "write {y} where"),
+        (["a {x:02}", "--var", "x=1"], "write {x}"),
+    ],
+)
+def test_a_variable_that_goes_nowhere_is_refused(imagecli: Run, folder: Path, arguments: list[str], hint: str) -> None:
+    result = imagecli("generate", *arguments, *CLASSIC)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "stands neither in the prompt nor in -o" in result.stderr
+    assert hint in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_a_variable_may_stand_in_the_name_alone(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "--var", "v=1", "--var", "v=2", "-o", "cat-{v}", *CLASSIC)
+    assert result.stdout.split() == ["cat-1.png", "cat-2.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tty", "line"),
+    [
+        ("new\nline.png", (), "new\\x0aline.png\n"),
+        ("new\nline.png", ("stdout",), "new\\x0aline.png\n"),
+        ("esc\x1b[1m.png", (), "esc\x1b[1m.png\n"),
+        ("esc\x1b[1m.png", ("stdout",), "esc\\x1b[1m.png\n"),
+    ],
+)
+def test_a_path_is_one_line(imagecli: Run, name: str, tty: tuple[str, ...], line: str) -> None:
+    result = imagecli("generate", "a cat", "-o", name, *CLASSIC, tty=tty)
+    assert (result.exit_code, result.stdout) == (0, line)
+    assert Path(name).exists()

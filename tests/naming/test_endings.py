@@ -1,0 +1,81 @@
+"""An ending that the user wrote is kept, refused or added to, and never quietly turned into another."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagecli.errors import OutputError
+from imagecli.formats import OTHER_ENDINGS
+from imagecli.naming import Output, added_ending, check_ending, parse_output
+
+
+def output(text: str) -> Output:
+    return parse_output(text, look=lambda path: "folder" if str(path) in (".", "there.tiff") else "missing")
+
+
+@pytest.mark.parametrize("ending", sorted(OTHER_ENDINGS))
+def test_a_picture_that_can_not_be_saved_is_refused(ending: str) -> None:
+    with pytest.raises(OutputError, match=f"not as {ending}"):
+        check_ending(output(f"cat.{ending}"), svg=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("cat.tiff", "-o cat.png"),
+        ("x/my cat.TIF", '-o "x/my cat.png"'),
+        ("cat.jfif", "-o cat.jpg"),
+        ("{slug}.heic", '-o "{slug}.png"'),
+        ("v1.2.svg", "-o v1.2.png"),
+    ],
+)
+def test_the_refusal_names_what_can_be_written(text: str, hint: str) -> None:
+    with pytest.raises(OutputError, match="png, jpg, webp, gif, not as") as caught:
+        check_ending(output(text), svg=False)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat.png",
+        "cat.JPEG",
+        "cat.gif",
+        "cat.svg",
+        "cat",
+        "v1.2",
+        "cat.xyz",
+        "x.tiff/",
+        "there.tiff",
+        ".tiff",
+        "{slug}.{ext}",
+        "-",
+    ],
+)
+def test_all_else_may_be_typed(text: str) -> None:
+    check_ending(output(text), svg=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("cat.xyz", ".xyz is no picture's ending"),
+        ("x/cat.final", ".final is no picture's ending"),
+        ("{slug}.txt", ".txt is no picture's ending"),
+        ("cat", None),
+        ("v1.2", None),
+        ("Mr. Fox", None),
+        ("x.y/cat", None),
+        ("cat.png", None),
+        ("cat.WEBP", None),
+        (".cat", None),
+        ("x.y/", None),
+        ("{slug}.{ext}", None),
+        ("{slug:.20}", None),
+        ("-", None),
+    ],
+)
+def test_a_word_that_is_no_ending_gets_one_and_it_is_said(text: str, word: str | None) -> None:
+    said = added_ending(output(text))
+    assert (said is None) == (word is None)
+    assert (word or "") in (said or "")
