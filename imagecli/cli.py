@@ -21,6 +21,7 @@ from imagecli.errors import (
     UsageError,
     as_error,
 )
+from imagecli.quoting import quoted
 from imagecli.report.style import Style
 
 WELCOME = """\
@@ -82,7 +83,7 @@ class LazyGroup(TyperGroup):
             if near or (" " not in word and word.isascii() and word.isalpha()):
                 hint = f"did you mean imagecli {near[0]}?" if near else f"there are: {', '.join(commands.NAMES)}"
             else:
-                hint = f'imagecli generate "{word}"'
+                hint = f"imagecli generate {quoted(word)}"
             raise UsageError(f"{word!r} is no command", hint=hint)
         return super().resolve_command(ctx, args)
 
