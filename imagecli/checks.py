@@ -13,8 +13,18 @@ from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.quoting import quoted
 
-OWN_FIELDS = ("prompt", "model", "n", "image", "image[]", "mask", "stream")
-"""Fields that --param can't set: another flag or argument does, and the answer would be misread."""
+OWN_FIELDS = {
+    "prompt": "PROMPT or --prompt",
+    "model": "--model",
+    "n": "-n",
+    "size": "--size",
+    "output_format": "--output-format",
+    "image": "imagecli edit IMAGE, and --image",
+    "image[]": "imagecli edit IMAGE, and --image",
+    "mask": "imagecli edit IMAGE --mask FILE",
+    "stream": "leave it out: pictures come whole",
+}
+"""Fields that --param can't set, and what does: their checks would be passed by, or the answer be misread."""
 
 
 def check(ask: Ask, row: ModelRow) -> None:
@@ -65,9 +75,7 @@ def _check_rendering(look: Rendering, row: ModelRow) -> None:
     _check_format_pairs(look)
     for key, _ in look.params:
         if key in OWN_FIELDS:
-            raise UsageError(
-                f"--param {key}: imagecli sets that itself", hint=f"imagecli generate --help shows how {key} is given"
-            )
+            raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
 
 
 def _check_optional(name: str, value: object, row: ModelRow) -> None:
@@ -148,7 +156,7 @@ def _meant(word: str, is_picture: bool, image: Source | None, exists: Callable[[
 
 def needs_alpha(ask: Ask, row: ModelRow) -> bool:
     """Whether the picture's own transparency has to be the mask: a classic edit without one."""
-    return isinstance(ask, Edit) and ask.mask is None and row.image.square
+    return isinstance(ask, Edit) and ask.mask is None and row.edits_need_alpha
 
 
 def inputs_of(ask: Ask) -> tuple[Source, ...]:

@@ -14,8 +14,8 @@
     ├─ UnsavedError               7  bought, or perhaps bought, and not saved
     └─ DiskError                  8  the local disk, after paying
 
-Two more codes are no error's own: 9 (partly done) and 10 (nothing failed, not all is there yet). 130 and 143 are
-signals. The graver of two failures is decided by GRAVITY.
+One more code is no error's own: 9 (partly done). 130 and 143 are signals. The graver of two failures is decided by
+GRAVITY.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ EXIT_PARTIAL: Final = 9
 EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
 
-GRAVITY: Final = (7, 8, 3, 5, 4, 6)
-"""Exit codes of failed requests, gravest first (design: *Which one*)."""
+GRAVITY: Final = (1, 7, 8, 3, 5, 4, 6, 2)
+"""Exit codes of failed requests, gravest first: a bug of ours above all, what was never sent last."""
 
 
 class ImagecliError(Exception):
@@ -155,7 +155,17 @@ def as_error(error: BaseException) -> ImagecliError:
 
 def gravest(codes: list[int]) -> int:
     """The exit code that speaks for several failures."""
-    return min(codes, key=lambda code: GRAVITY.index(code) if code in GRAVITY else -1)
+    return min(codes, key=GRAVITY.index)
+
+
+class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedError is another thing
+    """Ctrl-C or SIGTERM while no request was under way."""
+
+    code = "interrupted"
+
+    def __init__(self, signal: BaseException) -> None:
+        super().__init__("interrupted")
+        self.exit_code = signal_code(signal)
 
 
 class Terminated(BaseException):

@@ -5,6 +5,7 @@ Work announces and never prints; `report` is the only listener.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -86,3 +87,6 @@ class Heartbeat:
 
 
 Event: TypeAlias = Started | Sent | Received | Waiting | Saved | Noted | Warned | Told | Heartbeat
+
+Listen: TypeAlias = Callable[[Event], None]
+"""Whoever hears: work announces to it and never prints."""

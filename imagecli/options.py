@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 import typer
 
 from imagecli.choices import Crop, IfExists
+from imagecli.errors import InterruptedCommand, Terminated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +109,11 @@ class WhereOptions:
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="wait so long for an answer  [default: 1800, 300 in silence]"),
+        typer.Option(metavar="SECONDS", help="the longest time to wait for an answer  [default: 1800, 300 in silence]"),
     ] = None
     max_retries: Annotated[
-        int | None, typer.Option(min=0, metavar="COUNT", help="send a refused request again so often  [default: 2]")
+        int | None,
+        typer.Option(min=0, metavar="COUNT", help="how often a refused request is sent again  [default: 2]"),
     ] = None
     max_wait: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="the longest wait for a rate limit  [default: 120]")
@@ -152,7 +154,11 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
-        command(**given)
+        try:
+            command(**given)
+        except (KeyboardInterrupt, Terminated) as signal:
+            # Here, because Typer would turn it into a bare exit code.
+            raise InterruptedCommand(signal) from signal
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from imagecli.errors import EXIT_OK, EXIT_PARTIAL, AuthenticationError, ImagecliError, QuotaError, gravest
+from imagecli.errors import (
+    EXIT_OK,
+    EXIT_PARTIAL,
+    AuthenticationError,
+    ImagecliError,
+    InterruptedCommand,
+    QuotaError,
+    gravest,
+)
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
@@ -93,6 +101,8 @@ class Report:
             return EXIT_OK
         if self.saved or self.kept:
             return EXIT_PARTIAL
+        if isinstance(self.all_errors[0], InterruptedCommand):
+            return self.all_errors[0].exit_code
         return gravest([error.exit_code for error in self.all_errors])
 
     @property

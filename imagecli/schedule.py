@@ -11,13 +11,12 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from imagecli.errors import Terminated
-from imagecli.events import Event, Heartbeat
+from imagecli.events import Event, Heartbeat, Listen
 
 HEARTBEAT_SECONDS = 30.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Listen = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)

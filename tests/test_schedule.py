@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from imagecli.errors import Terminated
-from imagecli.events import Event, Heartbeat, Told
-from imagecli.schedule import Done, Listen, ends_of, run
+from imagecli.events import Event, Heartbeat, Listen, Told
+from imagecli.schedule import Done, ends_of, run
 
 
 def told(word: object) -> Told:

@@ -34,7 +34,7 @@ def server_wait(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def backoff(attempt: int, chance: float) -> float:
-    """Seconds before retry number *attempt* (from 0): doubling, with full jitter; *chance* is from 0 to 1."""
+    """Seconds before retry number *attempt* (from 0): doubling, jittered by *chance* (0 to 1) in its upper half."""
     ceiling = min(FIRST_BACKOFF_SECONDS * 2.0**attempt, MAX_BACKOFF_SECONDS)
     return ceiling * (0.5 + chance / 2)
 

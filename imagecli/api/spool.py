@@ -88,7 +88,8 @@ def open_entry(id: str, description: str, folders: Sequence[Path]) -> Entry:
 
 def _opened(id: str, description: str, folder: Path) -> Entry:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+    usage = shutil.disk_usage(folder)
+    if usage.total and usage.free < MIN_FREE_BYTES:  # some network disks report nothing at all
         raise OSError(errno.ENOSPC, f"less than {MIN_FREE_BYTES // 2**20} MB free")
     described, body = folder / f"{id}.json", folder / f"{id}.body"
     with os.fdopen(_create(described), "w", encoding="utf-8") as file:

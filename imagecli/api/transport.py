@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO
 
@@ -13,11 +12,9 @@ from imagecli.api.session import Authorization, open_session
 from imagecli.api.wire import HttpAnswer, Timeouts, post
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
-from imagecli.events import Event, Received, Sent, Told, Waiting
+from imagecli.events import Listen, Received, Sent, Told, Waiting
 from imagecli.exchange import HttpRequest
 from imagecli.providers.refusal import error_for, is_quota
-
-Listen = Callable[[Event], None]
 
 
 class Transport:

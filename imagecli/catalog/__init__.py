@@ -54,7 +54,7 @@ class SizeRule:
         if self.max_edge and longer > self.max_edge:
             return f"the longest edge is {self.max_edge}"
         if self.max_ratio and longer > shorter * self.max_ratio:
-            return f"at most {self.max_ratio:g} times longer than wide"
+            return f"the long edge is at most {self.max_ratio:g} times the short one"
         if size.pixels < self.min_pixels:
             return f"it has {size.pixels:,} pixels, at least {self.min_pixels:,} are made"
         if self.max_pixels and size.pixels > self.max_pixels:
@@ -68,7 +68,7 @@ class SizeRule:
         return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
     def examples(self) -> tuple[str, ...]:
-        """Sizes to offer when completing."""
+        """Sizes to offer in a hint."""
         sizes = tuple(str(size) for size in self.set) or ("1024x1024", "1536x1024", "1024x1536", "2048x2048")
         return (*sizes, "auto") if self.auto else sizes
 
@@ -93,6 +93,8 @@ class ModelRow:
     moderations: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     response_formats: tuple[str, ...] = ()
+    edits_need_alpha: bool = False
+    """An edit changes only what is transparent, in the mask or else in the picture itself."""
     source: str
     known: bool = True
     """False for a model that has no row of its own and passes through with a warning."""

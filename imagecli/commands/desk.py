@@ -78,7 +78,12 @@ class Desk:
         if note:
             listener(Noted(code="endpoint", message=note))
         if not self.row.known:
-            listener(Warned(code="unknown_model", message=f"no row for {self.row.name}: nothing is checked"))
+            listener(
+                Warned(
+                    code="unknown_model",
+                    message=f"{self.row.name} is not in the catalogue: its options are not checked",
+                )
+            )
         for code, message in self.settings.warnings:
             listener(Warned(code=code, message=message))
 
@@ -106,8 +111,6 @@ def open_desk(
     """
     rows = catalogue.load()
     output = parse_output(result.output, look=look)
-    if output.kind == "stdout":
-        _check_stdout(env, picture, display)
     flags = {**_values(picture), **_values(result), **_values(where)}
     settings = config.load(flags, env, rows, config.current_folder())
     if result.output is None and (chosen := settings.values.get("output")):
@@ -115,6 +118,8 @@ def open_desk(
         if Path(settings.origins["output"]).name == PROJECT_FILE:
             # A file that came with a clone does not choose where outside of here something is written.
             check_inside(output)
+    if output.kind == "stdout":
+        _check_stdout(env, picture, display)
     row = rows.model(settings.values.get("model", rows.default_model))
     rendering = rendering_of(picture, settings.values, row.name)
     flagged = picture.output_format is not None

@@ -16,8 +16,6 @@ from imagecli.options import (
     grouped,
 )
 
-PANEL = InputOptions.panel
-
 
 @grouped
 def edit(
@@ -30,7 +28,7 @@ def edit(
     where: WhereOptions,
     display: ShowOptions,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="the whole picture as it shall be; - reads stdin")
+        str | None, typer.Argument(metavar="PROMPT", help="what the whole new picture shows; - reads stdin")
     ] = None,
     mask: Annotated[
         str | None,

@@ -123,5 +123,6 @@ def with_format_of_name(
             f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
             hint="leave one of them out",
         )
-    made = takes and (not row.output_formats or ending in row.output_formats)
+    # A model that nobody knows is not sent what was not typed; what comes is converted.
+    made = row.known and takes and (not row.output_formats or ending in row.output_formats)
     return replace(wanted, output_format=ending if made else None)

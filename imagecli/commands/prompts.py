@@ -53,7 +53,7 @@ def read_source(word: str, env: Env) -> Source:
     if word != "-":
         return Source(name=word, path=Path(word))
     _refuse_terminal(env, "the picture")
-    data = env.stdin.buffer.read(MAX_STDIN_PICTURE_BYTES + 1)
+    data = _stdin(env, MAX_STDIN_PICTURE_BYTES)
     if len(data) > MAX_STDIN_PICTURE_BYTES:
         raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
     return Source(name="-", data=data)
@@ -84,7 +84,7 @@ def _exists(path: Path) -> bool:
 def _text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
         _refuse_terminal(env, "the prompt")
-        return _decoded(env.stdin.buffer.read(MAX_PROMPT_BYTES + 1), "stdin")
+        return _decoded(_stdin(env, MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.store.reading import read_bounded
@@ -111,6 +111,14 @@ def _decoded(data: bytes, name: str) -> str:
             f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
         ) from error
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _stdin(env: Env, limit: int) -> bytes:
+    """All of stdin, or one byte more than *limit*. Raises UsageError where it can't be read."""
+    try:
+        return env.stdin.buffer.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
 
 
 def _refuse_terminal(env: Env, what: str) -> None:

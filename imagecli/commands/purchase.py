@@ -15,7 +15,7 @@ from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
 from imagecli.commands.watch import Watch
 from imagecli.errors import Terminated
-from imagecli.events import Started
+from imagecli.events import Started, Warned
 from imagecli.outcome import Outcome, Report
 from imagecli.plan import Request, pictures
 from imagecli.report.plain import Plain
@@ -39,7 +39,7 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
             outcomes.append(outcome)
             return not outcome.is_final
 
-        watch = Watch(listener, desk.settings.state_dir / "spool")
+        watch = Watch(listener, desk.settings.state_dir / "spool", desk.settings.provider.name, desk.row.name)
         try:
             schedule.run(
                 lambda request, listen: run.carry_out(request, tools, listen),
@@ -50,6 +50,10 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
             )
         except (KeyboardInterrupt, Terminated) as signal:
             return replace(report, **watch.interrupted(signal, outcomes, pictures(placed.requests)))
+    if unsent := len(placed.requests) - len(outcomes):
+        saved = sum(len(outcome.saved) for outcome in outcomes)
+        said = f"stopped: {saved} of {pictures(placed.requests)} pictures saved, {unsent} requests were not sent"
+        listener(Warned(code="stopped", message=said))
     return replace(report, outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.request)))
 
 

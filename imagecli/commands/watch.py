@@ -14,8 +14,9 @@ from imagecli.report.plain import Plain
 class Watch:
     """Passes events on, and remembers which requests were sent and which pictures saved."""
 
-    def __init__(self, listener: Plain, spool: Path) -> None:
+    def __init__(self, listener: Plain, spool: Path, provider: str, model: str) -> None:
         self._listener = listener
+        self._provider, self._model = provider, model
         self._spool = spool
         self._sent: set[int] = set()
         self._saved: list[Saved] = []
@@ -41,7 +42,16 @@ class Watch:
         if open_requests:
             words += f"; {len(open_requests)} request{'s' * (len(open_requests) > 1)} under way may be billed"
             hint = f"look at the provider's usage page before running it again; what came is kept in {self._spool}"
-        unfinished = [Outcome(request=min(open_requests), asked=0, provider="", model="", saved=half)] if half else []
+        unfinished = [
+            Outcome(
+                request=request,
+                asked=0,
+                provider=self._provider,
+                model=self._model,
+                saved=tuple(image for image in half if image.request == request),
+            )
+            for request in open_requests
+        ]
         return {
             "outcomes": tuple(sorted([*outcomes, *unfinished], key=lambda outcome: outcome.request)),
             "errors": (UnsavedError(words, hint=hint, code="interrupted"),),

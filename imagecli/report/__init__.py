@@ -1,1 +1,1 @@
-"""What is shown: paths or JSON on stdout, all else on stderr. The only room that prints, and that imports rich."""
+"""What is shown: paths or JSON on stdout, all else on stderr. Prints, and is the only room that imports rich."""

@@ -25,7 +25,7 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
         data = [style.cover(as_line(report, plain=env.stdout.isatty()))]
     elif paths:
         data = [as_typed(path, env.stdout) for path in saved]
-    else:
+    elif not style.quiet:
         for path in saved:
             say(env.stderr, f"imagecli: note: a further picture is saved as {harmless(str(path))}")
     if not data:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, Terminated, UnsavedError, signal_code
-from imagecli.events import Event, Warned
+from imagecli.events import Listen, Warned
 from imagecli.outcome import Report
 from imagecli.report.final import write
 from imagecli.store.files import rescue, save
-
-Listen = Callable[[Event], None]
 
 
 def show_picture(data: bytes, path: Path, rescue_folder: Path, report: Report, env: Env, say: Listen) -> Report:

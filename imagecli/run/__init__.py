@@ -5,7 +5,6 @@ The only room that knows the order of things. It announces, never prints, and ke
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,15 +12,13 @@ from imagecli.api.results import Results
 from imagecli.api.spool import open_entry
 from imagecli.api.transport import Transport
 from imagecli.errors import as_error
-from imagecli.events import Event, Noted
+from imagecli.events import Listen, Noted
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
 from imagecli.run.finish import finish
 from imagecli.run.inputs import Inputs as Inputs
 from imagecli.run.prepare import Errand as Errand
 from imagecli.run.prepare import describe, prepare
-
-Listen = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +67,6 @@ def _bought(request: Request, tools: Tools, listen: Listen) -> Outcome:
         for error in outcome.errors:
             # The answer itself stays too: it has the addresses, and the text of what could not be decoded.
             error.request_id = request_id
-            error.rescued_path = error.rescued_path or str(entry.keep())
-            entry.keep()
+            kept = entry.keep()
+            error.rescued_path = error.rescued_path or str(kept)
         return replace(outcome, status=answer.status, request_id=request_id)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagecli.domain import Identity, Name, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
-from imagecli.events import Event, Noted, Saved, Warned
+from imagecli.events import Listen, Noted, Saved, Warned
 from imagecli.exchange import Prepared
 from imagecli.naming import marked, path_for
 from imagecli.pictures.judge import judge
 from imagecli.store.files import rescue, save
-
-Listen = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +66,12 @@ class Delivery:
             self.listen(Warned(code="other_size", message=f"{size} was asked for, {identity.size} came"))
 
     def _converted(self, data: bytes, name: Name, came: str, overwrite: bool) -> tuple[Path, bytes]:
-        """The literal name with bytes that fit it, and what came beside it."""
+        """The literal name with bytes that fit it, and what came beside it: under a name nobody gave, so numbered."""
         from imagecli.pictures.finish import convert
 
         assert name.literal_format
         target = path_for(name, came)
-        kept = self._save(data, marked(target, f".orig{path_for(_truly(name), came).suffix}"), overwrite)
+        kept = self._save(data, marked(target, f".orig{path_for(_truly(name), came).suffix}"), False)
         try:
             converted = convert(data, name.literal_format)
         except ImagecliError as error:

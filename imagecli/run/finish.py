@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from imagecli.api.results import MAX_PARALLEL, Results
 from imagecli.errors import UnsavedError, as_error
-from imagecli.events import Event, Received, Warned
+from imagecli.events import Listen, Received, Warned
 from imagecli.exchange import Found, Prepared
 from imagecli.outcome import Outcome
 from imagecli.pictures.judge import judge
 from imagecli.providers.decode import decode, picture_bytes
 from imagecli.run.delivery import Delivery
 from imagecli.schedule import ends_of
-
-Listen = Callable[[Event], None]
 
 
 def finish(prepared: Prepared, body: bytes, results: Results, rescue_folder: Path, listen: Listen) -> Outcome:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from imagecli.catalog import ModelRow
 from imagecli.checks import inputs_of, needs_alpha
 from imagecli.domain import Ask, Edit, Framing, Generate, InputImage, Source, Transform
 from imagecli.errors import InputImageError
-from imagecli.events import Event, Noted, Warned
-
-Listen = Callable[[Event], None]
+from imagecli.events import Listen, Noted, Warned
 
 MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
@@ -68,9 +65,7 @@ def _fit(
     transparent: bool,
     listen: Listen,
 ) -> Fit:
-    from imagecli.pictures.fit import fit
-    from imagecli.pictures.look import look
-    from imagecli.pictures.mask import fit_mask
+    from imagecli.pictures.inputs import fit, fit_mask, look
 
     looks = [look(_read(source), source.label) for source in sources]
     if transparent and not looks[0].has_alpha:
@@ -105,7 +100,7 @@ def _announce(source: Source, changes: tuple[str, ...], listen: Listen) -> None:
 
 
 def _warn_of_coverage(mask: Source, image: InputImage, listen: Listen) -> None:
-    from imagecli.pictures.mask import coverage
+    from imagecli.pictures.inputs import coverage
 
     share = coverage(image)
     if share == 0:
