@@ -99,3 +99,10 @@ def test_pictures_are_told_in_the_order_asked_for() -> None:
 
 PLACES = [(0, 0), (0, 1), (1, 0)]
 BEFORE = [("a", (0, 0)), ("b", (0, 0)), ("c", (1, 0)), ("d", (2, 0))]
+
+
+@pytest.mark.parametrize(
+    ("codes", "gravest_of_them"), [([2, 7], 7), ([6, 2], 6), ([4, 1], 1), ([5, 3], 3), ([8, 7], 7)]
+)
+def test_what_may_be_paid_is_never_hidden_by_what_was_not_sent(codes: list[int], gravest_of_them: int) -> None:
+    assert gravest(codes) == gravest(codes[::-1]) == gravest_of_them

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.conftest import Run, photo
 
@@ -124,3 +125,24 @@ def test_a_path_is_one_line(imagecli: Run, name: str, tty: tuple[str, ...], line
     result = imagecli("generate", "a cat", "-o", name, *CLASSIC, tty=tty)
     assert (result.exit_code, result.stdout) == (0, line)
     assert Path(name).exists()
+
+
+def test_what_came_is_kept_beside_a_conversion_and_replaces_nothing(imagecli: Run, folder: Path) -> None:
+    for name in ("x.jpg", "x.orig.png"):
+        (folder / name).write_bytes(b"mine")
+    options = ("-m", "dall-e-2", "-s", "256x256", "-o", "x.jpg", "--if-exists", "overwrite")
+    result = imagecli("generate", "x", *options, "--provider", "sandbox")
+    assert result.exit_code == 0
+    assert (folder / "x.orig.png").read_bytes() == b"mine"
+    assert (folder / "x.orig_2.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_variable_sends_no_picture_where_json_goes(imagecli: Run) -> None:
+    result = imagecli("generate", "x", "--json", "--provider", "sandbox", env={"IMAGECLI_OUTPUT": "-"})
+    assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "usage")
+
+
+def test_an_unknown_model_is_not_sent_the_format_of_a_name(imagecli: Run, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": []})
+    imagecli("generate", "x", "-m", "mine", "-o", "x.webp", "--base-url", httpserver.url_for("/v1"))
+    assert httpserver.log[0][0].json == {"model": "mine", "prompt": "x"}

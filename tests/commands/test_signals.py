@@ -90,3 +90,13 @@ def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start)
     assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
     assert picture(folder / "a-cat.png").size == (1024, 1024)
     assert (folder / "a-cat.png").stat().st_size > PIPE_BYTES
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_stdin_is_read_has_its_object_too(start: Start, number: signal.Signals, code: int) -> None:
+    process = start("generate", "-", "--json", "--provider", "sandbox", stdin=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(number)
+    stdout, _ = process.communicate(timeout=10)
+    answer = json.loads(stdout)
+    assert (process.returncode, answer["exit_code"], answer["errors"][0]["code"]) == (code, code, "interrupted")
