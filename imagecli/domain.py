@@ -135,7 +135,6 @@ class Edit:
     images: tuple[Source, ...]
     rendering: Rendering
     mask: Source | None = None
-    input_fidelity: str | None = None
     framing: Framing = Framing()
 
 

@@ -73,4 +73,3 @@ class Answer:
 
     found: tuple[Found, ...]
     usage: dict[str, Any] | None = None
-    output_format: str | None = None

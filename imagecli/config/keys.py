@@ -71,12 +71,13 @@ def _run(command: Any) -> str:
 
 def no_key(row: ProviderRow, config_dir: Path) -> AuthenticationError:
     """The error of a missing key, with the ways to set one."""
+    made = f"Keys are made at {row.key_page}. " if row.key_page else ""
     return AuthenticationError(
         f"no key for provider {row.name}",
         hint=(
             f'set one in one of three ways: export {row.key_env}=…; a line {row.name} = "…" in '
             f'{config_dir / CREDENTIALS_FILE} (chmod 600); or api_key_command = ["op", "read", "…"] under '
-            f"[providers.{row.name}] in {config_dir / USER_FILE}. --provider sandbox needs none."
+            f"[providers.{row.name}] in {config_dir / USER_FILE}. {made}--provider sandbox needs none."
         ),
         code="no_key",
     )

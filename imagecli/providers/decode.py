@@ -40,7 +40,6 @@ def decode(body: bytes, base_url: str) -> Answer:
     return Answer(
         found=tuple(_found(item, base_url) for item in items),
         usage=_clean(usage) if isinstance(usage, dict) else None,
-        output_format=_text(document.get("output_format")),
     )
 
 

@@ -51,7 +51,6 @@ def _fields(ask: Ask) -> dict[str, Json]:
         "output_compression": look.output_compression,
         "moderation": look.moderation,
         "style": look.style,
-        "input_fidelity": ask.input_fidelity if isinstance(ask, Edit) else None,
         "response_format": look.response_format,
         "user": look.user,
     }

@@ -56,8 +56,7 @@ def test_an_item_is_read_whatever_its_shape(item: Any, found: Found) -> None:
 
 def test_what_an_answer_says_of_itself_is_kept() -> None:
     body = {"data": [{"b64_json": "QQ=="}], "usage": {"total_tokens": 5}, "output_format": "webp", "error": None}
-    answer = decode(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE)
-    assert (answer.usage, answer.output_format) == ({"total_tokens": 5}, "webp")
+    assert decode(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE).usage == {"total_tokens": 5}
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,11 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             [("image", "image.jpg", "image/jpeg", JPEG.data), ("mask", "mask.png", "image/png", PNG.data)],
         ),
         (
-            Edit(prompt="b\r\nx", images=(CAT,), input_fidelity="high", rendering=look(output_compression=5)),
+            Edit(prompt="b\r\nx", images=(CAT,), rendering=look(output_compression=5)),
             (PNG,),
             None,
             "edits",
-            [("model", "m"), ("prompt", "b\r\nx"), ("output_compression", "5"), ("input_fidelity", "high")],
+            [("model", "m"), ("prompt", "b\r\nx"), ("output_compression", "5")],
             [("image", "image.png", "image/png", PNG.data)],
         ),
         (
