@@ -16,6 +16,9 @@ from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS as ENDINGS
 from imagecli.formats import MEDIA_TYPES as MEDIA_TYPES
 
+MAX_PICTURE_BYTES: Final = 512 * 1024 * 1024
+"""A larger file is not read: no endpoint takes or makes a tenth of it, and shrinking it would take minutes."""
+
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 

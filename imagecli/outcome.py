@@ -11,7 +11,6 @@ from imagecli.errors import (
     EXIT_PARTIAL,
     AuthenticationError,
     ImagecliError,
-    InterruptedCommand,
     QuotaError,
     gravest,
 )
@@ -101,8 +100,6 @@ class Report:
             return EXIT_OK
         if self.saved or self.kept:
             return EXIT_PARTIAL
-        if isinstance(self.all_errors[0], InterruptedCommand):
-            return self.all_errors[0].exit_code
         return gravest([error.exit_code for error in self.all_errors])
 
     @property

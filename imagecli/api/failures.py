@@ -48,7 +48,7 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
         case requests.exceptions.ConnectTimeout():
             return NotConnectedError(f"no connection to {where} in time", hint=_HINT_NETWORK)
         case requests.exceptions.ReadTimeout() | ReadTimeoutError() if begun:
-            return UnsavedError(f"{where} was silent for too long", hint=_HINT_SILENT, code="timeout")
+            return UnsavedError(f"{where} was silent for too long", hint=HINT_TOO_SLOW, code="timeout")
         case (
             requests.exceptions.InvalidURL()
             | requests.exceptions.MissingSchema()
@@ -67,7 +67,7 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
 _HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
 _HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
 _HINT_NETWORK = "check the network and --base-url; nothing was sent"
-_HINT_SILENT = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
+HINT_TOO_SLOW = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
 _HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
 
 

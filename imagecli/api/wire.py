@@ -15,7 +15,7 @@ from typing import IO, Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from imagecli.api.failures import in_our_words, shown
+from imagecli.api.failures import HINT_TOO_SLOW, in_our_words, shown
 from imagecli.api.session import Authorization
 from imagecli.errors import DiskError, UnsavedError
 from imagecli.exchange import HttpRequest
@@ -163,7 +163,7 @@ def _pieces(response: requests.Response, deadline: float) -> Iterator[bytes]:
         if time.monotonic() > deadline:
             raise UnsavedError(
                 f"the answer of {shown(response.url)} took too long",
-                hint="it may have been billed, so it is not sent again; --timeout SECONDS waits longer",
+                hint=HINT_TOO_SLOW,
                 code="timeout",
             )
 

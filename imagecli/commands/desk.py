@@ -119,7 +119,7 @@ def open_desk(
             # A file that came with a clone does not choose where outside of here something is written.
             check_inside(output)
     if output.kind == "stdout":
-        _check_stdout(env, picture, display)
+        _check_stdout(env, display)
     row = rows.model(settings.values.get("model", rows.default_model))
     rendering = rendering_of(picture, settings.values, row.name)
     flagged = picture.output_format is not None
@@ -147,12 +147,10 @@ def _values(options: object) -> dict[str, Any]:
     return {name: getattr(options, name) for name in type(options).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
-def _check_stdout(env: Env, picture: PictureOptions, display: ShowOptions) -> None:
+def _check_stdout(env: Env, display: ShowOptions) -> None:
     if not env.has_stdout:
         raise UsageError("-o - writes to stdout, and stdout is closed", hint="-o FILE, or > FILE")
     if env.stdout.isatty():
         raise UsageError("-o - writes the picture's bytes, and stdout is this terminal", hint="add > picture.png")
     if display.json:
         raise UsageError("-o - and --json both want stdout", hint="-o FILE with --json")
-    if picture.n > 1:
-        raise UsageError(f"-o - takes one picture, not {picture.n}", hint="-o FOLDER/, or -n 1")

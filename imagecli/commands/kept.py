@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Final
 
+from imagecli.domain import MAX_PICTURE_BYTES
 from imagecli.errors import OutputError
 from imagecli.events import Warned
 from imagecli.outcome import Kept
 from imagecli.pictures.judge import judge
 from imagecli.store.reading import read_bounded
-
-MAX_BYTES: Final = 512 * 1024 * 1024
-"""More than any picture that was bought."""
 
 
 def described(path: Path, before: tuple[int, int]) -> tuple[Kept, Warned | None]:
@@ -21,7 +18,7 @@ def described(path: Path, before: tuple[int, int]) -> tuple[Kept, Warned | None]
 
     *before* is the request and index of the picture that follows it. Raises OutputError for what can't be read.
     """
-    data = read_bounded(path, MAX_BYTES, error=OutputError)
+    data = read_bounded(path, MAX_PICTURE_BYTES, error=OutputError)
     found = judge(data)
     kept = Kept(
         path=path,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagecli.checks import check_prompt_argument, ends_like_picture
 from imagecli.commands.variables import read_variables
-from imagecli.domain import Source
+from imagecli.domain import MAX_PICTURE_BYTES, Source
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.options import PromptOptions
@@ -17,7 +17,6 @@ from imagecli.templates import fill_prompt, product
 
 MAX_PROMPT_BYTES = 1024 * 1024
 """More than any model takes; a larger file was not meant as a prompt."""
-MAX_STDIN_PICTURE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +52,8 @@ def read_source(word: str, env: Env) -> Source:
     if word != "-":
         return Source(name=word, path=Path(word))
     _refuse_terminal(env, "the picture")
-    data = _stdin(env, MAX_STDIN_PICTURE_BYTES)
-    if len(data) > MAX_STDIN_PICTURE_BYTES:
+    data = _stdin(env, MAX_PICTURE_BYTES)
+    if len(data) > MAX_PICTURE_BYTES:
         raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
     return Source(name="-", data=data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError
+from imagecli.errors import DiskError, ImagecliError, InterruptedCommand
 from imagecli.outcome import Report
 from imagecli.report.style import Style
 from imagecli.report.text import as_typed, harmless, say
@@ -40,7 +40,8 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
 
 def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> int:
     """Shows a command that ended before anything was sent, and returns its exit code."""
-    return show(Report(command=command, errors=(error,)), style, env)
+    signal_code = error.exit_code if isinstance(error, InterruptedCommand) else None
+    return show(Report(command=command, errors=(error,), signal_code=signal_code), style, env)
 
 
 def show_errors(errors: Sequence[ImagecliError], style: Style, env: Env) -> None:
@@ -52,6 +53,9 @@ def show_errors(errors: Sequence[ImagecliError], style: Style, env: Env) -> None
         show_error(error, style, env)
         if others:
             say(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
+        for other in others:
+            if other.rescued_path:
+                say(env.stderr, style.cover(f"kept: {harmless(other.rescued_path)}"))
         if style.debug and error.code == "bug":
             _show_trace(error, style, env)
 

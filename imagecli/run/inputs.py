@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 
 from imagecli.catalog import ModelRow
 from imagecli.checks import inputs_of, needs_alpha
-from imagecli.domain import Ask, Edit, Framing, Generate, InputImage, Source, Transform
+from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Framing, Generate, InputImage, Source, Transform
 from imagecli.errors import InputImageError
 from imagecli.events import Listen, Noted, Warned
 
 MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
-MAX_INPUT_BYTES = 512 * 1024 * 1024
-"""A file larger than this is not read: no endpoint takes a tenth of it, and shrinking it would take minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,7 @@ def _read(source: Source) -> bytes:
     if source.data is not None:
         return source.data
     assert source.path is not None
-    return read_bounded(source.path, MAX_INPUT_BYTES)
+    return read_bounded(source.path, MAX_PICTURE_BYTES)
 
 
 def _announce(source: Source, changes: tuple[str, ...], listen: Listen) -> None:

@@ -104,3 +104,13 @@ def test_json_on_a_terminal_is_ascii(imagecli: Run, httpserver: HTTPServer) -> N
         result = imagecli("generate", "x", "--base-url", httpserver.url_for("/v1"), "--json", tty=tty)
         assert result.json["images"][0]["revised_prompt"] == "\u202e\x9b2J猫"
         assert result.stdout.isascii() is bool(tty)
+
+
+def test_errors_alike_are_counted_and_every_kept_answer_is_named(imagecli: Run, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_data("{ half", content_type="application/json")
+    result = imagecli("generate", "x", "-m", "dall-e-3", "-n", 3, "--base-url", httpserver.url_for("/v1"))
+    kept = [line.removeprefix("kept: ") for line in result.stderr.splitlines() if line.startswith("kept: ")]
+    assert result.exit_code == 7
+    assert result.stderr.count("not whole JSON") == 1
+    assert "the same 2 times more" in result.stderr
+    assert len({Path(path).read_bytes() + path.encode() for path in kept}) == 3
