@@ -5,16 +5,17 @@ Text is parsed into these at the door, so that nothing below the commands reads 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
-from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS as ENDINGS
 from imagecli.formats import MEDIA_TYPES as MEDIA_TYPES
+from imagecli.sizes import RequestedSize as RequestedSize
+from imagecli.sizes import Shape as Shape
+from imagecli.sizes import Size as Size
 
 MAX_PICTURE_BYTES: Final = 512 * 1024 * 1024
 """A larger file is not read: no endpoint takes or makes a tenth of it, and shrinking it would take minutes."""
@@ -40,34 +41,15 @@ class Secret:
         return "Secret(…)"
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Width and height in pixels."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Svg:
+    """The request's `svg` object: who writes the drawing, and how hard it thinks. OpenAI API reference, 2026-11-22."""
 
-    width: int
-    height: int
+    model: str | None = None
+    effort: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-    @property
-    def is_square(self) -> bool:
-        return self.width == self.height
-
-    @property
-    def pixels(self) -> int:
-        return self.width * self.height
-
-    @classmethod
-    def parse(cls, text: str, *, what: str = "size") -> Size:
-        """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError, which names *what* it is."""
-        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*", text)
-        if not match or not int(match[1]) or not int(match[2]):
-            raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
-        return cls(int(match[1]), int(match[2]))
-
-
-RequestedSize: TypeAlias = Size | Literal["auto"]
+        return ", ".join(part for part in (self.model, self.effort) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +65,19 @@ class Rendering:
     output_compression: int | None = None
     """0 to 100, only for jpeg and webp."""
     moderation: str | None = None
+    complexity: str | None = None
+    frame_count: int | None = None
+    """Frames of a gif."""
+    frame_duration_ms: int | None = None
+    """Milliseconds that each frame of a gif stays."""
+    svg: Svg | None = None
+    input_fidelity: str | None = None
+    """Edits only."""
+    safety_identifier: str | None = None
+    stream: bool | None = None
+    """True: the answer comes as events."""
+    partial_images: int | None = None
+    """0 to 3 earlier states of the picture, with `stream`."""
     style: str | None = None
     response_format: str | None = None
     user: str | None = None
@@ -138,6 +133,8 @@ class Edit:
     images: tuple[Source, ...]
     rendering: Rendering
     mask: Source | None = None
+    markup: Source | None = None
+    """A drawing over the first picture (arrows, circles) that says what is meant; a PNG of its upright size."""
     framing: Framing = Framing()
 
 

@@ -6,7 +6,8 @@ Work announces and never prints; `report` is the only listener.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from imagecli.domain import SavedImage
@@ -36,6 +37,19 @@ class Received:
     request: int
     received: int
     total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partial:
+    """A stream has shown an earlier state of a picture."""
+
+    request: int
+    partial_image_index: int
+    """0-based, in order of arrival."""
+    data: bytes = field(repr=False)
+    """The picture's bytes, whole."""
+    path: Path | None = None
+    """Where it was kept (--keep-partials)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +100,7 @@ class Heartbeat:
     elapsed: float
 
 
-Event: TypeAlias = Started | Sent | Received | Waiting | Saved | Noted | Warned | Told | Heartbeat
+Event: TypeAlias = Started | Sent | Received | Partial | Waiting | Saved | Noted | Warned | Told | Heartbeat
 
 Listen: TypeAlias = Callable[[Event], None]
 """Whoever hears: work announces to it and never prints."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagecli.domain import IfExists, Json, Name, Size, Transform
@@ -13,7 +13,7 @@ class HttpFile:
     """One file of a multipart form: neutral name, true media type."""
 
     name: str
-    """The form field: image, image[], mask."""
+    """The form field: image, image[], mask, markup."""
     filename: str
     data: bytes = field(repr=False)
     media_type: str
@@ -28,6 +28,17 @@ class HttpRequest:
     json: dict[str, Json] | None = None
     form: tuple[tuple[str, str], ...] = ()
     files: tuple[HttpFile, ...] = ()
+    added: tuple[str, ...] = ()
+    """Fields that the user did not set: one of them may be left out when the server doesn't know it."""
+
+    def without(self, field: str) -> HttpRequest:
+        """The same request without *field*, which is one of `added`."""
+        return replace(
+            self,
+            json={key: value for key, value in self.json.items() if key != field} if self.json is not None else None,
+            form=tuple(pair for pair in self.form if pair[0] != field),
+            added=tuple(name for name in self.added if name != field),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +66,10 @@ class Prepared:
     """What was asked for, if anything was."""
     size: Size | None
     """What was asked for, if it was pixels."""
+    fit: Size | None = None
+    """--fit: cropped and resized to exactly this, after the picture was saved as it came."""
+    keep_partials: bool = False
+    """Partial pictures of a stream are kept as files."""
     transform: Transform | None = None
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import typer
 
 from imagecli.choices import Crop, IfExists
-from imagecli.errors import InterruptedCommand, Terminated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,26 +39,43 @@ class PictureOptions:
     panel: ClassVar[str] = "Picture"
     model: Annotated[str | None, typer.Option("--model", "-m", metavar="NAME", help="[default: gpt-image-2]")] = None
     n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="how many pictures")] = 1
-    size: Annotated[str | None, typer.Option("--size", "-s", metavar="WxH", help="in pixels, or auto")] = None
+    size: Annotated[
+        str | None,
+        typer.Option("--size", "-s", metavar="SIZE", help="WxH in pixels, square, landscape, portrait, 16:9, or auto"),
+    ] = None
     quality: Annotated[
-        str | None, typer.Option(metavar="WORD", help="low, medium, high or auto; the model's own words")
+        str | None, typer.Option(metavar="WORD", help="low, medium, high, xhigh, max or auto: the model's own words")
     ] = None
     background: Annotated[str | None, typer.Option(metavar="WORD", help="transparent, opaque or auto")] = None
-    output_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="png, jpeg or webp")] = None
+    output_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="png, jpeg, webp, gif or svg")] = None
     output_compression: Annotated[
         int | None, typer.Option(min=0, max=100, metavar="PERCENT", help="0 to 100, for jpeg and webp")
     ] = None
     moderation: Annotated[str | None, typer.Option(metavar="WORD", help="low or auto")] = None
-    user: Annotated[str | None, typer.Option(metavar="TEXT", help="your end user, for the provider's abuse checks")] = (
-        None
-    )
+    complexity: Annotated[
+        str | None, typer.Option(metavar="WORD", help="low, medium or high: how much is planned before it is drawn")
+    ] = None
+    safety_identifier: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="your end user, hashed, for the provider's safety checks")
+    ] = None
     param: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="send any further field; VALUE is JSON if it parses, else text"),
     ] = None
+    frame_count: Annotated[int | None, typer.Option(metavar="COUNT", help="frames of a gif, 2 to 16")] = None
+    frame_duration_ms: Annotated[
+        int | None, typer.Option(metavar="MS", help="how long each frame of a gif stays, from 20")
+    ] = None
+    svg_model: Annotated[str | None, typer.Option(metavar="NAME", help="the model that writes an svg")] = None
+    svg_reasoning_effort: Annotated[
+        str | None, typer.Option(metavar="WORD", help="none, minimal, low, medium, high, xhigh or max")
+    ] = None
     style: Annotated[str | None, typer.Option(metavar="WORD", help="vivid or natural (dall-e-3)")] = None
     response_format: Annotated[
         str | None, typer.Option(metavar="WORD", help="url or b64_json (classic models; both are saved)")
+    ] = None
+    user: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="your end user, as older servers want it (--safety-identifier)")
     ] = None
 
 
@@ -76,6 +88,20 @@ class InputOptions:
     pad: Annotated[bool, typer.Option("--pad", help="fill up to the square instead of cropping")] = False
     input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink to fit inside, before sending")] = None
     keep_metadata: Annotated[bool, typer.Option("--keep-metadata", help="send location and camera data too")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """What is heard while it is made."""
+
+    panel: ClassVar[str] = "Live"
+    stream: Annotated[bool, typer.Option("--stream", help="hear of the picture while it is made")] = False
+    partial_images: Annotated[
+        int | None, typer.Option(metavar="COUNT", help="earlier states of it, 0 to 3; means --stream")
+    ] = None
+    keep_partials: Annotated[
+        bool, typer.Option("--keep-partials", help="save them too, as NAME.partial-0.png; means --stream")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +121,10 @@ class ResultOptions:
     if_exists: Annotated[
         IfExists | None,
         typer.Option(help="when the name is taken  [default: number, but fail for a name you wrote out]"),
+    ] = None
+    fit: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="exactly this size: made at a legal one, then cropped and resized here"),
     ] = None
 
 
@@ -121,6 +151,19 @@ class WhereOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyOptions:
+    """What it may cost."""
+
+    panel: ClassVar[str] = "Money"
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show requests, files and price, and send nothing; needs no key")
+    ] = False
+    max_cost: Annotated[
+        float | None, typer.Option(metavar="USD", help="refuse when it can cost more  [default: 5]")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowOptions:
     """What is shown on the way and at the end."""
 
@@ -132,55 +175,16 @@ class ShowOptions:
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"
 
 
-GROUPS = (PromptOptions, PictureOptions, InputOptions, ResultOptions, WhereOptions, ShowOptions)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    """What every command that makes pictures has, besides its words and its inputs."""
+
+    picture: PictureOptions
+    live: LiveOptions
+    result: ResultOptions
+    where: WhereOptions
+    money: MoneyOptions
+    show: ShowOptions
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """*command* for Typer: a parameter annotated with one of GROUPS becomes its options, and arrives filled."""
-    hints = get_type_hints(command, include_extras=True)
-    parameters: list[inspect.Parameter] = []
-    groups: dict[str, type] = {}
-    for parameter in inspect.signature(command).parameters.values():
-        kind = hints[parameter.name]
-        if kind in GROUPS:
-            groups[parameter.name] = kind
-            parameters += _options_of(kind)
-        else:
-            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
-
-    # Help shows them in this order.
-    parameters.sort(key=lambda parameter: "Argument" not in repr(parameter.annotation))
-
-    def run(**given: Any) -> None:
-        for name, kind in groups.items():
-            given[name] = kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
-        try:
-            command(**given)
-        except (KeyboardInterrupt, Terminated) as signal:
-            # Here, because Typer would turn it into a bare exit code.
-            raise InterruptedCommand(signal) from signal
-
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
-
-
-def _options_of(group: type) -> list[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    return [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=_in_panel(hints[field.name], group.panel),  # type: ignore[attr-defined]
-        )
-        for field in dataclasses.fields(group)
-    ]
-
-
-def _in_panel(hint: Any, panel: str) -> Any:
-    kind, info = get_args(hint)
-    info = copy(info)
-    info.rich_help_panel = panel
-    return Annotated[kind, info]
+GROUPS = (PromptOptions, InputOptions, *get_type_hints(CommonOptions).values())

@@ -32,7 +32,6 @@ BLOCK = re.compile(r"(?P<start><!-- (?P<words>help|help [a-z]+|environment) -->\
 """What is generated in README, between two comments: `<!-- help NAME -->` and `<!-- /help -->`."""
 
 PROVIDER_VARIABLES = {
-    "key_env": "the key of provider {}",
     "base_url_env": "its base URL, where no flag or setting gives one",
     "organization_env": "its organization",
     "project_env": "its project",
@@ -57,6 +56,7 @@ def environment() -> str:
     """Every variable that imagecli reads for itself, as a table."""
     rows = {variable(name): setting.about for name, setting in SETTINGS.items()} | FOLDER_VARIABLES
     for provider in catalog.load().providers.values():
+        rows |= {key.env: f"the key of provider {provider.name}" for key in provider.keys}
         for field, about in PROVIDER_VARIABLES.items():
             if name := getattr(provider, field):
                 rows[name] = about.format(provider.name)

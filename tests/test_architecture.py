@@ -12,11 +12,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "imagecli"
 
 FLOORS = (
-    ("__init__", "errors", "choices", "formats", "quoting", "domain", "exchange", "events", "env"),
+    ("__init__", "errors", "choices", "formats", "quoting", "sizes", "domain", "exchange", "events", "env"),
     ("catalog", "templates", "naming", "checks", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "schedule", "run"),
-    ("report", "options", "commands", "cli", "process", "__main__"),
+    ("report", "options", "grouping", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""
 
@@ -24,7 +24,7 @@ EDGES = 2
 """The floor whose rooms touch the world, and do not know each other."""
 
 LIBRARIES = {
-    "typer": {"cli", "options", "commands"},
+    "typer": {"cli", "options", "grouping", "commands"},
     "rich": {"report"},
     "requests": {"api"},
     "urllib3": {"api"},

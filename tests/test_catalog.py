@@ -17,7 +17,7 @@ def test_a_model_row_is_whole(name: str) -> None:
     assert row.source
     assert set(row.operations) <= {"generations", "edits", "variations"}
     assert set(row.parameters) <= set(OPTIONAL)
-    assert set(row.output_formats) <= set(MEDIA_TYPES)
+    assert set(row.allowed("output_format")) <= set(MEDIA_TYPES)
     assert (row.max_n >= 1, row.max_prompt >= 1000, row.max_images >= 1) == (True, True, True)
     for parameter in OPTIONAL:
         assert not row.allowed(parameter) or parameter in row.parameters
@@ -31,7 +31,7 @@ def test_a_provider_row_is_whole(name: str) -> None:
     assert row.source
     assert row.embedded or (row.base_url or "").startswith("https://")
     assert all(path.startswith("/") for path in row.paths.values())
-    assert row.auth == "none" or row.key_env
+    assert row.auth == "none" or row.keys
     assert row.jobs >= 1
 
 
@@ -46,7 +46,7 @@ def test_variables_belong_to_one_provider() -> None:
     names = [
         name
         for row in ROWS.providers.values()
-        for name in (row.key_env, row.base_url_env, row.organization_env, row.project_env)
+        for name in (*(key.env for key in row.keys), row.base_url_env, row.organization_env, row.project_env)
         if name
     ]
     assert len(set(names)) == len(names)

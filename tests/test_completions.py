@@ -23,7 +23,7 @@ SCRIPTS = ROOT / "completions"
 TYPED = [
     ("imagecli gen", "imagecli generate "),
     ("imagecli generate --output-f", "imagecli generate --output-format "),
-    ("imagecli edit --inp", "imagecli edit --input-size "),
+    ("imagecli edit --input-s", "imagecli edit --input-size "),
     ("imagecli vary --crop cen", "imagecli vary --crop center "),
     ("imagecli edit phot", "imagecli edit photo.jpg "),
 ]

@@ -8,16 +8,20 @@ from requests.auth import AuthBase
 from imagecli import __version__
 from imagecli.domain import Secret
 
+HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
+"""How a key is shown: header, and what stands before it. A provider that wants none may stand behind a proxy."""
+
 
 class Authorization(AuthBase):
     """The only thing that adds the key. An auth object of our own also keeps `.netrc` from replacing it."""
 
-    def __init__(self, key: Secret | None) -> None:
+    def __init__(self, key: Secret | None, scheme: str = "bearer") -> None:
         self._key = key
+        self._header, self._prefix = HEADERS[scheme]
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+            request.headers[self._header] = self._prefix + self._key.reveal()
         return request
 
 

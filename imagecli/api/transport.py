@@ -24,6 +24,7 @@ class Transport:
         self,
         *,
         key: Secret | None,
+        auth: str = "bearer",
         headers: dict[str, str],
         timeouts: Timeouts,
         max_retries: int,
@@ -31,7 +32,7 @@ class Transport:
         direct: bool,
     ) -> None:
         self._session = open_session(direct=direct)
-        self._auth = Authorization(key)
+        self._auth = Authorization(key, auth)
         self._headers = headers
         self._timeouts = timeouts
         self._max_retries = max_retries

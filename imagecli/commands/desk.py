@@ -24,7 +24,7 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
 from imagecli.naming import Output, check_inside, parse_output, path_for
-from imagecli.options import PictureOptions, ResultOptions, ShowOptions, WhereOptions
+from imagecli.options import CommonOptions, ShowOptions
 from imagecli.outcome import Report
 from imagecli.report.final import show
 from imagecli.report.listen import open_listener
@@ -99,10 +99,7 @@ class Desk:
 def open_desk(
     env: Env,
     command: str,
-    picture: PictureOptions,
-    result: ResultOptions,
-    where: WhereOptions,
-    display: ShowOptions,
+    options: CommonOptions,
     variables: Iterable[str],
 ) -> Desk:
     """The desk for one command; *variables* are the names that -o may hold.
@@ -110,8 +107,9 @@ def open_desk(
     Raises UsageError, SettingsError, AuthenticationError.
     """
     rows = catalogue.load()
+    picture, result, display = options.picture, options.result, options.show
     output = parse_output(result.output, look=look)
-    flags = {**_values(picture), **_values(result), **_values(where)}
+    flags = {**_values(picture), **_values(result), **_values(options.where), **_values(options.money)}
     settings = config.load(flags, env, rows, config.current_folder())
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=look)
@@ -121,7 +119,7 @@ def open_desk(
     if output.kind == "stdout":
         _check_stdout(env, display)
     row = rows.model(settings.values.get("model", rows.default_model))
-    rendering = rendering_of(picture, settings.values, row.name)
+    rendering = rendering_of(picture, options.live, settings.values, row)
     flagged = picture.output_format is not None
     return Desk(
         env=env,
@@ -138,7 +136,7 @@ def open_desk(
             verbose=display.verbose,
             debug=display.debug,
             color=display.color,
-            secret=settings.key,
+            secret=settings.key.secret if settings.key else None,
         ),
     )
 

@@ -6,15 +6,8 @@ from typing import Annotated
 
 import typer
 
-from imagecli.options import (
-    InputOptions,
-    PictureOptions,
-    PromptOptions,
-    ResultOptions,
-    ShowOptions,
-    WhereOptions,
-    grouped,
-)
+from imagecli.grouping import grouped
+from imagecli.options import CommonOptions, InputOptions, PromptOptions
 
 
 @grouped
@@ -23,10 +16,7 @@ def edit(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to change; - reads stdin")],
     words: PromptOptions,
     inputs: InputOptions,
-    picture: PictureOptions,
-    result: ResultOptions,
-    where: WhereOptions,
-    display: ShowOptions,
+    common: CommonOptions,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="what the whole new picture shows; - reads stdin")
     ] = None,
@@ -37,6 +27,18 @@ def edit(
             help="PNG of the picture's size; where it is transparent may change",
             rich_help_panel="Inputs",
         ),
+    ] = None,
+    markup: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="transparent PNG of the picture's size, with arrows or circles that show what is meant",
+            rich_help_panel="Inputs",
+        ),
+    ] = None,
+    input_fidelity: Annotated[
+        str | None,
+        typer.Option(metavar="WORD", help="high keeps faces and logos; high or low", rich_help_panel="Inputs"),
     ] = None,
     images: Annotated[
         list[str] | None,
@@ -53,24 +55,35 @@ def edit(
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
       cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
     """
+    from dataclasses import replace
+
     from imagecli.commands.desk import open_desk
     from imagecli.commands.prompts import check_one_stdin, no_prompt, read_source, read_words
     from imagecli.commands.rendering import framing_of
     from imagecli.domain import Edit
 
     names = [image, *(images or [])]
-    check_one_stdin(*names, mask, prompt, words.prompt_option, words.prompt_file)
+    check_one_stdin(*names, mask, markup, prompt, words.prompt_option, words.prompt_file)
     sources = tuple(read_source(name, ctx.obj) for name in names)
     texts = read_words(prompt, words, ctx.obj, sources[0])
     if texts[0].prompt is None:
         raise no_prompt(sources[0])
-    desk = open_desk(ctx.obj, "edit", picture, result, where, display, texts[0].variables)
+    desk = open_desk(ctx.obj, "edit", common, texts[0].variables)
     cut = read_source(mask, ctx.obj) if mask else None
+    drawn = read_source(markup, ctx.obj) if markup else None
     framing = framing_of(inputs)
+    rendering = replace(desk.rendering, input_fidelity=input_fidelity)
     desk.buy(
         [
             (
-                Edit(prompt=text.prompt or "", images=sources, mask=cut, framing=framing, rendering=desk.rendering),
+                Edit(
+                    prompt=text.prompt or "",
+                    images=sources,
+                    mask=cut,
+                    markup=drawn,
+                    framing=framing,
+                    rendering=rendering,
+                ),
                 text,
             )
             for text in texts

@@ -6,17 +6,15 @@ from typing import Annotated
 
 import typer
 
-from imagecli.options import PictureOptions, PromptOptions, ResultOptions, ShowOptions, WhereOptions, grouped
+from imagecli.grouping import grouped
+from imagecli.options import CommonOptions, PromptOptions
 
 
 @grouped
 def generate(
     ctx: typer.Context,
     words: PromptOptions,
-    picture: PictureOptions,
-    result: ResultOptions,
-    where: WhereOptions,
-    display: ShowOptions,
+    common: CommonOptions,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="what the picture shows; - reads stdin")
     ] = None,
@@ -39,5 +37,5 @@ def generate(
     texts = read_words(prompt, words, ctx.obj)
     if texts[0].prompt is None:
         raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
-    desk = open_desk(ctx.obj, "generate", picture, result, where, display, texts[0].variables)
+    desk = open_desk(ctx.obj, "generate", common, texts[0].variables)
     desk.buy([(Generate(prompt=text.prompt or "", rendering=desk.rendering), text) for text in texts])

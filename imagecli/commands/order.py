@@ -114,7 +114,7 @@ def with_format_of_name(
     Raises OutputError for the ending of a picture that can't be made, UsageError where both were typed and differ.
     """
     takes = "output_format" in row.parameters
-    check_ending(output, svg=takes and "svg" in (row.output_formats or ("svg",)))
+    check_ending(output, svg=takes and "svg" in (row.allowed("output_format") or ("svg",)))
     ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
     if ending is None or ending == ENDINGS.get((wanted.output_format or "").lower()):
         return wanted
@@ -124,5 +124,5 @@ def with_format_of_name(
             hint="leave one of them out",
         )
     # A model that nobody knows is not sent what was not typed; what comes is converted.
-    made = row.known and takes and (not row.output_formats or ending in row.output_formats)
+    made = row.known and takes and (not row.allowed("output_format") or ending in row.allowed("output_format"))
     return replace(wanted, output_format=ending if made else None)

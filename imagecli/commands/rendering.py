@@ -6,15 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from imagecli.domain import Framing, Json, Rendering, Size
+from imagecli.catalog import ModelRow
+from imagecli.domain import Framing, Json, Rendering, Size, Svg
 from imagecli.errors import UsageError
-from imagecli.options import InputOptions, PictureOptions
+from imagecli.options import InputOptions, LiveOptions, PictureOptions
 
 
-def rendering_of(picture: PictureOptions, values: Mapping[str, Any], model: str) -> Rendering:
-    """What the picture flags and the settled *values* ask for. Raises UsageError for a --param that is none."""
+def rendering_of(picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], row: ModelRow) -> Rendering:
+    """What the picture flags and the settled *values* ask for, in words of the model's *row*.
+
+    Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
+    """
+    svg = Svg(model=picture.svg_model, effort=picture.svg_reasoning_effort)
+    streamed = live.stream or live.keep_partials or live.partial_images is not None
     return Rendering(
-        model=model,
+        model=row.name,
         n=picture.n,
         size=values.get("size"),
         quality=values.get("quality"),
@@ -22,6 +28,13 @@ def rendering_of(picture: PictureOptions, values: Mapping[str, Any], model: str)
         output_format=values.get("output_format"),
         output_compression=values.get("output_compression"),
         moderation=picture.moderation,
+        complexity=picture.complexity,
+        frame_count=picture.frame_count,
+        frame_duration_ms=picture.frame_duration_ms,
+        svg=svg if svg != Svg() else None,
+        safety_identifier=picture.safety_identifier,
+        stream=True if streamed else None,
+        partial_images=live.partial_images,
         style=picture.style,
         response_format=picture.response_format,
         user=picture.user,

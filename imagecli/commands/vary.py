@@ -6,15 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from imagecli.options import (
-    InputOptions,
-    PictureOptions,
-    PromptOptions,
-    ResultOptions,
-    ShowOptions,
-    WhereOptions,
-    grouped,
-)
+from imagecli.grouping import grouped
+from imagecli.options import CommonOptions, InputOptions, PromptOptions
 
 
 @grouped
@@ -23,10 +16,7 @@ def vary(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to vary; - reads stdin")],
     words: PromptOptions,
     inputs: InputOptions,
-    picture: PictureOptions,
-    result: ResultOptions,
-    where: WhereOptions,
-    display: ShowOptions,
+    common: CommonOptions,
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="your own words for the change")] = None,
     via: Annotated[
         Literal["auto", "variations", "edits"],
@@ -52,7 +42,7 @@ def vary(
     check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
     source = read_source(image, ctx.obj)
     texts = read_words(prompt, words, ctx.obj, source)
-    desk = open_desk(ctx.obj, "vary", picture, result, where, display, texts[0].variables)
+    desk = open_desk(ctx.obj, "vary", common, texts[0].variables)
     routed = [
         plan.vary(
             source,

@@ -13,7 +13,7 @@ from typing import Any
 from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
-from imagecli.config.keys import USER_FILE, find_key, no_key
+from imagecli.config.keys import USER_FILE, Key, find_key, no_key
 from imagecli.config.layers import (
     checked,
     flag,
@@ -25,7 +25,6 @@ from imagecli.config.layers import (
     unknown_variables,
 )
 from imagecli.config.table import variable
-from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 
@@ -37,7 +36,9 @@ class Settings:
     provider: ProviderRow
     base_url: str
     """Empty for a provider that is started for the command."""
-    key: Secret | None
+    key: Key | None
+    query: Mapping[str, str]
+    """What every request's address ends with."""
     no_key: AuthenticationError | None
     """Why nothing can be sent: the provider wants a key and there is none. Raised when all else is in order."""
     headers: dict[str, str]
@@ -78,12 +79,13 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
     row = catalog.provider(values.get("provider", catalog.default_provider))
     base_url = _base_url(row, values, origins, env)
     key = None if row.auth == "none" else find_key(row, env, config_dir, tables.get(row.name, {}))
-    needs_key = key is None and row.auth != "none" and not is_local(base_url)
+    needs_key = key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
     return Settings(
         provider=row,
         base_url=base_url,
         key=key,
         no_key=no_key(row, config_dir) if needs_key else None,
+        query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
         headers=_headers(row, env),
         values=values,
         origins=origins,
@@ -127,7 +129,7 @@ def _headers(row: ProviderRow, env: Env) -> dict[str, str]:
     return {header: text for header, (_, text) in found.items() if text}
 
 
-def _warnings(base_url: str, key: Secret | None) -> tuple[tuple[str, str], ...]:
+def _warnings(base_url: str, key: Key | None) -> tuple[tuple[str, str], ...]:
     if key and base_url.startswith("http://") and not is_local(base_url):
         return (("insecure_base_url", "the key goes over plain http:// to a public host; https:// keeps it secret"),)
     return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,25 @@ CREDENTIALS_FILE = "credentials.toml"
 KEY_COMMAND_SECONDS = 60
 
 
-def find_key(row: ProviderRow, env: Env, config_dir: Path, table: Mapping[str, Any]) -> Secret | None:
-    """The provider's key from its own variable, the credentials file, or the command that prints it."""
-    if row.key_env and (text := env.environ.get(row.key_env, "").strip()):
-        return _clean(text, row.key_env)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A provider's key, how it is shown to the server, and where it was found."""
+
+    secret: Secret
+    auth: str
+    origin: str
+
+
+def find_key(row: ProviderRow, env: Env, config_dir: Path, table: Mapping[str, Any]) -> Key | None:
+    """The provider's key from its own variables, the credentials file, or the command that prints it."""
+    for variable in row.keys:
+        if text := env.environ.get(variable.env, "").strip():
+            return Key(secret=_clean(text, variable.env), auth=variable.auth, origin=variable.env)
     credentials = config_dir / CREDENTIALS_FILE
     if stored := _credentials(credentials).get(row.name):
-        return _clean(stored, str(credentials))
+        return Key(secret=_clean(stored, str(credentials)), auth=row.auth, origin=str(credentials))
     if command := table.get("api_key_command"):
-        return _clean(_run(command), "api_key_command")
+        return Key(secret=_clean(_run(command), "api_key_command"), auth=row.auth, origin="api_key_command")
     return None
 
 
@@ -75,7 +86,7 @@ def no_key(row: ProviderRow, config_dir: Path) -> AuthenticationError:
     return AuthenticationError(
         f"no key for provider {row.name}",
         hint=(
-            f'set one in one of three ways: export {row.key_env}=…; a line {row.name} = "…" in '
+            f'set one in one of three ways: export {row.keys[0].env}=…; a line {row.name} = "…" in '
             f'{config_dir / CREDENTIALS_FILE} (chmod 600); or api_key_command = ["op", "read", "…"] under '
             f"[providers.{row.name}] in {config_dir / USER_FILE}. {made}--provider sandbox needs none."
         ),

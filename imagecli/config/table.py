@@ -31,6 +31,17 @@ def _size(value: Any) -> RequestedSize:
     return "auto" if value == "auto" else Size.parse(_text(value))
 
 
+def _pixels(value: Any) -> Size:
+    return Size.parse(_text(value))
+
+
+def _dollars(value: Any) -> float:
+    dollars = _number(value)
+    if not 0 <= dollars < math.inf:
+        raise ValueError("an amount of USD from 0 is wanted")
+    return dollars
+
+
 MAX_SECONDS = 10_000_000
 """Four months: more is a slip, and more than some systems can wait."""
 
@@ -69,13 +80,15 @@ SETTINGS: Mapping[str, Setting] = {
     "provider": Setting(read=_text, about="which provider makes the pictures"),
     "base_url": Setting(read=_text, about="base URL of any server that speaks the Images API", in_project=False),
     "model": Setting(read=_text, about="the model"),
-    "size": Setting(read=_size, about="WIDTHxHEIGHT in pixels, or auto"),
+    "size": Setting(read=_size, about="WIDTHxHEIGHT in pixels, a name or ratio, or auto"),
     "quality": Setting(read=_text, about="the model's quality"),
     "background": Setting(read=_text, about="transparent, opaque or auto"),
     "output_format": Setting(read=_text, about="png, jpeg or webp"),
     "output_compression": Setting(read=_count, about="0 to 100, for jpeg and webp"),
+    "fit": Setting(read=_pixels, about="exactly this size, by cropping and resizing what was made"),
     "output": Setting(read=_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_if_exists, about="number, skip, overwrite or fail"),
+    "max_cost": Setting(read=_dollars, about="USD that a command may cost at most"),
     "timeout": Setting(read=_seconds, about="seconds to wait for an answer in all"),
     "max_retries": Setting(read=_count, about="how often a refused request is sent again"),
     "max_wait": Setting(read=_seconds, about="the longest wait before a request is sent again, in seconds"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ class Errand:
     base_url: str
     if_exists: IfExists | None
     stdout: bool
+    query: Mapping[str, str] = field(default_factory=dict)
+    """What every request's address ends with."""
 
 
 def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpRequest]:
     """What is sent, and all that is needed to finish it later. Sends nothing."""
     ask, look = request.ask, request.ask.rendering
-    http = encode(ask, fit.images, fit.mask, errand.provider, errand.base_url)
+    http = encode(ask, fit.images, fit.mask, errand.provider, errand.base_url, errand.query)
     prepared = Prepared(
         id=f"{errand.run_id}-{request.index:04}",
         request=request.index,

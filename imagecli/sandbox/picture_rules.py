@@ -25,7 +25,7 @@ def check_pictures(form: Form, operation: Operation, row: ModelRow) -> tuple[tup
     _check_counts(form, operation, row)
     images = tuple(_picture(upload, row, index) for index, upload in enumerate(form.images, 1))
     mask = _mask(form.masks[0], images[0], row) if form.masks else None
-    if operation == "edits" and row.response_formats and mask is None and not images[0].has_alpha:
+    if operation == "edits" and row.allowed("response_format") and mask is None and not images[0].has_alpha:
         raise ApiError("Invalid input image - format must be in ['RGBA', 'LA'], got RGB.")
     return images, mask
 
@@ -48,7 +48,7 @@ def _check_counts(form: Form, operation: Operation, row: ModelRow) -> None:
 
 def _picture(upload: Upload, row: ModelRow, number: int) -> Picture:
     rule = row.image
-    if row.response_formats:
+    if row.allowed("response_format"):
         wrong = ApiError(f"Uploaded image must be a {_words(rule)} and less than {_megabytes(rule)} MB.")
     else:
         wrong = _user_error(
@@ -89,7 +89,11 @@ def _decoded(data: bytes, rule: InputRule, wrong: ApiError) -> Picture:
 
 def _mask_error(row: ModelRow, reason: str) -> ApiError:
     message = f"Invalid mask image format - {reason}."
-    return ApiError(message) if row.response_formats else _user_error(message, "invalid_mask_image_format", "mask")
+    return (
+        ApiError(message)
+        if row.allowed("response_format")
+        else _user_error(message, "invalid_mask_image_format", "mask")
+    )
 
 
 def _user_error(message: str, code: str, param: str) -> ApiError:

@@ -55,7 +55,7 @@ def judge(form: Form, operation: Operation, catalog: Catalog) -> Job:
         background="transparent" if words["background"] == "transparent" else "opaque",
         output_format=output_format,
         output_compression=_compression(form, output_format),
-        response_format=words["response_format"] or (row.response_formats[0] if row.response_formats else None),
+        response_format=words["response_format"] or (next(iter(row.allowed("response_format")), None)),
         images=images,
         mask=mask,
     )
@@ -77,7 +77,7 @@ def _row(form: Form, operation: Operation, catalog: Catalog) -> ModelRow:
 
 def _check_names(form: Form, operation: Operation, row: ModelRow) -> None:
     known = EVERYWHERE[operation] | set(row.parameters)
-    if operation == "edits" and not row.response_formats:
+    if operation == "edits" and not row.allowed("response_format"):
         known |= {"input_fidelity"}
     for name in form.values:
         if name not in known:
@@ -163,7 +163,7 @@ def _size(form: Form, row: ModelRow) -> Size | None:
 
 def _usual_quality(row: ModelRow) -> str:
     """What `auto` becomes: the middle of the row's words."""
-    words = [word for word in row.qualities if word != "auto"]
+    words = [word for word in row.allowed("quality") if word != "auto"]
     return words[(len(words) - 1) // 2] if words else "standard"
 
 

@@ -20,7 +20,8 @@ KEY = "sk-test-0123456789"
 
 def find(place: Path, table: dict[str, object] | None = None, **environ: str) -> Secret | None:
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
-    return find_key(OPENAI, env, place, table or {})
+    key = find_key(OPENAI, env, place, table or {})
+    return key.secret if key else None
 
 
 def stored(place: Path, text: str, mode: int = 0o600) -> Path:

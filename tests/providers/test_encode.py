@@ -168,7 +168,7 @@ def test_pictures_go_up_as_a_form_under_neutral_names(
     ],
 )
 def test_a_path_joins_its_base_url_by_one_slash(base_url: str, url: str) -> None:
-    assert join(base_url, "/images/edits") == url
+    assert join(base_url, "/images/edits", {}) == url
 
 
 @dataclass(frozen=True)

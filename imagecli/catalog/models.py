@@ -1,0 +1,72 @@
+"""A model's row: what it takes, how long it lives, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from imagecli.catalog.prices import Prices
+from imagecli.catalog.sizes import SizeRule
+from imagecli.domain import InputRule, Operation
+
+OPTIONAL = (
+    "quality",
+    "background",
+    "output_format",
+    "output_compression",
+    "moderation",
+    "complexity",
+    "frame_count",
+    "frame_duration_ms",
+    "svg",
+    "input_fidelity",
+    "safety_identifier",
+    "stream",
+    "partial_images",
+    "style",
+    "response_format",
+    "user",
+)
+"""Parameters that only some models take, as fields of `Rendering`; prompt, model, n and size belong to every one, and
+image, mask and markup to edits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """One model's limits. Lengths of prompts in characters, of files in bytes."""
+
+    name: str
+    released: date | None = None
+    shutdown: date | None = None
+    """The day from which it answers no more where it is at home."""
+    successor: str | None = None
+    operations: tuple[Operation, ...]
+    sizes: SizeRule
+    max_prompt: int
+    max_n: int
+    max_n_of: Mapping[str, int] = field(default_factory=dict)
+    """output_format → a smaller limit of its own."""
+    max_images: int
+    image: InputRule
+    mask: InputRule
+    parameters: tuple[str, ...]
+    """Which of OPTIONAL it takes, and `markup`."""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """parameter → the words it takes; any where none stand here."""
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """parameter → the lowest and the highest number it takes."""
+    edits_need_alpha: bool = False
+    """An edit changes only what is transparent, in the mask or else in the picture itself."""
+    prices: Prices | None = None
+    source: str
+    known: bool = True
+    """False for a model that has no row of its own and passes through with a warning."""
+
+    def allowed(self, parameter: str) -> tuple[str, ...]:
+        """The legal words of a parameter; empty where any value goes."""
+        return self.words.get(parameter, ())
+
+    def most(self, output_format: str | None) -> int:
+        """How many pictures of a format one request can ask for."""
+        return self.max_n_of.get(output_format or "", self.max_n)

@@ -1,0 +1,75 @@
+"""Option groups for Typer: a command names a group as one parameter and gets its options, filled."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from copy import copy
+from typing import Annotated, Any, get_args, get_type_hints
+
+from imagecli.errors import InterruptedCommand, Terminated
+from imagecli.options import GROUPS, CommonOptions
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """*command* for Typer: a parameter annotated with a group, or with CommonOptions, becomes its options.
+
+    It arrives filled.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, type] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if kind in (*GROUPS, CommonOptions):
+            groups[parameter.name] = kind
+            parameters += _options_of(kind)
+        else:
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    # Help shows them in this order.
+    parameters.sort(key=lambda parameter: "Argument" not in repr(parameter.annotation))
+
+    def run(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = _filled(kind, given)
+        try:
+            command(**given)
+        except (KeyboardInterrupt, Terminated) as signal:
+            # Here, because Typer would turn it into a bare exit code.
+            raise InterruptedCommand(signal) from signal
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _filled(kind: Any, given: dict[str, Any]) -> Any:
+    """A group made of its options, which are taken out of *given*."""
+    if kind is CommonOptions:
+        return kind(**{name: _filled(group, given) for name, group in get_type_hints(kind).items()})
+    return kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
+
+
+def _options_of(group: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    if group is CommonOptions:
+        return [option for kind in hints.values() for option in _options_of(kind)]
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=_in_panel(hints[field.name], group.panel),  # type: ignore[attr-defined]
+        )
+        for field in dataclasses.fields(group)
+    ]
+
+
+def _in_panel(hint: Any, panel: str) -> Any:
+    kind, info = get_args(hint)
+    info = copy(info)
+    info.rich_help_panel = panel
+    return Annotated[kind, info]
