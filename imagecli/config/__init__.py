@@ -13,6 +13,7 @@ from typing import Any
 from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
+from imagecli.config.caps import settled as settled_cap
 from imagecli.config.keys import USER_FILE, Key, find_key, no_key
 from imagecli.config.layers import (
     checked,
@@ -27,6 +28,9 @@ from imagecli.config.layers import (
 from imagecli.config.table import variable
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
+
+Layer = tuple[Mapping[str, Any], Callable[[str], str]]
+"""What one place sets, and how a setting of it is called there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,10 @@ class Settings:
     """Seconds; None means the defaults of the transport."""
     max_retries: int
     max_wait: float
+    max_cost: float
+    """USD that the command may cost at most."""
+    max_cost_origin: str | None
+    """Where the cap was said; None where nobody said one and the built-in cap holds."""
     state_dir: Path
     warnings: tuple[tuple[str, str], ...] = ()
     """code and message."""
@@ -65,7 +73,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
     user = read_file(user_file)
     tables = provider_tables(user.pop("providers", {}), user_file, catalog.providers)
     project, project_path = project_file(folder) or ({}, "")
-    layers: list[tuple[Mapping[str, Any], Callable[[str], str]]] = [
+    layers: list[Layer] = [
         (from_flags(flags), flag),
         (from_environment(env), variable),
         (project, lambda name: project_path),
@@ -76,6 +84,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
     for layer, origin in reversed(layers):
         values |= layer
         origins |= {name: origin(name) for name in layer}
+    max_cost, max_cost_origin = _cap(layers)
     row = catalog.provider(values.get("provider", catalog.default_provider))
     base_url = _base_url(row, values, origins, env)
     key = None if row.auth == "none" else find_key(row, env, config_dir, tables.get(row.name, {}))
@@ -92,9 +101,19 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> 
         timeout=values.get("timeout"),
         max_retries=values.get("max_retries", 2),
         max_wait=values.get("max_wait", 120.0),
+        max_cost=max_cost,
+        max_cost_origin=max_cost_origin,
         state_dir=state_dir,
         warnings=(*_warnings(base_url, key), *unknown_variables(env)),
     )
+
+
+def _cap(layers: list[Layer]) -> tuple[float, str | None]:
+    """The cap of flag, environment, project file and user file."""
+    typed, variable, project, user = (
+        (it["max_cost"], at("max_cost")) if "max_cost" in it else None for it, at in layers
+    )
+    return settled_cap(typed=typed, own=[said for said in (variable, user) if said], project=project)
 
 
 def _folders(env: Env) -> tuple[Path, Path]:
