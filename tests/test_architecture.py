@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "imagecli"
 
 FLOORS = (
-    ("__init__", "errors", "choices", "formats", "quoting", "sizes", "domain", "exchange", "events", "env"),
-    ("catalog", "templates", "naming", "checks", "outcome", "providers"),
+    ("__init__", "errors", "choices", "formats", "quoting", "money", "sizes", "domain", "exchange", "events", "env"),
+    ("catalog", "templates", "naming", "checks", "pricing", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "schedule", "run"),
     ("report", "options", "grouping", "commands", "cli", "process", "__main__"),

@@ -1,0 +1,44 @@
+"""USD as text: the one place that says how an amount looks. Pure."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from typing import Final
+
+_TENTH: Final = Decimal("0.1")
+_CENT: Final = Decimal("0.01")
+_MILL: Final = Decimal("0.001")
+
+
+def dollars(usd: float, *, up: bool = False) -> str:
+    """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; *up* never says less than it is."""
+    amount = Decimal(repr(usd))
+    if not amount:
+        return "$0"
+    if amount < _MILL and not up:
+        return "less than $0.001"
+    unit = _CENT if amount >= _TENTH else _MILL
+    return f"${amount.quantize(unit, ROUND_CEILING if up else ROUND_HALF_UP):,f}"
+
+
+def between(low: float, high: float | None) -> str:
+    """A range for people, in one figure where both ends look alike; None is an end that nobody knows."""
+    if high is None:
+        return f"{dollars(low)} or more"
+    if not high:
+        return "nothing"
+    ends = (dollars(low), dollars(high))
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def typed(usd: float) -> str:
+    """An amount as a flag takes it, to the last digit: `5`, `0.25`; never with an exponent."""
+    text = f"{Decimal(repr(usd)):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def at_least(usd: float) -> str:
+    """A round amount that *usd* fits into, as a flag takes it: `9` for 8.44, `0.22` for 0.2107."""
+    amount = Decimal(repr(usd))
+    unit = Decimal(1) if amount > 1 else _CENT if amount > _CENT else _MILL
+    return typed(float(amount.quantize(unit, ROUND_CEILING)))

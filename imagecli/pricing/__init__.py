@@ -1,0 +1,117 @@
+"""What a request will cost, before it is sent, and what it did cost, by its usage. Pure.
+
+An estimate is a range: its upper end is what caps are held against. What is not known is None, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from imagecli.catalog import ModelRow, Prices, ProviderRow
+from imagecli.checks import inputs_of
+from imagecli.domain import Ask, Edit, Rendering, Size, Vary
+from imagecli.pricing.billed import cost_of
+from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, picture_tokens, text_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What requests can cost, in USD."""
+
+    low_usd: float
+    high_usd: float | None
+    """None where a part of it has no known price."""
+    about: str
+    """What it is the price of, and which table it comes from, in words."""
+
+    @property
+    def free(self) -> bool:
+        return self.high_usd == 0
+
+
+def estimate(ask: Ask, row: ModelRow, provider: ProviderRow) -> Estimate | None:
+    """The price of one request for *ask*; None where it is not known."""
+    if provider.free:
+        return Estimate(low_usd=0, high_usd=0, about=f"{provider.name} bills nothing")
+    prices = row.prices
+    if not provider.priced or prices is None:
+        return None
+    made = _output_tokens(ask.rendering, row, prices)
+    if made is None:
+        return None
+    text = text_tokens("" if isinstance(ask, Vary) else ask.prompt)
+    sent = _pictures_in(ask)
+    low, high = (
+        (text[end] * prices.text_in + sent[end] * prices.image_in + made[end] * prices.image_out) / 1_000_000
+        for end in (0, 1)
+    )
+    return Estimate(low_usd=low, high_usd=None if _is_svg(ask.rendering) else high, about=_about(ask.rendering, prices))
+
+
+def total(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    """The price of several requests together; None where one of them is not known, or there is none."""
+    known = [one for one in estimates if one is not None]
+    if not known or len(known) < len(estimates):
+        return None
+    ends = [one.high_usd for one in known if one.high_usd is not None]
+    about = known[0].about if len({one.about for one in known}) == 1 else "of several kinds"
+    return Estimate(
+        low_usd=sum(one.low_usd for one in known), high_usd=sum(ends) if len(ends) == len(known) else None, about=about
+    )
+
+
+def at_quality(ask: Ask, quality: str) -> Ask:
+    """The same ask at another *quality*."""
+    return replace(ask, rendering=replace(ask.rendering, quality=quality))
+
+
+def qualities(row: ModelRow) -> tuple[str, ...]:
+    """The model's qualities, the cheapest first, without the word that leaves it to the model."""
+    return tuple(word for word in row.allowed("quality") if word != "auto")
+
+
+def actual(usage: Mapping[str, Any] | None, ask: Ask, row: ModelRow, provider: ProviderRow) -> float | None:
+    """USD that the answer to *ask* was billed by its *usage*; None where usage or prices don't tell."""
+    if provider.free:
+        return 0.0
+    # The author of an svg is billed apart, by the price of a model that no row has.
+    if not provider.priced or _is_svg(ask.rendering):
+        return None
+    return cost_of(usage, row.prices, pictures_in=bool(inputs_of(ask)))
+
+
+def _output_tokens(look: Rendering, row: ModelRow, prices: Prices) -> Tokens | None:
+    """Of all pictures of the request; None where the table lacks a quality that may be used."""
+    chosen = (look.quality,) if look.quality and look.quality != "auto" else qualities(row)
+    tables = [prices.output_tokens.get(quality) for quality in chosen]
+    if not tables or not all(tables):
+        return None
+    size = look.size if isinstance(look.size, Size) else None
+    frames = (look.frame_count or _DEFAULT_FRAMES) if look.output_format == "gif" else 1
+    ends = [picture_tokens(table, size, frames, row.sizes.max_pixels) for table in tables if table]
+    most = max(end[1] for end in ends) + PARTIAL * (look.partial_images or 0)
+    return look.n * min(end[0] for end in ends), look.n * most
+
+
+_DEFAULT_FRAMES = 9
+"""Of a gif, where nothing else is asked for. OpenAI API reference, images, read 2026-11-22."""
+
+
+def _pictures_in(ask: Ask) -> Tokens:
+    """Input tokens of the pictures that go up; a mask and a markup may be billed as one each."""
+    count = len(inputs_of(ask))
+    further = (ask.mask is not None) + (ask.markup is not None) if isinstance(ask, Edit) else 0
+    return count * PICTURE_IN[0], (count + further) * PICTURE_IN[1]
+
+
+def _is_svg(look: Rendering) -> bool:
+    return look.output_format == "svg"
+
+
+def _about(look: Rendering, prices: Prices) -> str:
+    quality = look.quality if look.quality and look.quality != "auto" else "any quality"
+    size = look.size if isinstance(look.size, Size) else "any size"
+    svg = "; the tokens of the svg's author come on top" if _is_svg(look) else ""
+    return f"{look.model}, {quality}, {size}; table of {prices.month}{svg}"

@@ -1,0 +1,77 @@
+"""What an answer's usage costs. Usage is foreign text: what makes no sense has no price. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imagecli.catalog import Prices
+
+_MOST: Final = 10**9
+"""More tokens than any answer was ever billed: nonsense."""
+
+
+def cost_of(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_in: bool) -> float | None:
+    """USD for *usage*, None where it can't be told. *pictures_in*: pictures were sent, so not all input is text.
+
+    Shape: OpenAI API reference, images, read 2026-11-22. Output without a kind is pictures; an answer without any
+    output made none.
+    """
+    if prices is None or usage is None:
+        return None
+    counted = _input(usage, pictures_in)
+    made = _count(usage, "output_tokens")
+    if counted is None or not made:
+        return None
+    text, image = counted
+    words = _count(_part(usage, "output_tokens_details"), "text_tokens") or 0
+    if words > made:
+        return None
+    total = (
+        text * prices.text_in
+        + image * prices.image_in
+        + words * (prices.image_out if prices.text_out is None else prices.text_out)
+        + (made - words) * prices.image_out
+        - _rebate(usage, text, image, prices)
+    )
+    return total / 1_000_000
+
+
+def _input(usage: Mapping[str, Any], pictures_in: bool) -> tuple[int, int] | None:
+    """Tokens of text and of pictures."""
+    details = _part(usage, "input_tokens_details")
+    text, image = _count(details, "text_tokens"), _count(details, "image_tokens")
+    if text is not None and (image is not None or not pictures_in):
+        return text, image or 0
+    whole = _count(usage, "input_tokens")
+    return None if details or pictures_in or whole is None else (whole, 0)
+
+
+def _rebate(usage: Mapping[str, Any], text: int, image: int, prices: Prices) -> float:
+    """What cached input costs less, in millionths of a USD; nothing where it is not told which input was cached."""
+    details = _part(usage, "input_tokens_details")
+    cached = _part(details, "cached_tokens_details")
+    if not cached and not image:
+        cached = {"text_tokens": details.get("cached_tokens")}
+    rebate = 0.0
+    for key, most, full, reduced in (
+        ("text_tokens", text, prices.text_in, prices.text_in_cached),
+        ("image_tokens", image, prices.image_in, prices.image_in_cached),
+    ):
+        tokens = _count(cached, key) or 0
+        if reduced is not None and tokens <= most:
+            rebate += tokens * (full - reduced)
+    return rebate
+
+
+def _part(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = mapping.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _count(mapping: Mapping[str, Any], key: str) -> int | None:
+    """A number of tokens, where it is one."""
+    value = mapping.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
+        return None
+    return int(value) if value == int(value) else None

@@ -1,0 +1,65 @@
+"""How many tokens a request is billed for, as the least and the most that it may be. Rules of thumb, each said. Pure.
+
+The provider prints a table of a few sizes and no formula (pricing pages and community calculators, read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
+
+from imagecli.domain import Size
+
+Tokens: TypeAlias = tuple[float, float]
+"""The least and the most."""
+
+PICTURE_IN: Final[Tokens] = (194, 7_000)
+"""One input picture. gpt-image-1 was billed 194 for one tile, and up to 6,144 more at high fidelity (reports of 2025);
+nothing is printed for its successors, so the most is generous."""
+PARTIAL: Final = 100
+"""Output tokens of one partial picture (third-party documentation, read 2026-11-22)."""
+OVERHEAD: Final = 50
+"""Text tokens that were billed beyond the prompt: 32 with one picture (reports of 2025)."""
+_WIDE: Final = 0x2E80
+"""From here on scripts have a token or more a character."""
+
+
+def text_tokens(text: str) -> Tokens:
+    """A token for about four characters, one or more for each of Chinese, Japanese and Korean."""
+    wide = sum(character >= chr(_WIDE) for character in text)
+    narrow = len(text) - wide
+    return narrow / 4 + wide / 2, narrow / 2 + wide * 2 + OVERHEAD
+
+
+def picture_tokens(table: Mapping[Size, int], size: Size | None, frames: int, max_pixels: int | None) -> Tokens:
+    """Output tokens of one picture of *size*, or of any where it is None. *table* is the quality's, not empty.
+
+    A size of the table costs what it says. Another is compared with the next smaller and the next larger one: tokens
+    grow with the pixels, at most in proportion. The frames of a gif lie on one sheet of at most *max_pixels*.
+    """
+    sizes = [size] if size else list(table)
+    least = (_of(table, one)[0] for one in sizes)
+    if frames == 1:
+        return min(least), max(_of(table, one)[1] for one in sizes)
+    sheets = (min(one.pixels * frames, max(max_pixels or 0, one.pixels)) for one in sizes)
+    return min(least), max(_of_area(table, pixels)[1] for pixels in sheets)
+
+
+def _of(table: Mapping[Size, int], size: Size) -> Tokens:
+    return (table[size], table[size]) if size in table else _of_area(table, size.pixels)
+
+
+def _of_area(table: Mapping[Size, int], pixels: int) -> Tokens:
+    near = _nearest((size.pixels for size in table), pixels)
+    ratios = [(tokens, pixels / size.pixels) for size, tokens in table.items() if size.pixels in near]
+    return min(tokens * min(1, ratio) for tokens, ratio in ratios), max(
+        tokens * max(1, ratio) for tokens, ratio in ratios
+    )
+
+
+def _nearest(areas: Iterable[int], pixels: int) -> set[int]:
+    """The largest area up to *pixels*, and the smallest from there on."""
+    known = list(areas)
+    below = [area for area in known if area <= pixels]
+    above = [area for area in known if area >= pixels]
+    return {*([max(below)] if below else []), *([min(above)] if above else [])}

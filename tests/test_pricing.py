@@ -1,0 +1,318 @@
+"""Prices before and after, against figures typed from the providers' pages (read 2026-11-22)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli import catalog, pricing
+from imagecli.catalog import ModelRow, Prices
+from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.pricing.tokens import picture_tokens, text_tokens
+
+ROWS = catalog.load()
+OPENAI, SANDBOX = ROWS.provider("openai"), ROWS.provider("sandbox")
+SQUARE, WIDE, WIDER, LARGE = Size(1024, 1024), Size(1536, 1024), Size(1792, 1024), Size(3584, 2048)
+
+GPT_2 = Prices(
+    text_in=5,
+    text_in_cached=1.25,
+    image_in=8,
+    image_in_cached=2,
+    image_out=30,
+    output_tokens={
+        "low": {SQUARE: 196},
+        "medium": {SQUARE: 1756},
+        "high": {SQUARE: 7024, WIDE: 5488, WIDER: 5063, LARGE: 12329},
+    },
+    month="2026-11",
+    source="community calculator",
+)
+GPT_25 = replace(
+    GPT_2,
+    output_tokens={
+        word: {SQUARE: tokens}
+        for word, tokens in {"low": 196, "medium": 439, "high": 1756, "xhigh": 3122, "max": 7024}.items()
+    },
+)
+GPT_15 = replace(GPT_2, image_out=32, text_out=10, output_tokens={"high": {SQUARE: 4160, WIDE: 6208}})
+
+
+def row(prices: Prices | None = GPT_2, *qualities: str) -> ModelRow:
+    own = ROWS.model("gpt-image-2")
+    return replace(
+        own, prices=prices, words={**own.words, "quality": (*(qualities or ("low", "medium", "high")), "auto")}
+    )
+
+
+def ask(quality: str | None = "high", size: Size | None = SQUARE, **more: Any) -> Generate:
+    return Generate(prompt="a cat", rendering=Rendering(model="gpt-image-2", quality=quality, size=size, **more))
+
+
+def found(wanted: Ask, model: ModelRow | None = None) -> pricing.Estimate:
+    price = pricing.estimate(wanted, model or row(), OPENAI)
+    assert price is not None
+    return price
+
+
+def ends(wanted: Ask, model: ModelRow | None = None) -> tuple[float, float]:
+    price = found(wanted, model)
+    assert price.high_usd is not None
+    return price.low_usd, price.high_usd
+
+
+# --- before ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prices", "quality", "size", "usd"),
+    [
+        (GPT_2, "low", SQUARE, 0.006),
+        (GPT_2, "medium", SQUARE, 0.053),
+        (GPT_2, "high", SQUARE, 0.211),
+        (GPT_2, "high", WIDE, 0.165),
+        (GPT_2, "high", WIDER, 0.152),
+        (GPT_2, "high", LARGE, 0.370),
+        (GPT_25, "low", SQUARE, 0.006),
+        (GPT_25, "medium", SQUARE, 0.013),
+        (GPT_25, "high", SQUARE, 0.053),
+        (GPT_25, "xhigh", SQUARE, 0.094),
+        (GPT_25, "max", SQUARE, 0.211),
+        (GPT_15, "high", SQUARE, 0.133),
+        (GPT_15, "high", WIDE, 0.200),
+    ],
+)
+def test_a_picture_costs_what_the_printed_tables_say(prices: Prices, quality: str, size: Size, usd: float) -> None:
+    low, high = ends(ask(quality, size), row(prices, *prices.output_tokens))
+    assert low <= high
+    assert low == pytest.approx(usd, abs=0.0015)
+    assert high == pytest.approx(usd, abs=0.0015)
+
+
+def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
+    low, high = ends(ask(None, None))
+    assert low == pytest.approx(0.00588, abs=1e-3)
+    assert high == pytest.approx(0.36987, abs=1e-3)
+    assert ends(ask("auto", None)) == (low, high)
+    words = found(ask(None, None)).about
+    assert words == "gpt-image-2, any quality, any size; table of 2026-11"
+    assert found(ask()).about == "gpt-image-2, high, 1024x1024; table of 2026-11"
+
+
+def test_a_size_between_two_of_the_table_costs_no_more_than_either_in_proportion() -> None:
+    between = Size(1536, 864)
+    share = between.pixels / SQUARE.pixels
+    least, most = picture_tokens(GPT_2.output_tokens["high"], between, 1, None)
+    assert (least, most) == (5488 * between.pixels / WIDE.pixels, 7024 * share)
+
+
+@pytest.mark.parametrize(
+    ("size", "tokens"),
+    [(Size(2048, 2048), (1756, 4 * 1756)), (Size(512, 512), (439, 1756)), (SQUARE, (1756, 1756))],
+)
+def test_a_size_beyond_a_table_of_one_grows_at_most_with_its_pixels(size: Size, tokens: tuple[float, float]) -> None:
+    assert picture_tokens({SQUARE: 1756}, size, 1, None) == tokens
+
+
+def test_the_measured_price_of_a_large_picture_lies_in_the_range() -> None:
+    # 3840x2160 at high was measured at about 3,337 tokens on 2026-11-05, with 1,756 for the square.
+    low, high = ends(ask("high", Size(3840, 2160)), row(GPT_25, *GPT_25.output_tokens))
+    assert low < 3337 * 30 / 1_000_000 < high
+
+
+def test_frames_of_a_gif_cost_at_most_their_sheet() -> None:
+    table = {SQUARE: 1000}
+    assert picture_tokens(table, SQUARE, 4, 8_294_400) == (1000, 4000)
+    assert picture_tokens(table, SQUARE, 16, 8_294_400)[1] == pytest.approx(1000 * 8_294_400 / SQUARE.pixels)
+    assert ends(ask(output_format="gif", frame_count=2))[1] < ends(ask(output_format="gif"))[1]
+
+
+def test_partial_pictures_cost_up_to_a_hundred_tokens_each() -> None:
+    plain, streamed = ends(ask(n=2)), ends(ask(n=2, stream=True, partial_images=3))
+    assert streamed[0] == plain[0]
+    assert streamed[1] - plain[1] == pytest.approx(2 * 3 * 100 * 30 / 1_000_000)
+
+
+def test_input_pictures_and_masks_add_to_the_upper_end() -> None:
+    source = Source(name="a.png")
+    alone = ends(ask())
+    edit = Edit(prompt="a cat", images=(source, source), rendering=ask().rendering)
+    two, masked = ends(edit), ends(replace(edit, mask=source))
+    assert two[1] - alone[1] == pytest.approx(2 * 7000 * 8 / 1_000_000)
+    assert masked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
+    assert two[0] - alone[0] == pytest.approx(2 * 194 * 8 / 1_000_000)
+    assert masked[0] == two[0]
+    assert ends(Vary(image=source, rendering=ask().rendering))[1] > alone[1]
+
+
+def test_an_svg_has_no_upper_end_and_says_why() -> None:
+    price = found(ask(output_format="svg", svg=Svg(effort="low")))
+    assert price.high_usd is None
+    assert price.low_usd > 0
+    assert "svg's author" in price.about
+
+
+@pytest.mark.parametrize(
+    ("wanted", "model", "provider"),
+    [
+        (ask(), row(None), OPENAI),
+        (ask(), ROWS.model("flux-2"), OPENAI),
+        (ask("xhigh"), row(), OPENAI),
+        (ask(None), row(GPT_2, "low", "medium", "high", "max"), OPENAI),
+        (ask(), row(), replace(OPENAI, priced=False)),
+    ],
+    ids=["no prices", "unknown model", "no such quality", "a quality without a price", "other prices"],
+)
+def test_an_unknown_price_is_none(wanted: Ask, model: ModelRow, provider: Any) -> None:
+    assert pricing.estimate(wanted, model, provider) is None
+
+
+def test_the_sandbox_costs_nothing_whatever_the_model() -> None:
+    for model in (row(), ROWS.model("flux-2")):
+        price = pricing.estimate(ask(), model, SANDBOX)
+        assert price
+        assert (price.low_usd, price.high_usd, price.free) == (0, 0, True)
+
+
+def test_a_sum_with_an_unknown_part_is_unknown() -> None:
+    one, svg = found(ask()), found(ask(output_format="svg"))
+    both = pricing.total([one, one])
+    assert both
+    assert (both.low_usd, both.about) == (2 * one.low_usd, one.about)
+    mixed = pricing.total([one, svg])
+    assert mixed
+    assert (mixed.high_usd, mixed.about) == (None, "of several kinds")
+    assert pricing.total([one, None]) is None
+    assert pricing.total([]) is None
+
+
+def test_text_is_four_characters_a_token_and_more_where_a_character_says_a_word() -> None:
+    assert text_tokens("abcd" * 10) == (10, 20 + 50)
+    assert text_tokens("猫" * 40) == (20, 80 + 50)
+
+
+SIZES = st.builds(Size, st.integers(16, 3840), st.integers(16, 3840))
+ASKS = st.builds(
+    ask,
+    st.sampled_from([None, "auto", "low", "medium", "high"]),
+    st.none() | SIZES,
+    n=st.integers(1, 10),
+    partial_images=st.none() | st.integers(0, 3),
+    output_format=st.sampled_from([None, "png", "gif"]),
+    frame_count=st.none() | st.integers(2, 16),
+)
+
+
+@given(ASKS)
+def test_the_upper_end_is_never_below_the_lower_and_more_pictures_never_cost_less(wanted: Generate) -> None:
+    low, high = ends(wanted)
+    assert 0 < low <= high
+    more = replace(wanted, rendering=replace(wanted.rendering, n=wanted.rendering.n + 1))
+    assert ends(more) > (low, high)
+    chosen = replace(wanted, rendering=replace(wanted.rendering, quality="medium"))
+    free = replace(wanted, rendering=replace(wanted.rendering, quality=None))
+    assert ends(free)[0] <= ends(chosen)[0] <= ends(chosen)[1] <= ends(free)[1]
+
+
+# --- after -----------------------------------------------------------------------------------------------------------
+
+USAGE: dict[str, Any] = {
+    "input_tokens": 1_100,
+    "input_tokens_details": {"text_tokens": 100, "image_tokens": 1_000},
+    "output_tokens": 1_756,
+    "total_tokens": 2_856,
+}
+FULL = (100 * 5 + 1_000 * 8 + 1_756 * 30) / 1_000_000
+
+
+def billed(prices: Prices = GPT_2, wanted: Ask | None = None, **change: Any) -> float | None:
+    usage = {key: value for key, value in {**USAGE, **change}.items() if value is not ...}
+    edit = Edit(prompt="a cat", images=(Source(name="a.png"),), rendering=ask().rendering)
+    return pricing.actual(usage, wanted or edit, row(prices), OPENAI)
+
+
+@pytest.mark.parametrize(
+    ("change", "usd"),
+    [
+        ({}, FULL),
+        ({"input_tokens": "many", "total_tokens": None}, FULL),
+        ({"output_tokens_details": {"image_tokens": 1_756, "text_tokens": 0}}, FULL),
+        (
+            {"input_tokens_details": {"text_tokens": 100, "image_tokens": 1_000, "cached_tokens": 500}},
+            FULL,
+        ),
+        (
+            {
+                "input_tokens_details": {
+                    "text_tokens": 100,
+                    "image_tokens": 1_000,
+                    "cached_tokens_details": {"text_tokens": 100, "image_tokens": 400},
+                }
+            },
+            FULL - (100 * 3.75 + 400 * 6) / 1_000_000,
+        ),
+        ({"input_tokens_details": {"text_tokens": 100, "cached_tokens": 100}}, None),
+    ],
+)
+def test_usage_times_the_prices_is_what_it_cost(change: dict[str, Any], usd: float | None) -> None:
+    assert billed(**change) == (None if usd is None else pytest.approx(usd))
+
+
+def test_words_that_came_out_cost_their_own_price_where_there_is_one() -> None:
+    words: dict[str, Any] = {"output_tokens_details": {"image_tokens": 1_656, "text_tokens": 100}}
+    assert billed(GPT_15, **words) == pytest.approx((100 * 5 + 8_000 + 100 * 10 + 1_656 * 32) / 1_000_000)
+    assert billed(GPT_2, **words) == pytest.approx(FULL)
+
+
+def test_input_without_kinds_is_text_only_where_no_picture_was_sent() -> None:
+    assert billed(input_tokens_details=...) is None
+    only_text = billed(wanted=ask(), input_tokens_details=..., input_tokens=100)
+    assert only_text == pytest.approx((100 * 5 + 1_756 * 30) / 1_000_000)
+    cached = billed(wanted=ask(), input_tokens_details={"text_tokens": 100, "cached_tokens": 100})
+    assert cached == pytest.approx((100 * 1.25 + 1_756 * 30) / 1_000_000)
+
+
+@pytest.mark.parametrize("value", [-1, 10**12, "1756", None, True, [], {}, 0, 1.5, float("nan"), float("inf")])
+def test_output_that_is_no_number_of_tokens_has_no_price(value: Any) -> None:
+    assert billed(output_tokens=value) is None
+
+
+@pytest.mark.parametrize("value", [-1, 10**12, "100", None, True, [], 1.5, float("nan")])
+def test_input_that_is_no_number_of_tokens_has_no_price(value: Any) -> None:
+    assert billed(input_tokens_details={"text_tokens": value, "image_tokens": 1}) is None
+    assert billed(input_tokens_details={"text_tokens": 1, "image_tokens": value}) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "7", "many"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*USAGE, "text_tokens", "image_tokens", "cached_tokens_details"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*USAGE, "output_tokens_details"]), JSON))
+def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
+    for wanted in (ask(), Vary(image=Source(name="a.png"), rendering=ask().rendering)):
+        price = pricing.actual(usage, wanted, row(GPT_15), OPENAI)
+        assert price is None or 0 < price < 10**6
+
+
+@pytest.mark.parametrize(
+    ("wanted", "model", "provider", "usd"),
+    [
+        (ask(), row(None), OPENAI, None),
+        (ask(), row(), replace(OPENAI, priced=False), None),
+        (ask(output_format="svg"), row(), OPENAI, None),
+        (ask(), row(None), SANDBOX, 0.0),
+    ],
+)
+def test_what_has_no_known_price_did_not_cost_nothing(wanted: Ask, model: ModelRow, provider: Any, usd: Any) -> None:
+    assert pricing.actual(USAGE, wanted, model, provider) == usd
+    assert pricing.actual(None, ask(), row(), OPENAI) is None
