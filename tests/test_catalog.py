@@ -16,7 +16,9 @@ def test_a_model_row_is_whole(name: str) -> None:
     row = ROWS.model(name)
     assert row.source
     assert set(row.operations) <= {"generations", "edits", "variations"}
-    assert set(row.parameters) <= set(OPTIONAL)
+    assert set(row.parameters) <= {*OPTIONAL, "markup"}
+    assert set(row.unstated) <= set(row.parameters)
+    assert {*row.words, *row.ranges} <= set(row.parameters)
     assert set(row.allowed("output_format")) <= set(MEDIA_TYPES)
     assert (row.max_n >= 1, row.max_prompt >= 1000, row.max_images >= 1) == (True, True, True)
     for parameter in OPTIONAL:

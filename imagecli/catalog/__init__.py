@@ -13,11 +13,12 @@ from typing import Any
 
 from imagecli.catalog.models import OPTIONAL as OPTIONAL
 from imagecli.catalog.models import ModelRow as ModelRow
+from imagecli.catalog.overlay import overlaid as overlaid
 from imagecli.catalog.prices import Prices as Prices
 from imagecli.catalog.providers import KeyVariable as KeyVariable
 from imagecli.catalog.providers import ProviderRow as ProviderRow
+from imagecli.catalog.rows import model_row, model_rows
 from imagecli.catalog.sizes import SizeRule as SizeRule
-from imagecli.domain import InputRule, Size
 from imagecli.errors import UsageError
 
 
@@ -50,35 +51,20 @@ def load() -> Catalog:
     models = tomllib.loads((folder / "models.toml").read_text("utf-8"))
     providers = tomllib.loads((folder / "providers.toml").read_text("utf-8"))
     return Catalog(
-        models={name: _model(name, row, models) for name, row in models["models"].items()},
-        unknown_model=_model("unknown", models["unknown"], models),
-        providers={name: _provider(name, row) for name, row in providers["providers"].items()},
+        models=model_rows(models),
+        unknown_model=model_row("unknown", models["unknown"], models),
+        providers={name: _provider(name, providers["providers"]) for name in providers["providers"]},
         default_model=models["default"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
     )
 
 
-def _model(name: str, row: dict[str, Any], tables: dict[str, Any]) -> ModelRow:
-    family = tables["families"][row["family"]]
-    words = _tuples(family.get("words", {}) | row.get("words", {}))
-    merged = _tuples(family | row) | {"words": words}
-    del merged["family"]
-    sizes = _tuples(tables["sizes"][merged.pop("sizes")])
-    sizes["set"] = tuple(Size.parse(size) for size in sizes.get("set", ()))
-    return ModelRow(
-        name=name,
-        sizes=SizeRule(**sizes),
-        image=InputRule(**_tuples(merged.pop("image"))),
-        mask=InputRule(**_tuples(merged.pop("mask"))),
-        ranges=_tuples(merged.pop("ranges", {})),
-        **merged,
-    )
-
-
-def _provider(name: str, row: dict[str, Any]) -> ProviderRow:
-    keys = tuple(KeyVariable(**key) for key in row.get("keys", ()))
-    return ProviderRow(name=name, **(_tuples(row) | {"keys": keys}))
+def _provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
+    table = dict(rows[name])
+    like = table.pop("like", None)
+    row = replace(_provider(like, rows), name=name, like=like) if like else ProviderRow(name=name)
+    return overlaid(row, table)
 
 
 def _tuples(row: dict[str, Any]) -> dict[str, Any]:

@@ -52,8 +52,10 @@ class ModelRow:
     mask: InputRule
     parameters: tuple[str, ...]
     """Which of OPTIONAL it takes, and `markup`."""
+    unstated: tuple[str, ...] = ()
+    """Those of them that no document names for it: sent when asked, with a warning."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """parameter → the words it takes; any where none stand here."""
+    """parameter → the words it takes; any where none stand here. Of `svg`: those of its reasoning effort."""
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """parameter → the lowest and the highest number it takes."""
     edits_need_alpha: bool = False

@@ -1,0 +1,68 @@
+"""Tables of models.toml → rows of models. Pure: the shipped file and a user's are read by the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from imagecli.catalog.models import ModelRow
+from imagecli.catalog.prices import Prices
+from imagecli.catalog.sizes import SizeRule
+from imagecli.domain import InputRule, Size
+
+JOINED = ("words", "ranges", "max_n_of")
+"""Tables that a row adds to those of the one it is `like`; every other field replaces."""
+
+
+def model_rows(tables: Mapping[str, Any]) -> dict[str, ModelRow]:
+    """A row for each of the tables' models. Raises ValueError, KeyError or TypeError for tables that make none."""
+    return {name: model_row(name, table, tables) for name, table in tables["models"].items()}
+
+
+def model_row(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> ModelRow:
+    """The row of one *table*; *tables* hold what it names: size rules, prices, and the row it is like."""
+    row = _frozen(_whole(table, tables, ()))
+    row["sizes"] = _size_rule(tables["sizes"][row["sizes"]])
+    row["prices"] = _prices(tables["prices"][row["prices"]]) if "prices" in row else None
+    row["image"], row["mask"] = (InputRule(**_frozen(row[field])) for field in ("image", "mask"))
+    for joined in ("words", "ranges"):
+        row[joined] = {key: tuple(value) for key, value in row.get(joined, {}).items() if key in row["parameters"]}
+    return ModelRow(name=name, **row)
+
+
+FIELDS = tuple(field.name for field in fields(ModelRow) if field.name != "name")
+"""What a model's table can say, besides what it is like."""
+
+
+def _whole(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
+    """*table* with what it takes from the family or model that it is `like`. Raises ValueError for a ring of them."""
+    row = dict(table)
+    like = row.pop("like", None)
+    if like is None:
+        return row
+    if like in seen:
+        raise ValueError(f"like: {' is like '.join((*seen, like))}, which ends nowhere")
+    parent = tables["families"].get(like) or tables["models"][like]
+    return joined(_whole(parent, tables, (*seen, like)), row)
+
+
+def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """The table *above* laid over the one *below*."""
+    return {**below, **above, **{key: below.get(key, {}) | above[key] for key in JOINED if key in above}}
+
+
+def _size_rule(table: Mapping[str, Any]) -> SizeRule:
+    return SizeRule(**{**table, "set": tuple(Size.parse(size) for size in table.get("set", ()))})
+
+
+def _prices(table: Mapping[str, Any]) -> Prices:
+    tokens = {
+        quality: {Size.parse(size): count for size, count in sizes.items()}
+        for quality, sizes in table.get("output_tokens", {}).items()
+    }
+    return Prices(**{**table, "output_tokens": tokens})
+
+
+def _frozen(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
