@@ -1,0 +1,198 @@
+"""An answer's body, made small: every long string in it becomes its beginning and a mark that says where it lies.
+
+A picture of 20 MB is one string of 27 MB. What is left is parsed like any answer, and `Condensed.text` gives what a
+mark stands for, in pieces, from the file. Works on JSON and on event streams, whose lines hold JSON: a raw line end is
+never inside a JSON string, so it ends one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Final
+
+PIECE_BYTES: Final = 256 * 1024
+LONG_BYTES: Final = 16 * 1024
+"""A longer string is cut. Prompts are shorter, and pictures longer, in all but toys."""
+MAX_REST_BYTES: Final = 4 * 1024 * 1024
+"""More than this besides long strings is no answer: what comes behind is left out, so that memory stays bounded."""
+
+_HEAD: Final = re.compile(
+    rb"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[\xc2-\xdf].|[\xe0-\xef]..|[\xf0-\xf4]...|.)"
+    rb"{0,512}",
+    re.S,
+)
+"""The beginning that stays: whole characters and whole escapes, a pair of surrogates together."""
+_INSIDE: Final = re.compile(rb'(?:[^"\\\r\n]++|\\[^\r\n])*+')
+_WHOLE_ESCAPES: Final = re.compile(
+    r"(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB])....|"
+    r"\\u[dD][89abAB]..(?:\\u[dD][c-fC-F]..|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F])....)))*+",
+    re.S,
+)
+"""As far as no escape, and no pair of surrogates, is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Bytes of a string that were left out: where they lie in the file, as JSON spells them."""
+
+    offset: int
+    length: int
+    escaped: bool
+    """There are backslashes in it."""
+
+
+class Condensed:
+    """*body* is what is left, to be parsed. Threads may ask for texts at the same time."""
+
+    def __init__(self, body: bytes, cuts: tuple[Cut, ...], token: str, file: IO[bytes]) -> None:
+        self.body = body
+        self._cuts = cuts
+        self._mark = re.compile(f"~{token}\\.([0-9]+)~")
+        self._file, self._lock = file, threading.Lock()
+
+    def text(self, text: str) -> Iterator[str]:
+        """A parsed string, with what its marks stand for, in pieces. Raises ValueError where JSON would."""
+        at = 0
+        for mark in self._mark.finditer(text):
+            yield text[at : mark.start()]
+            yield from self._pieces(self._cuts[int(mark[1])])
+            at = mark.end()
+        yield text[at:]
+
+    def _pieces(self, cut: Cut) -> Iterator[str]:
+        decoder = getincrementaldecoder("utf-8")("surrogatepass")  # as json.loads reads bytes
+        at, end, text = cut.offset, cut.offset + cut.length, ""
+        while at < end:
+            with self._lock:
+                self._file.seek(at)
+                piece = self._file.read(min(PIECE_BYTES, end - at))
+            if not piece:
+                raise ValueError("the file is shorter than it was")
+            at += len(piece)
+            text += decoder.decode(piece, final=at == end)
+            ready = len(text)
+            if cut.escaped and at < end and (whole := _WHOLE_ESCAPES.match(text)):
+                ready = whole.end()
+            yield _unescaped(text[:ready]) if cut.escaped else text[:ready]
+            text = text[ready:]
+
+
+def condense(file: IO[bytes]) -> Condensed:
+    """What *file*, which can be sought in, holds from its start, without its long strings. Memory stays bounded."""
+    token = secrets.token_hex(12)
+    cutter = _Cutter(token.encode())
+    file.seek(0)
+    piece = file.read(PIECE_BYTES)
+    if b"\0" in piece[:4] or piece[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        # UTF-16 or UTF-32: a quote is more than a byte there.
+        return Condensed(piece + file.read(MAX_REST_BYTES), (), token, file)
+    while piece and len(cutter.rest) <= MAX_REST_BYTES:
+        cutter.feed(piece)
+        piece = file.read(PIECE_BYTES)
+    return Condensed(cutter.end(), tuple(cutter.cuts), token, file)
+
+
+class _Cutter:
+    """Reads a body piece by piece and knows whether it is inside a string."""
+
+    def __init__(self, token: bytes) -> None:
+        self.rest = bytearray()
+        self.cuts: list[Cut] = []
+        self._token = token
+        self._at = 0
+        """Where the piece begins that is fed next."""
+        self._string: bytearray | None = None
+        """What came of the string we are in, as long as it is not a long one."""
+        self._cut: Cut | None = None
+        """The string we are in is a long one; its length is not known yet."""
+        self._odd = False
+        """The last piece ended behind a backslash."""
+
+    def feed(self, piece: bytes) -> None:
+        position = 0
+        while position < len(piece):
+            if self._string is None and self._cut is None:
+                quote = piece.find(b'"', position)
+                stop = len(piece) if quote < 0 else quote + 1
+                self.rest += piece[position:stop]
+                if quote >= 0:
+                    self._string = bytearray()
+            else:
+                stop = self._string_end(piece, position)
+                self._take(piece, position, stop)
+                if stop < len(piece):
+                    self._close(self._at + stop)
+                    self.rest += piece[stop : stop + 1]
+                    stop += 1
+            position = stop
+        self._at += len(piece)
+
+    def end(self) -> bytes:
+        """All that is left; a string that the file ends in stays open."""
+        self._close(self._at)
+        return bytes(self.rest)
+
+    def _string_end(self, piece: bytes, position: int) -> int:
+        """Where the string's quote or the line's end is, or the piece's end."""
+        if self._odd:
+            self._odd = False
+            if piece[position] in b"\r\n":
+                return position
+            position += 1
+        quote = piece.find(b'"', position)
+        stop = len(piece) if quote < 0 else quote
+        for line_end in (b"\n", b"\r"):
+            line = piece.find(line_end, position, stop)
+            stop = stop if line < 0 else line
+        if piece[stop : stop + 1] != b'"' and stop < len(piece):
+            return stop
+        if piece[max(stop - 1, position) : stop] == b"\\":
+            run = piece[position:stop]
+            if (len(run) - len(run.rstrip(b"\\"))) % 2:
+                return self._behind_escapes(piece, position)
+        return stop
+
+    def _behind_escapes(self, piece: bytes, position: int) -> int:
+        """As `_string_end`, by a walk over every escape: a quote that is one does not end the string."""
+        found = _INSIDE.match(piece, position)
+        assert found
+        end = found.end()
+        if piece[end : end + 1] != b"\\":
+            return end
+        self._odd = end + 1 == len(piece)
+        return end + 1
+
+    def _take(self, piece: bytes, start: int, stop: int) -> None:
+        if self._cut is not None:
+            if not self._cut.escaped and piece.find(b"\\", start, stop) >= 0:
+                self._cut = Cut(self._cut.offset, 0, True)
+            return
+        assert self._string is not None
+        self._string += piece[start:stop]
+        if len(self._string) > LONG_BYTES:
+            found = _HEAD.match(self._string)
+            assert found
+            head = found[0]
+            self.rest += head + b"~%s.%d~" % (self._token, len(self.cuts))
+            begun = self._at + stop - len(self._string)
+            self._cut = Cut(begun + len(head), 0, b"\\" in self._string)
+            self._string = None
+
+    def _close(self, at: int) -> None:
+        """The string ends at *at*."""
+        if self._cut is not None:
+            self.cuts.append(Cut(self._cut.offset, at - self._cut.offset, self._cut.escaped))
+        self.rest += self._string or b""
+        self._string = self._cut = None
+
+
+def _unescaped(text: str) -> str:
+    """What JSON says by these characters of a string. Raises ValueError where it says nothing."""
+    said: str = json.loads(f'"{text}"', strict=False)
+    return said

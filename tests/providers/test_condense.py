@@ -1,0 +1,174 @@
+"""A condensed body says what the whole one says: held against json.loads and b64decode on arbitrary JSON."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import random
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagecli.errors import UnsavedError
+from imagecli.providers.base64_pieces import decoded
+from imagecli.providers.condense import LONG_BYTES, MAX_REST_BYTES, PIECE_BYTES, Condensed, condense
+
+LONG = LONG_BYTES + 1
+EDGES = [LONG_BYTES - 1, LONG_BYTES, LONG, LONG + 511, PIECE_BYTES - 3, PIECE_BYTES, PIECE_BYTES + 1]
+
+
+def restored(value: Any, condensed: Condensed) -> Any:
+    """A parsed document with every mark replaced by what it stands for, in keys too."""
+    if isinstance(value, str):
+        return "".join(condensed.text(value))
+    if isinstance(value, list):
+        return [restored(inner, condensed) for inner in value]
+    if isinstance(value, dict):
+        return {restored(key, condensed): restored(inner, condensed) for key, inner in value.items()}
+    return value
+
+
+def read(body: bytes) -> Any:
+    condensed = condense(io.BytesIO(body))
+    return restored(json.loads(condensed.body), condensed)
+
+
+ALPHABETS = ("a", 'ab/\\"', "\n\r\t\0", "é", "猫", "😀", "\ud83d", "\ude00", "\\", '"', "~", "A\ud83dB")
+
+
+@st.composite
+def long_text(draw: st.DrawFn) -> str:
+    """A text about as long as what is cut, or as a piece is, of letters that JSON may have to escape."""
+    length = draw(st.sampled_from(EDGES)) + draw(st.integers(-14, 14))
+    chosen = draw(st.lists(st.sampled_from(ALPHABETS), min_size=1, max_size=3))
+    letters = random.Random(draw(st.integers(0, 9))).choices("".join(chosen), k=97)
+    head = draw(st.text(max_size=12))
+    return head + ("".join(letters) * (length // 97 + 1))[:length]
+
+
+TEXTS = st.text(max_size=30) | long_text() | st.sampled_from(["~0.0~", "b64_json", '"', "\\"])
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1, "\t"]), st.sampled_from([b"", b"\xef\xbb\xbf", b" \r\n"]))
+def test_a_condensed_answer_says_what_the_whole_one_says(document: Any, ascii: bool, indent: Any, start: bytes) -> None:
+    text = json.dumps(document, ensure_ascii=ascii, indent=indent)
+    body = start + text.encode("utf-8", "surrogatepass")
+    assert read(body) == json.loads(body)
+
+
+SPELLINGS = {"/": ["/", "\\/"], "A": ["A", "\\u0041"], "+": ["+", "\\u002b", "\\u002B"], "=": ["=", "\\u003d"]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 99), st.sampled_from(EDGES), st.integers(-9, 9), st.sampled_from([0, 64, 76]), st.booleans())
+def test_a_picture_is_read_in_every_spelling_of_its_base64(
+    seed: int, edge: int, more: int, width: int, urlsafe: bool
+) -> None:
+    dice = random.Random(seed)
+    picture = dice.randbytes(edge * 3 // 4 + more)
+    encoded = (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(picture).decode()
+    if dice.random() < 0.5:
+        encoded = encoded.rstrip("=")
+    if width:
+        encoded = "\\r\\n".join(encoded[at : at + width] for at in range(0, len(encoded), width))
+    spelled = "".join(dice.choice(SPELLINGS.get(sign, [sign])) for sign in encoded)
+    condensed = condense(io.BytesIO(b'{"data":[{"b64_json":"%s"}]}' % spelled.encode()))
+    text = json.loads(condensed.body)["data"][0]["b64_json"]
+    assert len(condensed.body) < LONG_BYTES + 100
+    assert b"".join(decoded(condensed.text(text))) == picture
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_body_cut_anywhere_is_refused_as_json_refuses_it(data: st.DataObject) -> None:
+    document = data.draw(st.lists(TEXTS, min_size=1, max_size=3))
+    body = json.dumps(document).encode()
+    cut = body[: data.draw(st.integers(0, len(body) - 1))]
+    with pytest.raises(ValueError):
+        read(cut)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.binary(min_size=1, max_size=3))
+def test_what_json_accepts_is_never_read_otherwise(data: st.DataObject, junk: bytes) -> None:
+    body = bytearray(json.dumps([data.draw(long_text()), data.draw(TEXTS)]).encode())
+    at = data.draw(st.integers(0, len(body)))
+    body[at:at] = junk
+    try:
+        whole = json.loads(bytes(body))
+    except (ValueError, RecursionError):
+        return
+    assert read(bytes(body)) == whole
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_each_event_of_a_stream_is_condensed_though_a_comment_has_a_quote_too_many(line_end: bytes) -> None:
+    pictures = [b"A" * LONG_BYTES * k for k in (1, 2, 3)]
+    lines = [b': keep "alive', b"event: x", *(b'data: {"b64_json": "%s"}' % picture for picture in pictures), b""]
+    condensed = condense(io.BytesIO(line_end.join(lines)))
+    events = [json.loads(line[6:]) for line in condensed.body.splitlines() if line.startswith(b"data: ")]
+    assert ["".join(condensed.text(event["b64_json"])).encode() for event in events] == pictures
+    assert len(condensed.body) < 20_000
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\\\n"])
+def test_a_raw_line_end_in_a_string_is_as_wrong_as_it_was(end: bytes) -> None:
+    for body in (b'["%s%s%s"]' % (b"A" * LONG, end, b"B" * LONG), b'["%s%s", "b"]' % (b"A" * LONG, end)):
+        with pytest.raises(ValueError):
+            read(body)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_wide_characters_are_left_as_they_are(encoding: str) -> None:
+    document = {"data": ["é" * LONG]}
+    body = json.dumps(document, ensure_ascii=False).encode(encoding)
+    assert read(body) == document
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\0" * 9_000_000,
+        b" " * 9_000_000,
+        b'"",' * 3_000_000,
+        b"[" * 9_000_000,
+        b'"' + b'\\"' * 9_000_000,
+        b"\n" * 9_000_000,
+    ],
+    ids=["nul", "blanks", "strings", "brackets", "quotes", "lines"],
+)
+def test_hostile_bodies_take_bounded_memory_and_time(body: bytes) -> None:
+    started = time.process_time()
+    assert len(condense(io.BytesIO(body)).body) <= MAX_REST_BYTES + 2 * PIECE_BYTES
+    assert time.process_time() - started < 5
+
+
+def test_a_mark_is_not_guessed() -> None:
+    one, other = (condense(io.BytesIO(b'["%s"]' % (b"A" * LONG))).body for _ in range(2))
+    assert one != other
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text("AQg/+-_= \r\n!é=", max_size=40), st.lists(st.integers(0, 40), max_size=5))
+def test_base64_in_pieces_is_the_same_as_whole(text: str, places: list[int]) -> None:
+    edges = [0, *sorted(places), len(text)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(edges)]
+    bare = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        whole = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except ValueError:
+        with pytest.raises(UnsavedError):
+            list(decoded(pieces))
+    else:
+        assert b"".join(decoded(pieces)) == whole
