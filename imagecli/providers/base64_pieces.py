@@ -53,7 +53,7 @@ def _last(text: str) -> bytes:
         found = binascii.a2b_base64(text + "=" * (-len(text) % 4))
     except ValueError as error:
         raise _not_base64() from error
-    if len(found) != len(text) * 3 // 4:
+    if len(text) % 4 == 1 or len(found) != len(text) * 3 // 4:
         raise _not_base64()
     return found
 

@@ -159,7 +159,7 @@ def test_a_mark_is_not_guessed() -> None:
     assert one != other
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.text("AQg/+-_= \r\n!é=", max_size=40), st.lists(st.integers(0, 40), max_size=5))
 def test_base64_in_pieces_is_the_same_as_whole(text: str, places: list[int]) -> None:
     edges = [0, *sorted(places), len(text)]
