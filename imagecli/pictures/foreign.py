@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imagecli.pictures.view import View
+
 _STARTS = (
     (b"%PDF", "a PDF"),
     (b"BM", "a BMP picture"),
@@ -25,7 +27,7 @@ _BRANDS = {
 _HEAD_BYTES = 1_024
 
 
-def describe(data: memoryview) -> str:
+def describe(data: View) -> str:
     """What the first bytes look like: "an HTML page", "XML", "JSON", "text", "a PDF", "empty", "unknown bytes" …"""
     if not len(data):
         return "empty"

@@ -6,19 +6,20 @@ Source: CompuServe, GIF89a specification.
 from __future__ import annotations
 
 from imagecli.domain import Size
+from imagecli.pictures.view import View, window
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
-def size(data: memoryview) -> Size | None:
+def size(data: View) -> Size | None:
     """The logical screen, or None when the data ends before it."""
     if len(data) < 13:
         return None
     return Size(int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little"))
 
 
-def problem(data: memoryview) -> str | None:
+def problem(data: View) -> str | None:
     """The first thing that is wrong between the screen and the trailer."""
     position, images = 13 + _table(data[10]), 0
     while position < len(data):
@@ -40,7 +41,13 @@ def _table(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _after_pieces(data: memoryview, position: int) -> int:
-    while position < len(data) and data[position]:
-        position += data[position] + 1
+def _after_pieces(data: View, position: int) -> int:
+    while position < len(data):
+        near, start = window(data, position)
+        here, stop = position - start, len(near)
+        while here < stop and near[here]:
+            here += near[here] + 1
+        position = start + here
+        if here < stop:
+            break
     return position + 1

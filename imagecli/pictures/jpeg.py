@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
+from imagecli.pictures.view import View, find
 
 SIGNATURE = b"\xff\xd8\xff"
 SOS = 0xDA
@@ -18,7 +19,7 @@ _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = frozenset({0xD8, EOI})
 """Markers without a length."""
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
-"""A marker that ends entropy-coded data: neither a stuffed zero nor a restart. Works on a buffer without copying it."""
+"""A marker that ends entropy-coded data: neither a stuffed zero nor a restart."""
 
 
 class Segment(NamedTuple):
@@ -29,11 +30,11 @@ class Segment(NamedTuple):
     end: int
 
 
-def segments(data: memoryview) -> Iterator[Segment]:
+def segments(data: View) -> Iterator[Segment]:
     """The segments in order, up to and with EOI. Bytes between segments are skipped, as decoders do."""
     end = 2
-    while found := _MARKER.search(data, end):
-        start, marker = found.start(), data[found.start() + 1]
+    while (start := find(data, _MARKER, end)) is not None:
+        marker = data[start + 1]
         if marker in _BARE:
             end = start + 2
         else:
@@ -44,7 +45,7 @@ def segments(data: memoryview) -> Iterator[Segment]:
             return
 
 
-def size(data: memoryview) -> Size | None:
+def size(data: View) -> Size | None:
     """What the frame header says, or None when there is none before the pixels."""
     for marker, start, end in segments(data):
         if marker == SOS:
@@ -54,7 +55,7 @@ def size(data: memoryview) -> Size | None:
     return None
 
 
-def problem(data: memoryview) -> str | None:
+def problem(data: View) -> str | None:
     """The first thing that is wrong between SOI and EOI."""
     has_pixels = False
     for marker, _, end in segments(data):

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from mmap import mmap
-from typing import NamedTuple, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 from imagecli.domain import Identity, Size
 from imagecli.pictures import foreign, gif, jpeg, png, svg, webp
+from imagecli.pictures.view import FileView, View
 
 Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
 
 class _Format(NamedTuple):
-    is_here: Callable[[memoryview], bool]
-    size: Callable[[memoryview], Size | None]
-    problem: Callable[[memoryview], str | None]
+    is_here: Callable[[View], bool]
+    size: Callable[[View], Size | None]
+    problem: Callable[[View], str | None]
 
 
 _FORMATS = {
-    "png": _Format(lambda data: data[:8] == png.SIGNATURE, png.size, png.problem),
-    "jpeg": _Format(lambda data: data[:3] == jpeg.SIGNATURE, jpeg.size, jpeg.problem),
+    "png": _Format(lambda data: bytes(data[:8]) == png.SIGNATURE, png.size, png.problem),
+    "jpeg": _Format(lambda data: bytes(data[:3]) == jpeg.SIGNATURE, jpeg.size, jpeg.problem),
     "webp": _Format(webp.is_webp, webp.size, webp.problem),
-    "gif": _Format(lambda data: data[:6] in gif.SIGNATURES, gif.size, gif.problem),
+    "gif": _Format(lambda data: bytes(data[:6]) in gif.SIGNATURES, gif.size, gif.problem),
     "svg": _Format(lambda data: svg.root(data) is not None, svg.size, svg.problem),
 }
 LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SVG"}
@@ -47,14 +48,23 @@ def judge(data: Data) -> Identity:
     Bytes behind the end are tolerated: cameras and servers append to pictures.
     """
     with memoryview(data) as view:
-        identity = _identify(view)
-        if identity.format is None or not identity.whole:
-            return identity
-        problem = _FORMATS[identity.format].problem(view)
-        return Identity(format=identity.format, size=identity.size, whole=problem is None, problem=problem)
+        return _judge(view)
 
 
-def _identify(data: memoryview) -> Identity:
+def judge_file(file: IO[bytes]) -> Identity:
+    """As `judge`, of a file that is read a window at a time and never whole."""
+    return _judge(FileView(file))
+
+
+def _judge(data: View) -> Identity:
+    identity = _identify(data)
+    if identity.format is None or not identity.whole:
+        return identity
+    problem = _FORMATS[identity.format].problem(data)
+    return Identity(format=identity.format, size=identity.size, whole=problem is None, problem=problem)
+
+
+def _identify(data: View) -> Identity:
     name = next((name for name, known in _FORMATS.items() if known.is_here(data)), None)
     if name is None:
         return Identity(format=None, whole=False, problem=foreign.describe(data))

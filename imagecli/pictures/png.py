@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
+from imagecli.pictures.view import View, pieces
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = b"\0\0\0\x0dIHDR"
@@ -23,7 +24,7 @@ class Chunk(NamedTuple):
     end: int
 
 
-def chunks(data: memoryview) -> Iterator[Chunk]:
+def chunks(data: View) -> Iterator[Chunk]:
     """The chunks in order, up to and with IEND."""
     start = len(SIGNATURE)
     while start + 8 <= len(data):
@@ -35,14 +36,14 @@ def chunks(data: memoryview) -> Iterator[Chunk]:
         start = end
 
 
-def size(data: memoryview) -> Size | None:
+def size(data: View) -> Size | None:
     """What IHDR says, or None when there is no whole IHDR."""
-    if len(data) < 24 or data[8:16] != _IHDR:
+    if len(data) < 24 or bytes(data[8:16]) != _IHDR:
         return None
     return Size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
 
 
-def problem(data: memoryview) -> str | None:
+def problem(data: View) -> str | None:
     """The first thing that is wrong between the signature and IEND; every CRC is checked."""
     has_pixels = False
     for chunk in chunks(data):
@@ -51,9 +52,16 @@ def problem(data: memoryview) -> str | None:
         name = chunk.kind.decode("ascii")
         if chunk.end > len(data):
             return f"PNG ends in the middle of its {name} chunk"
-        if zlib.crc32(data[chunk.start + 4 : chunk.end - 4]) != int.from_bytes(data[chunk.end - 4 : chunk.end]):
+        if _crc(data, chunk) != int.from_bytes(data[chunk.end - 4 : chunk.end]):
             return f"PNG has a bad CRC in its {name} chunk"
         if chunk.kind == b"IEND":
             return None if has_pixels else "PNG has no pixels"
         has_pixels = has_pixels or chunk.kind == b"IDAT"
     return "PNG ends before its IEND chunk"
+
+
+def _crc(data: View, chunk: Chunk) -> int:
+    found = 0
+    for piece in pieces(data, chunk.start + 4, chunk.end - 4):
+        found = zlib.crc32(piece, found)
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from imagecli.domain import Size
+from imagecli.pictures.view import View
 
 _HEAD_BYTES = 65_536
 _TAIL_BYTES = 4_096
@@ -20,7 +21,7 @@ _VIEW_BOX = re.compile(
 _NUMBER = rb"\s*([0-9.]{1,12})"
 
 
-def root(data: memoryview) -> bytes | None:
+def root(data: View) -> bytes | None:
     """The `<svg …>` tag behind an optional BOM, XML declaration, doctype and comments; None when there is none."""
     head = bytes(data[:_HEAD_BYTES]).removeprefix(b"\xef\xbb\xbf")
     position: int | None = 0
@@ -31,7 +32,7 @@ def root(data: memoryview) -> bytes | None:
     return None
 
 
-def size(data: memoryview) -> Size | None:
+def size(data: View) -> Size | None:
     """Width and height in pixels where the root says them, else the view box's; None when it says neither."""
     tag = root(data) or b""
     width, height = _length(tag, b"width"), _length(tag, b"height")
@@ -41,7 +42,7 @@ def size(data: memoryview) -> Size | None:
     return Size(_whole(box[1]), _whole(box[2])) if box else None
 
 
-def problem(data: memoryview) -> str | None:
+def problem(data: View) -> str | None:
     """Whether the last thing in the text closes an `svg`."""
     tail = bytes(data[-_TAIL_BYTES:]).rstrip()
     return None if _END.search(tail) else "SVG ends before its closing tag"

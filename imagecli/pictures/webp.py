@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
+from imagecli.pictures.view import View
 
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
@@ -21,17 +22,17 @@ class Chunk(NamedTuple):
     end: int
 
 
-def is_webp(data: memoryview) -> bool:
+def is_webp(data: View) -> bool:
     """Whether the first twelve bytes say so."""
     return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
 
 
-def riff_end(data: memoryview) -> int:
+def riff_end(data: View) -> int:
     """Where the container says it ends, in bytes from the start."""
     return 8 + int.from_bytes(data[4:8], "little")
 
 
-def chunks(data: memoryview) -> Iterator[Chunk]:
+def chunks(data: View) -> Iterator[Chunk]:
     """The chunks in order, as far as the container reaches."""
     start, stop = 12, min(riff_end(data), len(data))
     while start + 8 <= stop:
@@ -41,7 +42,7 @@ def chunks(data: memoryview) -> Iterator[Chunk]:
         start = end
 
 
-def size(data: memoryview) -> Size | None:
+def size(data: View) -> Size | None:
     """The canvas (extended form) or the frame, read from the first chunk; None when that is no picture's."""
     first = bytes(data[12:16])
     if first == b"VP8X" and len(data) >= 30:
@@ -54,7 +55,7 @@ def size(data: memoryview) -> Size | None:
     return None
 
 
-def problem(data: memoryview) -> str | None:
+def problem(data: View) -> str | None:
     """The first thing that is wrong inside the container. A missing last padding byte is forgiven."""
     has_pixels = False
     for kind, _, end in chunks(data):
@@ -66,7 +67,7 @@ def problem(data: memoryview) -> str | None:
     return None if has_pixels else "WebP has no pixels"
 
 
-def _little(data: memoryview) -> int:
+def _little(data: memoryview | bytes) -> int:
     return int.from_bytes(data, "little")
 
 

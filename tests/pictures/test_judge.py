@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import mmap
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagecli.domain import Identity, Size
-from imagecli.pictures.judge import identify, judge
+from imagecli.pictures.judge import identify, judge, judge_file
 from tests.pictures.making import chunk, saved, scene, with_chunk, with_segment
 
 SVG = b"""<?xml version="1.0"?>
@@ -151,6 +152,41 @@ def test_a_view_and_a_mapped_file_are_judged_like_bytes(tmp_path: Path) -> None:
         assert judge(mapped).whole
 
 
+NOISE = Image.effect_noise((700, 500), 90).convert("RGB")
+LARGE = {
+    "png": saved(NOISE),
+    "jpeg": saved(NOISE, "JPEG", quality=95),
+    "webp": saved(NOISE, "WEBP", lossless=True),
+    "gif": saved(NOISE.quantize(256), "GIF"),
+}
+"""Several windows of a file each."""
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *LARGE])
+@pytest.mark.parametrize("end", [None, -1, -3, -70_000, 100])
+def test_a_file_is_judged_like_its_bytes(name: str, end: int | None) -> None:
+    data = (LARGE | WHOLE)[name][:end]
+    assert judge_file(io.BytesIO(data)) == judge(data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(LARGE.values())), st.integers(0, 10**7), st.binary(min_size=1, max_size=4))
+def test_a_damaged_file_is_judged_like_its_bytes(data: bytes, at: int, junk: bytes) -> None:
+    changed = bytearray(data)
+    changed[at % len(data) : at % len(data) + len(junk)] = junk
+    assert judge_file(io.BytesIO(changed)) == judge(changed)
+
+
+def test_a_large_file_is_judged_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(LARGE["png"][:33] + chunk(b"IDAT", bytes(40_000_000)) + LARGE["png"][-12:])
+    tracemalloc.start()
+    with path.open("rb") as file:
+        assert judge_file(file).whole
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
 def test_a_pixel_bomb_is_judged_without_being_decoded() -> None:
     buffer = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
@@ -176,8 +212,8 @@ def test_a_pixel_bomb_is_judged_without_being_decoded() -> None:
 )
 def test_hostile_bytes_take_linear_time(data: bytes) -> None:
     started = time.process_time()
-    judge(data)
-    assert time.process_time() - started < 3
+    assert judge(data) == judge_file(io.BytesIO(data))
+    assert time.process_time() - started < 6
 
 
 HEADS = [b"", *{data[:length] for data in WHOLE.values() for length in (12, 30, 64, 200)}]
