@@ -144,6 +144,8 @@ class Vary:
 
     image: Source
     rendering: Rendering
+    prompt: str | None = None
+    """Where the endpoint takes one."""
     framing: Framing = Framing()
 
 
@@ -163,6 +165,8 @@ class InputRule:
     square: bool = False
     alpha: bool = False
     """It must have transparency (a mask must)."""
+    white: bool = False
+    """Where a mask is transparent it must be white too, and black elsewhere: some servers read only that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,3 @@ def _provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
     like = table.pop("like", None)
     row = replace(_provider(like, rows), name=name, like=like) if like else ProviderRow(name=name)
     return overlaid(row, table)
-
-
-def _tuples(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

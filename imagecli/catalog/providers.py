@@ -1,9 +1,10 @@
-"""A provider's row: where it is, how it is spoken to, which variables are its own."""
+"""A provider's row: where it is, how it is spoken to, which variables are its own. Every difference is a field here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from imagecli.domain import Operation
 
@@ -18,20 +19,107 @@ class KeyVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRow:
-    """How one provider is spoken to, and which environment variables are its own."""
+    """How one provider is spoken to, and which environment variables are its own.
+
+    Fields of a request are named as OpenAI names them; `renamed`, `size_as` and `words` say what becomes of them.
+    """
 
     name: str
+    like: str | None = None
+    """The row that this one was made from."""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    """What a user of it should know, a sentence each."""
+
+    # Where it is.
     base_url: str | None = None
-    auth: str = "bearer"
-    """bearer, api-key or none: how a key that is no variable's is shown."""
-    keys: tuple[KeyVariable, ...] = ()
-    """Where a key is looked for first, in this order."""
-    key_optional: bool = False
-    """It answers without a key too."""
+    base_url_form: str | None = None
+    """What a base URL looks like, where everybody has another."""
+    base_url_env: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     """What every request's address ends with."""
     query_env: Mapping[str, str] = field(default_factory=dict)
     """Name in `query` → variable that sets it."""
+    paths: Mapping[Operation, str] = field(default_factory=dict)
+    """What it can do → where, below the base URL; `{model}` stands for the model's name."""
+    models_path: str | None = None
+    """Where it lists its models."""
+    retired: tuple[Operation, ...] = ()
+    """Endpoints that answer no more at the row's own base URL."""
+
+    # Who asks.
+    auth: Literal["bearer", "api-key", "none"] = "bearer"
+    """How a key that is no variable's is shown."""
+    keys: tuple[KeyVariable, ...] = ()
+    """Where a key is looked for first, in this order."""
+    key_optional: bool = False
+    """It answers without a key too."""
+    key_page: str | None = None
+    organization_env: str | None = None
+    project_env: str | None = None
+
+    # Which model.
+    model: str | None = None
+    """The one that is used where none is named."""
+    takes_default_model: bool = False
+    """The catalogue's default model is at home there."""
+    needs_model: bool = True
+    """False: where none is named the server has its own."""
+
+    # How pictures go up.
+    edits_as: Literal["multipart", "json"] = "multipart"
+    image: str = "image"
+    """Field of the only picture. In JSON a name that ends in `[]` is a list."""
+    images: tuple[str, ...] = ("image[]",)
+    """Fields of several pictures: one that ends in `[]` for all of them, or one for each."""
+    picture: Any = "{data_url}"
+    """What a picture is in JSON: text, or an object that holds it; `{base64}` is the bare base64."""
+    mask: str | None = "mask"
+    """Field of the mask; None where it takes none."""
+    markup: str | None = "markup"
+    """Field of the drawing; None where it takes none."""
+    mask_habit: Literal["alpha", "white"] = "alpha"
+    """What it reads as editable: transparent, or white with its alpha ignored."""
+    max_images: int | None = None
+    """Input pictures, where it takes fewer than the model."""
+    image_formats: tuple[str, ...] = ()
+    """Formats of input pictures, where it takes fewer than the model."""
+    any_model_varies: bool = False
+    """Its variations endpoint takes every model, also one that the catalogue does not know."""
+    variations_prompt: bool = False
+    """Its variations endpoint wants a prompt."""
+
+    # What else is sent, and how it is called.
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Field → its name there."""
+    refused: tuple[str, ...] = ()
+    """Fields it does not take, `edits.size` for one operation's only."""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field → the words it takes, where they are fewer than the model's; `edits.quality` for one operation's only."""
+    size_as: Literal["size", "width_height", "aspect_ratio"] = "size"
+    size_separator: str = "x"
+    size_auto: bool = True
+    """It knows the word `auto`; else that is said by sending no size."""
+    ratios: tuple[str, ...] = ()
+    """The aspect ratios it takes; any where none stand here."""
+    response_format: str | None = None
+    """What is asked for where the user asked for nothing."""
+    response_formats: Mapping[str, str] = field(default_factory=dict)
+    """url and b64_json → its words for them."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields that are sent where the user did not set them."""
+    param_field: str | None = None
+    """--param goes into this field, all together as the text of a JSON object."""
+    param_tag: str | None = None
+    """--param goes into the prompt's end, as a JSON object inside this tag."""
+    max_n: int | None = None
+    """Pictures a request, where it makes fewer than the model; 1 where it has no `n`."""
+
+    # How it behaves.
+    jobs: int = 4
+    """Requests under way at once, where nothing else is said: small, as the lowest tiers permit 5 pictures a minute."""
+    silence: float = 300.0
+    """Seconds without a byte after which an answer is given up."""
     embedded: bool = False
     """Started inside this process for the command."""
     free: bool = False
@@ -40,16 +128,6 @@ class ProviderRow:
     """It bills by the prices of the models' rows."""
     retires: bool = False
     """Models past their row's shutdown date answer no more at the row's own base URL."""
-    paths: dict[Operation, str]
-    retired: tuple[Operation, ...] = ()
-    """Endpoints that answer no more at the row's own base URL."""
-    key_page: str | None = None
-    base_url_env: str | None = None
-    organization_env: str | None = None
-    project_env: str | None = None
-    jobs: int = 4
-    """Requests under way at once, where nothing else is said: small, as the lowest tiers permit 5 pictures a minute."""
-    source: str = ""
 
     def is_home(self, base_url: str) -> bool:
         """Whether *base_url* is the row's own, and not another server that speaks alike."""
@@ -58,3 +136,15 @@ class ProviderRow:
     def offers(self, operation: Operation, base_url: str) -> bool:
         """Whether the endpoint is worth asking at *base_url*."""
         return operation in self.paths and not (self.is_home(base_url) and operation in self.retired)
+
+    def at_once(self, most: int) -> int:
+        """How many pictures one request asks for, of a model that makes *most*."""
+        return min(most, self.max_n or most)
+
+    def allowed(self, name: str, operation: Operation) -> tuple[str, ...]:
+        """The words of a field; empty where any goes."""
+        return self.words.get(f"{operation}.{name}", self.words.get(name, ()))
+
+    def refuses(self, name: str, operation: Operation) -> bool:
+        """Whether it does not take the field."""
+        return name in self.refused or f"{operation}.{name}" in self.refused

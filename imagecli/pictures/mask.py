@@ -9,6 +9,7 @@ from PIL import Image, ImageChops
 
 from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError, MaskError
+from imagecli.pictures.beside import as_its_image, its_transform
 from imagecli.pictures.decode import load, open_picture
 from imagecli.pictures.encode import saved
 from imagecli.pictures.fit import NO_METADATA, TURNED, Fitted, check_whole
@@ -32,7 +33,7 @@ def fit_mask(look: Look, rule: InputRule, image: Fitted, framing: Framing) -> Fi
             f"{look.name} has no transparency; a mask is transparent where the picture may change",
             hint="erase the area to be edited and save as PNG with alpha",
         )
-    transform = _transform(look, image)
+    transform = its_transform(look, image, "mask")
     try:
         check_whole(look)
         return _as_it_is(look, rule, framing, transform) or _encoded(look, rule, transform)
@@ -49,23 +50,9 @@ def coverage(mask: InputImage) -> float:
     return alpha.histogram()[0] / (alpha.width * alpha.height)
 
 
-def _transform(look: Look, image: Fitted) -> Transform:
-    if look.size == image.transform.upright:
-        return image.transform
-    if look.size == image.image.size:
-        return Transform(upright=look.size)
-    turned = " after rotation" if TURNED in image.changes else ""
-    sent = "" if image.transform.upright == image.image.size else f" (sent as {image.image.size})"
-    its_image = f"{image.name} is {image.transform.upright}{turned}{sent}"
-    raise MaskError(
-        f"{look.name} is {look.size}, {its_image}; a mask has its image's size",
-        hint=f"scale the mask to {image.transform.upright}",
-    )
-
-
 def _as_it_is(look: Look, rule: InputRule, framing: Framing, transform: Transform) -> Fitted | None:
     changed = transform.crop or transform.pad or transform.size or look.orientation != 1
-    if changed or look.format not in rule.formats or look.mode != "RGBA" or not look.is_plain:
+    if changed or rule.white or look.format not in rule.formats or look.mode != "RGBA" or not look.is_plain:
         return None
     stripped = None if framing.keep_metadata else without_metadata(look.data, look.format)
     data = stripped or look.data
@@ -97,14 +84,8 @@ def _changes(look: Look, transform: Transform) -> tuple[str, ...]:
     said = (
         f"first of {look.frames} frames taken" if look.frames > 1 else None,
         TURNED if look.orientation != 1 else None,
-        _as_its_image(transform),
+        as_its_image(transform),
         "converted to PNG" if look.format != "png" else None,
         NO_METADATA if look.has_metadata else None,
     )
     return tuple(phrase for phrase in said if phrase) or ("rewritten as white and black with alpha",)
-
-
-def _as_its_image(transform: Transform) -> str | None:
-    done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
-    words = [word for word, step in done if step]
-    return f"{' and '.join(words)} as its image" if words else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog import ModelRow, ProviderRow
 from imagecli.checks import inputs_of, needs_alpha
 from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Framing, Generate, InputImage, Source, Transform
 from imagecli.errors import InputImageError
 from imagecli.events import Listen, Noted, Warned
+from imagecli.providers.uploads import Uploads
 
 MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
@@ -20,10 +21,9 @@ MEMORY = 4
 class Fit:
     """The pictures of one ask as they are sent."""
 
-    images: tuple[InputImage, ...] = ()
-    mask: InputImage | None = None
+    uploads: Uploads = field(default_factory=Uploads)
     transform: Transform | None = None
-    """The first image's: a mask belongs to that one."""
+    """The first image's: mask and markup belong to that one."""
 
 
 @dataclass(slots=True)
@@ -33,10 +33,10 @@ class _Slot:
 
 
 class Inputs:
-    """Fits inputs for one model. Threads that want the same pictures wait for the first of them."""
+    """Fits inputs for one model at one provider. Threads that want the same pictures wait for the first of them."""
 
-    def __init__(self, row: ModelRow) -> None:
-        self._row = row
+    def __init__(self, row: ModelRow, provider: ProviderRow | None = None) -> None:
+        self._row = _both(row, provider) if provider else row
         self._slots: OrderedDict[object, _Slot] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -44,26 +44,34 @@ class Inputs:
         """The pictures of *ask*, as they are sent; every change is announced, once. Raises InputImageError."""
         if isinstance(ask, Generate):
             return Fit()
-        mask = ask.mask if isinstance(ask, Edit) else None
+        layers = (ask.mask, ask.markup) if isinstance(ask, Edit) else (None, None)
         with self._lock:
-            slot = self._slots.setdefault((inputs_of(ask), mask, ask.framing), _Slot())
+            slot = self._slots.setdefault((inputs_of(ask), layers, ask.framing), _Slot())
             while len(self._slots) > MEMORY:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.fit is None:
-                slot.fit = _fit(inputs_of(ask), mask, ask.framing, self._row, needs_alpha(ask, self._row), listen)
+                slot.fit = _fit(inputs_of(ask), layers, ask.framing, self._row, needs_alpha(ask, self._row), listen)
             return slot.fit
+
+
+def _both(row: ModelRow, provider: ProviderRow) -> ModelRow:
+    """*row* with what the provider takes less of, and the mask as the provider reads it."""
+    formats = tuple(word for word in row.image.formats if word in (provider.image_formats or row.image.formats))
+    image = replace(row.image, formats=formats or row.image.formats)
+    return replace(row, image=image, mask=replace(row.mask, white=provider.mask_habit == "white"))
 
 
 def _fit(
     sources: tuple[Source, ...],
-    mask: Source | None,
+    layers: tuple[Source | None, Source | None],
     framing: Framing,
     row: ModelRow,
     transparent: bool,
     listen: Listen,
 ) -> Fit:
-    from imagecli.pictures.inputs import fit, fit_mask, look
+    """*layers* are the mask and the drawing."""
+    from imagecli.pictures.inputs import fit, fit_markup, fit_mask, look
 
     looks = [look(_read(source), source.label) for source in sources]
     if transparent and not looks[0].has_alpha:
@@ -75,12 +83,18 @@ def _fit(
     for source, seen in zip(sources, looks, strict=True):
         fitted.append(fit(seen, row.image, framing))
         _announce(source, fitted[-1].changes, listen)
-    if mask is None:
-        return Fit(images=tuple(one.image for one in fitted), transform=fitted[0].transform)
-    masked = fit_mask(look(_read(mask), mask.label), row.mask, fitted[0], framing)
-    _announce(mask, masked.changes, listen)
-    _warn_of_coverage(mask, masked.image, listen)
-    return Fit(images=tuple(one.image for one in fitted), mask=masked.image, transform=fitted[0].transform)
+    mask = markup = None
+    if stencil := layers[0]:
+        masked = fit_mask(look(_read(stencil), stencil.label), row.mask, fitted[0], framing)
+        mask = masked.image
+        _announce(stencil, masked.changes, listen)
+        _warn_of_coverage(stencil, mask, listen)
+    if drawing := layers[1]:
+        drawn = fit_markup(look(_read(drawing), drawing.label), row.image.max_bytes, fitted[0], framing)
+        markup = drawn.image
+        _announce(drawing, drawn.changes, listen)
+    images = tuple(one.image for one in fitted)
+    return Fit(uploads=Uploads(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
 
 
 def _read(source: Source) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.catalog import ProviderRow
-from imagecli.domain import Generate, IfExists, Name, Size, Transform, Vary
+from imagecli.domain import Generate, IfExists, Name, Size, Transform
 from imagecli.exchange import HttpRequest, Prepared
 from imagecli.plan import Request
 from imagecli.providers.encode import encode
@@ -34,7 +34,7 @@ class Errand:
 def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpRequest]:
     """What is sent, and all that is needed to finish it later. Sends nothing."""
     ask, look = request.ask, request.ask.rendering
-    http = encode(ask, fit.images, fit.mask, errand.provider, errand.base_url, errand.query)
+    http = encode(ask, fit.uploads, errand.provider, errand.base_url, errand.query)
     prepared = Prepared(
         id=f"{errand.run_id}-{request.index:04}",
         request=request.index,
@@ -46,7 +46,7 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         names=request.names,
         if_exists=errand.if_exists,
         stdout=errand.stdout,
-        prompt=None if isinstance(ask, Vary) else ask.prompt,
+        prompt=ask.prompt,
         output_format=look.output_format,
         size=look.size if isinstance(look.size, Size) else None,
         transform=None if isinstance(ask, Generate) else fit.transform,

@@ -16,7 +16,9 @@ from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
 from imagecli.catalog import load
 from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
-from imagecli.providers.encode import encode, join
+from imagecli.providers.address import join
+from imagecli.providers.encode import encode
+from imagecli.providers.uploads import Uploads
 
 ROW = load().provider("openai")
 CAT = Source(name="secret/place/cat.png")
@@ -198,6 +200,8 @@ def sent(server: HTTPServer, ask: Ask, images: tuple[InputImage, ...] = (), mask
 
     server.expect_request(re.compile("/v1/images/.*")).respond_with_handler(answer)
     transport = Transport(key=None, headers={}, timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
-    transport.send(encode(ask, images, mask, ROW, server.url_for("/v1")), io.BytesIO(), 0, lambda event: None)
+    transport.send(
+        encode(ask, Uploads(images=images, mask=mask), ROW, server.url_for("/v1")), io.BytesIO(), 0, lambda event: None
+    )
     (request,) = kept
     return request

@@ -12,6 +12,7 @@ from imagecli.catalog import load
 from imagecli.domain import Generate, InputImage, Name, Rendering, Size, Source, Transform, Vary
 from imagecli.exchange import Prepared
 from imagecli.plan import Request
+from imagecli.providers.uploads import Uploads
 from imagecli.run.inputs import Fit
 from imagecli.run.prepare import Errand, describe, prepare, read_description
 
@@ -69,7 +70,8 @@ def test_what_goes_up_is_not_in_the_description() -> None:
     transform = Transform(upright=Size(20, 10), crop=(5, 0, 15, 10))
     image = InputImage(data=b"secret pixels", format="png", size=Size(10, 10), has_alpha=False)
     ask = Vary(image=Source(name="-", data=b"secret pixels"), rendering=Rendering(model="m"))
-    prepared, http = prepare(Request(index=0, ask=ask), Fit(images=(image,), transform=transform), errand())
+    fit = Fit(uploads=Uploads(images=(image,)), transform=transform)
+    prepared, http = prepare(Request(index=0, ask=ask), fit, errand())
     assert (prepared.prompt, prepared.transform, prepared.n) == (None, transform, 1)
     assert "secret" not in describe(prepared)
     assert http.files[0].data == b"secret pixels"
