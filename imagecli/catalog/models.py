@@ -39,7 +39,7 @@ class ModelRow:
     name: str
     released: date | None = None
     shutdown: date | None = None
-    """The day from which it answers no more where it is at home."""
+    """The last day on which it may still answer where it is at home."""
     successor: str | None = None
     operations: tuple[Operation, ...]
     sizes: SizeRule

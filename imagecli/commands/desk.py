@@ -14,11 +14,11 @@ import typer
 
 from imagecli import catalog as catalogue
 from imagecli import config
-from imagecli.checks import check
+from imagecli.commands.judging import judged
 from imagecli.commands.order import Order, order, with_format_of_name
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
-from imagecli.config.layers import PROJECT_FILE, flag
+from imagecli.config.layers import PROJECT_FILE
 from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -46,33 +46,28 @@ class Desk:
     rendering: Rendering
     output: Output
     style: Style
+    dry_run: bool
+    """The plan and its price are shown, and nothing is bought."""
 
     def buy(self, wanted: Sequence[tuple[Ask, Words]], *, note: str | None = None) -> NoReturn:
-        """Buys and saves *wanted*, shows how it went, and leaves with the exit code. *note* is said first."""
-        for ask, _ in wanted:
-            self._check(ask)
+        """Buys *wanted* or shows the plan of it, and leaves with the exit code. *note* is said first."""
+        remarks = judged([ask for ask, _ in wanted], self.row, self.settings, self.env.now().date())
         placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
         with open_listener(self.env, self.style) as listener:
             self._remark(listener, note)
-            for remark in placed.notes:
+            for remark in (*remarks, *placed.notes):
                 listener(remark)
             report = Report(command=self.command, kept=placed.kept)
-            if placed.requests:
+            if self.dry_run:
+                from imagecli.commands.rehearsal import rehearse
+
+                report = rehearse(self, placed, report, listener)
+            elif placed.requests:
                 from imagecli.commands.purchase import purchase
 
                 report = purchase(self, placed, report, listener)
             report = replace(report, remarks=tuple(listener.remarks))
         raise typer.Exit(self._shown(report, placed, listener))
-
-    def _check(self, ask: Ask) -> None:
-        """As `check`, and an option that was not typed is named by where it came from."""
-        try:
-            check(ask, self.row)
-        except UsageError as error:
-            for name, origin in self.settings.origins.items():
-                if origin != flag(name) and error.message.startswith(flag(name)):
-                    error.message += f"; {name} comes from {origin}"
-            raise
 
     def _remark(self, listener: Plain, note: str | None) -> None:
         if note:
@@ -138,6 +133,7 @@ def open_desk(
             color=display.color,
             secret=settings.key.secret if settings.key else None,
         ),
+        dry_run=options.money.dry_run,
     )
 
 

@@ -1,0 +1,39 @@
+"""What can be known before paying: does this request fit its model? Pure; pictures are judged by `pictures`."""
+
+from __future__ import annotations
+
+from imagecli.catalog import ModelRow
+from imagecli.checks.inputs import check_count
+from imagecli.checks.inputs import inputs_of as inputs_of
+from imagecli.checks.inputs import needs_alpha as needs_alpha
+from imagecli.checks.life import check_life as check_life
+from imagecli.checks.pairs import check_pairs
+from imagecli.checks.parameters import OWN_FIELDS as OWN_FIELDS
+from imagecli.checks.parameters import check_parameters
+from imagecli.checks.prompts import check_prompt_argument as check_prompt_argument
+from imagecli.checks.prompts import check_prompt_text
+from imagecli.checks.prompts import ends_like_picture as ends_like_picture
+from imagecli.domain import OPERATIONS, Ask, Edit, Generate
+from imagecli.errors import UsageError
+
+
+def check(ask: Ask, row: ModelRow) -> None:
+    """Returns where *ask* fits *row*. Raises UsageError with what was found, what is taken, and the nearest way."""
+    _check_operation(ask, row)
+    if isinstance(ask, (Generate, Edit)):
+        check_prompt_text(ask.prompt, row)
+    check_count(ask, row)
+    check_parameters(ask.rendering, row)
+    check_pairs(ask.rendering)
+
+
+def _check_operation(ask: Ask, row: ModelRow) -> None:
+    operation = OPERATIONS[type(ask)]
+    if row.known and operation not in row.operations:
+        others = [word for word, kind in _COMMANDS.items() if kind in row.operations]
+        raise UsageError(
+            f"{row.name} takes no {operation}", hint=f"it can {' and '.join(others)}; -m names another model"
+        )
+
+
+_COMMANDS = {"generate": "generations", "edit": "edits", "vary": "variations"}

@@ -1,0 +1,64 @@
+"""Is the prompt one that can be sent, and is it a prompt at all?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from imagecli.catalog import ModelRow
+from imagecli.domain import Source
+from imagecli.errors import UsageError
+from imagecli.formats import ENDINGS, OTHER_ENDINGS
+from imagecli.quoting import quoted
+
+
+def check_prompt_text(prompt: str, row: ModelRow) -> None:
+    """Raises UsageError for text that is none, is empty, or is longer than the model reads."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the prompt is not Unicode text (character {error.start + 1})", hint="type it in UTF-8, or -f FILE"
+        ) from error
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", hint='imagecli generate "a white siamese cat"')
+    if len(prompt) > row.max_prompt:
+        raise UsageError(
+            f"the prompt has {len(prompt):,} characters; {row.name} takes {row.max_prompt:,}", hint="shorten it"
+        )
+
+
+def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: Source | None = None) -> None:
+    """Refuses a PROMPT argument that is a file's name: nobody wants to pay for a picture of "photo.jpg".
+
+    *image* is the picture the command already has. Raises UsageError with the command that was meant. The same words
+    by --prompt are never asked about.
+    """
+    word = prompt.strip()
+    if not word or "\n" in word or len(word) > 1000:
+        return
+    is_picture = ends_like_picture(word)
+    is_file = exists(Path(word))
+    if not (is_picture or is_file):
+        return
+    found = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
+    meant = _meant(word, is_picture, image, exists)
+    raise UsageError(found, hint=f'{meant}; --prompt "…" sends such words all the same')
+
+
+def ends_like_picture(word: str) -> bool:
+    """Whether it ends as the name of a picture does, of any format."""
+    ending = re.search(r"\S\.(\w+)$", word)
+    return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
+
+
+def _meant(word: str, is_picture: bool, image: Source | None, exists: Callable[[Path], bool]) -> str:
+    if not is_picture:
+        return f"-f {quoted(word)} reads the prompt from it"
+    file = quoted(word)
+    if image is None:
+        return f'imagecli edit {file} "what to change", or imagecli vary {file}'
+    if image.path and not exists(image.path):
+        return f"did you swap them? imagecli edit {file} {quoted(image.name)}"
+    return f'--image {file} adds a second picture: imagecli edit {quoted(image.name)} "what to change" --image {file}'

@@ -1,0 +1,37 @@
+"""Checks of what a command asks for, and where an option that they refuse was set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from imagecli.catalog import ModelRow
+from imagecli.checks import check, check_life
+from imagecli.config import Settings
+from imagecli.config.layers import flag
+from imagecli.domain import Ask
+from imagecli.errors import UsageError
+from imagecli.events import Warned
+
+
+def judged(asks: Iterable[Ask], row: ModelRow, settings: Settings, today: date) -> tuple[Warned, ...]:
+    """What is to be said of *asks* before they are bought, each thing once. Raises UsageError where one can't be."""
+    with naming_origins(settings):
+        warnings = list(check_life(row, settings.provider, settings.base_url, today))
+        for ask in asks:
+            check(ask, row)
+    return tuple(dict.fromkeys(warnings))
+
+
+@contextmanager
+def naming_origins(settings: Settings) -> Iterator[None]:
+    """An option that is refused inside and was not typed is named by where it came from."""
+    try:
+        yield
+    except UsageError as error:
+        for name, origin in settings.origins.items():
+            said = (flag(name), settings.values[name] if name == "model" else flag(name))
+            if origin != flag(name) and error.message.startswith(said):
+                error.message += f"; {name} comes from {origin}"
+        raise
