@@ -23,11 +23,14 @@ class Request:
 
 
 def plan(asks: Sequence[Ask], row: ModelRow) -> tuple[Request, ...]:
-    """The requests for *asks*, each split so that none asks for more than `row.max_n` pictures."""
-    pieces = [
-        replace(ask, rendering=replace(ask.rendering, n=n)) for ask in asks for n in split(ask.rendering.n, row.max_n)
-    ]
+    """The requests for *asks*, each split so that none asks for more pictures than *row* makes at once."""
+    pieces = [replace(ask, rendering=replace(ask.rendering, n=n)) for ask in asks for n in parts(ask.rendering, row)]
     return tuple(Request(index=index, ask=ask) for index, ask in enumerate(pieces))
+
+
+def parts(look: Rendering, row: ModelRow) -> tuple[int, ...]:
+    """How many pictures each request for *look* asks for."""
+    return split(look.n, row.most(look.output_format))
 
 
 def split(n: int, most: int) -> tuple[int, ...]:
@@ -64,19 +67,21 @@ def vary(
 ) -> tuple[Vary | Edit, str]:
     """The request that varies *image*, and a sentence that says which endpoint it goes to and why.
 
-    The variations endpoint where provider and model have it and no prompt or strength was given (it takes none);
-    an edit otherwise, whose prompt is the user's or the catalogue's for *strength*. Raises UsageError where no
-    endpoint can do what is asked.
+    The variations endpoint where provider and model have it, and no prompt or strength was given or it takes one;
+    an edit otherwise. A prompt that is wanted is the user's, or the catalogue's for *strength*. Raises UsageError
+    where no endpoint can do what is asked.
     """
     words = _words(prompt, strength)
-    offered = provider.offers("variations", base_url)
-    has = offered and "variations" in row.operations
-    if via == "variations" and words:
-        raise UsageError(f"the variations endpoint takes no {words}", hint=f"leave --via or the {words} out")
-    if via == "variations" or (via == "auto" and has and not words):
-        said = f"{row.name} varies it by the variations endpoint"
-        return Vary(image=image, rendering=rendering, framing=framing), said
     own = catalog.vary_prompts[strength or "medium"] if prompt is None else prompt
+    offered = provider.offers("variations", base_url)
+    has = offered and (provider.any_model_varies or "variations" in row.operations)
+    refused = None if provider.variations_prompt else words
+    if via == "variations" and refused:
+        raise UsageError(f"the variations endpoint takes no {words}", hint=f"leave --via or the {words} out")
+    if via == "variations" or (via == "auto" and has and not refused):
+        said = f"{row.name} varies it by the variations endpoint"
+        wanted = own if provider.variations_prompt else None
+        return Vary(image=image, rendering=rendering, prompt=wanted, framing=framing), said
     edit = Edit(prompt=own, images=(image,), rendering=rendering, framing=framing)
     if via == "edits":
         why = "--via edits"

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from imagecli.catalog.at_provider import at_provider as at_provider
 from imagecli.catalog.models import OPTIONAL as OPTIONAL
 from imagecli.catalog.models import ModelRow as ModelRow
 from imagecli.catalog.overlay import overlaid as overlaid
@@ -36,6 +37,21 @@ class Catalog:
     def model(self, name: str) -> ModelRow:
         """The model's row; one that forbids nothing, and is not `known`, where it has none."""
         return self.models.get(name) or replace(self.unknown_model, name=name)
+
+    def model_at(self, provider: ProviderRow, name: str | None) -> ModelRow:
+        """The row of the model *name* as it holds at *provider*; of the one used there where nobody named any.
+
+        Raises UsageError where one has to be named.
+        """
+        name = name or provider.model or (self.default_model if provider.takes_default_model else None)
+        if name:
+            return at_provider(self.model(name), provider)
+        if provider.needs_model:
+            raise UsageError(
+                f"provider {provider.name} has no model that is used where none is named",
+                hint=f"-m NAME; imagecli providers {provider.name} tells more",
+            )
+        return at_provider(replace(self.unknown_model, name="the server's own model", sent=False), provider)
 
     def provider(self, name: str) -> ProviderRow:
         """Raises UsageError with the names there are."""

@@ -64,6 +64,8 @@ class ModelRow:
     source: str
     known: bool = True
     """False for a model that has no row of its own and passes through with a warning."""
+    sent: bool = True
+    """False where nobody named a model, and the server has one of its own."""
 
     def allowed(self, parameter: str) -> tuple[str, ...]:
         """The legal words of a parameter; empty where any value goes."""

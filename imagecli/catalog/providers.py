@@ -137,9 +137,9 @@ class ProviderRow:
         """Whether the endpoint is worth asking at *base_url*."""
         return operation in self.paths and not (self.is_home(base_url) and operation in self.retired)
 
-    def at_once(self, most: int) -> int:
-        """How many pictures one request asks for, of a model that makes *most*."""
-        return min(most, self.max_n or most)
+    def places(self) -> int | None:
+        """How many input pictures have a field of their own; None where one field takes them all."""
+        return None if any(name.endswith("[]") for name in self.images) else len(self.images)
 
     def allowed(self, name: str, operation: Operation) -> tuple[str, ...]:
         """The words of a field; empty where any goes."""

@@ -13,6 +13,7 @@ from imagecli.config.layers import flag
 from imagecli.domain import Ask
 from imagecli.errors import UsageError
 from imagecli.events import Warned
+from imagecli.providers.carried import check_carried
 
 
 def judged(asks: Iterable[Ask], row: ModelRow, settings: Settings, today: date) -> tuple[Warned, ...]:
@@ -21,6 +22,7 @@ def judged(asks: Iterable[Ask], row: ModelRow, settings: Settings, today: date) 
         warnings = list(check_life(row, settings.provider, settings.base_url, today))
         for ask in asks:
             check(ask, row)
+            check_carried(ask, settings.provider)
     return tuple(dict.fromkeys(warnings))
 
 

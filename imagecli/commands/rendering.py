@@ -20,7 +20,7 @@ def rendering_of(picture: PictureOptions, live: LiveOptions, values: Mapping[str
     svg = Svg(model=picture.svg_model, effort=picture.svg_reasoning_effort)
     streamed = live.stream or live.keep_partials or live.partial_images is not None
     return Rendering(
-        model=row.name,
+        model=row.name if row.sent else "",
         n=picture.n,
         size=values.get("size"),
         quality=values.get("quality"),

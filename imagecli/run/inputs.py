@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from imagecli.catalog import ModelRow, ProviderRow
+from imagecli.catalog import ModelRow
 from imagecli.checks import inputs_of, needs_alpha
 from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Framing, Generate, InputImage, Source, Transform
 from imagecli.errors import InputImageError
@@ -33,10 +33,10 @@ class _Slot:
 
 
 class Inputs:
-    """Fits inputs for one model at one provider. Threads that want the same pictures wait for the first of them."""
+    """Fits inputs for one model. Threads that want the same pictures wait for the first of them."""
 
-    def __init__(self, row: ModelRow, provider: ProviderRow | None = None) -> None:
-        self._row = _both(row, provider) if provider else row
+    def __init__(self, row: ModelRow) -> None:
+        self._row = row
         self._slots: OrderedDict[object, _Slot] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -53,13 +53,6 @@ class Inputs:
             if slot.fit is None:
                 slot.fit = _fit(inputs_of(ask), layers, ask.framing, self._row, needs_alpha(ask, self._row), listen)
             return slot.fit
-
-
-def _both(row: ModelRow, provider: ProviderRow) -> ModelRow:
-    """*row* with what the provider takes less of, and the mask as the provider reads it."""
-    formats = tuple(word for word in row.image.formats if word in (provider.image_formats or row.image.formats))
-    image = replace(row.image, formats=formats or row.image.formats)
-    return replace(row, image=image, mask=replace(row.mask, white=provider.mask_habit == "white"))
 
 
 def _fit(

@@ -1,0 +1,25 @@
+"""A model's row as it holds at one provider: what that takes fewer of, and how it reads a mask. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imagecli.catalog.models import ModelRow
+from imagecli.catalog.providers import ProviderRow
+
+
+def at_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
+    """*row*, with no limit wider than the provider's own."""
+    formats = tuple(word for word in row.image.formats if word in (provider.image_formats or row.image.formats))
+    return replace(
+        row,
+        max_n=_least(row.max_n, provider.max_n),
+        max_n_of={word: _least(most, provider.max_n) for word, most in row.max_n_of.items()},
+        max_images=_least(row.max_images, provider.max_images, provider.places()),
+        image=replace(row.image, formats=formats or row.image.formats),
+        mask=replace(row.mask, white=row.mask.white or provider.mask_habit == "white"),
+    )
+
+
+def _least(most: int, *limits: int | None) -> int:
+    return min(most, *(limit for limit in limits if limit is not None), most)

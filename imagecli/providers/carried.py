@@ -1,0 +1,71 @@
+"""Whether a provider can carry what is asked, found out before anything is sent. Pure; the model's limits: `checks`.
+
+A field that would be lost on the way is refused: nobody pays for a picture without the mask they drew.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from imagecli.catalog import OPTIONAL, ProviderRow
+from imagecli.domain import OPERATIONS, Ask, Edit, Operation, Size
+from imagecli.errors import UsageError
+from imagecli.providers.fields import ratio_of
+
+
+def check_carried(ask: Ask, row: ProviderRow) -> None:
+    """Returns where *row* carries *ask*. Raises UsageError with what it does not take, and what can be left out."""
+    operation = OPERATIONS[type(ask)]
+    if operation not in row.paths:
+        raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
+    for name, value in _set_fields(ask):
+        _check_field(name, value, operation, row)
+    _check_shape(ask, row)
+    if isinstance(ask, Edit):
+        _check_pictures(ask, row)
+
+
+_INSTEAD = {
+    "generations": "imagecli providers tells what each can do; --provider names another",
+    "edits": "imagecli providers tells which ones edit; --provider names another",
+    "variations": "leave --via out: an edit varies it",
+}
+
+
+def _set_fields(ask: Ask) -> Iterator[tuple[str, object]]:
+    look = ask.rendering
+    for name in ("size", *OPTIONAL):
+        if (value := getattr(look, name)) is not None:
+            yield name, value
+
+
+def _check_field(name: str, value: object, operation: Operation, row: ProviderRow) -> None:
+    flag = "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
+    where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
+    if row.refuses(name, operation):
+        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out")
+    allowed = row.allowed(name, operation)
+    if allowed and value not in allowed:
+        near = next(iter(difflib.get_close_matches(str(value), allowed, n=1)), allowed[0])
+        raise UsageError(f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}")
+
+
+def _check_shape(ask: Ask, row: ProviderRow) -> None:
+    size = ask.rendering.size
+    if isinstance(size, Size) and row.size_as == "aspect_ratio" and ratio_of(size, row) is None:
+        raise UsageError(
+            f"--size {size}: provider {row.name} makes aspect ratios, and none of its own is near",
+            hint=f"it takes {', '.join(row.ratios)}; for example --size 1536x1024 for 3:2",
+        )
+
+
+def _check_pictures(ask: Edit, row: ProviderRow) -> None:
+    if ask.mask and not row.mask:
+        raise UsageError(
+            f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"
+        )
+    if ask.markup and not row.markup:
+        raise UsageError(
+            f"--markup: provider {row.name} takes none", hint="leave --markup out and say in the prompt what to change"
+        )
