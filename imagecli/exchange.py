@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagecli.domain import IfExists, Json, Name, Size, Transform
+from imagecli.errors import ImagecliError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +89,5 @@ class Answer:
 
     found: tuple[Found, ...]
     usage: dict[str, Any] | None = None
+    errors: tuple[ImagecliError, ...] = ()
+    """What it says went wrong with further pictures."""

@@ -9,19 +9,26 @@ import base64
 import binascii
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urljoin
 
-from imagecli.errors import NetworkError, RefusedError, UnsavedError
+from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.exchange import Answer, Found
-from imagecli.providers.refusal import detail_of, sound, words_of
+from imagecli.providers.refusal import sound
+from imagecli.providers.reported import error_told
+from imagecli.providers.sse import is_stream
+from imagecli.providers.stream import read_stream
 
 
 def decode(body: bytes, base_url: str) -> Answer:
-    """The pictures of a 2xx *body*. Raises UnsavedError where it holds none: it may have been paid for.
+    """The pictures of a 2xx *body*, JSON or events. Raises UnsavedError where it holds none: it may have been paid for.
 
     An item without a picture stays in the list, empty, so that the caller can name it.
     """
+    if is_stream(body):
+        told = read_stream(body)
+        return _answer(told.items, told.usage, base_url, told.errors)
     document = _document(body)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
@@ -29,17 +36,17 @@ def decode(body: bytes, base_url: str) -> Answer:
     if items is None:
         items = document.get("images")
     if document.get("error") and not items:
-        raise RefusedError(
-            words_of(document) or "the server reported an error with status 200",
-            code=detail_of(document)["code"] or None,
-            status=200,
-        )
+        raise error_told(document)
     if not isinstance(items, list) or not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
-    usage = document.get("usage")
+    return _answer(items, document.get("usage"), base_url)
+
+
+def _answer(items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()) -> Answer:
     return Answer(
         found=tuple(_found(item, base_url) for item in items),
         usage=_clean(usage) if isinstance(usage, dict) else None,
+        errors=errors,
     )
 
 

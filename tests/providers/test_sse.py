@@ -1,0 +1,148 @@
+"""Bytes of a stream become the same events however they are cut, by the rules and as fast as they come."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from imagecli.errors import UnsavedError
+from imagecli.providers.sse import Event, Reader, is_stream
+
+
+def events(*pieces: bytes) -> list[Event]:
+    reader = Reader()
+    return [event for piece in pieces for event in reader.feed(piece)]
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [
+        (b"data: a\n\n", [b"a"]),
+        (b"data:a\n\n", [b"a"]),
+        (b"data:  a\n\n", [b" a"]),
+        (b"data: a\r\n\r\n", [b"a"]),
+        (b"data: a\r\r", [b"a"]),
+        (b"data: a\n\rdata: b\r\n\n", [b"a", b"b"]),
+        (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
+        (b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", []),
+        (b"data: a\ndata: b\n\n", [b"a\nb"]),
+        (b"data\n\n", [b""]),
+        (b"data:\ndata:\n\n", [b"\n"]),
+        (b": ping\n\n:\n\ndata: a\n\n", [b"a"]),
+        (b"id: 1\nretry: 5\nid\nnonsense\ndata: a\nfurther: x\n\n", [b"a"]),
+        (b"Data: a\n data: b\n\n", []),
+        (b"\n\n\n", []),
+        (b"data: a\n", []),
+        (b"data: a\n\ndata: b", [b"a"]),
+        (b"data: a:b: c\n\n", [b"a:b: c"]),
+        (b"data: a\x0bb\x0cc\x1cd\xc2\x85e\xe2\x80\xa8f\n\n", [b"a\x0bb\x0cc\x1cd\xc2\x85e\xe2\x80\xa8f"]),
+    ],
+)
+def test_lines_and_fields_are_read_by_the_rules(body: bytes, data: list[bytes]) -> None:
+    assert [event.data for event in events(body)] == data
+
+
+def test_a_name_belongs_to_its_own_event_alone() -> None:
+    assert events(b"event: x\n\ndata: a\n\nevent:y\ndata: b\nevent: z\n\ndata: c\n\n") == [
+        Event("message", b"a"),
+        Event("z", b"b"),
+        Event("message", b"c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "last"),
+    [
+        (b"data: a\n\n", []),
+        (b"data: a\n", [Event("message", b"a")]),
+        (b"event: x\ndata: a\ndata: b", [Event("x", b"a\nb")]),
+        (b"data: a\n\nevent: x\nda", []),
+        (b"", []),
+    ],
+)
+def test_what_broke_off_is_given_at_the_end_alone(body: bytes, last: list[Event]) -> None:
+    reader = Reader()
+    reader.feed(body)
+    assert reader.end() == last
+
+
+def reference(body: bytes) -> list[Event]:
+    """The same by the grammar of the standard, on the whole at once."""
+    found: list[Event] = []
+    name, data = "", list[bytes]()
+    lines = re.split(rb"\r\n|\n|\r", body.removeprefix(b"\xef\xbb\xbf"))
+    for line in lines[:-1]:
+        match = re.fullmatch(rb"(?s)([^:]*)(?:: ?(.*))?", line)
+        assert match
+        if not line:
+            found += [Event(name or "message", b"\n".join(data))] if data else []
+            name, data = "", []
+        elif match[1] == b"data":
+            data.append(match[2] or b"")
+        elif match[1] == b"event":
+            name = (match[2] or b"").decode("utf-8", "replace")
+    return found
+
+
+TOKENS = [b"\r", b"\n", b"\r\n", b"data", b"event", b":", b" ", b"x", b'{"a":1}', b"\xef\xbb\xbf", b"\xff", b"id: 1\n"]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(TOKENS), max_size=40).map(b"".join), st.data())
+@example(b"data: a\r\n\r\ndata: b\r\n\r\n", None)
+def test_any_split_gives_the_events_of_the_whole(body: bytes, data: st.DataObject | None) -> None:
+    pieces = [body[at : at + 1] for at in range(len(body))]
+    if data:
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=8)))
+        pieces = [body[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    whole, split = Reader(), Reader()
+    assert [event for piece in pieces for event in split.feed(piece)] == whole.feed(body) == reference(body)
+    assert split.end() == whole.end()
+
+
+def test_time_grows_with_the_bytes_and_not_with_the_pieces() -> None:
+    """A reader that joins what it has at every piece takes minutes for this."""
+    line = b"data: " + b"A" * 8_000_000 + b"\n\n"
+    begin = time.process_time()
+    (event,) = events(*(line[at : at + 128] for at in range(0, len(line), 128)))
+    assert len(event.data) == 8_000_000
+    assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize("body", [b"data: " + b"A" * 3000, b"data: A\n" * 600, b":" + b"A" * 3000])
+def test_an_event_larger_than_the_limit_ends_it(body: bytes) -> None:
+    reader = Reader(limit=1000)
+    with pytest.raises(UnsavedError) as caught:
+        for at in range(0, len(body), 100):
+            reader.feed(body[at : at + 100])
+    assert caught.value.code == "answer_too_large"
+
+
+def test_many_small_events_and_comments_are_no_large_one() -> None:
+    reader = Reader(limit=1000)
+    assert len(reader.feed(b"data: A\n\n: ping\n\n: ping\n" * 500)) == 500
+
+
+@pytest.mark.parametrize(
+    ("body", "is_one"),
+    [
+        (b"data: x", True),
+        (b"event: x\ndata: y\n\n", True),
+        (b": ping\n\n", True),
+        (b"\xef\xbb\xbf\r\n\nid: 1\n", True),
+        (b"hello: x\ndata: {}\n\n", True),
+        (b'{"data": []}', False),
+        (b'\xef\xbb\xbf \n{\ndata:\n"x"}', False),
+        (b"[1]", False),
+        (b"<html>\ndata: x\n\n", False),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, False),
+        (b"date: x\n", False),
+        (b"", False),
+    ],
+)
+def test_a_stream_is_known_by_its_beginning(body: bytes, is_one: bool) -> None:
+    assert is_stream(body) is is_one

@@ -1,0 +1,215 @@
+"""What a stream told: the pictures that came whole, and nothing that only looks like one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagecli.errors import (
+    AuthenticationError,
+    ImagecliError,
+    LimitError,
+    NetworkError,
+    QuotaError,
+    RefusedError,
+    UnsavedError,
+)
+from imagecli.exchange import Found
+from imagecli.providers.decode import decode
+
+BASE = "https://api.example/v1"
+USAGE = {"total_tokens": 7, "input_tokens_details": {"text_tokens": 2}}
+
+
+def event(kind: str | None, *, name: str | None = None, **fields: Any) -> str:
+    """One event as the API writes it; *name* stands for the type where they differ."""
+    payload = {"type": kind, **fields} if kind else fields
+    name = name if name is not None else kind
+    return (f"event: {name}\n" if name else "") + f"data: {json.dumps(payload)}\n\n"
+
+
+def partial(index: int = 0, b64_json: str = "cGFydA==") -> str:
+    return event("image_generation.partial_image", b64_json=b64_json, partial_image_index=index)
+
+
+def completed(b64_json: str = "QQ==", **fields: Any) -> str:
+    return event("image_generation.completed", b64_json=b64_json, **fields)
+
+
+DONE = "data: [DONE]\n\n"
+A, B = Found(b64_json="QQ=="), Found(b64_json="Qg==")
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (partial() + partial(1) + completed() + DONE, (A,)),
+        (completed(), (A,)),
+        (completed() + completed("Qg==") + DONE, (A, B)),
+        (event("image_edit.partial_image", b64_json="x") + event("image_edit.completed", b64_json="QQ=="), (A,)),
+        (event("image_generation.completed", name="", b64_json="QQ=="), (A,)),
+        (event("image_generation.completed", name="message", b64_json="QQ=="), (A,)),
+        (event("image_generation.completed", name="chunk", b64_json="QQ=="), (A,)),
+        (event(None, name="image_generation.completed", b64_json="QQ=="), (A,)),
+        (
+            event("image_generation.completed", url="https://cdn.example/a.png"),
+            (Found(url="https://cdn.example/a.png"),),
+        ),
+        (completed(revised_prompt="a cat"), (Found(b64_json="QQ==", revised_prompt="a cat"),)),
+        (completed("data:image/png;base64,QQ=="), (A,)),
+        (event(None, b64_json="QQ=="), (A,)),
+        (event(None, data=[{"b64_json": "QQ=="}, {"b64_json": "Qg=="}]), (A, B)),
+        (completed("") + completed(), (A,)),
+        (DONE + completed(), (A,)),
+        # broken off in the last blank line, in the line's end, before [DONE]: the JSON is whole
+        (completed().rstrip("\n"), (A,)),
+        (completed() + partial()[:-30], (A,)),
+        (completed() + completed("Qg==")[:-9], (A,)),
+        # one that can't be read keeps its place
+        ("event: image_generation.completed\ndata: {bad\n\n" + completed(), (Found(), A)),
+        ('data: {"type": "image_generation.completed", bad\n\n' + completed(), (Found(), A)),
+        # a string broken over lines, bytes that are no UTF-8
+        ('event: a.completed\ndata: {"b64_json": "QQ\ndata: =="}\n\n', (Found(b64_json="QQ\n=="),)),
+        # Ark and MiniMax: a picture each, then usage alone
+        (
+            event("image_generation.partial_succeeded", url="https://cdn.example/1", image_index=0)
+            + event("image_generation.partial_failed", image_index=1, error={"code": "x", "message": "no"})
+            + event("image_generation.completed", usage=USAGE),
+            (Found(url="https://cdn.example/1"),),
+        ),
+    ],
+)
+def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found: tuple[Found, ...]) -> None:
+    assert decode(body.encode(), BASE).found == found
+    assert decode(body.replace("\n", "\r\n").encode(), BASE).found == found
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "event: image_generation.in_progress\ndata: 5% done\n\n",
+        event("image_generation.queued", b64_json="bm8="),
+        event("ping", data=[{"b64_json": "bm8="}]),
+        event(None, name="thumbnail", b64_json="bm8="),
+        event(None, b64_json="bm8=", partial_image_index=0),
+        ": keep-alive\n\nid: 7\nretry: 100\n\n",
+        "data: null\n\ndata: 5\n\ndata: []\n\ndata:\n\n",
+        "data: \xff\n\n",
+        partial(2),
+    ],
+)
+def test_what_is_no_completed_picture_is_ignored_wherever_it_stands(noise: str) -> None:
+    body = noise + completed() + noise + completed("Qg==") + noise
+    assert decode(body.encode("latin-1"), BASE).found == (A, B)
+    with pytest.raises(UnsavedError):
+        decode(noise.encode("latin-1"), BASE)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (partial() + partial(1), "only partial pictures came (2)"),
+        (partial() + completed()[:-12], "broke off in its picture"),
+        (partial() + "event: image_generation.completed\ndata: {bad\n\n", "is not JSON"),
+        (DONE, "no picture"),
+        (": ping\n\n", "no picture"),
+        (completed(""), "no picture"),
+        (event("image_generation.completed", usage=USAGE), "no picture"),
+    ],
+)
+def test_a_stream_without_a_picture_may_have_been_billed(body: str, words: str) -> None:
+    with pytest.raises(UnsavedError) as caught:
+        decode(body.encode(), BASE)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "code", "words"),
+    [
+        (
+            event("error", error={"message": "boom", "type": "server_error", "code": None}),
+            NetworkError,
+            "server_error",
+            "boom",
+        ),
+        (event("error", message="boom", code="server_error"), NetworkError, "server_error", "boom"),
+        (event(None, error={"message": "no", "code": "moderation_blocked"}), RefusedError, "moderation_blocked", "no"),
+        (event(None, error="no cats"), RefusedError, "refused", "no cats"),
+        ("event: error\ndata: no cats today\n\n", RefusedError, "refused", "no cats today"),
+        (
+            event("error", error={"message": "slow", "code": "rate_limit_exceeded"}),
+            LimitError,
+            "rate_limit_exceeded",
+            "slow",
+        ),
+        (event("error", error={"message": "slow", "code": 429}), LimitError, "429", "slow"),
+        (event("error", error={"message": "x", "http_code": "503"}), NetworkError, "network", "x"),
+        (event("error", error={"message": "x", "code": "insufficient_quota"}), QuotaError, "insufficient_quota", "x"),
+        (
+            event("error", error={"message": "x", "code": "invalid_api_key"}),
+            AuthenticationError,
+            "invalid_api_key",
+            "x",
+        ),
+        (event("image_generation.partial_failed", error={"message": "x", "code": "y"}), RefusedError, "y", "x"),
+        (partial() + event("error", error={"message": "x"}), RefusedError, "refused", "x"),
+        (event("image_generation.completed", error={"message": "x"}), RefusedError, "refused", "x"),
+        (event("error"), RefusedError, "refused", "status 200"),
+    ],
+)
+def test_an_error_is_told_in_its_words_and_of_its_class(
+    body: str, error: type[ImagecliError], code: str, words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        decode(body.encode(), BASE)
+    assert (type(caught.value), caught.value.code, caught.value.status) == (error, code, 200)
+    assert words in caught.value.message
+    answer = decode((completed() + body).encode(), BASE)
+    assert (answer.found, [one.message for one in answer.errors]) == ((A,), [caught.value.message])
+
+
+def test_usage_is_summed_over_the_pictures_as_each_tells_its_own() -> None:
+    body = completed(usage=USAGE) + completed() + completed(usage={**USAGE, "cost": 1e308, "seen": True})
+    assert decode(body.encode(), BASE).usage == {
+        "total_tokens": 14,
+        "input_tokens_details": {"text_tokens": 4},
+        "cost": 1e308,
+        "seen": True,
+    }
+
+
+def test_usage_that_can_not_be_added_is_no_loss_of_a_picture() -> None:
+    huge = f'data: {{"b64_json": "QQ==", "usage": {{"a": {"9" * 400}}}}}\n\n'
+    body = huge + completed(usage={"a": 0.5}) + completed(usage={"a": "x"}) + completed(usage=7)
+    assert len(decode(body.encode(), BASE).found) == 4
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\r\n\n", b": hi\n"])
+def test_plain_json_is_read_as_ever_and_a_stream_by_its_bytes(start: bytes) -> None:
+    assert decode(start + completed().encode(), BASE).found == (A,)
+    if not start.startswith(b":"):
+        assert decode(start + b'{"data": [{"b64_json": "QQ=="}]}', BASE).found == (A,)
+
+
+PAYLOADS = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "data", "error", "code", "usage", "url", "b64_json"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from(["", "error", "a.completed", "a.partial_image", "x"]), PAYLOADS)))
+def test_no_stream_at_all_is_more_than_an_error_of_ours(told: list[tuple[str, Any]]) -> None:
+    body = "".join(f"event: {name}\ndata: {json.dumps(payload)}\n\n" for name, payload in told)
+    try:
+        assert decode(b": \n" + body.encode(), BASE).found
+    except ImagecliError as error:
+        assert error.message
