@@ -63,10 +63,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in commands.NAMES:
             return None
-        module = _module(cmd_name)
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(cmd_name, cls=Command)(getattr(module, cmd_name))
-        return typer.main.get_command(app)
+        return _built(cmd_name, _module(cmd_name))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The first line of each command's docstring, without building its options."""
@@ -77,15 +74,50 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]
         if word not in commands.NAMES and not ctx.resilient_parsing:
-            import difflib
-
-            near = difflib.get_close_matches(word, commands.NAMES, n=1)
-            if near or (" " not in word and word.isascii() and word.isalpha()):
-                hint = f"did you mean imagecli {near[0]}?" if near else f"there are: {', '.join(commands.NAMES)}"
-            else:
-                hint = f"imagecli generate {quoted(word)}"
+            meant = _meant(word, commands.NAMES, "imagecli")
+            said = not meant and (" " in word or not word.isascii() or not word.isalpha())
+            hint = f"imagecli generate {quoted(word)}" if said else meant or f"there are: {', '.join(commands.NAMES)}"
             raise UsageError(f"{word!r} is no command", hint=hint)
         return super().resolve_command(ctx, args)
+
+
+class Group(TyperGroup):
+    """A command with commands of its own, which a module lists in COMMANDS: word → function."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Each with the whole first line of its docstring."""
+        commands = [(name, self.commands[name].help or "") for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text.partition("\n")[0]) for name, text in commands])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            meant = _meant(args[0], names, ctx.command_path)
+            hint = meant or f"there are: {', '.join(names)}"
+            raise UsageError(f"{args[0]!r} is no command of {ctx.command_path}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+def _meant(word: str, names: Sequence[str], before: str) -> str | None:
+    """The hint that names the command that *word* is a slip of, if there is one."""
+    import difflib
+
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {before} {near[0]}?" if near else None
+
+
+def _built(name: str, module: Any) -> Any:
+    """What Typer makes of a command's module: a command, or a group of those in its COMMANDS."""
+    parts = getattr(module, "COMMANDS", None)
+    app = typer.Typer(name=name, cls=Group if parts else None, add_completion=False, rich_markup_mode=None)
+    if not parts:
+        app.command(name, cls=Command)(getattr(module, name))
+        return typer.main.get_command(app)
+    app.callback()(getattr(module, name))
+    for word, function in parts.items():
+        app.command(word, cls=Command)(function)
+    return typer.main.get_command(app)
 
 
 def _module(name: str) -> Any:

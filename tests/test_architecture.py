@@ -31,6 +31,7 @@ LIBRARIES = {
     "PIL": {"pictures", "sandbox"},
     "pi_heif": {"pictures"},
     "platformdirs": {"config"},
+    "tomlkit": {"config"},
 }
 """Outside library → the rooms it lives in."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs"}
+HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs", "tomlkit", "keyring"}
 WORK = {"imagecli.domain", "imagecli.catalog", "imagecli.commands.desk"}
 """What only a command that is carried out needs: dozens of dataclasses, as slow to make as Python to start."""
 

@@ -1,11 +1,11 @@
 """Settings: flag, environment, project file, user file, default — in that order, each value with where it came from.
 
-The only room that imports platformdirs. Reads settings and keys; sends and saves nothing.
+The only room that imports platformdirs and tomlkit. Reads settings and keys, writes them when told to; sends nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,11 @@ from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
 from imagecli.config.caps import settled as settled_cap
-from imagecli.config.keys import USER_FILE, Key, find_key, no_key
-from imagecli.config.layers import (
-    checked,
-    flag,
-    from_environment,
-    from_flags,
-    project_file,
-    provider_tables,
-    read_file,
-    unknown_variables,
-)
-from imagecli.config.table import variable
+from imagecli.config.keys import Key, find_key, no_key
+from imagecli.config.layers import Layers, read_layers
+from imagecli.config.table import SETTINGS
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
-
-Layer = tuple[Mapping[str, Any], Callable[[str], str]]
-"""What one place sets, and how a setting of it is called there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,79 +51,106 @@ class Settings:
     """code and message."""
 
 
-def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path) -> Settings:
+def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True) -> Settings:
     """The settings of a command typed in *folder*; *flags* hold what was typed, None where nothing was.
 
+    *with_key* false asks nobody for a key, neither a file nor a command, and misses none.
     Raises SettingsError, UsageError, or AuthenticationError for a key that is none.
     """
-    config_dir, state_dir = _folders(env)
-    user_file = config_dir / USER_FILE
-    user = read_file(user_file)
-    tables = provider_tables(user.pop("providers", {}), user_file, catalog.providers)
-    project, project_path = project_file(folder) or ({}, "")
-    layers: list[Layer] = [
-        (from_flags(flags), flag),
-        (from_environment(env), variable),
-        (project, lambda name: project_path),
-        (checked(user, user_file), lambda name: str(user_file)),
-    ]
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for layer, origin in reversed(layers):
-        values |= layer
-        origins |= {name: origin(name) for name in layer}
-    max_cost, max_cost_origin = _cap(layers)
-    row = catalog.provider(values.get("provider", catalog.default_provider))
-    base_url = _base_url(row, values, origins, env)
-    key = None if row.auth == "none" else find_key(row, env, config_dir, tables.get(row.name, {}))
-    needs_key = key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
+    layers = read_layers(flags, env, catalog, folder)
+    said = layers.all_said()
+    row = provider_of(layers, catalog)
+    base_url, _ = base_url_of(row, layers, env, catalog)
+    key = _key(row, layers, env) if with_key else None
+    needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
+    max_cost, max_cost_origin = cap_of(layers)
     return Settings(
         provider=row,
         base_url=base_url,
         key=key,
-        no_key=no_key(row, config_dir) if needs_key else None,
+        no_key=no_key(row, layers.folders) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
         headers=_headers(row, env),
-        values=values,
-        origins=origins,
-        timeout=values.get("timeout"),
-        max_retries=values.get("max_retries", 2),
-        max_wait=values.get("max_wait", 120.0),
+        values={name: value for name, (value, _) in said.items()},
+        origins={name: origin for name, (_, origin) in said.items()},
+        timeout=setting("timeout", layers) or layers.providers.beside(row.name).timeout,
+        max_retries=setting("max_retries", layers),
+        max_wait=setting("max_wait", layers),
         max_cost=max_cost,
         max_cost_origin=max_cost_origin,
-        state_dir=state_dir,
-        warnings=(*_warnings(base_url, key), *unknown_variables(env)),
+        state_dir=layers.folders.state,
+        warnings=(*_warnings(base_url, key), *layers.warnings),
     )
 
 
-def _cap(layers: list[Layer]) -> tuple[float, str | None]:
-    """The cap of flag, environment, project file and user file."""
+def setting(name: str, layers: Layers) -> Any:
+    """What holds for a setting: what the strongest place says, else its default."""
+    said = layers.said(name)
+    return said[0] if said else SETTINGS[name].default
+
+
+def provider_of(layers: Layers, catalog: Catalog) -> ProviderRow:
+    """The row of the provider that was named, else of the default one. Raises UsageError."""
+    name, origin = layers.said("provider") or (catalog.default_provider, "the default")
+    return layers.providers.row(name, origin)
+
+
+def cap_of(layers: Layers) -> tuple[float, str | None]:
+    """USD that a command may cost, and where that was said; None where nobody said it."""
     typed, variable, project, user = (
-        (it["max_cost"], at("max_cost")) if "max_cost" in it else None for it, at in layers
+        place.said("max_cost") for place in (layers.flags, layers.environment, layers.project, layers.user)
     )
     return settled_cap(typed=typed, own=[said for said in (variable, user) if said], project=project)
 
 
-def _folders(env: Env) -> tuple[Path, Path]:
-    """The user's settings folder and the state folder."""
-    import platformdirs
+def base_url_of(row: ProviderRow, layers: Layers, env: Env, catalog: Catalog) -> tuple[str, str]:
+    """The base URL and where it comes from: the setting, the provider's own variable, its row. Raises UsageError.
 
-    config = env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")
-    state = env.environ.get("IMAGECLI_STATE_DIR") or platformdirs.user_state_dir("imagecli")
-    return Path(config), Path(state)
-
-
-def _base_url(row: ProviderRow, values: Mapping[str, Any], origins: Mapping[str, str], env: Env) -> str:
-    """Flag and setting first, then the provider's own variable, then its row."""
+    A file's base URL belongs to the provider that was chosen there: for another one it does not hold, so that no key
+    goes to a place that was meant for somebody else's.
+    """
     if row.embedded:
-        if origins.get("base_url") == flag("base_url"):
+        if layers.flags.said("base_url"):
             raise UsageError(
                 f"provider {row.name} is started for the command, so it has no base URL",
                 hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
             )
-        return ""
-    own = env.environ.get(row.base_url_env or "")
-    return checked_base_url(values.get("base_url") or own or row.base_url or "")
+        return "", "started for the command"
+    found = (
+        layers.flags.said("base_url")
+        or layers.environment.said("base_url")
+        or _from_files(row, layers, catalog)
+        or _own_variable(row, env)
+        or (row.base_url or "", layers.providers.origin(row.name, "base_url") or f"provider {row.name}")
+    )
+    if not found[0]:
+        raise UsageError(
+            f"provider {row.name} has no base URL of its own",
+            hint=f"--base-url {row.base_url_form or 'URL'}" + (f", or {row.base_url_env}" if row.base_url_env else ""),
+        )
+    return checked_base_url(found[0]), found[1]
+
+
+def _own_variable(row: ProviderRow, env: Env) -> tuple[str, str] | None:
+    name = row.base_url_env or ""
+    return (env.environ[name], name) if name in env.environ else None
+
+
+def _from_files(row: ProviderRow, layers: Layers, catalog: Catalog) -> tuple[str, str] | None:
+    """The setting of a file, where the provider chosen by that file, or a weaker one, is this one."""
+    files = (layers.project, layers.user)
+    for place, weaker in ((layers.project, files), (layers.user, files[1:])):
+        if said := place.said("base_url"):
+            chosen = next((found[0] for file in weaker if (found := file.said("provider"))), catalog.default_provider)
+            return said if chosen == row.name else None
+    return None
+
+
+def _key(row: ProviderRow, layers: Layers, env: Env) -> Key | None:
+    if row.auth == "none":
+        return None
+    command = layers.providers.beside(row.name).api_key_command
+    return find_key(row, env, layers.folders, command=command, keyring=setting("keyring", layers))
 
 
 def _headers(row: ProviderRow, env: Env) -> dict[str, str]:

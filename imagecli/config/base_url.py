@@ -32,6 +32,17 @@ def checked(text: str) -> str:
     return text
 
 
+def shown(url: str) -> str:
+    """*url* as it may be printed: without name and password, and without what stands behind a question mark."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _without_secrets(url)
+    host = parts.netloc.rpartition("@")[2]
+    named = f"[hidden]@{host}" if "@" in parts.netloc else host
+    return f"{parts.scheme}://{named}{parts.path}" + ("?[hidden]" if parts.query else "")
+
+
 def _without_secrets(url: str) -> str:
     """*url* quoted, or nothing of it where a name and password could be anywhere in it."""
     return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-BUILT_IN: Final = 5.0
-"""USD, where nobody said anything."""
+from imagecli.config.table import SETTINGS
+
+BUILT_IN: Final[float] = SETTINGS["max_cost"].default
 
 Said = tuple[float, str]
 """USD, and where it was said."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from imagecli.catalog import ProviderRow
-from imagecli.config.layers import read_file
+from imagecli.config import system_keyring
+from imagecli.config.credentials import IN_KEYRING, credentials
+from imagecli.config.folders import Folders
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.errors import AuthenticationError, SettingsError
+from imagecli.errors import AuthenticationError
 
-USER_FILE = "config.toml"
-CREDENTIALS_FILE = "credentials.toml"
 KEY_COMMAND_SECONDS = 60
+KEYRING = "the system's keyring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,30 +28,61 @@ class Key:
     origin: str
 
 
-def find_key(row: ProviderRow, env: Env, config_dir: Path, table: Mapping[str, Any]) -> Key | None:
-    """The provider's key from its own variables, the credentials file, or the command that prints it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPlace:
+    """One place where a key is, or may be. Nothing is run or asked before `read` is called."""
+
+    origin: str
+    auth: str
+    sure: bool
+    """Whether it is known to hold a key, without asking it."""
+    read: Callable[[], Any]
+    """What it holds; None where it holds none."""
+
+
+def key_places(
+    row: ProviderRow, env: Env, folders: Folders, *, command: Sequence[str] = (), keyring: bool = False
+) -> Iterator[KeyPlace]:
+    """Where the provider's key is, first place first: its variables, the credentials file, the keyring, the command.
+
+    The keyring stands there only where `login` put the key into it, or settings say so (*keyring*).
+    """
     for variable in row.keys:
         if text := env.environ.get(variable.env, "").strip():
-            return Key(secret=_clean(text, variable.env), auth=variable.auth, origin=variable.env)
-    credentials = config_dir / CREDENTIALS_FILE
-    if stored := _credentials(credentials).get(row.name):
-        return Key(secret=_clean(stored, str(credentials)), auth=row.auth, origin=str(credentials))
-    if command := table.get("api_key_command"):
-        return Key(secret=_clean(_run(command), "api_key_command"), auth=row.auth, origin="api_key_command")
+            yield KeyPlace(origin=variable.env, auth=variable.auth, sure=True, read=lambda text=text: text)  # type: ignore[misc]
+    stored = credentials(folders).get(row.name)
+    if stored and stored != IN_KEYRING:
+        yield KeyPlace(origin=str(folders.credentials), auth=row.auth, sure=True, read=lambda: stored)
+    if keyring or stored == IN_KEYRING:
+        read = lambda: system_keyring.stored_key(row.name, env)  # noqa: E731
+        yield KeyPlace(origin=KEYRING, auth=row.auth, sure=stored == IN_KEYRING, read=read)
+    if command:
+        yield KeyPlace(origin="api_key_command", auth=row.auth, sure=True, read=lambda: _run(command))
+
+
+def find_key(
+    row: ProviderRow, env: Env, folders: Folders, *, command: Sequence[str] = (), keyring: bool = False
+) -> Key | None:
+    """The provider's key from the first place that has one. Raises AuthenticationError for one that is no key."""
+    for place in key_places(row, env, folders, command=command, keyring=keyring):
+        text = place.read()
+        if text is None and place.sure:
+            raise AuthenticationError(
+                f"the key of {row.name} is no more in {place.origin}",
+                hint=f"imagecli config login {row.name} --keyring, or imagecli config login {row.name}",
+                code="no_key",
+            )
+        if text is not None:
+            return Key(secret=clean(text, place.origin), auth=place.auth, origin=place.origin)
     return None
 
 
-def _credentials(path: Path) -> dict[str, str]:
-    document = read_file(path)
-    if document and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SettingsError(f"{path} holds keys and can be read by others", hint=f"chmod 600 {path}")
-    return document
-
-
-def _clean(text: Any, origin: str) -> Secret:
+def clean(text: Any, origin: str) -> Secret:
     """The key without surrounding white space. Its text is never part of the error."""
     if not isinstance(text, str) or not text.strip():
-        raise AuthenticationError(f"the key in {origin} is empty or not text", code="no_key")
+        raise AuthenticationError(
+            f"the key in {origin} is empty or not text", hint="copy it again, whole", code="no_key"
+        )
     key = text.strip()
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise AuthenticationError(
@@ -62,33 +93,39 @@ def _clean(text: Any, origin: str) -> Secret:
     return Secret(key)
 
 
-def _run(command: Any) -> str:
+def is_key_name(name: str) -> bool:
+    """Whether a setting of that name would hold a key, were there one."""
+    return re.search(r"(^|_)(key|token|secret|password)s?$", name.lower()) is not None
+
+
+def _run(command: Sequence[str]) -> str:
     """What the user's key command prints. No shell; its output is never shown."""
     import subprocess
 
-    if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
-        raise SettingsError(
-            "api_key_command must be a list of words", hint='for example ["op", "read", "op://vault/openai/key"]'
-        )
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KEY_COMMAND_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
         kind = f"exit {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else type(error).__name__
-        raise AuthenticationError(f"api_key_command {command[0]!r} gave no key ({kind})", code="no_key") from error
+        raise AuthenticationError(
+            f"api_key_command {command[0]!r} gave no key ({kind})",
+            hint="run it by itself: it has to print the key, and nothing else",
+            code="no_key",
+        ) from None
     return done.stdout.decode("utf-8", "replace")
 
 
-def no_key(row: ProviderRow, config_dir: Path) -> AuthenticationError:
+def no_key(row: ProviderRow, folders: Folders) -> AuthenticationError:
     """The error of a missing key, with the ways to set one."""
-    made = f"Keys are made at {row.key_page}. " if row.key_page else ""
+    made = f" Keys are made at {row.key_page}." if row.key_page else ""
+    variable = f"export {row.keys[0].env}=…; " if row.keys else ""
     return AuthenticationError(
         f"no key for provider {row.name}",
         hint=(
-            f'set one in one of three ways: export {row.keys[0].env}=…; a line {row.name} = "…" in '
-            f'{config_dir / CREDENTIALS_FILE} (chmod 600); or api_key_command = ["op", "read", "…"] under '
-            f"[providers.{row.name}] in {config_dir / USER_FILE}. {made}--provider sandbox needs none."
+            f"set one: {variable}imagecli config login {row.name}, which keeps it in {folders.credentials}; or "
+            f'api_key_command = ["op", "read", "…"] under [providers.{row.name}] in {folders.settings}.{made} '
+            "--provider sandbox needs none."
         ),
         code="no_key",
     )

@@ -1,20 +1,86 @@
-"""Where settings are written: the environment, a project's file, the user's file. Reads and checks them."""
+"""The places where settings are written, strongest first: flags, environment, a project's file, the user's file."""
 
 from __future__ import annotations
 
 import difflib
-import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagecli.catalog import Catalog
+from imagecli.config.folders import Folders, folders
+from imagecli.config.keys import is_key_name
+from imagecli.config.own_providers import Providers, providers_of
+from imagecli.config.project import PROJECT_FILE as PROJECT_FILE
+from imagecli.config.project import ProjectFile, check_trusted, find_project
 from imagecli.config.table import FOLDER_VARIABLES, SETTINGS, variable
+from imagecli.config.toml_file import no_such, read_file
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 
-PROJECT_FILE = "imagecli.toml"
-PROVIDER_SETTINGS = ("api_key_command",)
-"""What a `[providers.NAME]` table can hold."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What one place sets, and how a setting of it is called there."""
+
+    values: Mapping[str, Any]
+    origin: Callable[[str], str]
+
+    def said(self, name: str) -> tuple[Any, str] | None:
+        """A setting's value and origin, where this place says it."""
+        return (self.values[name], self.origin(name)) if name in self.values else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """All places, read and checked, nothing settled yet."""
+
+    folders: Folders
+    project_file: ProjectFile | None
+    flags: Layer
+    environment: Layer
+    project: Layer
+    user: Layer
+    providers: Providers
+    warnings: tuple[tuple[str, str], ...] = ()
+    """code and message."""
+
+    def said(self, name: str) -> tuple[Any, str] | None:
+        """The strongest place's value of a setting, and where it was said; None where nobody said one."""
+        places = (self.flags, self.environment, self.project, self.user)
+        return next((found for place in places if (found := place.said(name))), None)
+
+    def all_said(self) -> dict[str, tuple[Any, str]]:
+        """Every setting that somebody said."""
+        return {name: found for name in SETTINGS if (found := self.said(name))}
+
+
+def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path | None) -> Layers:
+    """What is said for a command typed in *folder*; None looks for no project.
+
+    Raises SettingsError with the place of what is wrong.
+    """
+    places = folders(env)
+    user = read_file(places.settings)
+    providers = providers_of(user.pop("providers", {}), places.settings, catalog)
+    project = find_project(folder) if folder else None
+    document: dict[str, Any] = {}
+    path = Path(PROJECT_FILE)
+    if project:
+        check_trusted(project, places)
+        document, path = dict(project.document), project.path
+        providers = providers_of(document.pop("providers", {}), path, catalog, providers)
+    return Layers(
+        folders=places,
+        project_file=project,
+        flags=Layer(values=from_flags(flags), origin=flag),
+        environment=Layer(values=from_environment(env), origin=variable),
+        project=Layer(values=checked(document, path), origin=lambda name: str(path)),
+        user=Layer(values=checked(user, places.settings), origin=lambda name: str(places.settings)),
+        providers=providers,
+        warnings=tuple(unknown_variables(env)),
+    )
 
 
 def flag(name: str) -> str:
@@ -48,59 +114,15 @@ def unknown_variables(env: Env) -> list[tuple[str, str]]:
     return warnings
 
 
-def project_file(folder: Path) -> tuple[dict[str, Any], str] | None:
-    """The nearest project file from *folder* up to the repository's root, and its path; None where there is none."""
-    for place in (folder, *folder.parents):
-        path = place / PROJECT_FILE
-        if path.is_file():
-            return checked(read_file(path), path, project=True), str(path)
-        if (place / ".git").exists():
-            break
-    return None
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """A TOML file's tables; empty where there is no such file. Raises SettingsError with line and column."""
-    try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} can't be read: {error}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from error
-
-
-def checked(document: dict[str, Any], path: Path, *, project: bool = False) -> dict[str, Any]:
-    """The settings of a file, read. Raises SettingsError for a name that is none, or may not stand there."""
+def checked(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The settings of a file, read. Raises SettingsError for a name that is none, or a value that can't be."""
     for name in document:
-        if project and (name == "providers" or (name in SETTINGS and not SETTINGS[name].in_project)):
-            raise SettingsError(
-                f"{path} sets {name}, which a project's file may not: it decides where the key goes",
-                hint="remove it there; set it in your own settings, by a variable, or by a flag",
-            )
         if name not in SETTINGS:
-            raise _no_such("setting", name, path, SETTINGS)
+            error = no_such("setting", name, path, [*SETTINGS, "providers"])
+            if is_key_name(name):
+                error.hint = "imagecli config login keeps a key where only you can read it"
+            raise error
     return {name: _read(name, value, f"{path}: {name}") for name, value in document.items()}
-
-
-def provider_tables(tables: Any, path: Path, providers: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The `[providers.NAME]` tables of the user's file. Raises SettingsError for a name that is none."""
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise SettingsError(f"{path}: providers is no table of tables", hint="write [providers.openai] above its lines")
-    for name, table in tables.items():
-        if name not in providers:
-            raise _no_such("provider", name, path, providers)
-        for key in table:
-            if key not in PROVIDER_SETTINGS:
-                raise _no_such(f"setting in [providers.{name}]", key, path, PROVIDER_SETTINGS)
-    return tables
-
-
-def _no_such(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
-    return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint)
 
 
 def _read(name: str, value: Any, origin: str) -> Any:

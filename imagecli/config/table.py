@@ -17,6 +17,8 @@ class Setting:
     read: Callable[[Any], Any]
     """From text or a TOML value; raises ValueError or UsageError with what was wanted."""
     about: str
+    default: Any = None
+    """What holds where nothing is said; None where nothing is sent, or another row decides."""
     in_project: bool = True
     """Whether a project's file may set it: nothing that decides where the key goes."""
 
@@ -76,6 +78,13 @@ def _if_exists(value: Any) -> IfExists:
     return cast(IfExists, value)
 
 
+def _yes(value: Any) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if not isinstance(value, bool) and str(value).lower() not in words:
+        raise ValueError("true or false is wanted")
+    return value if isinstance(value, bool) else words[str(value).lower()]
+
+
 SETTINGS: Mapping[str, Setting] = {
     "provider": Setting(read=_text, about="which provider makes the pictures"),
     "base_url": Setting(read=_text, about="base URL of any server that speaks the Images API", in_project=False),
@@ -88,10 +97,15 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_pixels, about="exactly this size, by cropping and resizing what was made"),
     "output": Setting(read=_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_if_exists, about="number, skip, overwrite or fail"),
-    "max_cost": Setting(read=_dollars, about="USD that a command may cost at most"),
+    "max_cost": Setting(read=_dollars, about="USD that a command may cost at most", default=5.0),
     "timeout": Setting(read=_seconds, about="seconds to wait for an answer in all"),
-    "max_retries": Setting(read=_count, about="how often a refused request is sent again"),
-    "max_wait": Setting(read=_seconds, about="the longest wait before a request is sent again, in seconds"),
+    "max_retries": Setting(read=_count, about="how often a refused request is sent again", default=2),
+    "max_wait": Setting(
+        read=_seconds, about="the longest wait before a request is sent again, in seconds", default=120.0
+    ),
+    "keyring": Setting(
+        read=_yes, about="true looks for keys in the system's keyring too", default=False, in_project=False
+    ),
 }
 """Environment: IMAGECLI_ and the name in capitals. Settings files: the name."""
 

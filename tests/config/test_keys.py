@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from imagecli.catalog import load
+from imagecli.config.folders import Folders
 from imagecli.config.keys import find_key
 from imagecli.domain import Secret
 from imagecli.env import Env
@@ -18,9 +20,9 @@ OPENAI = load().provider("openai")
 KEY = "sk-test-0123456789"
 
 
-def find(place: Path, table: dict[str, object] | None = None, **environ: str) -> Secret | None:
+def find(place: Path, command: Sequence[str] = (), **environ: str) -> Secret | None:
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
-    key = find_key(OPENAI, env, place, table or {})
+    key = find_key(OPENAI, env, Folders(config=place, state=place), command=command)
     return key.secret if key else None
 
 
@@ -42,11 +44,11 @@ def revealed(secret: Secret | None) -> str | None:
 
 
 def test_the_variable_comes_before_the_file_and_the_file_before_the_command(tmp_path: Path) -> None:
-    table: dict[str, object] = {"api_key_command": script(tmp_path, "print('from-command')")}
-    assert revealed(find(tmp_path, table)) == "from-command"
+    command = script(tmp_path, "print('from-command')")
+    assert revealed(find(tmp_path, command)) == "from-command"
     stored(tmp_path, 'openai = "from-file"')
-    assert revealed(find(tmp_path, table)) == "from-file"
-    assert revealed(find(tmp_path, table, OPENAI_API_KEY="from-variable")) == "from-variable"
+    assert revealed(find(tmp_path, command)) == "from-file"
+    assert revealed(find(tmp_path, command, OPENAI_API_KEY="from-variable")) == "from-variable"
     assert find(tmp_path / "elsewhere") is None
 
 
@@ -108,7 +110,7 @@ def test_a_file_without_this_providers_key_has_none(tmp_path: Path, text: str) -
 )
 def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, code: str, words: str) -> None:
     with pytest.raises(ImagecliError) as caught:
-        find(tmp_path, {"api_key_command": script(tmp_path, code)})
+        find(tmp_path, script(tmp_path, code))
     assert caught.value.exit_code == 3
     assert words in caught.value.message
     assert KEY not in caught.value.message
@@ -116,21 +118,12 @@ def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, cod
 
 def test_a_key_command_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ImagecliError, match="gave no key"):
-        find(tmp_path, {"api_key_command": ["no-such-program-anywhere"]})
-
-
-@pytest.mark.parametrize("command", ["op read x", [], [1], {"a": 1}, True])
-def test_a_key_command_is_a_list_of_words(tmp_path: Path, command: object) -> None:
-    if command == []:
-        assert find(tmp_path, {"api_key_command": command}) is None
-        return
-    with pytest.raises(ImagecliError, match="list of words"):
-        find(tmp_path, {"api_key_command": command})
+        find(tmp_path, ["no-such-program-anywhere"])
 
 
 def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
     code = "import sys; print(repr(sys.stdin.read()) + sys.argv[1])"
-    assert revealed(find(tmp_path, {"api_key_command": [*script(tmp_path, code), "$HOME;x"]})) == "''$HOME;x"
+    assert revealed(find(tmp_path, [*script(tmp_path, code), "$HOME;x"])) == "''$HOME;x"
 
 
 def test_a_secret_is_not_printed_by_accident() -> None:

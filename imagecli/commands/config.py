@@ -1,0 +1,185 @@
+"""`imagecli config`: what is set and where that was said, settings changed, keys kept, projects trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagecli.grouping import grouped
+
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
+
+
+def config() -> None:
+    """Show and change settings, keep keys, trust projects.
+
+    \b
+      imagecli config show --origin
+      imagecli config login
+    """
+
+
+@grouped
+def path(
+    ctx: typer.Context,
+    which: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="only the path of settings, credentials, models, state, trusted or project"
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the files and folders in use, existing or not.
+
+    \b
+      imagecli config path
+      $EDITOR "$(imagecli config path settings)"
+    """
+    from imagecli import config
+    from imagecli.config.folders import folders
+    from imagecli.config.project import nearest_project
+    from imagecli.config.shown import paths_used
+    from imagecli.errors import UsageError
+    from imagecli.report.settings import show_document, show_paths
+
+    used = paths_used(folders(ctx.obj), nearest_project(config.current_folder()))
+    chosen = [one for one in used if which in (None, one.name)]
+    if not chosen:
+        raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(one.name for one in used)}")
+    if not as_json:
+        return show_paths(chosen, ctx.obj, bare=which is not None)
+    rows: Any = [
+        {"name": one.name, "path": str(one.path), "exists": one.path.exists(), "about": one.about} for one in chosen
+    ]
+    return show_document("config", {"paths": rows}, ctx.obj)
+
+
+@grouped
+def show(
+    ctx: typer.Context,
+    origin: Annotated[bool, typer.Option("--origin", help="say of each value where it comes from")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show every setting as a command typed here would have it; of keys only that they are set.
+
+    \b
+      imagecli config show --origin
+      imagecli config show --json | jq '.settings[] | select(.name == "model")'
+    """
+    from imagecli import catalog, config
+    from imagecli.config.layers import read_layers
+    from imagecli.config.shown import settings_shown
+    from imagecli.report.settings import note, show_document, show_settings
+
+    rows = catalog.load()
+    layers = read_layers({}, ctx.obj, rows, config.current_folder())
+    found = settings_shown(layers, ctx.obj, rows)
+    for _, message in layers.warnings:
+        note(message, ctx.obj)
+    if not as_json:
+        return show_settings(found, ctx.obj, origin=origin)
+    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.remark} for row in found]
+    return show_document("config", {"settings": listed}, ctx.obj)
+
+
+@grouped
+def set_value(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a setting, or providers.PROVIDER.FIELD")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="text, or a TOML value")],
+) -> None:
+    """Write a setting into your own settings file; its comments and order stay.
+
+    \b
+      imagecli config set model gpt-image-2
+      imagecli config set max_cost 20
+      imagecli config set providers.mine.base_url http://localhost:8080/v1
+    """
+    from imagecli.commands.settings import write_setting
+
+    write_setting(name, value, ctx.obj)
+
+
+@grouped
+def unset(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="as for set; providers.PROVIDER takes all of it")],
+) -> None:
+    """Take a setting out of your own settings file.
+
+    \b
+      imagecli config unset model
+      imagecli config unset providers.mine
+    """
+    from imagecli.commands.settings import remove_setting
+
+    remove_setting(name, ctx.obj)
+
+
+@grouped
+def login(
+    ctx: typer.Context,
+    provider: Annotated[
+        str | None, typer.Argument(metavar="PROVIDER", help="whose key  [default: the provider of your settings]")
+    ] = None,
+    source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="the same as -")] = False,
+    keyring: Annotated[
+        bool, typer.Option("--keyring", help="into the system's keyring (pip install 'imagecli[keyring]')")
+    ] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="remove the key that was kept")] = False,
+) -> None:
+    """Keep a provider's key in a file that only you can read. It is asked for unseen, and never shown.
+
+    \b
+      imagecli config login
+      imagecli config login xai
+      op read op://vault/openai/key | imagecli config login openai -
+      imagecli config login openai --delete
+    """
+    from imagecli.commands.login import drop_key, keep_key
+    from imagecli.errors import UsageError
+
+    if provider == "-" and source is None:
+        provider, source = None, "-"
+    if source not in (None, "-"):
+        raise UsageError("a key is not given in argv, where every process can read it", hint="imagecli config login")
+    if delete:
+        return drop_key(provider, ctx.obj)
+    return keep_key(provider, ctx.obj, stdin=stdin or source == "-", keyring=keyring)
+
+
+@grouped
+def trust(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="the project's folder  [default: the current one]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="trust it no more")] = False,
+) -> None:
+    """Let a project's imagecli.toml, as it is now, decide where keys go.
+
+    \b
+      imagecli config trust
+      imagecli config trust ~/work/site --yes
+      imagecli config trust --remove
+    """
+    from imagecli.commands.settings import trust_project
+
+    trust_project(folder, ctx.obj, yes=yes, remove=remove)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "path": path,
+    "show": show,
+    "set": set_value,
+    "unset": unset,
+    "login": login,
+    "trust": trust,
+}
+"""Word → its function, in the order help shows them."""

@@ -1,0 +1,93 @@
+"""`imagecli config set`, `unset` and `trust`: the user's file changed, a project's file allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagecli import catalog, config
+from imagecli.commands.asking import agreed
+from imagecli.config.editing import set_value, unset_value
+from imagecli.config.folders import folders
+from imagecli.config.layers import read_layers
+from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project
+from imagecli.config.table import SETTINGS, variable
+from imagecli.config.trust import remember, trusted_digest
+from imagecli.env import Env
+from imagecli.errors import SettingsError, UsageError
+from imagecli.quoting import quoted
+from imagecli.report.settings import note
+from imagecli.report.text import harmless, say
+
+
+def write_setting(name: str, text: str, env: Env) -> None:
+    """Writes it, and says where, and what goes before it. Raises UsageError, SettingsError."""
+    places = folders(env)
+    set_value(name, text, places, catalog.load())
+
+    note(f"{name} is set in {places.settings}", env)
+    if before := _stronger(name, env):
+        note(f"{before} says another one, and goes before it here", env)
+
+
+def _stronger(name: str, env: Env) -> str | None:
+    """The variable or project file that says the setting too."""
+    if name not in SETTINGS:
+        return None
+    if variable(name) in env.environ:
+        return variable(name)
+    try:
+        layers = read_layers({}, env, catalog.load(), config.current_folder())
+    except (SettingsError, UsageError):
+        # Whatever is wrong here is said by the command that needs it.
+        return None
+    said = layers.project.said(name)
+    return said[1] if said and layers.user.said(name) != said else None
+
+
+def remove_setting(name: str, env: Env) -> None:
+    """Takes it out, and says so. Raises UsageError, SettingsError."""
+    places = folders(env)
+    if not unset_value(name, places, catalog.load()):
+        raise UsageError(f"{places.settings} does not set {name}", hint="imagecli config show --origin")
+    note(f"{name} is taken out of {places.settings}", env)
+
+
+def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> None:
+    """Trusts the project file for *folder*, or the current one, once somebody said so; or trusts it no more."""
+    places = folders(env)
+    place = (folder or config.current_folder()).absolute()
+    project = find_project(place)
+    if project is None:
+        raise UsageError(f"there is no {PROJECT_FILE} for {place}", hint="imagecli config trust DIR")
+    if remove:
+        remember(project.path, None, places)
+        return note(f"{project.path} is not trusted", env)
+    if not project.delicate:
+        return note(f"{project.path} sets nothing that wants trust", env)
+    if trusted_digest(project.path, places) == project.digest:
+        return note(f"{project.path} is trusted already", env)
+    if not yes:
+        _ask(project, env)
+    remember(project.path, project.digest, places)
+    return note(f"{project.path} is trusted until it changes", env)
+
+
+def _ask(project: ProjectFile, env: Env) -> None:
+    """Shows what would be allowed, and asks. Raises UsageError for a no, and where nobody can be asked."""
+    if not env.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask on", hint=f"imagecli config trust {quoted(project.path.parent)} --yes"
+        )
+    say(env.stderr, f"{harmless(str(project.path))} sets what decides where a key goes:")
+    for name, value in _flat(project.document, project.delicate):
+        say(env.stderr, harmless(f"  {name} = {value!r}"))
+    if not agreed("Trust it, as it is now?", env):
+        raise UsageError(f"{project.path} is not trusted", hint=f"remove {', '.join(project.delicate)} there")
+
+
+def _flat(table: object, names: tuple[str, ...] = (), before: str = "") -> list[tuple[str, object]]:
+    """The values of a table under their dotted names; only those under *names*, where some are given."""
+    if not isinstance(table, dict):
+        return [(before, table)]
+    inner = {name: value for name, value in table.items() if not names or name in names}
+    return [one for name, value in inner.items() for one in _flat(value, (), f"{before}.{name}".lstrip("."))]

@@ -1,0 +1,107 @@
+"""`config set` and `config unset`: one value of the user's own file, taken in only where loading would take it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from imagecli.catalog import Catalog
+from imagecli.config.folders import Folders
+from imagecli.config.keys import is_key_name
+from imagecli.config.layers import checked
+from imagecli.config.own_providers import providers_of
+from imagecli.config.toml_file import parsed, read_bytes
+from imagecli.config.writing import replace_file, with_value, without
+from imagecli.errors import SettingsError, UsageError
+
+
+def set_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any:
+    """Writes the setting *name* (or `providers.NAME.FIELD`), and returns the value as it stands in the file now.
+
+    *text* is a TOML value where that fits the setting, else plain text. Raises UsageError or SettingsError, and
+    leaves the file as it was.
+    """
+    names = _names(name)
+    _refuse_keys(names, text)
+    path, before = _settings(folders)
+    for last, value in _readings(text):
+        after = with_value(before, names, value, path)
+        try:
+            check_settings(after, path, catalog)
+        except SettingsError:
+            if last:
+                raise
+            continue
+        replace_file(path, after)
+        return value
+    raise AssertionError("the last reading returns or raises")
+
+
+def unset_value(name: str, folders: Folders, catalog: Catalog) -> bool:
+    """Takes the setting out of the user's file; False where it was not there. Raises SettingsError."""
+    names = _names(name)
+    path, before = _settings(folders)
+    after = without(before, names, path)
+    if after is None:
+        return False
+    while len(names) > 1 and not _at(after, names := names[:-1]):
+        # A table without lines would be a provider of which nothing is known.
+        after = without(after, names, path) or after
+    check_settings(after, path, catalog)
+    replace_file(path, after)
+    return True
+
+
+def check_settings(text: str, path: Path, catalog: Catalog) -> None:
+    """Returns where loading takes *text* as the user's settings. Raises SettingsError."""
+    document = parsed(text.encode(), path)
+    providers_of(document.pop("providers", {}), path, catalog)
+    checked(document, path)
+
+
+def _names(name: str) -> tuple[str, ...]:
+    names = tuple(name.split("."))
+    if not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in names):
+        raise UsageError(f"{name!r} is no setting's name", hint="for example: imagecli config set model gpt-image-2")
+    if names[0] == "providers" and len(names) < 2:
+        raise UsageError("providers is a table of providers", hint="name one: providers.NAME.base_url")
+    return names
+
+
+def _refuse_keys(names: tuple[str, ...], text: str) -> None:
+    """Keys are typed where nobody sees them: not into argv, not into this file."""
+    provider = f" {names[1]}" if names[0] == "providers" and len(names) > 1 else ""
+    if (is_key_name(names[-1]) and names[-1] != "keys") or re.match(r"[\"']?sk-[\w-]{8,}", text):
+        raise UsageError(
+            "a key is no setting, and every process can read a command line; nothing was written",
+            hint=f"imagecli config login{provider}; your shell's history may hold this line now",
+        )
+
+
+def _settings(folders: Folders) -> tuple[Path, str]:
+    """The user's file and its text. Raises SettingsError where it is no TOML."""
+    path = folders.settings
+    data = read_bytes(path) or b""
+    parsed(data, path)
+    return path, data.decode("utf-8-sig")
+
+
+def _readings(text: str) -> list[tuple[bool, Any]]:
+    """What *text* can mean, likeliest first: a TOML value, or just text; and whether it is the last meaning."""
+    try:
+        document = tomllib.loads(f"it = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return [(True, text)]
+    alone = len(document) == 1 and not isinstance(document["it"], str)
+    return (
+        [(False, document["it"]), (True, text)] if alone else [(True, document["it"] if len(document) == 1 else text)]
+    )
+
+
+def _at(text: str, names: tuple[str, ...]) -> Any:
+    place: Any = tomllib.loads(text)
+    for name in names:
+        place = place.get(name, {})
+    return place

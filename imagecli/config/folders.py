@@ -1,0 +1,44 @@
+"""The folders and files that settings, keys and answers are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagecli.env import Env
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """The user's settings folder and the state folder, whether they exist or not."""
+
+    config: Path
+    state: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def credentials(self) -> Path:
+        """Keys; readable by the user alone."""
+        return self.config / "credentials.toml"
+
+    @property
+    def models(self) -> Path:
+        """The user's own rows of the catalogue."""
+        return self.config / "models.toml"
+
+    @property
+    def trusted(self) -> Path:
+        """Which project files were trusted on this machine, and what they said then."""
+        return self.state / "trusted.json"
+
+
+def folders(env: Env) -> Folders:
+    """By IMAGECLI_CONFIG_DIR and IMAGECLI_STATE_DIR, else where the system keeps such things."""
+    import platformdirs
+
+    config = env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")
+    state = env.environ.get("IMAGECLI_STATE_DIR") or platformdirs.user_state_dir("imagecli")
+    return Folders(config=Path(config), state=Path(state))

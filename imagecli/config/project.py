@@ -1,0 +1,76 @@
+"""A project's `imagecli.toml`: found, and kept from deciding where a key goes unless its folder is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagecli.config.folders import Folders
+from imagecli.config.table import SETTINGS
+from imagecli.config.toml_file import parsed, read_bytes
+from imagecli.config.trust import digest_of, trusted_digest
+from imagecli.errors import SettingsError
+from imagecli.quoting import quoted
+
+PROJECT_FILE = "imagecli.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFile:
+    """The file as it was read once: what was judged is what is used."""
+
+    path: Path
+    digest: str
+    document: Mapping[str, Any]
+
+    @property
+    def delicate(self) -> tuple[str, ...]:
+        """The names it sets that decide where a key goes, and so want trust."""
+        return tuple(
+            name
+            for name in self.document
+            if name == "providers" or (name in SETTINGS and not SETTINGS[name].in_project)
+        )
+
+
+def nearest_project(folder: Path) -> Path | None:
+    """The nearest project file from *folder* up to the repository's root."""
+    for place in (folder, *folder.parents):
+        if (place / PROJECT_FILE).is_file():
+            return place / PROJECT_FILE
+        if (place / ".git").exists():
+            break
+    return None
+
+
+def find_project(folder: Path) -> ProjectFile | None:
+    """The nearest project file, read. Raises SettingsError."""
+    path = nearest_project(folder)
+    data = read_bytes(path) if path else None
+    return (
+        ProjectFile(path=path, digest=digest_of(data), document=parsed(data, path))
+        if path and data is not None
+        else None
+    )
+
+
+def check_trusted(project: ProjectFile, folders: Folders) -> None:
+    """Returns where the file sets nothing delicate, or was trusted as it is. Raises SettingsError."""
+    if not project.delicate:
+        return
+    known = trusted_digest(project.path, folders)
+    if known == project.digest:
+        return
+    names = ", ".join(project.delicate)
+    if known:
+        said = f"{project.path} sets {names}, and has changed since it was trusted"
+    else:
+        said = f"{project.path} sets {names}, which a project's file may not: it decides where the key goes"
+    raise SettingsError(
+        said,
+        hint=f"read it, then imagecli config trust {quoted(project.path.parent)}; or remove it there, and set it in "
+        "your own settings, by a variable or by a flag",
+        code="untrusted",
+    )

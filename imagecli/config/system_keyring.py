@@ -1,0 +1,75 @@
+"""The system's keyring, where the extra `keyring` is installed: asked by a child process.
+
+A child, because it can be ended when its keyring waits for somebody who is not there, it has no terminal that could
+be asked for a password, and nothing slow is imported here. The key goes through pipes, never through argv.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+
+from imagecli.domain import Secret
+from imagecli.env import Env
+from imagecli.errors import SettingsError
+
+SERVICE = "imagecli"
+SECONDS = 60
+"""A desktop may ask a person to unlock it."""
+
+_READ = "import keyring, sys; sys.stdout.write(keyring.get_password(*sys.argv[1:3]) or '')"
+_STORE = "import keyring, sys; keyring.set_password(*sys.argv[1:3], sys.stdin.read())"
+_FORGET = "import keyring, sys; keyring.get_password(*sys.argv[1:3]) and keyring.delete_password(*sys.argv[1:3])"
+
+
+def stored_key(provider: str, env: Env) -> str | None:
+    """The provider's key; None where the keyring has none. Raises SettingsError where there is no keyring."""
+    return _asked(_READ, provider, env) or None
+
+
+def store_key(provider: str, key: Secret, env: Env) -> None:
+    """Puts the key in, and looks whether it is really there: a keyring that keeps nothing says no word of it."""
+    _asked(_STORE, provider, env, key.reveal())
+    if stored_key(provider, env) != key.reveal():
+        raise SettingsError("the system's keyring does not keep what it is given", hint=_HINT)
+
+
+def forget_key(provider: str, env: Env) -> None:
+    _asked(_FORGET, provider, env)
+
+
+_HINT = "imagecli config login keeps the key in a file that only you can read"
+
+
+def _asked(program: str, provider: str, env: Env, text: str = "") -> str:
+    if find_spec("keyring") is None:
+        raise SettingsError("keyring is not installed", hint=f"pip install 'imagecli[keyring]'; or {_HINT}")
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            # -P: a keyring.py in the current folder is not the keyring.
+            [sys.executable, "-P", "-c", program, SERVICE, provider],
+            input=text,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            env=dict(env.environ),
+            start_new_session=os.name == "posix",
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(f"the system's keyring did not answer within {SECONDS} s", hint=_HINT) from None
+    except OSError as error:
+        raise SettingsError(f"the system's keyring can't be asked: {error.strerror}", hint=_HINT) from error
+    if done.returncode:
+        raise SettingsError(f"the system's keyring can't be used: {_kind(done.stderr)}", hint=_HINT)
+    return done.stdout
+
+
+def _kind(trace: str) -> str:
+    """The name of the error at the end of a trace; its words may hold what is nobody's business."""
+    lines = trace.strip().splitlines() or [""]
+    return lines[-1].partition(":")[0].rpartition(".")[2] or "it failed"

@@ -1,0 +1,109 @@
+"""Writes the user's own files: edited with their comments and order kept, replaced as a whole, private from the start.
+
+The only file that imports tomlkit, and only when something is written.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from imagecli.errors import SettingsError
+
+
+def with_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
+    """The TOML *text* of *path* with the value at *names* set. Raises SettingsError where it can't be kept whole."""
+    import tomlkit
+
+    document, wanted = _opened(text, path), tomllib.loads(text)
+    place, plain = document, wanted
+    for depth, name in enumerate(names[:-1], 1):
+        if name not in place:
+            # [providers.mine] alone, without an empty [providers] above it.
+            place[name] = tomlkit.table(is_super_table=depth < len(names) - 1)
+        place, plain = place[name], plain.setdefault(name, {})
+        if not isinstance(plain, dict):
+            raise SettingsError(f"{path}: {'.'.join(names[:depth])} is no table", hint="mend it in an editor")
+    place[names[-1]] = plain[names[-1]] = value
+    return _proven(tomlkit.dumps(document), wanted, path)
+
+
+def without(text: str, names: Sequence[str], path: Path) -> str | None:
+    """The TOML *text* of *path* without what is at *names*; None where nothing was there."""
+    import tomlkit
+
+    document, wanted = _opened(text, path), tomllib.loads(text)
+    place, plain = document, wanted
+    for name in names[:-1]:
+        if not isinstance(plain.get(name), dict):
+            return None
+        place, plain = place[name], plain[name]
+    if names[-1] not in plain:
+        return None
+    del place[names[-1]], plain[names[-1]]
+    return _proven(tomlkit.dumps(document), wanted, path)
+
+
+def _opened(text: str, path: Path) -> Any:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(text)
+    except TOMLKitError:
+        raise _unsafe(path) from None
+
+
+def _unsafe(path: Path) -> SettingsError:
+    return SettingsError(f"{path} is laid out so that it can't be changed safely", hint="change it in an editor")
+
+
+def _proven(text: str, wanted: dict[str, Any], path: Path) -> str:
+    """*text*, once it is sure that it says what was meant: tomlkit has misplaced lines behind dotted keys."""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        found = None
+    if found != wanted:
+        raise _unsafe(path)
+    return text
+
+
+def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
+    """*path* as a whole, by way of a file beside it that nobody else can read. A link stays, what it leads to changes.
+
+    Where *mode* is None, the file keeps its rights. Raises SettingsError, and leaves what was there.
+    """
+    import secrets
+
+    try:
+        target = path.resolve()
+        _make_private(target.parent)
+        if mode is None:
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        temporary = target.parent / f".imagecli-{secrets.token_hex(8)}.part"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            if mode != 0o600:
+                temporary.chmod(mode)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SettingsError(f"{path} can't be written: {error.strerror}", hint="IMAGECLI_CONFIG_DIR=FOLDER") from error
+
+
+def _make_private(folder: Path) -> None:
+    """*folder* and its parents; what is made is the user's alone."""
+    if folder.is_dir():
+        return
+    _make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)

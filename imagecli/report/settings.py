@@ -1,0 +1,61 @@
+"""What the commands about settings say: data on stdout, remarks on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from imagecli.env import Env
+from imagecli.report.final import put
+from imagecli.report.text import as_typed, harmless, say
+
+if TYPE_CHECKING:
+    from imagecli.config.shown import Shown, Used
+    from imagecli.domain import Json
+
+
+def note(text: str, env: Env) -> None:
+    """A remark of a command that has no listener."""
+    say(env.stderr, f"imagecli: note: {harmless(text)}")
+
+
+def show_settings(rows: Sequence[Shown], env: Env, *, origin: bool) -> None:
+    """A line a setting, as a settings file has it; what is not set stands behind a #."""
+    lines = []
+    for row in rows:
+        if row.value is None:
+            line = f"# {row.name}: {row.remark or 'not set'}"
+        else:
+            line = f"{row.name} = {json.dumps(row.value, ensure_ascii=False)}"
+        if origin and row.origin:
+            line += f", from {row.origin}" if row.value is None else f"  # {row.origin}"
+        lines.append(harmless(line))
+    _put_lines(lines, env)
+
+
+def show_paths(used: Sequence[Used], env: Env, *, bare: bool) -> None:
+    """A line a file or folder: its name and path; *bare* the path alone."""
+    width = max(len(one.name) for one in used) + 2
+    missing = {one.name: "" if one.path.exists() else "  (not there)" for one in used}
+    lines = [
+        as_typed(one.path, env.stdout)
+        if bare
+        else f"{one.name:<{width}}{as_typed(one.path, env.stdout)}{missing[one.name]}"
+        for one in used
+    ]
+    _put_lines(lines, env)
+
+
+def show_document(command: str, further: Mapping[str, Json], env: Env, *, exit_code: int = 0) -> None:
+    """The one JSON object of a command that makes no pictures: the usual keys, and its own."""
+    from imagecli.outcome import Report
+    from imagecli.report.envelope import envelope
+
+    status = "ok" if exit_code == 0 else "failed"
+    document = {**envelope(Report(command=command)), "status": status, "exit_code": exit_code, **further}
+    _put_lines([json.dumps(document, ensure_ascii=env.stdout.isatty())], env)
+
+
+def _put_lines(lines: Sequence[str], env: Env) -> None:
+    put(env, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
