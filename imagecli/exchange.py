@@ -76,10 +76,17 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One picture of an answer: base64 text or an address, exactly one of them, or neither when it is missing."""
+    """One picture of an answer: base64 text, an address, or both; neither when it is missing.
+
+    The base64 comes first. Where it is none, and there is an address, that is fetched: the other was a stand-in.
+    """
 
     b64_json: str | None = field(default=None, repr=False)
     url: str | None = None
+    hint: str | None = None
+    """What helps where nothing answers at the address."""
+    error: ImagecliError | None = None
+    """What the server says of a picture that is missing."""
     revised_prompt: str | None = None
 
 

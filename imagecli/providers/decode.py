@@ -11,10 +11,10 @@ import json
 import math
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urljoin
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
-from imagecli.exchange import Answer, Found
+from imagecli.exchange import Answer
+from imagecli.providers.item import found_in
 from imagecli.providers.refusal import sound
 from imagecli.providers.reported import error_told
 from imagecli.providers.sse import is_stream
@@ -32,10 +32,8 @@ def decode(body: bytes, base_url: str) -> Answer:
     document = _document(body)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
-    items = document.get("data")
-    if items is None:
-        items = document.get("images")
-    if document.get("error") and not items:
+    items = document.get("data") or document.get("images")
+    if not items and (document.get("error") or {"code", "message"} <= document.keys()):
         raise error_told(document)
     if not isinstance(items, list) or not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
@@ -44,7 +42,7 @@ def decode(body: bytes, base_url: str) -> Answer:
 
 def _answer(items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()) -> Answer:
     return Answer(
-        found=tuple(_found(item, base_url) for item in items),
+        found=tuple(found_in(item, base_url) for item in items),
         usage=_clean(usage) if isinstance(usage, dict) else None,
         errors=errors,
     )
@@ -65,23 +63,6 @@ def _document(body: bytes) -> Any:
         raise UnsavedError("the answer is not whole JSON", hint=_BILLED) from error
 
 
-def _found(item: Any, base_url: str) -> Found:
-    if isinstance(item, str):
-        item = {"url": item} if _is_address(item) else {"b64_json": item}
-    if not isinstance(item, dict):
-        return Found()
-    b64_json, url = _text(item.get("b64_json")), _text(item.get("url"))
-    if not b64_json and url and url.startswith("data:"):
-        b64_json, url = url.partition(",")[2], None
-    if b64_json and b64_json.startswith("data:"):
-        b64_json = b64_json.partition(",")[2]
-    return Found(
-        b64_json=b64_json or None,
-        url=None if b64_json or not url else _absolute(base_url, url),
-        revised_prompt=sound(_text(item.get("revised_prompt")) or "") or None,
-    )
-
-
 def _clean(value: Any, depth: int = 8) -> Any:
     """*value* as JSON that any output can hold: no lone surrogates, no NaN or Infinity, nothing deeper than *depth*."""
     if isinstance(value, str):
@@ -93,23 +74,6 @@ def _clean(value: Any, depth: int = 8) -> Any:
     if isinstance(value, list):
         return [_clean(inner, depth - 1) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _is_address(text: str) -> bool:
-    """Whether a bare string is an address. `/9j/` is how every JPEG begins in base64."""
-    return text.startswith(("http://", "https://", "data:", "/")) and not text.startswith("/9j/")
-
-
-def _absolute(base_url: str, url: str) -> str:
-    """*url* as an address of its own; one that is none stays as it is, and is refused where it is fetched."""
-    try:
-        return urljoin(base_url, url)
-    except ValueError:
-        return url
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def picture_bytes(b64_json: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,15 @@ NOTHING = Found()
     [
         ({"b64_json": "QQ=="}, Found(b64_json="QQ==")),
         ({"url": "https://cdn.example/a.png?sig=1"}, Found(url="https://cdn.example/a.png?sig=1")),
-        ({"b64_json": "QQ==", "url": "https://cdn.example/a.png"}, Found(b64_json="QQ==")),
+        (
+            {"b64_json": "QQ==", "url": "https://cdn.example/a.png"},
+            Found(b64_json="QQ==", url="https://cdn.example/a.png"),
+        ),
+        ({"b64_json": "QQ==", "url": "data:image/png;base64,Qg=="}, Found(b64_json="QQ==")),
+        ({"url": None, "b64_json": "QQ==", "revised_prompt": None}, Found(b64_json="QQ==")),
+        ({"url": "https://cdn.example/a.jpg", "size": "2048x2048"}, Found(url="https://cdn.example/a.jpg")),
+        ({"index": 0, "type": "b64_json", "b64_json": "QQ=="}, Found(b64_json="QQ==")),
+        ({"b64_json": "QQ==", "error": {"message": "late"}}, Found(b64_json="QQ==")),
         ({"b64_json": None, "url": "https://cdn.example/a"}, Found(url="https://cdn.example/a")),
         ({"b64_json": "", "url": "https://cdn.example/a"}, Found(url="https://cdn.example/a")),
         ({"b64_json": 5, "url": ["x"]}, NOTHING),
@@ -50,8 +59,52 @@ NOTHING = Found()
     ],
 )
 def test_an_item_is_read_whatever_its_shape(item: Any, found: Found) -> None:
-    assert decode(json.dumps({"data": [item]}).encode(), BASE).found == (found,)
-    assert decode(json.dumps({"images": [item]}).encode(), BASE).found == (found,)
+    for answer in (
+        {"data": [item]},
+        {"images": [item]},
+        {"data": [], "images": [item]},
+        {"data": None, "images": [item]},
+    ):
+        (read,) = decode(json.dumps(answer).encode(), BASE).found
+        assert replace(read, hint=None) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("/home/me/.xinference/image/a.jpg", True),
+        ("C:\\images\\a.jpg", True),
+        ("/v1/images/7/content", True),
+        ("a.png", True),
+        ("https://cdn.example/a.png", False),
+        ("//cdn.example/a.png", False),
+    ],
+)
+def test_a_place_of_the_servers_own_comes_with_the_way_to_the_picture_itself(url: str, named: bool) -> None:
+    (found,) = decode(json.dumps({"data": [{"url": url}]}).encode(), BASE).found
+    hint = found.hint or ""
+    assert (url in hint, "--response-format b64_json" in hint) == (named, named)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code", "kind"),
+    [
+        (
+            {"code": "OutputBlocked", "message": "not this one"},
+            "not this one (OutputBlocked)",
+            "OutputBlocked",
+            RefusedError,
+        ),
+        ("not this one", "not this one", "refused", RefusedError),
+        ({"code": "server_error", "message": "try again"}, "try again (server_error)", "server_error", NetworkError),
+    ],
+)
+def test_an_item_tells_why_it_has_no_picture(error: Any, message: str, code: str, kind: type[ImagecliError]) -> None:
+    body = json.dumps({"data": [{"b64_json": "QQ=="}, {"error": error}]}).encode()
+    good, bad = decode(body, BASE).found
+    assert (good.b64_json, good.error, bad.b64_json, bad.url) == ("QQ==", None, None, None)
+    assert type(bad.error) is kind
+    assert (bad.error.message, bad.error.code, bad.error.status) == (message, code, 200)
 
 
 def test_what_an_answer_says_of_itself_is_kept() -> None:
@@ -82,6 +135,8 @@ def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> No
         (b'{"error": {"message": "no such cat", "code": "x1"}}', RefusedError, "no such cat"),
         (b'{"error": "no such cat", "data": []}', RefusedError, "no such cat"),
         (b'{"error": {}, "data": []}', UnsavedError, "no pictures"),
+        (b'{"code": 20012, "message": "no such cat", "data": null}', RefusedError, "no such cat (20012)"),
+        (b'{"message": "queued"}', UnsavedError, "no pictures"),
         (b'{"error": {"code": 1}}', RefusedError, "status 200"),
         (b"", UnsavedError, "not whole JSON"),
         (b'{"data": [{"b64_json": "iVBORw0KGg', UnsavedError, "not whole JSON"),
