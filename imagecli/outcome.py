@@ -10,14 +10,16 @@ from imagecli.errors import (
     EXIT_OK,
     EXIT_PARTIAL,
     AuthenticationError,
+    DiskError,
     ImagecliError,
     QuotaError,
+    UnsavedError,
     gravest,
 )
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
-    from imagecli.domain import SavedImage, Size
+    from imagecli.domain import Json, SavedImage, Size
     from imagecli.events import Noted, Warned
 
 
@@ -43,6 +45,15 @@ class Outcome:
         """Whether the requests behind it would fail in the same way: no key, or no money."""
         return any(isinstance(error, (AuthenticationError, QuotaError)) for error in self.errors)
 
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether it was bought, or perhaps was: all but a refusal, and a failure before anything was made."""
+        return bool(self.saved or not self.errors) or any(error.exit_code in _BILLED for error in self.errors)
+
+
+_BILLED = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
+"""Exit codes of errors that can come after a purchase."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
@@ -58,7 +69,50 @@ class Kept:
     """Request and index of the picture that follows it in the order asked for."""
 
 
-Status = Literal["ok", "partial", "failed"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """A command's price in USD, None where it is not known."""
+
+    low_usd: float | None = None
+    high_usd: float | None = None
+    actual_usd: float | None = None
+    """What the answers' usage tells; None also where nothing was sent."""
+    about: str = ""
+    """What the first two are the price of, in words; or why they are not known."""
+
+    @property
+    def is_free(self) -> bool:
+        return self.high_usd == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """A picture that would go up: its field, its neutral name, what it is, and its length."""
+
+    field: str
+    filename: str
+    media_type: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRequest:
+    """A request that a dry run did not send. Holds no key and no picture."""
+
+    provider: str
+    model: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: dict[str, Json]
+    """The fields; text where they go as a form."""
+    files: tuple[PlannedFile, ...]
+    paths: tuple[Path, ...]
+    """Where its pictures would be saved, as the user would type them."""
+    cost: Cost
+
+
+Status = Literal["ok", "partial", "failed", "planned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +127,9 @@ class Report:
     """What went wrong outside any request."""
     signal_code: int | None = None
     """130 or 143 when a signal ended it."""
+    cost: Cost = Cost()
+    planned: tuple[PlannedRequest, ...] | None = None
+    """What a dry run would have sent; None where it was none."""
 
     @property
     def saved(self) -> tuple[SavedImage, ...]:
@@ -98,12 +155,12 @@ class Report:
             return self.signal_code
         if not self.all_errors:
             return EXIT_OK
-        if self.saved or self.kept:
+        if self.planned is None and (self.saved or self.kept):
             return EXIT_PARTIAL
         return gravest([error.exit_code for error in self.all_errors])
 
     @property
     def status(self) -> Status:
         if self.exit_code == EXIT_OK:
-            return "ok"
-        return "partial" if self.saved or self.kept else "failed"
+            return "ok" if self.planned is None else "planned"
+        return "partial" if self.planned is None and (self.saved or self.kept) else "failed"

@@ -5,21 +5,22 @@ from __future__ import annotations
 import uuid
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from imagecli import run, schedule
 from imagecli.api.results import Results
 from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
+from imagecli.commands.budget import Budget
 from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
+from imagecli.commands.preflight import check_folders, check_inputs, errand_of
+from imagecli.commands.till import Till
 from imagecli.commands.watch import Watch
 from imagecli.errors import Terminated
 from imagecli.events import Started, Warned
 from imagecli.outcome import Outcome, Report
 from imagecli.plan import Request, pictures
 from imagecli.report.plain import Plain
-from imagecli.store.places import check_folder
 
 
 def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Report:
@@ -29,45 +30,55 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
     """
     with ExitStack() as stack:
         tools = _tools(desk, stack)
-        _try_all(desk, placed, tools, listener)
+        check_inputs(placed.requests, tools.inputs, listener)
+        budget = Budget.of(placed.requests, desk.row, desk.settings)
+        if refusal := budget.refusal():
+            return replace(report, errors=(*report.errors, refusal), cost=budget.cost())
+        check_folders(desk, placed.requests, make=True)
         if desk.settings.no_key:
             raise desk.settings.no_key
-        listener(Started(requests=len(placed.requests), pictures=pictures(placed.requests)))
-        outcomes: list[Outcome] = []
+        return _carried_out(desk, placed.requests, tools, budget, report, listener)
 
-        def done(outcome: Outcome) -> bool:
-            outcomes.append(outcome)
-            return not outcome.is_final
 
-        watch = Watch(listener, desk.settings.state_dir / "spool", desk.settings.provider.name, desk.row.name)
-        try:
-            schedule.run(
-                lambda request, listen: run.carry_out(request, tools, listen),
-                placed.requests,
-                jobs=desk.settings.provider.jobs,
-                listen=watch,
-                done=done,
-            )
-        except (KeyboardInterrupt, Terminated) as signal:
-            return replace(report, **watch.interrupted(signal, outcomes, pictures(placed.requests)))
-    if unsent := len(placed.requests) - len(outcomes):
+def _carried_out(
+    desk: Desk, requests: tuple[Request, ...], tools: run.Tools, budget: Budget, report: Report, listener: Plain
+) -> Report:
+    """*report* after every request was sent, or as many as the cap, a signal or a last straw let."""
+    asked = pictures(requests)
+    listener(Started(requests=len(requests), pictures=asked))
+    till = Till(budget)
+    outcomes: list[Outcome] = []
+
+    def done(outcome: Outcome | None) -> bool:
+        outcomes.extend([outcome] if outcome else [])
+        return outcome is not None and not outcome.is_final
+
+    watch = Watch(listener, desk.settings.state_dir / "spool", desk.settings.provider.name, desk.row.name)
+    try:
+        schedule.run(
+            lambda request, listen: till.bought(request.index, lambda: run.carry_out(request, tools, listen)),
+            requests,
+            jobs=desk.settings.provider.jobs,
+            listen=watch,
+            done=done,
+        )
+    except (KeyboardInterrupt, Terminated) as signal:
+        ended = watch.interrupted(signal, outcomes, asked)
+        return replace(report, **ended, cost=budget.cost(ended["outcomes"]))
+    _say_unsent(outcomes, requests, listener)
+    return replace(
+        report,
+        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.request)),
+        errors=(*report.errors, *till.refusals()),
+        cost=budget.cost(outcomes),
+    )
+
+
+def _say_unsent(outcomes: list[Outcome], requests: tuple[Request, ...], listener: Plain) -> None:
+    if unsent := len(requests) - len(outcomes):
         saved = sum(len(outcome.saved) for outcome in outcomes)
-        said = f"stopped: {saved} of {pictures(placed.requests)} pictures saved, {unsent} requests were not sent"
+        said = f"stopped: {saved} of {pictures(requests)} pictures saved, {unsent} requests were not sent"
         listener(Warned(code="stopped", message=said))
-    return replace(report, outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.request)))
-
-
-def _try_all(desk: Desk, placed: Order, tools: run.Tools, listener: Plain) -> None:
-    """What can still be wrong, found out before the first request is paid for."""
-    for request in placed.requests:
-        tools.inputs.fitted(request.ask, listener)
-    if desk.output.kind != "stdout":
-        for folder in _folders(placed.requests):
-            check_folder(folder)
-
-
-def _folders(requests: tuple[Request, ...]) -> list[Path]:
-    return list(dict.fromkeys(name.folder for request in requests for name in request.names))
 
 
 def _tools(desk: Desk, stack: ExitStack) -> run.Tools:
@@ -79,15 +90,7 @@ def _tools(desk: Desk, stack: ExitStack) -> run.Tools:
         base_url = stack.enter_context(Sandbox()).base_url
     timeouts = Timeouts(silence=settings.timeout, total=settings.timeout) if settings.timeout else Timeouts()
     return run.Tools(
-        errand=run.Errand(
-            run_id=f"{desk.env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
-            command=desk.command,
-            provider=settings.provider,
-            base_url=base_url,
-            query=settings.query,
-            if_exists=settings.values.get("if_exists"),
-            stdout=desk.output.kind == "stdout",
-        ),
+        errand=errand_of(desk, base_url, f"{desk.env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"),
         inputs=run.Inputs(desk.row),
         transport=Transport(
             key=settings.key.secret if settings.key else None,

@@ -34,7 +34,7 @@ class Estimate:
 def estimate(ask: Ask, row: ModelRow, provider: ProviderRow) -> Estimate | None:
     """The price of one request for *ask*; None where it is not known."""
     if provider.free:
-        return Estimate(low_usd=0, high_usd=0, about=f"{provider.name} bills nothing")
+        return Estimate(low_usd=0.0, high_usd=0.0, about=f"{provider.name} bills nothing")
     prices = row.prices
     if not provider.priced or prices is None:
         return None

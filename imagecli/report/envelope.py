@@ -6,7 +6,7 @@ import json
 
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
-from imagecli.outcome import Kept, Outcome, Report
+from imagecli.outcome import Cost, Kept, Outcome, PlannedRequest, Report
 
 
 def envelope(report: Report) -> dict[str, Json]:
@@ -17,8 +17,11 @@ def envelope(report: Report) -> dict[str, Json]:
         "status": report.status,
         "exit_code": report.exit_code,
         "images": [_image(image) for image in report.images],
-        "requests": [_request(outcome) for outcome in report.outcomes],
-        "cost": {"estimated_usd": None, "estimated_max_usd": None, "actual_usd": None},
+        "requests": [
+            *(_request(outcome) for outcome in report.outcomes),
+            *(_planned(request) for request in report.planned or ()),
+        ],
+        "cost": {**_estimate(report.cost), "actual_usd": _usd(report.cost.actual_usd)},
         "warnings": [{"code": remark.code, "message": remark.message} for remark in report.remarks],
         "errors": [
             *(_error(error, None) for error in report.errors),
@@ -65,6 +68,36 @@ def _request(outcome: Outcome) -> dict[str, Json]:
         "status": outcome.status,
         "usage": outcome.usage,
     }
+
+
+def _planned(request: PlannedRequest) -> dict[str, Json]:
+    """As `_request`, of one that was not sent: what it holds, and where its pictures would go."""
+    return {
+        "request_id": None,
+        "provider": request.provider,
+        "model": request.model,
+        "status": None,
+        "usage": None,
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(request.headers),
+        "body": request.body,
+        "files": [
+            {"field": file.field, "filename": file.filename, "media_type": file.media_type, "bytes": file.bytes}
+            for file in request.files
+        ],
+        "paths": [str(path.absolute()) for path in request.paths],
+        "cost": _estimate(request.cost),
+    }
+
+
+def _estimate(cost: Cost) -> dict[str, Json]:
+    return {"estimated_usd": _usd(cost.low_usd), "estimated_max_usd": _usd(cost.high_usd)}
+
+
+def _usd(amount: float | None) -> float | None:
+    """To a millionth: what lies beyond is the noise of sums."""
+    return None if amount is None else round(amount, 6)
 
 
 def _error(error: ImagecliError, request: int | None) -> dict[str, Json]:

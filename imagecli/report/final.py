@@ -14,15 +14,20 @@ from imagecli.report.text import as_typed, harmless, say
 def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     """Shows *report*, errors on stderr and data on stdout, and returns the exit code.
 
-    *paths* false: stdout has the picture itself.
+    *paths* false: stdout has the picture itself. A dry run's plan is what it was asked for, so it is data.
     """
     show_errors(report.all_errors, style, env)
+    _show_bill(report, style, env)
     saved = [image.path for image in report.images if image.path]
     data: list[str] = []
     if style.json:
         from imagecli.report.envelope import as_line
 
         data = [style.cover(as_line(report, plain=env.stdout.isatty()))]
+    elif report.planned is not None:
+        from imagecli.report.planned import plan_lines
+
+        data = [style.cover(line) for line in plan_lines(report, style, env)]
     elif paths:
         data = [as_typed(path, env.stdout) for path in saved]
     elif not style.quiet:
@@ -36,6 +41,13 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
         show_error(error, style, env)
         return report.exit_code or error.exit_code
     return report.exit_code
+
+
+def _show_bill(report: Report, style: Style, env: Env) -> None:
+    from imagecli.report.cost import bill
+
+    if not style.quiet and (line := bill(report)):
+        say(env.stderr, f"imagecli: {harmless(line)}")
 
 
 def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> int:

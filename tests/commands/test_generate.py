@@ -169,7 +169,7 @@ def test_json_is_one_object_with_every_fact(imagecli: Run, folder: Path) -> None
     assert image["bytes"] == (folder / "x.png").stat().st_size
     assert answer["requests"][0]["status"] == 200
     assert answer["requests"][0]["usage"]["total_tokens"] > 0
-    assert answer["cost"] == {"estimated_usd": None, "estimated_max_usd": None, "actual_usd": None}
+    assert answer["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
 
 
 def test_the_sandbox_needs_no_variable_and_reads_none(imagecli: Run) -> None:

@@ -1,0 +1,147 @@
+"""What an order can cost, whether its cap allows that, and what it did cost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagecli import pricing
+from imagecli.catalog import ModelRow
+from imagecli.config import Settings
+from imagecli.config.layers import flag
+from imagecli.errors import LimitError
+from imagecli.money import at_least, between, dollars, typed
+from imagecli.outcome import Cost, Outcome
+from imagecli.plan import Request, pictures
+
+OVER_BUDGET = "over_budget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The prices of an order's requests, and the cap they are held against."""
+
+    requests: tuple[Request, ...]
+    row: ModelRow
+    settings: Settings
+    estimates: tuple[pricing.Estimate | None, ...]
+
+    @classmethod
+    def of(cls, requests: tuple[Request, ...], row: ModelRow, settings: Settings) -> Budget:
+        priced = tuple(pricing.estimate(request.ask, row, settings.provider) for request in requests)
+        return cls(requests=requests, row=row, settings=settings, estimates=priced)
+
+    def allows(self, usd: float) -> bool:
+        """Whether the cap does, to a billionth: sums of fractions differ in their last digit."""
+        return usd <= self.settings.max_cost + 1e-9
+
+    def counted(self, index: int) -> float:
+        """USD that the request counts against the cap while it is not known what it cost."""
+        return self._counts(self.estimates[index])
+
+    def refusal(self) -> LimitError | None:
+        """Why nothing may be sent, if so."""
+        price = pricing.total(self.estimates)
+        explicit = self.settings.max_cost_origin is not None
+        if explicit and self.requests and (price is None or price.high_usd is None):
+            return _unknown(price.about if price else self.why_unknown(), self.settings)
+        counted = sum(map(self._counts, self.estimates))
+        if price is None or self.allows(counted):
+            return None
+        many = pictures(self.requests)
+        said = f"{many} pictures can cost" if many > 1 else "the picture can cost"
+        return LimitError(
+            f"{said} {dollars(counted, up=True)} ({price.about}), more than {cap_words(self.settings)}; "
+            "nothing was sent",
+            hint=self._way_out(counted, many),
+            code=OVER_BUDGET,
+        )
+
+    def billed(self, outcome: Outcome) -> float | None:
+        """USD that a request was billed; None where its answer doesn't tell."""
+        ask = self.requests[outcome.request].ask
+        known = pricing.actual(outcome.usage, ask, self.row, self.settings.provider)
+        return 0.0 if known is None and not outcome.may_be_billed else known
+
+    def cost(self, outcomes: Sequence[Outcome] = ()) -> Cost:
+        """The whole order's price; *outcomes* of the requests that were sent."""
+        price = pricing.total(self.estimates)
+        bills = [self.billed(outcome) for outcome in outcomes]
+        known = [bill for bill in bills if bill is not None]
+        return _cost(price, self.about(price), sum(known) if bills and len(known) == len(bills) else None)
+
+    def cost_of(self, index: int) -> Cost:
+        """One request's price."""
+        price = self.estimates[index]
+        return _cost(price, self.about(price), None)
+
+    def about(self, price: pricing.Estimate | None) -> str:
+        if price is None:
+            return self.why_unknown()
+        if price.free or self._at_home():
+            return price.about
+        return f"{price.about}; if this server bills as {self.settings.provider.name} does"
+
+    def why_unknown(self) -> str:
+        """Why a request has no price, in words."""
+        if not self.settings.provider.priced:
+            return f"what {self.settings.provider.name} bills is not in the catalogue"
+        if self.row.prices is None:
+            return f"what {self.row.name} costs is not in the catalogue"
+        return f"what this quality of {self.row.name} costs is not in the catalogue"
+
+    def _counts(self, price: pricing.Estimate | None) -> float:
+        """The upper end; but another server may bill nothing, so there the built-in cap stops only the lower end."""
+        if price is None:
+            return 0.0
+        strict = self._at_home() or self.settings.max_cost_origin is not None
+        return price.low_usd if price.high_usd is None or not strict else price.high_usd
+
+    def _at_home(self) -> bool:
+        return self.settings.provider.is_home(self.settings.base_url)
+
+    def _way_out(self, counted: float, many: int) -> str:
+        ways = [f"{flag('max_cost')} {at_least(counted)}"]
+        if cheaper := self._cheaper():
+            ways.insert(0, cheaper)
+        elif many > 1:
+            ways.insert(0, "ask for fewer pictures")
+        return "; or ".join(ways)
+
+    def _cheaper(self) -> str | None:
+        """The best quality that the cap allows, and what it costs."""
+        asked = self.requests[0].ask.rendering.quality
+        words = pricing.qualities(self.row)
+        for quality in reversed(words[: words.index(asked)] if asked in words else words):
+            asks = (pricing.at_quality(request.ask, quality) for request in self.requests)
+            priced = [pricing.estimate(ask, self.row, self.settings.provider) for ask in asks]
+            price = pricing.total(priced)
+            if price and self.allows(sum(map(self._counts, priced))):
+                return f"{flag('quality')} {quality} costs about {between(price.low_usd, price.high_usd)}"
+        return None
+
+
+def cap_words(settings: Settings) -> str:
+    """The cap, and who said it."""
+    origin = settings.max_cost_origin
+    if origin == flag("max_cost"):
+        return f"{origin} {typed(settings.max_cost)}"
+    amount = f"cap of ${typed(settings.max_cost)}"
+    return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
+
+
+def _unknown(why: str, settings: Settings) -> LimitError:
+    return LimitError(
+        f"the price is not known ({why}), and {cap_words(settings)} allows only known ones; nothing was sent",
+        hint="lift that cap, or name a model with a price: imagecli models",
+        code=OVER_BUDGET,
+    )
+
+
+def _cost(price: pricing.Estimate | None, about: str, actual: float | None) -> Cost:
+    return Cost(
+        low_usd=price.low_usd if price else None,
+        high_usd=price.high_usd if price else None,
+        actual_usd=actual,
+        about=about,
+    )

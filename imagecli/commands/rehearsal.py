@@ -1,0 +1,104 @@
+"""`--dry-run`: everything that a purchase does before it sends, and then the plan. Sends, starts and writes nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from imagecli import run
+from imagecli.api.session import HEADERS
+from imagecli.commands.budget import Budget
+from imagecli.commands.desk import Desk
+from imagecli.commands.order import Order
+from imagecli.commands.preflight import check_folders, errand_of
+from imagecli.config import Settings
+from imagecli.domain import Json
+from imagecli.events import Listen
+from imagecli.exchange import HttpFile, HttpRequest
+from imagecli.naming import path_for
+from imagecli.outcome import PlannedFile, PlannedRequest, Report
+from imagecli.plan import Request
+from imagecli.run.prepare import prepare
+
+
+def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Report:
+    """*report* with the plan and its price, and with what the cap says to it.
+
+    Raises InputImageError or OutputError, as the purchase would.
+    """
+    budget = Budget.of(placed.requests, desk.row, desk.settings)
+    inputs = run.Inputs(desk.row)
+    errand = errand_of(desk, desk.settings.base_url, "dry-run")
+    planned = []
+    for request in placed.requests:
+        _, http = prepare(request, inputs.fitted(request.ask, listen), errand)
+        planned.append(_planned(request, http, budget, desk))
+    check_folders(desk, placed.requests, make=False)
+    refusal = budget.refusal()
+    return replace(
+        report, planned=tuple(planned), cost=budget.cost(), errors=(*report.errors, *([refusal] if refusal else []))
+    )
+
+
+def _planned(request: Request, http: HttpRequest, budget: Budget, desk: Desk) -> PlannedRequest:
+    look = request.ask.rendering
+    names = () if desk.output.kind == "stdout" else request.names
+    return PlannedRequest(
+        provider=desk.settings.provider.name,
+        model=look.model,
+        method=http.method,
+        url=_shown(http.url, desk.settings),
+        headers=_headers(desk.settings),
+        body={
+            key: value if key == "prompt" else _small(value) for key, value in (http.json or dict(http.form)).items()
+        },
+        files=tuple(_file(file) for file in http.files),
+        paths=tuple(path_for(name, look.output_format or "png") for name in names),
+        cost=budget.cost_of(request.index),
+    )
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    """The headers of the user's own, the key as a stand-in."""
+    if settings.key is None and settings.no_key is None:
+        return dict(settings.headers)
+    name, prefix = HEADERS[settings.key.auth if settings.key else settings.provider.auth]
+    return {name: f"{prefix}[key]", **settings.headers}
+
+
+def _shown(url: str, settings: Settings) -> str:
+    """*url* without name and password; of its query only what the provider's row is known to send."""
+    parts = urlsplit(url)
+    query = [(name, text if name in settings.query else "[hidden]") for name, text in parse_qsl(parts.query)]
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query=urlencode(query, safe="[]")))
+
+
+def _body(http: HttpRequest) -> dict[str, Json]:
+    fields = dict(http.form) if http.json is None else http.json
+    return {name: value if name == "prompt" else _small(value) for name, value in fields.items()}
+
+
+def _file(file: HttpFile) -> PlannedFile:
+    return PlannedFile(field=file.name, filename=file.filename, media_type=file.media_type, bytes=len(file.data))
+
+
+_DATA_URL = re.compile(r"data:([\w.+/-]*)[^,]{0,80},")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{2000,}={0,2}")
+
+
+def _small(value: Any) -> Json:
+    """*value* with pictures as what they are and how long they are."""
+    if isinstance(value, dict):
+        return {key: _small(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_small(inner) for inner in value]
+    if isinstance(value, str):
+        if found := _DATA_URL.match(value):
+            return f"[{found[1] or 'data'}, {(len(value) - found.end()) * 3 // 4:,} bytes]"
+        if _BASE64.fullmatch(value):
+            return f"[{len(value) * 3 // 4:,} bytes]"
+    plain: Json = value
+    return plain
