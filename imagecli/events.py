@@ -41,11 +41,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
-    """A stream has shown an earlier state of a picture."""
+    """A stream has shown an earlier state of a picture, a whole picture itself."""
 
     request: int
     partial_image_index: int
     """0-based, in order of arrival."""
+    asked: int | None = None
+    """So many of a picture's earlier states were asked for; it may be there before all of them came."""
     data: bytes = field(repr=False)
     """The picture's bytes, whole."""
     path: Path | None = None

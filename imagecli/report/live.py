@@ -9,8 +9,8 @@ from rich.table import Column
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import Event, Received, Saved, Sent, Started, Waiting
-from imagecli.report.plain import Plain
+from imagecli.events import Event, Partial, Received, Saved, Sent, Started, Waiting
+from imagecli.report.plain import Plain, counted
 from imagecli.report.style import Style
 
 
@@ -28,6 +28,7 @@ class Live(Plain):
             transient=True,
         )
         self._doing = "preparing"
+        self._partial = ""
         self._task = self._progress.add_task(self._doing, total=None)
         self._pictures = self._saved = 0
         self._up: dict[int, int] = {}
@@ -52,8 +53,11 @@ class Live(Plain):
                 self._doing = "receiving"
             case Waiting():
                 self._doing = f"waiting {event.seconds:.0f} s to send again"
+            case Partial():
+                self._partial = counted(event)
             case Saved():
                 self._saved += 1
+                self._partial = ""
         super().__call__(event)
         self._progress.update(self._task, description=self._describe())
 
@@ -65,6 +69,7 @@ class Live(Plain):
         up, down = sum(self._up.values()), sum(self._down.values())
         parts = [
             self._doing,
+            self._partial,
             f"{self._saved}/{self._pictures}" if self._pictures > 1 else "",
             f"↑{decimal(up)}" if up else "",
             f"↓{decimal(down)}" if down else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagecli.env import Env
-from imagecli.events import Event, Heartbeat, Noted, Told, Waiting, Warned
+from imagecli.events import Event, Heartbeat, Noted, Partial, Told, Waiting, Warned
 from imagecli.report.style import Style
 from imagecli.report.text import harmless, say
 
@@ -45,6 +45,13 @@ def line_for(event: Event, style: Style) -> str | None:
             return f"imagecli: waiting {event.seconds:.1f} s: {harmless(event.why)}"
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
+        case Partial() if style.verbose:
+            return f"imagecli: {counted(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
         case Told() if style.debug or (style.verbose and not event.deep):
             return f"imagecli: {harmless(event.message)}"
     return None
+
+
+def counted(event: Partial) -> str:
+    """`partial 1/3`: people count from 1."""
+    return f"partial {event.partial_image_index + 1}" + (f"/{event.asked}" if event.asked else "")
