@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
+from imagecli.api.addresses import NAMES, Kind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 
 
@@ -17,15 +18,29 @@ class NotConnectedError(NetworkError):
     code = "no_connection"
 
 
+class RefusedAddressError(UnsavedError):
+    """A result's address leads to where no result lies; no connection was made."""
+
+    code = "result_refused"
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(f"its address leads to {NAMES[kind]}")
+
+
 @contextmanager
-def in_our_words(url: str, begun: Callable[[], bool] = lambda: True) -> Iterator[None]:
+def in_our_words(
+    url: str, begun: Callable[[], bool] = lambda: True, is_over: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """What requests raises inside, raised as the error of ours that it is. *url* is named without its secrets.
 
     *begun* tells whether any of the request's body had been sent: before that, nothing can have been bought.
+    *is_over* tells whether the time for the whole exchange has passed.
     """
     try:
         yield
     except (requests.RequestException, HTTPError) as error:
+        if begun() and _timed_out(error):
+            raise too_slow(url, is_over=is_over()) from error
         raise translate(error, url, begun=begun()) from error
     except (ValueError, TypeError) as error:
         # An address, a proxy's address or a header that requests and urllib3 did not expect.
@@ -47,8 +62,6 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
             return NetworkError(f"no trusted TLS connection to {where}: {_reason(error)}", hint=_HINT_TLS, code="tls")
         case requests.exceptions.ConnectTimeout():
             return NotConnectedError(f"no connection to {where} in time", hint=_HINT_NETWORK)
-        case requests.exceptions.ReadTimeout() | ReadTimeoutError() if begun:
-            return UnsavedError(f"{where} was silent for too long", hint=HINT_TOO_SLOW, code="timeout")
         case (
             requests.exceptions.InvalidURL()
             | requests.exceptions.MissingSchema()
@@ -61,7 +74,37 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
             return UsageError(f"the request can't be written as JSON: {_reason(error)}", hint="check --param")
         case _ if not begun or _never_connected(error):
             return NotConnectedError(f"no connection to {where}: {_reason(error)}", hint=_HINT_NETWORK)
+    if _reason(error).startswith(_TLS_ALERT):
+        return to_tls_in_plain(url)
     return UnsavedError(f"the answer of {where} was lost: {_reason(error)}", hint=_HINT_LOST, code="answer_lost")
+
+
+_TLS_ALERT = "\x15\x03"
+"""How the record begins in which a TLS server says that it did not understand."""
+
+
+def to_tls_in_plain(url: str) -> NetworkError:
+    """A plain request went to a port that speaks TLS: nobody can have read it."""
+    return NetworkError(
+        f"{shown(url)} speaks TLS and did not understand a plain request; nothing was bought",
+        hint="begin --base-url with https://",
+        code="tls",
+    )
+
+
+def too_slow(url: str, *, is_over: bool) -> UnsavedError:
+    """The request went out, and the answer did not come in its time."""
+    what = "the answer of {} took too long" if is_over else "{} was silent for too long"
+    return UnsavedError(what.format(shown(url)), hint=HINT_TOO_SLOW, code="timeout")
+
+
+def _timed_out(error: BaseException) -> bool:
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return False
+    inside = [argument for argument in error.args if isinstance(argument, BaseException)]
+    return isinstance(error, (requests.exceptions.ReadTimeout, ReadTimeoutError, TimeoutError)) or any(
+        _timed_out(argument) for argument in inside
+    )
 
 
 _HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"

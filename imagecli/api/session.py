@@ -6,6 +6,7 @@ import requests
 from requests.auth import AuthBase
 
 from imagecli import __version__
+from imagecli.api.adapter import Trust
 from imagecli.domain import Secret
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
@@ -25,11 +26,20 @@ class Authorization(AuthBase):
         return request
 
 
-def open_session(*, direct: bool = False, connections: int = 10) -> requests.Session:
+class Session(requests.Session):
+    """What the exchanges of a command share: a name, the proxies' variables, the certificates trusted. No cookies.
+
+    Threads may share it: nothing in it changes but what `Trust` guards. Every exchange has an adapter of its own.
+    """
+
+    def __init__(self, *, direct: bool) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = f"imagecli/{__version__}"
+        self.headers["Connection"] = "close"
+        self.trust_env = not direct
+        self.trust = Trust()
+
+
+def open_session(*, direct: bool = False) -> Session:
     """A session with our name on it. *direct* leaves proxies and their variables out (a server in this process)."""
-    session = requests.Session()
-    session.headers["User-Agent"] = f"imagecli/{__version__}"
-    session.trust_env = not direct
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=connections))
-    return session
+    return Session(direct=direct)

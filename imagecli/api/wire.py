@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
 
-from imagecli.api.failures import HINT_TOO_SLOW, in_our_words, shown
-from imagecli.api.session import Authorization
-from imagecli.errors import DiskError, UnsavedError
+from imagecli.api.adapter import OnceAdapter, proxied
+from imagecli.api.addresses import literal_kind
+from imagecli.api.arrival import HttpAnswer as HttpAnswer
+from imagecli.api.arrival import Progress as Progress
+from imagecli.api.arrival import taken
+from imagecli.api.failures import RefusedAddressError, in_our_words, shown, to_tls_in_plain
+from imagecli.api.session import Authorization, Session
+from imagecli.api.terms import Judge, Resolve, Terms
+from imagecli.api.tls import speaks_tls
+from imagecli.errors import UnsavedError
 from imagecli.exchange import HttpRequest
 
-PIECE_BYTES = 64 * 1024
-MAX_ERROR_BYTES = 1024 * 1024
-"""So much of an error's body is read."""
 MAX_ANSWER_BYTES = 640 * 1024 * 1024
 """More is no answer: ten pictures of 3840x2160 as base64 PNG have about 400 MB."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
 """More behind one result URL is no picture."""
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes done so far and the total, where it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +44,10 @@ class Timeouts:
         """What requests takes: seconds to connect, and between two pieces of an answer."""
         return min(self.connect, self.total), min(self.silence, self.total)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
-    """Status, headers with lower-case names, and the body where it is an error's (else it went to the file)."""
-
-    status: int
-    headers: dict[str, str]
-    error_body: bytes = b""
+    def from_now(self, max_bytes: int, **more: Any) -> Terms:
+        """The terms of an exchange that begins now."""
+        deadline = time.monotonic() + self.total
+        return Terms(deadline=deadline, silence=self.silence, max_bytes=max_bytes, **more)
 
 
 class CountingBody(io.BytesIO):
@@ -69,7 +65,7 @@ class CountingBody(io.BytesIO):
 
 
 def post(
-    session: requests.Session,
+    session: Session,
     http: HttpRequest,
     *,
     auth: Authorization,
@@ -81,45 +77,87 @@ def post(
 ) -> HttpAnswer:
     """Sends *http* once. A 2xx body goes *into* the file as it arrives; redirects are not followed.
 
-    Raises NotConnectedError where nothing was sent, UnsavedError where the answer was lost on its way, DiskError
-    where it could not be kept.
+    Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
+    its way, DiskError where it could not be kept.
     """
-    deadline = time.monotonic() + timeouts.total
+    terms = timeouts.from_now(MAX_ANSWER_BYTES)
     body = CountingBody(b"", uploaded)
-    with in_our_words(http.url, begun=lambda: body.tell() > 0):
-        request = session.prepare_request(_request(http, auth, headers))
-        if request.body:
-            body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
-            request.body = body  # type: ignore[assignment]
-        return _taken(_sent(session, request, timeouts), deadline, MAX_ANSWER_BYTES, into, received)
+    try:
+        with in_our_words(http.url, begun=lambda: body.tell() > 0, is_over=lambda: terms.is_over):
+            request = session.prepare_request(_request(http, auth, headers))
+            if request.body:
+                body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
+                request.body = body  # type: ignore[assignment]
+            return _exchanged(session, request, timeouts, terms, into, received)
+    except UnsavedError as error:
+        if not terms.came and error.code == "answer_lost" and _is_tls_port(session, http.url):
+            raise to_tls_in_plain(http.url) from error
+        raise
 
 
-def get(session: requests.Session, url: str, *, timeouts: Timeouts, into: IO[bytes], received: Progress) -> HttpAnswer:
-    """Asks *url* once, without any key; a redirect is an answer like any other. Errors as for `post`."""
-    deadline = time.monotonic() + timeouts.total
-    with in_our_words(url):
+def get(
+    session: Session,
+    url: str,
+    *,
+    timeouts: Timeouts,
+    into: IO[bytes],
+    received: Progress,
+    judge: Judge | None = None,
+    resolve: Resolve | None = None,
+) -> HttpAnswer:
+    """Asks *url* once, without any key; a redirect is an answer like any other. Errors as for `post`.
+
+    *judge* says which kinds of addresses may be asked: all without it. *resolve* stands in for the system's resolver.
+    """
+    terms = timeouts.from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
+    with in_our_words(url, is_over=lambda: terms.is_over):
         request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
-        return _taken(_sent(session, request, timeouts), deadline, MAX_RESULT_BYTES, into, received)
+        return _exchanged(session, request, timeouts, terms, into, received)
 
 
-def _sent(session: requests.Session, request: requests.PreparedRequest, timeouts: Timeouts) -> requests.Response:
-    """The answer as soon as its headers are there.
+def goes_by_proxy(session: Session, url: str) -> bool:
+    """Whether a proxy of the environment would be asked for *url*."""
+    return proxied(session, url, _settings(session, url))
+
+
+def _settings(session: Session, url: str) -> dict[str, Any]:
+    return dict(session.merge_environment_settings(url, {}, True, None, None))
+
+
+def _exchanged(
+    session: Session,
+    request: requests.PreparedRequest,
+    timeouts: Timeouts,
+    terms: Terms,
+    into: IO[bytes],
+    received: Progress,
+) -> HttpAnswer:
+    """The answer to *request*, its body *into* the file where it is 2xx.
 
     By the adapter: the session would look for a redirect's next request, and for that read a body of any length.
     """
     url = request.url or ""
-    settings: dict[str, Any] = dict(session.merge_environment_settings(url, {}, True, None, None))
-    return session.get_adapter(url).send(request, timeout=timeouts.of_socket(), **settings)
+    if not url.lower().startswith(("http://", "https://")):
+        raise requests.exceptions.InvalidSchema(f"no http(s) address: {shown(url)}")
+    settings = _settings(session, url)
+    if terms.judge and proxied(session, url, settings):
+        # The proxy resolves the name: only what the address itself says can be judged.
+        kind = literal_kind(urlsplit(url).hostname or "")
+        if kind and not terms.judge(kind):
+            raise RefusedAddressError(kind)
+    with closing(OnceAdapter(terms, session.trust)) as adapter:
+        response = adapter.send(request, timeout=timeouts.of_socket(), **settings)
+        return taken(response, terms, into, received)
 
 
-def _taken(response: requests.Response, deadline: float, limit: int, into: IO[bytes], received: Progress) -> HttpAnswer:
-    """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response."""
-    with response:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        if 200 <= response.status_code < 300:
-            _copy(response, deadline, limit, into, received)
-            return HttpAnswer(status=response.status_code, headers=headers)
-        return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, deadline))
+def _is_tls_port(session: Session, url: str) -> bool:
+    """Whether *url* is plain, asked without a proxy, and its port speaks TLS."""
+    parts = urlsplit(url)
+    return (
+        parts.scheme == "http"
+        and not goes_by_proxy(session, url)
+        and speaks_tls(parts.hostname or "", parts.port or 80)
+    )
 
 
 def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
@@ -132,61 +170,3 @@ def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) ->
         data=list(http.form) or None,
         files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
     )
-
-
-def _copy(response: requests.Response, deadline: float, limit: int, into: IO[bytes], received: Progress) -> None:
-    total = _length(response)
-    done = 0
-    for piece in _pieces(response, deadline):
-        done += len(piece)
-        if done > limit:
-            raise UnsavedError(
-                f"the answer of {shown(response.url)} is larger than {limit // 2**20} MB; the rest was not read",
-                hint="no pictures are as large; look at the provider's usage page",
-                code="answer_too_large",
-            )
-        _write(piece, into)
-        received(done, total)
-
-
-def _length(response: requests.Response) -> int | None:
-    """Bytes that will come, where the answer says so in a number worth believing."""
-    length = response.headers.get("Content-Length", "")
-    plain = length.isascii() and length.isdigit() and len(length) < 15
-    return int(length) if plain and "Content-Encoding" not in response.headers else None
-
-
-def _pieces(response: requests.Response, deadline: float) -> Iterator[bytes]:
-    """The body as it arrives, decoded. Raises UnsavedError past *deadline*, however steadily it drips."""
-    while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
-        yield piece
-        if time.monotonic() > deadline:
-            raise UnsavedError(
-                f"the answer of {shown(response.url)} took too long",
-                hint=HINT_TOO_SLOW,
-                code="timeout",
-            )
-
-
-def _write(piece: bytes, into: IO[bytes]) -> None:
-    """To the file at once, so that a killed process leaves what had come."""
-    try:
-        into.write(piece)
-        into.flush()
-    except OSError as error:
-        raise DiskError(
-            f"the answer came and can't be kept: {error.strerror}",
-            hint="it may have been billed; free some space, or set IMAGECLI_STATE_DIR to a folder that has some",
-        ) from error
-
-
-def _beginning(response: requests.Response, deadline: float) -> bytes:
-    """The first of an error's body; what breaks while it is read does not matter, the status is known."""
-    pieces, size = [], 0
-    with suppress(HTTPError, UnsavedError):
-        for piece in _pieces(response, deadline):
-            pieces.append(piece)
-            size += len(piece)
-            if size >= MAX_ERROR_BYTES:
-                break
-    return b"".join(pieces)

@@ -45,7 +45,7 @@ def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, l
     thread.join(timeout=5)
 
 
-def send(base_url: str) -> bytes:
+def send(base_url: str, prompt: str = "") -> bytes:
     into = io.BytesIO()
     transport = Transport(
         key=Secret("sk-test-0123456789"),
@@ -55,7 +55,7 @@ def send(base_url: str) -> bytes:
         max_wait=0.02,
         direct=False,
     )
-    transport.send(HttpRequest(method="POST", url=base_url, json={}), into, 0, lambda event: None)
+    transport.send(HttpRequest(method="POST", url=base_url, json={"prompt": prompt}), into, 0, lambda event: None)
     return into.getvalue()
 
 
@@ -106,6 +106,39 @@ def test_tls_to_a_plain_server_sends_nothing() -> None:
     with raw_server(b"") as server, pytest.raises(ImagecliError) as caught:
         send(server.base_url.replace("http:", "https:"))
     assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_a_plain_request_to_a_tls_port_bought_nothing(size: int) -> None:
+    with tls_server(lambda line: None) as (base_url, requests):
+        with pytest.raises(ImagecliError) as caught:
+            send(base_url.replace("https:", "http:"), "x" * size)
+        assert requests == []
+    assert (caught.value.exit_code, caught.value.code) == (6, "tls")
+    assert "https://" in (caught.value.hint or "")
+
+
+def test_an_alert_is_tls_too() -> None:
+    alert = b"\x15\x03\x01\x00\x02\x02\x46"
+    with raw_server(alert) as server, pytest.raises(ImagecliError) as caught:
+        send(server.base_url)
+    assert (caught.value.exit_code, caught.value.code) == (6, "tls")
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n", b"\x00\xff" * 500])
+def test_a_bundle_that_holds_no_certificate_is_a_settings_error(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with tls_server(lambda line: None) as (base_url, requests):
+        with pytest.raises(ImagecliError) as caught:
+            send(base_url)
+        assert requests == []
+    assert (caught.value.exit_code, caught.value.code) == (2, "settings")
+    assert str(bundle) in caught.value.message
+    assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
 
 
 def test_a_bundle_that_is_not_there_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:

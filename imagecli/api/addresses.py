@@ -1,0 +1,122 @@
+"""What kind of place an address is: of the open network, this machine, a private network, or nowhere to fetch from.
+
+Pure. Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
+hand out credentials: documentation of AWS, Azure, Alibaba and Oracle, read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Final, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["public", "loopback", "private", "link-local", "shared", "benchmark", "never"]
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NAMES: Final[dict[Kind, str]] = {
+    "loopback": "this machine",
+    "private": "a private network",
+    "link-local": "the local link",
+    "shared": "a carrier's or overlay network",
+    "benchmark": "a test network",
+    "never": "an address of no server",
+}
+"""What a refusal calls them."""
+
+_RANGES: Final[tuple[tuple[str, Kind], ...]] = (
+    # The credentials of a cloud machine: never, whatever the base URL is.
+    ("169.254.169.254/32", "never"),
+    ("169.254.170.2/32", "never"),
+    ("169.254.170.23/32", "never"),
+    ("100.100.100.200/32", "never"),
+    ("168.63.129.16/32", "never"),
+    ("fd00:ec2::254/128", "never"),
+    ("fd00:ec2::23/128", "never"),
+    # Connecting to the unspecified address reaches this machine on Linux and macOS.
+    ("0.0.0.0/32", "loopback"),
+    ("0.0.0.0/8", "never"),
+    ("10.0.0.0/8", "private"),
+    ("100.64.0.0/10", "shared"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local"),
+    ("172.16.0.0/12", "private"),
+    ("192.0.0.0/24", "never"),
+    ("192.0.2.0/24", "never"),
+    ("192.88.99.0/24", "never"),
+    ("192.168.0.0/16", "private"),
+    ("198.18.0.0/15", "benchmark"),
+    ("198.51.100.0/24", "never"),
+    ("203.0.113.0/24", "never"),
+    ("224.0.0.0/4", "never"),
+    ("240.0.0.0/4", "never"),
+    ("::/128", "loopback"),
+    ("::1/128", "loopback"),
+    ("fc00::/7", "private"),
+    ("fe80::/10", "link-local"),
+    ("2001::/23", "never"),
+    ("2001:db8::/32", "never"),
+    ("3fff::/20", "never"),
+    ("2000::/3", "public"),
+    ("::/0", "never"),
+)
+"""The first range that holds an address decides; IPv4 that is in none is public."""
+
+_EMBEDDED: Final[tuple[tuple[str, int], ...]] = (
+    ("::ffff:0:0/96", 96),
+    ("::ffff:0:0:0/96", 96),
+    ("64:ff9b::/96", 96),
+    ("2002::/16", 16),
+)
+"""IPv6 ranges that are another way to write an IPv4 address, and the bit where that begins."""
+
+
+def kind_of(address: Address) -> Kind:
+    """What kind of place *address* is; an IPv4 address inside an IPv6 one counts as itself."""
+    plain = _unwrapped(address)
+    for text, kind in _RANGES:
+        network = ipaddress.ip_network(text)
+        if network.version == plain.version and plain in network:
+            return kind
+    return "public"
+
+
+def _unwrapped(address: Address) -> Address:
+    if isinstance(address, ipaddress.IPv6Address):
+        for text, bit in _EMBEDDED:
+            if address in ipaddress.IPv6Network(text):
+                return ipaddress.IPv4Address((int(address) >> (128 - 32 - bit)) & 0xFFFFFFFF)
+    return address
+
+
+def parsed(address: str) -> Address:
+    """What a resolver gave as text, with or without a zone."""
+    return ipaddress.ip_address(address)
+
+
+def literal(host: str) -> Address | None:
+    """The address that *host* is in whatever spelling (127.1, 0x7f.1, 2130706433, [::1]), or None for a name."""
+    bare = host.strip("[]").rstrip(".")
+    try:
+        return ipaddress.ip_address(bare)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(bare)) if bare.isascii() and " " not in bare else None
+    except (OSError, ValueError):
+        return None
+
+
+def literal_kind(host: str) -> Kind | None:
+    """The kind of *host* as far as it can be told without asking anybody; None for a name that needs resolving."""
+    address = literal(host)
+    if address:
+        return kind_of(address)
+    name = host.lower().rstrip(".")
+    return "loopback" if name == "localhost" or name.endswith(".localhost") else None
+
+
+def own_kind(addresses: tuple[str, ...]) -> Kind:
+    """The kind that a host with these *addresses* is; public where they differ, so that nothing is allowed for it."""
+    kinds = {kind_of(parsed(address)) for address in addresses}
+    kind = kinds.pop() if len(kinds) == 1 else "public"
+    return kind if kind != "never" else "public"

@@ -1,0 +1,155 @@
+"""One exchange's line to a server: made for it alone, to a judged address, with one deadline for every byte.
+
+urllib3's connections with three things put right. A name is resolved once, and what is connected to is what was judged.
+The limits hold for headers, preludes and trailers too, where any byte would start a socket's own patience anew. Every
+1xx is passed over; http.client knows 100 alone (cpython #42550).
+
+No line is used twice: a server may close an idle one just when the next request is on its way (urllib3 #944), and a
+POST that ends like that may or may not have been bought.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+from urllib3.util.wait import wait_for_read, wait_for_write
+
+from imagecli.api.addresses import kind_of, parsed
+from imagecli.api.failures import RefusedAddressError
+from imagecli.api.resolving import in_time
+from imagecli.api.terms import PatientBytes, Terms
+
+MAX_PRELUDES = 50
+STUCK_SECONDS = 0.5
+"""So long a server takes nothing of an upload before we look whether it has answered already."""
+
+
+class Reply(http.client.HTTPResponse):
+    """An answer behind any number of preludes, whose trailers are nobody's business."""
+
+    def __init__(self, sock: socket.socket, *more: Any, terms: Terms, **options: Any) -> None:
+        super().__init__(sock, *more, **options)
+        self.fp.close()
+        self._patient, self._terms = PatientBytes(sock, terms), terms
+        self.fp = io.BufferedReader(self._patient)
+
+    def begin(self) -> None:
+        for _ in range(MAX_PRELUDES):
+            super().begin()
+            if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                self._patient.limit = self._terms.max_bytes
+                return
+            self.headers = self.msg = None  # type: ignore[assignment]
+        raise http.client.HTTPException("preludes without end")
+
+    def _read_and_discard_trailer(self) -> None:
+        """The body is whole: what stands behind it is not waited for."""
+
+
+class _Line(HTTPConnection):
+    """What both kinds of connection have in common."""
+
+    def __init__(self, *arguments: Any, terms: Terms, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._terms = terms
+        self.response_class: Any = partial(Reply, terms=terms)
+
+    def connect(self) -> None:
+        super().connect()
+        # urllib3 would wait for each piece of an upload no longer than for the connection.
+        self.sock.settimeout(self._terms.patience())
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return self._connected(self._addresses())
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except OSError as error:
+            raise NewConnectionError(self, f"no connection: {error.strerror or error}") from error
+
+    def _addresses(self) -> Sequence[str]:
+        """Where to connect to. A proxy was named by the user; everything else is judged."""
+        try:
+            self._dns_host.encode("idna")
+        except UnicodeError:
+            raise LocationParseError(f"{self.host!r}, label empty or too long") from None
+        seconds = min(_seconds(self.timeout), self._terms.left())
+        found = in_time(self._terms.resolve, self._dns_host, self.port, seconds)
+        if self.proxy or not self._terms.judge:
+            return found
+        allowed = [address for address in found if self._terms.judge(kind_of(parsed(address)))]
+        if found and not allowed:
+            raise RefusedAddressError(kind_of(parsed(found[0])))
+        return allowed
+
+    def _connected(self, addresses: Sequence[str]) -> socket.socket:
+        """A connection to the first of *addresses* that takes one; each gets its share of the time."""
+        until = time.monotonic() + min(_seconds(self.timeout), self._terms.left())
+        failure = OSError("it has no address")
+        for number, address in enumerate(addresses):
+            share = max((until - time.monotonic()) / (len(addresses) - number), 0.01)
+            try:
+                return create_connection(
+                    (address, self.port), share, source_address=self.source_address, socket_options=self.socket_options
+                )
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def send(self, data: Any) -> None:
+        """As http.client's; a line that breaks while we send is read all the same: the server may have said why."""
+        if self.sock is None:
+            super().send(data)
+            return
+        if type(self.sock) is socket.socket:
+            self._wait_for_room(self.sock)
+        self.sock.settimeout(self._terms.patience())
+        try:
+            super().send(data)
+        except ssl.SSLError as error:
+            raise BrokenPipeError(str(error)) from error
+
+    def _wait_for_room(self, connection: socket.socket) -> None:
+        """Raises BrokenPipeError where the server takes no more because it has answered; what it said is read then."""
+        silent_until = time.monotonic() + self._terms.silence
+        while not wait_for_write(connection, min(STUCK_SECONDS, self._terms.left())):
+            if _has_answered(connection):
+                raise BrokenPipeError("answered before all was sent")
+            if time.monotonic() > silent_until:
+                raise TimeoutError("nothing of the upload was taken")
+
+
+class PlainLine(_Line):
+    """http"""
+
+
+class SecureLine(_Line, HTTPSConnection):
+    """https"""
+
+
+def _seconds(timeout: Any) -> float:
+    return float(timeout) if isinstance(timeout, (int, float)) else 10.0
+
+
+def _has_answered(connection: socket.socket) -> bool:
+    """Whether the end of the answer, or the beginning of one that is no prelude, lies ready. Takes nothing of it."""
+    if not wait_for_read(connection, 0):
+        return False
+    with suppress(BlockingIOError, TimeoutError):
+        ready = connection.recv(16, socket.MSG_PEEK)
+        return not ready or re.match(rb"HTTP/\d\.\d [2-9]", ready) is not None
+    return False

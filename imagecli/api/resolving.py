@@ -1,0 +1,45 @@
+"""A host's name → its addresses, asked for once and in bounded time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+
+from urllib3.util.connection import allowed_gai_family
+
+from imagecli.api.addresses import literal
+
+
+def addresses_of(host: str, port: int) -> Sequence[str]:
+    """What the system says; asks only for the families this machine can use. Raises OSError."""
+    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def in_time(resolve: Callable[[str, int], Sequence[str]], host: str, port: int, seconds: float) -> Sequence[str]:
+    """What *resolve* says of *host*. Raises OSError, and TimeoutError when *seconds* are over.
+
+    On a thread of its own: the system's resolver knows no limit that we could set.
+    """
+    if literal(host):
+        return resolve(host, port)
+    inbox = SimpleQueue[Sequence[str] | OSError]()
+
+    def ask() -> None:
+        try:
+            inbox.put(resolve(host, port))
+        except OSError as error:
+            inbox.put(error)
+        except UnicodeError as error:
+            inbox.put(OSError(str(error)))
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        found = inbox.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError("its name was not resolved in time") from None
+    if isinstance(found, OSError):
+        raise found
+    return found

@@ -1,0 +1,77 @@
+"""What holds for one exchange: its deadline, its patience with silence, how much may come, where it may go."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imagecli.api.addresses import Kind
+from imagecli.api.resolving import addresses_of
+
+MAX_HEAD_BYTES = 1024 * 1024
+"""Preludes and headers of one answer; http.client's own limit for headers alone is about six times more."""
+
+Judge = Callable[[Kind], bool]
+"""Whether an address of that kind may be connected to."""
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host. Raises OSError."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Terms:
+    """One exchange's; *deadline* is monotonic and may be drawn nearer on the way."""
+
+    deadline: float
+    silence: float
+    """Seconds."""
+    max_bytes: int
+    """Of the answer as it comes, before decompression."""
+    judge: Judge | None = None
+    resolve: Resolve = addresses_of
+    came: int = 0
+    """Bytes of the answer so far."""
+
+    def left(self) -> float:
+        """Seconds until the deadline. Raises TimeoutError past it."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for the whole exchange is over")
+        return left
+
+    def patience(self) -> float:
+        """How long the next byte may take."""
+        return min(self.silence, self.left())
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+
+class PatientBytes(io.RawIOBase):
+    """A socket's bytes, each waited for no longer than the terms say, and no more of them than *limit*."""
+
+    def __init__(self, connection: socket.socket, terms: Terms) -> None:
+        self._raw = connection.makefile("rb", buffering=0)
+        self._socket, self._terms = connection, terms
+        self.limit = MAX_HEAD_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(self._terms.patience())
+        count = self._raw.readinto(buffer)
+        self._terms.came += count or 0
+        self.limit -= count or 0
+        if self.limit < 0:
+            raise http.client.HTTPException("it is larger than any answer")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -1,0 +1,132 @@
+"""Every spelling of every address that is not on the open network, and the rule for servers that are not either."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli.api.addresses import Kind, kind_of, literal, literal_kind, own_kind
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("127.0.0.1", "loopback"),
+        ("127.255.255.254", "loopback"),
+        ("0.0.0.0", "loopback"),
+        ("0.1.2.3", "never"),
+        ("10.1.2.3", "private"),
+        ("172.16.0.1", "private"),
+        ("172.31.255.255", "private"),
+        ("172.32.0.1", "public"),
+        ("192.168.1.1", "private"),
+        ("100.64.0.1", "shared"),
+        ("100.127.255.255", "shared"),
+        ("100.128.0.1", "public"),
+        ("169.254.1.1", "link-local"),
+        ("169.254.169.254", "never"),
+        ("169.254.170.2", "never"),
+        ("100.100.100.200", "never"),
+        ("168.63.129.16", "never"),
+        ("192.0.0.192", "never"),
+        ("198.18.0.1", "benchmark"),
+        ("224.0.0.1", "never"),
+        ("239.255.255.250", "never"),
+        ("255.255.255.255", "never"),
+        ("8.8.8.8", "public"),
+        ("20.60.1.1", "public"),
+        ("::", "loopback"),
+        ("::1", "loopback"),
+        ("::ffff:127.0.0.1", "loopback"),
+        ("::ffff:10.0.0.1", "private"),
+        ("::ffff:8.8.8.8", "public"),
+        ("::ffff:0:127.0.0.1", "loopback"),
+        ("::127.0.0.1", "never"),
+        ("64:ff9b::7f00:1", "loopback"),
+        ("64:ff9b::a9fe:a9fe", "never"),
+        ("64:ff9b::808:808", "public"),
+        ("64:ff9b:1::7f00:1", "never"),
+        ("2002:7f00:1::", "loopback"),
+        ("2002:808:808::", "public"),
+        ("2001:0:7f00:1::", "never"),
+        ("fc00::1", "private"),
+        ("fd12:3456::1", "private"),
+        ("fd00:ec2::254", "never"),
+        ("fe80::1", "link-local"),
+        ("fe80::1%eth0", "link-local"),
+        ("fec0::1", "never"),
+        ("ff02::1", "never"),
+        ("100::1", "never"),
+        ("2001:db8::1", "never"),
+        ("2606:4700::1111", "public"),
+    ],
+)
+def test_an_address_has_its_kind(address: str, kind: Kind) -> None:
+    assert kind_of(ipaddress.ip_address(address)) == kind
+
+
+ADDRESSES = st.ip_addresses() | st.sampled_from([str(k) for k in range(256)]).map(
+    lambda first: ipaddress.ip_address(f"{first}.9.9.9")
+)
+
+
+@given(ADDRESSES)
+def test_nothing_that_python_knows_as_special_is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    special = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
+    if special or address.is_reserved or address.is_unspecified:
+        # Python calls all of 64:ff9b::/96 and ::ffff:0:0/96 reserved, where we look at the address inside.
+        inside = address in ipaddress.ip_network("64:ff9b::/96") or address in ipaddress.ip_network("::ffff:0:0/96")
+        assert kind_of(address) != "public" or inside
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.1", "127.0.0.1"),
+        ("127.0.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("0x7f000001", "127.0.0.1"),
+        ("0177.1", "127.0.0.1"),
+        ("017700000001", "127.0.0.1"),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("[::1]", "::1"),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
+        ("10.1", "10.0.0.1"),
+        ("0", "0.0.0.0"),
+    ],
+)
+def test_an_address_is_read_in_every_spelling(host: str, address: str) -> None:
+    assert literal(host) == ipaddress.ip_address(address)
+
+
+@pytest.mark.parametrize("host", ["example.com", "cafe", "1.2.3.4.5", "256.256.256.256.example", "", "127.0.0.1 x"])
+def test_a_name_is_no_address(host: str) -> None:
+    assert literal(host) is None
+    assert literal_kind(host) is None
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "a.localhost", "a.localhost."])
+def test_localhost_is_this_machine_without_asking(host: str) -> None:
+    assert literal_kind(host) == "loopback"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kind"),
+    [
+        (("127.0.0.1", "::1"), "loopback"),
+        (("192.168.1.5",), "private"),
+        (("192.168.1.5", "fd00::5"), "private"),
+        (("100.70.1.2",), "shared"),
+        (("8.8.8.8", "127.0.0.1"), "public"),
+        (("192.168.1.5", "127.0.0.1"), "public"),
+        (("169.254.169.254",), "public"),
+        (("8.8.8.8",), "public"),
+        ((), "public"),
+    ],
+)
+def test_a_host_of_mixed_addresses_opens_nothing(addresses: tuple[str, ...], kind: Kind) -> None:
+    assert own_kind(addresses) == kind

@@ -1,0 +1,118 @@
+"""What threads and requests share, and what none hands to another: lines, cookies, keys."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from imagecli.api.transport import Transport
+from imagecli.domain import Secret
+from imagecli.errors import ImagecliError
+from imagecli.exchange import HttpRequest
+from tests.api.raw import http, raw_server, read_request
+from tests.api.sending import KEY, OK, QUICK, send, transport
+
+
+def test_no_line_is_used_twice() -> None:
+    """A server may close an idle line while the next request is on its way: was it bought or not?"""
+    lines: list[list[bytes]] = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                lines.append([])
+                with connection, suppress(OSError):
+                    while True:
+                        lines[-1].append(read_request(connection))
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        shared = transport()
+        for _ in range(3):
+            send(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", shared)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert [len(line) for line in lines] == [1, 1, 1]
+    assert all(b"connection: close" in line[0].lower() for line in lines)
+
+
+def test_no_cookie_is_given_back() -> None:
+    baked = http("200 OK", b"{}", "Set-Cookie: session=crumbs; Path=/")
+    with raw_server(baked) as server:
+        shared = transport()
+        for _ in range(2):
+            send(server.base_url, shared)
+        assert not any(b"crumbs" in request for request in server.requests)
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("scheme", "header"), [("bearer", f"authorization: bearer {KEY}"), ("api-key", f"api-key: {KEY}")]
+)
+@pytest.mark.parametrize("entries", ["default login me password hush\n", "machine 127.0.0.1 login me password hush\n"])
+def test_netrc_neither_replaces_the_key_nor_stands_beside_it(
+    scheme: str, header: str, entries: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(entries)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with raw_server(OK) as server:
+        send(server.base_url, with_key(scheme))
+        head = server.requests[0].partition(b"\r\n\r\n")[0].decode().lower()
+    assert header.lower() in head
+    assert head.count("authorization:") == (scheme == "bearer")
+    assert "basic" not in head
+
+
+def with_key(scheme: str = "bearer") -> Transport:
+    return Transport(
+        key=Secret(KEY), auth=scheme, headers={}, timeouts=QUICK, max_retries=0, max_wait=0.02, direct=False
+    )
+
+
+@contextmanager
+def trap(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that only writes down what it is told."""
+    with raw_server(answer) as server:
+        yield f"http://user:hush@127.0.0.1:{server.port}", server.requests
+
+
+@pytest.mark.parametrize("answer", [http("200 OK"), http("407 No"), http("502 No"), b""])
+def test_a_proxy_that_is_to_connect_hears_no_key(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with trap(answer) as (proxy, requests):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        with pytest.raises(ImagecliError) as caught:
+            send("https://api.example.test/v1", with_key())
+        assert requests
+        assert all(request.startswith(b"CONNECT api.example.test:443") for request in requests)
+        assert not any(KEY.encode() in request for request in requests)
+    assert caught.value.exit_code == 6
+    assert "hush" not in f"{caught.value.message} {caught.value.hint}"
+    assert KEY not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_threads_share_a_transport() -> None:
+    shared = transport()
+    found: list[bytes] = []
+
+    def work(number: int) -> None:
+        request = HttpRequest(method="POST", url=f"{server.base_url}/{number}", json={"prompt": str(number)})
+        into = io.BytesIO()
+        shared.send(request, into, number, lambda event: None)
+        found.append(into.getvalue())
+
+    with raw_server(OK) as server:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(server.requests) == 16
+    assert found == [b'{"data": []}'] * 16
