@@ -13,6 +13,7 @@ from imagecli.report.text import as_typed, harmless, say
 if TYPE_CHECKING:
     from imagecli.config.shown import Shown, Used
     from imagecli.domain import Json
+    from imagecli.errors import ImagecliError
 
 
 def note(text: str, env: Env) -> None:
@@ -47,13 +48,25 @@ def show_paths(used: Sequence[Used], env: Env, *, bare: bool) -> None:
     _put_lines(lines, env)
 
 
-def show_document(command: str, further: Mapping[str, Json], env: Env, *, exit_code: int = 0) -> None:
+def show_document(
+    command: str,
+    further: Mapping[str, Json],
+    env: Env,
+    *,
+    exit_code: int = 0,
+    errors: Sequence[ImagecliError] = (),
+) -> None:
     """The one JSON object of a command that makes no pictures: the usual keys, and its own."""
     from imagecli.outcome import Report
     from imagecli.report.envelope import envelope
 
     status = "ok" if exit_code == 0 else "failed"
-    document = {**envelope(Report(command=command)), "status": status, "exit_code": exit_code, **further}
+    document = {
+        **envelope(Report(command=command, errors=tuple(errors))),
+        "status": status,
+        "exit_code": exit_code,
+        **further,
+    }
     _put_lines([json.dumps(document, ensure_ascii=env.stdout.isatty())], env)
 
 

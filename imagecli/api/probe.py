@@ -1,0 +1,116 @@
+"""A question that costs nothing: is the API there, does it take the key, which models does it list?"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imagecli.api.failures import shown
+from imagecli.api.session import Authorization, open_session
+from imagecli.api.wire import Timeouts, post
+from imagecli.domain import Secret
+from imagecli.errors import NetworkError, RefusedError
+from imagecli.exchange import HttpRequest
+from imagecli.providers.address import join
+from imagecli.providers.refusal import error_for
+
+MODELS_PATH: Final = "/models"
+"""Where most list their models, and where nothing is said."""
+PATIENCE: Final = Timeouts(connect=5, silence=10, total=20)
+MAX_BYTES: Final = 16 * 2**20
+"""A longer list is none; OpenRouter's has about 1 MB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A server's answer to the question for its models."""
+
+    status: int
+    models: tuple[str, ...] | None
+    """None where it answers and lists none."""
+    refusal: str = ""
+    """What it said where it did not list them."""
+
+
+def models_at(
+    base_url: str,
+    *,
+    path: str | None,
+    query: Mapping[str, str],
+    key: Secret | None,
+    auth: str,
+    headers: dict[str, str],
+    direct: bool,
+) -> Listing:
+    """The models that the server at *base_url* lists. GET, once, with short waits.
+
+    Raises the error that a purchase there would meet: NetworkError, UsageError, AuthenticationError, RefusedError for
+    a place without the API, LimitError. A server that only does not list its models is no failure, nor is one that
+    wants a key where *key* is None.
+    """
+    url = join(base_url, path or MODELS_PATH, query)
+    body = _Limited()
+    answer = post(
+        open_session(direct=direct),
+        HttpRequest(method="GET", url=url),
+        auth=Authorization(key, auth),
+        headers=headers,
+        timeouts=PATIENCE,
+        into=body,
+        uploaded=_unheard,
+        received=_unheard,
+    )
+    if 200 <= answer.status < 300:
+        return Listing(status=answer.status, models=_models(body.getvalue(), url))
+    failure = error_for(answer.status, answer.headers, answer.error_body)
+    if _is_only_the_list(answer.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None):
+        return Listing(status=answer.status, models=None, refusal=failure.message)
+    raise failure
+
+
+def _is_only_the_list(status: int, words: str, key: Secret | None, *, page: bool) -> bool:
+    """Whether a refusal says nothing of pictures: a key for pictures alone, no key at all, a server without lists."""
+    if status == 403 or (status == 401 and (key is None or "scope" in words)):
+        return True
+    return status in (404, 405, 501) and (page or "no Images API" not in words)
+
+
+def _models(body: bytes, url: str) -> tuple[str, ...] | None:
+    """The names in a list of models, in the shapes in use. Raises RefusedError for what is no API's answer."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RefusedError(
+            f"{shown(url)} answers with something else than the API's JSON",
+            hint="check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1",
+            code="no_api",
+        ) from None
+    found = document
+    if isinstance(document, dict):
+        found = next((document[name] for name in ("data", "models") if isinstance(document.get(name), list)), None)
+    if not isinstance(found, list):
+        return None
+    return tuple(name for name in map(_name, found) if name)
+
+
+def _name(model: Any) -> str | None:
+    """A model's name, from a text or from the object about it."""
+    if isinstance(model, dict):
+        model = next((model[key] for key in ("id", "name", "model") if isinstance(model.get(key), str)), None)
+    return model if isinstance(model, str) else None
+
+
+class _Limited(io.BytesIO):
+    """A body in memory that does not grow without end."""
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > MAX_BYTES:
+            raise NetworkError(f"the list of models is longer than {MAX_BYTES // 2**20} MB", hint="check --base-url")
+        return super().write(data)
+
+
+def _unheard(done: int, total: int | None) -> None:
+    """Nobody watches so small an answer come."""

@@ -1,0 +1,84 @@
+"""`imagecli doctor`: everything that a purchase needs, looked at one after the other; nothing is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagecli.env import Env
+from imagecli.grouping import grouped
+
+if TYPE_CHECKING:
+    from imagecli.commands.findings import Finding
+
+
+@grouped
+def doctor(
+    ctx: typer.Context,
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="whom to ask  [default: as for generate]")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="where to ask  [default: as for generate]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
+) -> None:
+    """Look whether all is there that a picture needs: key, server, folders, terminal. Spends nothing.
+
+    \b
+      imagecli doctor
+      imagecli doctor --provider sandbox
+      imagecli doctor --base-url http://localhost:8080/v1
+    """
+    from imagecli.commands.findings import columns_of
+    from imagecli.report.findings import show_finding, show_findings
+
+    env: Env = ctx.obj
+    models: list[str] = []
+    found: list[Finding] = []
+    for finding in _look({"provider": provider, "base_url": base_url}, env, models):
+        found.append(finding)
+        if not as_json:
+            show_finding(finding, env, columns_of(env))
+    # The first error is the one that a command would end with.
+    first = next((finding.error for finding in found if finding.error), None)
+    if as_json:
+        show_findings(found, models, first, env)
+    raise typer.Exit(first.exit_code if first else 0)
+
+
+def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Finding]:
+    """Findings in the order in which a command would meet what they are about."""
+    from imagecli import catalog, config
+    from imagecli.commands.findings import (
+        Finding,
+        failed,
+        look_at_folders,
+        look_at_terminal,
+        look_at_variables,
+        look_at_versions,
+    )
+    from imagecli.commands.server import look_at_key, look_at_provider, look_at_server
+    from imagecli.config.folders import folders
+    from imagecli.errors import ImagecliError
+
+    rows, here = catalog.load(), config.current_folder()
+    yield look_at_versions()
+    yield look_at_terminal(env)
+    yield from look_at_variables(env, here)
+    settings = None
+    try:
+        # First without the key: whatever is wrong with that one is said in its own line.
+        yield look_at_provider(config.load(flags, env, rows, here, with_key=False))
+        yield from look_at_folders(folders(env), here)
+        settings = config.load(flags, env, rows, here)
+    except ImagecliError as error:
+        yield failed("key" if error.exit_code == 3 else "settings", error)
+    if settings is None:
+        return
+    for _, message in settings.warnings:
+        yield Finding(topic="settings", level="warning", message=message)
+    yield look_at_key(settings)
+    yield from look_at_server(settings, rows, env.now().date(), models)

@@ -1,0 +1,155 @@
+"""What `doctor` looks at on this machine: folders, terminal, versions, and settings that are unusual."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, Literal
+
+from imagecli import __version__
+from imagecli.config.base_url import shown
+from imagecli.config.folders import Folders
+from imagecli.config.table import SETTINGS, variable
+from imagecli.env import Env
+from imagecli.errors import ImagecliError, OutputError
+from imagecli.quoting import quoted
+from imagecli.store.places import check_folder
+
+Level = Literal["ok", "note", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: how it is, and what mends it."""
+
+    topic: str
+    message: str
+    level: Level = "ok"
+    hint: str | None = None
+    error: ImagecliError | None = None
+    """What a command that makes pictures would end with."""
+
+
+def failed(topic: str, error: ImagecliError) -> Finding:
+    """The finding of an error."""
+    return Finding(topic=topic, level="error", message=error.message, hint=error.hint, error=error)
+
+
+def look_at_folders(folders: Folders, current: Path) -> Iterator[Finding]:
+    """The current folder must take pictures; the other two are missed only where something is kept in them."""
+    try:
+        check_folder(current, make=False)
+        yield Finding(topic="here", message=f"{current} can be written to, {_free(current)} free")
+    except OutputError as error:
+        yield failed("here", error)
+    for topic, folder in (("settings folder", folders.config), ("state folder", folders.state)):
+        yield _own_folder(topic, folder)
+
+
+def _own_folder(topic: str, folder: Path) -> Finding:
+    try:
+        check_folder(folder, make=False)
+    except OutputError as error:
+        return Finding(topic=topic, level="warning", message=error.message, hint=f"IMAGECLI_{_VARIABLES[topic]}=FOLDER")
+    if not folder.is_dir():
+        return Finding(topic=topic, message=f"{folder} is made when it is needed")
+    if os.name == "posix" and folder.stat().st_mode & 0o002:
+        hint = f"chmod o-w {quoted(folder)}"
+        return Finding(topic=topic, level="warning", message=f"{folder} can be written to by anybody", hint=hint)
+    return Finding(topic=topic, message=f"{folder} can be written to, {_free(folder)} free")
+
+
+_VARIABLES: Final = {"settings folder": "CONFIG_DIR", "state folder": "STATE_DIR"}
+
+
+def _free(folder: Path) -> str:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return "an unknown amount"
+    return f"{free / 1024**3:,.1f} GB" if free >= 1024**3 else f"{free / 1024**2:,.0f} MB"
+
+
+def columns_of(env: Env) -> int | None:
+    """How wide stdout's terminal is; None where it is none, or does not tell."""
+    if not env.stdout.isatty():
+        return None
+    try:
+        return os.get_terminal_size(env.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def look_at_terminal(env: Env) -> Finding:
+    """What is known of it without asking it: it may not answer."""
+    environ = env.environ
+    terminal = env.stderr.isatty()
+    colours = "true colour" if environ.get("COLORTERM") in ("truecolor", "24bit") else "colours by TERM"
+    if "NO_COLOR" in environ or not terminal or environ.get("TERM", "dumb") == "dumb":
+        colours = "no colours"
+    wide = columns_of(env)
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ), "no locale")
+    parts = [
+        "a terminal" if terminal else "no terminal on stderr",
+        f"{wide} columns" if wide else "",
+        f"TERM={environ.get('TERM', '')}" if terminal else "",
+        colours,
+        f"{locale}, {env.stdout.encoding}",
+    ]
+    message = ", ".join(part for part in parts if part)
+    if (env.stdout.encoding or "").lower().replace("-", "") != "utf8":
+        return Finding(topic="terminal", level="note", message=message, hint="LC_ALL=C.UTF-8 shows every character")
+    return Finding(topic="terminal", message=message)
+
+
+def look_at_versions() -> Finding:
+    """Of what is behind most surprises; nothing is imported for it."""
+    packages = ("pillow", "requests", "urllib3", "typer")
+    found = ", ".join(f"{name} {_version(name)}" for name in packages)
+    message = f"imagecli {__version__}, Python {platform.python_version()}, {found}, {platform.system()}"
+    return Finding(topic="versions", message=message)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+PROXIES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def look_at_variables(env: Env, current: Path) -> Iterator[Finding]:
+    """Variables that change what a command does without a word."""
+    environ = env.environ
+    for name in (spelled for upper in PROXIES for spelled in (upper, upper.lower()) if spelled in environ):
+        value = environ[name] if name.upper() == "NO_PROXY" else shown(_as_url(environ[name]))
+        yield Finding(topic="proxy", level="note", message=f"{name} is {value}")
+    for name in (name for name in BUNDLES if name in environ):
+        there = Path(environ[name]).exists()
+        yield Finding(
+            topic="certificates",
+            level="note" if there else "warning",
+            message=f"{name} is {environ[name]}" + ("" if there else ", which is not there"),
+            hint=None if there else f"unset {name}, or name a file of PEM certificates",
+        )
+    names = [variable(name) for name in SETTINGS if variable(name) in environ]
+    if names:
+        said = ", ".join(names)
+        yield Finding(
+            topic="variables", level="note", message=f"settings come from {said}", hint="imagecli config show"
+        )
+    if (current / ".env").is_file():
+        yield Finding(topic="variables", level="note", message=".env is here, and is not read", hint="set -a; . ./.env")
+
+
+def _as_url(proxy: str) -> str:
+    """A proxy is often written without its scheme."""
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,0 +1,64 @@
+"""How `doctor` tells what it found: a line each on stdout, folded to the terminal, or all of it as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from imagecli.env import Env
+from imagecli.report.final import put
+from imagecli.report.settings import show_document
+from imagecli.report.text import harmless
+
+if TYPE_CHECKING:
+    from imagecli.commands.findings import Finding
+    from imagecli.errors import ImagecliError
+
+MARKS = {"ok": "ok", "note": "note", "warning": "warn", "error": "FAIL"}
+INDENT = " " * 6
+
+
+def show_finding(finding: Finding, env: Env, columns: int | None = None) -> None:
+    """One finding, and what mends it in a line of its own."""
+    lines = [f"{MARKS[finding.level]:<6}{finding.topic}: {finding.message}"]
+    if finding.hint:
+        lines.append(f"{INDENT}fix: {finding.hint}")
+    text = "".join(f"{_folded(harmless(line), columns)}\n" for line in lines)
+    put(env, text.encode("utf-8", "backslashreplace"))
+
+
+def _folded(line: str, columns: int | None) -> str:
+    """*line* in the width of a terminal; paths and addresses stay in one piece, to be copied."""
+    if not columns:
+        return line
+    return textwrap.fill(
+        line,
+        max(columns - 1, 20),
+        initial_indent=INDENT if line.startswith(INDENT) else "",
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def show_findings(found: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env) -> None:
+    """All of it as the one JSON object; *first* is the error that a command would end with."""
+    listed: Any = [
+        {
+            "topic": one.topic,
+            "level": one.level,
+            "message": one.message,
+            "hint": one.hint,
+            "code": one.error.code if one.error else None,
+        }
+        for one in found
+    ]
+    errors = [one.error for one in found if one.error]
+    show_document(
+        "doctor",
+        {"findings": listed, "models": list(models)},
+        env,
+        errors=errors,
+        exit_code=first.exit_code if first else 0,
+    )
