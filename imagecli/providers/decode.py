@@ -15,8 +15,8 @@ from typing import Any
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.exchange import Answer
 from imagecli.providers.item import found_in
-from imagecli.providers.refusal import sound
 from imagecli.providers.reported import error_told
+from imagecli.providers.said import sound
 from imagecli.providers.sse import is_stream
 from imagecli.providers.stream import read_stream
 

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from imagecli.exchange import Found
-from imagecli.providers.refusal import sound
 from imagecli.providers.reported import error_told
+from imagecli.providers.said import sound
 
 
 def found_in(item: Any, base_url: str) -> Found:

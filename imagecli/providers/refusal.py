@@ -1,12 +1,10 @@
-"""A refusal or failure → the error that fits it. Reads every error shape in use, and never trusts one.
+"""A refusal or failure → the error that fits it, and the way out.
 
 Sources: OpenAI API reference and error guide; error bodies of compatible servers, collected 2026-11-22.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +17,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
+from imagecli.providers.said import detail_of, filtered, is_page, parsed, plain, short, words_of
 
 QUOTA_CODES = (
     "insufficient_quota",
@@ -30,25 +29,28 @@ QUOTA_CODES = (
 )
 """Waiting does not help. OpenAI error guide, read 2026-11-22; the last one comes with status 400."""
 
-POLICY_CODES = ("moderation_blocked", "content_policy_violation", "contentFilter")
-MAX_WORDS = 300
-"""Characters of a server's text that are shown."""
-MAX_CODE = 100
-MAX_DEPTH = 6
+POLICY_CODES = (
+    "moderation_blocked",
+    "content_policy_violation",
+    "contentFilter",  # Azure's
+    "content_filter",
+)
+MAX_FOUND = 200
+"""Characters of what a filter found that are shown."""
 
 
 def is_quota(status: int, body: bytes) -> bool:
     """Whether a refusal is about money, so that it must never be sent again."""
-    detail = detail_of(_parsed(body))
+    detail = detail_of(parsed(body))
     return detail["code"] in QUOTA_CODES or detail["type"] in QUOTA_CODES or status == 402
 
 
 def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliError:
     """The error for an answer that is not 2xx. *headers* with lower-case names."""
-    document = _parsed(body)
+    document = parsed(body)
     detail = detail_of(document)
     code = detail["code"] or detail["type"]
-    words = words_of(document) or _plain(body) or "no reason given"
+    words = words_of(document) or plain(body) or "no reason given"
     about = f"{words} ({code})" if code and code not in words else words
     facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": code or None}
 
@@ -57,10 +59,13 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
     if status == 429:
         return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": code or "rate_limited"}))
     if status == 401:
-        return AuthenticationError(f"the key was refused: {about}", hint=_HINT_KEY, **facts)
+        hint = _HINT_VERIFY if _unverified(words) else _HINT_KEY
+        return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
     if code in POLICY_CODES:
-        return RefusedError(f"refused by the provider's policy: {about}", hint=_HINT_POLICY, **facts)
-    if status in (404, 405) and (_is_page(body) or not body.strip()):
+        found = [word for word in filtered(document) if word not in words]
+        because = f"; it names {short(', '.join(found), MAX_FOUND)}" if found else ""
+        return RefusedError(f"refused by the provider's policy: {about}{because}", hint=_HINT_POLICY, **facts)
+    if status in (404, 405) and (is_page(body) or not body.strip()):
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
     if status < 200:
         return UnsavedError(f"the answer ended with HTTP {status}, which is only a prelude", hint=_HINT_BILLED, **facts)
@@ -83,71 +88,22 @@ _HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, fo
 _HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
 _HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
 _HINT_LATER = "nothing was made as far as the answer says; run the same command again later"
+_HINT_VERIFY = "the organization must be verified in the provider's settings; access follows within half an hour"
+_HINT_MODEL = "check the model's name (of Azure: the deployment's), and that the key's project may use it"
+_HINT_RETIRED = "it is retired: imagecli models names a model's successor for -m; vary --via edits needs no variations"
+_HINT_ENDPOINT = "check --base-url; imagecli providers tells which provider offers what"
+_HINT_UPLOAD = "the upload is too large: --input-size WxH shrinks it before sending"
 
 
 def _hint_for(status: int, detail: dict[str, str], words: str) -> str | None:
-    if "verified" in words and status in (401, 403):
-        return "the organization must be verified in the provider's settings; access follows within half an hour"
+    if status == 403 and _unverified(words):
+        return _HINT_VERIFY
     if detail["code"] == "unknown_parameter" or words.startswith("Unknown parameter"):
         return f"leave {detail['param'] or 'that parameter'} out for this model"
-    if detail["code"] == "model_not_found":
-        return "check the model's name, and that the key's project may use it"
-    if status == 413:
-        return "the upload is too large: --input-size WxH shrinks it before sending"
-    return None
+    if detail["code"] in ("model_not_found", "DeploymentNotFound"):
+        return _HINT_MODEL
+    return {404: _HINT_ENDPOINT, 405: _HINT_ENDPOINT, 410: _HINT_RETIRED, 413: _HINT_UPLOAD}.get(status)
 
 
-def detail_of(document: Any) -> dict[str, str]:
-    """code, type and param as text, empty where there is none; numbers in `code` become digits."""
-    error = document.get("error") if isinstance(document, dict) else None
-    source = error if isinstance(error, dict) else document if isinstance(document, dict) else {}
-    return {key: _scalar(source.get(key)) for key in ("code", "type", "param")}
-
-
-def words_of(document: Any, depth: int = MAX_DEPTH) -> str:
-    """The sentence in an error document of whatever shape, or nothing; not looked for deeper than *depth*."""
-    if isinstance(document, str):
-        return _short(document)
-    if isinstance(document, list) and depth:
-        return _short("; ".join(filter(None, (words_of(item, depth - 1) for item in document[:3]))))
-    if not isinstance(document, dict) or not depth:
-        return ""
-    for key in ("message", "msg", "error", "detail", "title", "errors"):
-        if words := words_of(document.get(key), depth - 1):
-            where = ".".join(str(step) for step in document["loc"]) if isinstance(document.get("loc"), list) else ""
-            return f"{where}: {words}" if where else words
-    return ""
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _plain(body: bytes) -> str:
-    """The text of a body that is not JSON: of a page its title, else its beginning."""
-    text = body[:20_000].decode("utf-8", "replace")
-    if _is_page(body):
-        title = re.search(r"<(?:title|h1|message)[^>]*>([^<]*)", text, re.IGNORECASE)
-        return _short(title[1]) if title else "a web page"
-    return _short(text)
-
-
-def _is_page(body: bytes) -> bool:
-    return body.lstrip()[:1] == b"<"
-
-
-def sound(text: str) -> str:
-    """*text* without lone surrogates, which JSON can carry and no output can."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _short(text: str, most: int = MAX_WORDS) -> str:
-    text = sound(" ".join(text[: 10 * most].split()))
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _scalar(value: Any) -> str:
-    return _short(str(value), MAX_CODE) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+def _unverified(words: str) -> bool:
+    return "must be verified" in words

@@ -7,7 +7,8 @@ import re
 from typing import Any, Final
 
 from imagecli.errors import ImagecliError
-from imagecli.providers.refusal import detail_of, error_for, words_of
+from imagecli.providers.refusal import error_for
+from imagecli.providers.said import detail_of, words_of
 
 _STATUSES: Final = {
     "invalid_api_key": 401,

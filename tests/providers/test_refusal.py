@@ -42,9 +42,76 @@ def test_the_servers_sentence_is_found_in_every_shape(body: bytes) -> None:
     assert WORDS in error_for(400, {}, body).message
 
 
-def test_the_place_of_a_validation_error_is_named() -> None:
-    body = {"detail": [{"loc": ["body", "size"], "msg": "field required"}]}
-    assert "body.size: field required" in error_for(422, {}, json.dumps(body).encode()).message
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"detail": [{"loc": ["body", "size"], "msg": "field required", "type": "x"}]}, "body.size: field required"),
+        (
+            {
+                "type": "https://a.example/validation",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": "Request validation failed",
+                "validation": [{"location": "body", "message": "n must be <= 10", "code": "maximum"}],
+            },
+            "Request validation failed; body: n must be <= 10",
+        ),
+    ],
+)
+def test_the_place_of_a_validation_error_is_named(body: Any, words: str) -> None:
+    assert words in error_for(422, {}, json.dumps(body).encode()).message
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"error": {"code": 402, "message": WORDS}}, "402"),
+        (
+            {"error": {"code": "InvalidParameter", "message": WORDS, "param": "size", "type": "BadRequest"}},
+            "InvalidParameter",
+        ),
+        ({"error": {"code": "1214", "message": WORDS}}, "1214"),
+        ({"error": "server_error", "message": WORDS}, "server_error"),
+        ({"error": WORDS}, "refused"),
+        ({"error": [{"code": "bad", "message": WORDS}]}, "bad"),
+        ([{"error": {"code": 400, "message": WORDS, "status": "INVALID_ARGUMENT"}}], "400"),
+        ({"detail": {"error": {"code": "bad", "message": WORDS}}}, "bad"),
+        ({"code": 20012, "message": WORDS, "data": None}, "20012"),
+        ({"detail": [{"loc": ["body"], "msg": WORDS, "type": "missing"}]}, "missing"),
+        ({"detail": WORDS}, "refused"),
+    ],
+)
+def test_the_code_is_found_in_every_shape(body: Any, code: str) -> None:
+    error = error_for(400, {}, json.dumps(body).encode())
+    assert (error.code, WORDS in error.message) == (code, True)
+
+
+DETAILS = {"moderation_stage": "output", "categories": ["violence", "self-harm"]}
+AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtered": False, "severity": "safe"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            openai("moderation_blocked", moderation_details=DETAILS),
+            "(moderation_blocked); it names violence, self-harm",
+        ),
+        (
+            openai("moderation_blocked", message="safety_violations=[violence]", moderation_details=DETAILS),
+            "; it names self-harm",
+        ),
+        (openai("contentFilter", inner_error={"content_filter_results": AZURE}), "(contentFilter); it names violence"),
+        (
+            openai("contentFilter", innererror={"content_filter_result": {"hate": {"filtered": False}}}),
+            "(contentFilter)",
+        ),
+        (openai("moderation_blocked", moderation_details={"categories": "x"}), "(moderation_blocked)"),
+        (openai("moderation_blocked", moderation_details={"categories": [1, None, ""]}), "(moderation_blocked)"),
+    ],
+)
+def test_what_a_filter_found_is_said(body: bytes, said: str) -> None:
+    assert error_for(400, {}, body).message.endswith(said)
 
 
 PAGE = b"<!doctype html><html><title>Not here</title></html>"
@@ -57,6 +124,7 @@ PAGE = b"<!doctype html><html><title>Not here</title></html>"
         (400, openai("moderation_blocked"), 4, "moderation_blocked", "policy"),
         (400, openai("content_policy_violation"), 4, "content_policy_violation", "policy"),
         (400, openai("contentFilter"), 4, "contentFilter", "policy"),
+        (400, openai("content_filter"), 4, "content_filter", "policy"),
         (400, openai("billing_hard_limit_reached"), 5, "billing_hard_limit_reached", "out of credit"),
         (401, openai("invalid_api_key"), 3, "invalid_api_key", "key was refused"),
         (401, b"", 3, "authentication", "key was refused"),
@@ -102,11 +170,16 @@ def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int
 @pytest.mark.parametrize(
     ("status", "body", "hint"),
     [
-        (401, openai(message="Your organization must be verified to use the model"), "check the key"),
+        (401, openai("invalid_api_key"), "check the key"),
+        (401, openai(message="Your organization must be verified to use the model"), "must be verified"),
         (403, openai(message="Your organization must be verified to use the model"), "must be verified"),
         (400, openai("unknown_parameter", param="style"), "leave style out"),
         (400, openai(message="Unknown parameter: 'style'."), "leave that parameter out"),
         (404, openai("model_not_found"), "model's name"),
+        (404, openai("DeploymentNotFound"), "deployment's"),
+        (404, b'{"detail": "Not Found"}', "imagecli providers"),
+        (405, b'{"detail": "Method Not Allowed"}', "imagecli providers"),
+        (410, openai(), "imagecli models names a model's successor"),
         (413, b"", "--input-size"),
         (404, PAGE, "--base-url"),
         (429, openai("insufficient_quota"), "top up"),
@@ -144,6 +217,7 @@ def test_quota_is_told_from_rate(status: int, body: bytes, is_about_money: bool)
         PAGE + b"x" * 3_000_000,
         b"<title>" + b"x" * 3_000_000,
         json.dumps({"errors": [{"message": "x" * 3_000_000}] * 50}).encode(),
+        openai("moderation_blocked", moderation_details={"categories": [f"{k}" * 3_000 for k in range(50)]}),
         bytes(range(256)) * 4000,
         b'{"error":' * 900 + b"1" + b"}" * 900,
         b'{"error":' * 20_000 + b'"x"' + b"}" * 20_000,

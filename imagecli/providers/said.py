@@ -1,0 +1,128 @@
+"""What a server says of an error: the sentence, the code, what its filter found. Reads every shape in use, trusts none.
+
+Shapes: OpenAI's object, a bare text, a list; FastAPI's `detail`; bare code and message; problem+json; text, XML or a
+page; nothing. Collected from OpenAI's reference and from compatible servers, 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+MAX_WORDS = 300
+"""Characters of a server's text that are shown."""
+MAX_CODE = 100
+MAX_DEPTH = 6
+MAX_ITEMS = 3
+"""So many errors of a list are shown."""
+MAX_CATEGORIES = 8
+
+_SENTENCES = ("message", "msg", "error", "detail", "title", "errors")
+"""Where a sentence stands, the best place first."""
+
+
+def parsed(body: bytes) -> Any:
+    """A body as JSON; None where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def words_of(document: Any, depth: int = MAX_DEPTH) -> str:
+    """The sentence in an error document of whatever shape, or nothing; not looked for deeper than *depth*."""
+    if isinstance(document, str):
+        return short(document)
+    if isinstance(document, list) and depth:
+        return short("; ".join(filter(None, (words_of(item, depth - 1) for item in document[:MAX_ITEMS]))))
+    if not isinstance(document, dict) or not depth:
+        return ""
+    for key in _SENTENCES:
+        if words := words_of(document.get(key), depth - 1):
+            further = (
+                words_of(document.get("validation"), depth - 1) if isinstance(document.get("validation"), list) else ""
+            )
+            return short("; ".join(filter(None, (_placed(document, words), further))))
+    return ""
+
+
+def _placed(document: dict[str, Any], words: str) -> str:
+    """*words* behind the place they are about: FastAPI's `loc`, a validator's `location`."""
+    place = document.get("loc", document.get("location"))
+    if isinstance(place, list):
+        place = ".".join(str(step) for step in place)
+    return f"{place}: {words}" if isinstance(place, str) and place else words
+
+
+def detail_of(document: Any) -> dict[str, str]:
+    """code, type and param as text, empty where there is none; numbers in `code` become digits."""
+    source = _error_in(document)
+    detail = {key: _scalar(source.get(key)) for key in ("code", "type", "param")}
+    word = source.get("error")
+    if not detail["code"] and isinstance(word, str) and re.fullmatch(r"\w+", word) and words_of(source) != word:
+        # sd-server: {"error": "server_error", "message": "…"}
+        detail["code"] = short(word, MAX_CODE)
+    return detail
+
+
+def _error_in(document: Any, depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """The object that has the code: the outermost one, or what stands in its `error` or `detail`, or a list's first."""
+    if isinstance(document, list) and document and depth:
+        return _error_in(document[0], depth - 1)
+    if not isinstance(document, dict):
+        return {}
+    for key in ("error", "detail"):
+        if depth and isinstance(document.get(key), (dict, list)) and (inner := _error_in(document[key], depth - 1)):
+            return inner
+    return document
+
+
+def filtered(document: Any) -> tuple[str, ...]:
+    """What a content filter found, `violence`, in the order of the answer; empty where it does not say.
+
+    OpenAI's `moderation_details`, and Azure's `content_filter_results`, where what was filtered says so.
+    """
+    return tuple(dict.fromkeys(_categories(_error_in(document), MAX_DEPTH)))[:MAX_CATEGORIES]
+
+
+def _categories(node: Any, depth: int) -> Iterator[str]:
+    if not isinstance(node, dict) or not depth:
+        return
+    for key, value in node.items():
+        if key == "categories" and isinstance(value, list):
+            yield from (short(one, MAX_CODE) for one in value if isinstance(one, str) and one)
+        elif isinstance(value, dict) and value.get("filtered") is True:
+            yield short(key, MAX_CODE)
+        else:
+            yield from _categories(value, depth - 1)
+
+
+def plain(body: bytes) -> str:
+    """The text of a body that is not JSON: of a page its title, else its beginning."""
+    text = body[:20_000].decode("utf-8", "replace")
+    if is_page(body):
+        title = re.search(r"<(?:title|h1|message)[^>]*>([^<]*)", text, re.IGNORECASE)
+        return short(title[1]) if title else "a web page"
+    return short(text)
+
+
+def is_page(body: bytes) -> bool:
+    """Whether it is HTML or XML."""
+    return body.lstrip()[:1] == b"<"
+
+
+def sound(text: str) -> str:
+    """*text* without lone surrogates, which JSON can carry and no output can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def short(text: str, most: int = MAX_WORDS) -> str:
+    """*text* on one line, of at most *most* characters."""
+    text = sound(" ".join(text[: 10 * most].split()))
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _scalar(value: Any) -> str:
+    return short(str(value), MAX_CODE) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
