@@ -28,7 +28,7 @@ else
   compdef _imagecli_completion imagecli
 fi"""
 
-BLOCK = re.compile(r"(?P<start><!-- (?P<words>help|help [a-z]+|environment) -->\n).*?(?P<end><!-- /[a-z]+ -->)", re.S)
+BLOCK = re.compile(r"(?P<start><!-- (?P<words>help|help [a-z ]+|environment) -->\n).*?(?P<end><!-- /[a-z]+ -->)", re.S)
 """What is generated in README, between two comments: `<!-- help NAME -->` and `<!-- /help -->`."""
 
 PROVIDER_VARIABLES = {
