@@ -88,7 +88,8 @@ def _tools(desk: Desk, stack: ExitStack) -> run.Tools:
         from imagecli.sandbox.server import Sandbox
 
         base_url = stack.enter_context(Sandbox()).base_url
-    timeouts = Timeouts(silence=settings.timeout, total=settings.timeout) if settings.timeout else Timeouts()
+    silence = settings.timeout or settings.provider.silence
+    timeouts = Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
     return run.Tools(
         errand=errand_of(desk, base_url, f"{desk.env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"),
         inputs=run.Inputs(desk.row),
