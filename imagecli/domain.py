@@ -59,6 +59,8 @@ class Rendering:
     model: str
     n: int = 1
     size: RequestedSize | None = None
+    fit: Size | None = None
+    """Not sent: what is made is cropped and resized to exactly this."""
     quality: str | None = None
     background: str | None = None
     output_format: str | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias
 
 from imagecli.errors import UsageError
 
@@ -30,10 +32,10 @@ class Size:
     @classmethod
     def parse(cls, text: str, *, what: str = "size") -> Size:
         """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError, which names *what* it is."""
-        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*", text)
-        if not match or not int(match[1]) or not int(match[2]):
+        size = _pixels(text)
+        if size is None:
             raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
-        return cls(int(match[1]), int(match[2]))
+        return size
 
 
 RequestedSize: TypeAlias = Size | Literal["auto"]
@@ -50,3 +52,53 @@ class Shape:
 
     def __str__(self) -> str:
         return self.word
+
+    @property
+    def named(self) -> bool:
+        """Asked for by a name, which any size that lies the same way answers to."""
+        return self.word in NAMES
+
+    def is_exactly(self, size: Size) -> bool:
+        """Whether *size* has this ratio to the pixel."""
+        return size.width * self.height == size.height * self.width
+
+    def lies_as(self, size: Size) -> bool:
+        """Whether *size* is upright, lying or square as this shape is."""
+        return (size.width > size.height) == (self.width > self.height) and size.is_square == (
+            self.width == self.height
+        )
+
+
+NAMES: Final[Mapping[str, tuple[int, int]]] = {"square": (1, 1), "landscape": (3, 2), "portrait": (2, 3)}
+"""Shapes that have a name."""
+
+
+def read_size(text: str) -> RequestedSize | Shape:
+    """What `--size` says: pixels, a ratio, a name, or `auto`. Raises UsageError for any other words."""
+    word = text.strip().lower()
+    if word == "auto":
+        return "auto"
+    if word in NAMES:
+        return Shape(*NAMES[word], word)
+    found = _pixels(word) or _ratio(word)
+    if found is None:
+        raise UsageError(
+            f"size {text!r} is not WIDTHxHEIGHT in pixels, a ratio, {', '.join(NAMES)} or auto",
+            hint="for example 1024x1024, or 16:9",
+        )
+    return found
+
+
+def _pixels(text: str) -> Size | None:
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×*]\s*([0-9]{1,6})\s*", text)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    return Size(width, height) if width and height else None
+
+
+def _ratio(word: str) -> Shape | None:
+    """`16:9`, and `2.39:1` of the cinema."""
+    match = re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,3})?)", word)
+    if match is None:
+        return None
+    (width, _), (height, _) = ((Decimal(part) * 1000).as_integer_ratio() for part in match.groups())
+    return Shape(width, height, word) if width and height else None

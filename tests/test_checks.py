@@ -44,7 +44,7 @@ def vary(model: str) -> Vary:
         (generate(prompt="x" * 32_001), "takes 32,000", ""),
         (generate(n=0), "at least 1", ""),
         (generate(n=-3), "at least 1", ""),
-        (generate("dall-e-2", size="auto"), "it makes 256x256, 512x512 or 1024x1024", "256x256"),
+        (generate("dall-e-2", size="auto"), "it makes 256x256, 512x512 or 1024x1024", "leave --size out"),
         (generate("dall-e-3", size=Size(512, 512)), "1024x1024, 1792x1024 or 1024x1792", ""),
         (generate(size=Size(1024, 1030)), "1030 is not a multiple of 16", "1024x1024"),
         (generate(size=Size(3856, 2048)), "longest edge is 3840", ""),

@@ -53,7 +53,8 @@ def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _size_rule(table: Mapping[str, Any]) -> SizeRule:
-    return SizeRule(**{**table, "set": tuple(Size.parse(size) for size in table.get("set", ()))})
+    lists = {field: tuple(Size.parse(size) for size in table.get(field, ())) for field in ("set", "usual")}
+    return SizeRule(**{**table, **lists})
 
 
 def _prices(table: Mapping[str, Any]) -> Prices:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil, gcd, isqrt
 
-from imagecli.domain import RequestedSize, Size
+from imagecli.catalog.distance import apart, waste
+from imagecli.domain import RequestedSize, Shape, Size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,10 @@ class SizeRule:
     """Longer edge by shorter."""
     min_pixels: int = 1
     max_pixels: int | None = None
+    usual: tuple[Size, ...] = ()
+    """Where there is no set: what shapes of these ratios become."""
+    long_edge: int = 1536
+    """Where there is no set: of what other shapes become, or near it."""
 
     def objection(self, size: RequestedSize) -> str | None:
         """Why *size* is not made, in words that finish "SIZE: …"; None when it is."""
@@ -48,6 +55,88 @@ class SizeRule:
         return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
     def examples(self) -> tuple[str, ...]:
-        """Sizes to offer in a hint."""
-        sizes = tuple(str(size) for size in self.set) or ("1024x1024", "1536x1024", "1024x1536", "2048x2048")
+        """Sizes to offer."""
+        sizes = tuple(str(size) for size in self.set or self.usual)
         return (*sizes, "auto") if self.auto else sizes
+
+    def nearest(self, size: Size) -> Size | None:
+        """The legal size that is most like *size*; the larger of two. None for a rule that nothing satisfies."""
+        if not self.objection(size):
+            return size
+        return min(self._around(size), key=lambda legal: (apart(legal, size), -legal.pixels), default=None)
+
+    def for_fit(self, size: Size) -> Size | None:
+        """The legal size to make where exactly *size* is wanted: it covers it with the least to crop and to shrink.
+
+        Where none is large enough, the one that needs the least enlarging. None for a rule that nothing satisfies.
+        """
+        if not self.objection(size):
+            return size
+        return min(self._around(size), key=lambda legal: (waste(legal, size), legal.pixels), default=None)
+
+    def of_shape(self, shape: Shape) -> Size | None:
+        """The legal size that *shape* becomes; None where the model makes nothing of that ratio.
+
+        Of a set, the largest that has the ratio, or lies as a name says. Else the usual one, or the size with exactly
+        that ratio whose long edge is nearest to `long_edge`, or the legal one most like it.
+        """
+        if self.set:
+            fitting = [size for size in self.set if (shape.lies_as if shape.named else shape.is_exactly)(size)]
+            return max(fitting, key=lambda size: (-apart_in_shape(size, shape), size.pixels), default=None)
+        exact = [size for size in self.usual if shape.is_exactly(size)] or list(self._exactly(shape))
+        if exact:
+            return min(exact, key=lambda size: abs(max(size.width, size.height) - self.long_edge))
+        longer, shorter = max(shape.width, shape.height), min(shape.width, shape.height)
+        if self.max_ratio and longer > shorter * self.max_ratio:
+            return None
+        return self.nearest(self.about(shape))
+
+    def about(self, shape: Shape) -> Size:
+        """*shape* with the usual long edge, as near as the grid allows; legal or not."""
+        scale = self.long_edge / max(shape.width, shape.height) / self._grid
+        return Size(*(max(1, round(edge * scale)) * self._grid for edge in (shape.width, shape.height)))
+
+    @property
+    def _grid(self) -> int:
+        """What edges made of a shape are multiples of: 16 where any number goes, which suits every encoder."""
+        return self.multiple if self.multiple > 1 else 16
+
+    def _exactly(self, shape: Shape) -> Iterator[Size]:
+        """Legal sizes of exactly that ratio, whose long edge is within a quarter of the usual one."""
+        part = gcd(shape.width, shape.height)
+        width, height = (edge // part * self._grid for edge in (shape.width, shape.height))
+        for times in range(1, self.long_edge * 5 // 4 // max(width, height) + 1):
+            size = Size(width * times, height * times)
+            if max(size.width, size.height) * 4 >= self.long_edge * 3 and not self.objection(size):
+                yield size
+
+    def _around(self, size: Size) -> Iterator[Size]:
+        """The legal sizes worth comparing with *size*: of every legal width the heights nearest to its height and
+        to its shape.
+        """
+        if self.set:
+            yield from self.set
+            return
+        longest = max(size.width, size.height, isqrt(self.min_pixels) + 1)
+        for width in range(self.multiple, (self.max_edge or longest + self.multiple) + 1, self.multiple):
+            lowest, highest = self._heights(width, longest)
+            for height in (size.height, width * size.height // size.width):
+                down = height // self.multiple * self.multiple
+                for candidate in (down, down + self.multiple):
+                    legal = Size(width, min(max(candidate, lowest), highest))
+                    if lowest <= highest and not self.objection(legal):
+                        yield legal
+
+    def _heights(self, width: int, longest: int) -> tuple[int, int]:
+        """The lowest and the highest legal height of *width*; the lowest is above the highest where there is none."""
+        ratio = self.max_ratio or float("inf")
+        low = max(ceil(self.min_pixels / width), ceil(width / ratio), 1)
+        high = min(self.max_edge or longest + self.multiple, int(min(width * ratio, 1e9)))
+        if self.max_pixels:
+            high = min(high, self.max_pixels // width)
+        return -(-low // self.multiple) * self.multiple, high // self.multiple * self.multiple
+
+
+def apart_in_shape(size: Size, shape: Shape) -> float:
+    """How much of *size* has another shape than *shape*."""
+    return abs(size.width / size.height - shape.width / shape.height)

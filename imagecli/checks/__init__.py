@@ -13,6 +13,8 @@ from imagecli.checks.parameters import check_parameters
 from imagecli.checks.prompts import check_prompt_argument as check_prompt_argument
 from imagecli.checks.prompts import check_prompt_text
 from imagecli.checks.prompts import ends_like_picture as ends_like_picture
+from imagecli.checks.sizes import check_size
+from imagecli.checks.sizes import settled_size as settled_size
 from imagecli.domain import OPERATIONS, Ask, Edit, Generate
 from imagecli.errors import UsageError
 
@@ -23,6 +25,7 @@ def check(ask: Ask, row: ModelRow) -> None:
     if isinstance(ask, (Generate, Edit)):
         check_prompt_text(ask.prompt, row)
     check_count(ask, row)
+    check_size(ask.rendering.size, row)
     check_parameters(ask.rendering, row)
     check_pairs(ask.rendering)
 

@@ -27,10 +27,6 @@ def check_parameters(look: Rendering, row: ModelRow) -> None:
     """Raises UsageError for a parameter or value that *row* does not take, with the nearest that it does."""
     if look.n < 1:
         raise UsageError(f"-n {look.n}: at least 1 picture is wanted")
-    if look.size and (objection := row.sizes.objection(look.size)):
-        raise UsageError(
-            f"--size {look.size}: {objection} ({row.name})", hint=f"for example {', '.join(row.sizes.examples())}"
-        )
     for name in OPTIONAL:
         if (value := getattr(look, name)) is not None:
             _check_optional(name, value, row)

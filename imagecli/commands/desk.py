@@ -14,8 +14,8 @@ import typer
 
 from imagecli import catalog as catalogue
 from imagecli import config
-from imagecli.commands.judging import judged
-from imagecli.commands.order import Order, order, with_format_of_name
+from imagecli.commands.judging import judged, naming_origins
+from imagecli.commands.order import order, with_format_of_name
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
 from imagecli.config.layers import PROJECT_FILE
@@ -23,7 +23,7 @@ from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
-from imagecli.naming import Output, check_inside, parse_output, path_for
+from imagecli.naming import Output, check_inside, parse_output
 from imagecli.options import CommonOptions, ShowOptions
 from imagecli.outcome import Report
 from imagecli.report.final import show
@@ -48,6 +48,8 @@ class Desk:
     style: Style
     dry_run: bool
     """The plan and its price are shown, and nothing is bought."""
+    notes: tuple[Noted, ...] = ()
+    """What is to be said of what is made, before it is bought."""
 
     def buy(self, wanted: Sequence[tuple[Ask, Words]], *, note: str | None = None) -> NoReturn:
         """Buys *wanted* or shows the plan of it, and leaves with the exit code. *note* is said first."""
@@ -55,7 +57,7 @@ class Desk:
         placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
         with open_listener(self.env, self.style) as listener:
             self._remark(listener, note)
-            for remark in (*remarks, *placed.notes):
+            for remark in (*self.notes, *remarks, *placed.notes):
                 listener(remark)
             report = Report(command=self.command, kept=placed.kept)
             if self.dry_run:
@@ -67,12 +69,12 @@ class Desk:
 
                 report = purchase(self, placed, report, listener)
             report = replace(report, remarks=tuple(listener.remarks))
-        raise typer.Exit(self._shown(report, placed, listener))
+        raise typer.Exit(self._shown(report, listener))
 
     def _remark(self, listener: Plain, note: str | None) -> None:
         if note:
             listener(Noted(code="endpoint", message=note))
-        if not self.row.known:
+        if self.row.sent and not self.row.known:
             listener(
                 Warned(
                     code="unknown_model",
@@ -82,12 +84,10 @@ class Desk:
         for code, message in self.settings.warnings:
             listener(Warned(code=code, message=message))
 
-    def _shown(self, report: Report, placed: Order, listener: Plain) -> int:
+    def _shown(self, report: Report, listener: Plain) -> int:
         for outcome in report.outcomes:
-            if outcome.stdout is not None:
-                path = path_for(placed.requests[0].names[0], outcome.saved[0].format)
-                rescue_folder = self.settings.state_dir / "rescued"
-                report = show_picture(outcome.stdout, path, rescue_folder, report, self.env, listener)
+            if outcome.parcel:
+                report = show_picture(outcome.parcel, report, self.env, listener)
         return show(report, self.style, self.env, paths=self.output.kind != "stdout")
 
 
@@ -113,8 +113,9 @@ def open_desk(
             check_inside(output)
     if output.kind == "stdout":
         _check_stdout(env, display)
-    row = rows.model(settings.values.get("model", rows.default_model))
-    rendering = rendering_of(picture, options.live, settings.values, row)
+    row = rows.model_at(settings.provider, settings.values.get("model"))
+    with naming_origins(settings):
+        rendering, notes = rendering_of(picture, options.live, settings.values, row)
     flagged = picture.output_format is not None
     return Desk(
         env=env,
@@ -134,6 +135,7 @@ def open_desk(
             secret=settings.key.secret if settings.key else None,
         ),
         dry_run=options.money.dry_run,
+        notes=notes,
     )
 
 

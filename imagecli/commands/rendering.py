@@ -7,22 +7,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagecli.catalog import ModelRow
+from imagecli.checks import settled_size
 from imagecli.domain import Framing, Json, Rendering, Size, Svg
 from imagecli.errors import UsageError
+from imagecli.events import Noted
 from imagecli.options import InputOptions, LiveOptions, PictureOptions
 
 
-def rendering_of(picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], row: ModelRow) -> Rendering:
-    """What the picture flags and the settled *values* ask for, in words of the model's *row*.
+def rendering_of(
+    picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], row: ModelRow
+) -> tuple[Rendering, tuple[Noted, ...]]:
+    """What the picture flags and the settled *values* ask for, in words of the model's *row*; and what to say of it.
 
     Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
     """
     svg = Svg(model=picture.svg_model, effort=picture.svg_reasoning_effort)
     streamed = live.stream or live.keep_partials or live.partial_images is not None
+    size, notes = settled_size(values.get("size"), values.get("fit"), row)
     return Rendering(
         model=row.name if row.sent else "",
         n=picture.n,
-        size=values.get("size"),
+        size=size,
+        fit=values.get("fit"),
         quality=values.get("quality"),
         background=values.get("background"),
         output_format=values.get("output_format"),
@@ -39,7 +45,7 @@ def rendering_of(picture: PictureOptions, live: LiveOptions, values: Mapping[str
         response_format=picture.response_format,
         user=picture.user,
         params=tuple(_param(pair) for pair in picture.param or []),
-    )
+    ), notes
 
 
 def framing_of(options: InputOptions) -> Framing:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from imagecli.domain import IfExists, RequestedSize, Size
+from imagecli.domain import IfExists, RequestedSize, Shape, Size
+from imagecli.sizes import read_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _size(value: Any) -> RequestedSize:
-    return "auto" if value == "auto" else Size.parse(_text(value))
+def _size(value: Any) -> RequestedSize | Shape:
+    return read_size(_text(value))
 
 
 def _pixels(value: Any) -> Size:

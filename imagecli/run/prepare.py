@@ -49,6 +49,7 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         prompt=ask.prompt,
         output_format=look.output_format,
         size=look.size if isinstance(look.size, Size) else None,
+        fit=look.fit,
         transform=None if isinstance(ask, Generate) else fit.transform,
     )
     return prepared, http
@@ -63,12 +64,13 @@ def read_description(text: str) -> Prepared:
     """The value that `describe` wrote."""
     document: dict[str, Any] = json.loads(text)
     transform = document.pop("transform")
-    size = document.pop("size")
+    size, fit = document.pop("size"), document.pop("fit")
     names = [Name(**(name | {"folder": Path(name["folder"])})) for name in document.pop("names")]
     return Prepared(
         **document,
         names=tuple(names),
         size=Size(**size) if size else None,
+        fit=Size(**fit) if fit else None,
         transform=_transform(transform) if transform else None,
     )
 

@@ -1,0 +1,59 @@
+"""The size that is made: what a name, a ratio or --fit becomes for a model, and whether it makes it at all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from imagecli.catalog import ModelRow
+from imagecli.domain import RequestedSize, Shape, Size
+from imagecli.errors import UsageError
+from imagecli.events import Noted
+
+MAX_FIT_PIXELS: Final = 100_000_000
+"""More than --fit makes: ten times the largest picture of any model, which no enlarging makes sharper."""
+
+
+def settled_size(
+    asked: RequestedSize | Shape | None, fit: Size | None, row: ModelRow
+) -> tuple[RequestedSize | None, tuple[Noted, ...]]:
+    """The size to ask for, and what is to be said of it. *fit* chooses one where nothing else does.
+
+    Raises UsageError for a ratio that the model doesn't make, and for a *fit* that is too large for this machine.
+    """
+    if fit and fit.pixels > MAX_FIT_PIXELS:
+        raise UsageError(
+            f"--fit {fit}: it has {fit.pixels:,} pixels, at most {MAX_FIT_PIXELS:,} are made here",
+            hint="--fit with a smaller size",
+        )
+    if isinstance(asked, Shape):
+        made = _shaped(asked, row)
+        near = "" if asked.named or asked.is_exactly(made) else f", as near to it as {row.name} comes"
+        return made, (Noted(code="size", message=f"{asked} is made at {made}{near}"),)
+    if asked or fit is None:
+        return asked, ()
+    chosen = row.sizes.for_fit(fit)
+    said = f"--fit {fit} is made at {chosen}, then cropped and resized"
+    return chosen, (Noted(code="size", message=said),) if chosen and chosen != fit else ()
+
+
+def check_size(size: RequestedSize | None, row: ModelRow) -> None:
+    """Raises UsageError for a size that is not made, with the nearest that is."""
+    if size is None or (objection := row.sizes.objection(size)) is None:
+        return
+    raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_instead(size, row))
+
+
+def _shaped(shape: Shape, row: ModelRow) -> Size:
+    made = row.sizes.of_shape(shape)
+    if made is None:
+        about = row.sizes.about(shape)
+        objection = row.sizes.objection(about) or f"it makes {row.sizes.words()}"
+        raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_instead(about, row))
+    return made
+
+
+def _instead(size: RequestedSize, row: ModelRow) -> str:
+    if isinstance(size, str):
+        return f"leave --size out, or --size {row.sizes.examples()[-1]}"
+    near = row.sizes.nearest(size)
+    return f"--size {near}, or --fit {size} for exactly this" if near else "leave --size out"

@@ -1,0 +1,244 @@
+"""What a size, a name, a ratio or --fit becomes: legal always, and what a person would have chosen."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from imagecli.catalog import SizeRule, load
+from imagecli.checks import check, settled_size
+from imagecli.domain import Generate, Rendering, Shape, Size
+from imagecli.errors import UsageError
+from imagecli.sizes import read_size
+from tests.conftest import Run, picture
+
+ROWS = load()
+FREE, THREE = ROWS.model("gpt-image-2"), ROWS.model("gpt-image-1.5")
+SQUARES, WIDE = ROWS.model("dall-e-2"), ROWS.model("dall-e-3")
+UNKNOWN = ROWS.model("somebody/flux-9")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("1024x1536", Size(1024, 1536)),
+        (" 1024 X 1536 ", Size(1024, 1536)),
+        ("1024×1536", Size(1024, 1536)),
+        ("1024*1536", Size(1024, 1536)),
+        ("auto", "auto"),
+        ("Auto", "auto"),
+        ("square", Shape(1, 1, "square")),
+        ("Landscape", Shape(3, 2, "landscape")),
+        ("portrait", Shape(2, 3, "portrait")),
+        ("16:9", Shape(16000, 9000, "16:9")),
+        ("2.39:1", Shape(2390, 1000, "2.39:1")),
+    ],
+)
+def test_a_size_is_read(text: str, read: object) -> None:
+    assert read_size(text) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["", "big", "1024", "0x5", "5x0", "0:1", "16:", "16:9:4", "-1x5", "1e3x1e3", "1٠x16", "16:٩"]
+)
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not WIDTHxHEIGHT in pixels, a ratio, square, landscape, portrait or auto"):
+        read_size(text)
+
+
+@given(st.text(max_size=20))
+@example("9" * 20 + "x1")
+def test_any_text_is_a_size_or_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        assert read_size(text)
+
+
+@pytest.mark.parametrize(
+    ("model", "word", "size"),
+    [
+        ("gpt-image-2", "square", "1024x1024"),
+        ("gpt-image-2", "landscape", "1536x1024"),
+        ("gpt-image-2", "portrait", "1024x1536"),
+        ("gpt-image-2", "1:1", "1024x1024"),
+        ("gpt-image-2", "16:9", "1536x864"),
+        ("gpt-image-2", "9:16", "864x1536"),
+        ("gpt-image-2", "4:3", "1536x1152"),
+        ("gpt-image-2", "3:1", "1536x512"),
+        ("gpt-image-2", "21:9", "1568x672"),
+        ("gpt-image-2", "2.39:1", "1536x640"),
+        ("gpt-image-1.5", "square", "1024x1024"),
+        ("gpt-image-1.5", "landscape", "1536x1024"),
+        ("gpt-image-1.5", "portrait", "1024x1536"),
+        ("gpt-image-1.5", "3:2", "1536x1024"),
+        ("dall-e-3", "landscape", "1792x1024"),
+        ("dall-e-3", "portrait", "1024x1792"),
+        ("dall-e-3", "7:4", "1792x1024"),
+        ("dall-e-2", "square", "1024x1024"),
+        ("dall-e-2", "1:1", "1024x1024"),
+        ("somebody/flux-9", "square", "1024x1024"),
+        ("somebody/flux-9", "16:9", "1536x864"),
+        ("somebody/flux-9", "4:1", "1536x384"),
+    ],
+)
+def test_a_shape_becomes_a_size_and_it_is_said(model: str, word: str, size: str) -> None:
+    made, (note,) = settled_size(read_size(word), None, ROWS.model(model))
+    assert str(made) == size
+    assert f"{word} is made at {size}" in note.message
+
+
+@pytest.mark.parametrize(("word", "near"), [("2.39:1", True), ("16:9", False), ("landscape", False)])
+def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near: bool) -> None:
+    _, (note,) = settled_size(read_size(word), None, FREE)
+    assert ("as near to it as gpt-image-2 comes" in note.message) is near
+
+
+@pytest.mark.parametrize(
+    ("model", "word", "words", "hint"),
+    [
+        ("gpt-image-1.5", "16:9", "--size 16:9: it makes 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
+        ("gpt-image-1.5", "1000:999", "it makes 1024x1024", "--size 1024x1024"),
+        ("dall-e-2", "landscape", "--size landscape: it makes 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        ("dall-e-3", "16:9", "it makes 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        ("dall-e-3", "9:16", "it makes 1024x1024", "--size 1024x1792"),
+        ("gpt-image-2", "4:1", "--size 4:1: the long edge is at most 3 times the short one", "--size 1536x512"),
+        ("gpt-image-2", "1:9999", "at most 3 times", "--size 512x1536"),
+    ],
+)
+def test_a_shape_that_is_not_made_is_refused_with_the_nearest(model: str, word: str, words: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settled_size(read_size(word), None, ROWS.model(model))
+    assert words in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "near"),
+    [
+        ("gpt-image-2", "1920x1080", "1920x1088"),
+        ("gpt-image-2", "1080x1920", "1088x1920"),
+        ("gpt-image-2", "1792x936", "1792x944"),
+        ("gpt-image-2", "1000x1000", "1008x1008"),
+        ("gpt-image-2", "16x16", "816x816"),
+        ("gpt-image-2", "3840x3840", "2880x2880"),
+        ("gpt-image-2", "7680x4320", "3840x2160"),
+        ("gpt-image-2", "3856x2048", "3840x2048"),
+        ("gpt-image-2", "3072x1008", "3072x1024"),
+        ("gpt-image-1.5", "1920x1080", "1536x1024"),
+        ("gpt-image-1.5", "3000x3000", "1024x1024"),
+        ("dall-e-2", "300x300", "256x256"),
+        ("dall-e-3", "1024x1700", "1024x1792"),
+    ],
+)
+def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size: str, near: str) -> None:
+    ask = Generate(prompt="x", rendering=Rendering(model=model, size=Size.parse(size)))
+    with pytest.raises(UsageError) as caught:
+        check(ask, ROWS.model(model))
+    assert caught.value.hint == f"--size {near}, or --fit {size} for exactly this"
+
+
+@pytest.mark.parametrize(
+    ("model", "fit", "size"),
+    [
+        ("gpt-image-2", "1920x1080", "1920x1088"),
+        ("gpt-image-2", "1080x1080", "1088x1088"),
+        ("gpt-image-2", "1200x630", "1200x640"),
+        ("gpt-image-2", "1000x500", "1152x576"),
+        ("gpt-image-2", "512x512", "816x816"),
+        ("gpt-image-2", "64x64", "816x816"),
+        ("gpt-image-2", "2560x1440", "2560x1440"),
+        ("gpt-image-2", "5000x5000", "2880x2880"),
+        ("gpt-image-2", "7680x4320", "3840x2160"),
+        ("gpt-image-2", "5000x1000", "3840x1280"),
+        ("gpt-image-1.5", "1920x1080", "1536x1024"),
+        ("gpt-image-1.5", "300x450", "1024x1536"),
+        ("dall-e-2", "300x300", "512x512"),
+        ("dall-e-2", "2000x2000", "1024x1024"),
+        ("dall-e-3", "1024x1100", "1024x1024"),
+        ("somebody/flux-9", "777x333", "777x333"),
+    ],
+)
+def test_a_fit_is_made_at_a_legal_size_that_covers_it(model: str, fit: str, size: str) -> None:
+    made, notes = settled_size(None, Size.parse(fit), ROWS.model(model))
+    assert str(made) == size
+    assert [note.message for note in notes] == (
+        [f"--fit {fit} is made at {size}, then cropped and resized"] if fit != size else []
+    )
+
+
+def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
+    assert settled_size(Size(1024, 1024), Size(500, 300), FREE) == (Size(1024, 1024), ())
+    assert settled_size("auto", Size(500, 300), FREE) == ("auto", ())
+    assert settled_size(read_size("16:9"), Size(500, 300), FREE)[0] == Size(1536, 864)
+
+
+def test_a_fit_that_no_machine_wants_is_refused() -> None:
+    with pytest.raises(UsageError, match="at most 100,000,000 are made here"):
+        settled_size(None, Size(99_999, 99_999), UNKNOWN)
+
+
+SIZES = st.builds(Size, st.integers(1, 999_999), st.integers(1, 999_999))
+SMALL = st.builds(Size, st.integers(1, 4096), st.integers(1, 4096))
+
+
+@pytest.mark.parametrize("row", [FREE, THREE, SQUARES, WIDE, UNKNOWN], ids=lambda row: row.name)
+@given(size=SIZES | SMALL)
+def test_the_nearest_of_anything_is_legal(row: object, size: Size) -> None:
+    rule: SizeRule = row.sizes  # type: ignore[attr-defined]
+    for legal in (rule.nearest(size), rule.for_fit(size)):
+        assert legal is not None
+        assert rule.objection(legal) is None
+        assert (legal == size) == (rule.objection(size) is None)
+
+
+@given(size=st.builds(Size, st.integers(1, 3840), st.integers(1, 2160)))
+def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
+    made = FREE.sizes.for_fit(size)
+    assert made is not None
+    assert max(size.width / made.width, size.height / made.height) <= 1.01
+
+
+@given(
+    shape=st.builds(Shape, st.integers(1, 9999), st.integers(1, 9999), st.just("a:b")),
+    row=st.sampled_from([FREE, THREE, SQUARES, WIDE, UNKNOWN]),
+)
+def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
+    rule: SizeRule = row.sizes  # type: ignore[attr-defined]
+    size = rule.of_shape(shape)
+    assert size is None or rule.objection(size) is None
+    if size is not None and max(shape.width, shape.height) <= 8 * min(shape.width, shape.height):
+        assert abs(size.width / size.height / (shape.width / shape.height) - 1) < 0.1
+
+
+@given(
+    size=SMALL,
+    rule=st.builds(
+        SizeRule,
+        multiple=st.sampled_from([1, 7, 8, 16, 64]),
+        max_edge=st.none() | st.integers(1, 600),
+        max_ratio=st.none() | st.floats(1, 4),
+        min_pixels=st.integers(1, 500_000),
+        max_pixels=st.none() | st.integers(1, 500_000),
+    ),
+)
+def test_a_rule_of_anybodys_gives_what_is_legal_or_nothing(rule: SizeRule, size: Size) -> None:
+    for legal in (rule.nearest(size), rule.for_fit(size)):
+        assert legal is None or rule.objection(legal) is None
+
+
+def test_the_command_makes_a_ratio_and_says_at_which_size(imagecli: Run) -> None:
+    done = imagecli("generate", "a cat", "-s", "4:3", "--provider", "sandbox")
+    assert done.exit_code == 0, done.stderr
+    assert "4:3 is made at 1536x1152" in done.stderr
+    assert picture(done.paths[0]).size == (1536, 1152)
+
+
+def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) -> None:
+    done = imagecli("generate", "a cat", "-m", "dall-e-2", "--provider", "sandbox", env={"IMAGECLI_SIZE": "16:9"})
+    assert done.exit_code == 2
+    assert (
+        "--size 16:9: it makes 256x256, 512x512 or 1024x1024 (dall-e-2); size comes from IMAGECLI_SIZE" in done.stderr
+    )
