@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from imagecli.api.failures import shown, too_slow
-from imagecli.api.terms import Terms
+from imagecli.api.terms import Into, Terms
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 
 PIECE_BYTES = 64 * 1024
@@ -34,18 +33,25 @@ class HttpAnswer:
     error_body: bytes = b""
 
 
-def taken(response: requests.Response, terms: Terms, into: IO[bytes], received: Progress) -> HttpAnswer:
-    """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response."""
+def taken(response: requests.Response, terms: Terms, into: Into, received: Progress) -> HttpAnswer:
+    """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response.
+
+    What breaks when enough has come breaks nothing.
+    """
     with response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if 200 <= response.status_code < 300:
-            _copy(response, terms, into, received)
+            try:
+                _copy(response, terms, into, received)
+            except (HTTPError, OSError, UnsavedError):
+                if terms.enough() is None:
+                    raise
             return HttpAnswer(status=response.status_code, headers=headers)
         terms.deadline = min(terms.deadline, time.monotonic() + ERROR_SECONDS)
         return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, terms))
 
 
-def _copy(response: requests.Response, terms: Terms, into: IO[bytes], received: Progress) -> None:
+def _copy(response: requests.Response, terms: Terms, into: Into, received: Progress) -> None:
     total = _length(response)
     done = 0
     for piece in _pieces(response, terms):
@@ -59,6 +65,8 @@ def _copy(response: requests.Response, terms: Terms, into: IO[bytes], received: 
             )
         _write(piece, into)
         received(done, total)
+        if terms.hurry():
+            return
 
 
 def _length(response: requests.Response) -> int | None:
@@ -76,7 +84,7 @@ def _pieces(response: requests.Response, terms: Terms) -> Iterator[bytes]:
             raise too_slow(response.url, is_over=True)
 
 
-def _write(piece: bytes, into: IO[bytes]) -> None:
+def _write(piece: bytes, into: Into) -> None:
     """To the file at once, so that a killed process leaves what had come."""
     try:
         into.write(piece)

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from imagecli.api.addresses import Kind
 from imagecli.api.resolving import addresses_of
@@ -22,6 +22,18 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host. Raises OSError."""
 
 
+class Into(Protocol):
+    """Where a body goes: a file, or whoever hears it on its way there."""
+
+    def write(self, piece: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+Enough = Callable[[], float | None]
+"""Seconds that more of an answer may take, once all that is wanted has come; None before."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Terms:
     """One exchange's; *deadline* is monotonic and may be drawn nearer on the way."""
@@ -33,6 +45,7 @@ class Terms:
     """Of the answer as it comes, before decompression."""
     judge: Judge | None = None
     resolve: Resolve = addresses_of
+    enough: Enough = lambda: None
     came: int = 0
     """Bytes of the answer so far."""
 
@@ -46,6 +59,13 @@ class Terms:
     def patience(self) -> float:
         """How long the next byte may take."""
         return min(self.silence, self.left())
+
+    def hurry(self) -> bool:
+        """Draws the deadline nearer when enough has come; whether nothing more is waited for."""
+        seconds = self.enough()
+        if seconds is not None:
+            self.deadline = min(self.deadline, time.monotonic() + seconds)
+        return seconds is not None and self.is_over
 
     @property
     def is_over(self) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import IO
 
 from imagecli.api.failures import NotConnectedError
 from imagecli.api.pacer import Pacer, is_retried, server_wait, wait_before
 from imagecli.api.session import Authorization, open_session
+from imagecli.api.terms import Enough, Into
 from imagecli.api.wire import HttpAnswer, Timeouts, post
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
@@ -39,13 +39,18 @@ class Transport:
         self._max_wait = max_wait
         self._pacer = Pacer()
 
-    def send(self, http: HttpRequest, into: IO[bytes], request: int, listen: Listen) -> HttpAnswer:
-        """The 2xx answer to *http*, its body in *into*. Raises the error of any other answer."""
+    def send(
+        self, http: HttpRequest, into: Into, request: int, listen: Listen, enough: Enough = lambda: None
+    ) -> HttpAnswer:
+        """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*.
+
+        Raises the error of any other answer.
+        """
         for attempt in range(self._max_retries + 1):
             self._pacer.turn()
             listen(Told(message=_asked(http), deep=True))
             try:
-                answer = self._once(http, into, request, listen)
+                answer = self._once(http, into, request, listen, enough)
             except NotConnectedError as error:
                 if attempt == self._max_retries or error.code == "proxy":
                     raise
@@ -65,7 +70,7 @@ class Transport:
             self._pause(wait_before(attempt, asked, self._max_wait), failure.message, request, listen)
         raise AssertionError("the loop returns or raises")
 
-    def _once(self, http: HttpRequest, into: IO[bytes], request: int, listen: Listen) -> HttpAnswer:
+    def _once(self, http: HttpRequest, into: Into, request: int, listen: Listen, enough: Enough) -> HttpAnswer:
         return post(
             self._session,
             http,
@@ -75,6 +80,7 @@ class Transport:
             into=into,
             uploaded=lambda sent, total: listen(Sent(request=request, sent=sent, total=total or 0)),
             received=lambda done, total: listen(Received(request=request, received=done, total=total)),
+            enough=enough,
         )
 
     def _pause(self, seconds: float, why: str, request: int, listen: Listen) -> None:

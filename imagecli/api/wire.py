@@ -9,7 +9,7 @@ import io
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -21,7 +21,7 @@ from imagecli.api.arrival import Progress as Progress
 from imagecli.api.arrival import taken
 from imagecli.api.failures import RefusedAddressError, in_our_words, shown, to_tls_in_plain
 from imagecli.api.session import Authorization, Session
-from imagecli.api.terms import Judge, Resolve, Terms
+from imagecli.api.terms import Enough, Into, Judge, Resolve, Terms
 from imagecli.api.tls import speaks_tls
 from imagecli.errors import UnsavedError
 from imagecli.exchange import HttpRequest
@@ -71,16 +71,18 @@ def post(
     auth: Authorization,
     headers: dict[str, str],
     timeouts: Timeouts,
-    into: IO[bytes],
+    into: Into,
     uploaded: Progress,
     received: Progress,
+    enough: Enough = lambda: None,
 ) -> HttpAnswer:
     """Sends *http* once. A 2xx body goes *into* the file as it arrives; redirects are not followed.
 
+    *enough* is asked after every piece whether to wait for the end, and how long.
     Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
     its way, DiskError where it could not be kept.
     """
-    terms = timeouts.from_now(MAX_ANSWER_BYTES)
+    terms = timeouts.from_now(MAX_ANSWER_BYTES, enough=enough)
     body = CountingBody(b"", uploaded)
     try:
         with in_our_words(http.url, begun=lambda: body.tell() > 0, is_over=lambda: terms.is_over):
@@ -100,7 +102,7 @@ def get(
     url: str,
     *,
     timeouts: Timeouts,
-    into: IO[bytes],
+    into: Into,
     received: Progress,
     judge: Judge | None = None,
     resolve: Resolve | None = None,
@@ -129,7 +131,7 @@ def _exchanged(
     request: requests.PreparedRequest,
     timeouts: Timeouts,
     terms: Terms,
-    into: IO[bytes],
+    into: Into,
     received: Progress,
 ) -> HttpAnswer:
     """The answer to *request*, its body *into* the file where it is 2xx.
