@@ -100,7 +100,7 @@ class LiveOptions:
         int | None, typer.Option(metavar="COUNT", help="earlier states of it, 0 to 3; means --stream")
     ] = None
     keep_partials: Annotated[
-        bool, typer.Option("--keep-partials", help="save them too, as NAME.partial-0.png; means --stream")
+        bool, typer.Option("--keep-partials", help="save them too, as NAME.partial-0.png; means --partial-images 3")
     ] = False
 
 

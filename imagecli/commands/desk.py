@@ -48,12 +48,14 @@ class Desk:
     style: Style
     dry_run: bool
     """The plan and its price are shown, and nothing is bought."""
+    keep_partials: bool = False
+    """Partial pictures of a stream are saved too."""
     notes: tuple[Noted, ...] = ()
     """What is to be said of what is made, before it is bought."""
 
     def buy(self, wanted: Sequence[tuple[Ask, Words]], *, note: str | None = None) -> NoReturn:
         """Buys *wanted* or shows the plan of it, and leaves with the exit code. *note* is said first."""
-        remarks = judged([ask for ask, _ in wanted], self.row, self.settings, self.env.now().date())
+        remarks = judged([ask for ask, _ in wanted], self.row, self.catalog, self.settings, self.env.now().date())
         placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
         with open_listener(self.env, self.style) as listener:
             self._remark(listener, note)
@@ -135,6 +137,7 @@ def open_desk(
             secret=settings.key.secret if settings.key else None,
         ),
         dry_run=options.money.dry_run,
+        keep_partials=options.live.keep_partials,
         notes=notes,
     )
 

@@ -21,6 +21,7 @@ def errand_of(desk: Desk, base_url: str, run_id: str) -> run.Errand:
         query=desk.settings.query,
         if_exists=desk.settings.values.get("if_exists"),
         stdout=desk.output.kind == "stdout",
+        keep_partials=desk.keep_partials,
     )
 
 

@@ -13,6 +13,9 @@ from imagecli.errors import UsageError
 from imagecli.events import Noted
 from imagecli.options import InputOptions, LiveOptions, PictureOptions
 
+MAX_PARTIAL_IMAGES = 3
+"""For models without a row. OpenAI API reference, read 2026-11-22."""
+
 
 def rendering_of(
     picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], row: ModelRow
@@ -22,7 +25,7 @@ def rendering_of(
     Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
     """
     svg = Svg(model=picture.svg_model, effort=picture.svg_reasoning_effort)
-    streamed = live.stream or live.keep_partials or live.partial_images is not None
+    partial_images = _partial_images(live, row)
     size, notes = settled_size(values.get("size"), values.get("fit"), row)
     return Rendering(
         model=row.name if row.sent else "",
@@ -39,13 +42,20 @@ def rendering_of(
         frame_duration_ms=picture.frame_duration_ms,
         svg=svg if svg != Svg() else None,
         safety_identifier=picture.safety_identifier,
-        stream=True if streamed else None,
-        partial_images=live.partial_images,
+        stream=True if live.stream or partial_images is not None else None,
+        partial_images=partial_images,
         style=picture.style,
         response_format=picture.response_format,
         user=picture.user,
         params=tuple(_param(pair) for pair in picture.param or []),
     ), notes
+
+
+def _partial_images(live: LiveOptions, row: ModelRow) -> int | None:
+    """How many partial pictures to ask for: what was said, or as many as can be kept where they are to be kept."""
+    if live.partial_images is None and live.keep_partials:
+        return row.ranges.get("partial_images", (0, MAX_PARTIAL_IMAGES))[1]
+    return live.partial_images
 
 
 def framing_of(options: InputOptions) -> Framing:

@@ -27,6 +27,7 @@ class Errand:
     base_url: str
     if_exists: IfExists | None
     stdout: bool
+    keep_partials: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
     """What every request's address ends with."""
 
@@ -50,6 +51,7 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         output_format=look.output_format,
         size=look.size if isinstance(look.size, Size) else None,
         fit=look.fit,
+        keep_partials=errand.keep_partials,
         transform=None if isinstance(ask, Generate) else fit.transform,
     )
     return prepared, http
