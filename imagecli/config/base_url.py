@@ -12,7 +12,7 @@ def checked(text: str) -> str:
     """*text* as a base URL. Raises UsageError with what is wrong with it."""
     example = "for example --base-url http://localhost:8080/v1"
     text = text.strip()
-    if "\\" in text or not text.isprintable():
+    if "\\" in text or " " in text or not text.isprintable():
         raise UsageError("the base URL has a character that no address has", hint=example)
     try:
         parts = urlsplit(text)

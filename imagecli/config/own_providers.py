@@ -134,13 +134,12 @@ _BLANK: Final = ProviderRow(name="")
 
 def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
     """A shipped provider's variables are its own: its key goes to nobody else."""
+    shipped = catalog.providers.get(row.name, _BLANK)
+    owners = {key.env: it.name for it in reversed(catalog.providers.values()) for key in it.keys}
     for key in row.keys:
-        owner = next(
-            (it.name for it in catalog.providers.values() if key.env in {own.env for own in it.keys}), row.name
-        )
-        if owner not in (row.name, catalog.providers.get(row.name, row).like):
+        if key.env in owners and key.env not in {own.env for own in shipped.keys}:
             raise SettingsError(
-                f"{path}: [providers.{row.name}] keys: {key.env} is the key of provider {owner}",
+                f"{path}: [providers.{row.name}] keys: {key.env} is the key of provider {owners[key.env]}",
                 hint=f"imagecli config login {row.name}; or another variable",
             )
 
