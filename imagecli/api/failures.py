@@ -24,7 +24,7 @@ class RefusedAddressError(UnsavedError):
     code = "result_refused"
 
     def __init__(self, kind: Kind) -> None:
-        super().__init__(f"its address leads to {NAMES[kind]}")
+        super().__init__(f"it leads to {NAMES[kind]}")
 
 
 @contextmanager

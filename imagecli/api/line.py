@@ -26,7 +26,7 @@ from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameReso
 from urllib3.util.connection import create_connection
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.api.addresses import kind_of, parsed
+from imagecli.api.addresses import kind_of, literal_kind, parsed
 from imagecli.api.failures import RefusedAddressError
 from imagecli.api.resolving import in_time
 from imagecli.api.terms import PatientBytes, Terms
@@ -87,11 +87,15 @@ class _Line(HTTPConnection):
             self._dns_host.encode("idna")
         except UnicodeError:
             raise LocationParseError(f"{self.host!r}, label empty or too long") from None
+        judge = None if self.proxy else self._terms.judge
+        written = literal_kind(self._dns_host)
+        if judge and written and not judge(written):
+            raise RefusedAddressError(written)
         seconds = min(_seconds(self.timeout), self._terms.left())
         found = in_time(self._terms.resolve, self._dns_host, self.port, seconds)
-        if self.proxy or not self._terms.judge:
+        if not judge:
             return found
-        allowed = [address for address in found if self._terms.judge(kind_of(parsed(address)))]
+        allowed = [address for address in found if judge(kind_of(parsed(address)))]
         if found and not allowed:
             raise RefusedAddressError(kind_of(parsed(found[0])))
         return allowed

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit
+from typing import IO
+from urllib.parse import urljoin
 
-import requests
-
-from imagecli.api.failures import shown
+from imagecli.api.failures import RefusedAddressError, shown
 from imagecli.api.pacer import MAX_BACKOFF_SECONDS, server_wait, wait_before
+from imagecli.api.permits import Permits, check_address
+from imagecli.api.resolving import addresses_of
 from imagecli.api.session import open_session
+from imagecli.api.terms import Judge, Resolve
 from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get
-from imagecli.errors import ImagecliError, UnsavedError, UsageError
+from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 
 TRIES = 3
 MAX_PARALLEL = 4
@@ -26,29 +27,54 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class Results:
     """A key-less session of its own, so that no header of the API's ever reaches another host."""
 
-    def __init__(self, *, timeouts: Timeouts, direct: bool, max_wait: float = MAX_BACKOFF_SECONDS) -> None:
-        self._session: requests.Session = open_session(direct=direct, connections=MAX_PARALLEL)
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts,
+        direct: bool,
+        max_wait: float = MAX_BACKOFF_SECONDS,
+        resolve: Resolve = addresses_of,
+    ) -> None:
+        self._session = open_session(direct=direct)
+        self._resolve = resolve
+        self._permits = Permits(self._session, resolve)
         self._timeouts = timeouts
         self._max_wait = max_wait
 
-    def fetch(self, url: str, received: Progress, is_whole: Callable[[bytes], bool]) -> bytes:
-        """The bytes behind *url*; fetched anew while they are not whole, and whatever they are at the last try.
+    def fetch(
+        self,
+        url: str,
+        into: IO[bytes],
+        received: Progress,
+        is_whole: Callable[[IO[bytes]], bool],
+        *,
+        base_url: str = "",
+    ) -> None:
+        """The bytes behind *url*, *into* a file from its start; fetched anew while they are not whole.
 
-        Raises UnsavedError: they are paid for and not here.
+        *base_url* is where the answer with this address came from: what its host is may be asked too (`Permits`).
+        At the last try the bytes are taken whatever they are. Raises UnsavedError where they are paid for and not
+        here, DiskError where the file takes no more.
         """
+        judge = self._permits.judge(base_url)
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             asked = None
             try:
-                answer, data = self._followed(url, received)
+                answer = self._followed(url, into, received, judge)
+            except DiskError:
+                raise
             except ImagecliError as error:
-                if last or isinstance(error, UsageError) or error.code == "result_url":
+                refused = error.code == "result_refused"
+                if last or refused or isinstance(error, UsageError) or error.code == "result_url":
                     raise UnsavedError(
-                        f"the picture was not fetched: {error.message}", hint=_HINT, code="result_url"
+                        f"the picture was not fetched: {error.message}",
+                        hint=_HINT_REFUSED if refused else _HINT,
+                        code="result_refused" if refused else "result_url",
                     ) from error
             else:
-                if answer.status == 200 and (last or is_whole(data)):
-                    return data
+                if answer.status == 200 and (last or is_whole(into)):
+                    return
                 asked = server_wait(answer.headers, datetime.now(UTC))
                 hopeless = answer.status not in RETRIED_STATUSES and not 200 <= answer.status < 300
                 if last or hopeless or (asked or 0) > self._max_wait:
@@ -56,26 +82,29 @@ class Results:
             time.sleep(wait_before(attempt, asked, self._max_wait))
         raise AssertionError("the loop returns or raises")
 
-    def _followed(self, url: str, received: Progress) -> tuple[HttpAnswer, bytes]:
-        """The answer at the end of *url*'s redirects, and its bytes."""
+    def _followed(self, url: str, into: IO[bytes], received: Progress, judge: Judge) -> HttpAnswer:
+        """The answer at the end of *url*'s redirects; *into* holds its bytes alone."""
         for _ in range(MAX_HOPS + 1):
-            _check(url)
-            into = io.BytesIO()
-            answer = get(self._session, url, timeouts=self._timeouts, into=into, received=received)
+            check_address(url)
+            into.seek(0)
+            into.truncate()
+            try:
+                answer = get(
+                    self._session,
+                    url,
+                    timeouts=self._timeouts,
+                    into=into,
+                    received=received,
+                    judge=judge,
+                    resolve=self._resolve,
+                )
+            except RefusedAddressError as error:
+                error.message = f"its address {shown(url)} is not asked: {error.message}"
+                raise
             if answer.status not in REDIRECTS or "location" not in answer.headers:
-                return answer, into.getvalue()
+                return answer
             url = _joined(url, answer.headers["location"])
         raise UnsavedError(f"{shown(url)} redirects without end", code="result_url")
-
-
-def _check(url: str) -> None:
-    """Raises UnsavedError for an address that is not http(s)."""
-    try:
-        fetchable = urlsplit(url).scheme in ("http", "https")
-    except ValueError:
-        fetchable = False
-    if not fetchable:
-        raise UnsavedError(f"its address is not http(s): {shown(url)}", code="result_url")
 
 
 def _joined(url: str, location: str) -> str:
@@ -87,6 +116,7 @@ def _joined(url: str, location: str) -> str:
 
 
 _HINT = "it is paid for; its address lies in the kept answer and lives about an hour"
+_HINT_REFUSED = "it is paid for; its address lies in the kept answer, should you want to fetch it yourself"
 
 
 def _refused(url: str, answer: HttpAnswer) -> UnsavedError:

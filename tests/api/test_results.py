@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 
@@ -9,20 +10,24 @@ import pytest
 
 from imagecli.api.results import Results
 from imagecli.api.wire import Timeouts
-from imagecli.errors import UnsavedError
+from imagecli.errors import DiskError, UnsavedError
 from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
 
 OK = http("200 OK", b"picture")
 AZURE = b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>"
 
 
+HERE = "http://127.0.0.1:1/v1"
+"""The answers come from a server on this machine, so that pictures of this machine are fetched."""
 QUICK = Timeouts(connect=2, silence=0.3, total=2)
 
 
 def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
-    return Results(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(
-        url, lambda done, total: None, lambda data: b"half" not in data
+    into = io.BytesIO()
+    Results(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(
+        url, into, lambda done, total: None, lambda file: b"half" not in into.getvalue(), base_url=HERE
     )
+    return into.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -125,17 +130,21 @@ def test_a_steady_drip_ends_at_the_total_time() -> None:
 
 def test_threads_share_one_session() -> None:
     results = Results(timeouts=Timeouts(), direct=True)
-    found: list[bytes] = []
+    found = [io.BytesIO() for _ in range(8)]
     with raw_server(OK) as server:
         threads = [
-            threading.Thread(target=lambda: found.append(results.fetch(f"{server.base_url}/a", lambda *_: None, bool)))
-            for _ in range(8)
+            threading.Thread(
+                target=results.fetch,
+                args=(f"{server.base_url}/a", into, lambda *_: None, lambda _: True),
+                kwargs={"base_url": HERE},
+            )
+            for into in found
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert found == [b"picture"] * 8
+    assert [into.getvalue() for into in found] == [b"picture"] * 8
 
 
 def test_what_is_not_whole_is_fetched_again_and_kept_at_the_last_try() -> None:
@@ -153,3 +162,23 @@ def test_a_fetch_waits_as_long_as_the_server_says() -> None:
         fetch(f"{server.base_url}/a.png")
     assert "HTTP 503" in caught.value.message
     assert len(server.requests) == 1
+
+
+def test_a_second_try_leaves_nothing_of_the_first_in_the_file() -> None:
+    with raw_server(http("200 OK", b"half of a longer picture"), OK) as server:
+        assert fetch(f"{server.base_url}/a.png") == b"picture"
+
+
+def test_a_full_disk_is_no_reason_to_fetch_again() -> None:
+    results = Results(timeouts=QUICK, direct=True, max_wait=0.02)
+    with raw_server(OK) as server, Full("/dev/full", "wb") as full:
+        with pytest.raises(DiskError):
+            results.fetch(f"{server.base_url}/a.png", full, lambda *_: None, lambda _: True, base_url=HERE)
+        assert len(server.requests) == 1
+
+
+class Full(io.FileIO):
+    """A device that takes nothing; it can't be cut either."""
+
+    def truncate(self, size: int | None = None, /) -> int:
+        return 0

@@ -1,0 +1,316 @@
+"""Result URLs lead nowhere they should not: judged by the address that is connected to, on every hop."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from imagecli.api.results import Results
+from imagecli.api.terms import Resolve
+from imagecli.api.wire import Timeouts
+from imagecli.errors import UnsavedError
+from tests.api.raw import http, raw_server
+from tests.api.test_tls import OWN, tls_server
+
+OK = http("200 OK", b"picture")
+QUICK = Timeouts(connect=1, silence=0.5, total=2)
+
+
+def names(**hosts: str | Sequence[str]) -> Resolve:
+    """A resolver that knows these names (`_` is a dot) and all addresses, and counts how often it is asked."""
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        known = hosts.get(host.rstrip(".").replace(".", "_"))
+        if known is None:
+            return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)]
+        return [known] if isinstance(known, str) else known
+
+    return resolve
+
+
+def fetch(url: str, base_url: str = "https://api.example.com/v1", resolve: Resolve | None = None) -> bytes:
+    results = Results(timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve or names(api_example_com="8.8.8.8"))
+    into = io.BytesIO()
+    results.fetch(url, into, lambda *_: None, lambda _: True, base_url=base_url)
+    return into.getvalue()
+
+
+@dataclass
+class Listening:
+    """A port that counts connections."""
+
+    port: int
+    connections: list[object] = field(default_factory=list)
+
+
+@contextmanager
+def listening(family: socket.AddressFamily = socket.AF_INET) -> Iterator[Listening]:
+    """On every address of this machine of that family; answers whoever connects with a picture."""
+    host = "::" if family == socket.AF_INET6 else "0.0.0.0"
+    with socket.create_server((host, 0), family=family) as listener:
+        seen = Listening(port=listener.getsockname()[1])
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, address = listener.accept()
+                    seen.connections.append(address)
+                    with connection, suppress(OSError):
+                        connection.recv(10_000)
+                        connection.sendall(OK)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield seen
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(timeout=5)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "0x7f000001",
+        "0177.1",
+        "0",
+        "0.0.0.0",
+        "127.9.9.9",
+        "localhost",
+        "LocalHost",
+        "localhost.",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "inside.example.com",
+        "inside.example.com.",
+    ],
+)
+def test_no_spelling_of_this_machine_is_connected_to(host: str) -> None:
+    resolve = names(api_example_com="8.8.8.8", inside_example_com="127.0.0.1")
+    with listening() as seen:
+        with pytest.raises(UnsavedError) as caught:
+            fetch(f"http://{host}:{seen.port}/a.png?sig=hush", resolve=resolve)
+        assert seen.connections == []
+    assert (caught.value.exit_code, caught.value.code) == (7, "result_refused")
+    assert "http://" in caught.value.message
+    assert "hush" not in caught.value.message
+
+
+@pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "127。0。0。1", "127%2e1", "%31%32%37.1", "127.0.0.1%00.example.com"])
+def test_what_is_no_hosts_name_is_connected_to_nowhere(host: str) -> None:
+    with listening() as seen:
+        with pytest.raises(UnsavedError):
+            fetch(f"http://{host}:{seen.port}/a.png")
+        assert seen.connections == []
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::]", "[0:0:0:0:0:0:0:1]"])
+def test_no_spelling_of_this_machine_by_its_newer_name_is_connected_to(host: str) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        with listening(socket.AF_INET6) as seen:
+            with pytest.raises(UnsavedError) as caught:
+                fetch(f"http://{host}:{seen.port}/a.png")
+            assert seen.connections == []
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    assert caught.value.code == "result_refused"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "10.0.0.1",
+        "10.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "[::ffff:169.254.169.254]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fd00::1]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[ff02::1]",
+        "224.0.0.1",
+        "255.255.255.255",
+        "240.0.0.1",
+        "metadata.example.com",
+        "newer.example.com",
+    ],
+)
+def test_no_other_place_off_the_open_network_is_asked(host: str) -> None:
+    resolve = names(
+        api_example_com="8.8.8.8", metadata_example_com="169.254.169.254", newer_example_com=["fd00::1", "fe80::1"]
+    )
+    with pytest.raises(UnsavedError) as caught:
+        fetch(f"http://{host}/latest/meta-data", resolve=resolve)
+    assert caught.value.code == "result_refused"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://10.0.0.1/b",
+        "//169.254.169.254/latest/meta-data",
+        "http://other.example.com/b",
+        "http://name:hush@127.0.0.1:{port}/b",
+        "file:///etc/passwd",
+    ],
+)
+def test_every_hop_is_judged(location: str) -> None:
+    """The first hop is this machine, as the base URL is; the next one is a place of another kind, or no address."""
+    with listening() as seen:
+        redirect = http("302 Go", b"", f"Location: {location.format(port=seen.port)}")
+        with raw_server(redirect) as first, pytest.raises(UnsavedError) as caught:
+            fetch(f"http://127.0.0.1:{first.port}/a", first.base_url, names(other_example_com="192.168.1.5"))
+        assert (len(first.requests), seen.connections) == (1, [])
+    assert caught.value.code == "result_refused"
+    assert "hush" not in caught.value.message
+
+
+def test_a_name_is_resolved_once_and_what_was_judged_is_connected_to() -> None:
+    """A name that changes its mind between two questions gets only one."""
+    answers = iter([["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"]])
+    asked: list[str] = []
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return next(answers)
+
+    with listening() as seen:
+        with pytest.raises(UnsavedError):
+            fetch(f"http://fickle.example.com:{seen.port}/a.png", "", resolve)
+        assert seen.connections == []
+    # Every try asks once: the first was public and gave no connection, the second was this machine.
+    assert asked[:2] == ["fickle.example.com"] * 2
+
+
+@pytest.mark.parametrize(
+    ("base_url", "addresses"),
+    [
+        ("http://127.0.0.1:8080/v1", None),
+        ("http://localhost:8080/v1", None),
+        ("http://127.1/v1", None),
+        ("http://[::1]:8080/v1", None),
+        ("http://0.0.0.0:8080/v1", None),
+        ("http://box.example.com/v1", ["127.0.0.1"]),
+        ("http://box.example.com/v1", ["127.0.0.1", "::1"]),
+    ],
+)
+def test_a_server_on_this_machine_hands_out_pictures_of_this_machine(
+    base_url: str, addresses: Sequence[str] | None
+) -> None:
+    resolve = names(box_example_com=addresses) if addresses else names()
+    with raw_server(OK) as server:
+        assert fetch(f"http://127.0.0.1:{server.port}/a.png", base_url, resolve) == b"picture"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "addresses"),
+    [
+        ("https://api.example.com/v1", ["8.8.8.8"]),
+        ("http://10.0.0.5/v1", None),
+        ("http://api.example.com/v1", ["192.168.1.5"]),
+        ("http://api.example.com/v1", ["8.8.8.8", "127.0.0.1"]),
+        ("http://api.example.com/v1", []),
+        ("http://169.254.169.254/v1", None),
+        ("", None),
+        ("http://[bad/v1", None),
+    ],
+)
+def test_any_other_server_does_not(base_url: str, addresses: Sequence[str] | None) -> None:
+    resolve = names(api_example_com=addresses) if addresses is not None else names()
+    with listening() as seen:
+        with pytest.raises(UnsavedError) as caught:
+            fetch(f"http://127.0.0.1:{seen.port}/a.png", base_url, resolve)
+        assert seen.connections == []
+    assert caught.value.code == "result_refused"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hush@127.0.0.1:{port}/a.png",
+        "http://hush@127.0.0.1:{port}/a.png",
+        "http://127.0.0.1:{port}\\@example.com/hush",
+        "http://127.0.0.1:{port}/a\r\nX-Injected: hush",
+        "http://127.0.0.1:{port}/a\nhush",
+        "http://127.0.0.1:{port}/a\thush",
+        "\x00http://127.0.0.1:{port}/hush",
+        "http://127.0.0.1:{port}\r\n/hush",
+    ],
+)
+def test_an_address_that_holds_more_than_an_address_is_refused(url: str) -> None:
+    with listening() as seen:
+        with pytest.raises(UnsavedError) as caught:
+            fetch(url.format(port=seen.port), "http://127.0.0.1:1/v1", names())
+        assert seen.connections == []
+    assert caught.value.code == "result_refused"
+    assert "hush" not in f"{caught.value.message}{caught.value.hint}"
+
+
+def test_a_resolver_that_never_answers_is_not_waited_for() -> None:
+    def resolve(host: str, port: int) -> Sequence[str]:
+        threading.Event().wait(5)
+        return ["8.8.8.8"]
+
+    with pytest.raises(UnsavedError) as caught:
+        Results(timeouts=Timeouts(connect=0.1, silence=1, total=1), direct=True, max_wait=0.02, resolve=resolve).fetch(
+            "http://slow.example.com/a", io.BytesIO(), lambda *_: None, lambda _: True, base_url=""
+        )
+    assert caught.value.code == "result_url"
+
+
+def test_the_name_stays_in_host_and_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is connected to; the server is asked, and checked, by the name it was called."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(OWN))
+    with tls_server(lambda line: line.sendall(OK)) as (base_url, requests):
+        results = Results(timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(pictures_example_com="127.0.0.1"))
+        port = base_url.rpartition(":")[2].partition("/")[0]
+        with pytest.raises(UnsavedError) as caught:
+            results.fetch(
+                f"https://pictures.example.com:{port}/a",
+                io.BytesIO(),
+                lambda *_: None,
+                lambda _: True,
+                base_url=base_url,
+            )
+        assert requests == []
+    assert "pictures.example.com" in caught.value.message
+    with raw_server(OK) as server:
+        fetch(f"http://pictures.example.com:{server.port}/a", server.base_url, names(pictures_example_com="127.0.0.1"))
+        assert f"host: pictures.example.com:{server.port}".encode() in server.requests[0].lower()
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "127.1", "0x7f.1", "localhost", "169.254.169.254", "[::1]", "10.0.0.1"]
+)
+def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(OK) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        fetch_by = Results(timeouts=QUICK, direct=False, max_wait=0.02).fetch
+        into = io.BytesIO()
+        with pytest.raises(UnsavedError) as caught:
+            fetch_by(f"http://{host}/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1")
+        assert proxy.requests == []
+        fetch_by(
+            "http://cdn.example.com/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1"
+        )
+        assert into.getvalue() == b"picture"
+        assert len(proxy.requests) == 1
+    assert caught.value.code == "result_refused"
