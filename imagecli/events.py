@@ -22,6 +22,14 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled:
+    """A request's answer will be kept in *folder* until it is saved; announced again when that has changed."""
+
+    request: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """*sent* of *total* bytes of a request's body are on their way."""
 
@@ -102,7 +110,7 @@ class Heartbeat:
     elapsed: float
 
 
-Event: TypeAlias = Started | Sent | Received | Partial | Waiting | Saved | Noted | Warned | Told | Heartbeat
+Event: TypeAlias = Started | Spooled | Sent | Received | Partial | Waiting | Saved | Noted | Warned | Told | Heartbeat
 
 Listen: TypeAlias = Callable[[Event], None]
 """Whoever hears: work announces to it and never prints."""

@@ -73,6 +73,10 @@ class Prepared:
     """Partial pictures of a stream are kept as files."""
     transform: Transform | None = None
 
+    def name(self, index: int) -> Name:
+        """Picture *index*'s; one that nobody asked for shares the last."""
+        return self.names[min(index, len(self.names) - 1)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:

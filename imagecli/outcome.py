@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A picture that is to be written to stdout. Until that is done it stays where it can be recovered."""
+
+    path: Path
+    """Its bytes, whole, under a temporary name."""
+    done: Callable[[], None] = field(repr=False)
+    """Called when stdout has taken all of them."""
+    save: Callable[[], Path] = field(repr=False)
+    """Saves it as a file instead, where stdout fails, and returns where. Raises DiskError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One request's end: what is saved, what went wrong, what the answer said about itself."""
 
@@ -37,7 +50,7 @@ class Outcome:
     """HTTP status, where there was an answer."""
     request_id: str | None = None
     usage: dict[str, Any] | None = None
-    stdout: bytes | None = field(default=None, repr=False)
+    parcel: Parcel | None = None
     """The picture that goes to stdout (`-o -`)."""
 
     @property

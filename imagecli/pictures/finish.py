@@ -7,10 +7,12 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from imagecli.domain import Size
 from imagecli.errors import ImagecliError, InputImageError
 from imagecli.pictures.colour import depth_scale, eight_bit
 from imagecli.pictures.decode import format_of, open_picture, translated
 from imagecli.pictures.encode import saved
+from imagecli.pictures.exactly import animation, resized
 from imagecli.pictures.judge import identify
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -28,8 +30,8 @@ _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _NAME = "the picture"
 
 
-def convert(data: bytes, format: str) -> bytes:
-    """*data*, a picture in any format we read, as png, jpeg, webp or gif.
+def convert(data: bytes, format: str, fit: Size | None = None) -> bytes:
+    """*data*, a picture in any format we read, as png, jpeg, webp or gif; with *fit* cropped and resized to that size.
 
     JPEG has no alpha: what shows through is white; quality 95. The colour profile is kept. An animation stays one,
     except as JPEG, which takes its first frame. Raises ImagecliError when *data* is no such picture.
@@ -40,12 +42,21 @@ def convert(data: bytes, format: str) -> bytes:
     try:
         picture = open_picture(data, source, _NAME)
         with translated(_NAME):
+            options = _options(picture, format)
             if format != "jpeg" and getattr(picture, "is_animated", False):
-                return saved(picture, format, save_all=True, **_options(picture, format))
+                moving = animation(picture, format, fit) if fit else (picture, {})
+                return saved(moving[0], format, save_all=True, **moving[1], **options)
             picture.load()
-            return saved(_fitting(picture, format), format, **_options(picture, format))
+            if fit:
+                return saved(_fitting(resized(_with_colours(picture), fit), format), format, **options)
+            return saved(_fitting(picture, format), format, **options)
     except InputImageError as error:
         raise ImagecliError(error.message) from error
+
+
+def _with_colours(image: Image.Image) -> Image.Image:
+    """*image* in a mode whose pixels can be mixed: no palette, 8 bits."""
+    return eight_bit(image, depth_scale(image))
 
 
 def _fitting(image: Image.Image, format: str) -> Image.Image:

@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagecli.api.results import Results
-from imagecli.api.spool import open_entry
+from imagecli.api.spool import BODY, Entry, open_entry
 from imagecli.api.transport import Transport
-from imagecli.errors import as_error
-from imagecli.events import Listen, Noted
+from imagecli.api.wire import HttpAnswer
+from imagecli.errors import DiskError, ImagecliError, UnsavedError, as_error
+from imagecli.events import Event, Listen, Noted, Sent, Spooled, Waiting, Warned
+from imagecli.exchange import HttpRequest, Prepared
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
-from imagecli.run.finish import finish
+from imagecli.providers.sse import HEAD_BYTES, is_stream
+from imagecli.run.finish import finish, is_settled
 from imagecli.run.inputs import Inputs as Inputs
+from imagecli.run.partials import Ear, Partials
 from imagecli.run.prepare import Errand as Errand
 from imagecli.run.prepare import describe, prepare
 
@@ -44,7 +48,7 @@ def carry_out(request: Request, tools: Tools, listen: Listen) -> Outcome:
             asked=request.ask.rendering.n,
             provider=tools.errand.provider.name,
             model=request.ask.rendering.model,
-            errors=(error,),
+            errors=(_with_way_out(error, "imagecli recover --list tells of it"),),
             status=error.status,
             request_id=error.request_id,
         )
@@ -53,20 +57,74 @@ def carry_out(request: Request, tools: Tools, listen: Listen) -> Outcome:
 def _bought(request: Request, tools: Tools, listen: Listen) -> Outcome:
     prepared, http = prepare(request, tools.inputs.fitted(request.ask, listen), tools.errand)
     folders = (tools.state_dir / "spool", prepared.names[0].folder / ".imagecli-spool")
-    with open_entry(prepared.id, describe(prepared), folders) as entry:
-        answer = tools.transport.send(http, entry.file, request.index, listen)
+
+    def moved(body: Path) -> None:
+        listen(Spooled(request=request.index, folder=body.parent))
+
+    with open_entry(prepared.id, describe(prepared), folders, moved) as entry:
+        answer, lost = _answered(request, prepared, http, entry, tools, listen)
         if tools.errand.provider.embedded and (note := answer.headers.get("x-sandbox-note")):
             listen(Noted(code="sandbox", message=note))
         request_id = answer.headers.get("x-request-id")
         try:
-            outcome = finish(prepared, entry.read(), tools.results, tools.state_dir / "rescued", listen)
+            rescue_folder = tools.state_dir / "rescued"
+            outcome = finish(prepared, entry.file, tools.results, rescue_folder, listen, release=entry.close)
         except Exception as problem:
-            error = as_error(problem)
+            error = _because(lost, as_error(problem))
             error.status, error.request_id = answer.status, request_id
             raise error from problem
+        if lost:
+            listen(Warned(code=lost.code, message=lost.message))
         for error in outcome.errors:
-            # The answer itself stays too: it has the addresses, and the text of what could not be decoded.
             error.request_id = request_id
-            kept = entry.keep()
-            error.rescued_path = error.rescued_path or str(kept)
+            if not is_settled(error):
+                error.rescued_path = error.rescued_path or str(entry.keep())
+                _with_way_out(error, "imagecli recover tries it again")
+        entry.open = outcome.parcel is not None
         return replace(outcome, status=answer.status, request_id=request_id)
+
+
+def _answered(
+    request: Request, prepared: Prepared, http: HttpRequest, entry: Entry, tools: Tools, listen: Listen
+) -> tuple[HttpAnswer, ImagecliError | None]:
+    """The answer, its body in *entry*; and what broke it off, where that was a stream: its events count as they came.
+
+    Raises what broke any other answer.
+    """
+    look, marking = request.ask.rendering, _marking(entry, listen)
+    if not look.stream:
+        return tools.transport.send(http, entry.file, request.index, marking), None
+    ear = Ear(entry.file, Partials(prepared=prepared, asked=look.partial_images, listen=listen))
+    try:
+        return tools.transport.send(http, ear, request.index, marking, ear.enough), None
+    except (UnsavedError, DiskError) as error:
+        entry.file.seek(0)
+        if not is_stream(entry.file.read(HEAD_BYTES)):
+            raise
+        return HttpAnswer(status=200, headers={}), error
+
+
+def _because(lost: ImagecliError | None, error: ImagecliError) -> ImagecliError:
+    """*error*, with what broke the answer off where it is no more than a consequence of that."""
+    if lost and isinstance(error, UnsavedError):
+        lost.message += f"; {error.message}"
+        return lost
+    return error
+
+
+def _marking(entry: Entry, listen: Listen) -> Listen:
+    """*listen*, and the spool hears of it when the request goes out, and when the server says it made nothing."""
+
+    def heard(event: Event) -> None:
+        if isinstance(event, (Sent, Waiting)):
+            entry.mark(sent=isinstance(event, Sent))
+        listen(event)
+
+    return heard
+
+
+def _with_way_out(error: ImagecliError, words: str) -> ImagecliError:
+    """*error*, and where the answer itself is kept the command that does something with it."""
+    if error.rescued_path and error.rescued_path.endswith(BODY):
+        error.hint = f"{error.hint}; {words}" if error.hint else words
+    return error

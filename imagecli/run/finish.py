@@ -1,70 +1,113 @@
-"""The half after the answer came: decode, fetch, deliver. Works from `Prepared` and the body alone, in any process."""
+"""The half after the answer came: decode, gather, deliver. Works from `Prepared` and the body alone, in any process."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from imagecli.api.results import MAX_PARALLEL, Results
-from imagecli.errors import UnsavedError, as_error
-from imagecli.events import Listen, Received, Warned
-from imagecli.exchange import Found, Prepared
+from imagecli.errors import ImagecliError, UnsavedError, as_error
+from imagecli.events import Listen, Warned
+from imagecli.exchange import Answer, Found, Prepared
 from imagecli.outcome import Outcome
-from imagecli.pictures.judge import judge
-from imagecli.providers.decode import decode, picture_bytes
+from imagecli.providers.condense import Condensed, condense
+from imagecli.providers.decode import decode
+from imagecli.providers.said import sound
 from imagecli.run.delivery import Delivery
-from imagecli.schedule import ends_of
+from imagecli.run.gathering import Gatherer, Staged
+from imagecli.run.parcel import parcel
+from imagecli.schedule import Done, ends_of
+
+_PROMPT_PIECES = 4
+"""A revised prompt is no longer than so many pieces of the file."""
 
 
-def finish(prepared: Prepared, body: bytes, results: Results, rescue_folder: Path, listen: Listen) -> Outcome:
+def finish(
+    prepared: Prepared,
+    body: IO[bytes],
+    results: Results,
+    rescue_folder: Path,
+    listen: Listen,
+    *,
+    again: bool = False,
+    release: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Saves what *body* holds: every picture that can be, and under a rescue name what is no whole picture.
 
-    Raises UnsavedError or RefusedError where the body holds no pictures at all.
+    *body* is a file that can be sought in; it is read in pieces. *again*: the answer may have been delivered before,
+    in part. *release* is called when a picture for stdout has reached it. Raises UnsavedError or RefusedError where
+    the body holds no pictures at all.
     """
-    answer = decode(body, prepared.base_url)
-    del body  # as large as its pictures, which are about to be decoded
+    condensed = condense(body)
+    answer = decode(condensed.body, prepared.base_url)
     outcome = Outcome(
         request=prepared.request,
         asked=prepared.n,
         provider=prepared.provider,
         model=prepared.model,
         usage=answer.usage,
+        errors=answer.errors if len(answer.found) < prepared.n else (),
     )
-    delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen)
-    for end in ends_of(lambda found: _bytes_of(found, prepared, results, listen), answer.found, jobs=MAX_PARALLEL):
+    delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen, again=again)
+    gatherer = Gatherer(
+        prepared=prepared, condensed=condensed, results=results, rescue_folder=rescue_folder, listen=listen
+    )
+    jobs = list(enumerate(answer.found))
+    for end in ends_of(lambda job: gatherer.gather(*job), jobs, jobs=MAX_PARALLEL):
         try:
-            if end.error:
-                raise end.error
-            data = end.result or b""
-            to_stdout = prepared.stdout and outcome.stdout is None
-            revised_prompt = answer.found[end.index].revised_prompt
-            image = delivery.deliver(end.index, data, revised_prompt, to_stdout=to_stdout)
-            outcome = replace(outcome, saved=(*outcome.saved, image), stdout=data if to_stdout else outcome.stdout)
+            outcome = _delivered(outcome, end, _prompt(answer.found[end.index], condensed), delivery, release)
         except Exception as problem:
             # One picture's trouble, a bug of ours too, is not the others'.
             outcome = replace(outcome, errors=(*outcome.errors, as_error(problem)))
-    saved = tuple(sorted(outcome.saved, key=lambda image: image.index))
-    return _counted(replace(outcome, saved=saved), len(answer.found), listen)
+    return _counted(outcome, answer, listen)
 
 
-def _bytes_of(found: Found, prepared: Prepared, results: Results, listen: Listen) -> bytes:
-    if found.b64_json:
-        return picture_bytes(found.b64_json)
-    if found.url:
-        return results.fetch(
-            found.url,
-            lambda done, total: listen(Received(request=prepared.request, received=done, total=total)),
-            lambda data: judge(data).whole,
-        )
-    raise UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
+def _delivered(
+    outcome: Outcome,
+    end: Done[Staged],
+    revised_prompt: str | None,
+    delivery: Delivery,
+    release: Callable[[], None],
+) -> Outcome:
+    if end.error:
+        raise end.error
+    assert end.result
+    if not delivery.prepared.stdout or outcome.parcel:
+        image = delivery.deliver(end.index, end.result, revised_prompt)
+        return replace(outcome, saved=(*outcome.saved, image))
+    image, staged = delivery.for_stdout(end.index, end.result, revised_prompt)
+    handed = parcel(staged, image, delivery.prepared, delivery.rescue_folder, release)
+    return replace(outcome, saved=(*outcome.saved, image), parcel=handed)
 
 
-def _counted(outcome: Outcome, came: int, listen: Listen) -> Outcome:
+def _prompt(found: Found, condensed: Condensed) -> str | None:
+    """The prompt as the model changed it, whole also where it was long."""
+    if found.revised_prompt is None:
+        return None
+    try:
+        return sound("".join(islice(condensed.text(found.revised_prompt), _PROMPT_PIECES)))
+    except ValueError:
+        return None
+
+
+def _counted(outcome: Outcome, answer: Answer, listen: Listen) -> Outcome:
+    came = len(answer.found)
+    outcome = replace(outcome, saved=tuple(sorted(outcome.saved, key=lambda image: image.index)))
+    for error in answer.errors if came >= outcome.asked else ():
+        listen(Warned(code=error.code, message=error.message))
     if came > outcome.asked:
         listen(Warned(code="more_pictures", message=f"{came} pictures came for {outcome.asked}; all are kept"))
-    if came < outcome.asked:
+    if came < outcome.asked and not answer.errors:
         short = UnsavedError(
             f"{came} of {outcome.asked} pictures came", hint="the others may have been billed", code="fewer_pictures"
         )
         return replace(outcome, errors=(*outcome.errors, short))
     return outcome
+
+
+def is_settled(error: ImagecliError) -> bool:
+    """Whether the answer holds nothing more about *error*: it told of fewer pictures, and all of those are saved."""
+    return error.code == "fewer_pictures"

@@ -1,7 +1,6 @@
 """Saves pictures so that a file under its final name is whole and replaced nothing unasked.
 
-The bytes go to a temporary name in the same folder, to the disk, and only then to their name, by a step that fails
-when something stands there. The temporary name does not grow with the final one, so that 255 bytes stay 255.
+What is staged gets its name by a step that fails when something stands there.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,70 +15,53 @@ from typing import Final
 
 from imagecli.errors import DiskError
 from imagecli.naming import marked, numbered
+from imagecli.store.staging import discard, stage
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 """What systems answer where a file can't have two names (FAT, some network disks, Android)."""
+_PIECE_BYTES: Final = 256 * 1024
 
 
-def save(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False) -> Path:
+def save(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
     """Writes *data* under *path* and returns the path really used: the next number when the name was taken meanwhile.
 
     *overwrite* puts it in place of a file or a link (never through the link), never of a folder or a device.
     Raises DiskError, with nothing left behind.
     """
     with disk_errors(path):
-        return _stage_and_publish(data, path, overwrite=overwrite)
+        return _stage_and_publish(data, path, overwrite=overwrite, label=label)
 
 
-def stage(data: bytes | Iterable[bytes], folder: Path, *, mode: int = 0o666) -> Path:
-    """*data*, written and on the disk, under a temporary name in *folder*; *mode* is lessened by the umask.
-
-    Raises OSError; whatever else *data* raises while it is read goes through. The file is gone in both cases.
-    """
-    temporary = folder / f".imagecli-{secrets.token_hex(8)}.part"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for piece in (data,) if isinstance(data, bytes) else data:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        discard(temporary)
-        raise
-    return temporary
-
-
-def publish(staged: Path, path: Path, *, overwrite: bool = False) -> Path:
-    """Gives a staged file its name, or the next free number of it, and returns the path used.
+def publish(staged: Path, path: Path, *, overwrite: bool = False, number: int = 1) -> Path:
+    """Gives a staged file its name, or the next free number of it from *number* on, and returns the path used.
 
     Raises OSError, and leaves the staged file then.
     """
-    used = staged.replace(path) if overwrite and _can_be_replaced(path) else _first_free(staged, path)
+    used = staged.replace(path) if overwrite and _can_be_replaced(path) else _first_free(staged, path, number)
     _sync_folder(used.parent)
     return used
 
 
-def rescue(data: bytes, path: Path, folder: Path, *, damaged: bool) -> Path:
-    """Keeps bytes that can't have the name *path*, and returns where they are.
+def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
+    """Keeps a staged file that can't have the name *path*, and returns where it is.
 
-    Bytes that are no whole picture go beside it (`cat.damaged.png.bin`). Where that disk fails, and whole bytes
-    whose disk has failed already, go to *folder*, readable by the user alone. Raises DiskError when that fails too.
+    What is no whole picture goes beside it (`cat.damaged.png.bin`). Where that disk fails, and a whole picture whose
+    disk has failed already, goes to *folder*, readable by the user alone. Raises DiskError when that fails too.
     """
     name = marked(path, f".damaged{path.suffix[:16]}.bin") if damaged else path
-    if damaged:
+    if damaged and staged.parent == path.parent:
         with contextlib.suppress(OSError, ValueError):
-            return _stage_and_publish(data, name)
+            return publish(staged, name)
     kept = folder / name.name
     with disk_errors(kept):
+        if staged.parent == folder:
+            return publish(staged, kept)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _stage_and_publish(data, kept, mode=0o600)
-
-
-def discard(staged: Path) -> None:
-    """Removes a staged file; a missing one is no error."""
-    with contextlib.suppress(OSError):
-        staged.unlink()
+        with staged.open("rb") as source:
+            copied = stage(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
+        used = publish(copied, kept)
+    discard(staged)
+    return used
 
 
 @contextlib.contextmanager
@@ -108,10 +89,8 @@ def _way_out(error: OSError) -> str:
     return "choose another folder with -o"
 
 
-def _stage_and_publish(
-    data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, mode: int = 0o666
-) -> Path:
-    staged = stage(data, path.parent, mode=mode)
+def _stage_and_publish(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
+    staged = stage(data, path.parent, label=label)
     try:
         return publish(staged, path, overwrite=overwrite)
     except BaseException:
@@ -127,8 +106,8 @@ def _can_be_replaced(path: Path) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
-def _first_free(staged: Path, path: Path) -> Path:
-    candidate, number = path, 1
+def _first_free(staged: Path, path: Path, number: int) -> Path:
+    candidate = numbered(path, number) if number > 1 else path
     while True:
         try:
             _move_without_clobbering(staged, candidate)

@@ -11,7 +11,8 @@ from typing import Final
 
 from imagecli.errors import OutputError
 from imagecli.naming import Place
-from imagecli.store.files import discard, reason, stage
+from imagecli.store.files import reason
+from imagecli.store.staging import discard, stage
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less is refused: one large picture can have as much."""

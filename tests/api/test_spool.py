@@ -20,9 +20,11 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "spool"
     with open_entry("id", '{"a": 1}', [folder]) as entry:
         entry.file.write(b"body")
-        assert entry.read() == b"body"
-        assert (mode(folder), mode(entry.body), mode(entry.description)) == (0o700, 0o600, 0o600)
-        assert entry.description.read_text() == '{"a": 1}'
+        entry.mark(sent=True)
+        assert entry.body.read_bytes() == b"body"
+        assert mode(folder / "id.sent") == 0o600
+        assert (mode(folder), mode(entry.body), mode(folder / "id.json")) == (0o700, 0o600, 0o600)
+        assert (folder / "id.json").read_text() == '{"a": 1}'
 
 
 def test_nothing_is_left_when_all_is_saved(tmp_path: Path) -> None:

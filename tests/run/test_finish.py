@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def of(folder: Path, *stems: str, **more: Any) -> Prepared:
 def finished(prepared: Prepared, body: bytes) -> tuple[Outcome, list[Event]]:
     heard: list[Event] = []
     results = Results(timeouts=Timeouts(connect=1, silence=1, total=2), direct=True, max_wait=0.02)
-    outcome = finish(prepared, body, results, prepared.names[0].folder / "rescued", heard.append)
+    outcome = finish(prepared, io.BytesIO(body), results, prepared.names[0].folder / "rescued", heard.append)
     return outcome, heard
 
 
@@ -185,9 +186,18 @@ def test_overwrite_replaces_its_own_name_and_no_more(prepared: Prepared, tmp_pat
 
 def test_stdout_gets_the_first_and_a_file_every_other(prepared: Prepared, tmp_path: Path) -> None:
     outcome, _ = finished(replace(prepared, stdout=True), pictures(RED, BLUE))
-    assert outcome.stdout == RED
-    assert [image.path for image in outcome.saved] == [None, tmp_path / "cat.png"]
-    assert files(tmp_path) == {"cat.png": BLUE}
+    assert [image.path for image in outcome.saved] == [None, tmp_path / "cat_2.png"]
+    assert outcome.parcel
+    assert outcome.parcel.path.read_bytes() == RED
+    outcome.parcel.done()
+    assert files(tmp_path) == {"cat_2.png": BLUE}
+
+
+def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: Prepared, tmp_path: Path) -> None:
+    outcome, _ = finished(replace(prepared, stdout=True), pictures(RED))
+    assert outcome.parcel
+    assert outcome.parcel.save() == tmp_path / "cat.png"
+    assert files(tmp_path) == {"cat.png": RED}
 
 
 def test_an_svg_that_was_asked_for_is_saved(tmp_path: Path) -> None:
@@ -199,7 +209,7 @@ def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
     gone = of(tmp_path / "gone", "cat")
     heard: list[Event] = []
     results = Results(timeouts=Timeouts(), direct=True)
-    outcome = finish(gone, pictures(RED), results, tmp_path / "rescued", heard.append)
+    outcome = finish(gone, io.BytesIO(pictures(RED)), results, tmp_path / "rescued", heard.append)
     assert code(outcome) == 8
     assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.png")
     assert files(tmp_path) == {"rescued/cat.png": RED}
@@ -229,7 +239,8 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         folder = Path({str(tmp_path)!r})
         prepared = read_description((folder / "a.json").read_text())
         results = Results(timeouts=Timeouts(), direct=False)
-        outcome = finish(prepared, (folder / "a.body").read_bytes(), results, folder / "rescued", lambda event: None)
+        with open(folder / "a.body", "rb") as body:
+            outcome = finish(prepared, body, results, folder / "rescued", lambda event: None)
         print(outcome.saved[0].path, outcome.saved[0].sha256)
         """
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import DiskError
-from imagecli.store.files import _take_and_replace, publish, rescue, save, stage
+from imagecli.store.files import _take_and_replace, publish, rescue, save
+from imagecli.store.staging import discard_all, stage, staging
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -192,8 +193,9 @@ def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
 def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
     state = tmp_path / "state"
     path = tmp_path / "cat.png"
-    assert rescue(b"1", path, state, damaged=True) == tmp_path / "cat.damaged.png.bin"
-    assert rescue(b"2", path, state, damaged=True) == tmp_path / "cat.damaged.png_2.bin"
+    assert rescue(stage(b"1", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png.bin"
+    assert rescue(stage(b"2", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png_2.bin"
+    assert contents(tmp_path) == {"cat.damaged.png.bin": b"1", "cat.damaged.png_2.bin": b"2"}
     assert not state.exists()
 
 
@@ -202,8 +204,9 @@ def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
     tmp_path: Path, damaged: bool, name: str
 ) -> None:
     state = tmp_path / "deep" / "state"
-    kept = rescue(b"x", tmp_path / "gone" / "cat.png", state, damaged=damaged)
+    kept = rescue(stage(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
     assert kept == state / name
+    assert contents(tmp_path) == {}
     assert kept.read_bytes() == b"x"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -212,4 +215,29 @@ def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
 def test_nothing_left_to_rescue_to_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DiskError, match="can't write"):
-        rescue(b"x", tmp_path / "gone" / "cat.png", tmp_path / "file" / "state", damaged=True)
+        rescue(stage(b"x", tmp_path), tmp_path / "gone" / "cat.png", tmp_path / "file" / "state", damaged=True)
+
+
+def test_a_staged_file_can_be_read_while_it_is_written_and_is_gone_when_that_fails(tmp_path: Path) -> None:
+    with staging(tmp_path) as file:
+        file.write(b"picture")
+        file.seek(0)
+        assert file.read() == b"picture"
+    assert Path(file.name).read_bytes() == b"picture"
+    with pytest.raises(ZeroDivisionError), staging(tmp_path):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == [Path(file.name).name]
+
+
+def test_what_a_dead_process_left_is_found_by_its_label_and_nothing_else_is(tmp_path: Path) -> None:
+    for label in ("run-1", "run-1", "run-10", "run-[1]", ""):
+        stage(b"x", tmp_path, label=label)
+    discard_all(tmp_path, "run-1")
+    assert len(contents(tmp_path)) == 3
+    discard_all(tmp_path, "run-[1]")
+    assert len(contents(tmp_path)) == 2
+
+
+def test_numbers_go_on_from_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    assert publish(stage(b"3", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_3.png"
+    assert publish(stage(b"4", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_4.png"

@@ -1,0 +1,133 @@
+"""One picture's bytes, from the answer or from its address, into a staged file; never whole in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from imagecli.api.results import Results
+from imagecli.domain import Identity
+from imagecli.errors import DiskError, ImagecliError, UnsavedError
+from imagecli.events import Listen, Received
+from imagecli.exchange import Found, Prepared
+from imagecli.pictures.judge import judge_file
+from imagecli.providers.base64_pieces import decoded
+from imagecli.providers.condense import Condensed
+from imagecli.store.files import disk_errors
+from imagecli.store.staging import discard, staging
+
+Fill = Callable[[IO[bytes]], object]
+"""Writes a picture's bytes into a file; may be asked again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A picture on the disk, under a temporary name."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    identity: Identity
+    disk: DiskError | None = None
+    """Why it is not in the folder where it was to be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatherer:
+    """Knows where one answer's pictures come from. Threads may gather at the same time."""
+
+    prepared: Prepared
+    condensed: Condensed
+    results: Results
+    rescue_folder: Path
+    """For bytes whose own folder can't take them, and for those that wait for stdout."""
+    listen: Listen
+
+    def gather(self, index: int, found: Found) -> Staged:
+        """Picture *index*, from its base64; from its address where that is none, or no whole picture.
+
+        Raises UnsavedError where neither gives bytes, DiskError where no disk takes them.
+        """
+        folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
+        failures: list[ImagecliError] = []
+        damaged: list[Staged] = []
+        for fill in self._ways(found):
+            try:
+                staged = self._staged(folder, fill)
+            except ImagecliError as error:
+                failures.append(error)
+                continue
+            if staged.identity.whole:
+                for other in damaged:
+                    discard(other.path)
+                return staged
+            damaged.append(staged)
+        for other in damaged[1:]:
+            discard(other.path)
+        if damaged:
+            return damaged[0]
+        raise _failure(failures, found)
+
+    def _ways(self, found: Found) -> Iterator[Fill]:
+        if found.b64_json:
+            yield partial(_decode, self.condensed, found.b64_json)
+        if found.url:
+            yield partial(self._fetch, found.url)
+
+    def _fetch(self, url: str, into: IO[bytes]) -> None:
+        self.results.fetch(
+            url,
+            into,
+            lambda done, total: self.listen(Received(request=self.prepared.request, received=done, total=total)),
+            lambda file: judge_file(file).whole,
+            base_url=self.prepared.base_url,
+        )
+
+    def _staged(self, folder: Path, fill: Fill) -> Staged:
+        """In *folder*, or where its disk fails in the rescue folder, for the user alone."""
+        if folder != self.rescue_folder:
+            try:
+                with disk_errors(folder):
+                    return self._filled(folder, fill, 0o666, None)
+            except DiskError as error:
+                problem = error
+        else:
+            problem = None
+        with disk_errors(self.rescue_folder):
+            self.rescue_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._filled(self.rescue_folder, fill, 0o600, problem)
+
+    def _filled(self, folder: Path, fill: Fill, mode: int, problem: DiskError | None) -> Staged:
+        with staging(folder, label=self.prepared.id, mode=mode) as file:
+            fill(file)
+            return described(file, problem)
+
+
+def described(file: IO[bytes], problem: DiskError | None = None) -> Staged:
+    """What a staged file holds: its hash, and its structure judged to the end."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    return Staged(path=Path(file.name), bytes=length, sha256=sha256, identity=judge_file(file), disk=problem)
+
+
+def _failure(failures: list[ImagecliError], found: Found) -> ImagecliError:
+    """Why there is no picture; what nobody answered at an address that needs a word of help, with that."""
+    if not failures:
+        empty = UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
+        return found.error or empty
+    if found.hint and failures[-1].code == "result_url":
+        failures[-1].hint = found.hint
+    return failures[-1]
+
+
+def _decode(condensed: Condensed, b64_json: str, into: IO[bytes]) -> None:
+    try:
+        for piece in decoded(condensed.text(b64_json)):
+            into.write(piece)
+    except ValueError as error:
+        raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error

@@ -1,0 +1,55 @@
+"""Files under temporary names, beside where they will stand: written, on the disk, and only then published.
+
+The temporary name does not grow with the final one, so that 255 bytes stay 255.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+
+@contextlib.contextmanager
+def staging(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A new file in *folder*, open for writing and reading; its `name` is its path. On the disk when the block ends.
+
+    Gone when the block raises. *mode* is lessened by the umask. Raises OSError.
+    """
+    path = folder / f"{_start(label)}{secrets.token_hex(8)}.part"
+    with open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            discard(path)
+            raise
+
+
+def stage(data: bytes | Iterable[bytes], folder: Path, *, label: str = "", mode: int = 0o666) -> Path:
+    """*data* as a staged file. Raises OSError; whatever else *data* raises while it is read goes through."""
+    with staging(folder, label=label, mode=mode) as file:
+        for piece in (data,) if isinstance(data, bytes) else data:
+            file.write(piece)
+    return Path(file.name)
+
+
+def discard(staged: Path) -> None:
+    """Removes a staged file; a missing one is no error."""
+    with contextlib.suppress(OSError):
+        staged.unlink()
+
+
+def discard_all(folder: Path, label: str) -> None:
+    """Removes what a process that has ended left staged under *label*."""
+    for path in folder.glob(f"{glob.escape(_start(label))}*.part"):
+        discard(path)
+
+
+def _start(label: str) -> str:
+    return f".imagecli-{label}-" if label else ".imagecli-"
