@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from imagecli.catalog import ModelRow
+from imagecli.checks.flags import OWN_FIELDS as OWN_FIELDS
 from imagecli.checks.inputs import check_count
 from imagecli.checks.inputs import inputs_of as inputs_of
 from imagecli.checks.inputs import needs_alpha as needs_alpha
 from imagecli.checks.life import check_life as check_life
 from imagecli.checks.pairs import check_pairs
-from imagecli.checks.parameters import OWN_FIELDS as OWN_FIELDS
 from imagecli.checks.parameters import check_parameters
 from imagecli.checks.prompts import check_prompt_argument as check_prompt_argument
 from imagecli.checks.prompts import check_prompt_text
@@ -17,17 +19,23 @@ from imagecli.checks.sizes import check_size
 from imagecli.checks.sizes import settled_size as settled_size
 from imagecli.domain import OPERATIONS, Ask, Edit, Generate
 from imagecli.errors import UsageError
+from imagecli.events import Warned
 
 
-def check(ask: Ask, row: ModelRow) -> None:
-    """Returns where *ask* fits *row*. Raises UsageError with what was found, what is taken, and the nearest way."""
+def check(ask: Ask, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[Warned, ...]:
+    """What is to be said of *ask* where it fits *row*.
+
+    Raises UsageError with what was found, what is taken, and the nearest way; it may name one of the *others*.
+    """
     _check_operation(ask, row)
     if isinstance(ask, (Generate, Edit)):
         check_prompt_text(ask.prompt, row)
     check_count(ask, row)
     check_size(ask.rendering.size, row)
-    check_parameters(ask.rendering, row)
-    check_pairs(ask.rendering)
+    warnings = tuple(check_parameters(ask, row, others))
+    if row.known:
+        check_pairs(ask)
+    return warnings
 
 
 def _check_operation(ask: Ask, row: ModelRow) -> None:

@@ -3,58 +3,80 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Iterator
 
 from imagecli.catalog import OPTIONAL, ModelRow
-from imagecli.domain import Rendering
+from imagecli.checks.flags import OWN_FIELDS, flag_of
+from imagecli.domain import Ask, Edit, Svg
 from imagecli.errors import UsageError
+from imagecli.events import Warned
 from imagecli.formats import ENDINGS
 
-OWN_FIELDS = {
-    "prompt": "PROMPT or --prompt",
-    "model": "--model",
-    "n": "-n",
-    "size": "--size",
-    "output_format": "--output-format",
-    "image": "imagecli edit IMAGE, and --image",
-    "image[]": "imagecli edit IMAGE, and --image",
-    "mask": "imagecli edit IMAGE --mask FILE",
-    "stream": "leave it out: pictures come whole",
-}
-"""Fields that --param can't set, and what does: their checks would be passed by, or the answer be misread."""
 
+def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[Warned]:
+    """A warning for each parameter of which no document says whether *row* takes it.
 
-def check_parameters(look: Rendering, row: ModelRow) -> None:
-    """Raises UsageError for a parameter or value that *row* does not take, with the nearest that it does."""
+    Raises UsageError for one that it does not take and for a value that it does not, with the nearest that it does,
+    or one of the *others* that takes it.
+    """
+    look = ask.rendering
     if look.n < 1:
-        raise UsageError(f"-n {look.n}: at least 1 picture is wanted")
-    for name in OPTIONAL:
-        if (value := getattr(look, name)) is not None:
-            _check_optional(name, value, row)
+        raise UsageError(f"-n {look.n}: at least 1 picture is wanted", hint="-n 1")
     for key, _ in look.params:
         if key in OWN_FIELDS:
             raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
+    given = {name: value for name in OPTIONAL if (value := getattr(look, name)) is not None}
+    if isinstance(ask, Edit) and ask.markup:
+        given["markup"] = ask.markup
+    for name, value in given.items():
+        _check_taken(name, value, row, others)
+        _check_word(name, value, row, others)
+        _check_range(name, value, row)
+        if name in row.unstated:
+            said = f"{flag_of(name, value)}: no document says that {row.name} takes it; it is sent as you asked"
+            yield Warned(code="unstated", message=said)
 
 
-def _check_optional(name: str, value: object, row: ModelRow) -> None:
-    flag = "--" + name.replace("_", "-")
-    if name not in row.parameters:
+def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
+    if name in row.parameters:
+        return
+    flag = flag_of(name, value)
+    taker = _first(other for other in others if name in other.parameters and name not in other.unstated)
+    hint = f"leave {flag} out, or name another model with -m"
+    if name == "response_format":
+        hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
+    elif taker:
+        hint = f"leave {flag} out; -m {taker} takes it"
+    raise UsageError(f"{flag}: {row.name} does not take it", hint=hint)
+
+
+def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
+    allowed, word = row.allowed(name), value.effort if isinstance(value, Svg) else value
+    if not allowed or word is None or word in allowed:
+        return
+    flag, near = flag_of(name, value), _nearest(str(word), allowed)
+    taker = _first(other for other in others if word in other.allowed(name))
+    hint = f"{flag} {near}; -m {taker} takes {word}" if taker else f"{flag} {near}"
+    raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint)
+
+
+def _check_range(name: str, value: object, row: ModelRow) -> None:
+    if name not in row.ranges or not isinstance(value, int):
+        return
+    low, high = row.ranges[name]
+    if not low <= value <= high:
+        flag = flag_of(name)
         raise UsageError(
-            f"{flag}: {row.name} does not take it",
-            hint=_INSTEAD.get(name, f"leave {flag} out, or name another model with -m"),
+            f"{flag} {value}: {row.name} takes {low:,} to {high:,}", hint=f"{flag} {min(max(value, low), high)}"
         )
-    allowed = row.allowed(name)
-    if allowed and value not in allowed:
-        raise UsageError(
-            f"{flag} {value}: {row.name} takes {', '.join(allowed)}", hint=f"{flag} {_nearest(str(value), allowed)}"
-        )
+
+
+def _first(rows: Iterable[ModelRow]) -> str | None:
+    """The first model that goes on living."""
+    return next((row.name for row in rows if row.shutdown is None), None)
 
 
 def _nearest(value: str, allowed: tuple[str, ...]) -> str:
     """The word of *allowed* that was meant: `jpeg` for JPG."""
     word = ENDINGS.get(value.lower(), value.lower())
     return next(iter(difflib.get_close_matches(word, allowed, n=1)), allowed[0])
-
-
-_INSTEAD = {
-    "response_format": "leave --response-format out: this model always answers with base64, and imagecli saves either",
-}

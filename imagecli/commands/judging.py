@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog import Catalog, ModelRow
 from imagecli.checks import check, check_life
 from imagecli.config import Settings
 from imagecli.config.layers import flag
@@ -16,12 +16,12 @@ from imagecli.events import Warned
 from imagecli.providers.carried import check_carried
 
 
-def judged(asks: Iterable[Ask], row: ModelRow, settings: Settings, today: date) -> tuple[Warned, ...]:
+def judged(asks: Iterable[Ask], row: ModelRow, catalog: Catalog, settings: Settings, today: date) -> tuple[Warned, ...]:
     """What is to be said of *asks* before they are bought, each thing once. Raises UsageError where one can't be."""
     with naming_origins(settings):
         warnings = list(check_life(row, settings.provider, settings.base_url, today))
         for ask in asks:
-            check(ask, row)
+            warnings += check(ask, row, catalog.models.values())
             check_carried(ask, settings.provider)
     return tuple(dict.fromkeys(warnings))
 

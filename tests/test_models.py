@@ -1,0 +1,309 @@
+"""Every model of the catalogue by one request that it takes and three that it doesn't.
+
+Words and figures are typed from OpenAI's API reference and deprecations page (read 2026-11-22), not from the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.catalog import load
+from imagecli.checks import check, check_life
+from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.errors import UsageError
+
+ROWS = load()
+CAT = Source(name="cat.png", path=Path("cat.png"))
+TODAY = date(2026, 11, 22)
+FLAGSHIPS = ("gpt-image-2.6-flare", "gpt-image-2.6-sunburst")
+FREE_FORMS = (
+    "gpt-image-2.5-sunburst",
+    "gpt-image-2.5-sunburst-2026-09-08",
+    "gpt-image-2.5-flare",
+    "gpt-image-2.5-flare-2026-09-08",
+)
+TWOS = ("gpt-image-2", "gpt-image-2-2026-04-21")
+ONES = ("gpt-image-1.5", "gpt-image-1.5-2025-12-16", "chatgpt-image-latest", "gpt-image-1")
+
+
+def made(prompt: str = "a cat", **more: Any) -> Ask:
+    return Generate(prompt=prompt, rendering=Rendering(model="", **more))
+
+
+def edited(images: int = 1, mask: bool = False, markup: bool = False, **more: Any) -> Ask:
+    look = Rendering(model="", **more)
+    mask_, markup_ = (CAT if wanted else None for wanted in (mask, markup))
+    return Edit(prompt="blue", images=(CAT,) * images, mask=mask_, markup=markup_, rendering=look)
+
+
+def varied() -> Ask:
+    return Vary(image=CAT, rendering=Rendering(model=""))
+
+
+LEGAL: dict[str, Sequence[Ask]] = {
+    **dict.fromkeys(
+        FLAGSHIPS,
+        (
+            made(size=Size(3840, 2160), quality="max", complexity="high", background="transparent", n=10),
+            made(size=Size(816, 816), quality="xhigh", output_format="gif", frame_count=16, frame_duration_ms=655_350),
+            made(output_format="gif", frame_count=2, frame_duration_ms=20),
+            made(output_format="svg", svg=Svg(effort="minimal", model="m"), n=3),
+            made("x" * 32_000, stream=True, partial_images=3, safety_identifier="a1", moderation="low"),
+            edited(16, mask=True, output_format="webp", output_compression=0, user="u"),
+            edited(markup=True, size="auto"),
+        ),
+    ),
+    **dict.fromkeys(
+        FREE_FORMS,
+        (
+            made(size=Size(2048, 1152), quality="xhigh", background="transparent", output_format="webp"),
+            made(quality="max", size=Size(1536, 512), stream=True, partial_images=0),
+            edited(16, markup=True, safety_identifier="a1"),
+        ),
+    ),
+    **dict.fromkeys(
+        TWOS,
+        (
+            made(size=Size(2560, 1440), quality="high", output_format="jpeg", output_compression=100, n=10),
+            made(background="transparent", stream=True, partial_images=2),
+            edited(16, mask=True),
+        ),
+    ),
+    **dict.fromkeys(
+        ("gpt-image-1.5", "gpt-image-1.5-2025-12-16", "gpt-image-1"),
+        (made(size=Size(1024, 1536), quality="low"), edited(16, input_fidelity="high"), edited(input_fidelity="low")),
+    ),
+    "chatgpt-image-latest": [made(size=Size(1536, 1024), quality="auto", stream=True)],
+    "gpt-image-1-mini": [made(size=Size(1024, 1024), quality="medium"), edited(input_fidelity="low")],
+    "dall-e-2": [
+        made("x" * 1000, size=Size(256, 256), n=10, response_format="url"),
+        edited(mask=True, size=Size(512, 512)),
+        varied(),
+    ],
+    "dall-e-3": [made("x" * 4000, size=Size(1792, 1024), quality="hd", style="natural", response_format="b64_json")],
+}
+
+Case = tuple[Ask, str, str]
+"""A request, the words of its refusal, and of the hint."""
+
+COMMON: list[Case] = [
+    (made("x" * 32_001), "the prompt has 32,001 characters;", "shorten it"),
+    (made(n=0), "-n 0: at least 1 picture is wanted", "-n 1"),
+    (edited(17), "17 input pictures;", "leave some --image out"),
+    (varied(), "takes no variations", "it can generate and edit"),
+    (made(style="vivid"), "--style:", "--style out"),
+    (made(response_format="url"), "--response-format:", "saves either"),
+    (made(background="white"), "--background white:", "--background transparent"),
+    (made(output_format="jpg"), "--output-format jpg:", "--output-format jpeg"),
+    (made(output_format="webp", output_compression=101), "--output-compression 101:", "--output-compression 100"),
+    (made(output_format="webp", output_compression=-1), "takes 0 to 100", "--output-compression 0"),
+    (made(output_compression=50), "--output-compression is for jpeg and webp, not for png", "--output-format webp"),
+    (made(background="transparent", output_format="jpeg"), "png or webp; jpeg has none", "--output-format png"),
+    (made(moderation="none"), "--moderation none:", "--moderation low"),
+    (made(stream=True, partial_images=4), "--partial-images 4:", "--partial-images 3"),
+    (made(partial_images=1), "--partial-images come in a stream", "add --stream"),
+    (made(complexity="max"), "--complexity max:", "--complexity low"),
+    (made(input_fidelity="low"), "--input-fidelity is for edits", "imagecli edit IMAGE --input-fidelity"),
+    (edited(input_fidelity="max"), "--input-fidelity max:", "--input-fidelity"),
+    (edited(mask=True, markup=True), "--mask and --markup exclude each other", "leave one of them out"),
+    (made(params=(("stream", True),)), "--param stream: imagecli sets that itself", "--stream"),
+]
+FREE_SIZES: list[Case] = [
+    (
+        made(size=Size(1920, 1080)),
+        "--size 1920x1080: 1080 is not a multiple of 16",
+        "--size 1920x1088, or --fit 1920x1080",
+    ),
+    (made(size=Size(3856, 2048)), "the longest edge is 3840", "--size 3840x2048"),
+    (made(size=Size(1552, 512)), "the long edge is at most 3 times the short one", "--fit 1552x512"),
+    (made(size=Size(1024, 576)), "it has 589,824 pixels, at least 655,360 are made", "--fit 1024x576"),
+    (made(size=Size(3840, 3840)), "it has 14,745,600 pixels, at most 8,294,400 are made", "--size 2880x2880"),
+]
+THREE_SIZES: list[Case] = [
+    (made(size=Size(1792, 1024)), "it makes 1024x1024, 1536x1024, 1024x1536 or auto", "--size 1536x1024"),
+    (made(size=Size(512, 512)), "--size 512x512: it makes 1024x1024", "--size 1024x1024, or --fit 512x512"),
+]
+NO_GIF: list[Case] = [
+    (made(output_format="gif"), "--output-format gif:", "-m gpt-image-2.6-flare takes gif"),
+    (made(output_format="svg"), "takes png, jpeg, webp", "-m gpt-image-2.6-flare takes svg"),
+    (made(frame_count=9), "--frame-count:", "-m gpt-image-2.6-flare takes it"),
+    (made(frame_duration_ms=200), "--frame-duration-ms:", "-m gpt-image-2.6-flare takes it"),
+    (made(svg=Svg(effort="low")), "--svg-reasoning-effort:", "-m gpt-image-2.6-flare takes it"),
+    (made(svg=Svg(model="m")), "--svg-model:", "-m gpt-image-2.6-flare takes it"),
+]
+NO_XHIGH: list[Case] = [
+    (made(quality="xhigh"), "takes low, medium, high, auto", "--quality high; -m gpt-image-2.6-flare takes xhigh"),
+    (made(quality="max"), "--quality max:", "-m gpt-image-2.6-flare takes max"),
+    (made(quality="hd"), "takes low, medium, high, auto", "--quality low"),
+]
+
+REFUSED: dict[str, Sequence[Case]] = {
+    **dict.fromkeys(
+        FLAGSHIPS,
+        (
+            *COMMON,
+            *FREE_SIZES,
+            (made(quality="hd"), "takes low, medium, high, xhigh, max, auto", "--quality low"),
+            (made(output_format="gif", frame_count=17), "--frame-count 17:", "--frame-count 16"),
+            (made(output_format="gif", frame_count=1), "takes 2 to 16", "--frame-count 2"),
+            (made(output_format="gif", frame_duration_ms=19), "takes 20 to 655,350", "--frame-duration-ms 20"),
+            (made(output_format="gif", frame_duration_ms=655_351), "takes 20 to", "--frame-duration-ms 655350"),
+            (made(frame_count=9), "--frame-count is for gif, not for png", "--output-format gif"),
+            (made(frame_duration_ms=90), "--frame-duration-ms is for gif, not for png", "ends in .gif"),
+            (made(svg=Svg(effort="low")), "--svg-reasoning-effort is for svg, not for png", "--output-format svg"),
+            (made(svg=Svg(model="m"), output_format="gif"), "--svg-model is for svg, not for gif", "ends in .svg"),
+            (
+                made(output_format="svg", svg=Svg(effort="huge")),
+                "--svg-reasoning-effort huge:",
+                "--svg-reasoning-effort",
+            ),
+            (made(output_format="gif", stream=True), "--stream: a gif comes whole", "--output-format png"),
+            (made(output_format="svg", stream=True), "--stream: an svg comes whole", "leave --stream"),
+            (made(output_format="gif", output_compression=5), "is for jpeg and webp, not for gif", ""),
+            (made(output_format="svg", output_compression=5), "is for jpeg and webp, not for svg", ""),
+            (made(output_format="gif", background="transparent"), "png or webp; gif has none", ""),
+            (edited(mask=True, output_format="gif"), "--mask: a gif is made without one", "leave --mask out"),
+            (made(output_format="svg", fit=Size(9, 9)), "--fit is for pixels; an svg has none", "leave --fit out"),
+        ),
+    ),
+    **dict.fromkeys(
+        FREE_FORMS,
+        (*COMMON, *FREE_SIZES, *NO_GIF, (made(quality="standard"), "takes low, medium, high, xhigh, max, auto", "")),
+    ),
+    **dict.fromkeys(TWOS, (*COMMON, *FREE_SIZES, *NO_GIF, *NO_XHIGH)),
+    **dict.fromkeys(ONES, (*COMMON, *THREE_SIZES, *NO_GIF, *NO_XHIGH)),
+    "gpt-image-1-mini": [
+        *COMMON,
+        *THREE_SIZES,
+        *NO_GIF,
+        *NO_XHIGH,
+        (edited(input_fidelity="high"), "--input-fidelity high: gpt-image-1-mini takes low", "--input-fidelity low"),
+    ],
+    "dall-e-2": [
+        (made("x" * 1001), "the prompt has 1,001 characters; dall-e-2 takes 1,000", "shorten it"),
+        (made(size=Size(1024, 1536)), "it makes 256x256, 512x512 or 1024x1024", "--size 1024x1024"),
+        (made(size="auto"), "--size auto: it makes 256x256", "leave --size out"),
+        (edited(2), "2 input pictures; dall-e-2 takes 1", "leave some --image out"),
+        (made(quality="high"), "--quality: dall-e-2 does not take it", "-m gpt-image-2.6-flare takes it"),
+        (made(stream=True), "--stream: dall-e-2 does not take it", "leave --stream out"),
+        (edited(markup=True), "--markup: dall-e-2 does not take it", "leave --markup out"),
+        (made(response_format="json"), "--response-format json: dall-e-2 takes url, b64_json", "--response-format"),
+    ],
+    "dall-e-3": [
+        (made("x" * 4001), "the prompt has 4,001 characters; dall-e-3 takes 4,000", "shorten it"),
+        (made(size=Size(1536, 1024)), "it makes 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
+        (made(quality="high"), "--quality high: dall-e-3 takes standard, hd", "--quality standard"),
+        (made(style="bold"), "--style bold: dall-e-3 takes vivid, natural", "--style"),
+        (edited(), "dall-e-3 takes no edits", "it can generate"),
+        (varied(), "dall-e-3 takes no variations", "it can generate"),
+    ],
+}
+
+
+def test_the_table_holds_every_model() -> None:
+    assert set(LEGAL) == set(REFUSED) == set(ROWS.models)
+    assert all(len(cases) >= 3 for cases in REFUSED.values())
+
+
+@pytest.mark.parametrize(("model", "ask"), [(model, ask) for model, asks in LEGAL.items() for ask in asks])
+def test_what_a_model_takes_is_taken_without_a_word(model: str, ask: Ask) -> None:
+    assert check(ask, ROWS.model(model), ROWS.models.values()) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "ask", "words", "hint"), [(model, *case) for model, cases in REFUSED.items() for case in cases]
+)
+def test_what_a_model_does_not_take_is_refused(model: str, ask: Ask, words: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(ask, ROWS.model(model), ROWS.models.values())
+    assert words in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("models", "ask", "flag"),
+    [
+        ((*FREE_FORMS, *TWOS, *ONES, "gpt-image-1-mini"), made(complexity="low"), "--complexity"),
+        ((*TWOS, *ONES, "gpt-image-1-mini"), edited(markup=True), "--markup"),
+        ((*FLAGSHIPS, *FREE_FORMS, *TWOS, "chatgpt-image-latest"), edited(input_fidelity="high"), "--input-fidelity"),
+    ],
+)
+def test_what_no_document_says_a_model_takes_is_sent_with_a_warning(
+    models: tuple[str, ...], ask: Ask, flag: str
+) -> None:
+    for model in models:
+        (warning,) = check(ask, ROWS.model(model))
+        assert warning.code == "unstated"
+        assert warning.message.startswith(f"{flag}: no document says that {model} takes it")
+
+
+@pytest.mark.parametrize(
+    ("model", "released", "shutdown"),
+    [
+        *[(model, "2026-11-04", None) for model in FLAGSHIPS],
+        *[(model, "2026-09-08", None) for model in FREE_FORMS],
+        *[(model, "2026-04-21", None) for model in TWOS],
+        ("gpt-image-1.5", "2025-12-16", "2026-12-01"),
+        ("gpt-image-1.5-2025-12-16", "2025-12-16", "2026-12-01"),
+        ("gpt-image-1-mini", None, "2026-12-01"),
+        ("chatgpt-image-latest", None, "2026-12-01"),
+        ("gpt-image-1", None, "2026-10-23"),
+        ("dall-e-2", None, "2026-05-12"),
+        ("dall-e-3", None, "2026-05-12"),
+    ],
+)
+def test_a_models_life_is_as_the_deprecations_page_has_it(
+    model: str, released: str | None, shutdown: str | None
+) -> None:
+    row = ROWS.model(model)
+    assert [str(day) if day else None for day in (row.released, row.shutdown)] == [released, shutdown]
+    assert (row.successor is not None) == (shutdown is not None)
+
+
+def test_a_successor_is_a_model_that_lives() -> None:
+    for row in ROWS.models.values():
+        if row.successor:
+            check_life(ROWS.models[row.successor], ROWS.provider("openai"), "https://api.openai.com/v1", TODAY)
+
+
+@pytest.mark.parametrize(
+    ("models", "dollars"),
+    [
+        ((*FLAGSHIPS, *FREE_FORMS, *TWOS), (5, 1.25, 8, 2, 30)),
+        (("gpt-image-1.5", "gpt-image-1.5-2025-12-16"), (5, 1.25, 8, 2, 32)),
+        (("gpt-image-1-mini",), (2, 0.2, 2.5, 0.25, 8)),
+        (("gpt-image-1",), (5, 1.25, 10, 2.5, 40)),
+    ],
+)
+def test_a_million_tokens_cost_what_is_printed(models: tuple[str, ...], dollars: tuple[float, ...]) -> None:
+    for model in models:
+        it = ROWS.model(model).prices
+        assert it is not None
+        assert (it.text_in, it.text_in_cached, it.image_in, it.image_in_cached, it.image_out) == dollars
+        assert (it.month, bool(it.source)) == ("2026-11", True)
+
+
+@pytest.mark.parametrize(
+    ("model", "quality", "size", "tokens"),
+    [
+        ("gpt-image-2", "low", "1024x1024", 196),
+        ("gpt-image-2", "high", "1024x1024", 7024),
+        ("gpt-image-2-2026-04-21", "high", "1536x1024", 5488),
+        ("gpt-image-2", "high", "3584x2048", 12_329),
+        ("gpt-image-2.5-flare", "medium", "1024x1024", 439),
+        ("gpt-image-2.5-sunburst", "max", "1024x1024", 7024),
+        ("gpt-image-2.6-flare", "low", "1536x1024", 664),
+        ("gpt-image-2.6-sunburst", "high", "3840x2160", 3337),
+        ("gpt-image-1.5", "medium", "1024x1536", 1584),
+        ("gpt-image-1-mini", "high", "1536x1024", 6208),
+    ],
+)
+def test_a_pictures_tokens_are_those_of_the_table(model: str, quality: str, size: str, tokens: int) -> None:
+    prices = ROWS.model(model).prices
+    assert prices is not None
+    assert prices.output_tokens[quality][Size.parse(size)] == tokens
