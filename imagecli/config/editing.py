@@ -46,9 +46,10 @@ def unset_value(name: str, folders: Folders, catalog: Catalog) -> bool:
     after = without(before, names, path)
     if after is None:
         return False
-    while len(names) > 1 and not _at(after, names := names[:-1]):
+    for depth in range(len(names) - 1, 0, -1):
         # A table without lines would be a provider of which nothing is known.
-        after = without(after, names, path) or after
+        if not _at(after, names[:depth]) and (pruned := without(after, names[:depth], path)) is not None:
+            after = pruned
     check_settings(after, path, catalog)
     replace_file(path, after)
     return True
