@@ -17,7 +17,8 @@ MAX_EVENT_BYTES: Final = 200 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _FIELD: Final = re.compile(rb"[\r\n]*(?:data|event|id|retry)?:")
 _LATER_FIELD: Final = re.compile(rb"[\r\n](?:data|event):")
-_HEAD_BYTES: Final = 64 * 1024
+HEAD_BYTES: Final = 64 * 1024
+"""So much of a body tells what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Event:
 
 def is_stream(body: bytes) -> bool:
     """Whether *body* is an event stream, by its beginning: headers lie, and are gone when an answer is recovered."""
-    head = body[:_HEAD_BYTES].removeprefix(_BOM)
+    head = body[:HEAD_BYTES].removeprefix(_BOM)
     return not is_document(head) and bool(_FIELD.match(head) or _LATER_FIELD.search(head))
 
 

@@ -29,6 +29,7 @@ ROLES: Final[dict[str, Role]] = {
 
 DONE: Final = b"[DONE]"
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"([\w.]{1,80})"')
+_PICTURE: Final = re.compile(rb'"(?:b64_json|url)"\s*:\s*"[^"]')
 _ENDS: Final = 2000
 """Bytes at either end of an event in which its type is looked for: between them lies base64."""
 
@@ -57,6 +58,11 @@ def role_of(event: Event) -> Role:
 
 def _role(kind: str) -> Role | None:
     return ROLES.get(kind.rpartition(".")[2])
+
+
+def shows_picture(event: Event) -> bool:
+    """Whether a completed picture is in *event*, without reading its JSON: other things are completed too."""
+    return role_of(event) == "picture" and bool(_PICTURE.search(event.data))
 
 
 def payload_of(event: Event) -> Any:

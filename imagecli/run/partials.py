@@ -1,0 +1,121 @@
+"""A streamed answer on its way into the spool, heard while it arrives: partial pictures announced, and kept if asked.
+
+Whatever goes wrong with a partial picture costs that and no more: the answer lands in the spool before it is heard,
+and it is from there that pictures are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from imagecli.domain import Identity
+from imagecli.errors import DiskError, UnsavedError, as_error
+from imagecli.events import Listen, Noted, Partial, Warned
+from imagecli.exchange import Prepared
+from imagecli.naming import marked, path_for
+from imagecli.pictures.judge import judge
+from imagecli.providers.base64_pieces import decoded
+from imagecli.providers.sse import MAX_EVENT_BYTES, Event, Reader, is_document
+from imagecli.providers.stream import payload_of, role_of, shows_picture
+from imagecli.store.files import save
+
+GRACE_SECONDS: Final = 5.0
+"""So long is waited for the end of a stream whose pictures are all there: its usage may follow, or one too many."""
+MAX_INDEX: Final = 99
+
+
+class Ear:
+    """Stands between the line and the spool's file."""
+
+    def __init__(self, file: IO[bytes], partials: Partials, limit: int = MAX_EVENT_BYTES) -> None:
+        self._file, self._partials = file, partials
+        self._reader = Reader(limit)
+        self._is_document: bool | None = None
+        """JSON came all the same, or a page; None until anything came."""
+        self._pictures = 0
+        self._ended = False
+
+    def write(self, piece: bytes, /) -> int:
+        """Into the file first. Raises UnsavedError for an event that does not end."""
+        written = self._file.write(piece)
+        self._file.flush()
+        if self._is_document is None and piece.strip():
+            self._is_document = is_document(piece)
+        if not self._is_document:
+            for event in self._reader.feed(piece):
+                self._hear(event)
+        return written
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def enough(self) -> float | None:
+        """Seconds that more may take to come, when all that was asked for is there; None before."""
+        if self._ended:
+            return 0.0
+        return GRACE_SECONDS if self._pictures >= self._partials.prepared.n else None
+
+    def _hear(self, event: Event) -> None:
+        role = role_of(event)
+        if shows_picture(event):
+            self._pictures += 1
+        elif role == "end":
+            self._ended = True
+        elif role == "partial":
+            try:
+                self._partials.hear(payload_of(event), pictures=self._pictures)
+            except Exception as problem:
+                # A bug of ours with what is only looked at must not lose what is bought.
+                self._partials.listen(Warned(code="bug", message=as_error(problem).message))
+
+
+@dataclass(slots=True, kw_only=True)
+class Partials:
+    """One request's partial pictures."""
+
+    prepared: Prepared
+    asked: int | None
+    listen: Listen
+    came: int = 0
+
+    def hear(self, payload: Any, *, pictures: int) -> None:
+        """Announces what *payload* shows, if it shows anything; *pictures* have been completed before it."""
+        data = _picture_in(payload)
+        identity = judge(data)
+        if identity.format in (None, "svg") or not identity.whole:
+            self.listen(Warned(code="partial_damaged", message=f"a partial picture is not whole: {identity.problem}"))
+            return
+        index = payload.get("partial_image_index")
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index <= MAX_INDEX:
+            index = self.came
+        self.came += 1
+        path = self._kept(data, identity, index, pictures) if self.prepared.keep_partials else None
+        self.listen(
+            Partial(request=self.prepared.request, partial_image_index=index, asked=self.asked, data=data, path=path)
+        )
+
+    def _kept(self, data: bytes, identity: Identity, index: int, pictures: int) -> Path | None:
+        """Beside the picture that is made, under a name that no picture has; None where the disk does not take it."""
+        assert identity.format
+        name = self.prepared.name(pictures)
+        ending = path_for(replace(name, literal_format=None, ending=None), identity.format).suffix
+        try:
+            path = save(data, marked(path_for(name, identity.format), f".partial-{index}{ending}"))
+        except DiskError as error:
+            self.listen(Warned(code="partial_lost", message=f"a partial picture is not kept: {error.message}"))
+            return None
+        self.listen(Noted(code="partial", message=f"partial picture {index} is kept as {path}"))
+        return path
+
+
+def _picture_in(payload: Any) -> bytes:
+    """A partial event's bytes, or none."""
+    text = payload.get("b64_json") if isinstance(payload, dict) else None
+    if not isinstance(text, str):
+        return b""
+    try:
+        return b"".join(decoded([text.rpartition(",")[2]]))  # a data URL's base64 stands behind a comma
+    except UnsavedError:
+        return b""

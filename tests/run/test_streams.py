@@ -1,0 +1,267 @@
+"""Answers that come as events: what is whole is kept and numbered by arrival, what is partial is never taken for it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.raw import Answer, http, pictures, png, raw_server, reset, silence, then
+from tests.conftest import Run
+
+RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
+JPEG = png(format="JPEG")
+QUICK = ("--timeout", "1", "--max-wait", "0.05")
+DONE = b"data: [DONE]\n\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nx-request-id: req_7\r\n"
+
+
+def event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def partial(index: int = 0, data: bytes = BLUE, of: str = "image_generation") -> bytes:
+    return event(f"{of}.partial_image", b64_json=b64(data), partial_image_index=index)
+
+
+def completed(data: bytes = RED, of: str = "image_generation", **fields: Any) -> bytes:
+    return event(f"{of}.completed", b64_json=b64(data), **fields)
+
+
+def stream(*events: bytes) -> bytes:
+    """A whole answer of events, that ends where the connection does."""
+    return HEAD + b"Connection: close\r\n\r\n" + b"".join(events)
+
+
+def chunked(*events: bytes, end: bool = True) -> bytes:
+    """The same in chunks, an event each; without *end* the client can tell that more was to come."""
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in events)
+    return HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n" * end
+
+
+def broken(*events: bytes) -> Answer:
+    return then(chunked(*events, end=False), reset)
+
+
+def stalled(*events: bytes) -> Answer:
+    return then(chunked(*events, end=False), silence(9))
+
+
+def endless(piece: bytes, pause: float = 0.0) -> Callable[[socket.socket], None]:
+    """*piece* again and again, until the client hangs up."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(stream())
+        while True:
+            connection.sendall(piece)
+            time.sleep(pause)
+
+    return answer
+
+
+def drip7(data: bytes) -> Callable[[socket.socket], None]:
+    """Seven bytes at a time."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(data), 7):
+            connection.sendall(data[at : at + 7])
+            time.sleep(0.001)
+
+    return answer
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+ODD = (
+    b"\xef\xbb\xbf: hello\r\nretry: 100\r\nid: 1\r\n\r\n\r\n"
+    + partial().replace(b"data: ", b"data:").replace(b"\n", b"\r")
+    + b'event:image_generation.completed\r\nid\r\ndata:{"type":\r\ndata: "image_generation.completed",\r\n'
+    + b'data:"b64_json": "%s"}\r\n\r\n' % base64.b64encode(RED)
+    + DONE.replace(b"\n", b"\r\n")
+)
+UNKNOWN = (
+    b"event: image_generation.in_progress\ndata: 5 %\n\n"
+    + event("image_generation.queued", b64_json=b64(BLUE))
+    + b"data: null\n\n"
+)
+SERVER_ERROR = event("error", error={"message": "the painter fell", "type": "server_error", "code": None})
+REFUSAL = event("error", error={"message": "no such cats", "code": "moderation_blocked"})
+BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
+
+
+@pytest.mark.parametrize(
+    ("answers", "argv", "exit_code", "posts", "left"),
+    [
+        pytest.param([stream(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="whole"),
+        pytest.param([chunked(partial(), completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="whole, in chunks"),
+        pytest.param([stream(completed())], [], 0, 1, {"cat.png": RED}, id="without its end"),
+        pytest.param(
+            [stream(completed(RED), partial(), completed(BLUE))],
+            ["-n", 2],
+            0,
+            1,
+            {"cat-1.png": RED, "cat-2.png": BLUE},
+            id="two, by arrival",
+        ),
+        pytest.param(
+            [stream(completed(RED), completed(BLUE))], [], 0, 1, {"cat.png": RED, "cat_2.png": BLUE}, id="one too many"
+        ),
+        pytest.param([stream(partial(), partial(1))], [], 7, 1, {}, id="S1 cut after partials"),
+        pytest.param([broken(partial(), partial(1))], [], 7, 1, {}, id="S1 reset after partials"),
+        pytest.param([stream(partial(), completed()[:-40])], [], 7, 1, {}, id="S1 cut in the last event"),
+        pytest.param([broken(completed())], [], 0, 1, {"cat.png": RED}, id="S2 reset after it"),
+        pytest.param([broken(completed().rstrip(b"\n"))], [], 0, 1, {"cat.png": RED}, id="S2 reset before the blank"),
+        pytest.param([stalled(completed())], QUICK, 0, 1, {"cat.png": RED}, id="S2 stall after it"),
+        pytest.param([stalled(completed(), DONE)], [], 0, 1, {"cat.png": RED}, id="S2 stall after the end"),
+        pytest.param([broken(completed(), partial())], ["-n", 2], 9, 1, {"cat-1.png": RED}, id="S2 reset after one"),
+        pytest.param([stalled(completed())], ["-n", 2, *QUICK], 9, 1, {"cat-1.png": RED}, id="S2 stall after one"),
+        pytest.param([then(stream(), drip7(ODD))], [], 0, 1, {"cat.png": RED}, id="S3 odd lines"),
+        pytest.param([stream(UNKNOWN, completed(), UNKNOWN)], [], 0, 1, {"cat.png": RED}, id="S4 unknown events"),
+        pytest.param([stream(UNKNOWN)], [], 7, 1, {}, id="S4 nothing but unknown events"),
+        pytest.param([stream(partial(), SERVER_ERROR)], [], 6, 1, {}, id="S5 failure"),
+        pytest.param([stream(REFUSAL)], [], 4, 1, {}, id="S5 refusal"),
+        pytest.param([stream(completed(), REFUSAL)], ["-n", 2], 9, 1, {"cat-1.png": RED}, id="S5 refusal of one"),
+        pytest.param([stream(completed(), REFUSAL)], [], 0, 1, {"cat.png": RED}, id="S5 after all that was asked"),
+        pytest.param([stream(DONE)], [], 7, 1, {}, id="S6 the end alone"),
+        pytest.param([stream()], [], 7, 1, {}, id="S6 empty"),
+        pytest.param([stream(b": ping\n\n" * 9)], [], 7, 1, {}, id="S6 comments alone"),
+        pytest.param([stream(BAD_JSON, DONE)], [], 7, 1, {}, id="S7 bad JSON"),
+        pytest.param([stream(event("image_generation.completed", b64_json="no!"))], [], 7, 1, {}, id="S7 bad base64"),
+        pytest.param([stream(BAD_JSON, completed())], ["-n", 2], 9, 1, {"cat-2.png": RED}, id="S7 bad JSON in one"),
+        pytest.param(
+            [stream(completed(RED[:-9]))], [], 7, 1, {"cat.damaged.png.bin": RED[:-9]}, id="S7 damaged picture"
+        ),
+        pytest.param([stalled(partial())], QUICK, 7, 1, {}, id="S8 stall"),
+        pytest.param([endless(b": ping\n\n", 0.05)], QUICK, 7, 1, {}, id="S8 heartbeats for ever"),
+        pytest.param([http("200 OK", pictures(RED))], [], 0, 1, {"cat.png": RED}, id="S9 plain JSON"),
+        pytest.param([http("429 No"), stream(completed())], QUICK, 0, 2, {"cat.png": RED}, id="S12 429 before it"),
+        pytest.param([http("500 No"), stream(completed())], QUICK, 0, 2, {"cat.png": RED}, id="S12 500 before it"),
+        pytest.param([http("400 No", b'{"error": "no"}')], [], 4, 1, {}, id="S12 400 before it"),
+    ],
+)
+def test_each_stream_has_its_exit_code_its_posts_and_its_files(
+    imagecli: Run,
+    folder: Path,
+    answers: Sequence[Answer],
+    argv: Sequence[object],
+    exit_code: int,
+    posts: int,
+    left: dict[str, bytes],
+) -> None:
+    begin = time.monotonic()
+    with raw_server(*answers) as server:
+        result = imagecli("generate", "cat", "--stream", *argv, "--base-url", server.base_url)
+        assert (result.exit_code, len(server.requests)) == (exit_code, posts)
+    assert files(folder) == left
+    assert result.paths == [Path(name) for name in left if not name.endswith(".bin")]
+    assert "bug" not in result.stderr
+    assert time.monotonic() - begin < 8
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        (partial() + partial(1), "no_picture", "only partial pictures came (2)"),
+        (partial() + completed()[:-40], "no_picture", "broke off in its picture"),
+        (DONE, "no_picture", "held no picture"),
+        (BAD_JSON, "no_picture", "not JSON"),
+        (event("image_generation.completed", b64_json="no!"), "not_base64", "not base64"),
+    ],
+)
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_came_without_a_picture_is_kept_and_named(
+    imagecli: Run, state: Path, body: bytes, code: str, words: str, cut: bool
+) -> None:
+    with raw_server(broken(body) if cut else stream(body)) as server:
+        result = imagecli("generate", "cat", "--stream", "--json", "--base-url", server.base_url)
+    (error,) = result.json["errors"]
+    if cut and code == "no_picture" and body != DONE:
+        code = "answer_lost"
+    assert (result.exit_code, error["code"], words in error["message"]) == (7, code, True)
+    assert Path(error["rescued_path"]).read_bytes() == body
+    assert state in Path(error["rescued_path"]).parents
+    assert not result.json["images"]
+
+
+def test_what_breaks_behind_the_last_picture_breaks_nothing(imagecli: Run) -> None:
+    with raw_server(broken(completed(usage={"total_tokens": 7}))) as server:
+        result = imagecli("generate", "cat", "--stream", "--json", "--base-url", server.base_url)
+    said = result.json
+    assert (said["status"], said["errors"], said["warnings"], len(said["images"])) == ("ok", [], [], 1)
+    (request,) = said["requests"]
+    assert (request["request_id"], request["status"], request["usage"]["total_tokens"]) == ("req_7", 200, 7)
+
+
+def test_what_broke_a_stream_is_said_beside_what_is_saved_of_it(imagecli: Run, state: Path) -> None:
+    with raw_server(broken(completed())) as server:
+        result = imagecli("generate", "cat", "-n", 2, "--stream", "--json", "--base-url", server.base_url)
+    said = result.json
+    assert [one["code"] for one in said["warnings"]] == ["answer_lost"]
+    assert [(one["code"], one["message"]) for one in said["errors"]] == [("fewer_pictures", "1 of 2 pictures came")]
+    assert not list(state.rglob("*.body"))
+
+
+def test_an_answer_is_left_as_soon_as_its_last_picture_is_there(imagecli: Run, folder: Path) -> None:
+    """Silence would be waited for five minutes; what names its end is not waited for at all."""
+    for events in ([completed(), DONE], [completed()]):
+        begin = time.monotonic()
+        with raw_server(stalled(*events)) as server:
+            result = imagecli("generate", "cat", "--stream", "--base-url", server.base_url)
+        assert result.exit_code == 0
+        assert time.monotonic() - begin < (2 if DONE in events else 8)
+    assert files(folder) == {"cat.png": RED, "cat_2.png": RED}
+
+
+def test_an_edit_is_streamed_by_events_of_its_own(imagecli: Run, folder: Path) -> None:
+    (folder / "in.png").write_bytes(png(64, 64))
+    body = stream(partial(of="image_edit"), completed(GREEN, of="image_edit"))
+    with raw_server(body) as server:
+        result = imagecli("edit", "in.png", "cat", "--keep-partials", "--base-url", server.base_url)
+        assert b'name="stream"\r\n\r\ntrue' in server.requests[0]
+    assert (result.exit_code, result.stdout) == (0, "in-cat.png\n")
+    assert files(folder) == {"in.png": png(64, 64), "in-cat.png": GREEN, "in-cat.partial-0.png": BLUE}
+
+
+def test_a_stream_that_nobody_asked_for_is_read_as_one(imagecli: Run, folder: Path) -> None:
+    with raw_server(stream(partial(), completed())) as server:
+        result = imagecli("generate", "cat", "--base-url", server.base_url)
+    assert (result.exit_code, files(folder)) == (0, {"cat.png": RED})
+
+
+def test_a_picture_that_lies_elsewhere_is_fetched(imagecli: Run, folder: Path) -> None:
+    with raw_server(http("200 OK", RED)) as shelf:
+        there = f"http://127.0.0.1:{shelf.port}/a"
+        with raw_server(stream(event("image_generation.completed", url=there))) as server:
+            result = imagecli("generate", "cat", "--stream", "--base-url", server.base_url)
+        assert (len(shelf.requests), len(server.requests)) == (1, 1)
+    assert (result.exit_code, files(folder)) == (0, {"cat.png": RED})
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        ([], {}),
+        (["--stream"], {"stream": True}),
+        (["--partial-images", 2], {"stream": True, "partial_images": 2}),
+        (["--partial-images", 0, "--keep-partials"], {"stream": True, "partial_images": 0}),
+        (["--keep-partials"], {"stream": True, "partial_images": 3}),
+    ],
+)
+def test_each_flag_asks_for_as_much_as_it_says(imagecli: Run, flags: list[object], asked: dict[str, object]) -> None:
+    with raw_server(stream(completed())) as server:
+        imagecli("generate", "cat", *flags, "--base-url", server.base_url)
+        body = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
+    assert {name: value for name, value in body.items() if name in ("stream", "partial_images")} == asked
