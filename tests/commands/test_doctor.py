@@ -1,0 +1,172 @@
+"""`imagecli doctor`: what it finds, that its exit code is a command's, and that it spends and shows nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.catalog import load
+from tests.api.raw import Answer, http, raw_server, reset, silence
+from tests.conftest import NOW, Result, Run
+
+KEY = "sk-test-0123456789abcdef"
+MODELS = json.dumps({"data": [{"id": "gpt-image-2"}, {"id": "whisper-1"}]}).encode()
+
+
+def listing(*names: str) -> bytes:
+    return http("200 OK", json.dumps({"data": [{"id": name} for name in names]}).encode())
+
+
+def refusal(status: str, message: str, **more: str) -> bytes:
+    return http(status, json.dumps({"error": {"message": message, **more}}).encode())
+
+
+def found(result: Result, topic: str) -> list[dict[str, Any]]:
+    """The findings on *topic* of a run with --json."""
+    return [finding for finding in result.json["findings"] if finding["topic"] == topic]
+
+
+def test_the_sandbox_lacks_nothing(imagecli: Run) -> None:
+    result = imagecli("doctor", "--provider", "sandbox")
+    assert result.exit_code == 0, result.stdout
+    assert "FAIL" not in result.stdout
+    assert "server: the sandbox starts and answers" in result.stdout
+    assert "gpt-image-2" in result.stdout
+
+
+def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -> None:
+    with raw_server(http("200 OK", MODELS)) as server:
+        result = imagecli("doctor", "--base-url", server.base_url, "--json", env={"OPENAI_API_KEY": KEY})
+    assert (result.exit_code, result.json["status"], result.json["errors"]) == (0, "ok", [])
+    assert result.json["models"] == ["gpt-image-2", "whisper-1"]
+    assert found(result, "models")[0]["message"] == "2 listed; of the catalogue's: gpt-image-2"
+    assert found(result, "key")[0]["message"] == f"set, {len(KEY)} characters, from OPENAI_API_KEY"
+    assert [request.split(b"\r\n")[0] for request in server.requests] == [b"GET /v1/models HTTP/1.1"]
+    assert f"Authorization: Bearer {KEY}".encode() in server.requests[0]
+    assert KEY not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "words"),
+    [
+        (http("200 OK", b'{"models": [{"name": "m"}]}'), 0, "1 listed, none of the catalogue's: m"),
+        (http("200 OK", b'["m", {"model": "n"}, 5, null]'), 0, "2 listed, none of the catalogue's: m, n"),
+        (http("200 OK", b'{"data": []}'), 0, "it lists none"),
+        (http("200 OK", b'{"object": "ok"}'), 0, "does not list its models"),
+        (http("200 OK", b"<html>hello</html>"), 4, "something else than the API's JSON"),
+        (http("200 OK", b"[" * 100_000), 4, "something else than the API's JSON"),
+        (refusal("404 Not Found", "no such route"), 0, "does not list its models"),
+        (http("404 Not Found", b"<html><title>nginx</title></html>"), 4, "no Images API there"),
+        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects elsewhere"),
+        (refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"), 3, "it comes from OPENAI_API_KEY"),
+        (refusal("401 Unauthorized", "Missing scopes: api.model.read"), 0, "does not list its models"),
+        (refusal("403 Forbidden", "not for this key"), 0, "does not list its models"),
+        (refusal("429 Too Many", "no credit", code="insufficient_quota"), 5, "out of credit"),
+        (http("503 Service Unavailable", b"loading"), 6, "the server failed (HTTP 503)"),
+        (reset, 6, "no connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", 6, ""),
+    ],
+)
+def test_each_answer_is_one_finding_and_the_code_of_a_command(
+    imagecli: Run, answer: Answer, exit_code: int, words: str
+) -> None:
+    with raw_server(answer) as server:
+        result = imagecli("doctor", "--base-url", server.base_url, env={"OPENAI_API_KEY": KEY})
+    assert result.exit_code == exit_code, result.stdout
+    assert words in result.stdout
+    assert ("FAIL  server: " in result.stdout) is (exit_code != 0)
+    assert KEY not in result.stdout + result.stderr
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_wants_a_key_is_reached_without_one(imagecli: Run) -> None:
+    with raw_server(refusal("401 Unauthorized", "who are you?")) as server:
+        result = imagecli("doctor", "--base-url", server.base_url)
+    assert result.exit_code == 0
+    assert "does not list its models: the key was refused: who are you?" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "exit_code", "topic", "hint"),
+    [
+        ({"OPENAI_BASE_URL": "http://192.0.2.1.invalid/v1"}, (), 3, "key", "imagecli config login openai"),
+        ({}, ("--base-url", "http://127.0.0.1:1/v1"), 6, "server", "check the network"),
+        ({"OPENAI_API_KEY": "“sk-1”"}, ("--base-url", "http://127.0.0.1:1/v1"), 3, "key", "copy it again"),
+        ({}, ("--provider", "opnai"), 2, "settings", "did you mean openai?"),
+        ({"IMAGECLI_TIMEOUT": "soon"}, (), 2, "settings", "timeout"),
+        ({}, ("--base-url", "ftp://x/v1"), 2, "settings", "http://localhost"),
+        ({"REQUESTS_CA_BUNDLE": "/nowhere"}, ("--provider", "sandbox"), 0, "certificates", "unset"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_fix(
+    imagecli: Run, environ: dict[str, str], arguments: tuple[str, ...], exit_code: int, topic: str, hint: str
+) -> None:
+    result = imagecli("doctor", *arguments, "--json", env=environ)
+    assert result.exit_code == result.json["exit_code"] == exit_code
+    wrong = [finding for finding in found(result, topic) if finding["level"] in ("error", "warning")]
+    assert any(hint in finding["hint"] for finding in wrong)
+    assert bool(result.json["errors"]) is (exit_code != 0)
+
+
+@pytest.mark.slow
+def test_a_silent_server_does_not_keep_it(imagecli: Run) -> None:
+    with raw_server(silence(30)) as server:
+        result = imagecli("doctor", "--base-url", server.base_url)
+    assert result.exit_code == 6
+
+
+def test_models_that_end_soon_are_named_where_they_end(imagecli: Run, tmp_path: Path) -> None:
+    days = timedelta(days=60)
+    rows = [row for row in load().models.values() if row.shutdown and NOW.date() <= row.shutdown <= NOW.date() + days]
+    assert rows, "the catalogue has a model that ends within 60 days of NOW"
+    (tmp_path / "config").mkdir()
+    with raw_server(listing(*load().models)) as server:
+        (tmp_path / "config" / "config.toml").write_text(
+            f'[providers.home]\nbase_url = "{server.base_url}"\nretires = true'
+        )
+        at_home = imagecli("doctor", "--provider", "home", "--json")
+        elsewhere = imagecli("doctor", "--base-url", server.base_url, "--json")
+    said = [finding["message"] for finding in found(at_home, "models") if finding["level"] == "warning"]
+    assert len(said) == len(rows)
+    assert all(str(row.shutdown) in message for row, message in zip(rows, said, strict=True))
+    assert not [one for one in found(elsewhere, "models") if one["level"] == "warning"]
+
+
+def test_folders_that_can_t_be_used_are_found(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config").chmod(0o777)
+    (tmp_path / "state").write_text("a file")
+    result = imagecli("doctor", "--provider", "sandbox")
+    assert result.exit_code == 0
+    assert f"chmod o-w {tmp_path / 'config'}" in result.stdout
+    assert "IMAGECLI_STATE_DIR=FOLDER" in result.stdout
+
+
+def test_secrets_of_proxies_are_hidden(imagecli: Run) -> None:
+    environ = {"HTTPS_PROXY": "http://me:hunter2@proxy.example:8080", "http_proxy": "me:hunter2@proxy.example"}
+    result = imagecli("doctor", "--provider", "sandbox", env=environ)
+    assert "HTTPS_PROXY is http://[hidden]@proxy.example:8080" in result.stdout
+    assert "http_proxy is http://[hidden]@proxy.example" in result.stdout
+    assert "hunter2" not in result.stdout
+
+
+def test_an_env_file_is_told_not_to_be_read(imagecli: Run, folder: Path) -> None:
+    (folder / ".env").write_text(f"OPENAI_API_KEY={KEY}")
+    assert ".env is here, and is not read" in imagecli("doctor", "--provider", "sandbox").stdout
+
+
+def test_foreign_words_do_not_steer_the_terminal(imagecli: Run) -> None:
+    with raw_server(listing("evil\x1b[31m\u202e")) as server:
+        result = imagecli("doctor", "--base-url", server.base_url)
+    assert "evil\\x1b[31m" in result.stdout
+    assert "\x1b" not in result.stdout and "\u202e" not in result.stdout
+
+
+def test_nothing_is_made_by_looking(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert imagecli("doctor", "--provider", "sandbox").exit_code == 0
+    assert sorted(tmp_path.rglob("*")) == before
