@@ -1,0 +1,245 @@
+"""The services. What each takes, refuses and answers is typed from its own documents, read 2026-11-22."""
+
+from __future__ import annotations
+
+from tests.dialects.serving import (
+    BLUE,
+    JPEG,
+    KEY,
+    RED,
+    Asked,
+    Dialect,
+    RefusedError,
+    base64_of,
+    fetched,
+    is_data_url,
+    want,
+    want_bearer,
+    want_known,
+    want_path,
+)
+
+OPENAI = {
+    *("model", "prompt", "n", "size", "quality", "background", "output_format", "output_compression", "moderation"),
+    *("complexity", "stream", "partial_images", "frame_count", "frame_duration_ms", "svg", "safety_identifier", "user"),
+}
+
+
+class OpenAI(Dialect):
+    """GPT Image models: base64 only, and `response_format` is unknown to them."""
+
+    edit_fields = OPENAI | {"input_fidelity"}
+
+    def answer(self, asked: Asked) -> object:
+        self.admit(asked)
+        if asked.json is not None:
+            want_path(asked, *self.paths("generations"))
+            want_known(asked.json, OPENAI)
+            return self.made(int(asked.json.get("n", 1)))
+        want_path(asked, *self.paths("edits"))
+        want_known(asked.form, self.edit_fields)
+        names = [name for name, _ in asked.files]
+        want(names[:1] in (["image"], ["image[]"]), "Missing required parameter: 'image'.")
+        want(len(set(names) - {"mask", "markup"}) == 1, "image and image[] exclude each other")
+        want(names.count("image") < 2, "Duplicate parameter: 'image'.")
+        return self.made(int(asked.form.get("n", 1)))
+
+    def admit(self, asked: Asked) -> None:
+        want_bearer(asked)
+
+    def paths(self, operation: str) -> tuple[str, ...]:
+        return (f"/v1/images/{operation}",)
+
+    def made(self, n: int) -> object:
+        usage = {"input_tokens": 9, "output_tokens": 196, "total_tokens": 205}
+        return {"created": 1, "data": [{"b64_json": base64_of(RED)}] * n, "output_format": "png", "usage": usage}
+
+
+class Azure(OpenAI):
+    """The v1 form: the deployment is the model, `api-version` is wanted, the key has a header of its own."""
+
+    below = ""
+    version = "preview"
+
+    def admit(self, asked: Asked) -> None:
+        if (
+            asked.headers.get("api-key") != KEY
+            and asked.headers.get("authorization") != "Bearer entra-token-0123456789"
+        ):
+            raise RefusedError(
+                401, {"error": {"code": "401", "message": "Access denied due to invalid subscription key"}}
+            )
+        if asked.query.get("api-version") != self.version:
+            raise RefusedError(404, {"error": {"code": "404", "message": "Resource not found"}})
+        prompt = (asked.json or asked.form).get("prompt", "")
+        if "blood" in prompt:
+            filters = {"violence": {"filtered": True, "severity": "high"}, "hate": {"filtered": False}}
+            inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_results": filters}
+            error = {"code": "contentFilter", "message": "Your task failed our safety system.", "inner_error": inner}
+            raise RefusedError(400, {"error": error})
+
+    def paths(self, operation: str) -> tuple[str, ...]:
+        return (f"/openai/v1/images/{operation}",)
+
+
+class AzureClassic(Azure):
+    """The deployment stands in the path, the api-version is dated."""
+
+    version = "2025-04-01-preview"
+
+    def paths(self, operation: str) -> tuple[str, ...]:
+        return (
+            f"/openai/deployments/my%20images/images/{operation}",
+            f"/openai/deployments/my images/images/{operation}",
+        )
+
+
+class OpenRouter(Dialect):
+    """One path of its own; pictures go up as references; its codes are numbers."""
+
+    below = "/api/v1"
+
+    def answer(self, asked: Asked) -> object:
+        want_path(asked, "/api/v1/images")
+        want_bearer(asked)
+        body = asked.body()
+        if "/" not in body.get("model", ""):
+            raise RefusedError(400, {"error": {"code": 400, "message": f"{body.get('model')} is not a valid model ID"}})
+        if "poor" in body["prompt"]:
+            raise RefusedError(402, {"error": {"code": 402, "message": "Insufficient credits"}})
+        want_known(body, {"model", "prompt", "n", "size", "quality", "background", "output_format", "input_references"})
+        for reference in body.get("input_references", []):
+            want(reference.keys() == {"type", "image_url"} and reference["type"] == "image_url", "input_references")
+            want(is_data_url(reference["image_url"]["url"]), "input_references")
+        data = [{"b64_json": base64_of(RED), "media_type": "image/png"}] * body.get("n", 1)
+        return {"created": 1, "data": data, "usage": {"cost": 0.04, "total_tokens": 4175}}
+
+
+class XAI(Dialect):
+    """JSON only; an aspect ratio in place of a size; an address unless base64 is asked for; JPEG."""
+
+    ratios = ("1:1", "3:2", "2:3", "16:9", "9:16", "4:3", "3:4")
+
+    def answer(self, asked: Asked) -> object:
+        if asked.path == "/imgen/1.jpg":
+            return fetched(asked, JPEG)
+        want_path(asked, "/v1/images/generations", "/v1/images/edits")
+        want_bearer(asked)
+        body = asked.body()
+        for name in ("size", "quality", "style"):
+            want(name not in body, f"Argument not supported: {name}")
+        want(body.get("model", "").startswith("grok-"), f"Model not found: {body.get('model')}")
+        want(body.get("aspect_ratio", "1:1") in self.ratios, "aspect_ratio")
+        if asked.path.endswith("/edits"):
+            want(("image" in body) != ("images" in body), "exactly one of image and images")
+            for image in [*body.get("images", [body.get("image")]), *([body["mask"]] if "mask" in body else [])]:
+                want(isinstance(image, dict) and is_data_url(image.get("url")), "image: expected {url}")
+        item = {"url": self.server.url_for("/imgen/1.jpg"), "revised_prompt": body["prompt"]}
+        if body.get("response_format") == "b64_json":
+            item = {"b64_json": base64_of(JPEG), "revised_prompt": body["prompt"]}
+        return {"data": [item] * body.get("n", 1)}
+
+
+class Together(Dialect):
+    """width and height; base64 has its plain name; edits are generations; the addresses want a User-Agent."""
+
+    def answer(self, asked: Asked) -> object:
+        if asked.path == "/imgproxy/1":
+            return fetched(asked, JPEG)
+        want_path(asked, "/v1/images/generations")
+        want_bearer(asked)
+        body = asked.body()
+        known = {"model", "prompt", "n", "width", "height", "steps", "seed", "negative_prompt", "response_format"}
+        want_known(body, known | {"image_url", "reference_images", "output_format", "aspect_ratio"})
+        want(body.get("n", 1) <= 4, "n must be at most 4")
+        want(body.get("response_format", "url") in ("url", "base64"), "response_format must be one of url, base64")
+        want(all(isinstance(body.get(name, 1), int) for name in ("width", "height")), "width and height are integers")
+        for image in [*body.get("reference_images", []), *([body["image_url"]] if "image_url" in body else [])]:
+            want(is_data_url(image), "image_url")
+        item: dict[str, object] = {"type": "url", "url": self.server.url_for("/imgproxy/1")}
+        if body.get("response_format") == "base64":
+            item = {"type": "b64_json", "b64_json": base64_of(JPEG)}
+        data = [{"index": k, **item} for k in range(body.get("n", 1))]
+        return {"id": "o7", "model": body["model"], "object": "list", "data": data}
+
+
+class SiliconFlow(Dialect):
+    """image_size and batch_size; pictures go up as image, image2, image3; they come as `images` of addresses."""
+
+    def answer(self, asked: Asked) -> object:
+        if asked.path == "/outputs/1.png":
+            return fetched(asked, RED)
+        want_path(asked, "/v1/images/generations")
+        if asked.headers.get("authorization") != f"Bearer {KEY}":
+            raise RefusedError(401, '"Invalid token"')
+        body = asked.body()
+        known = {
+            "model",
+            "prompt",
+            "image_size",
+            "batch_size",
+            "image",
+            "image2",
+            "image3",
+            "num_inference_steps",
+            "seed",
+        }
+        for name in body:
+            self.want(name in known, f"unknown field {name}")
+        self.want(not ("image" in body and "image_size" in body), "image_size is not supported")
+        self.want(all(is_data_url(body[name]) for name in ("image", "image2", "image3") if name in body), "image")
+        images = [{"url": self.server.url_for("/outputs/1.png?sig=hush")}] * body.get("batch_size", 1)
+        return {"images": images, "timings": {"inference": 3.1}, "seed": 7}
+
+    @staticmethod
+    def want(condition: bool, message: str) -> None:
+        if not condition:
+            raise RefusedError(400, {"code": 20012, "message": message, "data": None})
+
+
+class Ark(Dialect):
+    """No n; one picture is text, several a list; JPEG; an item may hold an error in place of a picture."""
+
+    below = "/api/v3"
+
+    def answer(self, asked: Asked) -> object:
+        want_path(asked, "/api/v3/images/generations")
+        want_bearer(asked)
+        body = asked.body()
+        for name in ("n", "quality", "mask", "stream"):
+            if name in body:
+                error = {
+                    "code": "InvalidParameter",
+                    "message": f"{name} is not valid",
+                    "param": name,
+                    "type": "BadRequest",
+                }
+                raise RefusedError(400, {"error": error})
+        image = body.get("image", [])
+        want("image" not in body or isinstance(image, str) or len(image) > 1, "image")
+        want(all(is_data_url(one) for one in ([image] if isinstance(image, str) else image)), "image")
+        want(body.get("response_format", "url") in ("url", "b64_json"), "response_format")
+        if "sometimes" in body["prompt"]:
+            blocked = {"error": {"code": "OutputImageBlocked", "message": "the picture was held back"}}
+            return {"model": body["model"], "created": 1, "data": [blocked], "usage": {"generated_images": 0}}
+        data = [{"b64_json": base64_of(JPEG), "size": "2048x2048"}]
+        return {"model": body["model"], "created": 1, "data": data, "usage": {"generated_images": 1}}
+
+
+class Zhipu(Dialect):
+    """Generations only, by address only; its codes are digits in text; a filter's findings stand at the top."""
+
+    below = "/api/paas/v4"
+
+    def answer(self, asked: Asked) -> object:
+        if asked.path == "/u/1.png":
+            return fetched(asked, BLUE)
+        want_path(asked, "/api/paas/v4/images/generations")
+        want_bearer(asked)
+        body = asked.body()
+        if extra := set(body) - {"model", "prompt", "size", "quality", "watermark_enabled", "user_id"}:
+            raise RefusedError(
+                400, {"error": {"code": "1210", "message": f"API 调用参数有误: {', '.join(sorted(extra))}"}}
+            )
+        found = [{"role": "assistant", "level": 3}]
+        return {"created": 1, "data": [{"url": self.server.url_for("/u/1.png")}], "content_filter": found}

@@ -1,0 +1,147 @@
+"""What every dialect's server is made of: a request as it came, a refusal, pictures to answer with."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from tests.api.raw import png
+
+KEY = "sk-dialect-0123456789"
+RED = png(16, 16)
+JPEG = png(16, 16, format="JPEG")
+BLUE = png(16, 16, "blue")
+
+
+class RefusedError(Exception):
+    """What a server answers instead of a picture."""
+
+    def __init__(self, status: int, body: object) -> None:
+        self.status, self.body = status, body
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, read by another library than the one that sent it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    """Names in lower case."""
+    json: dict[str, Any] | None
+    form: dict[str, str]
+    files: list[tuple[str, bytes]]
+    """Field and bytes."""
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object it holds; a server that knows only JSON reads nothing else."""
+        if self.json is None:
+            raise RefusedError(415, {"error": {"message": "Content-Type must be application/json", "code": None}})
+        return self.json
+
+
+@dataclass
+class Dialect:
+    """A server that keeps what it was asked and answers by `answer`, at whatever path."""
+
+    server: HTTPServer
+    asked: list[Asked] = field(default_factory=list)
+
+    below = "/v1"
+    """Where its base URL ends."""
+
+    def __post_init__(self) -> None:
+        self.server.expect_request(re.compile("/.*")).respond_with_handler(self._handle)
+
+    @property
+    def base_url(self) -> str:
+        return self.server.url_for(self.below)
+
+    def answer(self, asked: Asked) -> object:
+        """JSON, or a Response. Raises RefusedError."""
+        raise NotImplementedError
+
+    def _handle(self, request: Request) -> Response:
+        asked = read(request)
+        self.asked.append(asked)
+        try:
+            said = self.answer(asked)
+        except RefusedError as refused:
+            body = refused.body if isinstance(refused.body, str) else json.dumps(refused.body)
+            return Response(body, refused.status)
+        return said if isinstance(said, Response) else Response(json.dumps(said))
+
+
+def read(request: Request) -> Asked:
+    raw = request.get_data(cache=True)
+    files = []
+    for name, file in request.files.items(multi=True):
+        files.append((name, file.read()))
+        file.close()
+    is_json = request.content_type == "application/json"
+    return Asked(
+        method=request.method,
+        path=request.path,
+        query=dict(request.args),
+        headers={name.lower(): value for name, value in request.headers},
+        json=json.loads(raw) if is_json else None,
+        form=dict(request.form),
+        files=files,
+    )
+
+
+def openai_error(status: int, message: str, code: str | int | None = None, param: str | None = None) -> RefusedError:
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
+    return RefusedError(status, body)
+
+
+def want_bearer(asked: Asked) -> None:
+    if asked.headers.get("authorization") != f"Bearer {KEY}" or "api-key" in asked.headers:
+        raise openai_error(401, "Incorrect API key provided", "invalid_api_key")
+
+
+def want_path(asked: Asked, *paths: str) -> None:
+    if asked.path not in paths:
+        raise RefusedError(404, "")
+
+
+def want_known(fields: Collection[str], known: set[str]) -> None:
+    """As OpenAI says it of a field it does not know."""
+    for name in fields:
+        if name not in known:
+            raise openai_error(400, f"Unknown parameter: '{name}'.", "unknown_parameter", name)
+
+
+def want(condition: bool, message: str) -> None:
+    if not condition:
+        raise openai_error(400, message)
+
+
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def is_data_url(text: object) -> bool:
+    """Whether it is a whole picture as a data URL."""
+    if not isinstance(text, str):
+        return False
+    head, _, tail = text.partition(",")
+    return head in ("data:image/png;base64", "data:image/jpeg;base64") and base64.b64decode(tail)[1:4] in (
+        b"PNG",
+        b"\xd8\xff\xe0",
+    )
+
+
+def fetched(asked: Asked, data: bytes) -> Response:
+    """A content network: a picture for a browser, nothing for who shows a key or no name."""
+    if "authorization" in asked.headers or "api-key" in asked.headers or not asked.headers.get("user-agent"):
+        return Response("<Error><Code>AccessDenied</Code></Error>", 403, content_type="application/xml")
+    return Response(data, content_type="application/octet-stream")

@@ -1,0 +1,202 @@
+"""For every provider's row: the request of a generation and of an edit, against literals typed from its documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagecli.catalog import load
+from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
+from imagecli.exchange import HttpRequest
+from imagecli.providers.encode import encode
+from imagecli.providers.uploads import Uploads
+
+ROWS = load()
+HOUSE = Source(name="house.png")
+PNG = InputImage(data=b"png", format="png", size=Size(8, 8), has_alpha=True)
+JPEG = InputImage(data=b"jpeg", format="jpeg", size=Size(8, 8), has_alpha=False)
+PNG_URL, JPEG_URL = "data:image/png;base64,cG5n", "data:image/jpeg;base64,anBlZw=="
+WIDE = Size(1536, 1024)
+
+IMAGE, IMAGES = [("image", PNG)], [("image[]", PNG), ("image[]", JPEG)]
+
+Literal = tuple[str, dict[str, Any], list[tuple[str, InputImage]]]
+"""Address, fields, and files where it is a form."""
+
+CAT = {"model": "m", "prompt": "a cat"}
+PLAIN = {**CAT, "n": 2, "size": "1536x1024"}
+AS_BASE64 = {"response_format": "b64_json"}
+OPENROUTER = {"type": "image_url", "image_url": {"url": PNG_URL}}
+AZURE = "https://r.openai.azure.com/openai"
+
+GENERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "openai": ("https://api.openai.com/v1/images/generations", PLAIN),
+    "azure": (f"{AZURE}/v1/images/generations?api-version=preview", PLAIN),
+    "azure-classic": (f"{AZURE}/deployments/m/images/generations?api-version=2025-04-01-preview", PLAIN),
+    "openrouter": ("https://openrouter.ai/api/v1/images", PLAIN),
+    "xai": ("https://api.x.ai/v1/images/generations", {**CAT, "n": 2, "aspect_ratio": "3:2", **AS_BASE64}),
+    "together": (
+        "https://api.together.xyz/v1/images/generations",
+        {**CAT, "n": 2, "width": 1536, "height": 1024, "response_format": "base64"},
+    ),
+    "siliconflow": (
+        "https://api.siliconflow.cn/v1/images/generations",
+        {**CAT, "batch_size": 2, "image_size": "1536x1024"},
+    ),
+    "ark": (
+        "https://ark.cn-beijing.volces.com/api/v3/images/generations",
+        {**CAT, "size": "1536x1024", **AS_BASE64},
+    ),
+    "zhipu": ("https://open.bigmodel.cn/api/paas/v4/images/generations", {**CAT, "size": "1536x1024"}),
+    "local": ("http://localhost:8080/v1/images/generations", {**PLAIN, **AS_BASE64}),
+    "sd-server": ("http://127.0.0.1:1234/v1/images/generations", PLAIN),
+    "localai": ("http://127.0.0.1:8080/v1/images/generations", {**PLAIN, **AS_BASE64}),
+    "lemonade": ("http://127.0.0.1:13305/v1/images/generations", {**CAT, "size": "1536x1024", **AS_BASE64}),
+    "vllm-omni": ("http://127.0.0.1:8000/v1/images/generations", {**PLAIN, **AS_BASE64}),
+    "sglang": ("http://127.0.0.1:30000/v1/images/generations", {**PLAIN, **AS_BASE64}),
+    "xinference": (
+        "http://127.0.0.1:9997/v1/images/generations",
+        {**CAT, "n": 2, "size": "1536*1024", **AS_BASE64},
+    ),
+    "sandbox": ("http://127.0.0.1:1/v1/images/generations", PLAIN),
+}
+
+EDITS: dict[str, Literal] = {
+    "openai": ("https://api.openai.com/v1/images/edits", CAT, IMAGE),
+    "azure": (f"{AZURE}/v1/images/edits?api-version=preview", CAT, IMAGE),
+    "azure-classic": (f"{AZURE}/deployments/m/images/edits?api-version=2025-04-01-preview", CAT, IMAGE),
+    "openrouter": ("https://openrouter.ai/api/v1/images", {**CAT, "input_references": [OPENROUTER]}, []),
+    "xai": ("https://api.x.ai/v1/images/edits", {**CAT, "image": {"url": PNG_URL}, **AS_BASE64}, []),
+    "together": (
+        "https://api.together.xyz/v1/images/generations",
+        {**CAT, "image_url": PNG_URL, "response_format": "base64"},
+        [],
+    ),
+    "siliconflow": ("https://api.siliconflow.cn/v1/images/generations", {**CAT, "image": PNG_URL}, []),
+    "ark": (
+        "https://ark.cn-beijing.volces.com/api/v3/images/generations",
+        {**CAT, "image": PNG_URL, **AS_BASE64},
+        [],
+    ),
+    "local": ("http://localhost:8080/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
+    "sd-server": ("http://127.0.0.1:1234/v1/images/edits", CAT, IMAGE),
+    "localai": ("http://127.0.0.1:8080/v1/images/generations", {**CAT, "file": "cG5n", **AS_BASE64}, []),
+    "lemonade": ("http://127.0.0.1:13305/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
+    "vllm-omni": ("http://127.0.0.1:8000/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
+    "sglang": ("http://127.0.0.1:30000/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
+    "xinference": ("http://127.0.0.1:9997/v1/images/edits", {**CAT, **AS_BASE64}, IMAGE),
+    "sandbox": ("http://127.0.0.1:1/v1/images/edits", CAT, IMAGE),
+}
+
+
+def sent(provider: str, ask: Ask, **uploads: Any) -> HttpRequest:
+    row = ROWS.provider(provider)
+    bases = {"azure": "https://r.openai.azure.com", "azure-classic": "https://r.openai.azure.com/"}
+    base_url = row.base_url or bases.get(provider) or row.base_url_form or "http://127.0.0.1:1/v1"
+    return encode(ask, Uploads(**uploads), row, base_url, row.query)
+
+
+def files(pictures: list[tuple[str, InputImage]]) -> list[tuple[str, bytes]]:
+    return [(name, image.data) for name, image in pictures]
+
+
+def test_every_row_has_its_literals() -> None:
+    assert list(GENERATIONS) == list(ROWS.providers)
+    assert set(EDITS) == {name for name, row in ROWS.providers.items() if "edits" in row.paths}
+
+
+@pytest.mark.parametrize("provider", GENERATIONS)
+def test_a_generation_is_what_the_provider_takes(provider: str) -> None:
+    n = min(2, ROWS.provider(provider).max_n or 2)
+    http = sent(provider, Generate(prompt="a cat", rendering=Rendering(model="m", n=n, size=WIDE)))
+    assert (http.url, http.json) == GENERATIONS[provider]
+    assert (http.method, http.form, http.files) == ("POST", (), ())
+
+
+@pytest.mark.parametrize("provider", EDITS)
+def test_an_edit_is_what_the_provider_takes(provider: str) -> None:
+    http = sent(provider, Edit(prompt="a cat", images=(HOUSE,), rendering=Rendering(model="m")), images=(PNG,))
+    url, fields, pictures = EDITS[provider]
+    assert (http.url, http.json if http.json is not None else dict(http.form)) == (url, fields)
+    assert [(file.name, file.data) for file in http.files] == files(pictures)
+    assert (http.json is None) == bool(pictures)
+
+
+@pytest.mark.parametrize("provider", ROWS.providers)
+def test_what_the_user_did_not_set_is_told(provider: str) -> None:
+    http = sent(provider, Generate(prompt="a cat", rendering=Rendering(model="m")))
+    assert http.json is not None
+    assert set(http.added) == set(http.json) - {"model", "prompt"}
+    assert all(name not in (http.without(name).json or {}) for name in http.added)
+    said = sent(provider, Generate(prompt="a cat", rendering=Rendering(model="m", response_format="url")))
+    assert said.added == ()
+    assert (said.json or {})["response_format"] == "url"
+
+
+SEVERAL: list[tuple[str, dict[str, Any], list[tuple[str, InputImage]]]] = [
+    ("openai", {}, IMAGES),
+    ("openrouter", {"input_references": [OPENROUTER, {"type": "image_url", "image_url": {"url": JPEG_URL}}]}, []),
+    ("xai", {"images": [{"url": PNG_URL}, {"url": JPEG_URL}], **AS_BASE64}, []),
+    ("together", {"reference_images": [PNG_URL, JPEG_URL], "response_format": "base64"}, []),
+    ("siliconflow", {"image": PNG_URL, "image2": JPEG_URL}, []),
+    ("ark", {"image": [PNG_URL, JPEG_URL], **AS_BASE64}, []),
+    ("localai", {"files": ["cG5n", "anBlZw=="], **AS_BASE64}, []),
+    ("sd-server", {}, IMAGES),
+]
+
+
+@pytest.mark.parametrize(("provider", "fields", "pictures"), SEVERAL)
+def test_several_pictures_have_the_fields_for_several(
+    provider: str, fields: dict[str, Any], pictures: list[tuple[str, InputImage]]
+) -> None:
+    ask = Edit(prompt="a cat", images=(HOUSE, HOUSE), rendering=Rendering(model="m"))
+    http = sent(provider, ask, images=(PNG, JPEG))
+    assert (http.json if http.json is not None else dict(http.form)) == {**CAT, **fields}
+    assert [(file.name, file.data) for file in http.files] == files(pictures)
+
+
+def test_mask_and_drawing_go_where_the_row_says() -> None:
+    ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, rendering=Rendering(model="m"))
+    assert [file.name for file in sent("openai", ask, images=(JPEG,), mask=PNG).files] == ["image", "mask"]
+    assert (sent("xai", ask, images=(JPEG,), mask=PNG).json or {})["mask"] == {"url": PNG_URL}
+    drawn = Edit(prompt="a cat", images=(HOUSE,), markup=HOUSE, rendering=Rendering(model="m"))
+    assert [(file.name, file.filename) for file in sent("openai", drawn, images=(JPEG,), markup=PNG).files] == [
+        ("image", "image.jpg"),
+        ("markup", "markup.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "look", "fields"),
+    [
+        ("xai", {"size": "auto"}, AS_BASE64),
+        ("xai", {"size": Size(1920, 1088)}, {"aspect_ratio": "16:9", **AS_BASE64}),
+        ("xai", {"params": (("resolution", "2k"),)}, {"resolution": "2k", **AS_BASE64}),
+        ("together", {"response_format": "b64_json"}, {"response_format": "base64"}),
+        ("together", {"size": "auto", "params": (("response_format", "url"),)}, {"response_format": "url"}),
+        ("ark", {"params": (("watermark", False),)}, {"watermark": False, **AS_BASE64}),
+        ("zhipu", {"user": "u-1", "quality": "hd"}, {"user_id": "u-1", "quality": "hd"}),
+        ("openai", {"size": "auto"}, {"size": "auto"}),
+        ("local", {"size": "auto"}, AS_BASE64),
+        ("local", {"model": ""}, AS_BASE64),
+        ("xinference", {"params": (("steps", 4), ("seed", 7))}, {"kwargs": '{"steps": 4, "seed": 7}', **AS_BASE64}),
+        (
+            "sd-server",
+            {"params": (("steps", 4),)},
+            {"prompt": 'a cat <sd_cpp_extra_args>{"steps": 4}</sd_cpp_extra_args>'},
+        ),
+    ],
+)
+def test_words_and_extras_are_put_as_the_row_says(provider: str, look: dict[str, Any], fields: dict[str, Any]) -> None:
+    http = sent(provider, Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look})))
+    named = CAT if look.get("model", "m") else {"prompt": "a cat"}
+    assert http.json == {**named, **fields}
+
+
+def test_a_variation_carries_the_prompt_that_its_endpoint_wants() -> None:
+    plain = sent("lemonade", Vary(image=HOUSE, rendering=Rendering(model="m")), images=(PNG,))
+    assert dict(plain.form) == {"model": "m", "response_format": "b64_json"}
+    wanted = sent("xinference", Vary(image=HOUSE, prompt="a cat", rendering=Rendering(model="m")), images=(PNG,))
+    assert wanted.url == "http://127.0.0.1:9997/v1/images/variations"
+    assert dict(wanted.form) == {**CAT, **AS_BASE64}

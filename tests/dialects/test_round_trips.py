@@ -1,0 +1,282 @@
+"""The real command against a server of each dialect: a picture is saved, an edit too, and a refusal is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from imagecli.catalog import load
+from tests.conftest import Run, mask_for, photo, picture
+from tests.dialects import hosted, own
+from tests.dialects.serving import KEY, Dialect
+
+ENTRA = "entra-token-0123456789"
+DIALECTS: dict[str, tuple[type[Dialect], list[str]]] = {
+    "openai": (hosted.OpenAI, []),
+    "azure": (hosted.Azure, ["-m", "my images"]),
+    "azure-classic": (hosted.AzureClassic, ["-m", "my images"]),
+    "openrouter": (hosted.OpenRouter, ["-m", "vendor/model"]),
+    "xai": (hosted.XAI, []),
+    "together": (hosted.Together, ["-m", "flux"]),
+    "siliconflow": (hosted.SiliconFlow, ["-m", "Kolors"]),
+    "ark": (hosted.Ark, ["-m", "seedream"]),
+    "zhipu": (hosted.Zhipu, []),
+    "local": (own.SGLang, []),
+    "sd-server": (own.SdServer, []),
+    "localai": (own.LocalAI, []),
+    "lemonade": (own.Lemonade, []),
+    "vllm-omni": (own.VllmOmni, []),
+    "sglang": (own.SGLang, []),
+    "xinference": (own.Xinference, ["-m", "sd-turbo"]),
+}
+"""Provider → its server, and what has to be said besides."""
+
+KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "azure": "AZURE_OPENAI_API_KEY",
+    "azure-classic": "AZURE_OPENAI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+    "xai": "XAI_API_KEY",
+    "together": "TOGETHER_API_KEY",
+    "siliconflow": "SILICONFLOW_API_KEY",
+    "ark": "ARK_API_KEY",
+    "zhipu": "ZHIPUAI_API_KEY",
+}
+EDITING = [name for name in DIALECTS if name != "zhipu"]
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, httpserver: HTTPServer) -> Dialect:
+    """The server of the provider that the test is run for."""
+    provider = request.getfixturevalue("provider")
+    return DIALECTS[provider][0](httpserver)
+
+
+def flags(provider: str, server: Dialect) -> list[str]:
+    return ["--provider", provider, "--base-url", server.base_url, "--max-retries", "0", *DIALECTS[provider][1]]
+
+
+def env(provider: str) -> dict[str, str]:
+    return {KEYS[provider]: KEY} if provider in KEYS else {}
+
+
+def test_every_row_has_a_server_here() -> None:
+    assert {*DIALECTS, "sandbox"} == set(load().providers)
+
+
+@pytest.mark.parametrize("provider", DIALECTS)
+def test_a_picture_is_made(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "a cat", *flags(provider, server), env=env(provider))
+    assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
+    assert picture(result.paths[0]).size == (16, 16)
+
+
+@pytest.mark.parametrize("provider", DIALECTS)
+def test_two_pictures_of_a_size_are_made_in_as_many_requests_as_it_takes(
+    imagecli: Run, server: Dialect, provider: str
+) -> None:
+    options = ["-n", "2", "--size", "1536x1024"]
+    result = imagecli("generate", "a cat", *options, *flags(provider, server), env=env(provider))
+    assert (result.exit_code, len(result.paths)) == (0, 2), result.stderr
+    posts = [asked for asked in server.asked if asked.method == "POST"]
+    assert len(posts) == (2 if provider in ("ark", "zhipu", "lemonade") else 1)
+
+
+@pytest.mark.parametrize("provider", EDITING)
+def test_a_picture_is_changed(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+    photo(folder / "in.png")
+    result = imagecli("edit", "in.png", "at night", *flags(provider, server), env=env(provider))
+    assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
+    assert picture(result.paths[0]).size == (16, 16)
+
+
+@pytest.mark.parametrize("provider", [name for name in EDITING if name != "lemonade"])
+def test_two_pictures_become_one(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+    photo(folder / "in.png")
+    photo(folder / "on.png")
+    result = imagecli("edit", "in.png", "both", "--image", "on.png", *flags(provider, server), env=env(provider))
+    assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
+
+
+@pytest.mark.parametrize("provider", EDITING)
+def test_a_picture_is_varied_by_the_endpoint_there_is(
+    imagecli: Run, server: Dialect, folder: Path, provider: str
+) -> None:
+    photo(folder / "in.png")
+    result = imagecli("vary", "in.png", *flags(provider, server), env=env(provider))
+    assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
+    varied = provider in ("lemonade", "xinference")
+    assert server.asked[0].path.endswith("/variations") is varied
+    assert ("by the variations endpoint" in result.stderr) is varied
+
+
+MASKED = [
+    "openai",
+    "azure",
+    "azure-classic",
+    "xai",
+    "local",
+    "sd-server",
+    "lemonade",
+    "vllm-omni",
+    "sglang",
+    "xinference",
+]
+
+
+@pytest.mark.parametrize("provider", EDITING)
+def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
+    imagecli: Run, server: Dialect, folder: Path, provider: str
+) -> None:
+    photo(folder / "in.png", 64, 64)
+    mask_for(folder / "mask.png", 64, 64, (0, 0, 32, 64))
+    flagged = ["--mask", "mask.png", *flags(provider, server)]
+    result = imagecli("edit", "in.png", "at night", *flagged, env=env(provider))
+    if provider in MASKED:
+        assert result.exit_code == 0, result.stderr
+    else:
+        assert (result.exit_code, server.asked) == (2, [])
+        assert f"--mask: provider {provider} takes none" in result.stderr
+
+
+WHITE = ["local", "sd-server", "lemonade", "xinference"]
+
+
+@pytest.mark.parametrize("provider", [*WHITE, "openai", "vllm-omni"])
+def test_a_mask_is_white_too_where_only_that_is_read(
+    imagecli: Run, server: Dialect, folder: Path, provider: str
+) -> None:
+    from PIL import Image
+
+    photo(folder / "in.png", 64, 64)
+    holes = Image.new("RGBA", (64, 64), (9, 9, 9, 255))
+    holes.paste((9, 9, 9, 0), (0, 0, 32, 64))
+    holes.save(folder / "mask.png")
+    flagged = ["--mask", "mask.png", *flags(provider, server)]
+    assert imagecli("edit", "in.png", "at night", *flagged, env=env(provider)).exit_code == 0
+    (sent,) = (data for name, data in server.asked[0].files if name == "mask")
+    (folder / "sent.png").write_bytes(sent)
+    mask = picture(folder / "sent.png")
+    changes, stays = mask.getpixel((5, 5)), mask.getpixel((50, 5))
+    if provider in WHITE:
+        assert (changes, stays) == ((255, 255, 255, 0), (0, 0, 0, 255))
+    else:
+        assert sent == (folder / "mask.png").read_bytes()
+
+
+REFUSALS = [
+    ("openai", ["--user", "u", "--param", "strength=1"], 4, "Unknown parameter: 'strength'"),
+    ("azure", ["blood"], 4, "(contentFilter); it names violence"),
+    ("azure-classic", ["-m", "another"], 4, "no Images API there (HTTP 404)"),
+    ("openrouter", ["poor"], 5, "out of credit or over its spending limit: Insufficient credits (402)"),
+    ("xai", ["-m", "flux"], 4, "Model not found: flux"),
+    ("together", ["--param", "guidance=3"], 4, "Unknown parameter: 'guidance'"),
+    ("siliconflow", ["--quality", "hd"], 4, "unknown field quality (20012)"),
+    ("ark", ["sometimes"], 4, "the picture was held back (OutputImageBlocked)"),
+    ("zhipu", ["--background", "opaque"], 4, "background (1210)"),
+    ("sd-server", ["--param", "steps=101"], 6, "too many steps (server_error)"),
+    ("localai", ["a|b"], 6, "negative prompts are off (500)"),
+    ("lemonade", ["--response-format", "url"], 4, "n must be from 1 to 10"),
+    ("vllm-omni", ["-m", "flux"], 4, "Model mismatch"),
+    ("vllm-omni", ["--response-format", "url"], 4, "body.response_format: Input should be 'b64_json'"),
+    ("xinference", ["-m", "flux"], 4, "Model not found in the model list"),
+    ("xinference", ["--quality", "hd"], 4, "body: Extra inputs are not permitted"),
+]
+
+
+@pytest.mark.parametrize(("provider", "typed", "exit_code", "said"), REFUSALS)
+def test_a_refusal_is_said_in_the_servers_words(
+    imagecli: Run, server: Dialect, provider: str, typed: list[str], exit_code: int, said: str
+) -> None:
+    prompt, options = (typed[0], []) if len(typed) == 1 else ("a cat", typed)
+    result = imagecli("generate", prompt, *flags(provider, server), *options, env=env(provider))
+    assert result.exit_code == exit_code, result.stderr
+    assert said in result.stderr
+    assert KEY not in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("provider", KEYS)
+def test_a_wrong_key_is_exit_3(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "a cat", *flags(provider, server), env={KEYS[provider]: "sk-wrong-0123456789"})
+    assert (result.exit_code, result.stdout) == (3, ""), result.stderr
+    assert "the key was refused" in result.stderr
+
+
+@pytest.mark.parametrize("provider", ["azure", "azure-classic"])
+def test_an_entra_token_is_a_bearer(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "a cat", *flags(provider, server), env={"AZURE_OPENAI_AD_TOKEN": ENTRA})
+    assert result.exit_code == 0, result.stderr
+    assert "api-key" not in server.asked[0].headers
+
+
+@pytest.mark.parametrize(
+    ("provider", "ending"),
+    [
+        *(
+            ("azure", ending)
+            for ending in ("", "/", "/openai", "/openai/v1", "/openai/v1/", "/openai/v1/images/generations")
+        ),
+        *(("azure-classic", ending) for ending in ("", "/", "/openai/", "/openai/deployments/my%20images")),
+    ],
+)
+def test_azures_endpoint_is_taken_as_its_pages_write_it(
+    imagecli: Run, server: Dialect, provider: str, ending: str
+) -> None:
+    endpoint = {"AZURE_OPENAI_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": server.base_url.rstrip("/") + ending}
+    result = imagecli("generate", "a cat", "--provider", provider, "-m", "my images", env=endpoint)
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize("provider", ["azure-classic"])
+def test_the_api_version_is_the_variables_or_the_base_urls(imagecli: Run, server: Dialect, provider: str) -> None:
+    assert isinstance(server, hosted.Azure)
+    server.version = "2026-01-01"
+    typed = ["generate", "a cat", "--provider", provider, "-m", "my images"]
+    by_variable = {**env(provider), "OPENAI_API_VERSION": server.version}
+    assert imagecli(*typed, "--base-url", server.base_url, env=by_variable).exit_code == 0
+    with_query = f"{server.base_url}?api-version={server.version}"
+    assert imagecli(*typed, "--base-url", with_query, env=env(provider)).exit_code == 0
+    assert imagecli(*typed, "--base-url", server.base_url, env=env(provider)).exit_code == 4
+
+
+@pytest.mark.parametrize("provider", ["together", "xai", "localai", "local"])
+def test_an_address_is_fetched_without_the_key_and_with_a_name(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "a cat", "--response-format", "url", *flags(provider, server), env=env(provider))
+    assert result.exit_code == 0, result.stderr
+    post, get = server.asked
+    assert (post.method, get.method) == ("POST", "GET")
+    assert get.headers["user-agent"].startswith("imagecli/")
+    assert "authorization" not in get.headers
+
+
+@pytest.mark.parametrize("provider", ["xinference"])
+def test_a_file_on_the_servers_disk_is_named_with_the_way_out(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "a cat", "--response-format", "url", *flags(provider, server))
+    assert result.exit_code == 7
+    assert "/root/.xinference/image/c3f.jpg" in result.stderr
+    assert "--response-format b64_json" in result.stderr
+
+
+@pytest.mark.parametrize("provider", ["xai", "together", "ark", "xinference"])
+def test_a_jpeg_is_named_for_what_it_is(imagecli: Run, server: Dialect, provider: str) -> None:
+    result = imagecli("generate", "a cat", *flags(provider, server), env=env(provider))
+    assert result.paths == [Path("a-cat.jpg")]
+
+
+@pytest.mark.parametrize("provider", ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang"])
+def test_a_server_of_ones_own_wants_neither_key_nor_model(imagecli: Run, server: Dialect, provider: str) -> None:
+    assert imagecli("generate", "a cat", *flags(provider, server)).exit_code == 0
+    (asked,) = server.asked
+    assert "model" not in asked.body()
+    assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize("provider", ["together", "azure", "ark", "openrouter", "siliconflow", "xinference"])
+def test_a_model_is_wanted_before_anything_is_sent(imagecli: Run, server: Dialect, provider: str) -> None:
+    typed = flags(provider, server)[:4]
+    result = imagecli("generate", "a cat", *typed, env=env(provider))
+    assert (result.exit_code, server.asked) == (2, [])
+    assert "-m NAME" in result.stderr
