@@ -5,6 +5,7 @@ The only room that knows the order of things. It announces, never prints, and ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from imagecli.run.inputs import Inputs as Inputs
 from imagecli.run.partials import Ear, Partials
 from imagecli.run.prepare import Errand as Errand
 from imagecli.run.prepare import describe, prepare
+from imagecli.store.staging import discard_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +91,12 @@ def _answered(
 ) -> tuple[HttpAnswer, ImagecliError | None]:
     """The answer, its body in *entry*; and what broke it off, where that was a stream: its events count as they came.
 
-    Raises what broke any other answer.
+    Raises what broke any other answer. Servers stream unasked, and don't where they are asked.
     """
-    look, marking = request.ask.rendering, _marking(entry, listen)
-    if not look.stream:
-        return tools.transport.send(http, entry.file, request.index, marking), None
-    ear = Ear(entry.file, Partials(prepared=prepared, asked=look.partial_images, listen=listen))
+    asked = request.ask.rendering.partial_images
+    ear = Ear(entry.file, Partials(prepared=prepared, asked=asked, listen=listen))
     try:
-        return tools.transport.send(http, ear, request.index, marking, ear.enough), None
+        return tools.transport.send(http, ear, request.index, _marking(entry, listen), ear.enough), None
     except (UnsavedError, DiskError) as error:
         entry.file.seek(0)
         if not is_stream(entry.file.read(HEAD_BYTES)):
@@ -110,6 +110,13 @@ def _because(lost: ImagecliError | None, error: ImagecliError) -> ImagecliError:
         lost.message += f"; {error.message}"
         return lost
     return error
+
+
+def abandon(requests: Sequence[Request], tools: Tools) -> None:
+    """Removes what was staged for pictures that an interrupted command does not save: the spool has them whole."""
+    folders = {name.folder for request in requests for name in request.names}
+    for folder in (*folders, tools.state_dir / "rescued"):
+        discard_all(folder, tools.errand.run_id)
 
 
 def _marking(entry: Entry, listen: Listen) -> Listen:

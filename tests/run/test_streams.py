@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import socket
 import time
@@ -11,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from imagecli.domain import Name
+from imagecli.errors import UnsavedError
+from imagecli.events import Event, Partial
+from imagecli.exchange import Prepared
+from imagecli.run.partials import GRACE_SECONDS, Ear, Partials
 from tests.api.raw import Answer, http, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
@@ -235,8 +243,9 @@ def test_an_edit_is_streamed_by_events_of_its_own(imagecli: Run, folder: Path) -
     assert files(folder) == {"in.png": png(64, 64), "in-cat.png": GREEN, "in-cat.partial-0.png": BLUE}
 
 
-def test_a_stream_that_nobody_asked_for_is_read_as_one(imagecli: Run, folder: Path) -> None:
-    with raw_server(stream(partial(), completed())) as server:
+@pytest.mark.parametrize("answer", [stream(partial(), completed()), broken(completed()), broken(completed()[:-2])])
+def test_a_stream_that_nobody_asked_for_is_read_as_one(imagecli: Run, folder: Path, answer: Answer) -> None:
+    with raw_server(answer) as server:
         result = imagecli("generate", "cat", "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, {"cat.png": RED})
 
@@ -265,3 +274,87 @@ def test_each_flag_asks_for_as_much_as_it_says(imagecli: Run, flags: list[object
         imagecli("generate", "cat", *flags, "--base-url", server.base_url)
         body = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
     assert {name: value for name, value in body.items() if name in ("stream", "partial_images")} == asked
+
+
+def prepared(folder: Path, n: int = 1) -> Prepared:
+    names = tuple(Name(folder=folder, stem=f"cat-{k}") for k in range(n))
+    return Prepared(
+        id="run-0000",
+        request=0,
+        command="generate",
+        provider="openai",
+        base_url="http://127.0.0.1:1/v1",
+        model="m",
+        n=n,
+        names=names,
+        if_exists=None,
+        stdout=False,
+        prompt="cat",
+        output_format=None,
+        size=None,
+    )
+
+
+def ear(folder: Path, limit: int = 10_000, n: int = 1) -> tuple[Ear, io.BytesIO, list[Event]]:
+    heard: list[Event] = []
+    file = io.BytesIO()
+    return Ear(file, Partials(prepared=prepared(folder, n), asked=None, listen=heard.append), limit), file, heard
+
+
+def test_an_event_without_end_is_left_and_what_came_of_it_kept(tmp_path: Path) -> None:
+    """S11. The real limit is beyond what a test sends."""
+    hearing, file, _ = ear(tmp_path)
+    with pytest.raises(UnsavedError, match="larger than"):
+        for _ in range(99):
+            hearing.write(b"data: " + b"A" * 999)
+    assert file.tell() > 10_000
+
+
+@pytest.mark.parametrize("start", [b'{"data": "', b" \r\n", b"\xef\xbb\xbf{", b"[", b"<html>"])
+def test_an_answer_that_is_no_stream_has_no_limit_of_an_event(tmp_path: Path, start: bytes) -> None:
+    hearing, file, heard = ear(tmp_path)
+    hearing.write(start)
+    for _ in range(99):
+        hearing.write(b"{" + b"A" * 999)
+    assert (file.tell(), heard, hearing.enough()) == (len(start) + 99_000, [], None)
+
+
+@pytest.mark.parametrize(
+    ("events", "enough"),
+    [
+        ([], None),
+        ([partial()], None),
+        ([completed(), partial()], None),
+        ([completed(), completed(BLUE)], GRACE_SECONDS),
+        ([completed(), completed(BLUE), DONE], 0),
+        ([DONE], 0),
+        # other things are completed too, long before the picture
+        ([event("prompt.completed"), event("image_generation.completed", usage={}), completed()], None),
+        ([event("image_generation.completed", b64_json=""), completed()], None),
+    ],
+)
+def test_more_is_waited_for_until_every_picture_is_there(
+    tmp_path: Path, events: list[bytes], enough: float | None
+) -> None:
+    hearing, _, _ = ear(tmp_path, n=2)
+    for one in events:
+        hearing.write(one)
+    assert hearing.enough() == enough
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 400), min_size=1))
+def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[int]) -> None:
+    body = partial(0, BLUE) + ODD + partial(1, JPEG)
+    hearing, file, heard = ear(tmp_path)
+    at = 0
+    while at < len(body):
+        length = lengths[at % len(lengths)]
+        hearing.write(body[at : at + length])
+        at += length
+    assert file.getvalue() == body
+    assert [(one.partial_image_index, one.data) for one in heard if isinstance(one, Partial)] == [
+        (0, BLUE),
+        (0, BLUE),
+        (1, JPEG),
+    ]

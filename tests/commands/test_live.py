@@ -1,0 +1,166 @@
+"""A picture watched while it is made: partials told and kept as they come, and stdout as if there were none."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.api.raw import raw_server
+from tests.conftest import Run
+from tests.run.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
+
+
+def slowly(*events: bytes, until: Callable[[int], bool]) -> Callable[[socket.socket], None]:
+    """Sends each event, and the next when *until* says of its number that it was heard; else hangs up."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(stream())
+        for number, event in enumerate(events):
+            connection.sendall(event)
+            end = time.monotonic() + 5
+            while not until(number):
+                if time.monotonic() > end:
+                    return
+                time.sleep(0.02)
+
+    return answer
+
+
+def test_a_partial_is_on_disk_while_the_picture_is_made(imagecli: Run, folder: Path) -> None:
+    def kept(number: int) -> bool:
+        return number == 2 or (folder / f"cat.partial-{number}.png").exists()
+
+    with raw_server(slowly(partial(0, BLUE), partial(1, GREEN), completed(), until=kept)) as server:
+        result = imagecli("generate", "cat", "--partial-images", 2, "--keep-partials", "--base-url", server.base_url)
+    assert (result.exit_code, result.stdout) == (0, "cat.png\n")
+    assert [line for line in result.stderr.splitlines() if "cost" not in line] == [
+        "imagecli: note: partial picture 0 is kept as cat.partial-0.png",
+        "imagecli: note: partial picture 1 is kept as cat.partial-1.png",
+    ]
+    assert files(folder) == {"cat.png": RED, "cat.partial-0.png": BLUE, "cat.partial-1.png": GREEN}
+
+
+@pytest.mark.parametrize(
+    ("flags", "lines"),
+    [
+        (["--stream"], []),
+        (["--partial-images", 2], []),
+        (["--partial-images", 2, "--quiet"], []),
+        (["--keep-partials", "--quiet"], []),
+        (["--partial-images", 2, "-v"], ["partial 1/2 of request 1 came", "partial 2/2 of request 1 came"]),
+    ],
+)
+def test_in_a_pipe_nothing_but_the_path_comes_out(imagecli: Run, flags: list[object], lines: list[str]) -> None:
+    with raw_server(stream(partial(), partial(1), completed(), DONE)) as server:
+        result = imagecli("generate", "cat", *flags, "--base-url", server.base_url)
+    assert (result.exit_code, result.stdout) == (0, "cat.png\n")
+    said = [line for line in result.stderr.splitlines() if "partial" in line]
+    assert [line.startswith(f"imagecli: {words}") for line, words in zip(said, lines, strict=True)] == [True] * len(
+        said
+    )
+
+
+def test_on_a_terminal_the_moving_line_counts_partials(imagecli: Run) -> None:
+    def a_while(number: int) -> bool:
+        time.sleep(0.3)  # the line is drawn ten times a second
+        return True
+
+    with raw_server(slowly(partial(), partial(1), completed(), until=a_while)) as server:
+        result = imagecli("generate", "cat", "--partial-images", 3, "--base-url", server.base_url, tty=("stderr",))
+    assert (result.exit_code, result.stdout) == (0, "cat.png\n")
+    assert "partial 1/3" in result.stderr
+    assert "partial 2/3" in result.stderr
+    assert "kept" not in result.stderr
+
+
+def test_json_names_partials_beside_the_pictures_and_never_among_them(imagecli: Run, folder: Path) -> None:
+    with raw_server(stream(partial(), completed())) as server:
+        result = imagecli("generate", "cat", "--keep-partials", "--json", "--base-url", server.base_url)
+    assert [image["path"] for image in result.json["images"]] == [str(folder / "cat.png")]
+    (said,) = [one for one in result.json["warnings"] if one["code"] == "partial"]
+    assert said["message"].endswith("cat.partial-0.png")
+
+
+def test_stdout_gets_the_picture_alone(imagecli: Run, folder: Path) -> None:
+    with raw_server(stream(partial(), completed())) as server:
+        result = imagecli("generate", "cat", "--keep-partials", "-o", "-", "--base-url", server.base_url)
+    assert (result.exit_code, result.raw_stdout) == (0, RED)
+    assert files(folder) == {"cat.partial-0.png": BLUE}
+
+
+@pytest.mark.parametrize(
+    ("argv", "events", "there", "left"),
+    [
+        pytest.param(
+            ["-o", "x.png"], [partial(0, JPEG)], {}, {"x.png": RED, "x.partial-0.jpg": JPEG}, id="its true ending"
+        ),
+        pytest.param(
+            ["-o", "new/x.png"], [partial()], {}, {"new/x.png": RED, "new/x.partial-0.png": BLUE}, id="beside it"
+        ),
+        pytest.param(
+            [],
+            [partial()],
+            {"cat.partial-0.png": b"mine"},
+            {"cat.png": RED, "cat.partial-0.png": b"mine", "cat.partial-0_2.png": BLUE},
+            id="never over another file",
+        ),
+        pytest.param(
+            ["-o", "x.png", "--if-exists", "overwrite"],
+            [partial()],
+            {"x.png": b"old", "x.partial-0.png": b"mine"},
+            {"x.png": RED, "x.partial-0.png": b"mine", "x.partial-0_2.png": BLUE},
+            id="nor where the picture may",
+        ),
+        pytest.param(
+            ["-n", 2],
+            [partial(0, BLUE), completed(RED), partial(0, GREEN)],
+            {},
+            {"cat-1.png": RED, "cat-1.partial-0.png": BLUE, "cat-2.partial-0.png": GREEN, "cat-2.png": RED},
+            id="by the picture that comes next",
+        ),
+        pytest.param(
+            [],
+            [partial(index) for index in (-1, 10**30, True, "../x", None)],  # type: ignore[arg-type]
+            {},
+            {"cat.png": RED, **{f"cat.partial-{k}.png": BLUE for k in range(5)}},
+            id="counted where the number is none",
+        ),
+        pytest.param(
+            [], [partial(0, RED[:-9]), partial(1, b"<svg/>"), partial(2, b"")], {}, {"cat.png": RED}, id="bad"
+        ),
+    ],
+)
+def test_partials_are_kept_under_names_of_their_own(
+    imagecli: Run,
+    folder: Path,
+    argv: list[object],
+    events: list[bytes],
+    there: dict[str, bytes],
+    left: dict[str, bytes],
+) -> None:
+    for name, data in there.items():
+        (folder / name).write_bytes(data)
+    with raw_server(stream(*events, completed())) as server:
+        result = imagecli("generate", "cat", "--keep-partials", *argv, "--base-url", server.base_url)
+    assert (result.exit_code, files(folder)) == (0, left)
+    assert result.stderr.count("is not whole") == (3 if left == {"cat.png": RED} else 0)
+
+
+def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: Path) -> None:
+    def away(number: int) -> bool:
+        if number == 0:
+            (folder / "in").rename(folder / "away")
+        if number == 1:
+            time.sleep(0.5)
+            (folder / "away").rename(folder / "in")
+        return True
+
+    events = (b": ready\n\n", partial(), completed())
+    with raw_server(slowly(*events, until=away)) as server:
+        result = imagecli("generate", "cat", "--keep-partials", "-o", "in/cat.png", "--base-url", server.base_url)
+    assert (result.exit_code, files(folder)) == (0, {"in/cat.png": RED})
+    assert "warning: a partial picture is not kept: can't write in/cat.partial-0.png" in result.stderr
