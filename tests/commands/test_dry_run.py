@@ -1,0 +1,224 @@
+"""`--dry-run`: the plan and its price; nothing is sent, started or written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run, mask_for, photo
+
+DRY = ("--dry-run",)
+KEY = "sk-test-0123456789"
+
+
+def test_the_plan_tells_request_files_and_price_and_needs_no_key(imagecli: Run, folder: Path, state: Path) -> None:
+    result = imagecli("generate", "a cat", "--size", "1024x1024", "--quality", "high", *DRY)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "POST           https://api.openai.com/v1/images/generations",
+        "Authorization  Bearer [key]",
+        "model          gpt-image-2",
+        "prompt         a cat",
+        "quality        high",
+        "size           1024x1024",
+        "saves          a-cat.png",
+        "",
+        "price          about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)",
+        "sent           nothing: this was a dry run",
+    ]
+    assert not list(folder.iterdir())
+    assert not state.exists()
+
+
+def test_json_has_the_plan_in_its_requests(imagecli: Run, folder: Path) -> None:
+    result = imagecli(
+        "generate", "a cat", "-n", 12, "-s", "1024x1024", "--quality", "low", "-o", "new/", "--json", *DRY
+    )
+    said = result.json
+    assert (result.exit_code, said["status"], said["exit_code"]) == (0, "planned", 0)
+    assert (said["images"], said["errors"]) == ([], [])
+    assert [request["body"]["n"] for request in said["requests"]] == [10, 2]
+    first, last = said["requests"]
+    assert last == {
+        "request_id": None,
+        "provider": "openai",
+        "model": "gpt-image-2",
+        "status": None,
+        "usage": None,
+        "method": "POST",
+        "url": "https://api.openai.com/v1/images/generations",
+        "headers": {"Authorization": "Bearer [key]"},
+        "body": {"model": "gpt-image-2", "prompt": "a cat", "n": 2, "size": "1024x1024", "quality": "low"},
+        "files": [],
+        "paths": [str(folder / "new" / f"a-cat-{n}.png") for n in (11, 12)],
+        "cost": last["cost"],
+    }
+    assert said["cost"]["estimated_usd"] == pytest.approx(12 * 196 * 30e-6, abs=1e-4)
+    assert said["cost"]["estimated_max_usd"] >= said["cost"]["estimated_usd"]
+    assert said["cost"]["actual_usd"] is None
+    for key in ("estimated_usd", "estimated_max_usd"):
+        assert first["cost"][key] + last["cost"][key] == pytest.approx(said["cost"][key], abs=1e-5)
+    assert not (folder / "new").exists()
+
+
+WATCHED = """
+import os, sys
+def hook(event, args):
+    if event == "socket.bind" and args[1] == ("::1", 0):
+        return  # urllib3 asks the system whether it knows IPv6
+    if event.startswith(("socket.connect", "socket.bind", "subprocess", "os.posix_spawn", "os.mkdir", "os.rename")):
+        os.write(2, f"SEEN {event} {args}\\n".encode())
+    if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        os.write(2, f"SEEN {event} {args}\\n".encode())
+sys.addaudithook(hook)
+from imagecli.__main__ import run
+run()
+"""
+"""The command, with every connection, process, folder and file it makes told on stderr."""
+
+
+@pytest.mark.parametrize("provider", ["openai", "sandbox"])
+@pytest.mark.parametrize("extra", [[], ["--json"], ["-o", "new/cat.png"], ["-o", "-"]])
+def test_it_touches_neither_network_nor_disk(tmp_path: Path, provider: str, extra: list[str]) -> None:
+    photo(tmp_path / "photo.jpg")
+    mask_for(tmp_path / "mask.png", 320, 200, (0, 0, 9, 9))
+    before = sorted(tmp_path.rglob("*"))
+    words = ["edit", "photo.jpg", "a cat", "--mask", "mask.png", "--provider", provider, "--dry-run", *extra]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "SEEN" not in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_watches_sees(tmp_path: Path) -> None:
+    words = ["generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--provider", "sandbox"]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, *words], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+    for event in ("SEEN socket.bind", "SEEN socket.connect", "SEEN open", "SEEN os.mkdir"):
+        assert event in done.stderr
+
+
+def test_pictures_are_told_by_name_type_and_length_after_they_were_fitted(imagecli: Run, folder: Path) -> None:
+    photo(folder / "photo.jpg")
+    mask_for(folder / "mask.png", 320, 200, (0, 0, 99, 99))
+    result = imagecli("edit", "photo.jpg", "a cat", "--mask", "mask.png", "--json", *DRY)
+    (request,) = result.json["requests"]
+    assert [(file["field"], file["filename"], file["media_type"]) for file in request["files"]] == [
+        ("image", "image.jpg", "image/jpeg"),
+        ("mask", "mask.png", "image/png"),
+    ]
+    assert all(file["bytes"] > 100 for file in request["files"])
+    assert request["url"].endswith("/images/edits")
+    assert "image  " in imagecli("edit", "photo.jpg", "a cat", *DRY).stdout
+
+
+@pytest.mark.parametrize("image", ["photo.jpg", "photo.png"])
+def test_pictures_inside_json_are_told_by_their_length(imagecli: Run, folder: Path, image: str) -> None:
+    photo(folder / image, 640, 480)
+    result = imagecli("edit", image, "a cat", "--provider", "openrouter", "-m", "x/y", "--json", *DRY)
+    (request,) = result.json["requests"]
+    assert len(result.stdout) < 2000
+    length = f"{(folder / image).stat().st_size:,}"[:-2]
+    assert f"[image/{image[6:].replace('jpg', 'jpeg')}, {length}" in json.dumps(request["body"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "found"),
+    [
+        (["generate", "a cat", "--size", "10x10"], 2, "10 is not"),
+        (["generate", "a cat", "-o", "there.png"], 2, "already exists"),
+        (["generate", "a cat", "-o", "there.png/x.png"], 2, "is a file, not a folder"),
+        (["edit", "there.png", "a cat"], 2, "there.png"),
+        (["edit", "missing.png", "a cat"], 2, "missing.png"),
+        (["generate", "a cat", "--max-cost", "0.001"], 5, "--max-cost 0.001"),
+    ],
+)
+def test_every_check_of_a_purchase_is_made(
+    imagecli: Run, folder: Path, arguments: list[str], exit_code: int, found: str
+) -> None:
+    (folder / "there.png").write_text("no picture")
+    result = imagecli(*arguments, *DRY)
+    assert result.exit_code == exit_code
+    assert found in result.stderr
+
+
+def test_over_the_cap_the_plan_is_shown_all_the_same(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "--quality", "high", "-n", "40", "--json", *DRY)
+    said = result.json
+    assert (result.exit_code, said["status"], len(said["requests"])) == (5, "failed", 4)
+    assert [error["code"] for error in said["errors"]] == ["over_budget"]
+    assert said["cost"]["estimated_max_usd"] > 5
+
+
+def test_what_is_there_is_kept_and_costs_nothing(imagecli: Run, folder: Path) -> None:
+    photo(folder / "cat.png")
+    result = imagecli("generate", "a cat", "-o", "cat.png", "--if-exists", "skip", *DRY)
+    assert result.stdout.splitlines() == [
+        "keeps  cat.png",
+        "price  nothing: all of it is there",
+        "sent   nothing: this was a dry run",
+    ]
+
+
+def test_a_picture_for_stdout_is_planned_too(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "-o", "-", *DRY)
+    assert "saves          to stdout\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("provider", "env", "headers"),
+    [
+        ("openai", {"OPENAI_API_KEY": KEY}, {"Authorization": "Bearer [key]"}),
+        (
+            "openai",
+            {"OPENAI_API_KEY": KEY, "OPENAI_ORG_ID": "org-7"},
+            {"Authorization": "Bearer [key]", "OpenAI-Organization": "org-7"},
+        ),
+        ("sandbox", {"OPENAI_API_KEY": KEY}, {}),
+    ],
+)
+def test_the_key_is_a_stand_in(imagecli: Run, provider: str, env: dict[str, str], headers: dict[str, Any]) -> None:
+    result = imagecli("generate", "a cat", "--provider", provider, "--json", *DRY, env=env)
+    assert result.json["requests"][0]["headers"] == headers
+    assert KEY not in result.stdout + result.stderr
+
+
+def test_an_address_is_shown_without_what_may_be_secret(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "--base-url", "https://me:hush@example.com/v1?key=hush", "--json", *DRY)
+    assert result.json["requests"][0]["url"] == "https://example.com/v1/images/generations?key=[hidden]"
+    assert "hush" not in result.stdout + result.stderr
+
+
+def test_many_requests_are_counted_and_json_has_them_all(imagecli: Run) -> None:
+    many = [word for n in range(30) for word in ("--var", f"name=cat{n}")]
+    command = ["generate", "a {name}", *many, "--quality", "low", "-s", "1024x1024", *DRY]
+    result = imagecli(*command)
+    assert "\nand            10 more requests; --json tells of each\n" in result.stdout
+    assert result.stdout.count("POST") == 20
+    assert len(imagecli(*command, "--json").json["requests"]) == 30
+
+
+def test_a_prompt_cannot_steer_the_terminal(imagecli: Run) -> None:
+    for tty in ((), ("stdout",)):
+        result = imagecli("generate", "a cat\x1b[2J", *DRY, tty=tty)
+        assert "\x1b[2J" not in result.stdout
+        assert "\\x1b[2J" in result.stdout
+
+
+def test_on_a_terminal_long_words_go_on_below_themselves(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat " * 40, *DRY, "--color", "never", tty=("stdout",))
+    lines = result.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    start = next(index for index, line in enumerate(lines) if line.startswith("prompt"))
+    assert lines[start + 1].startswith(" " * 15 + "a cat")

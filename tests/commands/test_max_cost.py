@@ -1,0 +1,278 @@
+"""`--max-cost`: refused before anything is sent, stopped while it runs, and the bill at the end."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli import catalog, config, plan
+from imagecli.commands.budget import Budget
+from imagecli.commands.till import Till
+from imagecli.domain import Generate, Rendering, Size
+from imagecli.env import Env
+from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, RefusedError, UnsavedError
+from imagecli.outcome import Outcome
+from imagecli.pricing import Estimate
+from tests.api.raw import http, pictures, png, raw_server
+from tests.conftest import NOW, Run, Stream
+
+HIGH = ("-s", "1024x1024", "--quality", "high")
+
+
+def answer(output_tokens: int | None) -> bytes:
+    usage: dict[str, Any] = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}}
+    return http(
+        "200 OK",
+        pictures(png(1024, 1024), **({"usage": {**usage, "output_tokens": output_tokens}} if output_tokens else {})),
+    )
+
+
+# --- before ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "message", "hint"),
+    [
+        (
+            ["-n", "40", *HIGH],
+            {},
+            "40 pictures can cost $8.43 (gpt-image-2, high, 1024x1024; table of 2026-11), "
+            "more than the built-in cap of $5",
+            "--quality medium costs about $2.11; or --max-cost 9",
+        ),
+        (
+            ["-n", "40", *HIGH, "--max-cost", "8"],
+            {},
+            "40 pictures can cost $8.43 (gpt-image-2, high, 1024x1024; table of 2026-11), more than --max-cost 8",
+            "--quality medium costs about $2.11; or --max-cost 9",
+        ),
+        (
+            [*HIGH],
+            {"IMAGECLI_MAX_COST": "0.05"},
+            "the picture can cost $0.22 (gpt-image-2, high, 1024x1024; table of 2026-11), "
+            "more than the cap of $0.05 (IMAGECLI_MAX_COST)",
+            "--quality low costs about $0.006; or --max-cost 0.22",
+        ),
+        (
+            ["-n", "2", *HIGH, "--max-cost", "0.001"],
+            {},
+            "2 pictures can cost $0.43 (gpt-image-2, high, 1024x1024; table of 2026-11), more than --max-cost 0.001",
+            "ask for fewer pictures; or --max-cost 0.43",
+        ),
+        (
+            ["-m", "flux", "--max-cost", "3"],
+            {},
+            "the price is not known (what flux costs is not in the catalogue), and --max-cost 3 allows only known ones",
+            "lift that cap, or name a model with a price: imagecli models",
+        ),
+        (
+            ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
+            {},
+            "the price is not known (gpt-image-2.6-flare, any quality, any size; table of 2026-11; "
+            "the tokens of the svg's author come on top), and --max-cost 3 allows only known ones",
+            "lift that cap, or name a model with a price: imagecli models",
+        ),
+    ],
+)
+def test_what_can_cost_more_than_the_cap_is_refused(
+    imagecli: Run, folder: Path, arguments: list[str], env: dict[str, str], message: str, hint: str
+) -> None:
+    result = imagecli("generate", "a cat", *arguments, "-o", "new/", "--json", env=env)
+    (error,) = result.json["errors"]
+    assert (error["message"], error["hint"]) == (f"{message}; nothing was sent", hint)
+    assert (result.exit_code, error["code"], result.json["status"]) == (5, "over_budget", "failed")
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-n", "20", *HIGH],
+        ["-n", "40", *HIGH, "--max-cost", "9"],
+        ["-m", "flux", "-n", "999"],
+        ["-n", "40", *HIGH, "--provider", "sandbox", "--max-cost", "0"],
+        ["-n", "25", "--base-url", "http://127.0.0.1:1/v1"],
+    ],
+    ids=["under the built-in cap", "under the flag", "unknown", "free", "another server may bill nothing"],
+)
+def test_what_fits_is_not(imagecli: Run, arguments: list[str]) -> None:
+    assert imagecli("generate", "a cat", *arguments, "--dry-run").exit_code == 0
+
+
+def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:
+    base = ("--base-url", "http://127.0.0.1:1/v1")
+    assert imagecli("generate", "a cat", "-n", "25", *base, "--max-cost", "5").exit_code == 5
+    assert imagecli("generate", "a cat", "-n", "40", *HIGH, *base).exit_code == 5
+    said = imagecli("generate", "a cat", *HIGH, *base, "--dry-run").stdout
+    assert "1024x1024; table of 2026-11; if this server bills as openai does)" in said
+
+
+# --- while it runs ---------------------------------------------------------------------------------------------------
+
+
+def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path) -> None:
+    names = [word for n in range(6) for word in ("--var", f"x={n}")]
+    with raw_server(answer(30_000)) as server:
+        result = imagecli(
+            *("generate", "{x}", *names, *HIGH, "--max-cost", "1.3", "--json"), "--base-url", server.base_url
+        )
+        assert len(server.requests) == 4
+    said = result.json
+    assert (result.exit_code, said["status"], len(said["images"]), len(list(folder.iterdir()))) == (9, "partial", 4, 4)
+    (error,) = said["errors"]
+    assert error["code"] == "over_budget"
+    assert error["message"] == "$3.61 may be spent and the next request can cost $0.22, more than --max-cost 1.3"
+    assert error["hint"] == "--max-cost 5 would have sufficed for all"
+    assert said["cost"]["actual_usd"] == pytest.approx(4 * (30_000 * 30 + 50) / 1_000_000)
+    assert "4 of 6 pictures saved, 2 requests were not sent" in result.stderr
+
+
+def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost") -> Budget:
+    rows = catalog.load()
+    nothing = Stream()
+    env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
+    settings = replace(config.load({}, env, rows, Path("/")), max_cost=cap, max_cost_origin=origin)
+    ask = Generate(prompt="x", rendering=Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
+    return Budget(
+        requests=tuple(plan.Request(index=index, ask=ask) for index in range(len(prices))),
+        row=rows.model("gpt-image-2"),
+        settings=settings,
+        estimates=tuple(None if usd is None else Estimate(low_usd=usd / 2, high_usd=usd, about="x") for usd in prices),
+    )
+
+
+def outcome(index: int, tokens: int | None = None, *errors: ImagecliError) -> Outcome:
+    usage = {"input_tokens": 0, "output_tokens": tokens} if tokens else None
+    return Outcome(request=index, asked=1, provider="openai", model="gpt-image-2", usage=usage, errors=errors)
+
+
+def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> None:
+    till = Till(budget(1.0, 0.6, 0.6))
+    first, second = threading.Event(), threading.Event()
+
+    def slow() -> Outcome:
+        first.wait(20)
+        return outcome(0, 10_000)
+
+    def quick() -> Outcome:
+        second.set()
+        return outcome(1, 10_000)
+
+    threads = [threading.Thread(target=till.bought, args=(0, slow), daemon=True)]
+    threads[0].start()
+    while not till._open:
+        threading.Event().wait(0.01)
+    threads.append(threading.Thread(target=till.bought, args=(1, quick), daemon=True))
+    threads[1].start()
+    assert not second.wait(0.3)
+    first.set()
+    assert second.wait(20)
+    for thread in threads:
+        thread.join(20)
+    assert till.refusals() == ()
+
+
+@pytest.mark.parametrize(
+    ("end", "more"),
+    [
+        (outcome(0), False),
+        (outcome(0, None, UnsavedError("lost")), False),
+        (outcome(0, None, DiskError("full")), False),
+        (outcome(0, None, RefusedError("no")), True),
+        (outcome(0, None, NetworkError("no")), True),
+        (outcome(0, 10_000), True),
+        (outcome(0, 30_000), False),
+    ],
+)
+def test_what_may_have_been_bought_counts_at_its_upper_end(end: Outcome, more: bool) -> None:
+    till = Till(budget(1.0, 0.6, 0.6))
+    assert till.bought(0, lambda: end) is end
+    assert (till.bought(1, lambda: outcome(1)) is not None) is more
+    assert len(till.refusals()) == (not more)
+
+
+def test_a_bug_under_way_counts_too_and_lets_nobody_wait_for_ever() -> None:
+    till = Till(budget(1.0, 0.6, 0.6))
+    with pytest.raises(ZeroDivisionError):
+        till.bought(0, lambda: outcome(1 // 0))
+    assert till.bought(1, lambda: outcome(1)) is None
+
+
+def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
+    till = Till(budget(1.0, None, None, None, origin=None))
+    assert till.bought(0, lambda: outcome(0, 10_000))
+    assert till.bought(1, lambda: outcome(1, 30_000))
+    assert till.bought(2, lambda: outcome(2)) is None
+    (error,) = till.refusals()
+    assert error.message == "$1.20 may be spent, more than the built-in cap of $1"
+
+
+def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
+    till = Till(budget(0.3, 0.1, 0.1, 0.1))
+    assert all(till.bought(index, lambda index=index: outcome(index)) for index in range(3))  # type: ignore[misc]
+
+
+# --- after -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ends", "usd"),
+    [
+        ([], None),
+        ([outcome(0, 10_000), outcome(1, 10_000)], 0.6),
+        ([outcome(0, 10_000), outcome(1, None, RefusedError("no"))], 0.3),
+        ([outcome(0, None, RefusedError("no"))], 0.0),
+        ([outcome(0, 10_000), outcome(1)], None),
+        ([outcome(0, 10_000), outcome(1, None, UnsavedError("lost"))], None),
+        ([outcome(0, 10_000, UnsavedError("damaged"))], 0.3),
+        ([outcome(0, 10_000), outcome(1, None, LimitError("later"))], 0.3),
+    ],
+)
+def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[Outcome], usd: float | None) -> None:
+    assert budget(9, 1, 1).cost(ends).actual_usd == (None if usd is None else pytest.approx(usd))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "flags", "line", "usd"),
+    [
+        (1756, [], "imagecli: cost: $0.053\n", 0.05273),
+        (1756, ["--quiet"], "", 0.05273),
+        (
+            None,
+            ["--quality", "medium"],
+            "imagecli: cost: not told; about $0.053 (gpt-image-2, medium, 1024x1024; table of 2026-11; "
+            "if this server bills as openai does)\n",
+            None,
+        ),
+        (None, ["-m", "flux", "--quiet"], "", None),
+    ],
+)
+def test_the_bill_is_a_line_at_the_end(
+    imagecli: Run, tokens: int | None, flags: list[str], line: str, usd: float | None
+) -> None:
+    with raw_server(answer(tokens)) as server:
+        command = [
+            "generate",
+            "a cat",
+            "-s",
+            "1024x1024",
+            *flags,
+            "--base-url",
+            server.base_url,
+            "--if-exists",
+            "number",
+        ]
+        plain = imagecli(*command)
+        said = imagecli(*command, "--json")
+    assert (plain.exit_code, plain.stdout, plain.stderr) == (0, "a-cat.png\n", line)
+    assert said.json["cost"]["actual_usd"] == usd
+
+
+def test_the_sandbox_is_known_to_cost_nothing_and_says_no_word_of_it(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--provider", "sandbox", "--json")
+    assert result.json["cost"] == {"estimated_usd": 0.0, "estimated_max_usd": 0.0, "actual_usd": 0.0}
+    assert "cost" not in result.stderr
