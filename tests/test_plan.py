@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.catalog import load
+from imagecli.catalog import at_provider, load
 from imagecli.domain import Edit, Framing, Generate, Name, Rendering, Source, Vary
 from imagecli.errors import UsageError
 from imagecli.plan import named, pictures, plan, split, vary
@@ -47,6 +47,24 @@ def test_several_asks_become_one_numbered_list() -> None:
         "a dog",
     ]
     assert pictures(requests) == 13
+
+
+@pytest.mark.parametrize(
+    ("provider", "look", "parts"),
+    [
+        ("openai", {"n": 12}, [10, 2]),
+        ("together", {"n": 9}, [4, 4, 1]),
+        ("ark", {"n": 3}, [1, 1, 1]),
+        ("openai", {"n": 3, "output_format": "svg"}, [1, 1, 1]),
+    ],
+)
+def test_no_request_asks_for_more_than_model_and_provider_make(
+    provider: str, look: dict[str, Any], parts: list[int]
+) -> None:
+    row = replace(ROWS.model("gpt-image-2"), max_n_of={"svg": 1})
+    many = Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look}))
+    requests = plan([many], at_provider(row, ROWS.provider(provider)))
+    assert [request.ask.rendering.n for request in requests] == parts
 
 
 def test_names_are_handed_out_in_order() -> None:
@@ -120,13 +138,36 @@ def test_a_model_whose_edits_need_a_mask_varies_by_its_own_endpoint_or_not_at_al
     assert "--mask" not in found
 
 
+@pytest.mark.parametrize(
+    ("provider", "prompt", "via", "strength", "goes", "wanted"),
+    [
+        ("lemonade", None, "auto", None, Vary, None),
+        ("lemonade", "blue", "auto", None, Edit, "blue"),
+        ("lemonade", None, "edits", None, Edit, ROWS.vary_prompts["medium"]),
+        ("xinference", None, "auto", None, Vary, ROWS.vary_prompts["medium"]),
+        ("xinference", "blue", "auto", None, Vary, "blue"),
+        ("xinference", None, "variations", "strong", Vary, ROWS.vary_prompts["strong"]),
+        ("xinference", "blue", "edits", None, Edit, "blue"),
+        ("local", None, "auto", None, Edit, ROWS.vary_prompts["medium"]),
+        ("together", "blue", "auto", None, Edit, "blue"),
+    ],
+)
+def test_a_provider_says_whether_its_endpoint_varies_every_model_and_wants_a_prompt(
+    provider: str, prompt: str | None, via: str, strength: str | None, goes: type, wanted: str | None
+) -> None:
+    found, _ = varied("somebody/flux-9", OTHER, prompt, via, strength, provider)
+    assert (type(found), found.prompt) == (goes, wanted)
+
+
 def test_a_prompt_and_a_strength_are_not_both_taken() -> None:
     with pytest.raises(UsageError, match="a prompt is given") as caught:
         varied("gpt-image-2", OTHER, "blue", "auto", "strong")
     assert "leave one of them out" in (caught.value.hint or "")
 
 
-def varied(model: str, base_url: str, prompt: str | None, via: str, strength: str | None) -> tuple[Any, str]:
+def varied(
+    model: str, base_url: str, prompt: str | None, via: str, strength: str | None, provider: str = "openai"
+) -> tuple[Any, str]:
     return vary(
         CAT,
         prompt,
@@ -134,7 +175,7 @@ def varied(model: str, base_url: str, prompt: str | None, via: str, strength: st
         Framing(),
         via=via,
         strength=strength,
-        provider=ROWS.provider("openai"),
+        provider=ROWS.provider(provider),
         base_url=base_url,
         row=FREE if model == "free" else ROWS.model(model),
         catalog=ROWS,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagecli.catalog import KeyVariable, ProviderRow, load, overlaid
+from imagecli.errors import UsageError
 
 ROWS = load()
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]
@@ -106,3 +107,47 @@ def test_a_table_that_is_none_says_what_is_wanted(table: dict[str, Any], words: 
     with pytest.raises(ValueError) as caught:
         overlaid(ROW, table)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("provider", "named", "model", "sent", "known"),
+    [
+        ("openai", None, "gpt-image-2", True, True),
+        ("sandbox", None, "gpt-image-2", True, True),
+        ("openai", "gpt-image-1.5", "gpt-image-1.5", True, True),
+        ("xai", None, "grok-imagine-image", True, False),
+        ("zhipu", None, "cogview-3-flash", True, False),
+        ("local", None, "the server's own model", False, False),
+        ("local", "sd-turbo", "sd-turbo", True, False),
+        ("azure", "gpt-image-2", "gpt-image-2", True, True),
+    ],
+)
+def test_the_model_is_the_named_one_or_the_providers(
+    provider: str, named: str | None, model: str, sent: bool, known: bool
+) -> None:
+    row = ROWS.model_at(ROWS.provider(provider), named)
+    assert (row.name, row.sent, row.known) == (model, sent, known)
+
+
+@pytest.mark.parametrize("provider", ["azure", "openrouter", "together", "siliconflow", "ark", "xinference"])
+def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ROWS.model_at(ROWS.provider(provider), None)
+    assert (caught.value.hint or "").startswith("-m NAME; imagecli providers ")
+
+
+@pytest.mark.parametrize(
+    ("provider", "limits"),
+    [
+        ("openai", (10, 16, ("png", "jpeg", "webp"), False)),
+        ("azure", (10, 16, ("png", "jpeg"), False)),
+        ("together", (4, 16, ("png", "jpeg", "webp"), False)),
+        ("siliconflow", (10, 3, ("png", "jpeg", "webp"), False)),
+        ("ark", (1, 14, ("png", "jpeg", "webp"), False)),
+        ("xai", (10, 5, ("png", "jpeg", "webp"), False)),
+        ("lemonade", (1, 16, ("png", "jpeg", "webp"), True)),
+    ],
+)
+def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[object, ...]) -> None:
+    row = ROWS.model_at(ROWS.provider(provider), "gpt-image-2")
+    assert (row.max_n, row.max_images, row.image.formats, row.mask.white) == limits

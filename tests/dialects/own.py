@@ -75,8 +75,8 @@ class Lemonade(Dialect):
         fields = asked.json or asked.form
         if fields.get("response_format", "b64_json") != "b64_json" or not 1 <= int(fields.get("n", 1)) <= 10:
             raise RefusedError(400, {"error": {"message": "n must be from 1 to 10", "type": "invalid_request_error"}})
-        if asked.json is None and len(pictures_of(asked)) != 1:
-            raise RefusedError(400, {"error": {"message": "one image is wanted", "type": "invalid_request_error"}})
+        if asked.json is None and not pictures_of(asked):
+            raise RefusedError(400, {"error": {"message": "an image is wanted", "type": "invalid_request_error"}})
         return {"created": 1, "data": [{"b64_json": base64_of(RED)}]}
 
 

@@ -92,7 +92,7 @@ def test_a_picture_is_changed(imagecli: Run, server: Dialect, folder: Path, prov
     assert picture(result.paths[0]).size == (16, 16)
 
 
-@pytest.mark.parametrize("provider", [name for name in EDITING if name != "lemonade"])
+@pytest.mark.parametrize("provider", EDITING)
 def test_two_pictures_become_one(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
     photo(folder / "in.png")
     photo(folder / "on.png")
@@ -164,6 +164,28 @@ def test_a_mask_is_white_too_where_only_that_is_read(
         assert (changes, stays) == ((255, 255, 255, 0), (0, 0, 0, 255))
     else:
         assert sent == (folder / "mask.png").read_bytes()
+
+
+@pytest.mark.parametrize("provider", ["openai"])
+def test_a_drawing_goes_up_beside_its_picture(imagecli: Run, server: Dialect, folder: Path, provider: str) -> None:
+    photo(folder / "in.png", 64, 48)
+    mask_for(folder / "arrows.png", 64, 48, (0, 0, 32, 48))
+    drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
+    result = imagecli("edit", "in.png", "a door here", *drawn, env=env(provider))
+    assert result.exit_code == 0, result.stderr
+    assert dict(server.asked[0].files)["markup"] == (folder / "arrows.png").read_bytes()
+
+
+@pytest.mark.parametrize("provider", ["openai"])
+def test_a_drawing_of_another_size_is_refused_before_it_is_sent(
+    imagecli: Run, server: Dialect, folder: Path, provider: str
+) -> None:
+    photo(folder / "in.png", 64, 48)
+    mask_for(folder / "arrows.png", 48, 64, (0, 0, 32, 48))
+    drawn = ["--markup", "arrows.png", "-m", "gpt-image-2.5-flare", *flags(provider, server)]
+    result = imagecli("edit", "in.png", "a door here", *drawn, env=env(provider))
+    assert (result.exit_code, server.asked) == (2, [])
+    assert "arrows.png is 48x64, in.png is 64x48; a drawing has its image's size" in result.stderr
 
 
 REFUSALS = [

@@ -1,0 +1,96 @@
+"""What a provider can't carry is refused before anything is sent, with what to leave out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagecli.catalog import load
+from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.errors import UsageError
+from imagecli.providers.carried import check_carried
+
+ROWS = load()
+CAT = Source(name="cat.png")
+
+
+def generate(**look: Any) -> Generate:
+    return Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look}))
+
+
+def edit(mask: Source | None = None, markup: Source | None = None, **look: Any) -> Edit:
+    rendering = Rendering(**{"model": "m", **look})
+    return Edit(prompt="a cat", images=(CAT,), mask=mask, markup=markup, rendering=rendering)
+
+
+@pytest.mark.parametrize(
+    ("provider", "ask", "found", "hint"),
+    [
+        ("xai", generate(quality="high"), "--quality: provider xai does not take it", "leave --quality out"),
+        ("xai", generate(stream=True), "--stream: provider xai does not take it", "leave --stream out"),
+        (
+            "xai",
+            generate(size=Size(1024, 100)),
+            "--size 1024x100: provider xai makes aspect ratios",
+            "--size 1536x1024",
+        ),
+        (
+            "azure",
+            generate(output_format="webp"),
+            "--output-format webp: provider azure takes png, jpeg",
+            "--output-format",
+        ),
+        (
+            "azure",
+            generate(response_format="url"),
+            "--response-format: provider azure does not",
+            "leave --response-format out",
+        ),
+        (
+            "siliconflow",
+            edit(size=Size(8, 8)),
+            "--size: provider siliconflow does not take it for edits",
+            "leave --size out",
+        ),
+        ("zhipu", generate(quality="ultra"), "--quality ultra: provider zhipu takes hd, standard", "--quality hd"),
+        ("zhipu", generate(quality="standart"), "takes hd, standard", "--quality standard"),
+        ("zhipu", edit(), "provider zhipu has no edits", "imagecli providers"),
+        ("together", edit(mask=CAT), "--mask: provider together takes none", "leave --mask out"),
+        ("openrouter", edit(markup=CAT), "--markup: provider openrouter takes none", "leave --markup out"),
+        (
+            "openrouter",
+            Vary(image=CAT, rendering=Rendering(model="m")),
+            "provider openrouter has no variations",
+            "--via",
+        ),
+        (
+            "sd-server",
+            edit(output_format="webp"),
+            "--output-format webp: provider sd-server takes png, jpeg",
+            "--output-format",
+        ),
+    ],
+)
+def test_what_would_be_lost_is_refused(provider: str, ask: Ask, found: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_carried(ask, ROWS.provider(provider))
+    assert found in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("provider", "ask"),
+    [
+        ("xai", generate(size=Size(1920, 1088))),
+        ("xai", generate(size="auto")),
+        ("xai", edit(mask=CAT)),
+        ("siliconflow", generate(size=Size(8, 8))),
+        ("sd-server", generate(output_format="webp")),
+        ("openai", edit(mask=CAT, markup=CAT, svg=Svg(model="x"), quality="any", response_format="url")),
+        ("xinference", Vary(image=CAT, rendering=Rendering(model="m"))),
+        *((name, generate()) for name in ROWS.providers),
+    ],
+)
+def test_what_is_carried_passes(provider: str, ask: Ask) -> None:
+    check_carried(ask, ROWS.provider(provider))
