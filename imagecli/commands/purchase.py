@@ -21,6 +21,7 @@ from imagecli.events import Started, Warned
 from imagecli.outcome import Outcome, Report
 from imagecli.plan import Request, pictures
 from imagecli.report.plain import Plain
+from imagecli.run.recovery import clear_unanswered
 
 
 def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Report:
@@ -37,6 +38,7 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
         check_folders(desk, placed.requests, make=True)
         if desk.settings.no_key:
             raise desk.settings.no_key
+        clear_unanswered((desk.settings.state_dir / "spool",), listener)
         return _carried_out(desk, placed.requests, tools, budget, report, listener)
 
 
@@ -53,7 +55,7 @@ def _carried_out(
         outcomes.extend([outcome] if outcome else [])
         return outcome is not None and not outcome.is_final
 
-    watch = Watch(listener, desk.settings.state_dir / "spool", desk.settings.provider.name, desk.row.name)
+    watch = Watch(listener, desk.settings.provider.name, desk.row.name)
     try:
         schedule.run(
             lambda request, listen: till.bought(request.index, lambda: run.carry_out(request, tools, listen)),
@@ -63,6 +65,7 @@ def _carried_out(
             done=done,
         )
     except (KeyboardInterrupt, Terminated) as signal:
+        run.abandon(requests, tools)
         ended = watch.interrupted(signal, outcomes, asked)
         return replace(report, **ended, cost=budget.cost(ended["outcomes"]))
     _say_unsent(outcomes, requests, listener)
@@ -85,9 +88,9 @@ def _tools(desk: Desk, stack: ExitStack) -> run.Tools:
     settings = desk.settings
     base_url = settings.base_url
     if settings.provider.embedded:
-        from imagecli.sandbox.server import Sandbox
+        from imagecli.sandbox.server import Options, Sandbox
 
-        base_url = stack.enter_context(Sandbox()).base_url
+        base_url = stack.enter_context(Sandbox(Options(catalog=desk.catalog))).base_url
     silence = settings.timeout or settings.provider.silence
     timeouts = Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
     return run.Tools(

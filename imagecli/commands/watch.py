@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.errors import UnsavedError, signal_code
-from imagecli.events import Event, Saved, Sent, Waiting
+from imagecli.events import Event, Saved, Sent, Spooled, Waiting
 from imagecli.outcome import Outcome
 from imagecli.report.plain import Plain
 
@@ -14,14 +14,16 @@ from imagecli.report.plain import Plain
 class Watch:
     """Passes events on, and remembers which requests were sent and which pictures saved."""
 
-    def __init__(self, listener: Plain, spool: Path, provider: str, model: str) -> None:
+    def __init__(self, listener: Plain, provider: str, model: str) -> None:
         self._listener = listener
         self._provider, self._model = provider, model
-        self._spool = spool
+        self._spools: dict[int, Path] = {}
         self._sent: set[int] = set()
         self._saved: list[Saved] = []
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Spooled):
+            self._spools[event.request] = event.folder
         if isinstance(event, Sent):
             self._sent.add(event.request)
         if isinstance(event, Waiting):
@@ -41,7 +43,10 @@ class Watch:
         hint = "nothing else was sent"
         if open_requests:
             words += f"; {len(open_requests)} request{'s' * (len(open_requests) > 1)} under way may be billed"
-            hint = f"look at the provider's usage page before running it again; what came is kept in {self._spool}"
+            kept = " and ".join(
+                sorted({str(folder) for request, folder in self._spools.items() if request in open_requests})
+            )
+            hint = f"imagecli recover saves what came, kept in {kept}; the provider's usage page tells what was billed"
         unfinished = [
             Outcome(
                 request=request,

@@ -1,0 +1,50 @@
+"""`imagecli recover`: answers that were received and not saved, saved."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imagecli.grouping import grouped
+from imagecli.options import ShowOptions
+
+
+@grouped
+def recover(
+    ctx: typer.Context,
+    display: ShowOptions,
+    only_list: Annotated[bool, typer.Option("--list", help="show what there is, and change nothing")] = False,
+    delete: Annotated[
+        list[str] | None, typer.Option("--delete", metavar="ID", help="remove one of them, unsaved; repeatable")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="save there  [default: where they were to go]"),
+    ] = None,
+) -> None:
+    """Save answers that were received and not saved: after Ctrl-C, a crash, a full disk, a lost result address.
+
+    \b
+      imagecli recover
+      imagecli recover --list
+      imagecli recover -o rescued/
+    """
+    from imagecli.commands.salvage import Salvage
+    from imagecli.report.style import Style
+
+    style = Style.build(
+        env=ctx.obj,
+        json=display.json,
+        quiet=display.quiet,
+        verbose=display.verbose,
+        debug=display.debug,
+        color=display.color,
+    )
+    salvage = Salvage.find(ctx.obj, style, output)
+    if delete:
+        salvage.delete(delete)
+    elif only_list:
+        salvage.show()
+    else:
+        raise typer.Exit(salvage.save())

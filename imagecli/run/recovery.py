@@ -1,0 +1,167 @@
+"""What earlier commands bought and did not save: told apart, and finished as they would have finished it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Literal
+
+from imagecli.api.left import Left, left_in, taken
+from imagecli.api.results import Results
+from imagecli.api.spool import remove
+from imagecli.errors import NetworkError, RefusedError, UnsavedError, as_error
+from imagecli.events import Listen, Warned
+from imagecli.exchange import Prepared
+from imagecli.outcome import Outcome
+from imagecli.providers.condense import condense
+from imagecli.providers.decode import decode
+from imagecli.run.finish import finish, is_settled
+from imagecli.run.prepare import read_description
+from imagecli.store.places import check_folder
+from imagecli.store.staging import discard_all
+
+State = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
+BESIDE = ".imagecli-spool"
+"""The folder beside the output that stands in for a state folder that can't be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """An answer, or what there is of one, and what it answers."""
+
+    left: Left
+    prepared: Prepared | None
+    """None where the description can't be read."""
+    state: State
+
+    @property
+    def when(self) -> datetime:
+        """Local time."""
+        return datetime.fromtimestamp(self.left.since).astimezone()
+
+
+def leftovers(folders: Sequence[Path]) -> list[Leftover]:
+    """What earlier commands left in *folders*, the oldest first."""
+    return [_leftover(left) for left in left_in(folders)]
+
+
+def forget(leftover: Leftover) -> None:
+    """Takes it away, unsaved."""
+    remove(leftover.left.body)
+
+
+def clear_unanswered(folders: Sequence[Path], listen: Listen) -> None:
+    """Takes away what no answer came to, and says what may have been billed all the same."""
+    for left in left_in(folders):
+        if left.alive or left.bytes:
+            continue
+        if left.sent:
+            said = f"an earlier request was sent, and no answer came; it may have been billed: {_about(left)}"
+            listen(Warned(code="unanswered", message=said))
+        remove(left.body)
+
+
+def recover(
+    leftover: Leftover, request: int, folder: Path | None, results: Results, state_dir: Path, listen: Listen
+) -> Outcome:
+    """Saves what *leftover* holds, under its planned names or in *folder*, and takes it away when nothing is left.
+
+    *request* numbers it in this command's report. What goes wrong, bugs too, is in the outcome.
+    """
+    prepared = leftover.prepared
+    outcome = Outcome(
+        request=request,
+        asked=prepared.n if prepared else 0,
+        provider=prepared.provider if prepared else "",
+        model=prepared.model if prepared else "",
+    )
+    with taken(leftover.left) as body:
+        try:
+            if body is None:
+                return outcome
+            if prepared is None:
+                raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
+            outcome = _finished(_as_planned(prepared, request, folder), body, results, state_dir, listen)
+        except Exception as problem:
+            outcome = replace(outcome, errors=(as_error(problem),))
+    return _cleared(leftover, outcome)
+
+
+def _finished(prepared: Prepared, body: IO[bytes], results: Results, state_dir: Path, listen: Listen) -> Outcome:
+    rescue_folder = state_dir / "rescued"
+    for folder in {name.folder for name in prepared.names}:
+        check_folder(folder)
+        discard_all(folder, prepared.id)
+    discard_all(rescue_folder, prepared.id)
+    return finish(prepared, body, results, rescue_folder, listen, again=True)
+
+
+def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:
+    """Takes the answer away unless there is more to be had of it; what stays is said with its way out."""
+    body = leftover.left.body
+    stays = False
+    for error in outcome.errors:
+        nothing_bought = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
+        if not (error.rescued_path or is_settled(error) or nothing_bought):
+            stays = True
+            error.rescued_path = str(body)
+            away = f"imagecli recover --delete {leftover.left.id} removes it"
+            error.hint = f"{error.hint}; {away}" if error.hint else away
+    if not stays:
+        remove(body)
+    return outcome
+
+
+def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepared:
+    """*prepared* for another day: nothing is overwritten, nothing goes to stdout."""
+    names = tuple(replace(name, folder=folder) for name in prepared.names) if folder else prepared.names
+    return replace(prepared, request=request, names=names, if_exists=None, stdout=False)
+
+
+def _leftover(left: Left) -> Leftover:
+    prepared = _read(left)
+    return Leftover(left=left, prepared=prepared, state=_state(left, prepared))
+
+
+def _read(left: Left) -> Prepared | None:
+    try:
+        return read_description(left.text)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _state(left: Left, prepared: Prepared | None) -> State:
+    if left.alive:
+        return "under_way"
+    if not left.bytes:
+        return "nothing_came" if left.sent else "never_sent"
+    if prepared is None:
+        return "unknown"
+    with taken(left) as body:
+        return _state_of_answer(body, prepared) if body else "under_way"
+
+
+def _state_of_answer(body: IO[bytes], prepared: Prepared) -> State:
+    condensed = condense(body)
+    try:
+        decode(condensed.body, prepared.base_url)
+    except (RefusedError, NetworkError):
+        return "no_pictures"
+    except Exception:
+        try:
+            json.loads(condensed.body)
+        except (ValueError, RecursionError):
+            return "part"
+        return "no_pictures"
+    return "whole"
+
+
+def _about(left: Left) -> str:
+    leftover = Leftover(left=left, prepared=_read(left), state="nothing_came")
+    facts = [f"{leftover.when:%Y-%m-%d %H:%M}"]
+    if leftover.prepared:
+        facts += [leftover.prepared.command, leftover.prepared.model, (leftover.prepared.prompt or "")[:60]]
+    return ", ".join(fact for fact in facts if fact)
