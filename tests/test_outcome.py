@@ -54,6 +54,9 @@ def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, ke
         (report(UnsavedError("no"), signal=143), 143, "failed"),
         (Report(command="generate", errors=(UsageError("no"),)), 2, "failed"),
         (Report(command="generate"), 0, "ok"),
+        (Report(command="generate", planned=()), 0, "planned"),
+        (Report(command="generate", planned=(), kept=(KEPT,)), 0, "planned"),
+        (Report(command="generate", planned=(), kept=(KEPT,), errors=(LimitError("no"),)), 5, "failed"),
     ],
 )
 def test_the_exit_code_tells_the_truth(result: Report, exit_code: int, status: str) -> None:

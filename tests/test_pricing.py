@@ -93,6 +93,24 @@ def test_a_picture_costs_what_the_printed_tables_say(prices: Prices, quality: st
     assert high == pytest.approx(usd, abs=0.0015)
 
 
+@pytest.mark.parametrize(
+    ("model", "quality", "size", "usd"),
+    [
+        ("gpt-image-2", "high", "1024x1024", 0.211),
+        ("gpt-image-2", "low", "976x704", 0.004),
+        ("gpt-image-2-2026-04-21", "high", "3584x2048", 0.370),
+        ("gpt-image-2.5-sunburst", "xhigh", "1024x1024", 0.094),
+        ("gpt-image-2.6-flare", "low", "1536x1024", 0.020),
+        ("gpt-image-2.6-sunburst", "high", "3840x2160", 0.100),
+        ("gpt-image-1.5", "medium", "1024x1536", 0.050),
+        ("gpt-image-1.5", "high", "1536x1024", 0.200),
+    ],
+)
+def test_the_catalogue_has_these_prices(model: str, quality: str, size: str, usd: float) -> None:
+    low, high = ends(ask(quality, Size.parse(size)), ROWS.model(model))
+    assert (round(low, 3), high) == (pytest.approx(usd, abs=0.002), pytest.approx(usd, abs=0.002))
+
+
 def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
     low, high = ends(ask(None, None))
     assert low == pytest.approx(0.00588, abs=1e-3)

@@ -22,6 +22,7 @@ class Till:
         """USD; a request that may have been bought and did not tell counts as `Budget.counted`."""
         self._open: dict[int, float] = {}
         """Request under way → what it counts."""
+        self._ended: set[int] = set()
         self._refused: int | None = None
 
     def bought(self, index: int, buy: Callable[[], Outcome]) -> Outcome | None:
@@ -43,7 +44,8 @@ class Till:
 
     def _error(self, refused: int) -> LimitError:
         counted = self._budget.counted(refused)
-        whole = self._billed + sum(map(self._budget.counted, range(refused, len(self._budget.requests))))
+        unsent = (index for index in range(len(self._budget.requests)) if index not in self._ended)
+        whole = self._billed + sum(map(self._budget.counted, unsent))
         next_one = f" and the next request can cost {dollars(counted, up=True)}" if counted else ""
         return LimitError(
             f"{dollars(self._billed, up=True)} may be spent{next_one}, more than {cap_words(self._budget.settings)}",
@@ -67,6 +69,7 @@ class Till:
     def _leave(self, index: int, billed: float) -> None:
         with self._changed:
             del self._open[index]
+            self._ended.add(index)
             self._billed += billed
             self._changed.notify_all()
 
