@@ -6,6 +6,7 @@ Pure readers of `models.toml` and `providers.toml`. A new model, size rule or pr
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -63,9 +64,7 @@ class Catalog:
 @cache
 def load() -> Catalog:
     """The catalogue that ships with the program."""
-    folder = Path(__file__).parent
-    models = tomllib.loads((folder / "models.toml").read_text("utf-8"))
-    providers = tomllib.loads((folder / "providers.toml").read_text("utf-8"))
+    models, providers = _tables("models"), _tables("providers")
     return Catalog(
         models=model_rows(models),
         unknown_model=model_row("unknown", models["unknown"], models),
@@ -74,6 +73,22 @@ def load() -> Catalog:
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
     )
+
+
+def with_own(tables: Mapping[str, Any], source: str) -> Catalog:
+    """That catalogue with a user's *tables* of models, from the file *source*, laid over it.
+
+    Raises UsageError that names table and field of what there is not, or is none.
+    """
+    # Most users have no such file, and pay nothing for it.
+    from imagecli.catalog.own import laid_over
+
+    return replace(load(), models=model_rows(laid_over(_tables("models"), tables, source)))
+
+
+@cache
+def _tables(name: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
 
 
 def _provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:

@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from imagecli.catalog.models import ModelRow
 from imagecli.catalog.prices import Prices
 from imagecli.catalog.sizes import SizeRule
 from imagecli.domain import InputRule, Size
+from imagecli.errors import UsageError
 
-JOINED = ("words", "ranges", "max_n_of")
+JOINED = ("words", "ranges", "max_n_of", "image", "mask")
 """Tables that a row adds to those of the one it is `like`; every other field replaces."""
 
 
 def model_rows(tables: Mapping[str, Any]) -> dict[str, ModelRow]:
-    """A row for each of the tables' models. Raises ValueError, KeyError or TypeError for tables that make none."""
+    """A row for each of the tables' models. Raises UsageError for rows that are like each other in a ring."""
     return {name: model_row(name, table, tables) for name, table in tables["models"].items()}
 
 
 def model_row(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> ModelRow:
     """The row of one *table*; *tables* hold what it names: size rules, prices, and the row it is like."""
     row = _frozen(_whole(table, tables, ()))
-    row["sizes"] = _size_rule(tables["sizes"][row["sizes"]])
-    row["prices"] = _prices(tables["prices"][row["prices"]]) if "prices" in row else None
+    row["sizes"] = _size_rule(_named(row["sizes"], tables["sizes"]))
+    row["prices"] = (
+        _prices({"source": row["source"], **_named(row["prices"], tables["prices"])}) if "prices" in row else None
+    )
     row["image"], row["mask"] = (InputRule(**_frozen(row[field])) for field in ("image", "mask"))
     for joined in ("words", "ranges"):
         row[joined] = {key: tuple(value) for key, value in row.get(joined, {}).items() if key in row["parameters"]}
     return ModelRow(name=name, **row)
 
 
-FIELDS = tuple(field.name for field in fields(ModelRow) if field.name != "name")
-"""What a model's table can say, besides what it is like."""
-
-
 def _whole(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
-    """*table* with what it takes from the family or model that it is `like`. Raises ValueError for a ring of them."""
+    """*table* with what it takes from the family or model that it is `like`. Raises UsageError for a ring of them."""
     row = dict(table)
     like = row.pop("like", None)
     if like is None:
         return row
     if like in seen:
-        raise ValueError(f"like: {' is like '.join((*seen, like))}, which ends nowhere")
+        raise UsageError(
+            f"models: {' is like '.join((*seen, like))}, without an end", hint="let one of them say it all"
+        )
     parent = tables["families"].get(like) or tables["models"][like]
     return joined(_whole(parent, tables, (*seen, like)), row)
 
@@ -50,6 +50,11 @@ def _whole(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str,
 def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """The table *above* laid over the one *below*."""
     return {**below, **above, **{key: below.get(key, {}) | above[key] for key in JOINED if key in above}}
+
+
+def _named(value: str | Mapping[str, Any], tables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The table that *value* names, or is."""
+    return tables[value] if isinstance(value, str) else value
 
 
 def _size_rule(table: Mapping[str, Any]) -> SizeRule:

@@ -12,13 +12,14 @@ from typing import Any, NoReturn
 
 import typer
 
-from imagecli import catalog as catalogue
 from imagecli import config
+from imagecli.catalog import Catalog, ModelRow
 from imagecli.commands.judging import judged, naming_origins
 from imagecli.commands.order import order, with_format_of_name
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
 from imagecli.config.layers import PROJECT_FILE
+from imagecli.config.rows import load_catalog
 from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -40,9 +41,9 @@ class Desk:
 
     env: Env
     command: str
-    catalog: catalogue.Catalog
+    catalog: Catalog
     settings: config.Settings
-    row: catalogue.ModelRow
+    row: ModelRow
     rendering: Rendering
     output: Output
     style: Style
@@ -103,11 +104,12 @@ def open_desk(
 
     Raises UsageError, SettingsError, AuthenticationError.
     """
-    rows = catalogue.load()
+    rows = load_catalog(env)
     picture, result, display = options.picture, options.result, options.show
     output = parse_output(result.output, look=look)
     flags = {**_values(picture), **_values(result), **_values(options.where), **_values(options.money)}
-    settings = config.load(flags, env, rows, config.current_folder())
+    with_key = not options.money.dry_run
+    settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=look)
         if Path(settings.origins["output"]).name == PROJECT_FILE:

@@ -56,11 +56,17 @@ def sandbox(
       imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """
+    from imagecli.config.rows import load_catalog
     from imagecli.sandbox.server import Options, Sandbox
 
     env: Env = ctx.obj
     options = Options(
-        port=port, latency=latency, rate_limit=rate_limit, url_ttl=url_ttl, require_key=require_key or None
+        port=port,
+        latency=latency,
+        rate_limit=rate_limit,
+        url_ttl=url_ttl,
+        require_key=require_key or None,
+        catalog=load_catalog(env),
     )
     with Sandbox(options, log=lambda line: _say(env, line)) as server:
         env.stdout.write(f"{server.base_url}\n")

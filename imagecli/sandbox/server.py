@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from imagecli.catalog import Catalog, load
 from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request, Response
@@ -42,6 +43,8 @@ class Options:
     """Seconds that a picture's URL answers."""
     latency: float = 0.0
     """Seconds added to every answer that holds pictures."""
+    catalog: Catalog | None = None
+    """The models that it offers; None offers those that ship."""
 
 
 def silent(line: str) -> None:
@@ -95,6 +98,7 @@ class _Server(ThreadingHTTPServer):
             require_key=options.require_key,
             rate_limit=options.rate_limit,
             url_ttl=options.url_ttl,
+            catalog=options.catalog or load(),
             pause=lambda: self.stopping.wait(options.latency) if options.latency else False,
         )
         self._open: set[socket.socket] = set()

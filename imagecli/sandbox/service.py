@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from imagecli import catalog
+from imagecli.catalog import Catalog
 from imagecli.domain import Operation
 from imagecli.sandbox.answers import body_of
 from imagecli.sandbox.bucket import Bucket
@@ -30,14 +30,20 @@ class Service:
     """Answers requests; safe to ask from many threads at once."""
 
     def __init__(
-        self, *, require_key: str | None, rate_limit: int | None, url_ttl: float, pause: Callable[[], object]
+        self,
+        *,
+        require_key: str | None,
+        rate_limit: int | None,
+        url_ttl: float,
+        catalog: Catalog,
+        pause: Callable[[], object],
     ) -> None:
         self._require_key = require_key
         self._bucket = Bucket(rate_limit) if rate_limit else None
         self._shelf = Shelf(url_ttl)
         self._tally = Tally()
         self._pause = pause
-        self._catalog = catalog.load()
+        self._catalog = catalog
 
     def answer(self, request: Request) -> Response:
         """Never raises: what is not foreseen is the API's own 500."""

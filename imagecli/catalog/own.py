@@ -1,0 +1,146 @@
+"""A user's tables of models, checked and laid over ours: what they say holds, all else stays as it was. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from imagecli.catalog import wanted
+from imagecli.catalog.models import OPTIONAL
+from imagecli.catalog.rows import joined
+from imagecli.domain import MEDIA_TYPES, Operation, Size
+from imagecli.errors import UsageError
+
+UNKNOWN = "unknown"
+"""What a new row is like where it doesn't say: the model without one, which takes nearly everything."""
+
+
+def laid_over(shipped: Mapping[str, Any], own: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The *shipped* tables with the user's *own* laid over them; *source* is the file they stand in.
+
+    Raises UsageError that names table and field of what there is not, or is none.
+    """
+    names = {kind: (*shipped[kind], *_names(own.get(kind))) for kind in ("sizes", "prices", "families", "models")}
+    _check_file(own, names)
+    tables = {**shipped, "families": {**shipped["families"], UNKNOWN: _taken_for_known(shipped[UNKNOWN])}}
+    for kind in ("sizes", "prices", "families", "models"):
+        said = {} if kind == "sizes" else {"source": source}
+        tables[kind] = {**tables[kind], **_over(tables[kind], _whole(own, kind, tables), said)}
+    for name in own.get("prices", {}):
+        _check_prices(f"[prices.{name}]", tables["prices"][name])
+    return tables
+
+
+def _names(tables: Any) -> tuple[str, ...]:
+    return tuple(tables) if isinstance(tables, dict) else ()
+
+
+def _taken_for_known(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("known", "source")}
+
+
+def _whole(own: Mapping[str, Any], kind: str, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The user's tables of that *kind*. A new row is like the model without one where it doesn't say; a row that is
+    like itself is a change of ours.
+    """
+    if kind in ("sizes", "prices"):
+        return dict(own.get(kind, {}))
+    rows = {}
+    for name, table in own.get(kind, {}).items():
+        new = {} if name in tables[kind] else {"like": UNKNOWN}
+        rows[name] = {**new, **{key: value for key, value in table.items() if (key, value) != ("like", name)}}
+    return rows
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any], said: Mapping[str, str]) -> dict[str, Any]:
+    """Each table of *above* over its namesake of *below*; one that is like another starts from that one alone."""
+    return {
+        name: joined({} if "like" in table else below.get(name, {}), {**said, **table}) for name, table in above.items()
+    }
+
+
+def _check_file(own: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> None:
+    for name in own:
+        if name in names:
+            continue
+        if isinstance(own[name], dict):
+            raise UsageError(f"there is no table {name!r}", hint=f'a model is written as [models."{name}"]')
+        raise UsageError(f"there is no field {name!r}", hint='a model is written as [models."NAME"]')
+    row = _row(names)
+    checks = {"sizes": _SIZES, "prices": _PRICES, "families": row, "models": row}
+    for kind, tables in own.items():
+        wanted.each(checks[kind])(kind, tables)
+
+
+def _row(names: Mapping[str, tuple[str, ...]]) -> wanted.Check:
+    """A model's table; *names* are those of size rules, prices and rows that it can name."""
+    parameter = wanted.one_of((*OPTIONAL, "markup"))
+    return wanted.table(
+        {
+            "like": wanted.one_of((*names["models"], *names["families"])),
+            "released": wanted.day,
+            "shutdown": wanted.day,
+            "successor": wanted.text,
+            "operations": wanted.list_of(wanted.one_of(get_args(Operation))),
+            "sizes": wanted.name_or(names["sizes"], _SIZES),
+            "max_prompt": wanted.count,
+            "max_n": wanted.count,
+            "max_n_of": wanted.each(wanted.count),
+            "max_images": wanted.count,
+            "image": _INPUT,
+            "mask": _INPUT,
+            "parameters": wanted.list_of(parameter),
+            "unstated": wanted.list_of(parameter),
+            "words": wanted.each(wanted.list_of(wanted.text), parameter),
+            "ranges": wanted.each(wanted.bounds, parameter),
+            "edits_need_alpha": wanted.flag,
+            "prices": wanted.name_or(names["prices"], _own_prices),
+            "source": wanted.text,
+        }
+    )
+
+
+def _size(place: str, value: Any) -> None:
+    wanted.text(place, value)
+    try:
+        Size.parse(value)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.message}", hint=error.hint) from error
+
+
+def _own_prices(place: str, value: Any) -> None:
+    _PRICES(place, value)
+    _check_prices(place, value)
+
+
+def _check_prices(place: str, value: Mapping[str, Any]) -> None:
+    for key in ("text_in", "image_in", "image_out", "month"):
+        if key not in value:
+            raise UsageError(f"{place}: {key} is missing", hint=wanted.HINT)
+
+
+_INPUT = wanted.table(
+    {
+        "formats": wanted.list_of(wanted.one_of(MEDIA_TYPES)),
+        "max_bytes": wanted.count,
+        **dict.fromkeys(("square", "alpha", "white"), wanted.flag),
+    }
+)
+_SIZES = wanted.table(
+    {
+        "auto": wanted.flag,
+        **dict.fromkeys(("set", "usual"), wanted.list_of(_size)),
+        **dict.fromkeys(("multiple", "max_edge", "min_pixels", "max_pixels", "long_edge"), wanted.count),
+        "max_ratio": wanted.ratio,
+    }
+)
+_PRICES = wanted.table(
+    {
+        **dict.fromkeys(
+            ("text_in", "text_in_cached", "text_out", "image_in", "image_in_cached", "image_out"), wanted.amount
+        ),
+        "output_tokens": wanted.each(wanted.each(wanted.count, _size)),
+        "month": wanted.text,
+        "source": wanted.text,
+    }
+)

@@ -1,0 +1,100 @@
+"""What a value of a user's table has to be: small checks, put together. Each raises UsageError that names the place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+from imagecli.errors import UsageError
+
+Check: TypeAlias = Callable[[str, Any], None]
+"""Takes the place and the value."""
+
+
+def a(wanted: str, fits: Callable[[Any], bool]) -> Check:
+    """A value for which *fits* holds; *wanted* says so in words."""
+
+    def check(place: str, value: Any) -> None:
+        if not fits(value):
+            raise UsageError(f"{place}: {wanted} is wanted", hint=HINT)
+
+    return check
+
+
+HINT = "imagecli models gpt-image-2 shows a row"
+
+text = a("text", lambda value: isinstance(value, str) and value != "")
+flag = a("true or false", lambda value: isinstance(value, bool))
+day = a("a day, as 2026-11-04,", lambda value: isinstance(value, date) and not isinstance(value, datetime))
+count = a("a whole number from 1", lambda value: type(value) is int and 1 <= value < 2**40)
+amount = a("a number from 0", lambda value: type(value) in (int, float) and 0 <= value < 1e9)
+ratio = a("a number from 1", lambda value: type(value) in (int, float) and 1 <= value < 1e9)
+bounds = a(
+    "a list of the lowest and the highest number",
+    lambda value: isinstance(value, list) and [type(one) for one in value] == [int, int] and value[0] <= value[1],
+)
+
+
+def one_of(names: Collection[str]) -> Check:
+    """One of *names*."""
+
+    def check(place: str, value: Any) -> None:
+        if not isinstance(value, str) or value not in names:
+            raise UsageError(f"{place}: there is no {value!r}", hint=_meant(str(value), names))
+
+    return check
+
+
+def list_of(check: Check) -> Check:
+    """A list of what *check* takes."""
+
+    def check_list(place: str, value: Any) -> None:
+        if not isinstance(value, list):
+            raise UsageError(f"{place}: a list is wanted", hint=HINT)
+        for one in value:
+            check(place, one)
+
+    return check_list
+
+
+def each(check: Check, name: Check = text) -> Check:
+    """A table of anything that *name* takes → what *check* takes."""
+
+    def check_table(place: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise UsageError(f"{place}: a table is wanted", hint=HINT)
+        for key, inner in value.items():
+            name(place, key)
+            check(f"{place}.{key}", inner)
+
+    return check_table
+
+
+def table(fields: Mapping[str, Check]) -> Check:
+    """A table of these *fields*; none of them has to be there."""
+
+    def check_table(place: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise UsageError(f"{place}: a table is wanted", hint=HINT)
+        for key, inner in value.items():
+            if key not in fields:
+                raise UsageError(f"{place}: there is no field {key!r}", hint=_meant(key, fields))
+            fields[key](f"{place}.{key}", inner)
+
+    return check_table
+
+
+def name_or(names: Collection[str], check: Check) -> Check:
+    """One of *names*, or what *check* takes in its place."""
+
+    def check_either(place: str, value: Any) -> None:
+        (one_of(names) if isinstance(value, str) else check)(place, value)
+
+    return check_either
+
+
+def _meant(name: str, names: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"

@@ -1,0 +1,210 @@
+"""A user's models.toml: one row makes a model, a row of ours can be changed, and a slip is named."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from imagecli.catalog import load, with_own
+from imagecli.domain import Size
+from imagecli.errors import UsageError
+from tests.conftest import Run, picture
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """The user's file, not yet there."""
+    (tmp_path / "config").mkdir(exist_ok=True)
+    return tmp_path / "config" / "models.toml"
+
+
+def test_a_row_of_two_lines_is_a_model(imagecli: Run, rows: Path) -> None:
+    rows.write_text('[models."gpt-image-3"]\nlike = "gpt-image-2"\n')
+    done = imagecli("generate", "a cat", "-m", "gpt-image-3", "-s", "816x816", "--provider", "sandbox")
+    assert done.exit_code == 0, done.stderr
+    assert picture(done.paths[0]).size == (816, 816)
+    assert "not in the catalogue" not in done.stderr
+
+
+def test_a_models_own_limits_are_checked(imagecli: Run, rows: Path) -> None:
+    rows.write_text(
+        """
+        [models.mine]
+        like = "gpt-image-2"
+        sizes = { set = ["512x512", "640x480"] }
+        words.quality = ["draft", "final"]
+        max_prompt = 10
+        """
+    )
+    run = ("generate", "--provider", "sandbox", "-m", "mine")
+    assert "it makes 512x512 or 640x480 (mine)" in imagecli(*run, "a cat", "-s", "1024x1024").stderr
+    assert "--quality high: mine takes draft, final" in imagecli(*run, "a cat", "--quality", "high").stderr
+    assert "mine takes 10" in imagecli(*run, "a very white cat").stderr
+    done = imagecli(*run, "a cat", "-s", "640x480", "--quality", "final")
+    assert done.exit_code == 0, done.stderr
+    assert picture(done.paths[0]).size == (640, 480)
+
+
+def test_a_row_has_a_price_of_its_own(imagecli: Run, rows: Path) -> None:
+    rows.write_text(
+        """
+        [models.mine]
+        like = "gpt-image-2"
+        [models.mine.prices]
+        text_in = 1
+        image_in = 1
+        image_out = 1000.0
+        month = "2026-11"
+        output_tokens.high.1024x1024 = 2000
+        """
+    )
+    done = imagecli(
+        "generate", "a cat", "-m", "mine", "--quality", "high", "-s", "square", "--dry-run", "--json",
+        env={"OPENAI_API_KEY": "sk-none"},
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert round(done.json["cost"]["estimated_max_usd"], 2) == 2.0
+
+
+def test_a_model_past_its_day_is_refused_by_a_users_row_too(imagecli: Run, rows: Path) -> None:
+    rows.write_text('[models.old]\nlike = "gpt-image-2"\nshutdown = 2026-01-01\nsuccessor = "new"\n')
+    done = imagecli("generate", "a cat", "-m", "old")
+    assert (done.exit_code, "old was shut down on 2026-01-01" in done.stderr) == (2, True)
+    assert "-m new" in done.stderr
+
+
+def test_a_row_of_ours_is_changed_and_the_rest_of_it_stays(imagecli: Run, rows: Path) -> None:
+    rows.write_text('[models.dall-e-2]\nmax_prompt = 5\n[models."gpt-image-2"]\nwords.moderation = ["off"]\n')
+    run = ("generate", "--provider", "sandbox")
+    assert "dall-e-2 takes 5" in imagecli(*run, "a white cat", "-m", "dall-e-2").stderr
+    assert "it makes 256x256" in imagecli(*run, "a cat", "-m", "dall-e-2", "-s", "300x300").stderr
+    assert "gpt-image-2 takes off" in imagecli(*run, "a cat", "--moderation", "low").stderr
+    assert "takes low, medium, high, auto" in imagecli(*run, "a cat", "--quality", "best").stderr
+
+
+def test_a_price_of_ours_is_changed_for_all_its_models() -> None:
+    rows = with_own({"prices": {"two": {"image_out": 99.0}}}, "mine.toml")
+    prices = rows.model("gpt-image-2-2026-04-21").prices
+    assert prices is not None
+    assert (prices.image_out, prices.text_in, prices.source) == (99.0, 5.0, "mine.toml")
+    assert prices.output_tokens["high"][Size(1024, 1024)] == 7024
+
+
+def test_a_row_without_a_likeness_takes_what_it_does_not_limit() -> None:
+    row = with_own({"models": {"flux": {"max_n": 4, "released": date(2026, 1, 2)}}}, "mine.toml").model("flux")
+    assert (row.known, row.max_n, row.source, row.released) == (True, 4, "mine.toml", date(2026, 1, 2))
+    assert row.sizes.objection(Size(777, 333)) is None
+    assert not row.allowed("quality")
+
+
+def test_part_of_an_inputs_rule_can_be_said() -> None:
+    row = with_own({"models": {"m": {"like": "gpt-image-2", "image": {"max_bytes": 1000}}}}, "x").model("m")
+    assert (row.image.max_bytes, row.image.formats) == (1000, ("png", "jpeg", "webp"))
+
+
+def test_the_shipped_rows_are_whole_by_the_same_rules() -> None:
+    shipped = load()
+    again = with_own({"models": {name: {} for name in shipped.models}}, "x")
+    for name, row in shipped.models.items():
+        assert again.model(name).words == row.words
+        assert again.model(name).sizes == row.sizes
+
+
+def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
+    assert imagecli("generate", "a cat", "--provider", "sandbox", "-s", "512x512").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "hint"),
+    [
+        ("[models.x\n", "models.toml is not TOML: ", "mend that line"),
+        ("[models.x]\nmax_n = \n", "(at line 2", "mend that line"),
+        ("[models.x]\nmax_m = 3\n", "models.x: there is no field 'max_m'", "did you mean max_n?"),
+        ("[models.x]\nknown = true\n", "models.x: there is no field 'known'", ""),
+        ("[model.x]\n", "there is no table 'model'", '[models."model"]'),
+        ("max_n = 3\n", "there is no field 'max_n'", '[models."NAME"]'),
+        ("[models]\nx = 3\n", "models.x: a table is wanted", ""),
+        ("models = 3\n", "models: a table is wanted", ""),
+        (
+            '[models.x]\nlike = "gpt-image-22"\n',
+            "models.x.like: there is no 'gpt-image-22'",
+            "did you mean gpt-image-2",
+        ),
+        ("[models.x]\nlike = 3\n", "models.x.like: there is no 3", ""),
+        ("[models.x]\nmax_n = 0\n", "models.x.max_n: a whole number from 1 is wanted", "imagecli models"),
+        ("[models.x]\nmax_n = true\n", "models.x.max_n: a whole number from 1", ""),
+        ("[models.x]\nmax_n = 1.5\n", "models.x.max_n: a whole number from 1", ""),
+        ('[models.x]\nshutdown = "2026-12-01"\n', "models.x.shutdown: a day, as 2026-11-04, is wanted", ""),
+        ("[models.x]\nshutdown = 2026-12-01T00:00:00\n", "models.x.shutdown: a day", ""),
+        ('[models.x]\noperations = ["edit"]\n', "models.x.operations: there is no 'edit'", "did you mean edits?"),
+        ('[models.x]\noperations = "edits"\n', "models.x.operations: a list is wanted", ""),
+        ('[models.x]\nsizes = "fre"\n', "models.x.sizes: there is no 'fre'", "did you mean free?"),
+        ('[models.x]\nsizes = { set = ["big"] }\n', "models.x.sizes.set: size 'big' is not WIDTHxHEIGHT", ""),
+        ("[models.x]\nsizes = { sets = [] }\n", "models.x.sizes: there is no field 'sets'", "did you mean set?"),
+        ("[models.x]\nsizes = { max_ratio = 0.5 }\n", "models.x.sizes.max_ratio: a number from 1 is wanted", ""),
+        ('[models.x]\nwords = { qality = ["a"] }\n', "models.x.words: there is no 'qality'", "did you mean quality?"),
+        ('[models.x]\nwords.quality = "high"\n', "models.x.words.quality: a list is wanted", ""),
+        ("[models.x]\nwords.quality = [1]\n", "models.x.words.quality: text is wanted", ""),
+        ("[models.x]\nranges.frame_count = [16, 2]\n", "the lowest and the highest number is wanted", ""),
+        ("[models.x]\nranges.frame_count = [2]\n", "models.x.ranges.frame_count: a list of", ""),
+        ("[models.x]\nimage.max_byte = 3\n", "models.x.image: there is no field 'max_byte'", "max_bytes"),
+        ('[models.x]\nimage.formats = ["bmp"]\n', "models.x.image.formats: there is no 'bmp'", ""),
+        ('[models.x]\nprices = "tow"\n', "models.x.prices: there is no 'tow'", "did you mean two?"),
+        ("[models.x]\nprices = { text_in = 1 }\n", "models.x.prices: image_in is missing", ""),
+        ("[models.x]\nprices.text_in = -1\n", "models.x.prices.text_in: a number from 0 is wanted", ""),
+        ("[models.x]\nprices.text_in = nan\n", "models.x.prices.text_in: a number from 0 is wanted", ""),
+        ("[models.x]\nprices.output_tokens.low.big = 3\n", "output_tokens.low: size 'big' is not WIDTHxHEIGHT", ""),
+        ("[prices.mine]\ntext_in = 1\n", "[prices.mine]: image_in is missing", ""),
+        ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "is like a", "let one of them say it all"),
+    ],
+)
+def test_a_slip_is_named_with_its_place(imagecli: Run, rows: Path, text: str, words: str, hint: str) -> None:
+    rows.write_text(text)
+    done = imagecli("generate", "a cat", "--provider", "sandbox", "--json")
+    assert done.exit_code == 2, done.stderr
+    (error,) = json.loads(done.stdout)["errors"]
+    assert error["code"] == "settings"
+    assert error["message"].startswith(str(rows))
+    assert words in error["message"]
+    assert hint in (error["hint"] or "")
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats()
+    | st.sampled_from(
+        ["gpt-image-2", "a", "b", "free", "two", "edits", "png", "1x1", "gpt-image", "unknown", "quality"]
+    )
+    | st.dates()
+)
+INNER = st.sampled_from(
+    ["set", "usual", "auto", "text_in", "image_in", "image_out", "month", "quality", "frame_count", "low", "max_bytes"]
+)
+TABLE = st.dictionaries(INNER, LEAVES | st.lists(LEAVES, max_size=2), max_size=5)
+FIELD = st.sampled_from(["like", "shutdown", "operations", "sizes", "max_n", "image", "words", "ranges", "prices", "x"])
+ROW = st.dictionaries(FIELD, LEAVES | st.lists(LEAVES, max_size=3) | TABLE, max_size=3)
+NAME = st.sampled_from(["a", "b", "gpt-image-2", "gpt-image", "unknown", "models"])
+TABLES = {
+    kind: st.dictionaries(NAME, row, max_size=2) | LEAVES
+    for kind, row in {"models": ROW, "families": ROW, "sizes": TABLE, "prices": TABLE, "x": TABLE}.items()
+}
+
+
+@settings(max_examples=300)
+@given(st.fixed_dictionaries({}, optional=TABLES))
+@example({"families": {"gpt-image-2": {"max_prompt": 1}}})
+@example({"models": {"a": {"like": "b"}, "b": {"like": "a"}}})
+def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
+    try:
+        rows = with_own(tables, "mine.toml")
+    except UsageError as error:
+        assert error.message
+    else:
+        assert set(load().models) <= set(rows.models)
