@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,11 @@ def test_what_the_user_did_not_set_is_told(provider: str) -> None:
     assert (said.json or {})["response_format"] == "url"
 
 
+def test_what_the_user_set_by_param_is_the_users() -> None:
+    http = sent("local", Generate(prompt="a cat", rendering=Rendering(model="m", params=(("response_format", "url"),))))
+    assert (http.json, http.added) == ({**CAT, "response_format": "url"}, ())
+
+
 SEVERAL: list[tuple[str, dict[str, Any], list[tuple[str, InputImage]]]] = [
     ("openai", {}, IMAGES),
     ("openrouter", {"input_references": [OPENROUTER, {"type": "image_url", "image_url": {"url": JPEG_URL}}]}, []),
@@ -192,6 +198,14 @@ def test_words_and_extras_are_put_as_the_row_says(provider: str, look: dict[str,
     http = sent(provider, Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look})))
     named = CAT if look.get("model", "m") else {"prompt": "a cat"}
     assert http.json == {**named, **fields}
+
+
+def test_nothing_goes_up_that_has_no_field() -> None:
+    row = replace(ROWS.provider("openai"), mask=None, markup=None)
+    ask = Edit(prompt="a cat", images=(HOUSE,), rendering=Rendering(model="m"))
+    uploads = Uploads(images=(PNG,), mask=PNG, markup=PNG)
+    assert [file.name for file in encode(ask, uploads, row, "http://a.example/v1").files] == ["image"]
+    assert encode(ask, uploads, replace(row, edits_as="json"), "http://a.example/v1").json == {**CAT, "image": PNG_URL}
 
 
 def test_a_variation_carries_the_prompt_that_its_endpoint_wants() -> None:
