@@ -65,8 +65,7 @@ def _copy(response: requests.Response, terms: Terms, into: Into, received: Progr
             )
         _write(piece, into)
         received(done, total)
-        if terms.hurry():
-            return
+        terms.hurry()
 
 
 def _length(response: requests.Response) -> int | None:

@@ -60,12 +60,11 @@ class Terms:
         """How long the next byte may take."""
         return min(self.silence, self.left())
 
-    def hurry(self) -> bool:
-        """Draws the deadline nearer when enough has come; whether nothing more is waited for."""
+    def hurry(self) -> None:
+        """Draws the deadline nearer when enough has come."""
         seconds = self.enough()
         if seconds is not None:
             self.deadline = min(self.deadline, time.monotonic() + seconds)
-        return seconds is not None and self.is_over
 
     @property
     def is_over(self) -> bool:
