@@ -14,6 +14,7 @@ from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, errand_of
 from imagecli.config import Settings
+from imagecli.config.base_url import is_local
 from imagecli.domain import Json
 from imagecli.events import Listen
 from imagecli.exchange import HttpFile, HttpRequest
@@ -50,7 +51,7 @@ def _planned(request: Request, http: HttpRequest, budget: Budget, desk: Desk) ->
         model=look.model,
         method=http.method,
         url=_shown(http.url, desk.settings),
-        headers=_headers(desk.settings),
+        headers=_headers(desk),
         body={
             key: value if key == "prompt" else _small(value) for key, value in (http.json or dict(http.form)).items()
         },
@@ -60,11 +61,15 @@ def _planned(request: Request, http: HttpRequest, budget: Budget, desk: Desk) ->
     )
 
 
-def _headers(settings: Settings) -> dict[str, str]:
-    """The headers of the user's own, the key as a stand-in."""
-    if settings.key is None and settings.no_key is None:
+def _headers(desk: Desk) -> dict[str, str]:
+    """The headers of the user's own, with a stand-in for the key: a dry run asks nobody for it."""
+    settings = desk.settings
+    row = settings.provider
+    found = next((key.auth for key in row.keys if key.env in desk.env.environ), None)
+    wanted = row.auth != "none" and not row.key_optional and not is_local(settings.base_url)
+    if not found and not wanted:
         return dict(settings.headers)
-    name, prefix = HEADERS[settings.key.auth if settings.key else settings.provider.auth]
+    name, prefix = HEADERS[found or row.auth]
     return {name: f"{prefix}[key]", **settings.headers}
 
 

@@ -194,6 +194,32 @@ def test_the_key_is_a_stand_in(imagecli: Run, provider: str, env: dict[str, str]
     assert KEY not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "env", "header"),
+    [
+        ((), {}, "Authorization"),
+        (("--base-url", "http://127.0.0.1:1/v1"), {}, None),
+        (("--base-url", "http://127.0.0.1:1/v1"), {"OPENAI_API_KEY": KEY}, "Authorization"),
+        (("--base-url", "https://example.com/v1"), {}, "Authorization"),
+    ],
+)
+def test_a_key_is_shown_where_one_would_go(
+    imagecli: Run, arguments: tuple[str, ...], env: dict[str, str], header: str | None
+) -> None:
+    result = imagecli("generate", "a cat", *arguments, "--json", *DRY, env=env)
+    assert list(result.json["requests"][0]["headers"]) == ([header] if header else [])
+
+
+def test_nobody_is_asked_for_a_key(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    command = [sys.executable, "-c", f"open({str(tmp_path / 'asked')!r}, 'w')"]
+    (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}\n")
+    assert imagecli("generate", "a cat", *DRY).exit_code == 0
+    assert not (tmp_path / "asked").exists()
+    imagecli("generate", "a cat", "-n", "40", "--quality", "high")
+    assert (tmp_path / "asked").exists()
+
+
 def test_an_address_is_shown_without_what_may_be_secret(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--base-url", "https://me:hush@example.com/v1?key=hush", "--json", *DRY)
     assert result.json["requests"][0]["url"] == "https://example.com/v1/images/generations?key=[hidden]"
