@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imagecli.catalog import SizeRule, load
@@ -185,6 +185,7 @@ SMALL = st.builds(Size, st.integers(1, 4096), st.integers(1, 4096))
 
 
 @pytest.mark.parametrize("row", [FREE, THREE, SQUARES, WIDE, UNKNOWN], ids=lambda row: row.name)
+@settings(deadline=None)
 @given(size=SIZES | SMALL)
 def test_the_nearest_of_anything_is_legal(row: object, size: Size) -> None:
     rule: SizeRule = row.sizes  # type: ignore[attr-defined]
@@ -194,6 +195,7 @@ def test_the_nearest_of_anything_is_legal(row: object, size: Size) -> None:
         assert (legal == size) == (rule.objection(size) is None)
 
 
+@settings(deadline=None)
 @given(size=st.builds(Size, st.integers(1, 3840), st.integers(1, 2160)))
 def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
     made = FREE.sizes.for_fit(size)
@@ -201,6 +203,7 @@ def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
     assert max(size.width / made.width, size.height / made.height) <= 1.01
 
 
+@settings(deadline=None)
 @given(
     shape=st.builds(Shape, st.integers(1, 9999), st.integers(1, 9999), st.just("a:b")),
     row=st.sampled_from([FREE, THREE, SQUARES, WIDE, UNKNOWN]),
@@ -213,6 +216,7 @@ def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
         assert abs(size.width / size.height / (shape.width / shape.height) - 1) < 0.1
 
 
+@settings(deadline=None)
 @given(
     size=SMALL,
     rule=st.builds(

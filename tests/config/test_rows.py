@@ -197,7 +197,7 @@ TABLES = {
 }
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.fixed_dictionaries({}, optional=TABLES))
 @example({"families": {"gpt-image-2": {"max_prompt": 1}}})
 @example({"models": {"a": {"like": "b"}, "b": {"like": "a"}}})
