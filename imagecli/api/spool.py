@@ -25,6 +25,7 @@ MIN_FREE_BYTES = 32 * 1024 * 1024
 """A large picture as base64; a folder with less room is passed over before anything is paid for."""
 OPEN_TRIES = 20
 """A folder that a neighbour has just emptied and removed is made again."""
+_PIECE_BYTES = 256 * 1024
 BODY, DESCRIPTION, SENT = ".body", ".json", ".sent"
 """What the files of an entry end in."""
 
@@ -35,12 +36,16 @@ class Body(io.FileIO):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "x+", opener=_private)
         self.elsewhere: Callable[[OSError], None] | None = None
+        self.came = 0
+        """Bytes that were written."""
 
     def write(self, data: Any, /) -> int:
         left = memoryview(data)
         while left:
             try:
-                left = left[super().write(left) or 0 :]
+                written = super().write(left) or 0
+                left = left[written:]
+                self.came += written
             except OSError as error:
                 if not self.elsewhere:
                     raise
@@ -121,7 +126,9 @@ class Entry:
         body = Path(str(file.name))
         try:
             self.file.seek(0)
-            shutil.copyfileobj(self.file, file)
+            while more := self.file.came - file.came:
+                if not file.write(self.file.read(min(more, _PIECE_BYTES))):
+                    raise OSError(errno.EIO, "what came can't be read back")
             os.dup2(file.fileno(), self.file.fileno())
         except OSError:
             remove(body)

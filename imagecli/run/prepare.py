@@ -58,8 +58,16 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
 
 
 def describe(prepared: Prepared) -> str:
-    """*prepared* as JSON, for the spool."""
-    return json.dumps(dataclasses.asdict(prepared), default=str)
+    """*prepared* as JSON, for the spool: its folders from the root, as another command may be typed elsewhere."""
+    names = tuple(dataclasses.replace(name, folder=_from_root(name.folder)) for name in prepared.names)
+    return json.dumps(dataclasses.asdict(dataclasses.replace(prepared, names=names)), default=str)
+
+
+def _from_root(folder: Path) -> Path:
+    try:
+        return folder.absolute()
+    except OSError:  # the current folder is gone
+        return folder
 
 
 def read_description(text: str) -> Prepared:

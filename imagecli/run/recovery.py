@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -117,8 +118,15 @@ def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:
 
 def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepared:
     """*prepared* for another day: nothing is overwritten, nothing goes to stdout."""
-    names = tuple(replace(name, folder=folder) for name in prepared.names) if folder else prepared.names
+    names = tuple(replace(name, folder=folder or _from_here(name.folder)) for name in prepared.names)
     return replace(prepared, request=request, names=names, if_exists=None, stdout=False)
+
+
+def _from_here(folder: Path) -> Path:
+    """*folder* as the user would type it now."""
+    with suppress(OSError, ValueError):
+        return folder.relative_to(Path.cwd())
+    return folder
 
 
 def _leftover(left: Left) -> Leftover:

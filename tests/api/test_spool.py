@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from imagecli.api.spool import open_entry
+from imagecli.api.left import left_in, taken
+from imagecli.api.spool import Entry, open_entry
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
+from tests.children import Children
 
 
 def mode(path: Path) -> int:
@@ -107,3 +112,125 @@ def test_neighbours_that_come_and_go_take_no_folder_away(tmp_path: Path) -> None
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp_path: Path) -> None:
+    with open_entry("id", "{}", [tmp_path]) as entry:
+        assert not (tmp_path / "id.sent").exists()
+        for sent in (True, True, False, False, True):
+            entry.mark(sent=sent)
+            assert (tmp_path / "id.sent").exists() is sent
+    assert not list(tmp_path.glob("id.*"))
+
+
+def test_an_entry_is_alive_as_long_as_it_is_open(tmp_path: Path) -> None:
+    with open_entry("id", "{}", [tmp_path]) as entry:
+        entry.file.write(b"body")
+        (left,) = left_in([tmp_path])
+        assert (left.id, left.alive, left.bytes, left.sent) == ("id", True, 4, False)
+        with taken(left) as file:
+            assert file is None
+        entry.keep()
+    (left,) = left_in([tmp_path])
+    assert not left.alive
+    with taken(left) as file, taken(left) as again:
+        assert (file is not None, again) == (True, None)
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from imagecli.api.spool import open_entry
+entry = open_entry("id", "{}", [Path(sys.argv[1])])
+entry.mark(sent=True)
+entry.file.write(b"half")
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Children) -> None:
+    process = children.start([sys.executable, "-c", HOLDER, str(tmp_path)])
+    assert process.stdout
+    process.stdout.readline()
+    assert [left.alive for left in left_in([tmp_path])] == [True]
+    process.kill()
+    process.wait(timeout=10)
+    assert [(left.alive, left.bytes, left.sent) for left in left_in([tmp_path])] == [(False, 4, True)]
+
+
+def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
+    with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
+        entry.file.write(b"body")
+        entry.open = True
+    assert [left.alive for left in left_in([tmp_path / "spool"])] == [True]
+    entry.close()
+    assert not (tmp_path / "spool").exists()
+
+
+class TestFull:
+    """A disk that takes no more while an answer comes."""
+
+    def fill(self, entry: Entry) -> None:
+        """From here on its disk is full."""
+        full = os.open("/dev/full", os.O_RDWR)
+        os.dup2(full, entry.file.fileno())
+        os.close(full)
+
+    def test_what_comes_goes_on_in_the_next_folder_that_takes_it(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        folders = [tmp_path / "a", tmp_path / "file" / "b", tmp_path / "c"]
+        told: list[Path] = []
+        with open_entry("id", '{"a": 1}', folders, told.append) as entry:
+            entry.mark(sent=True)
+            self.fill(entry)
+            entry.file.write(b"all of it")
+            assert entry.body == tmp_path / "c" / "id.body"
+            assert told == [tmp_path / "a" / "id.body", entry.body]
+            assert not (tmp_path / "a").exists()
+            entry.file.seek(0)
+            assert entry.file.read() == entry.body.read_bytes() == b"all of it"
+            assert (tmp_path / "c" / "id.json").read_text() == '{"a": 1}'
+            assert (tmp_path / "c" / "id.sent").exists()
+            assert [left.alive for left in left_in([tmp_path / "c"])] == [True]
+        assert not (tmp_path / "c").exists()
+
+    def test_the_disk_error_stands_where_no_folder_takes_it(self, tmp_path: Path) -> None:
+        with pytest.raises(OSError, match="No space left"), open_entry("id", "{}", [tmp_path]) as entry:
+            entry.file.write(b"half")
+            self.fill(entry)
+            entry.file.write(b"rest")
+        assert entry.body.read_bytes() == b"half"
+
+
+MOUNT = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"', "sh"]
+"""Runs a command with a small disk of its own at a folder: size, folder, command."""
+
+
+def can_mount(folder: Path) -> bool:
+    try:
+        done = subprocess.run([*MOUNT, "1m", str(folder), "true"], capture_output=True, timeout=10)
+    except OSError:
+        return False
+    return not done.returncode
+
+
+SPOOLER = """
+import sys
+from pathlib import Path
+from imagecli.api.spool import open_entry
+with open_entry("id", "{}", [Path(name) for name in sys.argv[1:]]) as entry:
+    for k in range(40):
+        entry.file.write(bytes([k]) * 2**20)
+    print(entry.body, entry.body.read_bytes() == b"".join(bytes([k]) * 2**20 for k in range(40)))
+"""
+
+
+def test_a_really_full_disk_loses_nothing(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if not can_mount(small):
+        pytest.skip("no disk of one's own can be mounted here")
+    code = [sys.executable, "-c", SPOOLER, str(small / "spool"), str(tmp_path / "beside")]
+    done = subprocess.run([*MOUNT, "36m", str(small), *code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(tmp_path / "beside" / "id.body"), "True"]

@@ -1,0 +1,281 @@
+"""What an ended command bought and did not save is found, and saved as that command would have saved it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.api.spool import Entry, open_entry
+from imagecli.domain import Name
+from imagecli.exchange import Prepared
+from imagecli.run.prepare import describe
+from tests.api.raw import http, pictures, png, raw_server
+from tests.conftest import Run
+
+RED, BLUE, JPEG = png(), png(color="blue"), png(format="JPEG")
+Leave = Callable[..., str]
+
+
+def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> Prepared:
+    stems = ["cat"] if n == 1 else [f"cat-{k + 1}" for k in range(n)]
+    literal = more.pop("literal", None)
+    plain: dict[str, Any] = {
+        "id": id,
+        "request": 0,
+        "command": "generate",
+        "provider": "openai",
+        "base_url": "http://127.0.0.1:1/v1",
+        "model": "gpt-image-2",
+        "n": n,
+        "names": tuple(Name(folder=folder, stem=stem, literal_format=literal, ending=literal) for stem in stems),
+        "if_exists": None,
+        "stdout": False,
+        "prompt": "a white cat",
+        "output_format": None,
+        "size": None,
+    }
+    return Prepared(**plain | more)
+
+
+def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True) -> Entry:
+    """An entry as a command that is at work has it."""
+    entry = open_entry(prepared.id, describe(prepared), [spool])
+    entry.mark(sent=sent)
+    entry.file.write(body)
+    return entry
+
+
+@pytest.fixture
+def leave(folder: Path, state: Path) -> Leave:
+    """Leaves an entry as a killed process does, and returns its id."""
+
+    def leave(body: bytes, *, id: str = "run-0000", sent: bool = True, spool: Path | None = None, **more: Any) -> str:
+        entry = opened(spool or state / "spool", prepared_for(folder, id, **more), body, sent=sent)
+        entry.keep()
+        entry.close()
+        return id
+
+    return leave
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool(
+    imagecli: Run, leave: Leave, folder: Path, state: Path
+) -> None:
+    leave(pictures(RED, BLUE), n=2)
+    result = imagecli("recover")
+    assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n")
+    assert files(folder) == {"cat-1.png": RED, "cat-2.png": BLUE}
+    assert files(state) == {}
+
+
+def test_nothing_left_is_said_and_is_no_failure(imagecli: Run) -> None:
+    for arguments in (["recover"], ["recover", "--list"]):
+        result = imagecli(*arguments)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "nothing is left" in result.stderr
+
+
+def test_what_was_saved_before_the_end_is_not_saved_twice_and_what_is_another_stays(
+    imagecli: Run, leave: Leave, folder: Path
+) -> None:
+    leave(pictures(RED, BLUE), n=2, if_exists="overwrite")
+    (folder / "cat-1.png").write_bytes(RED)
+    (folder / "cat-2.png").write_bytes(b"another cat")
+    result = imagecli("recover")
+    assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2_2.png\n")
+    assert files(folder) == {"cat-1.png": RED, "cat-2.png": b"another cat", "cat-2_2.png": BLUE}
+
+
+def test_a_literal_name_is_kept_by_converting_and_only_once(imagecli: Run, leave: Leave, folder: Path) -> None:
+    leave(pictures(JPEG), literal="png")
+    (folder / "cat.orig.jpg").write_bytes(JPEG)
+    assert imagecli("recover").stdout == "cat.png\n"
+    assert sorted(files(folder)) == ["cat.orig.jpg", "cat.png"]
+
+
+def test_names_are_planned_where_the_command_was_typed(
+    imagecli: Run, leave: Leave, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder)
+    leave(pictures(RED))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert imagecli("recover").stdout == f"{folder / 'cat.png'}\n"
+
+
+def test_relative_folders_are_written_down_from_the_root(folder: Path) -> None:
+    assert json.loads(describe(prepared_for(Path("out"), "a")))["names"][0]["folder"] == str(folder / "out")
+
+
+def test_a_folder_can_be_chosen_and_one_that_went_away_is_made_again(imagecli: Run, leave: Leave, folder: Path) -> None:
+    leave(pictures(RED))
+    assert imagecli("recover", "-o", "rescued/").paths == [Path("rescued/cat.png")]
+    entry = opened(folder / ".imagecli-spool", prepared_for(folder / "gone", "run-0001"), pictures(RED))
+    entry.keep()
+    entry.close()
+    assert imagecli("recover").paths == [Path("gone/cat.png")]
+
+
+@pytest.mark.parametrize("output", ["cat.png", "{slug}.png", "-"])
+def test_one_name_for_many_pictures_is_refused(imagecli: Run, leave: Leave, state: Path, output: str) -> None:
+    leave(pictures(RED))
+    result = imagecli("recover", "-o", output)
+    assert result.exit_code == 2
+    assert len(files(state)) == 3
+
+
+def test_the_folder_beside_the_output_is_looked_into(imagecli: Run, leave: Leave, folder: Path) -> None:
+    leave(pictures(RED), spool=folder / ".imagecli-spool")
+    assert imagecli("recover").stdout == "cat.png\n"
+    assert files(folder) == {"cat.png": RED}
+
+
+@pytest.mark.parametrize(
+    ("body", "state_word"),
+    [
+        (pictures(RED)[:-30], "part"),
+        (b"{", "part"),
+        (b"\x00\xff\xfe", "part"),
+        (b'{"data": []}', "no_pictures"),
+        (b'data: {"type": "image_generation.partial_image", "b64_json": "QQ=="}\n\n', "part"),
+    ],
+)
+def test_what_holds_no_whole_answer_stays_until_it_is_deleted(
+    imagecli: Run, leave: Leave, state: Path, folder: Path, body: bytes, state_word: str
+) -> None:
+    run = leave(body)
+    assert [row["state"] for row in imagecli("recover", "--list", "--json").json["left"]] == [state_word]
+    result = imagecli("recover", "--json")
+    (error,) = result.json["errors"]
+    assert (result.exit_code, error["rescued_path"]) == (7, str(state / "spool" / f"{run}.body"))
+    assert f"imagecli recover --delete {run}" in error["hint"]
+    assert Path(error["rescued_path"]).read_bytes() == body
+    assert imagecli("recover", "--delete", run).exit_code == 0
+    assert files(state) == files(folder) == {}
+
+
+def test_a_request_that_no_answer_came_to_is_said_once(imagecli: Run, leave: Leave, state: Path) -> None:
+    leave(b"")
+    result = imagecli("recover")
+    assert result.exit_code == 0
+    assert "no answer came; it may have been billed" in result.stderr
+    assert "a white cat" in result.stderr
+    assert files(state) == {}
+
+
+def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) -> None:
+    leave(b"")
+    with raw_server(http("200 OK", pictures(RED))) as server:
+        result = imagecli("generate", "a dog", "--json", "--base-url", server.base_url)
+    assert "unanswered" in [warning["code"] for warning in result.json["warnings"]]
+    assert (result.exit_code, files(state)) == (0, {})
+
+
+def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave, state: Path) -> None:
+    leave(b"", sent=False)
+    result = imagecli("recover")
+    assert result.exit_code == 0
+    assert "billed" not in result.stderr
+    assert files(state) == {}
+
+
+def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder: Path, state: Path) -> None:
+    leave(pictures(BLUE), id="dead-0000")
+    with opened(state / "spool", prepared_for(folder, "live-0000"), pictures(RED)):
+        listed = imagecli("recover", "--list", "--json").json["left"]
+        result = imagecli("recover")
+        assert imagecli("recover", "--delete", "live-0000").exit_code == 2
+        assert [row["state"] for row in listed] == ["whole", "under_way"]
+        assert (result.exit_code, files(folder)) == (0, {"cat.png": BLUE})
+        assert "live-0000 is under way" in result.stderr
+        assert len(files(state)) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "left"),
+    [(http("200 OK", RED), 0, 0), (http("403 No", b"AuthenticationFailed"), 7, 3), (http("404 No"), 7, 3)],
+)
+def test_an_address_that_lives_is_fetched_and_one_that_does_not_is_said(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, answer: bytes, exit_code: int, left: int
+) -> None:
+    with raw_server(answer) as server:
+        body = json.dumps({"data": [{"url": f"{server.base_url}/a.png?sig=hush"}]}).encode()
+        leave(body, base_url=server.base_url)
+        result = imagecli("recover", env={"OPENAI_API_KEY": "sk-test-0123456789"})
+        assert not any(b"sk-test" in request for request in server.requests)
+    assert (result.exit_code, len(files(state))) == (exit_code, left)
+    assert files(folder) == ({"cat.png": RED} if not exit_code else {})
+    assert "hush" not in result.stderr
+    assert ("expired" in result.stderr) is (b"Authentication" in answer)
+
+
+def test_damaged_pictures_get_rescue_names_and_the_answer_goes(
+    imagecli: Run, leave: Leave, folder: Path, state: Path
+) -> None:
+    leave(pictures(RED[:-9], BLUE), n=2)
+    result = imagecli("recover", "--json")
+    assert (result.exit_code, result.json["status"]) == (9, "partial")
+    assert files(folder) == {"cat-1.damaged.png.bin": RED[:-9], "cat-2.png": BLUE}
+    assert files(state) == {}
+
+
+def test_what_the_dead_process_left_staged_is_removed(imagecli: Run, leave: Leave, folder: Path) -> None:
+    leave(pictures(RED))
+    (folder / ".imagecli-run-0000-0123.part").write_bytes(RED[:20])
+    (folder / ".imagecli-other-0000-0123.part").write_bytes(b"a living one's")
+    imagecli("recover")
+    assert sorted(files(folder)) == [".imagecli-other-0000-0123.part", "cat.png"]
+
+
+def test_several_are_saved_in_the_order_in_which_they_were_begun(imagecli: Run, leave: Leave) -> None:
+    leave(pictures(RED), id="b-0000")
+    leave(b"{", id="c-0000")
+    leave(pictures(BLUE), id="a-0000")
+    result = imagecli("recover", "--json")
+    assert result.exit_code == 9
+    assert [Path(image["path"]).name for image in result.json["images"]] == ["cat.png", "cat_2.png"]
+    assert [error["request"] for error in result.json["errors"]] == [1]
+
+
+def test_a_list_is_a_line_each_and_changes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
+    leave(pictures(RED), prompt="a\x1b[31m\ncat " * 20)
+    before = files(state)
+    (line,) = imagecli("recover", "--list").stdout.splitlines()
+    assert line.startswith("run-0000  ")
+    assert "generate  gpt-image-2  whole answer" in line
+    assert "\x1b" not in line
+    assert len(line) < 140
+    assert files(state) == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"names": 5}', "null", "\x00"])
+def test_a_description_that_is_none_costs_the_others_nothing(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, text: str
+) -> None:
+    leave(pictures(BLUE), id="bad-0000")
+    leave(pictures(RED), id="good-0000")
+    (state / "spool" / "bad-0000.json").write_text(text)
+    result = imagecli("recover", "--json")
+    assert (result.exit_code, files(folder)) == (9, {"cat.png": RED})
+    assert (state / "spool" / "bad-0000.body").read_bytes() == pictures(BLUE)
+    assert "bug" not in result.stderr
+
+
+def test_an_unknown_id_removes_nothing(imagecli: Run, leave: Leave, state: Path) -> None:
+    leave(pictures(RED))
+    result = imagecli("recover", "--delete", "run-0000", "--delete", "run-9999", "--json")
+    assert (result.exit_code, result.json["exit_code"]) == (2, 2)
+    assert len(files(state)) == 3
+
+
+def test_an_answer_for_stdout_becomes_a_file(imagecli: Run, leave: Leave) -> None:
+    leave(pictures(RED), stdout=True)
+    assert imagecli("recover").stdout == "cat.png\n"
