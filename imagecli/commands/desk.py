@@ -77,7 +77,7 @@ class Desk:
     def _remark(self, listener: Plain, note: str | None) -> None:
         if note:
             listener(Noted(code="endpoint", message=note))
-        if self.row.sent and not self.row.known:
+        if "model" in self.settings.values and not self.row.known:
             listener(
                 Warned(
                     code="unknown_model",

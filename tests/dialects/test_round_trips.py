@@ -296,6 +296,14 @@ def test_a_server_of_ones_own_wants_neither_key_nor_model(imagecli: Run, server:
     assert "authorization" not in asked.headers
 
 
+@pytest.mark.parametrize(("provider", "named", "warned"), [("xai", [], False), ("xai", ["-m", "grok-9"], True)])
+def test_only_a_model_that_was_named_is_said_to_be_unknown(
+    imagecli: Run, server: Dialect, provider: str, named: list[str], warned: bool
+) -> None:
+    result = imagecli("generate", "a cat", *flags(provider, server), *named, env=env(provider))
+    assert ("is not in the catalogue" in result.stderr) is warned
+
+
 @pytest.mark.parametrize("provider", ["together", "azure", "ark", "openrouter", "siliconflow", "xinference"])
 def test_a_model_is_wanted_before_anything_is_sent(imagecli: Run, server: Dialect, provider: str) -> None:
     typed = flags(provider, server)[:4]
