@@ -50,7 +50,16 @@ def hooks() -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["generate", "--help"], ["edit", "-h"], ["vary", "-h"], ["sandbox", "-h"]]
+    "argv",
+    [
+        ["--help"],
+        ["generate", "--help"],
+        ["edit", "-h"],
+        ["vary", "-h"],
+        ["sandbox", "-h"],
+        ["config", "set", "-h"],
+        ["doctor", "-h"],
+    ],
 )
 def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     assert not loaded(*argv) & (HEAVY | WORK)
@@ -95,7 +104,7 @@ def test_what_a_model_does_not_take_is_refused_before_the_wire_is_loaded(argv: l
     assert not found & (HEAVY - {"platformdirs"})
 
 
-@pytest.mark.parametrize("typed", ["imagecli ", "imagecli generate --out", "imagecli edit --crop "])
+@pytest.mark.parametrize("typed", ["imagecli ", "imagecli generate --out", "imagecli edit --crop ", "imagecli config "])
 def test_completion_loads_nothing_heavy(typed: str) -> None:
     word = str(len(typed.split(" ")) - 1)
     assert not loaded(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=word) & (HEAVY | WORK)

@@ -70,12 +70,13 @@ def show(
       imagecli config show --origin
       imagecli config show --json | jq '.settings[] | select(.name == "model")'
     """
-    from imagecli import catalog, config
+    from imagecli import config
     from imagecli.config.layers import read_layers
+    from imagecli.config.rows import load_catalog
     from imagecli.config.shown import settings_shown
     from imagecli.report.settings import note, show_document, show_settings
 
-    rows = catalog.load()
+    rows = load_catalog(ctx.obj)
     layers = read_layers({}, ctx.obj, rows, config.current_folder())
     found = settings_shown(layers, ctx.obj, rows)
     for _, message in layers.warnings:

@@ -11,7 +11,7 @@ from imagecli.env import Env
 from imagecli.grouping import grouped
 
 if TYPE_CHECKING:
-    from imagecli.commands.findings import Finding
+    from imagecli.report.findings import Finding
 
 
 @grouped
@@ -51,10 +51,8 @@ def doctor(
 
 def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Finding]:
     """Findings in the order in which a command would meet what they are about."""
-    from imagecli import catalog, config
+    from imagecli import config
     from imagecli.commands.findings import (
-        Finding,
-        failed,
         look_at_folders,
         look_at_terminal,
         look_at_variables,
@@ -62,14 +60,17 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
     )
     from imagecli.commands.server import look_at_key, look_at_provider, look_at_server
     from imagecli.config.folders import folders
+    from imagecli.config.rows import load_catalog
     from imagecli.errors import ImagecliError
+    from imagecli.report.findings import failed
 
-    rows, here = catalog.load(), config.current_folder()
+    here = config.current_folder()
     yield look_at_versions()
     yield look_at_terminal(env)
     yield from look_at_variables(env, here)
     settings = None
     try:
+        rows = load_catalog(env)
         # First without the key: whatever is wrong with that one is said in its own line.
         yield look_at_provider(config.load(flags, env, rows, here, with_key=False))
         yield from look_at_folders(folders(env), here)

@@ -6,38 +6,19 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from imagecli import __version__
 from imagecli.config.base_url import shown
 from imagecli.config.folders import Folders
 from imagecli.config.table import SETTINGS, variable
 from imagecli.env import Env
-from imagecli.errors import ImagecliError, OutputError
+from imagecli.errors import OutputError
 from imagecli.quoting import quoted
+from imagecli.report.findings import Finding, failed
 from imagecli.store.places import check_folder
-
-Level = Literal["ok", "note", "warning", "error"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at: how it is, and what mends it."""
-
-    topic: str
-    message: str
-    level: Level = "ok"
-    hint: str | None = None
-    error: ImagecliError | None = None
-    """What a command that makes pictures would end with."""
-
-
-def failed(topic: str, error: ImagecliError) -> Finding:
-    """The finding of an error."""
-    return Finding(topic=topic, level="error", message=error.message, hint=error.hint, error=error)
 
 
 def look_at_folders(folders: Folders, current: Path) -> Iterator[Finding]:

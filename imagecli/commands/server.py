@@ -8,10 +8,10 @@ from datetime import date
 
 from imagecli.catalog import Catalog
 from imagecli.checks.life import check_life
-from imagecli.commands.findings import Finding, failed
 from imagecli.config import Settings
 from imagecli.config.base_url import shown
 from imagecli.errors import AuthenticationError, ImagecliError
+from imagecli.report.findings import Finding, failed
 
 SOME = 5
 """Names of models in one line."""

@@ -5,6 +5,8 @@ The only room that imports platformdirs and tomlkit. Reads settings and keys, wr
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from imagecli.config.layers import Layers, read_layers
 from imagecli.config.table import SETTINGS
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
+from imagecli.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         max_cost=max_cost,
         max_cost_origin=max_cost_origin,
         state_dir=layers.folders.state,
-        warnings=(*_warnings(base_url, key), *layers.warnings),
+        warnings=(*_warnings(base_url, key), *_open_folder(layers.folders.config), *layers.warnings),
     )
 
 
@@ -167,6 +170,17 @@ def _warnings(base_url: str, key: Key | None) -> tuple[tuple[str, str], ...]:
     if key and base_url.startswith("http://") and not is_local(base_url):
         return (("insecure_base_url", "the key goes over plain http:// to a public host; https:// keeps it secret"),)
     return ()
+
+
+def _open_folder(folder: Path) -> tuple[tuple[str, str], ...]:
+    """A warning where anybody may put settings, and so a key command, into the user's folder."""
+    try:
+        is_open = os.name == "posix" and folder.stat().st_mode & stat.S_IWOTH
+    except OSError:
+        return ()
+    if not is_open:
+        return ()
+    return (("open_folder", f"{folder} can be written to by anybody: chmod o-w {quoted(folder)}"),)
 
 
 def current_folder() -> Path:

@@ -1,19 +1,37 @@
-"""How `doctor` tells what it found: a line each on stdout, folded to the terminal, or all of it as JSON."""
+"""What `doctor` found, and how it tells it: a line each on stdout, folded to the terminal, or all of it as JSON."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from imagecli.env import Env
+from imagecli.errors import ImagecliError
 from imagecli.report.final import put
 from imagecli.report.settings import show_document
 from imagecli.report.text import harmless
 
-if TYPE_CHECKING:
-    from imagecli.commands.findings import Finding
-    from imagecli.errors import ImagecliError
+Level = Literal["ok", "note", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: how it is, and what mends it."""
+
+    topic: str
+    message: str
+    level: Level = "ok"
+    hint: str | None = None
+    error: ImagecliError | None = None
+    """What a command that makes pictures would end with."""
+
+
+def failed(topic: str, error: ImagecliError) -> Finding:
+    """The finding of an error."""
+    return Finding(topic=topic, level="error", message=error.message, hint=error.hint, error=error)
+
 
 MARKS = {"ok": "ok", "note": "note", "warning": "warn", "error": "FAIL"}
 INDENT = " " * 6

@@ -229,3 +229,9 @@ def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
         "IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?",
         "IMAGECLI_QQQ sets nothing",
     ]
+
+
+def test_a_settings_folder_that_anybody_can_write_to_is_warned_of(home: Home) -> None:
+    assert not home.load().warnings
+    home.config.chmod(0o777)
+    assert [code for code, _ in home.load().warnings] == ["open_folder"]
