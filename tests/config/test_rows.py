@@ -208,3 +208,10 @@ def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
         assert error.message
     else:
         assert set(load().models) <= set(rows.models)
+
+
+def test_the_file_that_readme_shows_is_one(imagecli: Run, rows: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows.write_text(text.partition("```toml\n# models.toml\n")[2].partition("```")[0])
+    done = imagecli("generate", "a cat", "-m", "my-model", "-s", "2:2", "--quality", "best", "--provider", "sandbox")
+    assert "--quality best: my-model takes draft, final" in done.stderr
