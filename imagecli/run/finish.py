@@ -56,7 +56,9 @@ def finish(
         prepared=prepared, condensed=condensed, results=results, rescue_folder=rescue_folder, listen=listen
     )
     jobs = list(enumerate(answer.found))
-    for end in ends_of(lambda job: gatherer.gather(*job), jobs, jobs=MAX_PARALLEL):
+    ends = ends_of(lambda job: gatherer.gather(*job), jobs, jobs=MAX_PARALLEL)
+    # Stdout takes the first; files are saved as they come.
+    for end in sorted(ends, key=lambda end: end.index) if prepared.stdout else ends:
         try:
             outcome = _delivered(outcome, end, _prompt(answer.found[end.index], condensed), delivery, release)
         except Exception as problem:

@@ -97,3 +97,64 @@ def test_every_mode_can_be_converted(mode: str, target: str) -> None:
 def test_what_cannot_be_converted_is_refused(data: bytes, target: str) -> None:
     with pytest.raises(ImagecliError):
         convert(data, target)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("fit", [Size(30, 40), Size(90, 40), Size(60, 38), Size(128, 96), Size(1, 1), Size(7, 200)])
+def test_a_picture_is_brought_to_exactly_the_size(format: str, fit: Size) -> None:
+    made = convert(saved(scene(64, 48), format), format.lower(), fit)
+    found = judge(made)
+    assert (found.format, found.size, found.whole) == (format.lower(), fit, True)
+
+
+def test_the_middle_stays_and_nothing_is_stretched() -> None:
+    tall = opened(convert(saved(scene(64, 48)), "png", Size(48, 48)))
+    assert tall.tobytes() == scene(64, 48).crop((8, 0, 56, 48)).tobytes()
+    wide = opened(convert(saved(scene(64, 48)), "png", Size(64, 40)))
+    assert wide.tobytes() == scene(64, 48).crop((0, 4, 64, 44)).tobytes()
+    small = opened(convert(saved(scene(64, 48)), "png", Size(24, 24)))
+    assert alike(corners(small), CORNERS, 8)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_mode_can_be_fitted(mode: str, target: str) -> None:
+    data = saved(Image.new(mode, (20, 10)), "TIFF" if mode == "CMYK" else "PNG")
+    assert judge(convert(data, target, Size(7, 9))).size == Size(7, 9)
+
+
+def test_what_shows_through_keeps_clean_edges() -> None:
+    image = scene(64, 64, "RGBA")
+    image.paste((0, 255, 0, 0), (0, 0, 32, 64))
+    small = opened(convert(saved(image), "png", Size(16, 16)))
+    edge = [small.getpixel((x, 4)) for x in range(16)]
+    assert all(pixel[1] < 220 for pixel in edge if isinstance(pixel, tuple) and pixel[3] > 40)
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
+def test_every_frame_of_an_animation_is_fitted(format: str) -> None:
+    frames = [scene(64, 48), scene(64, 48).rotate(90), scene(64, 48).rotate(180)]
+    source = saved(frames[0], format, save_all=True, append_images=frames[1:], duration=[40, 80, 120], loop=3)
+    made = opened(convert(source, format.lower(), Size(32, 32)))
+    assert (getattr(made, "n_frames", 1), made.size, made.info["loop"]) == (3, (32, 32), 3)
+    times = []
+    for number in range(3):
+        made.seek(number)
+        made.load()
+        times.append(made.info["duration"])
+        want = frames[number].crop((8, 0, 56, 48)).resize((32, 32))
+        assert alike(corners(made.convert("RGB")), corners(want), 60)
+    assert times == [40, 80, 120]
+
+
+def test_more_frames_than_memory_holds_are_refused() -> None:
+    frames = [Image.new("L", (2, 2), k) for k in range(40)]
+    source = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    with pytest.raises(ImagecliError, match="40 frames of 2048x2048"):
+        convert(source, "gif", Size(2048, 2048))
+
+
+def test_a_fitted_picture_says_that_a_model_made_it_and_keeps_its_profile() -> None:
+    info = opened(convert(saved(scene(), "PNG", icc_profile=PROFILE), "png", Size(9, 9))).info
+    assert "trainedAlgorithmicMedia" in info["XML:com.adobe.xmp"]
+    assert info["icc_profile"] == PROFILE

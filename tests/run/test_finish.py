@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
+import random
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +25,11 @@ from imagecli.errors import ImagecliError
 from imagecli.events import Event, Noted, Saved, Warned
 from imagecli.exchange import Prepared
 from imagecli.outcome import Outcome, Report
+from imagecli.pictures.judge import judge
 from imagecli.run.finish import finish
 from imagecli.run.prepare import describe
-from tests.api.raw import pictures, png
+from tests.api.raw import http, pictures, png, raw_server
+from tests.pictures.making import chunk
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
 JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
@@ -169,6 +174,124 @@ def crc(data: bytes, edge: int) -> bytes:
     import zlib
 
     return zlib.crc32(b"IHDR" + edge.to_bytes(4, "big") * 2 + data[24:29]).to_bytes(4, "big")
+
+
+LARGE = png(64, 34)
+
+
+def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> None:
+    outcome, heard = finished(of(tmp_path, "cat", fit=Size(32, 16), size=Size(64, 34)), pictures(LARGE))
+    left = files(tmp_path)
+    assert left["cat.orig.png"] == LARGE
+    assert sorted(left) == ["cat.orig.png", "cat.png"]
+    image = outcome.saved[0]
+    assert (image.path, image.size, image.bytes) == (tmp_path / "cat.png", Size(32, 16), len(left["cat.png"]))
+    assert image.sha256 == hashlib.sha256(left["cat.png"]).hexdigest()
+    assert [event.message for event in heard if isinstance(event, Noted)] == [
+        f"{tmp_path / 'cat.png'} was cropped and resized from 64x34 to 32x16, without its proof of origin; "
+        f"{tmp_path / 'cat.orig.png'} is as it came"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        (Size(64, 32), "cropped from 64x34 to 64x32"),
+        (Size(32, 17), "resized from 64x34 to 32x17"),
+        (Size(128, 68), "resized from 64x34 to 128x68"),
+        (Size(64, 70), "cropped and resized from 64x34 to 64x70"),
+    ],
+)
+def test_fit_says_what_it_did(tmp_path: Path, fit: Size, words: str) -> None:
+    _, heard = finished(of(tmp_path, "cat", fit=fit), pictures(LARGE))
+    (note,) = [event for event in heard if isinstance(event, Noted)]
+    assert (note.code, f"was {words}, without" in note.message) == ("fitted", True)
+
+
+def test_what_has_the_size_already_is_not_touched(tmp_path: Path) -> None:
+    _, heard = finished(of(tmp_path, "cat", fit=Size(64, 34)), pictures(LARGE))
+    assert (files(tmp_path), codes(heard)) == ({"cat.png": LARGE}, [])
+
+
+def test_fit_and_a_literal_ending_are_one_change(tmp_path: Path) -> None:
+    outcome, heard = finished(of(tmp_path, "cat", literal="jpeg", fit=Size(32, 17)), pictures(LARGE))
+    assert sorted(files(tmp_path)) == ["cat.jpg", "cat.orig.png"]
+    assert (outcome.saved[0].format, outcome.saved[0].size) == ("jpeg", Size(32, 17))
+    (note,) = [event for event in heard if isinstance(event, Noted)]
+    assert "converted from png, resized from 64x34 to 32x17" in note.message
+
+
+def test_an_svg_is_kept_as_it_is_and_that_is_said(tmp_path: Path) -> None:
+    _, heard = finished(of(tmp_path, "cat", output_format="svg", fit=Size(4, 4)), pictures(SVG))
+    assert (files(tmp_path), codes(heard)) == ({"cat.svg": SVG}, ["not_fitted"])
+
+
+def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
+    bomb = png(1, 1)
+    bomb = bomb[:16] + (40000).to_bytes(4, "big") * 2 + bomb[24:29] + crc(bomb, 40000) + bomb[33:]
+    outcome, _ = finished(of(tmp_path, "cat", fit=Size(4, 4)), pictures(bomb))
+    (error,) = outcome.errors
+    assert (code(outcome), error.code) == (7, "not_fitted")
+    assert error.rescued_path == str(tmp_path / "cat.orig.png")
+    assert files(tmp_path) == {"cat.orig.png": bomb}
+
+
+def test_fit_reaches_stdout_too(prepared: Prepared, tmp_path: Path) -> None:
+    outcome, heard = finished(replace(prepared, stdout=True, fit=Size(32, 17)), pictures(LARGE))
+    assert outcome.parcel
+    assert judge(outcome.parcel.path.read_bytes()).size == Size(32, 17)
+    assert codes(heard) == ["fitted"]
+    outcome.parcel.done()
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "b64_json", ["no base64!", base64.b64encode(CUT).decode(), base64.b64encode(b"<html>").decode(), "A" * 99_997]
+)
+def test_an_address_beside_base64_that_is_no_picture_is_fetched(tmp_path: Path, b64_json: str) -> None:
+    with raw_server(http("200 OK", RED)) as server:
+        item = {"b64_json": b64_json, "url": f"{server.base_url}/a.png"}
+        where = of(tmp_path, "cat", base_url=server.base_url)
+        outcome, _ = finished(where, json.dumps({"data": [item]}).encode())
+    assert (code(outcome), files(tmp_path)) == (0, {"cat.png": RED})
+
+
+def test_damaged_base64_is_rescued_where_its_address_gives_nothing(tmp_path: Path) -> None:
+    item = {"b64_json": base64.b64encode(CUT).decode(), "url": "http://127.0.0.1:1/a.png"}
+    outcome, _ = finished(of(tmp_path, "cat"), json.dumps({"data": [item]}).encode())
+    assert (code(outcome), files(tmp_path)) == (7, {"cat.damaged.png.bin": CUT})
+
+
+def test_large_pictures_come_whole_out_of_an_answer_that_escapes_them(tmp_path: Path) -> None:
+    noise = random.Random(7).randbytes(900_000)
+    large = RED[:33] + chunk(b"IDAT", noise) + RED[-12:]
+    plain = base64.b64encode(large).decode()
+    text = plain.replace("/", "\\/").replace("+", "\\u002b")
+    lines = "\\r\\n".join(plain[at : at + 76] for at in range(0, len(plain), 76)).replace("+", "\\u002B")
+    prompt = "a long prompt " * 4000
+    body = '{"data": [{"revised_prompt": "%s", "b64_json": "data:image/png;base64,%s"}, {"b64_json": "%s"}]}'
+    outcome, _ = finished(of(tmp_path, "a", "b"), (body % (prompt, lines, text)).encode())
+    assert files(tmp_path) == {"a.png": large, "b.png": large}
+    assert outcome.saved[0].revised_prompt == prompt
+
+
+def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
+    large = RED[:33] + chunk(b"IDAT", bytes(30_000_000)) + RED[-12:]
+    path = tmp_path / "body"
+    path.write_bytes(pictures(large, large, large))
+    results = Results(timeouts=Timeouts(), direct=True)
+    with path.open("rb") as body:
+        tracemalloc.start()
+        outcome = finish(of(tmp_path, "a", "b", "c"), body, results, tmp_path / "rescued", lambda event: None)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert code(outcome) == 0
+    assert peak < 12_000_000
+
+
+def test_nothing_temporary_is_left(tmp_path: Path) -> None:
+    finished(of(tmp_path, "a", "b", "c", fit=Size(4, 4), literal="jpeg"), pictures(RED, CUT, b"<html>"))
+    assert not [name for name in files(tmp_path) if name.endswith(".part")]
 
 
 def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: Prepared, tmp_path: Path) -> None:
