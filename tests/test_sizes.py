@@ -246,3 +246,10 @@ def test_the_command_names_where_a_shape_was_set(imagecli: Run, tmp_path: Path) 
     assert (
         "--size 16:9: it makes 256x256, 512x512 or 1024x1024 (dall-e-2); size comes from IMAGECLI_SIZE" in done.stderr
     )
+
+
+def test_no_pixels_are_promised_where_the_server_chooses_them(imagecli: Run) -> None:
+    done = imagecli("generate", "a cat", "-s", "16:9", "--provider", "xai", "--dry-run", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert "16:9" in done.stdout
+    assert "is made at" not in done.stdout + done.stderr

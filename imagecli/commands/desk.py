@@ -140,7 +140,8 @@ def open_desk(
         ),
         dry_run=options.money.dry_run,
         keep_partials=options.live.keep_partials,
-        notes=notes,
+        # Where the ratio itself is sent, the server chooses the pixels.
+        notes=() if settings.provider.size_as == "aspect_ratio" else notes,
     )
 
 
