@@ -20,6 +20,7 @@ from imagecli.errors import UnsavedError
 from imagecli.events import Event, Partial
 from imagecli.exchange import Prepared
 from imagecli.run.partials import GRACE_SECONDS, Ear, Partials
+from imagecli.run.prepare import describe
 from tests.api.raw import Answer, http, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
@@ -277,7 +278,7 @@ def test_each_flag_asks_for_as_much_as_it_says(imagecli: Run, flags: list[object
 
 
 def prepared(folder: Path, n: int = 1) -> Prepared:
-    names = tuple(Name(folder=folder, stem=f"cat-{k}") for k in range(n))
+    names = tuple(Name(folder=folder, stem=f"cat-{k}" if n > 1 else "cat") for k in range(n))
     return Prepared(
         id="run-0000",
         request=0,
@@ -358,3 +359,23 @@ def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[
         (0, BLUE),
         (1, JPEG),
     ]
+
+
+@pytest.mark.parametrize(
+    ("events", "exit_code", "left"),
+    [
+        ([partial(), completed()], 0, {"cat.png": RED}),
+        ([completed(), partial()[:-20]], 0, {"cat.png": RED}),
+        ([partial()], 7, {}),
+    ],
+)
+def test_a_stream_whose_process_died_is_recovered_as_any_answer(
+    imagecli: Run, folder: Path, state: Path, events: list[bytes], exit_code: int, left: dict[str, bytes]
+) -> None:
+    spool = state / "spool"
+    spool.mkdir(parents=True)
+    (spool / "run-0000.json").write_text(describe(prepared(folder)))
+    (spool / "run-0000.body").write_bytes(b"".join(events))
+    result = imagecli("recover")
+    assert (result.exit_code, files(folder)) == (exit_code, left)
+    assert len(list(spool.glob("*.body"))) == (0 if left else 1)
