@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import typer
 
+from imagecli import completing
 from imagecli.choices import Crop, IfExists
 
 
@@ -37,23 +38,52 @@ class PictureOptions:
     """What is made. Only what is set is sent."""
 
     panel: ClassVar[str] = "Picture"
-    model: Annotated[str | None, typer.Option("--model", "-m", metavar="NAME", help="[default: gpt-image-2]")] = None
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completing.models),
+    ] = None
     n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="how many pictures")] = 1
     size: Annotated[
         str | None,
-        typer.Option("--size", "-s", metavar="SIZE", help="WxH in pixels, square, landscape, portrait, 16:9, or auto"),
+        typer.Option(
+            "--size",
+            "-s",
+            metavar="SIZE",
+            help="WxH in pixels, square, landscape, portrait, 16:9, or auto",
+            autocompletion=completing.sizes,
+        ),
     ] = None
     quality: Annotated[
-        str | None, typer.Option(metavar="WORD", help="low, medium, high, xhigh, max or auto: the model's own words")
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="low, medium, high, xhigh, max or auto: the model's own words",
+            autocompletion=completing.words("quality"),
+        ),
     ] = None
-    background: Annotated[str | None, typer.Option(metavar="WORD", help="transparent, opaque or auto")] = None
-    output_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="png, jpeg, webp, gif or svg")] = None
+    background: Annotated[
+        str | None,
+        typer.Option(metavar="WORD", help="transparent, opaque or auto", autocompletion=completing.words("background")),
+    ] = None
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help="png, jpeg, webp, gif or svg", autocompletion=completing.words("output_format")
+        ),
+    ] = None
     output_compression: Annotated[
         int | None, typer.Option(min=0, max=100, metavar="PERCENT", help="0 to 100, for jpeg and webp")
     ] = None
-    moderation: Annotated[str | None, typer.Option(metavar="WORD", help="low or auto")] = None
+    moderation: Annotated[
+        str | None, typer.Option(metavar="WORD", help="low or auto", autocompletion=completing.words("moderation"))
+    ] = None
     complexity: Annotated[
-        str | None, typer.Option(metavar="WORD", help="low, medium or high: how much is planned before it is drawn")
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="low, medium or high: how much is planned before it is drawn",
+            autocompletion=completing.words("complexity"),
+        ),
     ] = None
     safety_identifier: Annotated[
         str | None, typer.Option(metavar="TEXT", help="your end user, hashed, for the provider's safety checks")
@@ -68,11 +98,24 @@ class PictureOptions:
     ] = None
     svg_model: Annotated[str | None, typer.Option(metavar="NAME", help="the model that writes an svg")] = None
     svg_reasoning_effort: Annotated[
-        str | None, typer.Option(metavar="WORD", help="none, minimal, low, medium, high, xhigh or max")
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="none, minimal, low, medium, high, xhigh or max",
+            autocompletion=completing.words("svg"),
+        ),
     ] = None
-    style: Annotated[str | None, typer.Option(metavar="WORD", help="vivid or natural (dall-e-3)")] = None
+    style: Annotated[
+        str | None,
+        typer.Option(metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completing.words("style")),
+    ] = None
     response_format: Annotated[
-        str | None, typer.Option(metavar="WORD", help="url or b64_json (classic models; both are saved)")
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="url or b64_json (classic models; both are saved)",
+            autocompletion=completing.words("response_format"),
+        ),
     ] = None
     user: Annotated[
         str | None, typer.Option(metavar="TEXT", help="your end user, as older servers want it (--safety-identifier)")
@@ -134,7 +177,12 @@ class WhereOptions:
 
     panel: ClassVar[str] = "Where"
     provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="openai, or sandbox: free, offline, no key  [default: openai]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="openai, or sandbox: free, offline, no key; imagecli providers lists all  [default: openai]",
+            autocompletion=completing.provider_rows,
+        ),
     ] = None
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None
     timeout: Annotated[

@@ -16,7 +16,7 @@ FLOORS = (
     ("catalog", "templates", "naming", "checks", "pricing", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "schedule", "run"),
-    ("report", "options", "grouping", "commands", "cli", "process", "__main__"),
+    ("report", "completing", "options", "grouping", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""
 
@@ -24,7 +24,7 @@ EDGES = 2
 """The floor whose rooms touch the world, and do not know each other."""
 
 LIBRARIES = {
-    "typer": {"cli", "options", "grouping", "commands"},
+    "typer": {"cli", "completing", "options", "grouping", "commands"},
     "rich": {"report"},
     "requests": {"api"},
     "urllib3": {"api"},

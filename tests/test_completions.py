@@ -47,6 +47,44 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
     assert tuple(offered.split()) == commands.NAMES
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("generate --model gpt-image-2.6", "gpt-image-2.6-flare gpt-image-2.6-sunburst"),
+        ("generate --model dall", ""),
+        ("generate --provider sandbox --model dall", "dall-e-2 dall-e-3"),
+        ("generate --provider xai --model ", "grok-imagine-image"),
+        ("generate --model dall-e-2 --size ", "256x256 512x512 1024x1024 square landscape portrait"),
+        ("generate -m gpt-image-1.5 -s 1", "1024x1024 1536x1024 1024x1536"),
+        ("generate --quality ", "low medium high auto"),
+        ("generate -m gpt-image-2.5-flare --quality x", "xhigh"),
+        ("generate --provider azure --output-format ", "png jpeg"),
+        ("edit --output-format ", "png jpeg webp"),
+        ("generate --provider sil", "siliconflow"),
+        ("models gpt-image-1", "gpt-image-1.5 gpt-image-1.5-2025-12-16 gpt-image-1-mini gpt-image-1"),
+        ("providers x", "xai xinference"),
+    ],
+)
+def test_values_are_those_of_the_model_and_provider_to_the_left(typed: str, offered: str) -> None:
+    words = f"imagecli {typed}"
+    count = str(len(words.split(" ")) - 1)
+    said = spoken(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
+    assert said.split() == offered.split()
+
+
+def test_a_model_and_a_provider_of_ones_own_are_offered(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text('[models.mine]\nlike = "gpt-image-2"\nwords.quality = ["draft", "final"]\n')
+    (tmp_path / "config.toml").write_text('[providers.attic]\nbase_url = "http://10.0.0.7:8080/v1"\n')
+
+    def said(words: str) -> str:
+        typed = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+        return spoken(_IMAGECLI_COMPLETE="complete_bash", IMAGECLI_CONFIG_DIR=str(tmp_path), **typed).strip()
+
+    assert said("imagecli generate --model min") == "mine"
+    assert said("imagecli generate --model mine --quality ") == "draft\nfinal"
+    assert said("imagecli generate --provider att") == "attic"
+
+
 @pytest.mark.parametrize(("typed", "completed"), TYPED)
 def test_bash_completes(tmp_path: Path, typed: str, completed: str) -> None:
     with shell("bash", "--norc", "--noprofile", "-i", folder=tmp_path) as bash:

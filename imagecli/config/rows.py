@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imagecli import catalog
 from imagecli.catalog import Catalog
 from imagecli.config.folders import folders
@@ -18,3 +20,12 @@ def load_catalog(env: Env) -> Catalog:
         return catalog.with_own(own, str(path)) if own else catalog.load()
     except UsageError as error:
         raise SettingsError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def load_rows(env: Env) -> Catalog:
+    """The same with the providers that settings say, as a command typed here would have them. Raises SettingsError."""
+    from imagecli.config import current_folder
+    from imagecli.config.layers import read_layers
+
+    rows = load_catalog(env)
+    return replace(rows, providers=dict(read_layers({}, env, rows, current_folder()).providers.rows))

@@ -1,0 +1,39 @@
+"""Rows of the catalogue as plain JSON: every field by its own name, nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Any, cast
+
+from imagecli.catalog.models import ModelRow
+from imagecli.catalog.providers import ProviderRow
+from imagecli.domain import Size
+
+INNER = frozenset({"known", "sent"})
+"""Fields that say how a row came about, not what it says."""
+
+
+def model_described(row: ModelRow) -> dict[str, Any]:
+    """A model's row. Sizes are `WxH`, dates `YYYY-MM-DD`, prices USD for a million tokens."""
+    return cast(dict[str, Any], _plain(row))
+
+
+def provider_described(row: ProviderRow) -> dict[str, Any]:
+    """A provider's row."""
+    return cast(dict[str, Any], _plain(row))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Size):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name not in INNER}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,79 @@
+"""What TAB offers for a value: the words that are legal for the model and the provider typed to the left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+SHAPES = ("square", "landscape", "portrait")
+Complete = Callable[[typer.Context, str], list[str]]
+
+
+def models(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Models that the provider has at home; dead ones only where they still answer."""
+    rows, provider = _rows(ctx), _provider(ctx)
+    if provider.takes_default_model:
+        today = ctx.obj.now().date()
+        alive = [
+            name
+            for name, row in rows.models.items()
+            if not (provider.retires and row.shutdown and row.shutdown < today)
+        ]
+        return _beginning(alive, incomplete)
+    return _beginning([provider.model] if provider.model else [], incomplete)
+
+
+def model_rows(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Every model of the catalogue."""
+    return _beginning(list(_rows(ctx).models), incomplete)
+
+
+def provider_rows(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Every provider, one's own too."""
+    return _beginning(list(_rows(ctx).providers), incomplete)
+
+
+def sizes(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Sizes that the model makes, and shapes that become one."""
+    rule = _model(ctx).sizes
+    return _beginning([*rule.examples(), *SHAPES], incomplete)
+
+
+def words(name: str) -> Complete:
+    """The words that the model and the provider take for the parameter *name*."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        operation = "edits" if ctx.info_name == "edit" else "generations"
+        there = _provider(ctx).allowed(name, operation)
+        return _beginning([word for word in _model(ctx).allowed(name) if not there or word in there], incomplete)
+
+    return complete
+
+
+def _beginning(words: list[str], incomplete: str) -> list[str]:
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def _rows(ctx: typer.Context) -> Any:
+    """The catalogue, with the models and providers of one's own where they can be read."""
+    from imagecli import catalog
+    from imagecli.config.rows import load_rows
+    from imagecli.errors import ImagecliError
+
+    try:
+        return load_rows(ctx.obj)
+    except ImagecliError:
+        return catalog.load()
+
+
+def _model(ctx: typer.Context) -> Any:
+    rows = _rows(ctx)
+    return rows.model(ctx.params.get("model") or _provider(ctx).model or rows.default_model)
+
+
+def _provider(ctx: typer.Context) -> Any:
+    rows = _rows(ctx)
+    name = ctx.params.get("provider")
+    return rows.providers.get(name or "", rows.providers[rows.default_provider])

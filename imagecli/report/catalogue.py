@@ -1,0 +1,146 @@
+"""The catalogue for people: a table that fits 80 columns, and for one name its whole row, on stdout."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from imagecli.catalog.described import model_described, provider_described
+from imagecli.domain import Json, Operation, Size
+from imagecli.env import Env
+from imagecli.money import dollars
+from imagecli.report.final import put
+from imagecli.report.text import harmless
+
+if TYPE_CHECKING:
+    from imagecli.catalog import ModelRow, Prices, ProviderRow
+
+WIDTH = 79
+SQUARE = Size(1024, 1024)
+"""The size whose price every table has."""
+
+
+def show_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -> None:
+    """A line a model: what one square picture costs, its qualities, until when it answers."""
+    cells = [("MODEL", "A SQUARE", "QUALITY", "LIFE")]
+    for row in rows:
+        name = f"{row.name} *" if row.name == default else row.name
+        cells.append((name, _range_of(row.prices), _span(row.allowed("quality")), _life(row, today)))
+    lines = list(_table(cells))
+    lines += [
+        "",
+        *_folded(f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."),
+    ]
+    _put(lines, env)
+
+
+def show_model(row: ModelRow, today: date, env: Env) -> None:
+    """Every fact of a model's row, a line each, in words where a figure needs some."""
+    document = model_described(row)
+    rule = {key: value for key, value in document.pop("sizes").items() if value}
+    prices = document.pop("prices") or {}
+    prices.pop("output_tokens", None)
+    facts: dict[str, Json] = {
+        **document,
+        "life": _life(row, today),
+        "sizes": rule,
+        "USD for a million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
+    }
+    lines = [line for name, value in facts.items() for line in _fact(name, value)]
+    if row.prices:
+        lines += ["", *_folded(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):")]
+        lines += _price_table(row.prices)
+    else:
+        lines += ["", "Its price is unknown."]
+    _put(lines, env)
+
+
+def show_providers(rows: Sequence[ProviderRow], env: Env) -> None:
+    """A line a provider: where it is, which variable holds its key, what it does."""
+    cells = [("PROVIDER", "KEY", "DOES", "WHERE")]
+    for row in rows:
+        key = row.keys[0].env if row.keys else ("none needed" if row.free else "config login")
+        where = row.base_url or row.base_url_form or ("started for the command" if row.embedded else "--base-url")
+        does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
+        cells.append((row.name, key, does, where.removeprefix("https://")))
+    lines = list(_table(cells))
+    told = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
+    lines += ["", *_folded(told)]
+    _put(lines, env)
+
+
+_LETTERS: Final[dict[str, Operation]] = {"G": "generations", "E": "edits", "V": "variations"}
+
+
+def show_provider(row: ProviderRow, env: Env) -> None:
+    """Every fact of a provider's row that is not as anywhere else."""
+    document = provider_described(row)
+    _put([line for name, value in document.items() for line in _fact(name, value)], env)
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _life(row: ModelRow, today: date) -> str:
+    if row.shutdown:
+        return f"{'ended' if row.shutdown < today else 'ends'} {row.shutdown}"
+    return f"since {row.released}" if row.released else "lives"
+
+
+def _span(words: Sequence[str]) -> str:
+    """The first and the last of words that are steps."""
+    steps = [word for word in words if word != "auto"]
+    return "-" if not steps else steps[0] if len(steps) == 1 else f"{steps[0]}–{steps[-1]}"
+
+
+def _range_of(prices: Prices | None) -> str:
+    """From the cheapest to the dearest square."""
+    if prices is None:
+        return "unknown"
+    known = [table[SQUARE] * prices.image_out / 1e6 for table in prices.output_tokens.values() if SQUARE in table]
+    return f"{dollars(min(known))}–{dollars(max(known))}" if known else "unknown"
+
+
+def _price_table(prices: Prices) -> Iterator[str]:
+    sizes = sorted({size for table in prices.output_tokens.values() for size in table}, key=lambda size: size.pixels)
+    cells = [("", *(str(size) for size in sizes))]
+    for quality, table in prices.output_tokens.items():
+        told = (dollars(table[size] * prices.image_out / 1e6) if size in table else "" for size in sizes)
+        cells.append((quality, *told))
+    return _table(cells)
+
+
+def _fact(name: str, value: Json, indent: str = "") -> list[str]:
+    """`name: value`, folded, a table's entries below it; nothing for what is not said."""
+    if value in (None, "", [], {}, False):
+        return []
+    if isinstance(value, dict):
+        inner = [line for key, told in value.items() for line in _fact(key, told, indent + "  ")]
+        return [f"{indent}{name}:", *inner]
+    return _folded(f"{indent}{name}: {_listed(value)}", indent + "  ")
+
+
+def _folded(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _listed(value: Json) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_listed(inner)}" for key, inner in value.items() if inner not in (None, "", [], {}))
+    if isinstance(value, list):
+        return ", ".join(_listed(inner) for inner in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def _table(cells: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    for row in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _put(lines: Iterable[str], env: Env) -> None:
+    put(env, "".join(f"{harmless(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))

@@ -1,0 +1,78 @@
+"""`models` and `providers` show every row: as a table, whole, and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagecli import catalog
+from tests.conftest import Run
+
+ROWS = catalog.load()
+
+
+@pytest.mark.parametrize("command", ["models", "providers"])
+def test_the_table_has_every_row_and_fits_80_columns(imagecli: Run, command: str) -> None:
+    result = imagecli(command)
+    names = [line.split()[0] for line in result.stdout.splitlines()[1:] if line][: len(getattr(ROWS, command))]
+    assert (result.exit_code, names) == (0, list(getattr(ROWS, command)))
+    assert max(len(line) for line in result.stdout.splitlines()) < 80
+    assert result.stderr == ""
+
+
+def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> None:
+    told = imagecli("models", "gpt-image-1.5").stdout
+    for words in ("ends 2026-12-01", "successor: gpt-image-2.6-flare", "1024x1536", "$0.009", "OpenAI API reference"):
+        assert words in told
+    assert max(len(line) for line in told.splitlines()) < 80
+
+
+def test_a_model_past_its_last_day_has_ended(imagecli: Run) -> None:
+    assert "ended 2026-05-12" in imagecli("models", "dall-e-2").stdout
+
+
+def test_an_unknown_price_is_said_to_be_unknown(imagecli: Run) -> None:
+    assert "Its price is unknown." in imagecli("models", "chatgpt-image-latest").stdout
+
+
+def test_a_provider_is_shown_with_address_key_and_what_is_different(imagecli: Run) -> None:
+    told = imagecli("providers", "siliconflow").stdout
+    for words in ("https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", "size: image_size", "read 2026-11-22"):
+        assert words in told
+
+
+def test_a_retired_endpoint_is_not_offered(imagecli: Run) -> None:
+    lines = {line.split()[0]: line for line in imagecli("providers").stdout.splitlines() if line}
+    assert "GE-" in lines["openai"]
+    assert "GEV" in lines["sandbox"]
+
+
+@pytest.mark.parametrize("command", ["models", "providers"])
+def test_json_has_every_row_whole(imagecli: Run, command: str) -> None:
+    document = imagecli(command, "--json").json
+    assert (document["schema"], document["command"], document["status"], document["exit_code"]) == (1, command, "ok", 0)
+    assert [row["name"] for row in document[command]] == list(getattr(ROWS, command))
+    assert all(row["source"] for row in document[command])
+
+
+def test_json_of_one_model_has_its_figures(imagecli: Run) -> None:
+    (row,) = imagecli("models", "gpt-image-2", "--json").json["models"]
+    assert row["prices"]["output_tokens"]["high"]["1024x1024"] == 7024
+    assert (row["released"], row["sizes"]["max_pixels"], row["max_images"]) == ("2026-04-21", 8_294_400, 16)
+
+
+def test_a_name_that_is_none_has_the_nearest(imagecli: Run) -> None:
+    result = imagecli("models", "gpt-image-3")
+    assert result.exit_code == 2
+    assert "did you mean gpt-image-" in result.stderr
+    assert imagecli("providers", "nobody").exit_code == 2
+
+
+def test_rows_of_ones_own_are_listed(imagecli: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "models.toml").write_text('[models.mine]\nlike = "gpt-image-2"\n')
+    (config / "config.toml").write_text('[providers.attic]\nbase_url = "http://10.0.0.7:8080/v1"\nlike = "localai"\n')
+    assert "\nmine " in imagecli("models").stdout
+    assert "10.0.0.7" in imagecli("providers", "attic").stdout
