@@ -6,6 +6,7 @@ Takes the bytes in pieces of any length and copies each of them a fixed number o
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +20,8 @@ _FIELD: Final = re.compile(rb"[\r\n]*(?:data|event|id|retry)?:")
 _LATER_FIELD: Final = re.compile(rb"[\r\n](?:data|event):")
 HEAD_BYTES: Final = 64 * 1024
 """So much of a body tells what it is."""
+END_BYTES: Final = 2000
+"""So much is left at either end of a line that is skimmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,20 @@ def is_document(head: bytes) -> bool:
     return head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[", b'"', b"<")
 
 
-class Reader:
-    """Gives each event as soon as its blank line is there."""
+Skims = Callable[[str, bytes], bool]
+"""Whether an event can be told by the ends of its long lines: asked with its name and the beginning of such a line."""
 
-    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
-        self._limit = limit
+
+class Reader:
+    """Gives each event as soon as its blank line is there.
+
+    What *skims* says so of is given without the middle of its long lines, so that memory does not grow with pictures.
+    """
+
+    def __init__(self, limit: int = MAX_EVENT_BYTES, skims: Skims = lambda name, head: False) -> None:
+        self._limit, self._skims = limit, skims
+        self._skimming: bool | None = None
+        """Of the line that has not ended; None while it is short."""
         self._line: list[bytes] = []
         """Pieces of the line that has not ended."""
         self._line_bytes = self._data_bytes = 0
@@ -63,8 +75,7 @@ class Reader:
         events = []
         for line in piece.splitlines(keepends=True):
             content = line.rstrip(b"\r\n")
-            self._line.append(content)
-            self._line_bytes += len(content)
+            self._add(content)
             if self._line_bytes + self._data_bytes > self._limit:
                 raise UnsavedError(
                     f"an event of the stream is larger than {self._limit // 2**20} MB; the rest was not read",
@@ -79,9 +90,20 @@ class Reader:
         """The event that the stream broke off in, as far as it came. The rules drop it; it may hold a whole picture."""
         return [*self._end_of_line(), *self._end_of_event()] if self._line else self._end_of_event()
 
+    def _add(self, content: bytes) -> None:
+        self._line_bytes += len(content)
+        if self._skimming:
+            self._line[1] = (self._line[1] + content)[-END_BYTES:]
+            return
+        self._line.append(content)
+        if self._skimming is None and self._line_bytes > HEAD_BYTES:
+            line = b"".join(self._line)
+            self._skimming = self._skims(self._name, line[:END_BYTES])
+            self._line = [line[:END_BYTES], line[-END_BYTES:]] if self._skimming else [line]
+
     def _end_of_line(self) -> list[Event]:
         line = b"".join(self._line)
-        self._line, self._line_bytes = [], 0
+        self._line, self._line_bytes, self._skimming = [], 0, None
         if self._first:
             line = line.removeprefix(_BOM)
             self._first = False

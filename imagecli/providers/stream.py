@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.providers.reported import error_told
-from imagecli.providers.sse import Event, Reader
+from imagecli.providers.sse import END_BYTES, Event, Reader
 
 Role: TypeAlias = Literal["picture", "partial", "error", "end", "other"]
 
@@ -30,8 +30,6 @@ ROLES: Final[dict[str, Role]] = {
 DONE: Final = b"[DONE]"
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"([\w.]{1,80})"')
 _PICTURE: Final = re.compile(rb'"(?:b64_json|url)"\s*:\s*"[^"]')
-_ENDS: Final = 2000
-"""Bytes at either end of an event in which its type is looked for: between them lies base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +44,10 @@ class Streamed:
 
 
 def role_of(event: Event) -> Role:
-    """What *event* is, by its type and else its name, without reading its JSON."""
+    """What *event* is, by its type and else its name. Looks at the ends of its JSON: between them lies base64."""
     if event.data.startswith(DONE):
         return "end"
-    for end in (event.data[:_ENDS], event.data[-_ENDS:]):
+    for end in (event.data[:END_BYTES], event.data[-END_BYTES:]):
         for found in _TYPE.finditer(end):
             if role := _role(found[1].decode()):
                 return role
@@ -117,7 +115,7 @@ class _Tale:
             self.is_cut = not whole
             self.items += [None] * whole
         elif role == "error" and whole:
-            self.errors.append(error_told({"error": event.data[:_ENDS].decode("utf-8", "replace")}))
+            self.errors.append(error_told({"error": event.data[:END_BYTES].decode("utf-8", "replace")}))
 
     def why_none(self) -> ImagecliError:
         """Why there is no picture."""

@@ -31,7 +31,7 @@ class Ear:
 
     def __init__(self, file: IO[bytes], partials: Partials, limit: int = MAX_EVENT_BYTES) -> None:
         self._file, self._partials = file, partials
-        self._reader = Reader(limit)
+        self._reader = Reader(limit, skims=lambda name, head: role_of(Event(name, head)) == "picture")
         self._is_document: bool | None = None
         """JSON came all the same, or a page; None until anything came."""
         self._pictures = 0

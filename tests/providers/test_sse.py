@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.sse import Event, Reader, is_stream
+from imagecli.providers.sse import END_BYTES, HEAD_BYTES, Event, Reader, is_stream
 
 
 def events(*pieces: bytes) -> list[Event]:
@@ -149,3 +149,21 @@ def test_many_small_events_and_comments_are_no_large_one() -> None:
 )
 def test_a_stream_is_known_by_its_beginning(body: bytes, is_one: bool) -> None:
     assert is_stream(body) is is_one
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(HEAD_BYTES - 9, HEAD_BYTES + 3 * END_BYTES), st.lists(st.integers(9, HEAD_BYTES), min_size=1))
+def test_long_lines_are_skimmed_where_that_is_enough(length: int, lengths: list[int]) -> None:
+    line = b"data: <" + b"A" * (length - 8) + b">"
+    body = b"event: x\n" + line + b"\n\nevent: y\n" + line + b"\n\n"
+    reader = Reader(skims=lambda name, head: name == "x" and head.startswith(b"data: <A"))
+    told = []
+    at = 0
+    while at < len(body):
+        told += reader.feed(body[at : at + lengths[at % len(lengths)]])
+        at += lengths[at % len(lengths)]
+    middle = line[END_BYTES:-END_BYTES]
+    assert told == [
+        Event("x", (line if length <= HEAD_BYTES else line.replace(middle, b"", 1))[6:]),
+        Event("y", line[6:]),
+    ]
