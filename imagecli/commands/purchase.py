@@ -16,7 +16,8 @@ from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, check_inputs, errand_of
 from imagecli.commands.till import Till
 from imagecli.commands.watch import Watch
-from imagecli.errors import Terminated
+from imagecli.config.keys import Key
+from imagecli.errors import AuthenticationError, Terminated
 from imagecli.events import Started, Warned
 from imagecli.outcome import Outcome, Report
 from imagecli.plan import Request, pictures
@@ -52,8 +53,11 @@ def _carried_out(
     outcomes: list[Outcome] = []
 
     def done(outcome: Outcome | None) -> bool:
-        outcomes.extend([outcome] if outcome else [])
-        return outcome is not None and not outcome.is_final
+        if outcome is None:
+            return False
+        outcomes.append(outcome)
+        _say_whose_key(outcome, desk.settings.key)
+        return not outcome.is_final
 
     watch = Watch(listener, desk.settings.provider.name, desk.row.name)
     try:
@@ -75,6 +79,13 @@ def _carried_out(
         errors=(*report.errors, *till.refusals()),
         cost=budget.cost(outcomes),
     )
+
+
+def _say_whose_key(outcome: Outcome, key: Key | None) -> None:
+    """A key that was refused is named by where it was found; there may be a better one elsewhere."""
+    for error in outcome.errors:
+        if key and isinstance(error, AuthenticationError):
+            error.message += f"; the key comes from {key.origin}"
 
 
 def _say_unsent(outcomes: list[Outcome], requests: tuple[Request, ...], listener: Plain) -> None:
