@@ -62,7 +62,7 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
     from imagecli.config.folders import folders
     from imagecli.config.rows import load_catalog
     from imagecli.errors import ImagecliError
-    from imagecli.report.findings import failed
+    from imagecli.report.findings import Finding, failed
 
     here = config.current_folder()
     yield look_at_versions()
@@ -79,7 +79,10 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
         yield failed("key" if error.exit_code == 3 else "settings", error)
     if settings is None:
         return
-    for _, message in settings.warnings:
+    for code, message in settings.warnings:
+        if code == "open_folder":
+            # The folder's own line has said it.
+            continue
         yield Finding(topic="settings", level="warning", message=message)
     yield look_at_key(settings)
     yield from look_at_server(settings, rows, env.now().date(), models)

@@ -142,8 +142,13 @@ def test_folders_that_can_t_be_used_are_found(imagecli: Run, folder: Path, tmp_p
     (tmp_path / "state").write_text("a file")
     result = imagecli("doctor", "--provider", "sandbox")
     assert result.exit_code == 0
-    assert f"chmod o-w {tmp_path / 'config'}" in result.stdout
+    assert result.stdout.count(f"chmod o-w {tmp_path / 'config'}") == 1
     assert "IMAGECLI_STATE_DIR=FOLDER" in result.stdout
+
+
+def test_a_variable_that_sets_nothing_is_found(imagecli: Run) -> None:
+    result = imagecli("doctor", "--provider", "sandbox", env={"IMAGECLI_MODLE": "x"})
+    assert "warn  settings: IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?" in result.stdout
 
 
 def test_secrets_of_proxies_are_hidden(imagecli: Run) -> None:
