@@ -100,6 +100,7 @@ def test_what_a_model_does_not_take_is_refused(ask: Ask, words: str, hint: str) 
         generate("dall-e-3", quality="hd", style="natural", size=Size(1792, 1024)),
         generate("somebody/flux-9", size=Size(777, 333), quality="ultra", style="x", response_format="b64_json"),
         generate("somebody/flux-9", output_format="avif"),
+        generate("somebody/flux-9", output_format="gif", stream=True, output_compression=50),
         edit("somebody/flux-9"),
         edit("gpt-image-2", 16),
         edit("dall-e-2"),

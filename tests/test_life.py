@@ -68,6 +68,12 @@ def test_nothing_is_said_of_a_model_that_lives(model: str, provider: str, base_u
     assert check_life(ROWS.model(model), ROWS.provider(provider), base_url, date.fromisoformat(today)) == ()
 
 
+@pytest.mark.parametrize("name", [row.name for row in ROWS.providers.values() if row.name != "openai"])
+def test_others_go_on_with_a_model_that_ended(name: str) -> None:
+    row = ROWS.provider(name)
+    assert check_life(ROWS.model("gpt-image-1"), row, row.base_url or "", date(2036, 1, 1)) == ()
+
+
 def test_a_model_that_ends_without_a_successor_is_refused_all_the_same() -> None:
     row = replace(ROWS.model("gpt-image-1"), successor=None)
     with pytest.raises(UsageError, match="was shut down") as caught:
