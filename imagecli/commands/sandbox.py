@@ -21,6 +21,18 @@ def _seconds(value: float) -> float:
     return value
 
 
+def _failures(values: list[str] | None) -> list[str]:
+    """*values*, each of which is a failure."""
+    from imagecli.sandbox.failing import Failure
+
+    for value in values or ():
+        try:
+            Failure.parse(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    return values or []
+
+
 def sandbox(
     ctx: typer.Context,
     port: Annotated[
@@ -29,11 +41,24 @@ def sandbox(
     latency: Annotated[
         float,
         typer.Option(
-            min=0, max=3600, metavar="SECONDS", callback=_seconds, help="seconds added to every answer with pictures"
+            min=0,
+            max=3600,
+            metavar="SECONDS",
+            callback=_seconds,
+            help="seconds added to every answer with pictures, spread over the events of a stream",
         ),
     ] = 0.0,
     rate_limit: Annotated[
         int | None, typer.Option(min=1, metavar="COUNT", help="images a minute, then 429; the classic API had 50")
+    ] = None,
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            callback=_failures,
+            help="fail on purpose: 429:3 the first three requests for pictures, 500%10 each tenth, 503 all; "
+            "also insufficient_quota, moderation_blocked; repeatable",
+        ),
     ] = None,
     url_ttl: Annotated[
         float,
@@ -49,14 +74,17 @@ def sandbox(
 
     \b
     Prints its base URL on stdout, then a line a request on stderr, until Ctrl-C.
+    A prompt with the word moderation_blocked in it is blocked.
 
     \b
       imagecli sandbox
       imagecli sandbox --port 0 --rate-limit 50 --url-ttl 60
+      imagecli sandbox --fail 429:3 --fail 500%10 --latency 2
       imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """
     from imagecli.config.rows import load_catalog
+    from imagecli.sandbox.failing import Failure
     from imagecli.sandbox.server import Options, Sandbox
 
     env: Env = ctx.obj
@@ -64,6 +92,7 @@ def sandbox(
         port=port,
         latency=latency,
         rate_limit=rate_limit,
+        failures=tuple(Failure.parse(text) for text in fail or ()),
         url_ttl=url_ttl,
         require_key=require_key or None,
         catalog=load_catalog(env),

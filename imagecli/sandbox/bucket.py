@@ -1,4 +1,4 @@
-"""The rate limit: a bucket of images that fills again through the minute."""
+"""The rate limit: a bucket of images that fills again through the minute, and the headers that tell of it."""
 
 from __future__ import annotations
 
@@ -12,41 +12,66 @@ MINUTE = 60.0
 """Seconds."""
 
 
-class Bucket:
-    """At most *limit* images a minute, and a full minute's worth at once. Safe between threads."""
+class Level:
+    """How many of *limit* a minute are left, at most all of them. Not safe between threads."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._left = float(limit)
+        self.limit = limit
+        self.left = float(limit)
         self._seen = time.monotonic()
+
+    def fill(self) -> None:
+        """What has come in since the last time."""
+        now = time.monotonic()
+        self.left = min(self.limit, self.left + (now - self._seen) * self.limit / MINUTE)
+        self._seen = now
+
+    @property
+    def until_full(self) -> float:
+        """Seconds."""
+        return (self.limit - self.left) * MINUTE / self.limit
+
+
+class Bucket:
+    """At most *limit* images a minute, and a full minute's worth at once. Safe between threads.
+
+    Requests are counted at the same limit, so that clients which read only their headers see one too; as a request has
+    an image or more, it is the images that refuse.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._images, self._requests = Level(limit), Level(limit)
         self._lock = threading.Lock()
 
     def take(self, n: int, model: str) -> dict[str, str]:
         """Takes *n* images out and gives the rate headers. Raises ApiError 429 and takes none when too few are left."""
-        if n > self._limit:
+        images = self._images
+        if n > images.limit:
             raise self._too_large(n, model)
         with self._lock:
-            now = time.monotonic()
-            self._left = min(self._limit, self._left + (now - self._seen) * self._limit / MINUTE)
-            self._seen = now
-            wait = (n - self._left) * MINUTE / self._limit
+            images.fill()
+            self._requests.fill()
+            wait = (n - images.left) * MINUTE / images.limit
             if wait > 0:
                 raise self._refusal(n, model, wait)
-            self._left -= n
+            images.left -= n
+            self._requests.left = max(0.0, self._requests.left - 1)
             return self._headers()
 
     def _headers(self) -> dict[str, str]:
-        until_full = (self._limit - self._left) * MINUTE / self._limit
-        return {
-            "x-ratelimit-limit-images": str(self._limit),
-            "x-ratelimit-remaining-images": str(math.floor(self._left)),
-            "x-ratelimit-reset-images": str(math.ceil(until_full)),
-        }
+        """Of images the time to a full bucket is plain seconds, of requests a duration as Go writes it."""
+        headers = {}
+        for name, level in (("images", self._images), ("requests", self._requests)):
+            seconds = level.until_full
+            headers[f"x-ratelimit-limit-{name}"] = str(level.limit)
+            headers[f"x-ratelimit-remaining-{name}"] = str(math.floor(level.left))
+            headers[f"x-ratelimit-reset-{name}"] = str(math.ceil(seconds)) if name == "images" else duration(seconds)
+        return headers
 
     def _too_large(self, n: int, model: str) -> ApiError:
         """More than a full bucket holds: no waiting helps, so no time to wait is named."""
         return ApiError(
-            f"Request too large for {model} in organization sandbox on images per min: Limit {self._limit}, "
+            f"Request too large for {model} in organization sandbox on images per min: Limit {self._images.limit}, "
             f"Requested {n}. The number of images must be reduced in order to run successfully.",
             status=429,
             type="images",
@@ -55,9 +80,10 @@ class Bucket:
         )
 
     def _refusal(self, n: int, model: str, wait: float) -> ApiError:
-        used = self._limit - math.floor(self._left)
+        limit = self._images.limit
+        used = limit - math.floor(self._images.left)
         return ApiError(
-            f"Rate limit reached for {model} in organization sandbox on images per min: Limit {self._limit}, "
+            f"Rate limit reached for {model} in organization sandbox on images per min: Limit {limit}, "
             f"Used {used}, Requested {n}. Please try again in {math.ceil(wait)}s.",
             status=429,
             type="images",
@@ -68,3 +94,13 @@ class Bucket:
                 "retry-after-ms": str(math.ceil(wait * 1000)),
             },
         )
+
+
+def duration(seconds: float) -> str:
+    """As Go writes it: `0s`, `120ms`, `1.5s`, `6m0s`."""
+    thousandths = math.ceil(seconds * 1000)
+    if thousandths < 1000:
+        return f"{thousandths}ms" if thousandths else "0s"
+    minutes, rest = divmod(thousandths, 60_000)
+    text = f"{rest / 1000:g}s"
+    return f"{minutes}m{text}" if minutes else text

@@ -6,6 +6,7 @@ Shape and statuses: OpenAI API reference, read 2026-11-22. Wordings follow the A
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from imagecli.sandbox.exchange import Response, as_json
 
@@ -22,6 +23,7 @@ class ApiError(Exception):
         param: str | None = None,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -30,8 +32,20 @@ class ApiError(Exception):
         self.param = param
         self.code = code
         self.headers = headers or {}
+        self.details = details or {}
+        """Further keys of the error."""
 
-    def response(self) -> Response:
+    def body(self) -> dict[str, Any]:
         """`{"error": {message, type, param, code}}`, all four keys always there."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return as_json(self.status, {"error": error}, self.headers)
+        return {"error": {**error, **self.details}}
+
+    def response(self) -> Response:
+        """The error as an answer."""
+        return as_json(self.status, self.body(), self.headers)
+
+
+def internal() -> ApiError:
+    """What nobody foresaw."""
+    sorry = "The server had an error while processing your request. Sorry about that!"
+    return ApiError(sorry, status=500, type="server_error")

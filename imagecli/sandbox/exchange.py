@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -31,11 +31,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What goes out. Content-Length is the server's to add."""
+    """What goes out. Content-Length and chunks are the server's to add."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    parts: Iterator[bytes] | None = field(default=None, repr=False)
+    """Pieces of a body that are made while they are sent, instead of *body*."""
     pictures: int = 0
     """How many pictures it holds, for the log."""
     trouble: str | None = None

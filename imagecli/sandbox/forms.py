@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -15,8 +16,11 @@ from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request
 from imagecli.sandbox.job import Upload
 
-FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask"}
+FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask", "markup": "markup"}
 """Form field → what it is. A list of images is sent as repeated `image[]`, and by some as repeated `image`."""
+
+_NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
+"""A name such as `svg[reasoning][effort]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,9 @@ class Form:
     values: dict[str, Any]
     images: tuple[Upload, ...] = ()
     masks: tuple[Upload, ...] = ()
+    markups: tuple[Upload, ...] = ()
+    text: bool = False
+    """All values are text, as in a multipart form: numbers, true and false too."""
 
 
 def read_form(request: Request, *, multipart: bool, files: bool) -> Form:
@@ -56,13 +63,15 @@ def _json(body: bytes, *, files: bool) -> Form:
     values = {name: value for name, value in values.items() if value is not None}
     if not files:
         return Form(values=values)
-    images, mask = values.pop("images", []), values.pop("mask", None)
+    images = values.pop("images", [])
+    drawn = {name: [values.pop(name)] if name in values else [] for name in ("mask", "markup")}
     if not isinstance(images, list):
         raise ApiError("Invalid type for 'images': expected an array of objects.", param="images", code="invalid_type")
     return Form(
         values=values,
         images=tuple(_referred(image, f"images[{index}]") for index, image in enumerate(images)),
-        masks=() if mask is None else (_referred(mask, "mask"),),
+        masks=tuple(_referred(mask, "mask") for mask in drawn["mask"]),
+        markups=tuple(_referred(markup, "markup") for markup in drawn["markup"]),
     )
 
 
@@ -86,16 +95,27 @@ def _multipart(request: Request) -> Form:
     head = b"Content-Type: " + request.headers["content-type"].encode("latin-1", "replace") + b"\r\n\r\n"
     message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + request.body)
     values: dict[str, Any] = {}
-    files: dict[str, list[Upload]] = {"image": [], "mask": []}
+    files: dict[str, list[Upload]] = {"image": [], "mask": [], "markup": []}
     for part in message.iter_parts() if message.is_multipart() else ():
         name, data = _part(part)
         if name in FILE_FIELDS:
             files[FILE_FIELDS[name]].append(Upload(name=name, data=data))
         elif name:
-            values[name] = data.decode("utf-8", "replace")
+            _set(values, name, data.decode("utf-8", "replace"))
     if not values and not any(files.values()):
         raise ApiError("Could not parse multipart form.")
-    return Form(values=values, images=tuple(files["image"]), masks=tuple(files["mask"]))
+    images, masks, markups = (tuple(files[kind]) for kind in ("image", "mask", "markup"))
+    return Form(values=values, images=images, masks=masks, markups=markups, text=True)
+
+
+def _set(values: dict[str, Any], name: str, text: str) -> None:
+    """Puts *text* where its name says: `svg[reasoning][effort]` is a value inside two objects."""
+    match = _NESTED.fullmatch(name)
+    last = match["outer"] if match else name
+    for part in match["inner"][1:-1].split("][") if match else ():
+        inside = values.setdefault(last, {})
+        values, last = inside if isinstance(inside, dict) else {}, part
+    values[last] = text
 
 
 def _part(part: Any) -> tuple[str, bytes]:

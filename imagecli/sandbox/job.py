@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imagecli.catalog import ModelRow
-from imagecli.domain import Operation, Size
+from imagecli.domain import Operation, Size, Svg
 
 if TYPE_CHECKING:
     from imagecli.sandbox.painter.pictures import Picture
@@ -18,6 +18,17 @@ class Upload:
 
     name: str
     data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How the answer comes; nothing of it is seen in the pictures."""
+
+    stream: bool = False
+    partial_images: int = 0
+    """0 to 3 earlier states of each picture, in a stream."""
+    safety_identifier: str | None = None
+    """Said again in the answer; `user` stands in for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +48,15 @@ class Job:
     """0 to 100, only for jpeg and webp."""
     response_format: str | None
     """url or b64_json; None for the rows that always answer in base64 and tell what they used."""
+    frame_count: int = 1
+    """More than 1 for a gif."""
+    frame_duration_ms: int = 0
+    svg: Svg | None = None
+    """Who draws the svg; None for every other format."""
+    delivery: Delivery = Delivery()
     images: tuple[Picture, ...] = ()
     mask: Picture | None = None
+    markup: Picture | None = None
 
     @property
     def is_classic(self) -> bool:

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
     from imagecli.sandbox.painter.pictures import Picture
 
 
-def check_pictures(form: Form, operation: Operation, row: ModelRow) -> tuple[tuple[Picture, ...], Picture | None]:
-    """The decoded inputs and mask of an operation that takes them. Raises ApiError."""
+def check_pictures(
+    form: Form, operation: Operation, row: ModelRow
+) -> tuple[tuple[Picture, ...], Picture | None, Picture | None]:
+    """The decoded inputs, mask and markup of an operation that takes them. Raises ApiError."""
     if operation == "generations":
-        return (), None
+        return (), None, None
     _check_counts(form, operation, row)
     images = tuple(_picture(upload, row, index) for index, upload in enumerate(form.images, 1))
-    mask = _mask(form.masks[0], images[0], row) if form.masks else None
-    if operation == "edits" and row.allowed("response_format") and mask is None and not images[0].has_alpha:
+    mask, markup = (
+        _drawn(uploads[0], images[0], row, kind) if uploads else None
+        for kind, uploads in (("mask", form.masks), ("markup", form.markups))
+    )
+    if operation == "edits" and row.edits_need_alpha and mask is None and not images[0].has_alpha:
         raise ApiError("Invalid input image - format must be in ['RGBA', 'LA'], got RGB.")
-    return images, mask
+    return images, mask, markup
 
 
 def _check_counts(form: Form, operation: Operation, row: ModelRow) -> None:
@@ -40,10 +45,11 @@ def _check_counts(form: Form, operation: Operation, row: ModelRow) -> None:
             param="image",
             code="array_above_max_length",
         )
-    if operation == "variations" and form.masks:
-        raise ApiError("Unknown parameter: 'mask'.", param="mask", code="unknown_parameter")
-    if len(form.masks) > 1:
-        raise ApiError("Duplicate parameter: 'mask'.", param="mask", code="duplicate_parameter")
+    for name, uploads in (("mask", form.masks), ("markup", form.markups)):
+        if operation == "variations" and uploads:
+            raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+        if len(uploads) > 1:
+            raise ApiError(f"Duplicate parameter: '{name}'.", param=name, code="duplicate_parameter")
 
 
 def _picture(upload: Upload, row: ModelRow, number: int) -> Picture:
@@ -64,15 +70,16 @@ def _picture(upload: Upload, row: ModelRow, number: int) -> Picture:
     return picture
 
 
-def _mask(upload: Upload, image: Picture, row: ModelRow) -> Picture:
+def _drawn(upload: Upload, image: Picture, row: ModelRow, kind: str) -> Picture:
+    """A mask or a markup (*kind*): both lie on the first picture, and are seen through."""
     rule = row.mask
-    picture = _decoded(
-        upload.data, rule, _mask_error(row, f"mask must be a {_words(rule)} and less than {_megabytes(rule)} MB")
-    )
+    limits = f"{kind} must be a {_words(rule)} and less than {_megabytes(rule)} MB"
+    picture = _decoded(upload.data, rule, _drawn_error(row, kind, limits))
     if picture.size != image.size:
-        raise _mask_error(row, f"mask size ({picture.size}) does not match the input image size ({image.size})")
+        said = f"{kind} size ({picture.size}) does not match the input image size ({image.size})"
+        raise _drawn_error(row, kind, said)
     if rule.alpha and not picture.has_alpha:
-        raise _mask_error(row, "mask image missing alpha channel")
+        raise _drawn_error(row, kind, f"{kind} image missing alpha channel")
     return picture
 
 
@@ -87,13 +94,10 @@ def _decoded(data: bytes, rule: InputRule, wrong: ApiError) -> Picture:
         raise wrong from None
 
 
-def _mask_error(row: ModelRow, reason: str) -> ApiError:
-    message = f"Invalid mask image format - {reason}."
-    return (
-        ApiError(message)
-        if row.allowed("response_format")
-        else _user_error(message, "invalid_mask_image_format", "mask")
-    )
+def _drawn_error(row: ModelRow, kind: str, reason: str) -> ApiError:
+    message = f"Invalid {kind} image format - {reason}."
+    classic = bool(row.allowed("response_format"))
+    return ApiError(message) if classic else _user_error(message, f"invalid_{kind}_image_format", kind)
 
 
 def _user_error(message: str, code: str, param: str) -> ApiError:

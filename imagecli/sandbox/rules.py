@@ -1,19 +1,15 @@
-"""What the API takes and what it refuses, decided by the catalogue's rows. Pictures are judged in `picture_rules`.
-
-Codes: OpenAI API reference and error guide, read 2026-11-22, where they name one. The wordings follow the API's manner.
-"""
+"""What the API takes and what it refuses, decided by the catalogue's rows. Pictures are judged in `picture_rules`."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 from imagecli.catalog import Catalog, ModelRow
-from imagecli.domain import Operation, Size
+from imagecli.domain import Operation, Size, Svg
 from imagecli.errors import UsageError
+from imagecli.sandbox.combinations import check_combinations, check_compression
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Job
+from imagecli.sandbox.job import Delivery, Job
+from imagecli.sandbox.parameters import author, flag, invalid, listed, number, whole, word, wrong_type
 from imagecli.sandbox.picture_rules import check_pictures, natural_size
 
 DEFAULT_MODEL = "dall-e-2"
@@ -26,8 +22,11 @@ EVERYWHERE: dict[Operation, frozenset[str]] = {
 }
 """Parameters that belong to an endpoint and not to a row. Source: OpenAI API reference, images, read 2026-11-22."""
 
-WORDS = {"moderation": ("low", "auto"), "style": ("vivid", "natural"), "input_fidelity": ("high", "low")}
-"""Legal words that no row lists. Source: the same."""
+EDITS_ONLY = frozenset({"input_fidelity", "markup"})
+"""Parameters of a row that speak of input pictures. Source: the same."""
+
+DEFAULTS = {"frame_count": 9, "frame_duration_ms": 200}
+"""Of a gif. Source: the same."""
 
 VARIATION_PROMPT = "a variation"
 
@@ -37,48 +36,53 @@ def judge(form: Form, operation: Operation, catalog: Catalog) -> Job:
     row = _row(form, operation, catalog)
     _check_names(form, operation, row)
     prompt = _prompt(form, operation, row)
-    words = {name: _word(form, name, row) for name in ("quality", "background", "output_format", "response_format")}
-    for name in WORDS:
-        _word(form, name, row)
-    output_format = words["output_format"] or "png"
-    if words["background"] == "transparent" and output_format == "jpeg":
-        raise _invalid("background", "Transparent background is not supported for JPEG output format.")
+    words = {name: word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
+    output_format = words.get("output_format") or "png"
+    numbers = {name: number(form, name, row, DEFAULTS.get(name, 0)) for name in DEFAULTS}
+    delivery = _delivery(form, row)
+    check_combinations(form, output_format, row, stream=delivery.stream)
+    compression = whole(form, "output_compression", 0, 100, 100)
+    check_compression(compression, output_format, sent="output_compression" in form.values)
     asked = _size(form, row)
-    images, mask = check_pictures(form, operation, row)
+    images, mask, markup = check_pictures(form, operation, row)
+    chosen = words.get("quality")
     return Job(
         operation=operation,
         row=row,
         prompt=prompt,
-        n=_whole(form, "n", range(1, row.max_n + 1), 1),
+        n=whole(form, "n", 1, row.most(output_format), 1),
         size=asked or natural_size(images, row),
-        quality=words["quality"] if words["quality"] not in (None, "auto") else _usual_quality(row),
-        background="transparent" if words["background"] == "transparent" else "opaque",
+        quality=chosen if chosen not in (None, "auto") else _usual_quality(row),
+        background="transparent" if words.get("background") == "transparent" else "opaque",
         output_format=output_format,
-        output_compression=_compression(form, output_format),
-        response_format=words["response_format"] or (next(iter(row.allowed("response_format")), None)),
+        output_compression=compression,
+        response_format=words.get("response_format") or next(iter(row.allowed("response_format")), None),
+        frame_count=numbers["frame_count"] if output_format == "gif" else 1,
+        frame_duration_ms=numbers["frame_duration_ms"] if output_format == "gif" else 0,
+        svg=_svg(form, row, output_format),
+        delivery=delivery,
         images=images,
         mask=mask,
+        markup=markup,
     )
 
 
 def _row(form: Form, operation: Operation, catalog: Catalog) -> ModelRow:
     name = form.values.get("model", DEFAULT_MODEL)
     if not isinstance(name, str):
-        raise _wrong_type("model", "a string", name)
+        raise wrong_type("model", "a string", name)
     row = catalog.models.get(name or DEFAULT_MODEL)
     if row is None:
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
         takers = [other.name for other in catalog.models.values() if operation in other.operations]
-        raise _invalid("model", f"Invalid value: '{name}'. Supported values are: {_listed(takers)}.")
+        raise invalid("model", f"Invalid value: '{name}'. Supported values are: {listed(takers)}.")
     return row
 
 
 def _check_names(form: Form, operation: Operation, row: ModelRow) -> None:
-    known = EVERYWHERE[operation] | set(row.parameters)
-    if operation == "edits" and not row.allowed("response_format"):
-        known |= {"input_fidelity"}
+    known = EVERYWHERE[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
     for name in form.values:
         if name not in known:
             raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
@@ -91,7 +95,7 @@ def _prompt(form: Form, operation: Operation, row: ModelRow) -> str:
         raise ApiError("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
     prompt = form.values["prompt"]
     if not isinstance(prompt, str):
-        raise _wrong_type("prompt", "a string", prompt)
+        raise wrong_type("prompt", "a string", prompt)
     if not prompt.strip():
         message = (
             "Invalid 'prompt': empty string. Expected a string with minimum length 1, but got an empty string instead."
@@ -107,36 +111,17 @@ def _prompt(form: Form, operation: Operation, row: ModelRow) -> str:
     return prompt
 
 
-def _word(form: Form, name: str, row: ModelRow) -> str | None:
-    value = form.values.get(name)
-    allowed = row.allowed(name) or WORDS.get(name, ())
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise _wrong_type(name, f"one of {_listed(allowed)}", value)
-    if allowed and value not in allowed:
-        raise _invalid(name, f"Invalid value: '{value}'. Supported values are: {_listed(allowed)}.")
-    return value
+def _delivery(form: Form, row: ModelRow) -> Delivery:
+    user, safety = word(form, "user", row), word(form, "safety_identifier", row)
+    return Delivery(
+        stream=flag(form, "stream"),
+        partial_images=number(form, "partial_images", row, 0),
+        safety_identifier=safety or user or None,
+    )
 
 
-def _whole(form: Form, name: str, allowed: range, usual: int) -> int:
-    value = form.values.get(name, usual)
-    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,20}\s*", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong_type(name, "an integer", value)
-    if value < allowed[0]:
-        raise _out_of_range(name, value, "below minimum", f">= {allowed[0]}", "integer_below_min_value")
-    if value > allowed[-1]:
-        raise _out_of_range(name, value, "above maximum", f"<= {allowed[-1]}", "integer_above_max_value")
-    return value
-
-
-def _compression(form: Form, output_format: str) -> int:
-    compression = _whole(form, "output_compression", range(101), 100)
-    if compression < 100 and output_format == "png":
-        raise _invalid("output_compression", "Compression less than 100 is not supported for PNG output format.")
-    return compression
+def _svg(form: Form, row: ModelRow, output_format: str) -> Svg | None:
+    return author(form, row) if output_format == "svg" else None
 
 
 def _size(form: Form, row: ModelRow) -> Size | None:
@@ -144,7 +129,7 @@ def _size(form: Form, row: ModelRow) -> Size | None:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise _wrong_type("size", "a string", text)
+        raise wrong_type("size", "a string", text)
     if text == "auto" and row.sizes.auto:
         return None
     objection = row.sizes.objection("auto") if text == "auto" else None
@@ -156,34 +141,12 @@ def _size(form: Form, row: ModelRow) -> Size | None:
         return size
     if row.sizes.set:
         words = [str(one) for one in row.sizes.set] + (["auto"] if row.sizes.auto else [])
-        raise _invalid("size", f"Invalid value: '{text}'. Supported values are: {_listed(words)}.")
+        raise invalid("size", f"Invalid value: '{text}'. Supported values are: {listed(words)}.")
     reason = row.sizes.objection(size) if size else "expected 'auto' or WIDTHxHEIGHT"
-    raise _invalid("size", f"Invalid size '{text}': {reason}.")
+    raise invalid("size", f"Invalid size '{text}': {reason}.")
 
 
 def _usual_quality(row: ModelRow) -> str:
     """What `auto` becomes: the middle of the row's words."""
     words = [word for word in row.allowed("quality") if word != "auto"]
     return words[(len(words) - 1) // 2] if words else "standard"
-
-
-def _out_of_range(name: str, value: int, where: str, wanted: str, code: str) -> ApiError:
-    message = f"Invalid '{name}': integer {where} value. Expected a value {wanted}, but got {value} instead."
-    return ApiError(message, param=name, code=code)
-
-
-def _invalid(param: str, message: str) -> ApiError:
-    return ApiError(message, param=param, code="invalid_value")
-
-
-def _wrong_type(param: str, wanted: str, value: Any) -> ApiError:
-    kind = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal number", list: "an array"}
-    got = kind.get(type(value), "an object")
-    message = f"Invalid type for '{param}': expected {wanted}, but got {got} instead."
-    return ApiError(message, param=param, code="invalid_type")
-
-
-def _listed(words: Any) -> str:
-    """'a', 'b', and 'c'."""
-    quoted = [f"'{word}'" for word in words]
-    return ", ".join(quoted) if len(quoted) < 2 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"

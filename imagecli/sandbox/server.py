@@ -1,7 +1,4 @@
-"""The socket side: HTTP/1.1 with keep-alive on 127.0.0.1, a thread for each connection.
-
-Nothing a client sends may end in a traceback, and stopping never waits for a client.
-"""
+"""The running server: on 127.0.0.1, a thread for each connection; stopping never waits for a client."""
 
 from __future__ import annotations
 
@@ -9,24 +6,17 @@ import contextlib
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 from imagecli.catalog import Catalog, load
 from imagecli.errors import UsageError
-from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.exchange import Request, Response
-from imagecli.sandbox.framing import BodyError, read_body
+from imagecli.sandbox.connection import Connection
+from imagecli.sandbox.failing import Failure
 from imagecli.sandbox.service import Service
-
-IDLE_SECONDS = 120.0
-"""A connection that says nothing for so long is closed."""
-LINGER_SECONDS = 2.0
-"""How long a refused body is still taken in, so that its sender gets to read the refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +32,9 @@ class Options:
     url_ttl: float = 3600.0
     """Seconds that a picture's URL answers."""
     latency: float = 0.0
-    """Seconds added to every answer that holds pictures."""
+    """Seconds added to every answer that holds pictures; in a stream they are spread over its events."""
+    failures: tuple[Failure, ...] = ()
+    """Requests for pictures that fail on purpose."""
     catalog: Catalog | None = None
     """The models that it offers; None offers those that ship."""
 
@@ -57,7 +49,7 @@ class Sandbox:
     def __init__(self, options: Options = Options(), log: Callable[[str], None] = silent) -> None:
         self.options = options
         self._log = log
-        self._server: _Server | None = None
+        self._server: Listener | None = None
 
     @property
     def base_url(self) -> str:
@@ -68,7 +60,7 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         """Raises UsageError when the port can't be had."""
         try:
-            self._server = _Server(self.options, self._log)
+            self._server = Listener(self.options, self._log)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(
@@ -85,21 +77,22 @@ class Sandbox:
             self._server = None
 
 
-class _Server(ThreadingHTTPServer):
+class Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(self, options: Options, log: Callable[[str], None]) -> None:
-        super().__init__(("127.0.0.1", options.port), _Connection)
+        super().__init__(("127.0.0.1", options.port), Connection)
         self.log = log
         self.stopping = threading.Event()
         self.service = Service(
+            catalog=options.catalog or load(),
             require_key=options.require_key,
             rate_limit=options.rate_limit,
             url_ttl=options.url_ttl,
-            catalog=options.catalog or load(),
-            pause=lambda: self.stopping.wait(options.latency) if options.latency else False,
+            failures=options.failures,
+            pause=lambda share: self.stopping.wait(options.latency * share) if options.latency else False,
         )
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -131,74 +124,3 @@ class _Server(ThreadingHTTPServer):
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Connection(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    server_version = "imagecli-sandbox"
-    sys_version = ""
-    timeout = IDLE_SECONDS
-    disable_nagle_algorithm = True
-
-    def answer(self) -> None:
-        """One request of this connection, whatever its method."""
-        started = time.monotonic()
-        try:
-            body = read_body(self.rfile, self.headers)
-        except BodyError as error:
-            self.refuse_unread(error.status, error.message)
-            return
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=self.command, target=self.path, headers=headers, body=body)
-        self.send(self.server.service.answer(request), started)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
-
-    def send(self, response: Response, started: float) -> None:
-        self.send_response_only(response.status)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        self.send_header("Date", self.date_time_string())
-        self.send_header("openai-processing-ms", str(round((time.monotonic() - started) * 1000)))
-        self.send_header("Content-Length", str(len(response.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-        self.note(response)
-
-    def refuse_unread(self, status: int, message: str) -> None:
-        """Answers although the body was not (all) read, then lets the sender finish before closing."""
-        self.close_connection = True
-        self.send(self.server.service.stamp(ApiError(message, status=status).response()), time.monotonic())
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(LINGER_SECONDS)
-            until = time.monotonic() + LINGER_SECONDS
-            while time.monotonic() < until and self.rfile.read1(65536):
-                pass
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """The library's own refusals (a broken request line, an unheard-of method) get the API's body too."""
-        self.command = self.command or "?"
-        self.request_version = self.protocol_version  # of HTTP/0.9 the library would send no status line
-        self.path = getattr(self, "path", "") or "?"
-        status = 405 if code == 501 else code
-        self.refuse_unread(status, f"Invalid request: {message or self.responses[code][0]}")
-
-    def note(self, response: Response) -> None:
-        pictures = {0: "", 1: " 1 picture"}.get(response.pictures, f" {response.pictures} pictures")
-        trouble = f" ({harmless(response.trouble)})" if response.trouble else ""
-        path = self.path.partition("?")[0]  # a picture's query holds its signature
-        self.server.log(f"{harmless(self.command)} {harmless(path)} {response.status}{pictures}{trouble}")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent: `note` is the log."""
-
-
-def harmless(text: str) -> str:
-    """At most 200 characters, with nothing in it that steers a terminal."""
-    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:200])
-    return shown + "…" if len(text) > 200 else shown

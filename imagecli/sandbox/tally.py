@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Job
+from imagecli.sandbox.job import Delivery, Job
 
 MAX_JOBS = 4096
 """The job that was asked for the longest time ago is forgotten first, and begins anew."""
@@ -26,7 +26,7 @@ class Tally:
         """The indices of this request's pictures: from 0, then from where the same job stopped.
 
         The same job has the same operation, row, prompt, size, options and input
-        files, which *form* holds as they were sent; n may differ.
+        files, which *form* holds as they were sent; n and the delivery may differ.
         """
         key = _key(job, form)
         with self._lock:
@@ -39,6 +39,7 @@ class Tally:
 
 def _key(job: Job, form: Form) -> bytes:
     """A digest: prompts and pictures themselves would be too much to keep."""
-    asked = replace(job, n=1, images=(), mask=None)
-    files = [[hashlib.sha256(upload.data).hexdigest() for upload in uploads] for uploads in (form.images, form.masks)]
+    asked = replace(job, n=1, images=(), mask=None, markup=None, delivery=Delivery())
+    sent = (form.images, form.masks, form.markups)
+    files = [[hashlib.sha256(upload.data).hexdigest() for upload in uploads] for uploads in sent]
     return hashlib.sha256(repr((asked, files)).encode("utf-8", "backslashreplace")).digest()

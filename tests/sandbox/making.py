@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from typing import Any
 
 import requests
@@ -54,6 +55,14 @@ def pictures(answer: requests.Response) -> list[Image.Image]:
     """The pictures of an answer in base64."""
     assert answer.status_code == 200, answer.text
     return [decoded(base64.b64decode(one["b64_json"])) for one in answer.json()["data"]]
+
+
+def events(answer: requests.Response) -> list[tuple[str, Any]]:
+    """Name and payload of each event, read by hand."""
+    assert answer.status_code == 200, answer.text
+    blocks = answer.content.decode().removesuffix("\n\n").split("\n\n")
+    lines = [block.split("\n") for block in blocks]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in lines]
 
 
 CLASSIC = {"model": "dall-e-2", "response_format": "b64_json"}

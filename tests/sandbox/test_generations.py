@@ -113,7 +113,7 @@ def test_models_are_listed_and_told_one_by_one(sandbox: Sandbox) -> None:
     assert {"dall-e-2", "gpt-image-2"} <= set(names)
     for model in listed["data"]:
         assert requests.get(f"{sandbox.base_url}/models/{model['id']}", timeout=9).json() == model
-        assert list(model) == ["id", "object", "created", "owned_by"]
+        assert list(model) == ["id", "object", "created", "owned_by", "shutdown_date"]
 
 
 def test_routes_answer_without_v1_too(sandbox: Sandbox) -> None:

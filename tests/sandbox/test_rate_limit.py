@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
+import pytest
 import requests
 
+from imagecli.sandbox.bucket import duration
 from imagecli.sandbox.server import Options, Sandbox
 from tests.conftest import Run
 from tests.sandbox.making import post
@@ -15,6 +17,27 @@ FIELDS = {"prompt": "a cat", "size": "256x256"}
 
 def rates(answer: requests.Response) -> list[int]:
     return [int(answer.headers[f"x-ratelimit-{name}-images"]) for name in ("limit", "remaining", "reset")]
+
+
+def test_requests_are_told_too_with_go_durations() -> None:
+    with Sandbox(Options(rate_limit=3)) as server:
+        headers = post(server, "generations", {**FIELDS, "n": 3}).headers
+        assert [headers[f"x-ratelimit-{name}-requests"] for name in ("limit", "remaining", "reset")] == [
+            "3",
+            "2",
+            "20s",
+        ]
+        refused = post(server, "generations", FIELDS).headers
+    assert refused["x-ratelimit-remaining-requests"] == "2"
+    assert refused["x-ratelimit-reset-requests"].startswith(("20s", "19."))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.0121, "13ms"), (0.999, "999ms"), (1, "1s"), (1.5, "1.5s"), (360, "6m0s"), (83.25, "1m23.25s")],
+)  # fmt: skip
+def test_duration_is_written_as_go_does(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_fourth_of_three_images_is_refused_with_the_time_to_wait() -> None:

@@ -20,6 +20,7 @@ from imagecli.sandbox.server import Options, Sandbox
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 
 INVALID = "invalid_request_error"
+NEW = {"model": "gpt-image-2.6-flare"}
 USER = "image_generation_user_error"
 
 PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
@@ -42,6 +43,7 @@ PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
     ({"prompt": "x", "n": 0}, 400, "n", "integer_below_min_value", "Expected a value >= 1, but got 0"),
     ({"prompt": "x", "n": 11}, 400, "n", "integer_above_max_value", "Expected a value <= 10, but got 11"),
     ({"model": "dall-e-3", "prompt": "x", "n": 2}, 400, "n", "integer_above_max_value", "<= 1"),
+    ({"prompt": "x", "n": "2"}, 400, "n", "invalid_type", "expected an integer, but got a string"),
     ({"prompt": "x", "n": "many"}, 400, "n", "invalid_type", "expected an integer, but got a string"),
     ({"prompt": "x", "n": True}, 400, "n", "invalid_type", "got a boolean"),
     ({"prompt": "x", "n": 1.5}, 400, "n", "invalid_type", "got a decimal number"),
@@ -57,6 +59,37 @@ PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
     ({**GPT, "prompt": "x", "output_format": "jpeg", "output_compression": 101}, 400, "output_compression", "integer_above_max_value", "<= 100"),
     ({**GPT, "prompt": "x", "output_format": "jpeg", "background": "transparent"}, 400, "background", "invalid_value", "ransparent"),
     ({"prompt": "x", "response_format": "base64"}, 400, "response_format", "invalid_value", "'url', and 'b64_json'"),
+    ({**GPT, "prompt": "x", "output_format": "gif"}, 400, "output_format", "invalid_value", "'png', 'jpeg', and 'webp'"),
+    ({**GPT, "prompt": "x", "quality": "max"}, 400, "quality", "invalid_value", "Invalid value: 'max'"),
+    ({**GPT, "prompt": "x", "frame_count": 4}, 400, "frame_count", "unknown_parameter", "Unknown parameter: 'frame_count'."),
+    ({**GPT, "prompt": "x", "input_fidelity": "high"}, 400, "input_fidelity", "unknown_parameter", "Unknown parameter: 'input_fidelity'."),
+    ({**GPT, "prompt": "x", "stream": "true"}, 400, "stream", "invalid_type", "expected a boolean, but got a string"),
+    ({**GPT, "prompt": "x", "stream": 1}, 400, "stream", "invalid_type", "expected a boolean, but got an integer"),
+    ({**GPT, "prompt": "x", "partial_images": 1}, 400, "partial_images", "invalid_value", "'stream'"),
+    ({**GPT, "prompt": "x", "stream": False, "partial_images": 1}, 400, "partial_images", "invalid_value", "'stream'"),
+    ({**GPT, "prompt": "x", "stream": True, "partial_images": 4}, 400, "partial_images", "integer_above_max_value", "<= 3"),
+    ({**GPT, "prompt": "x", "stream": True, "partial_images": -1}, 400, "partial_images", "integer_below_min_value", ">= 0"),
+    ({**GPT, "prompt": "x", "safety_identifier": 7}, 400, "safety_identifier", "invalid_type", "expected a string"),
+    ({**GPT, "prompt": "x", "user": ["me"]}, 400, "user", "invalid_type", "expected a string, but got an array"),
+    ({"prompt": "x", "stream": True}, 400, "stream", "unknown_parameter", "Unknown parameter: 'stream'."),
+    ({**NEW, "prompt": "x", "complexity": "huge"}, 400, "complexity", "invalid_value", "'low', 'medium', and 'high'"),
+    ({**NEW, "prompt": "x", "frame_count": 4}, 400, "frame_count", "invalid_value", "'output_format' is 'gif'"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "frame_duration_ms": 40}, 400, "frame_duration_ms", "invalid_value", "'gif'"),
+    ({**NEW, "prompt": "x", "output_format": "gif", "frame_count": 1}, 400, "frame_count", "integer_below_min_value", ">= 2"),
+    ({**NEW, "prompt": "x", "output_format": "gif", "frame_count": 17}, 400, "frame_count", "integer_above_max_value", "<= 16"),
+    ({**NEW, "prompt": "x", "output_format": "gif", "frame_duration_ms": 19}, 400, "frame_duration_ms", "integer_below_min_value", ">= 20"),
+    ({**NEW, "prompt": "x", "output_format": "gif", "stream": True}, 400, "stream", "invalid_value", "not supported for GIF"),
+    ({**NEW, "prompt": "x", "output_format": "gif", "output_compression": 100}, 400, "output_compression", "invalid_value", "GIF"),
+    ({**NEW, "prompt": "x", "output_format": "gif", "background": "transparent"}, 400, "background", "invalid_value", "GIF"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "stream": True}, 400, "stream", "invalid_value", "not supported for SVG"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "output_compression": 50}, 400, "output_compression", "invalid_value", "SVG"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "n": 2}, 400, "n", "integer_above_max_value", "<= 1"),
+    ({**NEW, "prompt": "x", "svg": {}}, 400, "svg", "invalid_value", "'output_format' is 'svg'"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "svg": "fine"}, 400, "svg", "invalid_type", "expected an object, but got a string"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "svg": {"effort": "low"}}, 400, "svg.effort", "unknown_parameter", "'svg.effort'"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "svg": {"model": 7}}, 400, "svg.model", "invalid_type", "expected a string"),
+    ({**NEW, "prompt": "x", "output_format": "svg", "svg": {"reasoning": {"effort": "huge"}}}, 400, "svg.reasoning.effort", "invalid_value", "'minimal'"),
+    ({**NEW, "prompt": "x", "response_format": "b64_json"}, 400, "response_format", "unknown_parameter", "'response_format'"),
     ({"model": "dall-e-3", "prompt": "x", "style": "plain"}, 400, "style", "invalid_value", "'vivid', and 'natural'"),
 ]  # fmt: skip
 
@@ -100,6 +133,17 @@ PICTURES: list[tuple[str, dict[str, Any], dict[str, bytes], str, str | None, str
     ("variations", {}, {"image": encoded(photo()), "mask": encoded(hole())}, INVALID, "mask", "unknown_parameter", "Unknown parameter: 'mask'."),
     ("variations", {"n": "11"}, {"image": encoded(photo())}, INVALID, "n", "integer_above_max_value", "got 11"),
     ("edits", {**GPT, "input_fidelity": "max"}, {"image": encoded(photo())}, INVALID, "input_fidelity", "invalid_value", "'high', and 'low'"),
+    ("edits", {**GPT, "n": "two"}, {"image": encoded(photo())}, INVALID, "n", "invalid_type", "got a string"),
+    ("edits", {**GPT, "stream": "perhaps"}, {"image": encoded(photo())}, INVALID, "stream", "invalid_type", "expected a boolean"),
+    ("edits", GPT, {"image": encoded(photo()), "markup": encoded(hole(128, 128))}, USER, "markup", "invalid_markup_image_format", "markup size (128x128)"),
+    ("edits", GPT, {"image": encoded(photo()), "markup": encoded(hole(mode="RGB"))}, USER, "markup", "invalid_markup_image_format", "missing alpha channel"),
+    ("edits", GPT, {"image": encoded(photo()), "markup": encoded(photo(), "JPEG")}, USER, "markup", "invalid_markup_image_format", "must be a PNG"),
+    ("edits", GPT, {"image": encoded(photo()), "markup": encoded(hole()), "mask": encoded(hole())}, INVALID, "markup", "invalid_value", "together with 'mask'"),
+    ("edits", CLASSIC, {"image": encoded(photo()), "markup": encoded(hole())}, INVALID, "markup", "unknown_parameter", "'markup'"),
+    ("variations", {}, {"image": encoded(photo()), "markup": encoded(hole())}, INVALID, "markup", "unknown_parameter", "'markup'"),
+    ("edits", {**NEW, "output_format": "gif"}, {"image": encoded(photo()), "mask": encoded(hole())}, INVALID, "mask", "invalid_value", "GIF"),
+    ("edits", {**NEW, "output_format": "svg", "svg[reasoning][effort]": "huge"}, {"image": encoded(photo())}, INVALID, "svg.reasoning.effort", "invalid_value", "'huge'"),
+    ("edits", {**NEW, "output_format": "svg", "svg[mood]": "x"}, {"image": encoded(photo())}, INVALID, "svg.mood", "unknown_parameter", "'svg.mood'"),
     ("edits", {**CLASSIC, "input_fidelity": "high"}, {"image": encoded(photo())}, INVALID, "input_fidelity", "unknown_parameter", "input_fidelity"),
 ]  # fmt: skip
 

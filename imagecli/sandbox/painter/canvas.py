@@ -9,47 +9,34 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from imagecli.domain import Size
 from imagecli.sandbox.painter.palettes import Colour
-
-Point: TypeAlias = tuple[float, float]
-Box: TypeAlias = tuple[float, float, float, float]
-"""left, top, right, bottom in pixels."""
+from imagecli.sandbox.painter.surface import Box, Point, Surface
 
 Draw: TypeAlias = Callable[[ImageDraw.ImageDraw, Callable[[Point], Point]], None]
 """Draws on a fine mask; its second argument turns picture pixels into those of the mask."""
 
 
-class Canvas:
-    """An RGB picture that shapes are laid on. *unit* is the shorter edge."""
+class Canvas(Surface):
+    """An RGB picture that shapes are laid on."""
 
-    def __init__(self, size: Size, colour: Colour) -> None:
+    def __init__(self, size: Size, colour: Colour, moment: float = 0.0) -> None:
+        super().__init__(size, moment)
         self.image = Image.new("RGB", (size.width, size.height), colour)
-        self.width, self.height = size.width, size.height
-        self.unit = min(size.width, size.height)
         self._fine = 4 if size.pixels < 600_000 else 2
         """How many mask pixels make one picture pixel along an edge."""
 
     def gradient(self, top: Colour, bottom: Colour) -> None:
-        """Fills everything, from *top* to *bottom*."""
         self.image.paste(_ramp((self.width, self.height), top, bottom))
 
     def glow(self, centre: Point, radius: float, colour: Colour, strength: float) -> None:
-        """A soft light; *strength* 0 to 1 at its middle."""
         side = max(1, round(radius * 2))
         mask = Image.radial_gradient("L").point(lambda value: max(0, 255 - value * 1.42) ** 2 / 255 * strength)
         mask = mask.resize((side, side), Image.Resampling.BICUBIC)
         self.image.paste(colour, (round(centre[0] - radius), round(centre[1] - radius)), mask)
 
-    def disc(self, centre: Point, radius: float, colour: Colour, opacity: float = 1.0, shadow: float = 0.0) -> None:
-        """A filled circle."""
-        x, y = centre
-        self.ellipse((x - radius, y - radius, x + radius, y + radius), colour, opacity, shadow)
-
     def ellipse(self, box: Box, colour: Colour, opacity: float = 1.0, shadow: float = 0.0) -> None:
-        """A filled ellipse inside *box*."""
         self._lay(box, lambda pen, to: pen.ellipse([*to(box[:2]), *to(box[2:])], fill=255), colour, opacity, shadow)
 
     def pie(self, box: Box, start: float, end: float, colour: Colour) -> None:
-        """A slice of the ellipse inside *box*, angles in degrees from three o'clock."""
         self._lay(box, lambda pen, to: pen.pieslice([*to(box[:2]), *to(box[2:])], start, end, fill=255), colour, 1, 0)
 
     def polygon(
@@ -60,13 +47,11 @@ class Canvas:
         shadow: float = 0.0,
         foot: Colour | None = None,
     ) -> None:
-        """A filled shape; *shadow* is how far its paper shadow falls, *foot* the colour its lower edge fades to."""
         xs, ys = [x for x, _ in points], [y for _, y in points]
         box = (min(xs), min(ys), max(xs), max(ys))
         self._lay(box, lambda pen, to: pen.polygon([to(p) for p in points], fill=255), colour, opacity, shadow, foot)
 
     def line(self, points: Sequence[Point], width: float, colour: Colour, opacity: float = 1.0) -> None:
-        """A stroke with round joints."""
         xs, ys = [x for x, _ in points], [y for _, y in points]
         box = (min(xs) - width, min(ys) - width, max(xs) + width, max(ys) + width)
         thick = max(1, round(width * self._fine))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from imagecli.sandbox.painter.fonts import Wording
-from imagecli.sandbox.painter.lettering import letter, sign
+from imagecli.sandbox.painter.lettering import letter
 from imagecli.sandbox.painter.palettes import Palette
+from imagecli.sandbox.painter.signing import sign
 
 
 def cut_out(image: Image.Image, wording: Wording, palette: Palette) -> Image.Image:

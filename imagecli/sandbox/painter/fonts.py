@@ -91,7 +91,7 @@ class Wording:
 @lru_cache(maxsize=64)
 def word(text: str, folders: tuple[str, ...] = FOLDERS) -> Wording:
     """*text* on one line in a face that has all of it; what no font of *folders* has is written as an escape."""
-    line = _line(text)
+    line = plain(text)
     needed = set(line) - {" "}
     best, missing = Face(), Face().lacks(needed)
     for face in _candidates(folders):
@@ -106,8 +106,8 @@ def word(text: str, folders: tuple[str, ...] = FOLDERS) -> Wording:
     return Wording(shown, best, "no font has all characters of the prompt; shown escaped")
 
 
-def _line(text: str) -> str:
-    """Without what has no picture of its own: controls, joiners, variation selectors."""
+def plain(text: str) -> str:
+    """On one line, without what has no picture of its own: controls, joiners, variation selectors."""
     spaced = " ".join(unicodedata.normalize("NFC", text).split())
     return "".join(char for char in spaced if unicodedata.category(char) not in UNSEEN and not _selects(char))
 

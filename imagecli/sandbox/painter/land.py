@@ -1,72 +1,77 @@
-"""Scenes with a horizon: hills, sea, dunes, and a night with a forest."""
+"""Scenes with a horizon: hills, sea, dunes, and a night with a forest. What moves in them stands still at moment 0."""
 
 from __future__ import annotations
 
 import math
 from random import Random
 
-from imagecli.sandbox.painter.canvas import Canvas, Point
 from imagecli.sandbox.painter.palettes import Palette, mix
+from imagecli.sandbox.painter.surface import Point, Surface
 
 
-def hills(canvas: Canvas, palette: Palette, rng: Random) -> None:
+def hills(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Ridges that grow darker as they come nearer, under a sun, with a few firs in front."""
     canvas.gradient(palette.high, palette.low)
     sun = (canvas.width * rng.uniform(0.2, 0.8), canvas.height * rng.uniform(0.36, 0.46))
-    _sun(canvas, palette, sun, canvas.unit * rng.uniform(0.09, 0.14))
+    _sun(canvas, palette, _risen(canvas, sun), canvas.unit * rng.uniform(0.09, 0.14))
     count = rng.randint(5, 6)
     for index in range(count):
         depth = index / (count - 1)
         level = canvas.height * (0.5 + 0.4 * depth**1.15)
-        ridge = _ridge(canvas, rng, level, canvas.unit * (0.075 - 0.03 * depth), 1.6 + 1.2 * (1 - depth))
+        past = canvas.swing(canvas.unit * 0.07 * (1 - depth))
+        ridge = _ridge(canvas, rng, level, canvas.unit * (0.075 - 0.03 * depth), 1.6 + 1.2 * (1 - depth), past=past)
         mist = mix(palette.layer(depth), palette.low, 0.45 * (1 - depth))
         canvas.polygon(_ground(canvas, ridge), palette.layer(depth), foot=mist if depth < 1 else None)
         if depth == 1:
             _firs(canvas, palette, rng, ridge)
 
 
-def sea(canvas: Canvas, palette: Palette, rng: Random) -> None:
+def sea(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Paper waves, a low sun and one boat."""
     canvas.gradient(palette.high, palette.low)
     horizon = canvas.height * rng.uniform(0.5, 0.56)
     sun = (canvas.width * rng.uniform(0.25, 0.75), horizon - canvas.unit * 0.06)
-    _sun(canvas, palette, sun, canvas.unit * rng.uniform(0.12, 0.17))
+    _sun(canvas, palette, _risen(canvas, sun), canvas.unit * rng.uniform(0.12, 0.17))
     count = 6
     boat = (rng.uniform(0.2, 0.8) * canvas.width, rng.randint(1, 2))
     for index in range(count):
         depth = index / (count - 1)
         level = horizon + (canvas.height - horizon) * 0.86 * depth**1.2
         if index == boat[1]:
-            _boat(canvas, palette, (boat[0], level + canvas.unit * 0.004), canvas.unit * 0.075)
-        wave = _waves(canvas, rng, level, canvas.unit * (0.006 + 0.02 * depth), canvas.unit * (0.16 + 0.3 * depth))
+            bob = canvas.unit * 0.004 + canvas.swing(canvas.unit * 0.004)
+            _boat(canvas, palette, (boat[0] + canvas.swing(canvas.unit * 0.03), level + bob), canvas.unit * 0.075)
+        height, length = canvas.unit * (0.006 + 0.02 * depth), canvas.unit * (0.16 + 0.3 * depth)
+        wave = _waves(canvas, rng, level, height, length, (-1) ** index)
         canvas.polygon(_ground(canvas, wave), palette.layer(depth), shadow=canvas.unit * 0.008 * (0.5 + depth))
 
 
-def dunes(canvas: Canvas, palette: Palette, rng: Random) -> None:
+def dunes(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Long slopes with a lit and a shaded side."""
     canvas.gradient(palette.high, palette.low)
     sun = (canvas.width * rng.uniform(0.15, 0.85), canvas.height * rng.uniform(0.25, 0.36))
-    _sun(canvas, palette, sun, canvas.unit * rng.uniform(0.07, 0.1))
+    _sun(canvas, palette, _risen(canvas, sun), canvas.unit * rng.uniform(0.07, 0.1))
     count = 5
     for index in range(count):
         depth = index / (count - 1)
         level = canvas.height * (0.56 + 0.36 * depth)
-        crest = _ridge(canvas, rng, level, canvas.unit * 0.09, 0.9, octaves=1)
+        crest = _ridge(canvas, rng, level + canvas.swing(canvas.unit * 0.018 * (1 - depth)), canvas.unit * 0.09, 0.9, 1)
         colour = palette.layer(depth * 0.85)
         canvas.polygon(_ground(canvas, crest), colour, foot=mix(colour, palette.low, 0.25 * (1 - depth)))
         for slope in _lee_sides(crest, canvas.unit * 0.06):
             canvas.polygon(slope, mix(colour, palette.near, 0.35), foot=mix(colour, palette.near, 0.12))
 
 
-def night(canvas: Canvas, palette: Palette, rng: Random) -> None:
+def night(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Stars, a moon, bands of light and a forest's edge."""
     deep = mix(palette.near, (4, 8, 24), 0.35)
     canvas.gradient(deep, mix(palette.near, palette.far, 0.75))
     for _ in range(160):
         at = (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height * 0.75))
-        canvas.disc(at, canvas.unit * rng.choice((0.0011, 0.0016, 0.0024)), (255, 250, 235), rng.uniform(0.4, 1))
-    for _ in range(3):
-        _light(canvas, palette, rng)
+        size, bright = canvas.unit * rng.choice((0.0011, 0.0016, 0.0024)), rng.uniform(0.4, 1)
+        twinkle = canvas.swing(0.45) * (-1) ** int(at[0])
+        canvas.disc(at, size, (255, 250, 235), min(1.0, max(0.1, bright + twinkle)))
+    for band in range(3):
+        _light(canvas, palette, rng, canvas.swing(canvas.unit * 0.12) * (-1) ** band)
     moon = (canvas.width * rng.uniform(0.18, 0.82), canvas.height * rng.uniform(0.2, 0.3))
     canvas.glow(moon, canvas.unit * 0.26, palette.sun, 0.5)
     canvas.polygon(_crescent(moon, canvas.unit * 0.062), mix(palette.sun, (255, 255, 255), 0.35))
@@ -77,7 +82,12 @@ def night(canvas: Canvas, palette: Palette, rng: Random) -> None:
         _forest(canvas, colour, rng, ridge, canvas.unit * 0.075 * depth)
 
 
-def _sun(canvas: Canvas, palette: Palette, at: Point, radius: float) -> None:
+def _risen(canvas: Surface, at: Point) -> Point:
+    """Where something high up is at this moment, that has its place at *at*."""
+    return at[0] + canvas.swing(canvas.unit * 0.02), at[1] - canvas.swing(canvas.unit * 0.035)
+
+
+def _sun(canvas: Surface, palette: Palette, at: Point, radius: float) -> None:
     canvas.glow(at, radius * 4.5, palette.sun, 0.55)
     canvas.disc(at, radius, palette.sun)
 
@@ -96,25 +106,30 @@ def _crescent(at: Point, radius: float) -> list[Point]:
     return [*outer, *inner]
 
 
-def _ridge(canvas: Canvas, rng: Random, level: float, height: float, waves: float, octaves: int = 4) -> list[Point]:
-    """A line from left to right round *level*; *waves* big swells across a square picture."""
+def _ridge(
+    canvas: Surface, rng: Random, level: float, height: float, waves: float, octaves: int = 4, past: float = 0.0
+) -> list[Point]:
+    """A line from left to right round *level*; *waves* big swells across a square picture, *past* pixels moved on."""
     parts = [
         (height / 2.1**k, waves * 2.05**k * rng.uniform(0.85, 1.15), rng.uniform(0, math.tau)) for k in range(octaves)
     ]
     step = max(2.0, canvas.unit / 220)
     xs = [x * step for x in range(int(canvas.width / step) + 3)]
-    return [(x, level + sum(a * math.sin(f * math.tau * x / canvas.unit / 1.4 + p) for a, f, p in parts)) for x in xs]
+    return [
+        (x, level + sum(a * math.sin(f * math.tau * (x + past) / canvas.unit / 1.4 + p) for a, f, p in parts))
+        for x in xs
+    ]
 
 
-def _waves(canvas: Canvas, rng: Random, level: float, height: float, length: float) -> list[Point]:
-    """Crests like scales: a row of hollows between points."""
-    shift = rng.uniform(0, length)
+def _waves(canvas: Surface, rng: Random, level: float, height: float, length: float, way: int) -> list[Point]:
+    """Crests like scales, a row of hollows between points; one *length* in a loop, *way* 1 or -1."""
+    shift = rng.uniform(0, length) + way * length * canvas.moment
     step = max(1.5, canvas.unit / 260)
     xs = [x * step for x in range(int(canvas.width / step) + 3)]
     return [(x, level - height * (1 - abs(math.sin(math.pi * (x + shift) / length)) ** 0.9) * 2) for x in xs]
 
 
-def _ground(canvas: Canvas, line: list[Point]) -> list[Point]:
+def _ground(canvas: Surface, line: list[Point]) -> list[Point]:
     """Everything under the line."""
     return [*line, (line[-1][0], canvas.height + 2), (line[0][0], canvas.height + 2)]
 
@@ -136,7 +151,7 @@ def _lee_sides(crest: list[Point], depth: float) -> list[list[Point]]:
     return slopes
 
 
-def _firs(canvas: Canvas, palette: Palette, rng: Random, ridge: list[Point]) -> None:
+def _firs(canvas: Surface, palette: Palette, rng: Random, ridge: list[Point]) -> None:
     for _ in range(rng.randint(2, 3)):
         middle = rng.uniform(0.05, 0.95)
         for _ in range(rng.randint(2, 4)):
@@ -145,13 +160,13 @@ def _firs(canvas: Canvas, palette: Palette, rng: Random, ridge: list[Point]) -> 
             _fir(canvas, palette.near, foot, canvas.unit * rng.uniform(0.09, 0.15))
 
 
-def _forest(canvas: Canvas, colour: tuple[int, int, int], rng: Random, ridge: list[Point], height: float) -> None:
+def _forest(canvas: Surface, colour: tuple[int, int, int], rng: Random, ridge: list[Point], height: float) -> None:
     every = max(1, round(height * 0.3 / max(1.0, ridge[1][0] - ridge[0][0])))
     for foot in ridge[::every]:
         _fir(canvas, colour, foot, height * rng.uniform(0.55, 1.2))
 
 
-def _fir(canvas: Canvas, colour: tuple[int, int, int], foot: Point, height: float) -> None:
+def _fir(canvas: Surface, colour: tuple[int, int, int], foot: Point, height: float) -> None:
     x, y = foot[0], foot[1] + height * 0.25
     half = height * 0.24
     left = [(x - half * width, y - height * share) for share, width in _TIERS]
@@ -163,7 +178,7 @@ _TIERS = ((0.0, 0.16), (0.16, 0.16), (0.16, 1.0), (0.42, 0.5), (0.42, 0.78), (0.
 """The left side of a fir from the foot up: height and half width, as shares."""
 
 
-def _boat(canvas: Canvas, palette: Palette, at: Point, height: float) -> None:
+def _boat(canvas: Surface, palette: Palette, at: Point, height: float) -> None:
     x, y = at
     canvas.polygon(
         [(x, y - height * 1.5), (x + height * 0.62, y - height * 0.3), (x, y - height * 0.3)], palette.accent
@@ -182,10 +197,10 @@ def _boat(canvas: Canvas, palette: Palette, at: Point, height: float) -> None:
     canvas.polygon([(x + height * along, level) for along, level in hull], palette.near)
 
 
-def _light(canvas: Canvas, palette: Palette, rng: Random) -> None:
+def _light(canvas: Surface, palette: Palette, rng: Random, past: float) -> None:
     """One band of northern light: a wavering curtain that fades upwards."""
     level = canvas.height * rng.uniform(0.34, 0.58)
-    line = _ridge(canvas, rng, level, canvas.unit * 0.07, 0.7, octaves=2)
+    line = _ridge(canvas, rng, level, canvas.unit * 0.07, 0.7, octaves=2, past=past)
     height = canvas.unit * rng.uniform(0.16, 0.3)
     colour = rng.choice((palette.accent, palette.sun, mix(palette.accent, palette.sun, 0.5)))
     for k in range(10):

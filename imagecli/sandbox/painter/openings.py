@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from imagecli.sandbox.painter.lettering import Area
+from imagecli.sandbox.painter.grounds import Area
 
 CELLS = 40
 """The mask is looked at on a grid of so many cells along its longer edge."""

@@ -37,6 +37,8 @@ class Painted:
     """One finished picture in its asked-for format."""
 
     data: bytes = field(repr=False)
+    image: Image.Image | None = field(default=None, repr=False)
+    """Its pixels, where it has one state of them."""
     note: str | None = None
     """What the client should be told about it."""
 

@@ -12,6 +12,7 @@ from imagecli.domain import Size
 from imagecli.sandbox.painter import land, shapes
 from imagecli.sandbox.painter.canvas import Canvas
 from imagecli.sandbox.painter.palettes import PALETTES, Palette
+from imagecli.sandbox.painter.surface import Surface
 
 SCENES: Final = (land.hills, shapes.paper, land.sea, land.night, shapes.tiles, land.dunes, shapes.arches, shapes.drift)
 
@@ -28,10 +29,14 @@ def palette_of(prompt: str, index: int) -> Palette:
     return PALETTES[(first + index * 5) % len(PALETTES)].turned(random_of("hue", prompt, index).uniform(-9, 9))
 
 
-def scene(prompt: str, index: int, size: Size) -> Image.Image:
-    """An RGB picture without words."""
-    first = random_of("scene", prompt).randrange(len(SCENES))
-    palette = palette_of(prompt, index)
-    canvas = Canvas(size, palette.low)
-    SCENES[(first + index * 3) % len(SCENES)](canvas, palette, random_of("draw", prompt, index))
+def scene(prompt: str, index: int, size: Size, moment: float = 0.0) -> Image.Image:
+    """An RGB picture without words; *moment* 0 to 1 is where it is in its loop."""
+    canvas = Canvas(size, palette_of(prompt, index).low, moment)
+    draw(canvas, prompt, index)
     return canvas.image
+
+
+def draw(surface: Surface, prompt: str, index: int) -> None:
+    """Picture *index*'s scene on whatever *surface* is."""
+    first = random_of("scene", prompt).randrange(len(SCENES))
+    SCENES[(first + index * 3) % len(SCENES)](surface, palette_of(prompt, index), random_of("draw", prompt, index))

@@ -8,16 +8,16 @@ from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
 from imagecli.domain import Size
 from imagecli.sandbox.job import Job
-from imagecli.sandbox.painter.lettering import sign
 from imagecli.sandbox.painter.palettes import PALETTES, Palette, mix
 from imagecli.sandbox.painter.pictures import flatten
 from imagecli.sandbox.painter.scenes import random_of
+from imagecli.sandbox.painter.signing import sign
 
 HUES = (0, 20, -24, 42, -46, 10, 62, -64, 31, -12)
 """Degrees by which ten pictures in a row are turned; all different. The next ten are mirrored the other way."""
 
 
-def varied(job: Job, index: int) -> Image.Image:
+def varied(job: Job, index: int, *, signed: bool = True) -> Image.Image:
     """Picture *index* of a variation."""
     source = flatten(job.images[0].image)
     rng = random_of("variation", index, source.resize((8, 8)).tobytes().hex())
@@ -25,7 +25,8 @@ def varied(job: Job, index: int) -> Image.Image:
     image = _turned(image, HUES[index % len(HUES)])
     image = _lit(image, PALETTES[rng.randrange(len(PALETTES))])
     image = ImageEnhance.Color(image).enhance(rng.uniform(1.02, 1.25))
-    sign(image, (0, 0, *image.size))
+    if signed:
+        sign(image, (0, 0, *image.size))
     return image
 
 

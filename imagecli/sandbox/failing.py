@@ -1,0 +1,97 @@
+"""`--fail`: some requests for pictures fail on purpose, so that retries, pauses and reports can be tried.
+
+Codes and types: OpenAI API reference and error guide, read 2026-11-22; a gateway's 502 and 504 are pages, not JSON.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from imagecli.sandbox.errors import ApiError, internal
+from imagecli.sandbox.exchange import Response
+from imagecli.sandbox.moderation import blocked
+
+WORDS: Final = ("insufficient_quota", "moderation_blocked")
+"""Failures that share their status with others, by name."""
+
+GATEWAY: Final = (502, 504, 520, 522, 524)
+"""Statuses that come from the edge."""
+
+_FORM: Final = re.compile(rf"(?P<what>[45][0-9]{{2}}|{'|'.join(WORDS)})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One `--fail`: what fails, and which requests do."""
+
+    what: str
+    """An HTTP status, or one of WORDS."""
+    first: int | None = None
+    """Only so many at the start."""
+    every: int = 1
+    """Only each so-many-th."""
+
+    @classmethod
+    def parse(cls, text: str) -> Failure:
+        """`429:3` the first three, `500%10` each tenth, `503` all. Raises ValueError."""
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is no failure; 429:3, 500%10, {WORDS[0]} or 503 is")
+        how, count = match["how"], int(match["count"] or 1)
+        return cls(what=match["what"], first=count if how == ":" else None, every=count if how == "%" else 1)
+
+    def hits(self, number: int) -> bool:
+        """Whether it meets request *number*, from 1."""
+        return number % self.every == 0 and (self.first is None or number <= self.first)
+
+
+class Saboteur:
+    """Counts requests for pictures and fails those that are to fail. Safe between threads."""
+
+    def __init__(self, failures: tuple[Failure, ...]) -> None:
+        self._failures = failures
+        self._seen = 0
+        self._lock = threading.Lock()
+
+    def response(self, request_id: str) -> Response | None:
+        """The failure of the next request, by the first rule that hits it; None where it may go on."""
+        with self._lock:
+            self._seen += 1
+            number = self._seen
+        hit = next((one for one in self._failures if one.hits(number)), None)
+        return _response(hit.what, request_id) if hit else None
+
+
+def _response(what: str, request_id: str) -> Response:
+    if what == "moderation_blocked":
+        return blocked(request_id).response()
+    if what == "insufficient_quota":
+        said = "You exceeded your current quota, please check your plan and billing details."
+        return ApiError(said, status=429, type="insufficient_quota", code="credit_balance_exhausted").response()
+    status = int(what)
+    if status in GATEWAY:
+        page = f"<html><head><title>{status}</title></head><body><h1>{status} at the sandbox's edge</h1></body></html>"
+        return Response(status=status, headers={"Content-Type": "text/html"}, body=page.encode())
+    return _error(status).response()
+
+
+def _error(status: int) -> ApiError:
+    if status == 500:
+        return internal()
+    if status == 429:
+        said = "Rate limit reached in organization sandbox on requests per min. Please try again in 1s."
+        wait = {"retry-after": "1", "retry-after-ms": "200"}
+        return ApiError(said, status=429, type="requests", code="rate_limit_exceeded", headers=wait)
+    if status == 503:
+        said = "The server is currently overloaded. Please try again later."
+        kind, wait = "service_unavailable_error", {"retry-after": "1"}
+        return ApiError(said, status=503, type=kind, code="server_is_overloaded", headers=wait)
+    if status == 401:
+        return ApiError("Incorrect API key provided: sk-*****.", status=401, code="invalid_api_key")
+    if status == 404:
+        return ApiError("The model does not exist or you do not have access to it.", status=404, code="model_not_found")
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    return ApiError(f"The sandbox was told to fail with {status}.", status=status, type=kind)

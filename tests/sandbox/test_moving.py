@@ -1,0 +1,115 @@
+"""GIFs: as many frames as asked for, each another, for as long as asked for, and without an end."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from imagecli import catalog
+from imagecli.sandbox.forms import Form
+from imagecli.sandbox.job import Upload
+from imagecli.sandbox.painter import paint
+from imagecli.sandbox.painter.scenes import SCENES, draw, scene
+from imagecli.sandbox.painter.surface import Surface
+from imagecli.sandbox.rules import judge
+from imagecli.sandbox.server import Sandbox
+from imagecli.sizes import Size
+from tests.sandbox.making import encoded, photo, post
+
+GIF = {"model": "gpt-image-2.6-flare", "prompt": "a small boat", "output_format": "gif", "size": "1024x656"}
+
+
+def gif(data: bytes) -> Image.Image:
+    assert data[:6] == b"GIF89a"
+    return Image.open(io.BytesIO(data))
+
+
+def frames(image: Image.Image) -> list[Image.Image]:
+    pictures = []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        pictures.append(image.convert("RGB"))
+    return pictures
+
+
+def painted(index: int = 0, **fields: Any) -> bytes:
+    """By the painter itself, and small: a picture of any index without those before it."""
+    job = judge(Form(values={**GIF, **fields}), "generations", catalog.load())
+    return paint(replace(job, size=Size(320, 240)), index).data
+
+
+def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
+    body = post(sandbox, "generations", GIF).json()
+    image = gif(base64.b64decode(body["data"][0]["b64_json"]))
+    assert (body["output_format"], image.size, image.info["duration"]) == ("gif", (1024, 656), 200)
+    assert image.info["loop"] == 0
+    assert len(frames(image)) == 9
+
+
+@pytest.mark.parametrize(("asked", "told"), [(20, 20), (24, 20), (26, 30), (500, 500), (655_350, 655_350)])
+def test_frames_last_as_long_as_asked_for_in_tens(asked: int, told: int) -> None:
+    image = gif(painted(frame_count=2, frame_duration_ms=asked))
+    for number in (0, 1):
+        image.seek(number)
+        assert image.info["duration"] == told
+
+
+@pytest.mark.parametrize("index", range(len(SCENES)))
+@pytest.mark.parametrize("count", [2, 5, 8, 16])
+def test_no_frame_of_any_scene_is_like_the_one_before(index: int, count: int) -> None:
+    pictures = frames(gif(painted(index, frame_count=count)))
+    assert len(pictures) == count
+    for before, after in zip(pictures, [*pictures[1:], pictures[0]], strict=True):
+        assert ImageChops.difference(before, after).getbbox()
+
+
+@pytest.mark.parametrize("index", range(len(SCENES)))
+def test_scene_moves_in_a_loop_without_a_jump(index: int) -> None:
+    size = Size(400, 300)
+    still, start, end = (scene("a boat", index, size, *moment) for moment in ((), (0.0,), (1.0,)))
+    assert still.tobytes() == start.tobytes()
+    assert max(ImageStat.Stat(ImageChops.difference(start, end)).mean) < 0.1
+    assert max(ImageStat.Stat(ImageChops.difference(start, scene("a boat", index, size, 0.5))).mean) > 0.1
+
+
+def test_words_and_the_word_sandbox_stand_still() -> None:
+    pictures = frames(gif(painted(2, frame_count=4)))
+    first = Image.new("L", pictures[0].size, 255)
+    for picture in pictures[1:]:
+        apart = ImageChops.difference(pictures[0], picture).convert("L").point(lambda value: 255 * (value > 24))
+        first = ImageChops.subtract(first, apart)
+    light = pictures[0].convert("L").point(lambda value: 255 * (value > 225))
+    assert ImageChops.multiply(first, light).histogram()[255] > 60
+
+
+def test_same_prompt_gives_the_same_bytes() -> None:
+    assert painted(3) == painted(3)
+    assert painted(3) != painted(4)
+
+
+def test_edited_picture_moves_too() -> None:
+    image = Upload(name="image", data=encoded(photo(320, 240)))
+    values = {**GIF, "frame_count": 3, "size": "auto"}
+    pictures = frames(gif(paint(judge(Form(values=values, images=(image,)), "edits", catalog.load()), 0).data))
+    assert [picture.size for picture in pictures] == [(320, 240)] * 3
+    assert ImageChops.difference(pictures[0], pictures[1]).getbbox()
+
+
+def test_every_scene_is_drawn_by_the_shapes_of_a_surface_alone() -> None:
+    asked = {name for name in dir(Surface) if getattr(getattr(Surface, name), "__isabstractmethod__", False)}
+    used: set[str] = set()
+
+    class Counted(Surface):
+        """Counts what it is asked for."""
+
+    for name in asked:
+        setattr(Counted, name, lambda self, *_, name=name, **__: used.add(name))
+    Counted.__abstractmethods__ = frozenset()
+    for index in range(len(SCENES)):
+        draw(Counted(Size(400, 300), 0.0), "a boat", index)  # type: ignore[abstract]
+    assert used == asked

@@ -1,0 +1,149 @@
+"""Every model of the catalogue answers, by its row: nothing of a model stands in the sandbox's code."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image, ImageDraw
+
+from imagecli import catalog
+from imagecli.domain import Operation
+from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.exchange import Request
+from imagecli.sandbox.forms import Form, read_form
+from imagecli.sandbox.job import Upload
+from imagecli.sandbox.rules import judge
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.making import encoded, events, hole, photo, pictures, post
+
+ROWS = catalog.load()
+PACKAGE = Path(__file__).parents[2] / "imagecli" / "sandbox"
+
+
+@pytest.mark.parametrize("model", sorted(ROWS.models))
+def test_every_model_paints(sandbox: Sandbox, model: str) -> None:
+    answer = post(sandbox, "generations", {"model": model, "prompt": "a cat"})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("model", sorted(ROWS.models))
+def test_every_word_and_end_of_range_of_a_row_is_taken_and_its_neighbours_are_not(model: str) -> None:
+    row = ROWS.models[model]
+    for name in row.parameters:
+        made_as = {"frame_count": "gif", "frame_duration_ms": "gif", "output_compression": "webp"}.get(name)
+        with_it = {
+            **({"output_format": made_as} if made_as else {}),
+            **({"stream": True} if name == "partial_images" else {}),
+        }
+        for value, error in (
+            *[(word, None) for word in row.allowed(name) if name != "svg"],
+            *([("nonsense", "invalid_value")] if row.allowed(name) and name != "svg" else []),
+            *[(end, None) for end in row.ranges.get(name, ())],
+            *([(row.ranges[name][0] - 1, "integer_below_min_value")] if name in row.ranges else []),
+            *([(row.ranges[name][1] + 1, "integer_above_max_value")] if name in row.ranges else []),
+        ):
+            assert refusal(row, {**with_it, name: value}) == error, (name, value)
+
+
+def refusal(row: catalog.ModelRow, fields: dict[str, Any]) -> str | None:
+    """The code with which a form is refused; as an edit where the model edits."""
+    operation: Operation = "edits" if "edits" in row.operations else "generations"
+    picture = Upload(name="image", data=encoded(hole(64, 64)))
+    form = Form(values={"model": row.name, "prompt": "x", **fields}, images=(picture,) if operation == "edits" else ())
+    try:
+        judge(form, operation, ROWS)
+    except ApiError as error:
+        return error.code
+    return None
+
+
+def test_no_name_of_a_model_stands_in_the_code_but_the_default() -> None:
+    code = {path.name: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+    found = {(file, name) for file, text in code.items() for name in ROWS.models if f'"{name}"' in text}
+    assert found == {("rules.py", "dall-e-2")}
+
+
+def test_model_that_is_one_row_more_answers_by_it() -> None:
+    row = replace(ROWS.models["gpt-image-2.6-flare"], name="tomorrow", max_n=3, words={"quality": ("fine", "auto")})
+    rows = replace(ROWS, models={**ROWS.models, "tomorrow": row})
+    with Sandbox(Options(catalog=rows)) as server:
+        fields = {"model": "tomorrow", "prompt": "a cat", "quality": "fine"}
+        assert post(server, "generations", fields).json()["quality"] == "fine"
+        assert post(server, "generations", {**fields, "n": 4}).json()["error"]["param"] == "n"
+        assert requests.get(f"{server.base_url}/models/tomorrow", timeout=9).json()["id"] == "tomorrow"
+
+
+def test_list_tells_when_models_end(sandbox: Sandbox) -> None:
+    listed = {one["id"]: one for one in requests.get(f"{sandbox.base_url}/models", timeout=9).json()["data"]}
+    assert set(listed) == set(ROWS.models)
+    assert listed["gpt-image-1.5"]["shutdown_date"] == "2026-12-01"
+    assert listed["dall-e-2"]["shutdown_date"] == "2026-05-12"
+    assert listed["gpt-image-2"]["shutdown_date"] is None
+    assert listed["gpt-image-2"]["created"] == 1_776_729_600
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"safety_identifier": "hashed"}, "hashed"),
+        ({"user": "someone"}, "someone"),
+        ({"safety_identifier": "hashed", "user": "someone"}, "hashed"),
+        ({"safety_identifier": "", "user": "someone"}, "someone"),
+        ({}, None),
+    ],
+)
+def test_safety_identifier_is_said_again(sandbox: Sandbox, fields: dict[str, str], told: str | None) -> None:
+    body = post(sandbox, "generations", {"model": "gpt-image-2", "prompt": "x", **fields}).json()
+    assert body.get("safety_identifier") == told
+
+
+def test_effective_values_take_the_place_of_auto(sandbox: Sandbox) -> None:
+    auto = {"quality": "auto", "background": "auto", "size": "auto"}
+    body = post(sandbox, "generations", {"model": "gpt-image-2.5-flare", "prompt": "x", **auto}).json()
+    assert [body[name] for name in ("quality", "background", "size")] == ["high", "opaque", "1024x1024"]
+
+
+def test_markup_changes_what_it_covers_and_what_it_goes_round(sandbox: Sandbox) -> None:
+    source, drawn = photo(256, 256), Image.new("RGBA", (256, 256))
+    ImageDraw.Draw(drawn).ellipse((90, 90, 170, 170), outline=(255, 0, 0, 255), width=4)
+    fields = {"model": "gpt-image-2.5-flare", "prompt": "a moon"}
+    (picture,) = pictures(post(sandbox, "edits", fields, image=encoded(source), markup=encoded(drawn)))
+    assert picture.getpixel((130, 130)) != source.getpixel((130, 130))
+    assert [picture.getpixel(place) for place in ((10, 10), (240, 128))] == [
+        source.getpixel(place) for place in ((10, 10), (240, 128))
+    ]
+    assert (255, 0, 0) not in {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+
+
+def test_json_form_takes_markup_and_streams(sandbox: Sandbox) -> None:
+    image, markup = (
+        {"image_url": "data:image/png;base64," + base64.b64encode(encoded(one)).decode()} for one in (photo(), hole())
+    )
+    body = {"model": "gpt-image-2.5-flare", "prompt": "x", "images": [image], "markup": markup, "moderation": "low"}
+    answer = requests.post(f"{sandbox.base_url}/images/edits", json={**body, "stream": True}, timeout=60)
+    assert [name for name, _ in events(answer)] == ["image_edit.completed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("svg[model]", {"svg": {"model": "x"}}),
+        ("svg[reasoning][effort]", {"svg": {"reasoning": {"effort": "x"}}}),
+        ("svg[]", {"svg[]": "x"}),
+        ("a[b", {"a[b": "x"}),
+        ("a]", {"a]": "x"}),
+        ("[b]", {"[b]": "x"}),
+        ("a[b][c][d][e][f]", {"a[b][c][d][e][f]": "x"}),
+    ],
+)
+def test_names_with_brackets_are_objects(name: str, values: dict[str, Any]) -> None:
+    prepared = requests.Request("POST", "http://h/", files=[(name, (None, "x"))]).prepare()
+    headers = {"content-type": prepared.headers["content-type"]}
+    assert isinstance(prepared.body, bytes)
+    request = Request(method="POST", target="/", headers=headers, body=prepared.body)
+    assert read_form(request, multipart=True, files=True).values == values

@@ -1,0 +1,153 @@
+"""`stream: true`: events as they are made, partial pictures that become the whole one, and clients that go away."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import socket
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from PIL import ImageChops, ImageStat
+
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
+
+SMALL = {**GPT, "prompt": "a cat", "size": "1024x656", "output_format": "jpeg"}
+LIVE = {**SMALL, "stream": True}
+
+
+def test_partials_come_first_and_the_whole_picture_last(sandbox: Sandbox) -> None:
+    answer = post(sandbox, "generations", {**LIVE, "partial_images": 2})
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert answer.headers["transfer-encoding"] == "chunked"
+    names = [name for name, _ in events(answer)]
+    assert names == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
+    for place, (name, payload) in enumerate(events(answer)):
+        assert payload["type"] == name
+        assert payload.get("partial_image_index") == (place if place < 2 else None)
+        assert decoded(base64.b64decode(payload["b64_json"])).size == (1024, 656)
+
+
+def test_events_tell_what_was_used(sandbox: Sandbox) -> None:
+    fields = {**LIVE, "partial_images": 1, "safety_identifier": "hashed"}
+    (_, partial), (_, whole) = events(post(sandbox, "generations", fields))
+    for payload in (partial, whole):
+        assert isinstance(payload.pop("created_at"), int)
+        assert payload.pop("b64_json")
+    used = {"background": "opaque", "output_format": "jpeg", "quality": "medium", "size": "1024x656"}
+    assert partial == {"type": "image_generation.partial_image", "partial_image_index": 0, **used}
+    usage = whole.pop("usage")
+    assert whole == {"type": "image_generation.completed", "safety_identifier": "hashed", **used}
+    assert set(usage) == {"input_tokens", "input_tokens_details", "output_tokens", "total_tokens"}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_each_partial_is_nearer_to_the_picture(sandbox: Sandbox, count: int) -> None:
+    fields = {**LIVE, "output_format": "png", "partial_images": count}
+    *earlier, whole = [
+        decoded(base64.b64decode(payload["b64_json"])) for _, payload in events(post(sandbox, "generations", fields))
+    ]
+    apart = [sum(ImageStat.Stat(ImageChops.difference(one, whole)).mean) for one in earlier]
+    assert len(apart) == count
+    assert apart == sorted(set(apart), reverse=True)
+    assert all(apart)
+
+
+def test_stream_and_body_hold_the_same_picture(sandbox: Sandbox) -> None:
+    ((_, live),) = events(post(sandbox, "generations", LIVE))
+    with Sandbox() as other:
+        assert post(other, "generations", SMALL).json()["data"] == [{"b64_json": live["b64_json"]}]
+
+
+def test_edit_with_text_fields_streams(sandbox: Sandbox) -> None:
+    fields = {**GPT, "prompt": "a pool", "stream": "true", "partial_images": "1"}
+    answer = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole()))
+    assert [name for name, _ in events(answer)] == ["image_edit.partial_image", "image_edit.completed"]
+
+
+def test_several_pictures_are_completed_one_by_one(sandbox: Sandbox) -> None:
+    told = events(post(sandbox, "generations", {**LIVE, "n": 2, "partial_images": 1}))
+    assert [name.rpartition(".")[2] for name, _ in told] == ["partial_image", "completed"] * 2
+    assert len({payload["b64_json"] for _, payload in told}) == 4
+    assert [payload["partial_image_index"] for name, payload in told if name.endswith("partial_image")] == [0, 0]
+
+
+def test_usage_of_all_events_is_that_of_the_body(sandbox: Sandbox) -> None:
+    told = events(post(sandbox, "generations", {**LIVE, "n": 2}))
+    streamed = [payload["usage"] for _, payload in told]
+    whole = post(sandbox, "generations", {**SMALL, "n": 2}).json()["usage"]
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        assert sum(usage[name] for usage in streamed) == whole[name]
+
+
+def test_refusal_before_the_stream_is_json(sandbox: Sandbox) -> None:
+    answer = post(sandbox, "generations", {**LIVE, "size": "100x100"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json")
+    assert answer.json()["error"]["param"] == "size"
+
+
+def test_events_arrive_while_the_picture_is_made() -> None:
+    arrivals = []
+    with Sandbox(Options(latency=1.2)) as server:
+        started = time.monotonic()
+        url, body = f"{server.base_url}/images/generations", {**LIVE, "partial_images": 3}
+        with requests.post(url, json=body, stream=True, timeout=20) as answer:
+            for line in answer.iter_lines(chunk_size=1024):
+                if line.startswith(b"event:"):
+                    arrivals.append(time.monotonic() - started)
+    gaps = [later - sooner for sooner, later in itertools.pairwise(arrivals)]
+    assert len(arrivals) == 4
+    assert all(0.25 < gap < 1 for gap in gaps)
+    assert arrivals[-1] >= 1.2
+
+
+def raw(sandbox: Sandbox, version: bytes, fields: dict[str, Any]) -> socket.socket:
+    body = json.dumps(fields).encode()
+    connection = socket.create_connection(("127.0.0.1", urlsplit(sandbox.base_url).port or 0), timeout=20)
+    head = b"POST /v1/images/generations HTTP/%s\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (version, len(body))
+    connection.sendall(head + body)
+    return connection
+
+
+def test_old_client_gets_no_chunks_and_a_closed_connection(sandbox: Sandbox) -> None:
+    with raw(sandbox, b"1.0", LIVE) as connection, connection.makefile("rb") as answer:
+        head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding" not in head
+    assert b"Connection: close" in head
+    assert body.startswith(b"event: image_generation.completed\ndata: {")
+    assert body.endswith(b"}\n\n")
+
+
+def test_connection_serves_the_next_request_after_a_stream(sandbox: Sandbox) -> None:
+    with requests.Session() as session:
+        url = f"{sandbox.base_url}/images/generations"
+        assert len(events(session.post(url, json=LIVE, timeout=20))) == 1
+        assert session.get(f"{sandbox.base_url}/models", timeout=20).status_code == 200
+
+
+def test_client_that_goes_away_in_the_middle_hurts_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    with Sandbox(Options(latency=1), log=lines.append) as server:
+        with raw(server, b"1.1", {**LIVE, "output_format": "png", "partial_images": 3}) as connection:
+            connection.recv(100)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        until = time.monotonic() + 10
+        while not lines and time.monotonic() < until:
+            time.sleep(0.05)
+        assert post(server, "generations", {"prompt": "x", "size": "256x256"}).status_code == 200
+    assert lines[0] == "POST /v1/images/generations 200 1 picture (the client went away)"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_stopping_does_not_wait_for_a_stream() -> None:
+    with Sandbox(Options(latency=60)) as server:
+        connection = raw(server, b"1.1", {**LIVE, "partial_images": 3})
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+    connection.close()

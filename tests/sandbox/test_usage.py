@@ -1,0 +1,79 @@
+"""`usage`: the price table's figures, so that what the client reckons from it is inside its estimate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagecli import catalog, pricing
+from imagecli.domain import Generate, Rendering, Size
+from imagecli.sandbox.forms import Form
+from imagecli.sandbox.rules import judge
+from imagecli.sandbox.server import Sandbox
+from imagecli.sandbox.usage import picture_tokens, usage_of
+from tests.sandbox.making import encoded, hole, photo, post
+
+ROWS = catalog.load()
+PRICED = sorted(name for name, row in ROWS.models.items() if row.prices)
+
+
+def of(model: str, **fields: Any) -> dict[str, Any]:
+    job = judge(Form(values={"model": model, "prompt": "a cat", **fields}), "generations", ROWS)
+    return usage_of(job, job.n)
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens"),
+    [
+        ({"model": "gpt-image-2", "quality": "low"}, 196),
+        ({"model": "gpt-image-2", "quality": "high"}, 7024),
+        ({"model": "gpt-image-2", "quality": "high", "size": "1536x1024"}, 5488),
+        ({"model": "gpt-image-2", "quality": "medium", "n": 2}, 3512),
+        ({"model": "gpt-image-2", "quality": "low", "stream": True, "partial_images": 3}, 496),
+        ({"model": "gpt-image-2", "quality": "low", "stream": True, "partial_images": 3, "n": 2}, 992),
+        ({"model": "gpt-image-2", "quality": "medium", "size": "2048x1024"}, 3512),
+        ({"model": "gpt-image-2.5-flare", "quality": "max"}, 7024),
+        ({"model": "gpt-image-1-mini", "quality": "low", "size": "1024x1536"}, 408),
+        ({"model": "gpt-image-1-mini", "quality": "low", "size": "1536x1024"}, 400),
+    ],
+)
+def test_output_tokens_are_the_tables(fields: dict[str, Any], tokens: int) -> None:
+    assert of(**fields)["output_tokens"] == tokens
+
+
+def test_body_tells_kinds_of_tokens(sandbox: Sandbox) -> None:
+    fields = {"model": "gpt-image-2", "prompt": "a pool", "quality": "low"}
+    usage = post(sandbox, "edits", fields, image=encoded(photo()), mask=encoded(hole())).json()["usage"]
+    assert usage["input_tokens_details"]["image_tokens"] == 2100
+    assert sum(usage["input_tokens_details"].values()) == usage["input_tokens"]
+    assert sum(usage["output_tokens_details"].values()) == usage["output_tokens"]
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+
+
+@pytest.mark.parametrize("model", PRICED)
+def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
+    row, openai = ROWS.models[model], ROWS.provider("openai")
+    for quality in pricing.qualities(row):
+        for size in ("1024x1024", "1536x1024", *(["2048x2048", "1040x1040"] if not row.sizes.set else [])):
+            usage = of(model, quality=quality, size=size)
+            ask = Generate(prompt="a cat", rendering=Rendering(model=model, quality=quality, size=Size.parse(size)))
+            price, cost = pricing.estimate(ask, row, openai), pricing.actual(usage, ask, row, openai)
+            assert price is not None
+            assert price.high_usd is not None
+            assert cost is not None
+            assert price.low_usd <= cost <= price.high_usd, (quality, size)
+
+
+def test_gif_is_billed_by_the_sheet_of_its_frames() -> None:
+    values = {"model": "gpt-image-2.6-flare", "prompt": "x", "quality": "medium", "output_format": "gif"}
+    tokens = [
+        picture_tokens(judge(Form(values={**values, "frame_count": count}), "generations", ROWS))
+        for count in (2, 4, 16)
+    ]
+    assert tokens == [3512, 7024, round(1756 * 8_294_400 / 1024**2)]
+
+
+def test_row_without_prices_has_usage_all_the_same(sandbox: Sandbox) -> None:
+    (model,) = [name for name, row in ROWS.models.items() if row.prices is None and not row.edits_need_alpha]
+    assert post(sandbox, "generations", {"model": model, "prompt": "x"}).json()["usage"]["output_tokens"] == 1056
