@@ -15,7 +15,7 @@ _FOREIGN: Final = {
     "imagecli vary photo.jpg": "--variation",
     "imagecli vary photo.jpg -n COUNT": "--variations",
     "--json": "--json-output",
-    "keys are not given in argv, where every process can read them: export OPENAI_API_KEY=…": (
+    "keys are not given in argv, where every process can read them: imagecli config login": (
         "--api-key --key --token -k"
     ),
     "-m/--model NAME": "--engine --model-name",
@@ -32,8 +32,12 @@ _FOREIGN: Final = {
     "--quality high (dall-e-3: --quality hd)": "--hd",
     "--quality WORD, or --quiet": "-q",
     "--quiet": "--silent",
-    "-s/--size WxH": "--dimensions --height --image-size --resolution --width -w",
-    "-s/--size WxH, for example --size 1536x1024": "--ar --aspect --aspect-ratio --ratio -a",
+    "-s/--size WxH, or --fit WxH for exactly that": "--dimensions --height --image-size --resolution --width -w",
+    "-s/--size 16:9": "--ar --aspect --aspect-ratio --ratio -a",
+    "--fit WxH": "--resize --scale",
+    "--max-cost USD": "--budget --cost-limit --max-spend",
+    "--dry-run": "--cost --estimate --plan --price --simulate",
+    "--partial-images COUNT": "--partials",
     'the picture is edit\'s argument: imagecli edit photo.jpg "…"; more by --image': (
         "--image --image-file --init-image --input --input-image --reference -i"
     ),
