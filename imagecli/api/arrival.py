@@ -14,7 +14,7 @@ from imagecli.api.failures import shown, too_slow
 from imagecli.api.terms import Into, Terms
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """So much of an error's body is read."""
 ERROR_SECONDS = 30.0

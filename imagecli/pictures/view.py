@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, Final, TypeAlias, overload
 
-WINDOW_BYTES: Final = 64 * 1024
+WINDOW_BYTES: Final = 256 * 1024
+_PIECE_BYTES: Final = 128 * 1024
 
 
 class FileView:
@@ -63,8 +64,8 @@ def window(data: View, at: int) -> tuple[memoryview | bytes, int]:
 
 def pieces(data: View, start: int, stop: int) -> Iterator[memoryview | bytes]:
     """The bytes from *start* to *stop*, none of the pieces large."""
-    for at in range(start, stop, WINDOW_BYTES):
-        yield data[at : min(at + WINDOW_BYTES, stop)]
+    for at in range(start, stop, _PIECE_BYTES):
+        yield data[at : min(at + _PIECE_BYTES, stop)]
 
 
 def find(data: View, pair: re.Pattern[bytes], start: int) -> int | None:

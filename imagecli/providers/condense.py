@@ -56,31 +56,32 @@ class Condensed:
         self._mark = re.compile(f"~{token}\\.([0-9]+)~")
         self._file, self._lock = file, threading.Lock()
 
-    def text(self, text: str) -> Iterator[str]:
-        """A parsed string, with what its marks stand for, in pieces. Raises ValueError where JSON would."""
+    def text(self, text: str) -> str:
+        """A parsed string with what its marks stand for. Raises ValueError where JSON would."""
+        return b"".join(bytes(piece) for piece in self.pieces(text)).decode("utf-8", "surrogatepass")
+
+    def pieces(self, text: str) -> Iterator[bytes | memoryview]:
+        """The same in pieces, as UTF-8; each is to be used before the next is asked for. Raises ValueError."""
         at = 0
         for mark in self._mark.finditer(text):
-            yield text[at : mark.start()]
-            yield from self._pieces(self._cuts[int(mark[1])])
+            yield text[at : mark.start()].encode("utf-8", "surrogatepass")
+            cut = self._cuts[int(mark[1])]
+            yield from _unescaped(self._read(cut)) if cut.escaped else self._read(cut)
             at = mark.end()
-        yield text[at:]
+        yield text[at:].encode("utf-8", "surrogatepass")
 
-    def _pieces(self, cut: Cut) -> Iterator[str]:
-        decoder = getincrementaldecoder("utf-8")("surrogatepass")  # as json.loads reads bytes
-        at, end, text = cut.offset, cut.offset + cut.length, ""
+    def _read(self, cut: Cut) -> Iterator[memoryview]:
+        """The bytes of *cut*, always in the same memory."""
+        at, end = cut.offset, cut.offset + cut.length
+        buffer = memoryview(bytearray(min(cut.length, PIECE_BYTES)))
         while at < end:
             with self._lock:
                 self._file.seek(at)
-                piece = self._file.read(min(PIECE_BYTES, end - at))
-            if not piece:
+                count = self._file.readinto(buffer[: end - at])  # type: ignore[attr-defined]
+            if not count:
                 raise ValueError("the file is shorter than it was")
-            at += len(piece)
-            text += decoder.decode(piece, final=at == end)
-            ready = len(text)
-            if cut.escaped and at < end and (whole := _WHOLE_ESCAPES.match(text)):
-                ready = whole.end()
-            yield _unescaped(text[:ready]) if cut.escaped else text[:ready]
-            text = text[ready:]
+            at += count
+            yield buffer[:count]
 
 
 def condense(file: IO[bytes]) -> Condensed:
@@ -192,7 +193,19 @@ class _Cutter:
         self._string = self._cut = None
 
 
-def _unescaped(text: str) -> str:
-    """What JSON says by these characters of a string. Raises ValueError where it says nothing."""
+def _unescaped(pieces: Iterator[memoryview]) -> Iterator[bytes]:
+    """What JSON says by the characters of a string. Raises ValueError where it says nothing."""
+    decoder = getincrementaldecoder("utf-8")("surrogatepass")  # as json.loads reads bytes
+    text = ""
+    for piece in pieces:
+        text += decoder.decode(piece)
+        whole = _WHOLE_ESCAPES.match(text)
+        ready = whole.end() if whole else 0
+        yield _said(text[:ready])
+        text = text[ready:]
+    yield _said(text + decoder.decode(b"", final=True))
+
+
+def _said(text: str) -> bytes:
     said: str = json.loads(f'"{text}"', strict=False)
-    return said
+    return said.encode("utf-8", "surrogatepass")

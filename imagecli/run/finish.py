@@ -56,7 +56,9 @@ def finish(
         prepared=prepared, condensed=condensed, results=results, rescue_folder=rescue_folder, listen=listen
     )
     jobs = list(enumerate(answer.found))
-    ends = ends_of(lambda job: gatherer.gather(*job), jobs, jobs=MAX_PARALLEL)
+    # Decoding is work for one thread at a time, fetching is waiting.
+    threads = MAX_PARALLEL if any(found.url for found in answer.found) else 1
+    ends = ends_of(lambda job: gatherer.gather(*job), jobs, jobs=threads)
     # Stdout takes the first; files are saved as they come.
     for end in sorted(ends, key=lambda end: end.index) if prepared.stdout else ends:
         try:
@@ -90,7 +92,8 @@ def _prompt(found: Found, condensed: Condensed) -> str | None:
     if found.revised_prompt is None:
         return None
     try:
-        return sound("".join(islice(condensed.text(found.revised_prompt), _PROMPT_PIECES)))
+        told = b"".join(bytes(piece) for piece in islice(condensed.pieces(found.revised_prompt), _PROMPT_PIECES))
+        return sound(told.decode("utf-8", "replace"))
     except ValueError:
         return None
 

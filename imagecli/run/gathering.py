@@ -127,7 +127,7 @@ def _failure(failures: list[ImagecliError], found: Found) -> ImagecliError:
 
 def _decode(condensed: Condensed, b64_json: str, into: IO[bytes]) -> None:
     try:
-        for piece in decoded(condensed.text(b64_json)):
+        for piece in decoded(condensed.pieces(b64_json)):
             into.write(piece)
     except ValueError as error:
         raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error

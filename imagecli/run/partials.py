@@ -116,6 +116,8 @@ def _picture_in(payload: Any) -> bytes:
     if not isinstance(text, str):
         return b""
     try:
-        return b"".join(decoded([text.rpartition(",")[2]]))  # a data URL's base64 stands behind a comma
+        return b"".join(
+            decoded([text.rpartition(",")[2].encode("utf-8", "replace")])
+        )  # a data URL's base64 stands behind a comma
     except UnsavedError:
         return b""

@@ -1,0 +1,156 @@
+"""What an answer's pictures cost on their way to the disk: CPU and memory, beside scripts that people write, in one run.
+
+Run by hand: `python tests/benchmarks/bench_answers.py`. A server on loopback, in a process of its own, answers faster
+than any client. Clients take turns, each run a process of its own; CPU seconds (user and system) and peak memory are
+medians. Only ratios within one run mean anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import random
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+RUNS = 5
+IMAGECLI = "-c", "from imagecli.__main__ import run; run()", "generate", "a cat", "--quiet", "--base-url"
+
+WHOLE = """
+import base64, requests, sys
+answer = requests.post(sys.argv[1] + "/images/generations", json={"prompt": "a cat"}, timeout=(10, 300))
+for k, item in enumerate(answer.json()["data"]):
+    with open(f"{k}.png", "wb") as file:
+        file.write(base64.b64decode(item["b64_json"]))
+"""
+"""What most people write: json.loads and b64decode."""
+
+PIECES = """
+import binascii, requests, sys
+url = sys.argv[1] + "/images/generations"
+answer = requests.post(url, json={"prompt": "a cat"}, timeout=(10, 300), stream=True)
+key, rest, out, count = b'"b64_json": "', b"", None, 0
+for piece in answer.iter_content(256 * 1024):
+    rest += piece
+    while True:
+        if out is None:
+            at = rest.find(key)
+            if at < 0:
+                rest = rest[-len(key):]
+                break
+            rest, out = rest[at + len(key):], open(f"{count}.png", "wb")
+            count += 1
+        end = rest.find(b'"')
+        usable = len(rest) // 4 * 4 if end < 0 else end
+        out.write(binascii.a2b_base64(rest[:usable]))
+        rest = rest[usable:]
+        if end < 0:
+            break
+        out.close()
+        out = None
+"""
+"""One buffer, decoded as it comes: the least that requests can do. It believes whatever comes."""
+
+
+def picture(size: int) -> bytes:
+    """A PNG of about *size* bytes, whole by its structure."""
+    noise = random.Random(size).randbytes(size)
+    pixels = b"".join(_chunk(b"IDAT", noise[at : at + 65_536]) for at in range(0, size, 65_536))
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 1024, 1024, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def serve(count: int, size: int) -> None:
+    """Answers every request with *count* pictures of *size* bytes. Says its port, and ends with its parent."""
+    text = base64.b64encode(picture(size)).decode()
+    body = json.dumps({"created": 0, "data": [{"b64_json": text}] * count}).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(listener.getsockname()[1], flush=True)  # noqa: T201
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    while True:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            asked = b""
+            while b"}" not in asked:
+                asked += connection.recv(65_536)
+            connection.sendall(head % len(body))
+            connection.sendall(body)
+
+
+@contextlib.contextmanager
+def server(count: int, size: int) -> Iterator[str]:
+    """The base URL of `serve` in a process of its own."""
+    command = [sys.executable, __file__, "--serve", str(count), str(size)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        process.kill()
+
+
+def measured(arguments: tuple[str, ...], count: int) -> tuple[float, float]:
+    """CPU seconds and peak MB of one run, which has to make *count* pictures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environ = {**os.environ, "IMAGECLI_STATE_DIR": f"{folder}/state", "NO_PROXY": "*"}
+        with subprocess.Popen([sys.executable, *arguments], cwd=folder, env=environ, stdout=subprocess.DEVNULL) as run:
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
+        made = len(list(folder.glob("*.png")))
+        assert (run.returncode, made) == (0, count), (arguments, run.returncode, made)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def medians(count: int, size: int, **clients: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """CPU and memory of each client, on an answer of *count* pictures of *size* bytes."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in clients}
+    with server(count, size) as url:
+        for _ in range(RUNS):
+            for name, arguments in clients.items():
+                runs[name].append(measured((*arguments, url), count))
+    found = {
+        name: tuple(statistics.median(column) for column in zip(*times, strict=True)) for name, times in runs.items()
+    }
+    for name, (cpu, peak) in found.items():
+        print(f"  {name:<10} {cpu:6.3f} s CPU  {peak:6.1f} MB")  # noqa: T201
+    return {name: (cpu, peak) for name, (cpu, peak) in found.items()}
+
+
+def ratio(words: str, figure: float, target: float) -> None:
+    print(f"  {words}: {figure:.2f}   target <= {target}")  # noqa: T201
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--serve"]:
+        return serve(int(arguments[1]), int(arguments[2]))
+    ours = *IMAGECLI[:-1], "-n", "1", IMAGECLI[-1]
+    ten = *IMAGECLI[:-1], "-n", "10", IMAGECLI[-1]
+    print("one picture of 3 MB")  # noqa: T201
+    one = medians(1, 3_000_000, imagecli=ours, whole=("-c", WHOLE), pieces=("-c", PIECES))
+    ratio("CPU to requests + json.loads + b64decode", one["imagecli"][0] / one["whole"][0], 1.35)
+    ratio("MB", one["imagecli"][1], 45)
+    print("one picture of 64 kB")  # noqa: T201
+    small = medians(1, 64_000, imagecli=ours)
+    print("ten pictures of 20 MB in one answer")  # noqa: T201
+    many = medians(10, 20_000_000, imagecli=ten, whole=("-c", WHOLE), pieces=("-c", PIECES))
+    ratio("CPU to requests in pieces", many["imagecli"][0] / many["pieces"][0], 1.3)
+    ratio("peak to one picture of 64 kB", many["imagecli"][1] / small["imagecli"][1], 1.15)
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
