@@ -1,4 +1,4 @@
-"""What an answer's pictures cost on their way to the disk: CPU and memory, beside scripts that people write, in one run.
+"""What an answer's pictures cost on their way to the disk, CPU and memory, beside scripts that people write.
 
 Run by hand: `python tests/benchmarks/bench_answers.py`. A server on loopback, in a process of its own, answers faster
 than any client. Clients take turns, each run a process of its own; CPU seconds (user and system) and peak memory are
@@ -122,12 +122,12 @@ def medians(count: int, size: int, **clients: tuple[str, ...]) -> dict[str, tupl
         for _ in range(RUNS):
             for name, arguments in clients.items():
                 runs[name].append(measured((*arguments, url), count))
-    found = {
-        name: tuple(statistics.median(column) for column in zip(*times, strict=True)) for name, times in runs.items()
-    }
-    for name, (cpu, peak) in found.items():
+    found = {}
+    for name, times in runs.items():
+        cpu, peak = (statistics.median(column) for column in zip(*times, strict=True))
         print(f"  {name:<10} {cpu:6.3f} s CPU  {peak:6.1f} MB")  # noqa: T201
-    return {name: (cpu, peak) for name, (cpu, peak) in found.items()}
+        found[name] = cpu, peak
+    return found
 
 
 def ratio(words: str, figure: float, target: float) -> None:
