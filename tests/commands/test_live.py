@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.raw import raw_server
-from tests.conftest import Run
+from tests.conftest import Run, picture
 from tests.run.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
 
 
@@ -164,3 +164,14 @@ def test_a_partial_that_can_not_be_kept_costs_no_picture(imagecli: Run, folder: 
         result = imagecli("generate", "cat", "--keep-partials", "-o", "in/cat.png", "--base-url", server.base_url)
     assert (result.exit_code, files(folder)) == (0, {"in/cat.png": RED})
     assert "warning: a partial picture is not kept: can't write in/cat.partial-0.png" in result.stderr
+
+
+def test_the_sandbox_streams_what_is_kept(imagecli: Run, folder: Path, sandbox: str) -> None:
+    result = imagecli(
+        *("generate", "a white siamese cat", "--partial-images", 2, "--keep-partials", "-s", "1024x1024"),
+        *("-o", "cat.png", "--base-url", sandbox, "--json"),
+    )
+    assert (result.exit_code, [Path(image["path"]).name for image in result.json["images"]]) == (0, ["cat.png"])
+    assert sorted(files(folder)) == ["cat.partial-0.png", "cat.partial-1.png", "cat.png"]
+    assert {picture(folder / name).size for name in files(folder)} == {(1024, 1024)}
+    assert result.json["requests"][0]["usage"]["output_tokens"] > 200
