@@ -1,7 +1,11 @@
-"""Bodies held against the schemas of OpenAI's own API description (its snapshot of 2026-08-21)."""
+"""Every JSON that goes out, held against the schemas of OpenAI's own API description (its snapshot of 2026-08-21).
+
+A key that the schemas don't know is refused too, unless NEWER lists it: what came after the snapshot, and only that.
+"""
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -10,21 +14,97 @@ import jsonschema
 import pytest
 import requests
 
-from imagecli.sandbox.server import Sandbox
-from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
+from imagecli import catalog
+from imagecli.sandbox.failing import Failure
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.making import CLASSIC, GPT, encoded, events, hole, photo, post
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "data" / "openapi" / "images.json").read_text("utf-8"))
 
+SIZE = {"type": "string", "pattern": "^[1-9][0-9]*x[1-9][0-9]*$"}
+QUALITY = {"enum": ["low", "medium", "high", "xhigh", "max"]}
+TOKENS = {"type": "integer", "minimum": 0}
+SVG_USAGE = {
+    "type": "object",
+    "properties": {
+        "model": {"type": "string"},
+        **dict.fromkeys(("input_tokens", "output_tokens", "reasoning_tokens", "total_tokens"), TOKENS),
+    },
+    "required": ["model", "input_tokens", "output_tokens", "reasoning_tokens", "total_tokens"],
+    "additionalProperties": False,
+}
+MODERATION = {
+    "type": "object",
+    "properties": {
+        "moderation_stage": {"enum": ["input", "output", "unknown"]},
+        "categories": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["moderation_stage", "categories"],
+    "additionalProperties": False,
+}
+TEXT = {"type": "string"}
+EVENTS = {
+    "image_generation.partial_image": "ImageGenPartialImageEvent",
+    "image_generation.completed": "ImageGenCompletedEvent",
+    "image_edit.partial_image": "ImageEditPartialImageEvent",
+    "image_edit.completed": "ImageEditCompletedEvent",
+}
+
+NEWER: dict[tuple[str, str], dict[str, Any]] = {
+    ("ImagesResponse", "size"): SIZE,
+    ("ImagesResponse", "quality"): QUALITY,
+    ("ImagesResponse", "output_format"): {"enum": ["png", "webp", "jpeg", "gif", "svg"]},
+    ("ImagesResponse", "safety_identifier"): TEXT,
+    ("ImagesResponse", "svg_usage"): SVG_USAGE,
+    ("Model", "shutdown_date"): {"type": ["string", "null"], "pattern": "^20[0-9]{2}-[0-9]{2}-[0-9]{2}$"},
+    ("Error", "moderation_details"): MODERATION,
+    **{(schema, "size"): SIZE for schema in EVENTS.values()},
+    **{(schema, "quality"): QUALITY for schema in EVENTS.values()},
+    **{(schema, "safety_identifier"): TEXT for name, schema in EVENTS.items() if name.endswith("completed")},
+}  # fmt: skip
+"""(schema, property) → what it is today. Source: openai-python 3.54.0, types of 2026-11-17."""
+
+
+def strict() -> dict[str, Any]:
+    """The schemas with what is NEWER, and closed against all else."""
+    document: dict[str, Any] = copy.deepcopy(DOCUMENT)
+    schemas = document["components"]["schemas"]
+    for (schema, name), newer in NEWER.items():
+        schemas[schema]["properties"][name] = newer
+    for schema in schemas.values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+    return document
+
+
+STRICT = strict()
+
 
 def hold(body: Any, schema: str) -> None:
-    jsonschema.Draft202012Validator({**DOCUMENT, "$ref": f"#/components/schemas/{schema}"}).validate(body)
+    jsonschema.Draft202012Validator({**STRICT, "$ref": f"#/components/schemas/{schema}"}).validate(body)
+
+
+NEW = {"model": "gpt-image-2.6-flare"}
 
 
 @pytest.mark.parametrize(
-    "fields", [{"size": "256x256"}, {**CLASSIC, "n": 2}, GPT, {**GPT, "background": "transparent"}]
+    "fields",
+    [
+        {"size": "256x256"},
+        {**CLASSIC, "n": 2, "size": "256x256"},
+        {"model": "dall-e-3"},
+        GPT,
+        {**GPT, "background": "transparent", "size": "1280x720", "safety_identifier": "hashed"},
+        {**NEW, "quality": "max", "size": "1536x864"},
+        {**NEW, "output_format": "gif", "frame_count": 2, "size": "1024x656"},
+        {**NEW, "output_format": "svg", "svg": {"reasoning": {"effort": "none"}}},
+    ],
+    ids=str,
 )
 def test_generation_body_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
-    hold(post(sandbox, "generations", {"prompt": "x", **fields}).json(), "ImagesResponse")
+    answer = post(sandbox, "generations", {"prompt": "x", **fields})
+    assert answer.status_code == 200, answer.text
+    hold(answer.json(), "ImagesResponse")
 
 
 def test_edit_and_variation_bodies_fit(sandbox: Sandbox) -> None:
@@ -35,6 +115,53 @@ def test_edit_and_variation_bodies_fit(sandbox: Sandbox) -> None:
     hold(post(sandbox, "variations", {"n": 2}, image=image).json(), "ImagesResponse")
 
 
-def test_error_and_models_bodies_fit(sandbox: Sandbox) -> None:
-    hold(post(sandbox, "generations", {}).json(), "ErrorResponse")
+@pytest.mark.parametrize("fields", [GPT, {**NEW, "quality": "xhigh", "size": "1280x720", "user": "someone"}], ids=str)
+def test_every_event_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
+    live = {**fields, "prompt": "x", "stream": True, "partial_images": 2, "n": 2, "output_format": "webp"}
+    made = events(post(sandbox, "generations", live))
+    made += events(post(sandbox, "edits", live, image=encoded(photo())))
+    for name, payload in made:
+        hold(payload, EVENTS[name])
+    assert {name for name, _ in made} == set(EVENTS)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"prompt": "x", "model": "none"},
+        {**GPT, "prompt": "x", "style": "vivid"},
+        {**GPT, "prompt": "moderation_blocked"},
+        {**GPT, "prompt": "x", "stream": True, "n": 0},
+    ],
+    ids=str,
+)
+def test_refusal_fits(sandbox: Sandbox, fields: dict[str, Any]) -> None:
+    answer = post(sandbox, "generations", fields)
+    assert answer.status_code >= 400
+    hold(answer.json(), "ErrorResponse")
+
+
+@pytest.mark.parametrize("what", ["401", "404", "429", "500", "503", "insufficient_quota", "moderation_blocked"])
+def test_failure_on_purpose_fits(what: str) -> None:
+    with Sandbox(Options(failures=(Failure.parse(what),))) as server:
+        hold(post(server, "generations", {"prompt": "x"}).json(), "ErrorResponse")
+
+
+def test_models_fit(sandbox: Sandbox) -> None:
     hold(requests.get(f"{sandbox.base_url}/models", timeout=9).json(), "ListModelsResponse")
+    for name in catalog.load().models:
+        hold(requests.get(f"{sandbox.base_url}/models/{name}", timeout=9).json(), "Model")
+
+
+def test_nothing_is_listed_as_newer_that_the_snapshot_has() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert all(schemas[schema]["properties"].get(name) != newer for (schema, name), newer in NEWER.items())
+
+
+@pytest.mark.parametrize(
+    "body", [{"created": 1, "data": [], "extra": 1}, {"created": "now"}, {"created": 1, "size": "big"}]
+)
+def test_a_body_that_does_not_fit_is_found(body: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        hold(body, "ImagesResponse")
