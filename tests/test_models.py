@@ -226,6 +226,20 @@ def test_what_a_model_does_not_take_is_refused(model: str, ask: Ask, words: str,
 
 
 @pytest.mark.parametrize(
+    ("ask", "others", "taker"),
+    [
+        (made(complexity="low"), ("gpt-image-2", "gpt-image-2.6-sunburst"), "-m gpt-image-2.6-sunburst takes it"),
+        (made(quality="low"), ("gpt-image-1", "gpt-image-1.5", "gpt-image-2"), "-m gpt-image-2 takes it"),
+        (made(quality="low"), (), "name another model"),
+    ],
+)
+def test_a_hint_names_a_model_that_lives_and_surely_takes_it(ask: Ask, others: tuple[str, ...], taker: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(ask, ROWS.model("dall-e-2"), [ROWS.model(name) for name in others])
+    assert taker in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
     ("models", "ask", "flag"),
     [
         ((*FREE_FORMS, *TWOS, *ONES, "gpt-image-1-mini"), made(complexity="low"), "--complexity"),

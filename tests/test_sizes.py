@@ -70,6 +70,7 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
         ("gpt-image-2", "3:1", "1536x512"),
         ("gpt-image-2", "21:9", "1568x672"),
         ("gpt-image-2", "2.39:1", "1536x640"),
+        ("gpt-image-2", "68:67", "1536x1520"),
         ("gpt-image-1.5", "square", "1024x1024"),
         ("gpt-image-1.5", "landscape", "1536x1024"),
         ("gpt-image-1.5", "portrait", "1024x1536"),
@@ -82,6 +83,7 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
         ("somebody/flux-9", "square", "1024x1024"),
         ("somebody/flux-9", "16:9", "1536x864"),
         ("somebody/flux-9", "4:1", "1536x384"),
+        ("somebody/flux-9", "21:9", "1568x672"),
     ],
 )
 def test_a_shape_becomes_a_size_and_it_is_said(model: str, word: str, size: str) -> None:
@@ -148,6 +150,7 @@ def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size:
         ("gpt-image-2", "1200x630", "1200x640"),
         ("gpt-image-2", "1000x500", "1152x576"),
         ("gpt-image-2", "512x512", "816x816"),
+        ("gpt-image-2", "1335x609", "1344x624"),
         ("gpt-image-2", "64x64", "816x816"),
         ("gpt-image-2", "2560x1440", "2560x1440"),
         ("gpt-image-2", "5000x5000", "2880x2880"),
@@ -178,6 +181,10 @@ def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
 def test_a_fit_that_no_machine_wants_is_refused() -> None:
     with pytest.raises(UsageError, match="at most 100,000,000 are made here"):
         settled_size(None, Size(99_999, 99_999), UNKNOWN)
+
+
+def test_a_set_without_a_square_makes_none() -> None:
+    assert SizeRule(set=(Size(1024, 1536), Size(1536, 1024))).of_shape(Shape(1, 1, "square")) is None
 
 
 SIZES = st.builds(Size, st.integers(1, 999_999), st.integers(1, 999_999))
@@ -253,3 +260,10 @@ def test_no_pixels_are_promised_where_the_server_chooses_them(imagecli: Run) -> 
     assert done.exit_code == 0, done.stderr
     assert "16:9" in done.stdout
     assert "is made at" not in done.stdout + done.stderr
+
+
+def test_the_command_makes_exactly_what_fits(imagecli: Run) -> None:
+    done = imagecli("generate", "a cat", "--fit", "500x300", "--provider", "sandbox")
+    assert done.exit_code == 0, done.stderr
+    assert "--fit 500x300 is made at" in done.stderr
+    assert picture(done.paths[0]).size == (500, 300)

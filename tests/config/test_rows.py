@@ -107,6 +107,21 @@ def test_part_of_an_inputs_rule_can_be_said() -> None:
     assert (row.image.max_bytes, row.image.formats) == (1000, ("png", "jpeg", "webp"))
 
 
+def test_what_a_row_no_longer_takes_has_no_words() -> None:
+    row = with_own({"models": {"m": {"like": "gpt-image-2", "parameters": ["user"]}}}, "x").model("m")
+    assert (row.parameters, row.words, row.ranges) == (("user",), {}, {})
+
+
+def test_a_row_that_is_like_itself_is_a_change_of_it() -> None:
+    row = with_own({"models": {"dall-e-3": {"like": "dall-e-3", "max_prompt": 7}}}, "x").model("dall-e-3")
+    assert (row.max_prompt, row.max_n, row.allowed("style")) == (7, 1, ("vivid", "natural"))
+
+
+def test_a_row_of_ours_can_be_made_like_another() -> None:
+    row = with_own({"models": {"dall-e-2": {"like": "gpt-image-2"}}}, "x").model("dall-e-2")
+    assert (row.operations, row.shutdown, row.max_prompt) == (("generations", "edits"), None, 32_000)
+
+
 def test_the_shipped_rows_are_whole_by_the_same_rules() -> None:
     shipped = load()
     again = with_own({"models": {name: {} for name in shipped.models}}, "x")
