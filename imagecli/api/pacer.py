@@ -1,89 +1,106 @@
-"""When a request may be sent (again): what servers say about waiting, and one pause shared by all threads."""
+"""The one pace of all threads: whoever wants to send asks for its turn, and tells what came of it."""
 
 from __future__ import annotations
 
-import math
-import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 520, 529})
-"""Answers by which the server says that it made nothing. 504 is not one: a gateway does not know."""
+from imagecli.api.buckets import Ticket
+from imagecli.api.limits import limits_of
+from imagecli.api.pace import Pace, of_rate
 
-LONGEST_SECONDS = 366 * 86_400.0
-"""What a server asks for beyond a year counts as a year, so that it can be said and compared."""
-FIRST_BACKOFF_SECONDS = 0.5
-MAX_BACKOFF_SECONDS = 20.0
-
-
-def is_retried(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer says plainly that nothing was bought and that another try may help."""
-    return status in RETRIED_STATUSES and headers.get("x-should-retry", "").lower() != "false"
+SLACK_SECONDS = 1.0
+"""A wait of the longest that is allowed is one of ours too, with its jitter."""
+LOOK_SECONDS = 1.0
+"""How long one sleeps before it looks again, whatever it waits for: clocks can be wrong, and machines asleep."""
 
 
-def server_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to wait, from `retry-after-ms` or `retry-after`; None where it says nothing sensible."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    text = headers.get("retry-after", "").strip()
-    wait = milliseconds / 1000 if milliseconds is not None else _number(text)
-    wait = _until(text, now) if wait is None else wait
-    return None if wait is None else min(wait, LONGEST_SECONDS)
+class StormError(Exception):
+    """Refusal followed refusal until the tries of all were used up."""
 
 
-def backoff(attempt: int, chance: float) -> float:
-    """Seconds before retry number *attempt* (from 0): doubling, jittered by *chance* (0 to 1) in its upper half."""
-    ceiling = min(FIRST_BACKOFF_SECONDS * 2.0**attempt, MAX_BACKOFF_SECONDS)
-    return ceiling * (0.5 + chance / 2)
+class TooLongError(Exception):
+    """The next turn is further away than one may wait."""
 
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def _until(text: str, now: datetime) -> float | None:
-    """Seconds until an HTTP date; None when it is none, or past."""
-    try:
-        when = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds()
-    return seconds if seconds > 0 else None
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class Pacer:
-    """One for all threads: a pause asked of one is kept by every one. Waits by the monotonic clock."""
+    """Guards a `Pace` with a lock, and waits by the monotonic clock, or by the one that is handed in."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._not_before = 0.0
+    def __init__(
+        self,
+        *,
+        max_rounds: int,
+        max_wait: float,
+        per_minute: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[threading.Condition, float], object] = threading.Condition.wait,
+    ) -> None:
+        self._max_rounds, self._max_wait = max_rounds, max_wait
+        self._clock, self._sleep = clock, sleep
+        self._changed = threading.Condition()
+        self._pace = of_rate(per_minute, clock()) if per_minute else Pace()
+        self._over = False
 
-    def pause(self, seconds: float) -> None:
-        """Nobody sends for *seconds* from now."""
-        with self._lock:
-            self._not_before = max(self._not_before, time.monotonic() + seconds)
+    def turn(self, images: int = 1, waiting: Callable[[float], None] = lambda seconds: None) -> Ticket:
+        """Returns when a request for *images* pictures may be sent; *waiting* hears once of a wait worth telling.
 
-    def turn(self) -> None:
-        """Returns when a request may be sent."""
-        while (left := self._left()) > 0:
-            time.sleep(left)
+        Raises StormError when the limit did not give way, TooLongError when it would take too long.
+        """
+        told = False
+        with self._changed:
+            while True:
+                now = self._clock()
+                if self._over:
+                    raise StormError
+                limit = self._pace.limit_wait(now, images)
+                if limit > self._max_wait + SLACK_SECONDS:
+                    raise TooLongError(limit)
+                wait = self._pace.wait(now, images)
+                if wait <= 0:
+                    self._pace, ticket = self._pace.taken(now, images)
+                    return ticket
+                if limit >= LOOK_SECONDS and not told:
+                    told = True
+                    waiting(limit)
+                self._sleep(self._changed, min(wait, LOOK_SECONDS))
 
-    def _left(self) -> float:
-        with self._lock:
-            return self._not_before - time.monotonic()
+    def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
+        """The request was let through, however it ended; *headers* with lower-case names may tell of limits."""
+        with self._changed:
+            self._pace = self._pace.answered(self._clock(), ticket, limits_of(headers, datetime.now(UTC)))
+            self._changed.notify_all()
 
+    def lost(self, ticket: Ticket) -> None:
+        """Nothing is known of the request: nobody waits for news of it."""
+        with self._changed:
+            self._pace = self._pace.lost(ticket)
+            self._changed.notify_all()
 
-def wait_before(attempt: int, asked: float | None, longest: float) -> float:
-    """Seconds to wait before retry number *attempt* (from 0): what was *asked* with a little on top, or backoff.
+    def hold(self, seconds: float) -> None:
+        """Nobody sends for *seconds*: a server that is overloaded has asked for it."""
+        with self._changed:
+            self._pace = self._pace.held(self._clock() + seconds)
 
-    *longest* cuts only the backoff: a server's word is kept or not waited for at all.
-    """
-    if asked is None:
-        return min(backoff(attempt, random.random()), longest)
-    return asked + random.uniform(0, 0.1)
+    def refused(self, ticket: Ticket, headers: Mapping[str, str], hold: float, asked: float | None) -> bool:
+        """The request met the limit: everybody waits *hold* seconds, of which *asked* are the server's word.
+
+        Whether there is another try in it for anybody.
+        """
+        with self._changed:
+            limits = limits_of(headers, datetime.now(UTC))
+            self._pace = self._pace.refused(self._clock(), ticket, limits, hold, asked)
+            self._over = self._over or self._pace.rounds > self._max_rounds
+            self._changed.notify_all()
+            return not self._over
+
+    @property
+    def rounds(self) -> int:
+        """How many refusals in a row there were."""
+        with self._changed:
+            return self._pace.rounds

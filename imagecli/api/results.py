@@ -9,11 +9,11 @@ from typing import IO
 from urllib.parse import urljoin
 
 from imagecli.api.failures import RefusedAddressError, shown
-from imagecli.api.pacer import MAX_BACKOFF_SECONDS, server_wait, wait_before
 from imagecli.api.permits import Permits, check_address
 from imagecli.api.resolving import addresses_of
 from imagecli.api.session import open_session
 from imagecli.api.terms import Judge, Resolve
+from imagecli.api.waits import MAX_BACKOFF_SECONDS, server_wait, wait_before
 from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
+from imagecli.api import telling
+from imagecli.api.buckets import Ticket
 from imagecli.api.failures import NotConnectedError
-from imagecli.api.pacer import Pacer, is_retried, server_wait, wait_before
+from imagecli.api.pacer import Pacer, StormError, TooLongError
 from imagecli.api.session import Authorization, open_session
 from imagecli.api.terms import Enough, Into
+from imagecli.api.waits import server_wait, wait_before
 from imagecli.api.wire import HttpAnswer, Timeouts, post
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
-from imagecli.events import Listen, Received, Sent, Told, Waiting
+from imagecli.events import Listen, Noted, Received, Sent, Told, Waiting
 from imagecli.exchange import HttpRequest
 from imagecli.providers.refusal import error_for, is_quota
+from imagecli.providers.statuses import is_retried
+from imagecli.providers.unknown import unknown_field
+
+
+def _local_time() -> datetime:
+    return datetime.now().astimezone()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Try:
+    """Where one request stands."""
+
+    http: HttpRequest
+    request: int
+    listen: Listen
+    failures: int = 0
+    """Of its own; what a limit refused is counted for all together."""
+    last: ImagecliError | None = None
+    dropped: bool = False
+    """One field was left out; no other one is."""
 
 
 class Transport:
@@ -30,14 +55,18 @@ class Transport:
         max_retries: int,
         max_wait: float,
         direct: bool,
+        per_minute: float | None = None,
+        now: Callable[[], datetime] = _local_time,
     ) -> None:
+        """*per_minute*: no more pictures a minute than this are asked for. *now* is said, and never waited by."""
         self._session = open_session(direct=direct)
         self._auth = Authorization(key, auth)
         self._headers = headers
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._pacer = Pacer()
+        self._pacer = Pacer(max_rounds=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._now = now
 
     def send(
         self, http: HttpRequest, into: Into, request: int, listen: Listen, enough: Enough = lambda: None
@@ -46,32 +75,43 @@ class Transport:
 
         Raises the error of any other answer.
         """
-        for attempt in range(self._max_retries + 1):
-            self._pacer.turn()
-            listen(Told(message=_asked(http), deep=True))
+        attempt = _Try(http=http, request=request, listen=listen)
+        while True:
+            ticket = self._turn(attempt)
             try:
-                answer = self._once(http, into, request, listen, enough)
+                answer = self._once(attempt, into, enough)
             except NotConnectedError as error:
-                if attempt == self._max_retries or error.code == "proxy":
-                    raise
-                self._pause(wait_before(attempt, None, self._max_wait), error.message, request, listen)
+                self._pacer.lost(ticket)
+                self._not_connected(attempt, error)
                 continue
-            listen(Told(message=_told(http, answer)))
-            listen(Told(message=_headers(answer), deep=True))
+            except BaseException:
+                self._pacer.lost(ticket)
+                raise
             if 200 <= answer.status < 300:
+                self._pacer.answered(ticket, answer.headers)
                 return answer
-            failure = error_for(answer.status, answer.headers, answer.error_body)
-            again = is_retried(answer.status, answer.headers) and not is_quota(answer.status, answer.error_body)
-            if not again or attempt == self._max_retries:
-                raise failure
-            asked = server_wait(answer.headers, datetime.now(UTC))
-            if asked is not None and asked > self._max_wait:
-                raise _too_long(failure, asked, self._max_wait)
-            self._pause(wait_before(attempt, asked, self._max_wait), failure.message, request, listen)
-        raise AssertionError("the loop returns or raises")
+            self._refused(attempt, ticket, answer)
 
-    def _once(self, http: HttpRequest, into: Into, request: int, listen: Listen, enough: Enough) -> HttpAnswer:
-        return post(
+    def _turn(self, attempt: _Try) -> Ticket:
+        """Waits until it may be sent. Raises what it met the last time, or that it was never sent."""
+
+        def waiting(seconds: float) -> None:
+            if not isinstance(attempt.last, LimitError):
+                attempt.listen(Waiting(request=attempt.request, seconds=seconds, why="the provider's rate limit"))
+
+        try:
+            return self._pacer.turn(_images(attempt.http), waiting)
+        except StormError:
+            said = "the rate limit did not give way; this request was not sent"
+            raise attempt.last or LimitError(said, hint="run the same command again later") from None
+        except TooLongError as error:
+            reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
+            raise self._too_long(reached, error.seconds) from None
+
+    def _once(self, attempt: _Try, into: Into, enough: Enough) -> HttpAnswer:
+        http, request, listen = attempt.http, attempt.request, attempt.listen
+        listen(Told(message=telling.asked(http), deep=True))
+        answer = post(
             self._session,
             http,
             auth=self._auth,
@@ -82,41 +122,75 @@ class Transport:
             received=lambda done, total: listen(Received(request=request, received=done, total=total)),
             enough=enough,
         )
+        listen(Told(message=telling.answered(http, answer)))
+        listen(Told(message=telling.headers(answer), deep=True))
+        return answer
 
-    def _pause(self, seconds: float, why: str, request: int, listen: Listen) -> None:
-        listen(Waiting(request=request, seconds=seconds, why=why))
-        self._pacer.pause(seconds)
+    def _not_connected(self, attempt: _Try, error: NotConnectedError) -> None:
+        if attempt.failures == self._max_retries or error.code == "proxy":
+            raise error
+        self._sleep(attempt, error, None)
+
+    def _refused(self, attempt: _Try, ticket: Ticket, answer: HttpAnswer) -> None:
+        """Returns when the request is to be sent again; raises where it is not."""
+        failure = error_for(answer.status, answer.headers, answer.error_body)
+        again = is_retried(answer.status, answer.headers) and not is_quota(answer.status, answer.error_body)
+        if not again:
+            self._pacer.answered(ticket, answer.headers)
+            self._drop_unknown(attempt, answer, failure)
+            return
+        asked = server_wait(answer.headers, self._now(), failure.message)
+        hold = wait_before(self._pacer.rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
+        attempt.last = failure
+        if answer.status == 429:
+            again = self._pacer.refused(ticket, answer.headers, hold, asked)
+        else:
+            self._pacer.answered(ticket, answer.headers)
+            again = attempt.failures < self._max_retries
+        if asked is not None and asked > self._max_wait:
+            self._pacer.hold(asked)
+            raise self._too_long(failure, asked)
+        if not again:
+            raise failure
+        if answer.status == 429:
+            attempt.listen(Waiting(request=attempt.request, seconds=hold, why=failure.message))
+        else:
+            self._sleep(attempt, failure, asked)
+
+    def _drop_unknown(self, attempt: _Try, answer: HttpAnswer, failure: ImagecliError) -> None:
+        """Leaves out the one field that the server does not know and the user did not set, once; else raises."""
+        field = unknown_field(answer.status, answer.error_body, attempt.http.added)
+        if field is None or attempt.dropped:
+            raise failure
+        attempt.dropped = True
+        attempt.http = attempt.http.without(field)
+        said = f"the server does not know {field}, which you did not ask for; sent again without it"
+        attempt.listen(Noted(code="field_dropped", message=said))
+
+    def _sleep(self, attempt: _Try, failure: ImagecliError, asked: float | None) -> None:
+        """Before the next try of this request; what a server *asked* for holds for everybody."""
+        seconds = wait_before(attempt.failures, asked, self._max_wait)
+        attempt.failures += 1
+        attempt.last = failure
+        attempt.listen(Waiting(request=attempt.request, seconds=seconds, why=failure.message))
+        if asked is not None:
+            self._pacer.hold(seconds)
+        else:
+            time.sleep(seconds)
+
+    def _too_long(self, failure: ImagecliError, asked: float) -> LimitError:
+        until = datetime.fromtimestamp(self._now().timestamp() + asked, self._now().tzinfo)
+        return LimitError(
+            f"{failure.message}; it asks to wait {asked:.0f} s, more than --max-wait {self._max_wait:g}",
+            hint=f"run the same command again in {asked:.0f} s, after {until:%Y-%m-%d %H:%M:%S}; nothing was bought",
+            code=failure.code,
+            status=failure.status,
+            request_id=failure.request_id,
+        )
 
 
-def _too_long(failure: ImagecliError, asked: float, max_wait: float) -> LimitError:
-    return LimitError(
-        f"{failure.message}; it asks to wait {asked:.0f} s, more than --max-wait {max_wait:g}",
-        hint=f"run the same command again in {asked:.0f} s; nothing was bought",
-        code=failure.code,
-        status=failure.status,
-        request_id=failure.request_id,
-    )
-
-
-def _path(http: HttpRequest) -> str:
-    """Without host and query: both can hold what is nobody's business."""
-    return "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]
-
-
-def _asked(http: HttpRequest) -> str:
-    """A request's fields for --debug; of its files only what they are."""
-    fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
-    files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
-    return f"{http.method} {_path(http)} {fields}{files}"
-
-
-def _headers(answer: HttpAnswer) -> str:
-    """An answer's headers for --debug, but for cookies."""
-    return "; ".join(f"{name}: {value}" for name, value in answer.headers.items() if name != "set-cookie")
-
-
-def _told(http: HttpRequest, answer: HttpAnswer) -> str:
-    """One exchange for -v: where, and what came back."""
-    path = _path(http)
-    request_id = answer.headers.get("x-request-id")
-    return f"{http.method} {path}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")
+def _images(http: HttpRequest) -> int:
+    """How many pictures *http* asks for, as far as it says so."""
+    wanted = (http.json or {}).get("n") or dict(http.form).get("n")
+    text = str(wanted)
+    return min(max(int(text), 1), 1000) if text.isascii() and text.isdigit() and len(text) < 6 else 1

@@ -18,6 +18,7 @@ from imagecli.errors import (
     UnsavedError,
 )
 from imagecli.providers.said import detail_of, filtered, is_page, parsed, plain, short, words_of
+from imagecli.providers.statuses import is_perhaps_bought
 
 QUOTA_CODES = (
     "insufficient_quota",
@@ -73,7 +74,7 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
         return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
     if status == 407:
         return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
-    if status in (504, 524):
+    if is_perhaps_bought(status):
         return UnsavedError(f"the gateway gave up waiting (HTTP {status}): {about}", hint=_HINT_BILLED, **facts)
     if status >= 500:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)

@@ -1,82 +1,187 @@
-"""What servers say about waiting, in every form they say it, and what is made of nonsense."""
+"""Threads that share a pace: with a clock of the test's own, and with servers that really refuse."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
-from imagecli.api.pacer import LONGEST_SECONDS, backoff, is_retried, server_wait, wait_before
-
-NOW = datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": " 7 "}, 7.0),
-        ({"retry-after": "0"}, 0.0),
-        ({"retry-after": "0.25"}, 0.25),
-        ({"retry-after-ms": "250"}, 0.25),
-        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
-        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
-        ({"retry-after": "Mon, 23 Nov 2026 14:00:30 GMT"}, 30.0),
-        ({"retry-after": "Mon, 23 Nov 2026 15:00:30 +0100"}, 30.0),
-        ({"retry-after": "Mon, 23 Nov 2026 14:00:30 -0000"}, 30.0),
-        ({"retry-after": "Monday, 23-Nov-26 14:00:30 GMT"}, 30.0),
-        ({"retry-after": "Mon, 23 Nov 2026 13:59:30 GMT"}, None),
-        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, None),
-        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST_SECONDS),
-        ({"retry-after": "1e300"}, LONGEST_SECONDS),
-        ({"retry-after": "1e999"}, None),
-        ({"retry-after": "-5"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": ""}, None),
-        ({"retry-after": "Mon, 99 Foo 2026 14:00:30 GMT"}, None),
-        ({"retry-after": "23 Nov 2026 14:00:30 +99999999999999"}, None),
-    ],
-)
-def test_a_servers_wait_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    assert server_wait(headers, NOW) == seconds
+from imagecli.api.pacer import Pacer, StormError, TooLongError
+from imagecli.api.wire import Timeouts
+from imagecli.errors import LimitError
+from tests.api.sending import send, transport
 
 
-NUMBERS = st.floats().map(str) | st.integers().map(str)
-DATES = st.builds("{}, {} {} {} {}:{}:{} {}".format, *[st.text("0123456789MonJaFebGT+-. ", max_size=6)] * 8)
+@dataclass
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, condition: threading.Condition, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
 
 
-@given(st.text(max_size=40) | NUMBERS | DATES, st.none() | st.text(max_size=20) | NUMBERS)
-@example("0,0", None)
-@example("-0", "-0")
-def test_no_header_breaks_the_wait(after: str, milliseconds: str | None) -> None:
-    headers = {"retry-after": after} | ({"retry-after-ms": milliseconds} if milliseconds is not None else {})
-    asked = server_wait(headers, NOW)
-    assert asked is None or (math.isfinite(asked) and 0 <= asked <= LONGEST_SECONDS)
-    assert 0 <= wait_before(0, asked, 120) <= (asked or 120) + 0.2
+def pacer(clock: Clock, max_rounds: int = 2, max_wait: float = 120, per_minute: float | None = None) -> Pacer:
+    return Pacer(max_rounds=max_rounds, max_wait=max_wait, per_minute=per_minute, clock=clock, sleep=clock.sleep)
 
 
-@given(st.integers(0, 2000), st.floats(0, 1))
-def test_our_own_wait_grows_to_its_limit(attempt: int, chance: float) -> None:
-    assert 0.25 <= backoff(min(attempt, 1000), chance) <= 20.0
+def test_a_refusal_is_waited_for_to_the_end_and_no_longer() -> None:
+    clock = Clock()
+    one = pacer(clock)
+    ticket = one.turn()
+    assert clock.slept == []
+    assert one.refused(ticket, {}, 7.5, 7.5)
+    one.turn()
+    assert sum(clock.slept) == pytest.approx(7.5)
 
 
-@pytest.mark.parametrize(("attempt", "least", "most"), [(0, 0.25, 0.5), (1, 0.5, 1), (2, 1, 2), (9, 10, 20)])
-def test_our_own_wait_doubles(attempt: int, least: float, most: float) -> None:
-    assert (backoff(attempt, 0), backoff(attempt, 1)) == (least, most)
+def test_a_wait_is_told_once() -> None:
+    clock, heard = Clock(), list[float]()
+    one = pacer(clock)
+    one.refused(one.turn(), {}, 30, 30)
+    one.turn(waiting=heard.append)
+    assert heard == [30]
 
 
-def test_only_our_own_wait_is_cut_by_max_wait() -> None:
-    assert wait_before(9, None, 0.5) == 0.5
-    assert 30 <= wait_before(0, 30, 0.5) <= 30.1
+def test_tries_of_all_together_end() -> None:
+    clock = Clock()
+    one = pacer(clock, max_rounds=2)
+    assert [one.refused(one.turn(), {}, 1, None) for _ in range(3)] == [True, True, False]
+    for _ in range(3):
+        with pytest.raises(StormError):
+            one.turn()
 
 
-def test_the_retried_statuses_are_these_and_no_others() -> None:
-    assert [status for status in range(100, 1000) if is_retried(status, {})] == [429, 500, 502, 503, 520, 529]
-    assert not is_retried(503, {"x-should-retry": "False"})
-    assert not is_retried(400, {"x-should-retry": "true"})
+def test_what_is_let_through_starts_the_count_anew() -> None:
+    one = pacer(Clock(), max_rounds=1)
+    for _ in range(10):
+        assert one.refused(one.turn(), {}, 1, None)
+        one.answered(one.turn(), {})
+
+
+def test_a_wait_that_is_too_long_is_not_begun() -> None:
+    clock = Clock()
+    one = pacer(clock, max_wait=120)
+    one.refused(one.turn(), {}, 3600, 3600)
+    with pytest.raises(TooLongError) as caught:
+        one.turn()
+    assert caught.value.seconds == 3600
+    assert clock.slept == []
+
+
+def test_headers_of_good_answers_are_enough_to_slow_down() -> None:
+    clock = Clock()
+    one = pacer(clock)
+    headers = {
+        "x-ratelimit-limit-images": "5",
+        "x-ratelimit-remaining-images": "0",
+        "x-ratelimit-reset-images": "60",
+    }
+    one.answered(one.turn(), headers)
+    one.turn()
+    assert 11 < sum(clock.slept) < 16
+
+
+def test_a_rate_of_ones_own_spreads_requests() -> None:
+    clock = Clock()
+    one = pacer(clock, per_minute=60)
+    for _ in range(10):
+        one.answered(one.turn(), {})
+    assert clock.now - 1000 == pytest.approx(9, abs=0.1)
+
+
+class Bucket:
+    """600 a minute, ten at once."""
+
+    def __init__(self, *, whole_seconds: bool) -> None:
+        self._lock = threading.Lock()
+        self._level, self._at = 10.0, time.monotonic()
+        self._whole_seconds = whole_seconds
+        self.refused = 0
+
+    def __call__(self, request: Request) -> Response:
+        with self._lock:
+            now = time.monotonic()
+            self._level, self._at = min(10.0, self._level + (now - self._at) * 10), now
+            if self._level >= 1:
+                self._level -= 1
+                return Response("{}", headers=None if self._whole_seconds else self._headers())
+            self.refused += 1
+            wait = (1 - self._level) / 10
+            after = {"Retry-After": "1"} if self._whole_seconds else {"retry-after-ms": f"{1000 * wait:.0f}"}
+            return Response("{}", 429, headers=after if self._whole_seconds else after | self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "x-ratelimit-limit-requests": "600",
+            "x-ratelimit-remaining-requests": str(int(self._level)),
+            "x-ratelimit-reset-requests": f"{100 * (10 - self._level):.0f}ms",
+        }
+
+
+@contextmanager
+def limited(bucket: Bucket) -> Iterator[str]:
+    with HTTPServer(threaded=True) as server:
+        server.expect_request("/v1/images/generations").respond_with_handler(bucket)
+        yield server.url_for("/v1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("whole_seconds", "share", "refusals"), [(False, 0.8, 10), (True, 0.5, 25)])
+def test_real_threads_fill_a_real_limit(whole_seconds: bool, share: float, refusals: int) -> None:
+    """Half a hundred prompts. On a busy machine answers are slow and the share is less than in test_pace."""
+    bucket = Bucket(whole_seconds=whole_seconds)
+    shared = transport(2, max_wait=120, timeouts=Timeouts())
+    left, answered = list(range(50)), list[int]()
+
+    def work() -> None:
+        while left:
+            try:
+                left.pop()
+            except IndexError:
+                return
+            answered.append(send(base_url, shared)[0].status)
+
+    with limited(bucket) as base_url:
+        started = time.monotonic()
+        threads = [threading.Thread(target=work) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.monotonic() - started
+    assert answered == [200] * 50
+    assert bucket.refused <= refusals
+    assert 4.0 / took >= share
+
+
+def test_threads_under_an_endless_limit_end_together(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_data("{}", 429, headers={"Retry-After": "0.01"})
+    shared = transport(2, max_wait=1)
+    ends: list[int] = []
+
+    def work() -> None:
+        try:
+            send(httpserver.url_for("/v1"), shared)
+        except LimitError as error:
+            ends.append(error.exit_code)
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert ends == [5] * 16
+    assert len(httpserver.log) <= 16 + 2

@@ -135,7 +135,7 @@ PAGE = b"<!doctype html><html><title>Not here</title></html>"
         (404, b"", 4, "refused", "no Images API there"),
         (405, PAGE, 4, "refused", "no Images API there"),
         (407, PAGE, 6, "network", "proxy"),
-        (408, b"", 4, "refused", "HTTP 408"),
+        (408, b"", 7, "unsaved", "HTTP 408"),
         (409, b"", 4, "refused", "HTTP 409"),
         (410, openai(), 4, "invalid_request_error", "HTTP 410"),
         (413, b"<html><title>413 Request Entity Too Large</title>", 4, "refused", "Too Large"),

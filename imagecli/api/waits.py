@@ -1,0 +1,81 @@
+"""What servers say about waiting, in every form they say it, and how long we wait where they say nothing. Pure.
+
+OpenAI API reference, headers of its answers, RFC 9110 §10.2.3; read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST_SECONDS = 366 * 86_400.0
+"""What a server asks for beyond a year counts as a year, so that it can be said and compared."""
+FIRST_BACKOFF_SECONDS = 0.5
+MAX_BACKOFF_SECONDS = 20.0
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)", re.ASCII)
+_HINT = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)\b", re.IGNORECASE | re.ASCII)
+
+
+def server_wait(headers: Mapping[str, str], now: datetime, words: str = "") -> float | None:
+    """Seconds the server asks to wait; None where it says nothing sensible.
+
+    `retry-after-ms` before `retry-after` before the sentence that ends OpenAI's message ("try again in 6m0s").
+    """
+    milliseconds = number(headers.get("retry-after-ms"))
+    text = headers.get("retry-after", "").strip()
+    wait = milliseconds / 1000 if milliseconds is not None else number(text)
+    wait = _until(text, now) if wait is None else wait
+    if wait is None and (hint := _HINT.search(words)):
+        wait = duration(hint[1].lower())
+    return None if wait is None else min(wait, LONGEST_SECONDS)
+
+
+def wait_before(attempt: int, asked: float | None, longest: float) -> float:
+    """Seconds to wait before retry number *attempt* (from 0): what was *asked* with a little on top, or backoff.
+
+    *longest* cuts only the backoff: a server's word is kept or not waited for at all.
+    """
+    if asked is None:
+        return min(backoff(attempt, random.random()), longest)
+    return asked + random.uniform(0, 0.025)
+
+
+def backoff(attempt: int, chance: float) -> float:
+    """Seconds before retry number *attempt* (from 0): anything up to a ceiling that doubles, by *chance* (0 to 1)."""
+    return chance * min(FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt, 30), MAX_BACKOFF_SECONDS)
+
+
+def number(text: str | None) -> float | None:
+    """A finite number that is not negative; None for anything else."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def duration(text: str | None) -> float | None:
+    """Seconds of `6m0s`, `12ms`, `1s`, `1h2m3.5s` or a plain number; None for anything else."""
+    plain = number(text)
+    if plain is not None or not text or len(text) > 60:
+        return plain
+    parts = _PART.findall(text.strip())
+    if not parts or "".join(amount + unit for amount, unit in parts) != text.strip():
+        return None
+    return min(sum(float(amount) * _UNITS[unit] for amount, unit in parts), LONGEST_SECONDS)
+
+
+def _until(text: str, now: datetime) -> float | None:
+    """Seconds until an HTTP date; None when it is none, or past."""
+    try:
+        when = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds()
+    return seconds if seconds > 0 else None

@@ -1,0 +1,177 @@
+"""What servers say about waiting and limits, in every form they say it, and what is made of nonsense."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from imagecli.api.limits import Limit, limits_of
+from imagecli.api.waits import LONGEST_SECONDS, backoff, duration, server_wait, wait_before
+
+NOW = datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC)
+SLOW_DOWN = "Rate limit reached for gpt-image-2 on images per min: Limit 5, Used 5, Requested 1. Please try again in "
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 7 "}, 7.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "0.25"}, 0.25),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
+        ({"retry-after": "Mon, 23 Nov 2026 14:00:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 15:00:30 +0100"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 14:00:30 -0000"}, 30.0),
+        ({"retry-after": "Monday, 23-Nov-26 14:00:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 13:59:30 GMT"}, None),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, None),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST_SECONDS),
+        ({"retry-after": "1e300"}, LONGEST_SECONDS),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "Mon, 99 Foo 2026 14:00:30 GMT"}, None),
+        ({"retry-after": "23 Nov 2026 14:00:30 +99999999999999"}, None),
+    ],
+)
+def test_a_servers_wait_is_read(headers: dict[str, str], seconds: float | None) -> None:
+    assert server_wait(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("hint", "seconds"),
+    [
+        ("12s.", 12.0),
+        ("15ms.", 0.015),
+        ("6m0s.", 360.0),
+        ("1h2m3.5s. Visit", 3723.5),
+        ("12s", 12.0),
+        ("12 parsecs.", None),
+        ("a while.", None),
+        ("", None),
+    ],
+)
+def test_a_sentence_counts_where_no_header_says_anything(hint: str, seconds: float | None) -> None:
+    assert server_wait({}, NOW, SLOW_DOWN + hint) == seconds
+    assert server_wait({"retry-after": "3"}, NOW, SLOW_DOWN + hint) == 3.0
+    assert server_wait({"retry-after": "nonsense"}, NOW, SLOW_DOWN + hint) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("6m0s", 360.0),
+        ("12ms", 0.012),
+        ("1s", 1.0),
+        ("1.5s", 1.5),
+        ("9", 9.0),
+        ("0", 0.0),
+        ("1h", 3600.0),
+        ("2h3m4.5s", 7384.5),
+        ("500us", 0.0005),
+        (" 1s ", 1.0),
+        ("", None),
+        (None, None),
+        ("s", None),
+        ("-1s", None),
+        ("1s-", None),
+        ("1 s", None),
+        ("1x", None),
+        ("6m0s!", None),
+        ("9" * 400 + "h", None),
+    ],
+)
+def test_a_duration_is_read(text: str | None, seconds: float | None) -> None:
+    assert duration(text) == (pytest.approx(seconds) if seconds is not None else None)
+
+
+NUMBERS = st.floats().map(str) | st.integers().map(str)
+DATES = st.builds("{}, {} {} {} {}:{}:{} {}".format, *[st.text("0123456789MonJaFebGT+-. ", max_size=6)] * 8)
+DURATIONS = st.text("0123456789hmsun.µ -", max_size=30)
+NOISE = st.text(max_size=40) | NUMBERS | DATES | DURATIONS
+
+
+@given(NOISE, st.none() | NOISE, NOISE)
+@example("0,0", None, "")
+@example("-0", "-0", "")
+@example("", None, "try again in " + "9" * 5000 + "h")
+def test_no_header_breaks_the_wait(after: str, milliseconds: str | None, words: str) -> None:
+    headers = {"retry-after": after} | ({"retry-after-ms": milliseconds} if milliseconds is not None else {})
+    asked = server_wait(headers, NOW, "try again in " + words)
+    assert asked is None or (math.isfinite(asked) and 0 <= asked <= LONGEST_SECONDS)
+    assert 0 <= wait_before(0, asked, 120) <= (asked or 120) + 0.2
+
+
+@given(NOISE, NOISE, NOISE, st.sampled_from(["-requests", "-images", "-tokens", "", "-project-tokens"]))
+@example("1e308", "0", "9" * 60, "")
+def test_no_header_breaks_the_limits(total: str, left: str, reset: str, of: str) -> None:
+    headers = {f"x-ratelimit-limit{of}": total, f"x-ratelimit-remaining{of}": left, f"x-ratelimit-reset{of}": reset}
+    for limit in limits_of(headers, NOW):
+        assert 0 <= limit.left <= limit.total < math.inf
+        assert limit.total > 0
+        assert limit.reset is None or 0 <= limit.reset <= LONGEST_SECONDS
+
+
+def of(thing: str, total: str, left: str, reset: str) -> dict[str, str]:
+    return {
+        f"x-ratelimit-limit{thing}": total,
+        f"x-ratelimit-remaining{thing}": left,
+        f"x-ratelimit-reset{thing}": reset,
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "limits"),
+    [
+        (of("-requests", "600", "599", "100ms"), [Limit(of="requests", total=600, left=599, reset=0.1)]),
+        (of("-images", "5", "0", "12"), [Limit(of="images", total=5, left=0, reset=12)]),
+        (of("-tokens", "100000", "98944", "6m0s"), [Limit(of="tokens", total=100000, left=98944, reset=360)]),
+        (of("", "60", "59", f"{NOW.timestamp() + 30:.0f}"), [Limit(of="requests", total=60, left=59, reset=30)]),
+        (of("", "60", "59", f"{NOW.timestamp() + 30:.0f}000"), [Limit(of="requests", total=60, left=59, reset=30)]),
+        (of("", "60", "59", "1700000000"), [Limit(of="requests", total=60, left=59, reset=0)]),
+        (of("-requests", "600", "599", "soon"), [Limit(of="requests", total=600, left=599, reset=None)]),
+        (
+            {"ratelimit-limit": "9", "ratelimit-remaining": "8", "ratelimit-reset": "3"},
+            [Limit(of="requests", total=9, left=8, reset=3)],
+        ),
+        (of("-requests", "0", "0", "1s"), []),
+        (of("-requests", "5", "6", "1s"), []),
+        (of("-requests", "five", "4", "1s"), []),
+        (of("-requests", "5", "nan", "1s"), []),
+        ({"x-ratelimit-remaining-requests": "4"}, []),
+        ({}, []),
+    ],
+)
+def test_limits_are_read(headers: dict[str, str], limits: list[Limit]) -> None:
+    assert list(limits_of(headers, NOW)) == limits
+
+
+def test_several_limits_are_read_beside_each_other() -> None:
+    headers = of("-requests", "600", "599", "1s") | of("-images", "5", "4", "12") | of("-tokens", "9", "9", "0s")
+    assert sorted(limit.of for limit in limits_of(headers, NOW)) == ["images", "requests", "tokens"]
+
+
+@given(st.integers(0, 2000), st.floats(0, 1))
+def test_our_own_wait_stays_under_its_limit(attempt: int, chance: float) -> None:
+    assert 0 <= backoff(attempt, chance) <= 20.0
+
+
+@pytest.mark.parametrize(("attempt", "most"), [(0, 0.5), (1, 1), (2, 2), (9, 20)])
+def test_our_own_wait_is_anything_up_to_a_ceiling_that_doubles(attempt: int, most: float) -> None:
+    assert (backoff(attempt, 0), backoff(attempt, 0.5), backoff(attempt, 1)) == (0, most / 2, most)
+
+
+def test_only_our_own_wait_is_cut_by_max_wait() -> None:
+    assert all(wait_before(9, None, 0.5) <= 0.5 for _ in range(100))
+    assert 30 <= wait_before(0, 30, 0.5) <= 30.1
