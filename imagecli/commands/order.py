@@ -11,12 +11,11 @@ from pathlib import Path
 from imagecli.catalog import ModelRow
 from imagecli.checks import inputs_of
 from imagecli.commands.prompts import Words
-from imagecli.commands.variables import check_used
 from imagecli.domain import Ask, IfExists, Name, Rendering
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
 from imagecli.formats import ENDINGS
-from imagecli.naming import FIELDS, Output, added_ending, asked_format, build_fields, check_ending
+from imagecli.naming import FIELDS, Output, added_ending, asked_format, build_fields, check_ending, check_used
 from imagecli.naming import plan as plan_names
 from imagecli.outcome import Kept
 from imagecli.plan import Request, named, plan

@@ -16,8 +16,9 @@ from imagecli.naming.output import (
     check_variables,
     parse_output,
 )
-from imagecli.naming.settle import Planned, asked_format, plan
+from imagecli.naming.settle import Planned, asked_format, build_names, plan
 from imagecli.naming.shape import path_for
+from imagecli.naming.used import braces_in, check_used
 
 __all__ = [
     "FIELDS",
@@ -27,9 +28,12 @@ __all__ = [
     "Planned",
     "added_ending",
     "asked_format",
+    "braces_in",
     "build_fields",
+    "build_names",
     "check_ending",
     "check_inside",
+    "check_used",
     "check_variables",
     "marked",
     "numbered",

@@ -79,26 +79,22 @@ def build_fields(
     stem: str | None,
     model: str,
     size: RequestedSize | None,
-    now: datetime,
+    now: datetime | None,
     hash: str,
     variables: Mapping[str, str],
 ) -> dict[str, str | int]:
     """What a name can be made of, but for `n` and `ext`, which `plan` adds.
 
     *prompt* None is a plain variation; *stem* None leaves the field out (there is no input picture); *now* is local
-    time. Raises UsageError when a variable has the name of a field of ours.
+    time, None leaves it out. Raises UsageError when a variable has the name of a field of ours.
     """
     check_variables(variables)
     fields: dict[str, str | int] = {"slug": "variation" if prompt is None else slug(prompt)}
     if stem is not None:
         fields["stem"] = stem
-    fields |= {
-        "model": model,
-        "size": str(size or "auto"),
-        "date": f"{now:%Y-%m-%d}",
-        "time": f"{now:%H%M%S}",
-        "hash": hash,
-    }
+    fields |= {"model": model, "size": str(size or "auto"), "hash": hash}
+    if now is not None:
+        fields |= {"date": f"{now:%Y-%m-%d}", "time": f"{now:%H%M%S}"}
     return {**fields, **variables}
 
 

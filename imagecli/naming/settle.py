@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -55,17 +56,23 @@ def plan(
     if output.kind == "stdout" and (total or count) > 1:
         raise UsageError(f"stdout takes one picture, {total or count} were asked for", hint="-o with a folder, or -n 1")
     literal = output.kind == "literal"
-    many = (total or count) > 1 if literal else count > 1
     rule = (if_exists or ("fail" if literal else "number")) if output.kind != "stdout" else "number"
-    planned = []
+    return [
+        _settle(name, ENDINGS.get((name.ending or "").lower(), expected_format), rule, literal, look, taken)
+        for name in build_names(output, count=count, fields=fields, default=default, first=first, total=total)
+    ]
+
+
+def build_names(
+    output: Output, *, count: int, fields: Fields, default: str, first: int = 1, total: int | None = None
+) -> Iterator[Name]:
+    """The names of the *count* pictures of one prompt, whatever is there already; the words are those of `plan`."""
+    literal = output.kind == "literal"
+    many = (total or count) > 1 if literal else count > 1
     for index in range(count):
         n = first + index
         suffix = f"-{n if literal else index + 1}" if many else ""
-        name = build_name(output, {**fields, "n": n}, default, suffix)
-        planned.append(
-            _settle(name, ENDINGS.get((name.ending or "").lower(), expected_format), rule, literal, look, taken)
-        )
-    return planned
+        yield build_name(output, {**fields, "n": n}, default, suffix)
 
 
 def _settle(name: Name, format: str, rule: IfExists, literal: bool, look: Look, taken: dict[str, int]) -> Planned:
