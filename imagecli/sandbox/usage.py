@@ -56,16 +56,11 @@ def picture_tokens(job: Job) -> int:
     """
     table = (job.row.prices.output_tokens if job.row.prices else {}).get(job.quality) or PLAIN
     if job.frame_count == 1:
-        return table.get(job.size) or _scaled(table, job.size, job.size.pixels)
-    return _scaled(table, job.size, min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62))
+        return table.get(job.size) or _scaled(table, job.size.pixels)
+    return _scaled(table, min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62))
 
 
-def _scaled(table: Mapping[Size, int], size: Size, pixels: int) -> int:
-    """Tokens for *pixels*; of two sizes as near, the one of *size*'s shape."""
-
-    def distance(listed: Size) -> tuple[float, float]:
-        skew = math.log(listed.width * size.height / (listed.height * size.width))
-        return round(abs(math.log(pixels / listed.pixels)), 9), abs(skew)
-
-    nearest = min(table, key=distance)
+def _scaled(table: Mapping[Size, int], pixels: int) -> int:
+    """Tokens for so many *pixels*."""
+    nearest = min(table, key=lambda size: abs(math.log(pixels / size.pixels)))
     return max(1, round(table[nearest] * pixels / nearest.pixels))

@@ -101,6 +101,12 @@ def test_defaults_that_are_spelled_out_are_the_same_job() -> None:
     assert tally.take(job_of(spelled), spelled) == range(1, 3)
 
 
+def test_stream_goes_on_where_a_body_stopped() -> None:
+    values = {**GPT, "prompt": "a cat"}
+    tally, whole, live = Tally(), Form(values=values), Form(values={**values, "stream": True, "partial_images": 2})
+    assert [tally.take(job_of(form), form).start for form in (whole, live, whole)] == [0, 1, 2]
+
+
 def test_threads_share_no_picture() -> None:
     tally, job = Tally(), job_of(CAT)
     with ThreadPoolExecutor(16) as pool:

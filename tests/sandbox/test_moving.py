@@ -14,6 +14,7 @@ from imagecli import catalog
 from imagecli.sandbox.forms import Form
 from imagecli.sandbox.job import Upload
 from imagecli.sandbox.painter import paint
+from imagecli.sandbox.painter.canvas import Canvas
 from imagecli.sandbox.painter.scenes import SCENES, draw, scene
 from imagecli.sandbox.painter.surface import Surface
 from imagecli.sandbox.rules import judge
@@ -75,6 +76,10 @@ def test_scene_moves_in_a_loop_without_a_jump(index: int) -> None:
     assert still.tobytes() == start.tobytes()
     assert max(ImageStat.Stat(ImageChops.difference(start, end)).mean) < 0.1
     assert max(ImageStat.Stat(ImageChops.difference(start, scene("a boat", index, size, 0.5))).mean) > 0.1
+
+
+def test_nothing_is_off_its_place_where_nothing_moves() -> None:
+    assert Canvas(Size(8, 8), (0, 0, 0)).swing(100) == 0
 
 
 def test_words_and_the_word_sandbox_stand_still() -> None:
