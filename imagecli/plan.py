@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from imagecli.catalog import Catalog, ModelRow, ProviderRow
-from imagecli.checks import needs_alpha
+from imagecli.checks import inputs_of, needs_alpha
 from imagecli.domain import Ask, Edit, Framing, Name, Rendering, Source, Vary
 from imagecli.errors import UsageError
 
@@ -50,6 +51,16 @@ def named(requests: Sequence[Request], names: Sequence[Name]) -> tuple[Request, 
 def pictures(requests: Sequence[Request]) -> int:
     """How many pictures the requests ask for."""
     return sum(request.ask.rendering.n for request in requests)
+
+
+def identity(ask: Ask, prompt: str | None) -> str:
+    """Eight characters that stand for *ask* in names: another prompt, setting or input makes others, a count does not.
+
+    *prompt* is the user's own, None where the catalogue's is sent.
+    """
+    sources = [source.name for source in inputs_of(ask)]
+    text = repr((type(ask).__name__, prompt, replace(ask.rendering, n=1), sources))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def vary(

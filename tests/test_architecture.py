@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "imagecli"
 
 FLOORS = (
     ("__init__", "errors", "choices", "formats", "quoting", "money", "sizes", "domain", "exchange", "events", "env"),
-    ("catalog", "templates", "naming", "checks", "pricing", "outcome", "providers"),
+    ("catalog", "templates", "naming", "checks", "rendering", "pricing", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "schedule", "run"),
     ("report", "completing", "options", "grouping", "commands", "cli", "process", "__main__"),

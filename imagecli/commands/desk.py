@@ -15,7 +15,7 @@ import typer
 from imagecli import config
 from imagecli.catalog import Catalog, ModelRow
 from imagecli.commands.judging import judged, naming_origins
-from imagecli.commands.order import order, with_format_of_name
+from imagecli.commands.order import order
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
 from imagecli.config.layers import PROJECT_FILE
@@ -27,6 +27,7 @@ from imagecli.events import Noted, Warned
 from imagecli.naming import Output, check_inside, parse_output
 from imagecli.options import CommonOptions, ShowOptions
 from imagecli.outcome import Report
+from imagecli.rendering import with_format_of_name
 from imagecli.report.final import show
 from imagecli.report.listen import open_listener
 from imagecli.report.picture import show_picture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +10,12 @@ from pathlib import Path
 from imagecli.catalog import ModelRow
 from imagecli.checks import inputs_of
 from imagecli.commands.prompts import Words
-from imagecli.domain import Ask, IfExists, Name, Rendering
-from imagecli.errors import UsageError
+from imagecli.domain import Ask, IfExists, Name
 from imagecli.events import Noted, Warned
-from imagecli.formats import ENDINGS
-from imagecli.naming import FIELDS, Output, added_ending, asked_format, build_fields, check_ending, check_used
+from imagecli.naming import Output, added_ending, build_fields, check_used
 from imagecli.naming import plan as plan_names
 from imagecli.outcome import Kept
-from imagecli.plan import Request, named, plan
+from imagecli.plan import Request, identity, named, plan
 from imagecli.store.places import look
 
 
@@ -91,37 +88,12 @@ def _placed(requests: tuple[Request, ...], kept: list[tuple[Path, int]], output:
 def fields_of(ask: Ask, words: Words, now: datetime) -> dict[str, str | int]:
     """What the names of an ask's pictures can be made of."""
     sources = inputs_of(ask)
-    identity = repr(
-        (type(ask).__name__, words.prompt, replace(ask.rendering, n=1), [source.name for source in sources])
-    )
     return build_fields(
         prompt=words.prompt,
         stem=sources[0].stem if sources else None,
         model=ask.rendering.model,
         size=ask.rendering.size,
         now=now,
-        hash=hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:8],
+        hash=identity(ask, words.prompt),
         variables=words.variables,
     )
-
-
-def with_format_of_name(
-    wanted: Rendering, output: Output, row: ModelRow, flagged: bool, variables: Iterable[str]
-) -> Rendering:
-    """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too.
-
-    Raises OutputError for the ending of a picture that can't be made, UsageError where both were typed and differ.
-    """
-    takes = "output_format" in row.parameters
-    check_ending(output, svg=takes and "svg" in (row.allowed("output_format") or ("svg",)))
-    ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
-    if ending is None or ending == ENDINGS.get((wanted.output_format or "").lower()):
-        return wanted
-    if flagged:
-        raise UsageError(
-            f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
-            hint="leave one of them out",
-        )
-    # A model that nobody knows is not sent what was not typed; what comes is converted.
-    made = row.known and takes and (not row.allowed("output_format") or ending in row.allowed("output_format"))
-    return replace(wanted, output_format=ending if made else None)

@@ -1,17 +1,16 @@
-"""Flags → the frozen values of what is made and how inputs may change. Pure."""
+"""Flags → what is said of the picture, by the wire's words, and of how inputs may change. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from imagecli.catalog import ModelRow
-from imagecli.checks import settled_size
-from imagecli.domain import Framing, Json, Rendering, Size, Svg
-from imagecli.errors import UsageError
+from imagecli.domain import Framing, Rendering, Size
 from imagecli.events import Noted
 from imagecli.options import InputOptions, LiveOptions, PictureOptions
+from imagecli.rendering import param_of
+from imagecli.rendering import rendering_of as rendering_of_said
 
 MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
@@ -24,31 +23,20 @@ def rendering_of(
 
     Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
     """
-    svg = Svg(model=picture.svg_model, effort=picture.svg_reasoning_effort)
+    flags = {name: getattr(picture, name) for name in type(picture).__dataclass_fields__}
     partial_images = _partial_images(live, row)
-    size, notes = settled_size(values.get("size"), values.get("fit"), row)
-    return Rendering(
-        model=row.name if row.sent else "",
-        n=picture.n,
-        size=size,
-        fit=values.get("fit"),
-        quality=values.get("quality"),
-        background=values.get("background"),
-        output_format=values.get("output_format"),
-        output_compression=values.get("output_compression"),
-        moderation=picture.moderation,
-        complexity=picture.complexity,
-        frame_count=picture.frame_count,
-        frame_duration_ms=picture.frame_duration_ms,
-        svg=svg if svg != Svg() else None,
-        safety_identifier=picture.safety_identifier,
-        stream=True if live.stream or partial_images is not None else None,
-        partial_images=partial_images,
-        style=picture.style,
-        response_format=picture.response_format,
-        user=picture.user,
-        params=tuple(_param(pair) for pair in picture.param or []),
-    ), notes
+    # What settings can say too comes from there alone: the flag is one of its places.
+    settled = {name: values.get(name) for name in SETTLED}
+    further = {
+        "param": [param_of(pair) for pair in picture.param or []],
+        "stream": True if live.stream or partial_images is not None else None,
+        "partial_images": partial_images,
+    }
+    return rendering_of_said({**flags, **settled, **further}, row)
+
+
+SETTLED = ("size", "fit", "quality", "background", "output_format", "output_compression")
+"""Picture options that have a setting."""
 
 
 def _partial_images(live: LiveOptions, row: ModelRow) -> int | None:
@@ -66,19 +54,3 @@ def framing_of(options: InputOptions) -> Framing:
         input_size=Size.parse(options.input_size, what="--input-size") if options.input_size else None,
         keep_metadata=options.keep_metadata,
     )
-
-
-def _param(pair: str) -> tuple[str, Json]:
-    """KEY=VALUE; JSON where it parses, else text."""
-    key, equals, text = pair.partition("=")
-    if not equals or not key:
-        raise UsageError(f"--param {pair!r} is not KEY=VALUE", hint="for example --param seed=7")
-    try:
-        return key, json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return key, text
-
-
-def _refuse_constant(word: str) -> None:
-    """NaN and Infinity parse in Python, and are no JSON: they go as text."""
-    raise ValueError(word)

@@ -1,0 +1,74 @@
+"""What is said of a picture, by the wire's words → the frozen value of what is made. Pure; flags and rows alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from imagecli.catalog import OPTIONAL, ModelRow
+from imagecli.checks import settled_size
+from imagecli.domain import Json, Rendering, Svg
+from imagecli.errors import UsageError
+from imagecli.events import Noted
+from imagecli.formats import ENDINGS
+from imagecli.naming import FIELDS, Output, asked_format, check_ending
+
+_AS_SAID: Final = tuple(name for name in OPTIONAL if name != "svg")
+
+
+def rendering_of(said: Mapping[str, Any], row: ModelRow) -> tuple[Rendering, tuple[Noted, ...]]:
+    """What *said* asks for (None: nothing was said), in words of the model's *row*; and what is to be said of it.
+
+    Raises UsageError for a shape that the model doesn't make.
+    """
+    svg = Svg(model=said.get("svg_model"), effort=said.get("svg_reasoning_effort"))
+    size, notes = settled_size(said.get("size"), said.get("fit"), row)
+    return Rendering(
+        model=row.name if row.sent else "",
+        n=said.get("n", 1),
+        size=size,
+        fit=said.get("fit"),
+        svg=svg if svg != Svg() else None,
+        params=tuple(said.get("param") or ()),
+        **{name: said.get(name) for name in _AS_SAID},
+    ), notes
+
+
+def with_format_of_name(
+    wanted: Rendering, output: Output, row: ModelRow, flagged: bool, variables: Iterable[str]
+) -> Rendering:
+    """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too.
+
+    Raises OutputError for the ending of a picture that can't be made, UsageError where both were typed and differ.
+    """
+    takes = "output_format" in row.parameters
+    check_ending(output, svg=takes and "svg" in (row.allowed("output_format") or ("svg",)))
+    ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
+    if ending is None or ending == ENDINGS.get((wanted.output_format or "").lower()):
+        return wanted
+    if flagged:
+        raise UsageError(
+            f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
+            hint="leave one of them out",
+        )
+    # A model that nobody knows is not sent what was not typed; what comes is converted.
+    made = row.known and takes and (not row.allowed("output_format") or ending in row.allowed("output_format"))
+    return replace(wanted, output_format=ending if made else None)
+
+
+def param_of(pair: str) -> tuple[str, Json]:
+    """KEY=VALUE; JSON where it parses, else text. Raises UsageError for any other words."""
+    key, equals, text = pair.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--param {pair!r} is not KEY=VALUE", hint="for example --param seed=7")
+    try:
+        return key, json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return key, text
+
+
+def _refuse_constant(word: str) -> None:
+    """NaN and Infinity parse in Python, and are no JSON: they go as text."""
+    raise ValueError(word)
