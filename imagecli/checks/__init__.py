@@ -12,9 +12,11 @@ from imagecli.checks.inputs import needs_alpha as needs_alpha
 from imagecli.checks.life import check_life as check_life
 from imagecli.checks.pairs import check_pairs
 from imagecli.checks.parameters import check_parameters
+from imagecli.checks.prompts import MAX_PROMPT_BYTES as MAX_PROMPT_BYTES
 from imagecli.checks.prompts import check_prompt_argument as check_prompt_argument
-from imagecli.checks.prompts import check_prompt_text
+from imagecli.checks.prompts import check_prompt_text as check_prompt_text
 from imagecli.checks.prompts import ends_like_picture as ends_like_picture
+from imagecli.checks.prompts import prompt_in as prompt_in
 from imagecli.checks.sizes import check_size
 from imagecli.checks.sizes import settled_size as settled_size
 from imagecli.domain import OPERATIONS, Ask, Edit, Generate

@@ -5,12 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from imagecli.catalog import ModelRow
 from imagecli.domain import Source
 from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.quoting import quoted
+
+
+MAX_PROMPT_BYTES: Final = 1024 * 1024
+"""More than any model takes; a larger file was not meant as a prompt."""
+
+
+def prompt_in(data: bytes, name: str) -> str:
+    """The text of a prompt file, verbatim but for the line end that editors add. Raises UsageError."""
+    if len(data) > MAX_PROMPT_BYTES:
+        raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
+        ) from error
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def check_prompt_text(prompt: str, row: ModelRow) -> None:

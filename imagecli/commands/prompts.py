@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.checks import check_prompt_argument, ends_like_picture
+from imagecli.checks import MAX_PROMPT_BYTES, check_prompt_argument, ends_like_picture, prompt_in
 from imagecli.commands.variables import read_variables
 from imagecli.domain import MAX_PICTURE_BYTES, Source
 from imagecli.env import Env
@@ -14,9 +14,6 @@ from imagecli.errors import InputImageError, UsageError
 from imagecli.options import PromptOptions
 from imagecli.quoting import quoted
 from imagecli.templates import fill_prompt, product
-
-MAX_PROMPT_BYTES = 1024 * 1024
-"""More than any model takes; a larger file was not meant as a prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +80,12 @@ def _exists(path: Path) -> bool:
 def _text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
         _refuse_terminal(env, "the prompt")
-        return _decoded(_stdin(env, MAX_PROMPT_BYTES), "stdin")
+        return prompt_in(_stdin(env, MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.store.reading import read_bounded
 
-    return _decoded(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
+    return prompt_in(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
 
 
 def _from_argv(word: str) -> str:
@@ -97,19 +94,6 @@ def _from_argv(word: str) -> str:
         return word.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
         return word
-
-
-def _decoded(data: bytes, name: str) -> str:
-    """A prompt file's text, verbatim but for the line end that editors add. Raises UsageError."""
-    if len(data) > MAX_PROMPT_BYTES:
-        raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
-        ) from error
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _stdin(env: Env, limit: int) -> bytes:
