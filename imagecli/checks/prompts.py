@@ -13,7 +13,6 @@ from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.quoting import quoted
 
-
 MAX_PROMPT_BYTES: Final = 1024 * 1024
 """More than any model takes; a larger file was not meant as a prompt."""
 
