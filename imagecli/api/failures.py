@@ -60,6 +60,9 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
             return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
         case requests.exceptions.SSLError() if not begun:
             return NetworkError(f"no trusted TLS connection to {where}: {_reason(error)}", hint=_HINT_TLS, code="tls")
+        case requests.exceptions.ReadTimeout() if not begun:
+            # Only a handshake reads before anything is sent.
+            return NotConnectedError(f"no TLS connection to {where} in time", hint=_HINT_TLS)
         case requests.exceptions.ConnectTimeout():
             return NotConnectedError(f"no connection to {where} in time", hint=_HINT_NETWORK)
         case (
