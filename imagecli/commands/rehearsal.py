@@ -52,9 +52,7 @@ def _planned(request: Request, http: HttpRequest, budget: Budget, desk: Desk) ->
         method=http.method,
         url=_shown(http.url, desk.settings),
         headers=_headers(desk),
-        body={
-            key: value if key == "prompt" else _small(value) for key, value in (http.json or dict(http.form)).items()
-        },
+        body=_body(http),
         files=tuple(_file(file) for file in http.files),
         paths=tuple(path_for(name, look.output_format or "png") for name in names),
         cost=budget.cost_of(request.index),
