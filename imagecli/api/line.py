@@ -88,8 +88,7 @@ class _Line(HTTPConnection):
         except UnicodeError:
             raise LocationParseError(f"{self.host!r}, label empty or too long") from None
         judge = None if self.proxy else self._terms.judge
-        written = literal_kind(self._dns_host)
-        if judge and written and not judge(written):
+        if judge and (written := literal_kind(self._dns_host)) and not judge(written):
             raise RefusedAddressError(written)
         seconds = min(_seconds(self.timeout), self._terms.left())
         found = in_time(self._terms.resolve, self._dns_host, self.port, seconds)
