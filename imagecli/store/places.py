@@ -12,11 +12,13 @@ from typing import Final
 from imagecli.errors import OutputError
 from imagecli.naming import Place
 from imagecli.store.files import reason
-from imagecli.store.staging import discard, stage
+from imagecli.store.staging import discard, discard_all, stage
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less is refused: one large picture can have as much."""
 
+_CHECK: Final = "check"
+"""The label of the file that is written to see whether it can be."""
 _HINT: Final = "choose another folder with -o"
 
 
@@ -47,7 +49,8 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
-            discard(stage(b"imagecli", folder))
+            discard_all(folder, _CHECK)  # of a process that was killed just here
+            discard(stage(b"imagecli", folder, label=_CHECK))
         _check_existing(_nearest(folder))
     except OSError as error:
         raise OutputError(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error

@@ -10,6 +10,7 @@ import pytest
 from imagecli.errors import OutputError
 from imagecli.naming import Place
 from imagecli.store.places import check_folder, look
+from imagecli.store.staging import stage
 
 
 @pytest.fixture
@@ -87,3 +88,10 @@ def test_a_folder_that_takes_no_file_is_refused() -> None:
 def test_a_dry_run_makes_nothing(disk: Path) -> None:
     check_folder(disk / "new" / "folder", make=False)
     assert not (disk / "new").exists()
+
+
+def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
+    stage(b"imagecli", disk / "folder", label="check")
+    stage(b"a picture", disk / "folder", label="run-0000")
+    check_folder(disk / "folder")
+    assert [path.read_bytes() for path in (disk / "folder").iterdir()] == [b"a picture"]

@@ -1,0 +1,168 @@
+"""kill -9 at any moment: nothing half under a final name, and what had come wholly is saved by `recover`."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from imagecli.pictures.judge import judge
+from tests.api.raw import http, pictures, read_request
+from tests.children import Children
+from tests.pictures.making import saved, scene
+
+COMMAND = [sys.executable, "-m", "imagecli"]
+PICTURES = [saved(scene(200 + k, 100).convert("RGB"), "PNG", compress_level=0) for k in range(3)]
+"""Some 60 kB each, all different."""
+BODY = pictures(*PICTURES)
+PIECES = 24
+START_SECONDS = 0.8
+"""Until the command sends its request, about; a fifth of the kills fall into it."""
+ANSWER_SECONDS = 1.2
+"""From the request until all is saved, about."""
+KILLS_A_SEED = 5
+
+
+@dataclass
+class Slow:
+    """A server that sends its answer in pieces with pauses, and knows when the client had all of it."""
+
+    base_url: str
+    asked: float | None = None
+    had_all: float | None = None
+    """When the client hung up behind the last byte."""
+
+
+@contextmanager
+def slow_server(dice: random.Random) -> Iterator[Slow]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    slow = Slow(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                read_request(connection)
+                slow.asked = time.monotonic()
+                answer = http("200 OK", BODY)
+                step = len(answer) // PIECES + 1
+                for at in range(0, len(answer), step):
+                    time.sleep(dice.uniform(0, 2 * 0.4 / PIECES))
+                    connection.sendall(answer[at : at + step])
+                connection.settimeout(5)
+                if connection.recv(1) == b"":
+                    slow.had_all = time.monotonic()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield slow
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=10)
+
+
+WAYS = {
+    "files": ["-n", "3"],
+    "converted": ["-n", "3", "-o", "cat.webp"],
+    "folder": ["-n", "3", "-o", "deep/out/"],
+    "skipped": ["-n", "3", "-o", "cat.png", "--if-exists", "overwrite"],
+    "stdout": ["-n", "1", "-o", "-"],
+}
+
+
+@dataclass(frozen=True)
+class Life:
+    """One command, from its start to its kill."""
+
+    place: Path
+    server: Slow
+    process: subprocess.Popen[bytes]
+    early: bool
+    """It is killed in its first *seconds*, else so long after its request."""
+    seconds: float
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return environ_of(self.place)
+
+
+def environ_of(place: Path) -> dict[str, str]:
+    return {"PATH": os.defpath, "HOME": str(place), "IMAGECLI_STATE_DIR": str(place / "state"), "NO_PROXY": "*"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
+    tmp_path: Path, children: Children, way: str, seed: int
+) -> None:
+    dice = random.Random(f"{way} {seed}")
+    with ExitStack() as stack:
+        lives = []
+        for turn in range(KILLS_A_SEED):
+            place = tmp_path / str(turn)
+            (place / "work").mkdir(parents=True)
+            server = stack.enter_context(slow_server(random.Random(f"{way} {seed} {turn}")))
+            arguments = ["generate", "cat", *WAYS[way], "--base-url", server.base_url]
+            process = children.start([*COMMAND, *arguments], cwd=place / "work", env=environ_of(place))
+            seconds = dice.uniform(0, ANSWER_SECONDS if turn else START_SECONDS)
+            lives.append(Life(place=place, server=server, process=process, early=not turn, seconds=seconds))
+        with ThreadPoolExecutor(KILLS_A_SEED) as pool:
+            came = list(pool.map(killed, lives))
+    recovers = [
+        children.start([*COMMAND, "recover", "--json"], cwd=life.place / "work", env=life.environ) for life in lives
+    ]
+    for life, had_all, recover in zip(lives, came, recovers, strict=True):
+        _, errors = recover.communicate(timeout=60)
+        check(life, had_all, recover.returncode, errors)
+
+
+def killed(life: Life) -> bool:
+    """Kills it when its time has come; whether it had all of its answer by then."""
+    give_up = time.monotonic() + 30
+    while not life.early and not life.server.asked and time.monotonic() < give_up:
+        time.sleep(0.005)
+    time.sleep(life.seconds)
+    life.process.kill()
+    now = time.monotonic()
+    life.process.wait(timeout=10)
+    check_names(life.place / "work")
+    return life.server.had_all is not None and life.server.had_all < now
+
+
+def check(life: Life, had_all: bool, exit_code: int, errors: bytes) -> None:
+    """What `recover` has made of it."""
+    assert exit_code in (0, 7), errors
+    assert b"bug" not in errors
+    check_names(life.place / "work")
+    # The one that is written before anything is sent goes with the next command in that folder.
+    assert not [path for path in life.place.rglob("*.part") if "-check-" not in path.name]
+    if had_all:
+        assert exit_code == 0, errors
+        assert life.process.stdout
+        there = {path.read_bytes() for path in (life.place / "work").rglob("*.*") if path.is_file()}
+        assert {*PICTURES} <= there | {life.process.stdout.read()}, errors
+        assert not list((life.place / "state").rglob("*.body"))
+
+
+def check_names(folder: Path) -> None:
+    """Whatever has a picture's name is a whole picture."""
+    for path in folder.rglob("*.*"):
+        if path.suffix in (".png", ".webp", ".jpg"):
+            found = judge(path.read_bytes())
+            assert found.whole, (path, found)
+            assert path.suffix[1:] == found.format
