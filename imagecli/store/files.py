@@ -38,7 +38,7 @@ def publish(staged: Path, path: Path, *, overwrite: bool = False, number: int = 
     Raises OSError, and leaves the staged file then.
     """
     used = staged.replace(path) if overwrite and _can_be_replaced(path) else _first_free(staged, path, number)
-    _sync_folder(used.parent)
+    sync_folder(used.parent)
     return used
 
 
@@ -143,7 +143,7 @@ def _take_and_replace(staged: Path, path: Path) -> None:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the new name survive a power cut, where the system lets a folder be synced."""
     if os.name == "nt":
         return
