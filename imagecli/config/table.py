@@ -93,7 +93,7 @@ SETTINGS: Mapping[str, Setting] = {
     "size": Setting(read=_size, about="WIDTHxHEIGHT in pixels, a name or ratio, or auto"),
     "quality": Setting(read=_text, about="the model's quality"),
     "background": Setting(read=_text, about="transparent, opaque or auto"),
-    "output_format": Setting(read=_text, about="png, jpeg or webp"),
+    "output_format": Setting(read=_text, about="png, jpeg, webp, gif or svg"),
     "output_compression": Setting(read=_count, about="0 to 100, for jpeg and webp"),
     "fit": Setting(read=_pixels, about="exactly this size, by cropping and resizing what was made"),
     "output": Setting(read=_text, about="file, folder or name template to save to"),
