@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -104,7 +104,8 @@ class Gatherer:
     def _filled(self, folder: Path, fill: Fill, mode: int, problem: DiskError | None) -> Staged:
         with staging(folder, label=self.prepared.id, mode=mode) as file:
             fill(file)
-            return described(file, problem)
+            staged = described(file, problem)
+            return replace(staged, identity=_decoded(file, staged.identity))
 
 
 def described(file: IO[bytes], problem: DiskError | None = None) -> Staged:
@@ -113,6 +114,17 @@ def described(file: IO[bytes], problem: DiskError | None = None) -> Staged:
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     return Staged(path=Path(file.name), bytes=length, sha256=sha256, identity=judge_file(file), disk=problem)
+
+
+def _decoded(file: IO[bytes], identity: Identity) -> Identity:
+    """*identity* as a decoder sees it, where the structure tells too little. Loads one picture."""
+    if not identity.whole or identity.format in (None, "png", "svg"):
+        return identity
+    from imagecli.pictures.second_opinion import damage
+
+    file.seek(0)
+    problem = damage(file.read(), identity)
+    return replace(identity, whole=False, problem=problem) if problem else identity
 
 
 def _failure(failures: list[ImagecliError], found: Found) -> ImagecliError:

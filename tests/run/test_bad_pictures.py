@@ -1,0 +1,94 @@
+"""Hundreds of pictures broken in every way: none gets its final name unless a decoder reads it to its end."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageSequence
+
+from imagecli.pictures.judge import identify
+from tests.api.raw import pictures
+from tests.pictures.test_judge import LARGE, RASTER
+from tests.run.test_finish import code, files, finished, of
+
+SOURCES = {**RASTER, **{f"{name}-large": data for name, data in LARGE.items()}}
+BROKEN_EACH = 16
+TOO_LARGE_TO_TRY = 37_000_000
+"""Pixels that a header claims: more are not decoded, whatever is behind."""
+
+
+def cut(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    del data[at:]
+
+
+def flip(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    data[at] ^= 1 << dice.randrange(8)
+
+
+def blank(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    data[at : at + length] = bytes(len(data[at : at + length]))
+
+
+def insert(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    data[at:at] = dice.randbytes(length)
+
+
+def lose(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    del data[at : at + length]
+
+
+def swap(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    other = dice.randrange(len(data))
+    data[at : at + length], data[other : other + length] = data[other : other + length], data[at : at + length]
+
+
+def scramble(data: bytearray, at: int, length: int, dice: random.Random) -> None:
+    data[at:] = dice.randbytes(len(data) - at)
+
+
+WAYS: list[Callable[[bytearray, int, int, random.Random], None]] = [cut, flip, blank, insert, lose, swap, scramble]
+
+
+def decodes(data: bytes) -> bool:
+    """Whether Pillow reads every frame of it."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            for frame in ImageSequence.Iterator(image):
+                frame.load()
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
+    dice = random.Random(name)
+    for turn in range(BROKEN_EACH):
+        broken = bytearray(SOURCES[name])
+        way = dice.choice(WAYS)
+        way(broken, dice.randrange(len(broken)), dice.choice([1, 2, 4, 16, 100, 1000]), dice)
+        data = bytes(broken)
+        place = tmp_path / str(turn)
+        place.mkdir()
+        outcome, _ = finished(of(place, "cat"), pictures(data) if data else b'{"data": [{"b64_json": "="}]}')
+        (kept,) = files(place).items() if data else [("", b"")]
+        assert kept[1] == data
+        if outcome.saved:
+            size = identify(data).size
+            assert decodes(data) or (size and size.pixels > TOO_LARGE_TO_TRY), (turn, way.__name__)
+            assert Path(kept[0]).suffix in (".png", ".jpg", ".webp", ".gif")
+        else:
+            assert code(outcome) == 7
+            assert not data or ".damaged." in kept[0]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_whole_one_gets_it(tmp_path: Path, name: str) -> None:
+    outcome, _ = finished(of(tmp_path, "cat"), pictures(SOURCES[name]))
+    assert (code(outcome), list(files(tmp_path).values())) == (0, [SOURCES[name]])
