@@ -82,7 +82,7 @@ def _error(status: int) -> ApiError:
     if status == 500:
         return internal()
     if status == 429:
-        said = "Rate limit reached in organization sandbox on requests per min. Please try again in 1s."
+        said = "Rate limit reached in organization sandbox on requests per min. Please try again in 200ms."
         wait = {"retry-after": "1", "retry-after-ms": "200"}
         return ApiError(said, status=429, type="requests", code="rate_limit_exceeded", headers=wait)
     if status == 503:
