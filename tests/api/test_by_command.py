@@ -165,18 +165,24 @@ def test_a_limit_that_never_gives_way_costs_few_tries_for_all(generate: Bought) 
     assert result.exit_code == 5
 
 
+def unknown(field: str) -> bytes:
+    refusal = {"message": f"Unknown parameter: '{field}'.", "code": "unknown_parameter", "param": field}
+    return http("400 No", json.dumps({"error": refusal}).encode())
+
+
 def test_a_field_that_the_user_did_not_set_is_left_out_once(imagecli: Run, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.mkdir()
-    refusal = http("400 No", b'{"error": {"message": "Unknown parameter: \'steps\'.", "code": "unknown_parameter"}}')
+    refusal = unknown("steps")
     for options, answers, exit_code, posts in (
         ((), (refusal, OK), 0, 2),
         ((), (refusal, refusal), 4, 2),
+        ((), (refusal, unknown("cfg"), OK), 4, 2),
         (("--param", "steps=3"), (refusal, OK), 4, 1),
     ):
         with raw_server(*answers) as server:
             (config / "config.toml").write_text(
-                f'[providers.mine]\nlike = "local"\nbase_url = "{server.base_url}"\nextra = {{ steps = 4 }}\n'
+                f'[providers.mine]\nlike = "local"\nbase_url = "{server.base_url}"\nextra = {{ steps = 4, cfg = 1 }}\n'
             )
             result = imagecli("generate", "a cat", "--provider", "mine", "--json", *options)
             bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests]

@@ -108,6 +108,27 @@ def test_tls_to_a_plain_server_sends_nothing() -> None:
     assert caught.value.exit_code == 6
 
 
+@pytest.mark.usefixtures("trusted")
+def test_an_upload_that_nobody_takes_behind_tls_ends_in_time() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(OWN)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with suppress(OSError), context.wrap_socket(connection, server_side=True):
+                over.wait(10)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(ImagecliError) as caught:
+            send(f"https://127.0.0.1:{listener.getsockname()[1]}/v1", "x" * 20_000_000)
+        over.set()
+        thread.join(timeout=5)
+    assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
+
+
 @pytest.mark.parametrize("size", [10, 3_000_000])
 def test_a_plain_request_to_a_tls_port_bought_nothing(size: int) -> None:
     with tls_server(lambda line: None) as (base_url, requests):
