@@ -52,7 +52,7 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
     detail = detail_of(document)
     code = detail["code"] or detail["type"]
     words = words_of(document) or plain(body) or "no reason given"
-    about = f"{words} ({code})" if code and code not in words else words
+    about = _about(words, code, detail["param"])
     facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": code or None}
 
     if is_quota(status, body):
@@ -104,6 +104,12 @@ def _hint_for(status: int, detail: dict[str, str], words: str) -> str | None:
     if detail["code"] in ("model_not_found", "DeploymentNotFound"):
         return _HINT_MODEL
     return {404: _HINT_ENDPOINT, 405: _HINT_ENDPOINT, 410: _HINT_RETIRED, 413: _HINT_UPLOAD}.get(status)
+
+
+def _about(words: str, *marks: str) -> str:
+    """The sentence, and behind it what else tells of the reason: the code, the parameter it is about."""
+    more = ", ".join(mark for mark in marks if mark and mark not in words)
+    return f"{words} ({more})" if more else words
 
 
 def _unverified(words: str) -> bool:

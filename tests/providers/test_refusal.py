@@ -86,6 +86,19 @@ def test_the_code_is_found_in_every_shape(body: Any, code: str) -> None:
     assert (error.code, WORDS in error.message) == (code, True)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (openai("invalid_value", param="size"), f"{WORDS} (invalid_value, size)"),
+        (openai("invalid_value", param="prompt"), f"{WORDS} (invalid_value)"),
+        (openai(type="", param="size"), f"{WORDS} (size)"),
+        (openai(type="", param=None), WORDS),
+    ],
+)
+def test_the_parameter_that_is_meant_is_named(body: bytes, words: str) -> None:
+    assert error_for(400, {}, body).message == f"the API refused it (HTTP 400): {words}"
+
+
 DETAILS = {"moderation_stage": "output", "categories": ["violence", "self-harm"]}
 AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtered": False, "severity": "safe"}}
 
