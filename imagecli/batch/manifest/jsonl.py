@@ -1,0 +1,72 @@
+"""JSON Lines: an object a line. Lines end at a newline and nowhere else; blank ones are none; there are no comments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from sys import intern
+from typing import Any, Final
+
+from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.rows import Draft, Row
+from imagecli.errors import UsageError
+
+MAX_LINE: Final = 1_000_000
+"""Characters of a row. The longest prompt that any model takes has a thirtieth of it."""
+
+
+def read_jsonl(text: str, problems: Problems) -> Draft:
+    """The rows of *text*; a line that is none is added to *problems*, and the others are read."""
+    rows: list[Row] = []
+    read = _reader()
+    for line, words in enumerate(text.split("\n"), 1):
+        if not words or words.isspace():
+            continue
+        try:
+            rows.append(Row(number=len(rows) + 1, line=line, fields=_object(words, read)))
+        except UsageError as error:
+            problems.refuse(line, error)
+    return Draft(rows=rows)
+
+
+def _object(words: str, read: Callable[[str], Any]) -> dict[str, Any]:
+    if len(words) > MAX_LINE:
+        raise UsageError(f"the line has {len(words):,} characters, at most {MAX_LINE:,} are read")
+    try:
+        value = read(words)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"no JSON at column {error.colno}: {error.msg}", hint=_meant(words)) from error
+    except RecursionError:
+        raise UsageError("it is nested too deep", hint="flatten it") from None
+    except ValueError:
+        # The only other one that Python has: int() of thousands of digits.
+        raise UsageError("a number of more digits than any server reads", hint="put it in quotes") from None
+    if not isinstance(value, dict):
+        raise UsageError("an object is wanted, a row a line", hint='{"prompt": "a cat"}')
+    return value
+
+
+def _meant(words: str) -> str:
+    begins = words.lstrip()[:1]
+    if begins in ("#", "/"):
+        return "JSON Lines has no comments: leave the line out"
+    return (
+        "a row is one line; jq -c '.[]' writes a JSON list so" if begins in "[]{}" else 'a row is {"prompt": "a cat"}'
+    )
+
+
+def _reader() -> Callable[[str], Any]:
+    def constant(word: str) -> None:
+        raise UsageError(f"{word} is no JSON", hint="a number, or text in quotes")
+
+    return json.JSONDecoder(object_pairs_hook=_once, parse_constant=constant).decode
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names stand in it once. Raises UsageError."""
+    found = {intern(name): value for name, value in pairs}
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"{twice[:60]!r} stands in it twice", hint="leave one of them out")
+    return found

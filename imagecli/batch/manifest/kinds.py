@@ -1,0 +1,207 @@
+"""What the value of a field has to be. A cell of a table is text and is read as a flag is; other files have types.
+
+Each reader takes the value and whether it is a cell, and raises UsageError with what was found and wanted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Collection
+from typing import Any, Final, TypeAlias
+
+from imagecli.domain import Json, Size
+from imagecli.errors import UsageError
+from imagecli.rendering import param_of
+from imagecli.sizes import read_size
+
+Read: TypeAlias = Callable[[Any, bool], Any]
+
+MAX_DEPTH: Final = 20
+"""Lists and objects inside each other, in a field that is sent as it is."""
+
+_YES: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def text(value: Any, cell: bool) -> str:
+    """Text of Unicode, not empty."""
+    if not isinstance(value, str):
+        raise UsageError(f"{found(value)}, and text is wanted", hint="put it in quotes")
+    if not value.isascii():
+        check_unicode(value)
+    return value
+
+
+def check_unicode(value: str) -> None:
+    """Raises UsageError for half of a pair of surrogates, which JSON can spell and no file or server takes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{found(value)} is not Unicode text (character {error.start + 1})", hint="write the character itself"
+        ) from error
+
+
+def word(value: Any, cell: bool) -> str:
+    """Text that is not empty."""
+    if not text(value, cell):
+        raise UsageError("it is empty", hint="leave it out")
+    return str(value)
+
+
+def file(value: Any, cell: bool) -> str:
+    """The name of a file, relative to the manifest."""
+    name = word(value, cell)
+    if name == "-":
+        raise UsageError("- is stdin, and a manifest's rows name files", hint="name a file")
+    if "\0" in name:
+        raise UsageError(f"{found(name)} can't be a file's name", hint="leave the NUL out")
+    return name
+
+
+def files(value: Any, cell: bool) -> tuple[str, ...]:
+    """One file's name, or a list of them; in a cell as a JSON list."""
+    if cell and value.startswith("["):
+        value = in_cell(value)
+    if isinstance(value, list):
+        if not value:
+            raise UsageError("the list is empty", hint="name a file")
+        return tuple(file(name, cell=False) for name in value)
+    return (file(value, cell),)
+
+
+def whole(low: int, high: int) -> Read:
+    """A whole number of these bounds."""
+
+    def read(value: Any, cell: bool) -> int:
+        if cell and len(value) < 20 and value.strip().isdecimal():
+            value = int(value)
+        if type(value) is not int:
+            raise UsageError(f"{found(value)}, and a whole number is wanted", hint=f"for example {low}")
+        if not low <= value <= high:
+            raise UsageError(f"{found(value)}: {low:,} to {high:,} is wanted", hint=f"{min(max(value, low), high)}")
+        return value
+
+    return read
+
+
+def yes(value: Any, cell: bool) -> bool:
+    """True or false."""
+    if cell and value.strip().lower() in _YES:
+        value = _YES[value.strip().lower()]
+    if not isinstance(value, bool):
+        raise UsageError(f"{found(value)}, and true or false is wanted", hint="true, or leave it out")
+    return value
+
+
+def one_of(words: Collection[str]) -> Read:
+    """One of *words*."""
+
+    def read(value: Any, cell: bool) -> str:
+        if value not in words if isinstance(value, str) else True:
+            said = f"{found(value)}, and one of {', '.join(words)} is wanted"
+            raise UsageError(said, hint=meant(value, words) if isinstance(value, str) else None)
+        return str(value)
+
+    return read
+
+
+def size(value: Any, cell: bool) -> Any:
+    """What --size takes."""
+    return read_size(text(value, cell))
+
+
+def pixels(value: Any, cell: bool) -> Size:
+    """WIDTHxHEIGHT."""
+    return Size.parse(text(value, cell), what="the size")
+
+
+def params(value: Any, cell: bool) -> tuple[tuple[str, Json], ...]:
+    """An object of further fields; or KEY=VALUE, or a list of that, as --param takes it."""
+    if cell and value.startswith(("{", "[")):
+        value = in_cell(value)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            text(key, cell=False)
+            check_json(inner)
+        return tuple(value.items())
+    pairs = value if isinstance(value, list) else [value]
+    return tuple(param_of(text(pair, cell)) for pair in pairs)
+
+
+def variables(value: Any, cell: bool) -> dict[str, tuple[str, ...]]:
+    """An object of names, each with a text or number, or a list of those: then each makes its own pictures."""
+    if cell:
+        value = in_cell(value)
+    if not isinstance(value, dict):
+        raise UsageError(f"{found(value)}, and an object of names and values is wanted", hint='{"animal": "cat"}')
+    return {
+        text(name, cell=False): tuple(_variable(name, one) for one in (inner if isinstance(inner, list) else [inner]))
+        for name, inner in value.items()
+        if inner is not None
+    }
+
+
+def _variable(name: str, value: Any) -> str:
+    if not (isinstance(value, str) or is_number(value)):
+        raise UsageError(f"{name}: {found(value)}, and text or a number is wanted", hint="put it in quotes")
+    return text(str(value), cell=False)
+
+
+def in_cell(value: str) -> Any:
+    """The JSON in a cell. Raises UsageError where it is none."""
+    try:
+        return json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise UsageError(
+            f"{found(value)} is not JSON", hint="check its quotes: in a cell each is written twice"
+        ) from None
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(word)
+
+
+def check_json(value: Any, depth: int = 0) -> None:
+    """Raises UsageError for what JSON can't say: NaN, dates, half characters; and for what is nested too deep."""
+    if depth > MAX_DEPTH:
+        raise UsageError(f"it is nested deeper than {MAX_DEPTH} lists and objects", hint="flatten it")
+    if isinstance(value, str):
+        check_unicode(value)
+    elif isinstance(value, list):
+        for one in value:
+            check_json(one, depth + 1)
+    elif isinstance(value, dict):
+        check_json(list(value), depth)
+        check_json(list(value.values()), depth)
+    elif not (value is None or isinstance(value, bool) or is_number(value)):
+        raise UsageError(f"{found(value)} can't be said in JSON", hint="put it in quotes")
+
+
+def meant(word: str, words: Collection[str]) -> str | None:
+    """The one of *words* that was meant, as a question."""
+    near = difflib.get_close_matches(word[:100].lower(), words, n=1)
+    return f"did you mean {near[0]}?" if near else None
+
+
+def found(value: Any) -> str:
+    """*value* as a message shows it: short, and with the words of JSON."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and not is_small(value):
+        return "a number of very many digits"
+    shown = repr(value) if isinstance(value, str) else str(value)
+    return shown if len(shown) <= 60 else f"{shown[:50]}… ({len(shown):,} characters)"
+
+
+def is_number(value: Any) -> bool:
+    """Whether JSON can say the number."""
+    return (type(value) is int and is_small(value)) or (isinstance(value, float) and math.isfinite(value))
+
+
+def is_small(value: int) -> bool:
+    """Whether every server can read the number, and Python writes it: 64 bits."""
+    return -(2**63) <= value < 2**63

@@ -1,0 +1,48 @@
+"""The shape that TOML and YAML manifests share: defaults and max_cost at the top, and a list of rows under `image`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imagecli.batch.manifest.fields import field_named
+from imagecli.batch.manifest.kinds import found, meant
+from imagecli.batch.manifest.problems import Problems
+
+TOP: Final = ("defaults", "image", "max_cost")
+
+
+def check_top(document: Mapping[str, Any], lines: Mapping[str, int], problems: Problems) -> None:
+    """Adds what stands at the top and does not belong there. *lines*: where each name of the top stands."""
+    for name in document:
+        if name in TOP:
+            continue
+        line = lines.get(name, 1)
+        if field_named(name):
+            problems.add(line, "it stands above the rows", field=name, hint=f"defaults holds what all rows say: {name}")
+        else:
+            hint = meant(name, TOP) or f"there is: {', '.join(TOP)}"
+            problems.add(line, f"there is no {found(name)} at the top", hint=hint)
+
+
+def defaults_in(document: Mapping[str, Any], line: int, problems: Problems) -> Mapping[str, Any]:
+    """The table of defaults."""
+    value = document.get("defaults")
+    if value is None or isinstance(value, dict):
+        return value or {}
+    problems.add(line, f"{found(value)}, and a table is wanted", field="defaults")
+    return {}
+
+
+def max_cost_in(document: Mapping[str, Any], line: int, problems: Problems) -> float | None:
+    """USD that the whole manifest may cost."""
+    value = document.get("max_cost")
+    if value is None:
+        return None
+    if type(value) in (int, float) and 0 <= value < math.inf and value < 1e12:
+        return float(value)
+    problems.add(
+        line, f"{found(value)}, and an amount of USD from 0 is wanted", field="max_cost", hint="max_cost = 2.5"
+    )
+    return None
