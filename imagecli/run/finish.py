@@ -34,15 +34,16 @@ def finish(
     *,
     again: bool = False,
     release: Callable[[], None] = lambda: None,
+    read: Callable[[bytes, str], Answer] = decode,
 ) -> Outcome:
     """Saves what *body* holds: every picture that can be, and under a rescue name what is no whole picture.
 
     *body* is a file that can be sought in; it is read in pieces. *again*: the answer may have been delivered before,
-    in part. *release* is called when a picture for stdout has reached it. Raises UnsavedError or RefusedError where
-    the body holds no pictures at all.
+    in part. *release* is called when a picture for stdout has reached it. *read* finds the pictures in what is left
+    of the body without its long strings. Raises UnsavedError or RefusedError where it holds no pictures at all.
     """
     condensed = condense(body)
-    answer = decode(condensed.body, prepared.base_url)
+    answer = read(condensed.body, prepared.base_url)
     outcome = Outcome(
         request=prepared.request,
         asked=prepared.n,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,16 +15,19 @@ from imagecli.api.results import Results
 from imagecli.api.spool import remove
 from imagecli.errors import NetworkError, RefusedError, UnsavedError, as_error
 from imagecli.events import Listen, Warned
-from imagecli.exchange import Prepared
+from imagecli.exchange import Answer, Prepared
 from imagecli.outcome import Outcome
 from imagecli.providers.condense import condense
 from imagecli.providers.decode import decode
+from imagecli.providers.salvage import salvage
 from imagecli.run.finish import finish, is_settled
 from imagecli.run.prepare import read_description
 from imagecli.store.places import check_folder
 from imagecli.store.staging import discard_all
 
 State = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
+Read = Callable[[bytes, str], Answer]
+"""An answer's body, without long strings, and the base URL → its pictures."""
 BESIDE = ".imagecli-spool"
 """The folder beside the output that stands in for a state folder that can't be written."""
 
@@ -85,19 +88,22 @@ def recover(
                 return outcome
             if prepared is None:
                 raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
-            outcome = _finished(_as_planned(prepared, request, folder), body, results, state_dir, listen)
+            read = salvage if leftover.state == "part" else decode
+            outcome = _finished(_as_planned(prepared, request, folder), body, read, results, state_dir, listen)
         except Exception as problem:
             outcome = replace(outcome, errors=(as_error(problem),))
     return _cleared(leftover, outcome)
 
 
-def _finished(prepared: Prepared, body: IO[bytes], results: Results, state_dir: Path, listen: Listen) -> Outcome:
+def _finished(
+    prepared: Prepared, body: IO[bytes], read: Read, results: Results, state_dir: Path, listen: Listen
+) -> Outcome:
     rescue_folder = state_dir / "rescued"
     for folder in {name.folder for name in prepared.names}:
         check_folder(folder)
         discard_all(folder, prepared.id)
     discard_all(rescue_folder, prepared.id)
-    return finish(prepared, body, results, rescue_folder, listen, again=True)
+    return finish(prepared, body, results, rescue_folder, listen, again=True, read=read)
 
 
 def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:

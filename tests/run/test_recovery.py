@@ -15,6 +15,7 @@ from imagecli.exchange import Prepared
 from imagecli.run.prepare import describe
 from tests.api.raw import http, pictures, png, raw_server
 from tests.conftest import Run
+from tests.pictures.making import chunk
 
 RED, BLUE, JPEG = png(), png(color="blue"), png(format="JPEG")
 Leave = Callable[..., str]
@@ -160,6 +161,19 @@ def test_what_holds_no_whole_answer_stays_until_it_is_deleted(
     assert Path(error["rescued_path"]).read_bytes() == body
     assert imagecli("recover", "--delete", run).exit_code == 0
     assert files(state) == files(folder) == {}
+
+
+@pytest.mark.parametrize("large", [0, 40_000])
+def test_the_whole_pictures_of_an_answer_that_broke_off_are_saved(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, large: int
+) -> None:
+    red, blue = (data[:33] + chunk(b"tEXt", b"a\0" + b"x" * large) + data[33:] for data in (RED, BLUE))
+    leave(pictures(red, blue, RED)[:-60], n=3)
+    result = imagecli("recover", "--json")
+    assert result.exit_code == 9
+    assert [error["code"] for error in result.json["errors"]] == ["fewer_pictures"]
+    assert files(folder) == {"cat-1.png": red, "cat-2.png": blue}
+    assert files(state) == {}
 
 
 def test_a_request_that_no_answer_came_to_is_said_once(imagecli: Run, leave: Leave, state: Path) -> None:

@@ -1,0 +1,181 @@
+"""What is left when a command ends in the middle, by a signal, a kill or a full disk: said truly, and recovered."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.api.raw import http, pictures, png, raw_server, silence, then
+from tests.api.test_spool import MOUNT, can_mount
+from tests.children import Children
+from tests.pictures.making import chunk, saved, scene
+
+COMMAND = [sys.executable, "-m", "imagecli"]
+RED = png()
+LARGE = saved(scene(600, 400), compress_level=0)
+"""Some 700 kB: more than any pipe takes."""
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"PATH": os.defpath, "HOME": str(tmp_path / "home"), "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def wait_for(condition: object, process: subprocess.Popen[bytes]) -> None:
+    """Until *condition*, which is called, holds."""
+    deadline = time.monotonic() + 30
+    assert callable(condition)
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def recovered(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "recover"], cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_a_kill_while_nobody_reads_stdout_loses_nothing(
+    folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
+) -> None:
+    with raw_server(http("200 OK", pictures(LARGE))) as server:
+        arguments = ["generate", "cat", "-o", "-", "--base-url", server.base_url]
+        process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
+        assert process.stdout
+        assert select.select([process.stdout], [], [], 30)[0]
+        time.sleep(0.3)
+        process.kill()
+        process.wait(timeout=10)
+    assert files(folder) == {}
+    assert recovered(folder, environ).stdout == "cat.png\n"
+    assert files(folder) == {"cat.png": LARGE}
+    assert files(tmp_path / "state") == {}
+
+
+def test_stdout_that_took_all_leaves_nothing(
+    folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
+) -> None:
+    with raw_server(http("200 OK", pictures(LARGE))) as server:
+        arguments = ["generate", "cat", "-o", "-", "--base-url", server.base_url]
+        process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
+        assert process.communicate(timeout=60)[0] == LARGE
+    assert files(folder) == files(tmp_path / "state") == {}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_signal_names_the_folder_that_really_has_it(
+    folder: Path,
+    tmp_path: Path,
+    environ: dict[str, str],
+    children: Children,
+    number: signal.Signals,
+    code: int,
+    beside: bool,
+) -> None:
+    if beside:
+        (tmp_path / "state").write_text("no folder")
+    spool = Path(".imagecli-spool") if beside else tmp_path / "state" / "spool"
+    body = pictures(RED)
+    with raw_server(then(http("200 OK", body[:-9], length=len(body)), silence(20))) as server:
+        process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
+        wait_for(lambda: any(path.stat().st_size for path in (folder / spool).glob("*.body")), process)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert f"imagecli recover saves what came, kept in {spool}".encode() in stderr
+    after = recovered(folder, environ)
+    assert after.returncode == 7
+    assert "only a part" in after.stderr
+
+
+def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
+    folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    with raw_server(then(http("200 OK", RED[:20], length=len(RED)), silence(20)), http("200 OK", RED)) as results:
+        body = json.dumps({"data": [{"url": f"{results.base_url}/a.png"}]}).encode()
+        with raw_server(http("200 OK", body)) as server:
+            arguments = ["generate", "cat", "--base-url", server.base_url]
+            process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
+            wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=10)
+        assert process.returncode == 130
+        assert files(folder) == {}
+        after = recovered(folder, environ)
+        assert after.stdout == "cat.png\n", after.stderr
+    assert files(folder) == {"cat.png": RED}
+
+
+class TestFullDisks:
+    """Small disks, mounted for one command."""
+
+    @pytest.fixture
+    def small(self, tmp_path: Path) -> Path:
+        place = tmp_path / "small"
+        place.mkdir()
+        if not can_mount(place):
+            pytest.skip("no disk of one's own can be mounted here")
+        return place
+
+    def run(self, small: Path, environ: dict[str, str], folder: Path, *arguments: str) -> dict[str, object]:
+        """The JSON of a command, with its exit code and the files it leaves on the small disk."""
+        list_files = 'imagecli_code=$?; find "$0" -type f -printf "%p %s\\n" >&2; exit $imagecli_code'
+        shell = ["sh", "-c", f'"$@"; {list_files}', str(small)]
+        command = [*MOUNT, "40m", str(small), *shell, *COMMAND, *arguments, "--json"]
+        done = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        )
+        return {**json.loads(done.stdout), "stderr": done.stderr}
+
+    def test_the_answer_goes_on_beside_the_output(self, small: Path, folder: Path, environ: dict[str, str]) -> None:
+        picture = RED[:33] + chunk(b"IDAT", random.Random(5).randbytes(40_000_000)) + RED[-12:]
+        with raw_server(http("200 OK", pictures(picture))) as server:
+            environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
+            said = self.run(small, environ, folder, "generate", "cat", "--base-url", server.base_url)
+        assert (said["exit_code"], said["errors"]) == (0, [])
+        assert files(folder) == {"cat.png": picture}
+        assert ".body" not in str(said["stderr"])
+
+    def test_a_picture_whose_own_disk_is_full_is_rescued(
+        self, small: Path, folder: Path, tmp_path: Path, environ: dict[str, str]
+    ) -> None:
+        picture = RED[:33] + chunk(b"IDAT", random.Random(6).randbytes(50_000_000)) + RED[-12:]
+        with raw_server(http("200 OK", pictures(picture))) as server:
+            said = self.run(
+                small, environ, folder, "generate", "cat", "-o", f"{small}/out/", "--base-url", server.base_url
+            )
+        errors = said["errors"]
+        assert isinstance(errors, list)
+        assert (said["exit_code"], errors[0]["rescued_path"]) == (8, str(tmp_path / "state" / "rescued" / "cat.png"))
+        assert (tmp_path / "state" / "rescued" / "cat.png").read_bytes() == picture
+        assert ".part" not in str(said["stderr"])
+
+    def test_no_disk_at_all_is_a_disk_error_that_keeps_what_came(
+        self, small: Path, folder: Path, environ: dict[str, str]
+    ) -> None:
+        picture = RED[:33] + chunk(b"IDAT", random.Random(7).randbytes(40_000_000)) + RED[-12:]
+        with raw_server(http("200 OK", pictures(picture))) as server:
+            environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
+            out = f"{small}/out/"
+            said = self.run(small, environ, folder, "generate", "cat", "-o", out, "--base-url", server.base_url)
+        errors = said["errors"]
+        assert isinstance(errors, list)
+        assert (said["exit_code"], errors[0]["code"]) == (8, "disk")
+        assert str(errors[0]["rescued_path"]).endswith(".body")
+        assert "0000.body 4" in str(said["stderr"])  # 40 MB and more
