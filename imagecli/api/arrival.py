@@ -17,8 +17,6 @@ from imagecli.errors import DiskError, ImagecliError, UnsavedError
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """So much of an error's body is read."""
-ERROR_SECONDS = 30.0
-"""So long an error's body is read: its status says the most."""
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes done so far and the total, where it is known."""
@@ -47,7 +45,7 @@ def taken(response: requests.Response, terms: Terms, into: Into, received: Progr
                 if terms.enough() is None:
                     raise
             return HttpAnswer(status=response.status_code, headers=headers)
-        terms.deadline = min(terms.deadline, time.monotonic() + ERROR_SECONDS)
+        terms.deadline = min(terms.deadline, time.monotonic() + terms.error_seconds)
         return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, terms))
 
 

@@ -41,6 +41,8 @@ class Terms:
     deadline: float
     silence: float
     """Seconds."""
+    error_seconds: float
+    """So long an error's body is read: its status says the most."""
     max_bytes: int
     """Of the answer as it comes, before decompression."""
     judge: Judge | None = None

@@ -34,11 +34,12 @@ MAX_RESULT_BYTES = 200 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds: to connect, of silence, in all."""
+    """Seconds: to connect, of silence, in all, and for the body of an error."""
 
     connect: float = 10.0
     silence: float = 300.0
     total: float = 1800.0
+    error: float = 30.0
 
     def of_socket(self) -> tuple[float, float]:
         """What requests takes: seconds to connect, and between two pieces of an answer."""
@@ -47,7 +48,7 @@ class Timeouts:
     def from_now(self, max_bytes: int, **more: Any) -> Terms:
         """The terms of an exchange that begins now."""
         deadline = time.monotonic() + self.total
-        return Terms(deadline=deadline, silence=self.silence, max_bytes=max_bytes, **more)
+        return Terms(deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more)
 
 
 class CountingBody(io.BytesIO):

@@ -84,11 +84,14 @@ def test_a_prelude_alone_is_no_answer() -> None:
         assert caught.value.exit_code == 7
 
 
-def test_an_error_that_drips_is_its_status() -> None:
+@pytest.mark.parametrize("timeouts", [SHORT, Timeouts(connect=2, silence=20, total=20, error=0.3)])
+def test_an_error_that_drips_is_its_status(timeouts: Timeouts) -> None:
+    started = time.monotonic()
     with raw_server(then(http("400 No", length=500), drip(b"x" * 500, 0.02))) as server:
         with pytest.raises(ImagecliError) as caught:
-            send(server.base_url, transport(timeouts=SHORT))
+            send(server.base_url, transport(timeouts=timeouts))
         assert (caught.value.exit_code, caught.value.status) == (4, 400)
+    assert time.monotonic() - started < 5
 
 
 Then = Callable[[socket.socket, threading.Event], None]

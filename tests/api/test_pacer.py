@@ -64,11 +64,13 @@ def test_tries_of_all_together_end() -> None:
             one.turn()
 
 
-def test_what_is_let_through_starts_the_count_anew() -> None:
-    one = pacer(Clock(), max_rounds=1)
+def test_what_is_let_through_starts_the_count_anew_and_slows_nobody_down_without_end() -> None:
+    clock = Clock()
+    one = pacer(clock, max_rounds=1)
     for _ in range(10):
         assert one.refused(one.turn(), {}, 1, None)
         one.answered(one.turn(), {})
+    assert clock.now - 1000 < 40
 
 
 def test_a_wait_that_is_too_long_is_not_begun() -> None:

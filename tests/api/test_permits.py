@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -267,11 +268,33 @@ def test_a_resolver_that_never_answers_is_not_waited_for() -> None:
         threading.Event().wait(5)
         return ["8.8.8.8"]
 
+    started = time.monotonic()
     with pytest.raises(UnsavedError) as caught:
         Results(timeouts=Timeouts(connect=0.1, silence=1, total=1), direct=True, max_wait=0.02, resolve=resolve).fetch(
             "http://slow.example.com/a", io.BytesIO(), lambda *_: None, lambda _: True, base_url=""
         )
     assert caught.value.code == "result_url"
+    assert time.monotonic() - started < 3
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
+    with raw_server(OK) as server, socket.socket() as full:
+        try:
+            full.bind(("127.0.0.2", server.port))
+        except OSError:
+            pytest.skip("this machine has one loopback address")
+        # A listener whose queue is full takes no further connection and refuses none.
+        full.listen(0)
+        held = [socket.socket() for _ in range(3)]
+        for one in held:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        started = time.monotonic()
+        resolve = names(box_example_com=["127.0.0.2", "127.0.0.1"])
+        assert fetch(f"http://box.example.com:{server.port}/a", server.base_url, resolve) == b"picture"
+        assert time.monotonic() - started < 0.9
+        for one in held:
+            one.close()
 
 
 def test_the_name_stays_in_host_and_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +330,12 @@ def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypa
         into = io.BytesIO()
         with pytest.raises(UnsavedError) as caught:
             fetch_by(f"http://{host}/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1")
+        assert proxy.requests == []
+        with pytest.raises(UnsavedError):
+            # What the name would be here says nothing of the server that the proxy asks.
+            Results(timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(api_example_com="127.0.0.1")).fetch(
+                "http://127.0.0.1/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1"
+            )
         assert proxy.requests == []
         fetch_by(
             "http://cdn.example.com/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1"

@@ -61,9 +61,10 @@ def test_tries_are_counted(max_retries: int, posts: int) -> None:
 @pytest.mark.parametrize(
     ("header", "least"), [("Retry-After: 0.1", 0.1), ("retry-after-ms: 100", 0.1), ("Retry-After: 0", 0.0)]
 )
-def test_the_servers_wait_is_kept(header: str, least: float) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_servers_wait_is_kept(status: int, header: str, least: float) -> None:
     started = time.monotonic()
-    with raw_server(http("429 No", b"", header), OK) as server:
+    with raw_server(http(f"{status} No", b"", header), OK) as server:
         send(server.base_url, transport(max_wait=1))
     assert least <= time.monotonic() - started < least + 0.5
 
@@ -86,8 +87,9 @@ def test_a_wait_of_exactly_max_wait_is_waited() -> None:
         assert send(server.base_url, transport(max_wait=0.05))[0].status == 200
 
 
-def test_one_refusal_pauses_every_thread() -> None:
-    with raw_server(http("429 No", b"", "Retry-After: 0.2"), OK) as server:
+@pytest.mark.parametrize("status", [429, 503])
+def test_one_refusal_pauses_every_thread(status: int) -> None:
+    with raw_server(http(f"{status} No", b"", "Retry-After: 0.2"), OK) as server:
         shared = transport(max_wait=1)
         first = threading.Thread(target=send, args=(server.base_url, shared))
         first.start()

@@ -129,6 +129,28 @@ def test_an_upload_that_nobody_takes_behind_tls_ends_in_time() -> None:
     assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
 
 
+@pytest.mark.usefixtures("trusted")
+def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too() -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
+            line.recv(1000)
+            line.sendall(http("413 No", b'{"error": "too large"}'))
+            line.shutdown(socket.SHUT_WR)
+            while line.recv(65536):
+                pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(OWN)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(ImagecliError) as caught:
+            send(f"https://127.0.0.1:{listener.getsockname()[1]}/v1", "x" * 8_000_000)
+        thread.join(timeout=5)
+    assert (caught.value.exit_code, caught.value.status) == (4, 413)
+
+
 @pytest.mark.parametrize("size", [10, 3_000_000])
 def test_a_plain_request_to_a_tls_port_bought_nothing(size: int) -> None:
     with tls_server(lambda line: None) as (base_url, requests):
