@@ -15,7 +15,7 @@ from imagecli.config.base_url import shown
 from imagecli.config.folders import Folders
 from imagecli.config.table import SETTINGS, variable
 from imagecli.env import Env
-from imagecli.errors import OutputError
+from imagecli.errors import DiskError, OutputError
 from imagecli.quoting import quoted
 from imagecli.report.findings import Finding, failed
 from imagecli.store.places import check_folder
@@ -26,7 +26,7 @@ def look_at_folders(folders: Folders, current: Path) -> Iterator[Finding]:
     try:
         check_folder(current, make=False)
         yield Finding(topic="here", message=f"{current} can be written to, {_free(current)} free")
-    except OutputError as error:
+    except (OutputError, DiskError) as error:
         yield failed("here", error)
     for topic, folder in (("settings folder", folders.config), ("state folder", folders.state)):
         yield _own_folder(topic, folder)
@@ -35,7 +35,7 @@ def look_at_folders(folders: Folders, current: Path) -> Iterator[Finding]:
 def _own_folder(topic: str, folder: Path) -> Finding:
     try:
         check_folder(folder, make=False)
-    except OutputError as error:
+    except (OutputError, DiskError) as error:
         return Finding(topic=topic, level="warning", message=error.message, hint=f"IMAGECLI_{_VARIABLES[topic]}=FOLDER")
     if not folder.is_dir():
         return Finding(topic=topic, message=f"{folder} is made when it is needed")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 import stat
 from pathlib import Path
 from typing import Final
 
-from imagecli.errors import OutputError
+from imagecli.errors import DiskError, OutputError
 from imagecli.naming import Place
 from imagecli.store.files import reason
 from imagecli.store.staging import discard, discard_all, stage
@@ -19,6 +20,9 @@ MIN_FREE_BYTES: Final = 16 * 1024**2
 
 _CHECK: Final = "check"
 """The label of the file that is written to see whether it can be."""
+_NEED: Final = f"a picture may need {MIN_FREE_BYTES // 1024**2} MB"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 _HINT: Final = "choose another folder with -o"
 
 
@@ -44,7 +48,7 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     """Returns when *folder* is one, can really be written to and has room; makes it (and its parents) if it is missing.
 
     With *make* false (a dry run) nothing is made or written, and the nearest folder that exists is judged by its
-    rights. Raises OutputError.
+    rights. Raises OutputError, and DiskError where only room is missing.
     """
     try:
         if make:
@@ -52,8 +56,10 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
             discard_all(folder, _CHECK)  # of a process that was killed just here
             discard(stage(b"imagecli", folder, label=_CHECK))
         _check_existing(_nearest(folder))
+        _check_room(_nearest(folder))
     except OSError as error:
-        raise OutputError(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
+        kind = DiskError if error.errno in _NO_ROOM else OutputError
+        raise kind(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
     except ValueError as error:
         raise OutputError(f"{str(folder)!r} can't be a folder's name here: {error}", hint=_HINT) from error
 
@@ -74,13 +80,25 @@ def _check_existing(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+def _check_room(folder: Path) -> None:
     usage = shutil.disk_usage(folder)
     # Some network disks report nothing at all.
     if usage.total and usage.free < MIN_FREE_BYTES:
-        raise OSError(
-            errno.ENOSPC,
-            f"only {usage.free / 1024**2:.1f} MB are free, and a picture may need {MIN_FREE_BYTES // 1024**2} MB",
-        )
+        raise OSError(errno.ENOSPC, f"only {usage.free / 1024**2:.1f} MB are free, and {_NEED}")
+    if (limit := _largest_file()) < MIN_FREE_BYTES:
+        raise OSError(errno.EFBIG, f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and {_NEED}")
+
+
+def _largest_file() -> float:
+    """What a shell, a container or an administrator lets this process write into one file, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return math.inf
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit
 
 
 def _why(folder: Path, error: OSError) -> str:

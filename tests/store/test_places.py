@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,27 @@ def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
     stage(b"a picture", disk / "folder", label="run-0000")
     check_folder(disk / "folder")
     assert [path.read_bytes() for path in (disk / "folder").iterdir()] == [b"a picture"]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from imagecli.errors import DiskError
+from imagecli.store.places import check_folder
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    check_folder(Path(sys.argv[1]), make=False)
+except DiskError as error:
+    print(error.exit_code, error.message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [(5_242_880, "8 can't save to {}: a file may have 5.0 MB at most here (ulimit -f), and"), (2**30, "")],
+)
+def test_a_limit_for_files_that_no_picture_fits_is_found_before_paying(disk: Path, limit: int, said: str) -> None:
+    command = [sys.executable, "-c", LIMITED, str(disk), str(limit)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.startswith(said.format(disk))
+    assert bool(told) is bool(said)
