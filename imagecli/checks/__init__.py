@@ -10,6 +10,7 @@ from imagecli.checks.inputs import check_count
 from imagecli.checks.inputs import inputs_of as inputs_of
 from imagecli.checks.inputs import needs_alpha as needs_alpha
 from imagecli.checks.life import check_life as check_life
+from imagecli.checks.life import said_of_model as said_of_model
 from imagecli.checks.pairs import check_pairs
 from imagecli.checks.parameters import check_parameters
 from imagecli.checks.prompts import MAX_PROMPT_BYTES as MAX_PROMPT_BYTES

@@ -34,5 +34,12 @@ def check_life(row: ModelRow, provider: ProviderRow, base_url: str, today: date)
     return (Warned(code="model_ends", message=said),)
 
 
+def said_of_model(row: ModelRow) -> tuple[Warned, ...]:
+    """A warning where the model that was named has no row."""
+    if row.known:
+        return ()
+    return (Warned(code="unknown_model", message=f"{row.name} is not in the catalogue: its options are not checked"),)
+
+
 def _instead(row: ModelRow, does: str) -> str:
     return f"-m {row.successor} {does}" if row.successor else "-m names another model"

@@ -14,6 +14,7 @@ import typer
 
 from imagecli import config
 from imagecli.catalog import Catalog, ModelRow
+from imagecli.checks import said_of_model
 from imagecli.commands.judging import judged, naming_origins
 from imagecli.commands.order import order
 from imagecli.commands.prompts import Words
@@ -78,13 +79,8 @@ class Desk:
     def _remark(self, listener: Plain, note: str | None) -> None:
         if note:
             listener(Noted(code="endpoint", message=note))
-        if "model" in self.settings.values and not self.row.known:
-            listener(
-                Warned(
-                    code="unknown_model",
-                    message=f"{self.row.name} is not in the catalogue: its options are not checked",
-                )
-            )
+        for warning in said_of_model(self.row) if "model" in self.settings.values else ():
+            listener(warning)
         for code, message in self.settings.warnings:
             listener(Warned(code=code, message=message))
 

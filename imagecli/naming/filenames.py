@@ -79,9 +79,11 @@ def marked(path: Path, mark: str) -> Path:
     return path.with_name(clip(path.stem, MAX_NAME_BYTES - byte_length(mark)) + mark)
 
 
-def key(path: Path) -> str:
+def key(path: Path | str) -> str:
     """The same for two paths that some file system takes for one: case and composition are folded."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
+    if (text := str(path)).isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _is_of_word(character: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,7 +98,7 @@ def build_fields(
     return {**fields, **variables}
 
 
-def check_variables(names: Mapping[str, object]) -> None:
+def check_variables(names: Iterable[str]) -> None:
     """Raises UsageError for a variable or column that has a built-in field's name or can't stand in braces."""
     for name in names:
         if name in FIELDS:

@@ -23,6 +23,21 @@ SILENCE_SECONDS: Final = 60.0
 _PIECE: Final = 1 << 20
 
 
+def check_file(path: Path, *, error: type[UsageError] = InputImageError) -> None:
+    """Raises *error* for what `read_bounded` would refuse at once: missing, not to be read, no file. Reads nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as problem:
+        raise error(_why_not_opened(path, problem), hint=_nearby(path, problem)) from problem
+    except ValueError as problem:
+        raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device"
+        raise error(f"{path} is {what}, not a file", hint="name the file itself")
+    if not os.access(path, os.R_OK):
+        raise error(f"can't read {path}: {os.strerror(errno.EACCES)}", hint="check the name and your rights to it")
+
+
 def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> bytes:
     """The content of *path*, at most *limit* bytes; a regular file or a pipe.
 

@@ -45,9 +45,10 @@ def check_unicode(value: str) -> None:
 
 def word(value: Any, cell: bool) -> str:
     """Text that is not empty."""
-    if not text(value, cell):
+    name = text(value, cell).strip() if cell else text(value, cell)
+    if not name:
         raise UsageError("it is empty", hint="leave it out")
-    return str(value)
+    return name
 
 
 def file(value: Any, cell: bool) -> str:
@@ -99,7 +100,8 @@ def one_of(words: Collection[str]) -> Read:
     """One of *words*."""
 
     def read(value: Any, cell: bool) -> str:
-        if value not in words if isinstance(value, str) else True:
+        value = value.strip() if cell else value
+        if not (isinstance(value, str) and value in words):
             said = f"{found(value)}, and one of {', '.join(words)} is wanted"
             raise UsageError(said, hint=meant(value, words) if isinstance(value, str) else None)
         return str(value)

@@ -64,6 +64,10 @@ class Problems:
     found: list[Problem] = field(default_factory=list)
     more: int = 0
 
+    @property
+    def count(self) -> int:
+        return len(self.found) + self.more
+
     def add(self, line: int, message: str, *, field: str | None = None, hint: str | None = None) -> None:
         if len(self.found) >= KEPT:
             self.more += 1

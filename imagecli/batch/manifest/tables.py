@@ -34,8 +34,9 @@ def _read(text: str, separator: str, problems: Problems) -> Draft:
     _check_header(draft, problems)
     for line, cells in lines:
         _check_length(line, cells, draft.columns, problems)
-        fields = {name: cell for name, cell in zip(draft.columns, cells, strict=False) if cell}
-        if fields:
+        if any(cells):
+            cells += [""] * (len(draft.columns) - len(cells))
+            fields = dict(zip(draft.columns, cells, strict=False))
             draft.rows.append(Row(number=len(draft.rows) + 1, line=line, fields=fields))
     return draft
 

@@ -1,0 +1,84 @@
+"""The rows of a manifest as what they buy: each resolved, checked and named, or refused with all that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from imagecli.batch.manifest.asking import Asking
+from imagecli.batch.manifest.clashes import Clashes
+from imagecli.batch.manifest.columns import Columns
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.manifest.looks import Looks
+from imagecli.batch.manifest.making import Maker
+from imagecli.batch.manifest.material import Material
+from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.reading import Manifest
+from imagecli.batch.manifest.saying import Reading
+from imagecli.batch.manifest.targets import Places
+from imagecli.catalog import Catalog, ProviderRow
+from imagecli.events import Noted, Warned
+
+MAX_PICTURES = 1_000_000
+"""More than a manifest makes: a slip in n or in a product of vars, and no machine to hold the plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """What a manifest asks for."""
+
+    items: tuple[Item, ...]
+    """In the order of its rows."""
+    remarks: tuple[Noted | Warned, ...]
+    """What is to be said of them before anything is bought, each thing once."""
+
+
+def items(
+    manifest: Manifest,
+    *,
+    flags: Mapping[str, Any],
+    catalog: Catalog,
+    provider: ProviderRow,
+    base_url: str,
+    today: date,
+) -> Assets:
+    """What *manifest* buys from *provider* at *base_url*. *flags* by the names of fields, None where not typed.
+
+    A row's own word comes before a flag's, and that before `[defaults]`; settings say nothing. Looks whether input
+    files are there, opens none of them but prompt files, and sends nothing. Raises ManifestError with all that is
+    wrong, in the reading too.
+    """
+    problems = Problems(manifest.name, list(manifest.problems), manifest.more_problems)
+    remarks: dict[Noted | Warned, None] = {}
+    reading = Reading(manifest, flags, problems)
+    clashes = Clashes(manifest.path, manifest.folder, problems)
+    columns = Columns(manifest)
+    maker = Maker(
+        looks=Looks(catalog, provider, base_url, today, remarks),
+        places=Places(manifest.folder),
+        material=Material(manifest.folder),
+        asking=Asking(catalog=catalog, provider=provider, base_url=base_url, remarks=remarks),
+        problems=problems,
+        clashes=clashes,
+        columns=columns,
+    )
+    made: list[Item] = []
+    pictures = 0
+    for row in manifest.rows:
+        said = reading.said(row)
+        if said is None:
+            continue
+        for item in maker.items(row, said):
+            pictures += len(item.pictures)
+            made.append(item)
+        if pictures > MAX_PICTURES:
+            problems.add(
+                row.line, f"more than {MAX_PICTURES:,} pictures up to here", hint="make several manifests of it"
+            )
+            break
+    columns.check(problems)
+    clashes.check()
+    problems.check()
+    return Assets(items=tuple(made), remarks=tuple(remarks))

@@ -1,0 +1,116 @@
+"""What a row says: its own fields, then the flags, then `[defaults]`, every value read. Settings say nothing here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imagecli.batch.manifest.fields import COMMANDS, CONTENT, FIELDS, field_named
+from imagecli.batch.manifest.kinds import found, meant
+from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.reading import Manifest
+from imagecli.batch.manifest.rows import Row
+from imagecli.errors import UsageError
+
+_EITHER: Final = (("prompt", "prompt_file"), ("output", "outputs"))
+"""Of each pair a row has one, and it stands for the other one of `[defaults]` too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A row, read."""
+
+    command: str
+    content: Mapping[str, Any]
+    """The fields of CONTENT that are said: what is made of what, and where to."""
+    settings: Mapping[str, Any]
+    """All others."""
+    own: Mapping[str, Any]
+    """What the row itself says of both."""
+    columns: Mapping[str, str]
+    """Columns of a table that are no fields: variables."""
+
+
+class Reading:
+    """Reads the rows of one manifest; what can't be taken goes to *problems*."""
+
+    def __init__(self, manifest: Manifest, flags: Mapping[str, Any], problems: Problems) -> None:
+        self._cells = manifest.columns is not None
+        self._problems = problems
+        self._known: dict[str, str | None] = {}
+        self._hints: dict[str, str | None] = {}
+        defaults, _ = self._fields(manifest.defaults, manifest.defaults_line, "defaults.", cells=False)
+        self._command = defaults.pop("command", COMMANDS[0])
+        typed = {name: value for name, value in flags.items() if value is not None}
+        self._below = {**defaults, **typed}
+        self._of: dict[tuple[object, ...], Mapping[str, Any]] = {}
+
+    def said(self, row: Row) -> Said | None:
+        """What *row* says; None where it holds a problem."""
+        before = self._problems.count
+        own, columns = self._fields(row.fields, row.line, cells=self._cells)
+        command = own.get("command", self._command)
+        for name in own:
+            if command not in FIELDS[name].commands:
+                hint = f"command: {' or '.join(FIELDS[name].commands)} takes it"
+                self._problems.add(row.line, f"{command} takes none", field=name, hint=hint)
+        for one, other in _EITHER:
+            if one in own and other in own:
+                self._problems.add(row.line, f"{one} is given too", field=other, hint="leave one of them out")
+        if self._problems.count > before:
+            return None
+        said = {**self._beneath(command, own), **own}
+        if "vars" in own:
+            said["vars"] = {**self._below.get("vars", {}), **own["vars"]}
+        return Said(
+            command=command,
+            content={name: value for name, value in said.items() if name in CONTENT},
+            settings={name: value for name, value in said.items() if name not in CONTENT},
+            own=own,
+            columns=columns,
+        )
+
+    def _beneath(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What flags and `[defaults]` say to a row of *command* that says *own*."""
+        key = (command, *(one in own or other in own for one, other in _EITHER))
+        if key not in self._of:
+            beaten = {name for pair, said in zip(_EITHER, key[1:], strict=True) if said for name in pair}
+            self._of[key] = {
+                name: value
+                for name, value in self._below.items()
+                if command in FIELDS[name].commands and name not in beaten
+            }
+        return self._of[key]
+
+    def _fields(
+        self, fields: Mapping[str, Any], line: int, where: str = "", *, cells: bool
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """The known *fields*, read, and the others of a table."""
+        own: dict[str, Any] = {}
+        columns: dict[str, str] = {}
+        for written, value in fields.items():
+            name = self._name(written)
+            if name is None and cells:
+                columns[written] = value
+            elif name is None:
+                hint = self._hints.setdefault(written, meant(written, FIELDS))
+                self._problems.add(line, f"{where}there is no field {found(written)}", hint=hint or _OWN)
+            elif value is None or (cells and not value.strip()):
+                continue
+            elif name in own:
+                self._problems.add(line, "it is given twice", field=where + name, hint="leave one of them out")
+            else:
+                try:
+                    own[name] = FIELDS[name].read(value, cells)
+                except UsageError as error:
+                    self._problems.refuse(line, error, where + name)
+        return own, columns
+
+    def _name(self, written: str) -> str | None:
+        if written not in self._known:
+            self._known[written] = field_named(written)
+        return self._known[written]
+
+
+_OWN: Final = "names of your own stand in vars"

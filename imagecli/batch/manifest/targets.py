@@ -1,0 +1,148 @@
+"""Where the pictures of a row go: names by the templates of the commands, below the manifest's folder, known for ever.
+
+What a rerun could not tell again has no place in them: neither the day and the hour, nor what stands on the disk. A
+folder is written with a slash at its end, as it may not be there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from imagecli import plan
+from imagecli.batch.manifest.fields import WantedFile
+from imagecli.checks import inputs_of
+from imagecli.domain import Ask, Name, Size
+from imagecli.errors import OutputError
+from imagecli.formats import ENDINGS
+from imagecli.naming import Output, build_fields, build_names, check_ending, check_inside, parse_output, path_for
+from imagecli.naming.shape import TRUE_ENDINGS
+from imagecli.templates import fields_in
+
+_MOVING: Final = ("date", "time")
+_IN_DEFAULTS: Final = frozenset({"slug", "stem"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One file that is made of a picture."""
+
+    name: Name
+    """Its folder begins at the manifest's. Where an ending was written, the picture is converted to it if need be."""
+    path: str
+    """From the manifest's folder, with forward slashes. Without a written ending the true one may turn out another."""
+    fit: Size | None = None
+    """Cropped and resized to exactly this."""
+
+    @property
+    def output_format(self) -> str | None:
+        """What it has to be; None takes what comes."""
+        return self.name.literal_format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An output, read, with what is done to the picture for it."""
+
+    output: Output
+    fields: frozenset[str]
+    """Those that stand in its braces."""
+    wanted: WantedFile
+
+
+class Places:
+    """The outputs of one manifest in *folder*."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folders: dict[Path, Path] = {}
+
+    def read(self, wanted: WantedFile) -> Place:
+        """*wanted*, where it leads to a file below the folder. Raises UsageError or OutputError."""
+        output = parse_output(wanted.output or None, look=lambda path: "missing")
+        if output.kind == "stdout":
+            raise OutputError("- is stdout, and rows name files", hint="name a file, or a folder with / at its end")
+        check_inside(output)
+        fields = frozenset(fields_in(output.text)) if output.kind == "template" else frozenset()
+        for name in _MOVING:
+            if name in fields:
+                said = f"output {output.text!r}: {{{name}}} would be another at the next run, which would buy it again"
+                raise OutputError(said, hint="{slug}, {n}, {hash} or a variable stay what they are")
+        return Place(output=output, fields=fields, wanted=wanted)
+
+    def targets(
+        self,
+        place: Place,
+        ask: Ask,
+        prompt: str | None,
+        variables: Mapping[str, str],
+        fit: Size | None,
+        *,
+        first: int,
+        total: int,
+    ) -> Iterator[Target]:
+        """A file for each picture of *ask*; *first* and *total* are those of `naming.plan`. Raises UsageError."""
+        default = "{stem}-{slug}" if inputs_of(ask) else "{slug}"
+        used = place.fields | _IN_DEFAULTS if place.output.text.endswith(("/", ".")) else place.fields
+        fields = {} if place.output.kind == "literal" else _fields(ask, prompt, variables, used)
+        names = build_names(
+            place.output, count=ask.rendering.n, fields=fields, default=default, first=first, total=total
+        )
+        asked = place.wanted.output_format
+        expected = asked or ENDINGS.get((ask.rendering.output_format or "").lower(), "png")
+        for name in names:
+            made = _kept_to(name, asked)
+            yield Target(
+                name=replace(made, folder=self._below(made.folder)),
+                path=path_for(made, expected).as_posix(),
+                fit=place.wanted.fit or fit,
+            )
+
+    def _below(self, folder: Path) -> Path:
+        if folder not in self._folders:
+            self._folders[folder] = self._folder / folder
+        return self._folders[folder]
+
+
+def check_files(places: Sequence[Place], made: str | None) -> None:
+    """Raises OutputError where a file of several can't be made of a picture of the format *made*."""
+    svg = made == "svg"
+    for place in places:
+        check_ending(place.output, svg=svg)
+        wanted = place.wanted.output_format
+        ending = ENDINGS.get(place.output.text.rpartition(".")[2].lower())
+        if wanted and ending and wanted != ending:
+            raise OutputError(
+                f"output {place.output.text!r} asks for {ending}, its output_format for {wanted}",
+                hint="leave one of them out",
+            )
+        final = wanted or ending
+        if final and (final == "svg") != svg:
+            raise OutputError(
+                f"output {place.output.text!r}: of {made or 'a picture'} no {final} is made",
+                hint="rows of their own for svg and for pixels",
+            )
+
+
+def _fields(ask: Ask, prompt: str | None, variables: Mapping[str, str], used: frozenset[str]) -> dict[str, str | int]:
+    """What a name can be made of; what costs time only where it is *used*."""
+    sources = inputs_of(ask)
+    return build_fields(
+        prompt=prompt if "slug" in used else None,
+        stem=sources[0].stem if sources else None,
+        model=ask.rendering.model,
+        size=ask.rendering.size,
+        now=None,
+        hash=plan.identity(ask, prompt) if "hash" in used else "",
+        variables=variables,
+    )
+
+
+def _kept_to(name: Name, format: str | None) -> Name:
+    """*name*, whose ending is a promise: a template's as a literal one's."""
+    if name.ending is None and format is None:
+        return name
+    ending = name.ending or TRUE_ENDINGS[str(format)]
+    return replace(name, ending=ending, literal_format=ENDINGS[ending.lower()])
