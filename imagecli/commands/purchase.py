@@ -10,11 +10,9 @@ from imagecli import run, schedule
 from imagecli.api.results import Results
 from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
-from imagecli.commands.budget import Budget
 from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, check_inputs, errand_of
-from imagecli.commands.till import Till
 from imagecli.commands.watch import Watch
 from imagecli.config.keys import Key
 from imagecli.errors import AuthenticationError, Terminated
@@ -23,6 +21,8 @@ from imagecli.outcome import Outcome, Report
 from imagecli.plan import Request, pictures
 from imagecli.report.plain import Plain
 from imagecli.run.recovery import clear_unanswered
+from imagecli.spending.budget import Budget
+from imagecli.spending.till import Till
 
 
 def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Report:
@@ -33,7 +33,7 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
     with ExitStack() as stack:
         tools = _tools(desk, stack)
         check_inputs(placed.requests, tools.inputs, listener)
-        budget = Budget.of(placed.requests, desk.row, desk.settings)
+        budget = Budget.of([(request, desk.row) for request in placed.requests], desk.settings)
         if refusal := budget.refusal():
             return replace(report, errors=(*report.errors, refusal), cost=budget.cost())
         check_folders(desk, placed.requests, make=True)

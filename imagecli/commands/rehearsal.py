@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from imagecli import run
 from imagecli.api.session import HEADERS
-from imagecli.commands.budget import Budget
 from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, errand_of
@@ -22,6 +21,7 @@ from imagecli.naming import path_for
 from imagecli.outcome import PlannedFile, PlannedRequest, Report
 from imagecli.plan import Request
 from imagecli.run.prepare import prepare
+from imagecli.spending.budget import Budget
 
 
 def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Report:
@@ -29,7 +29,7 @@ def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Repor
 
     Raises InputImageError or OutputError, as the purchase would.
     """
-    budget = Budget.of(placed.requests, desk.row, desk.settings)
+    budget = Budget.of([(request, desk.row) for request in placed.requests], desk.settings)
     inputs = run.Inputs(desk.row)
     errand = errand_of(desk, desk.settings.base_url, "dry-run")
     planned = []

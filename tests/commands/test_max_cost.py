@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from imagecli import catalog, config, plan
-from imagecli.commands.budget import Budget
-from imagecli.commands.till import Till
 from imagecli.domain import Generate, Rendering, Size
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, RefusedError, UnsavedError
 from imagecli.outcome import Outcome
 from imagecli.pricing import Estimate
+from imagecli.spending.budget import Budget
+from imagecli.spending.till import Till
 from tests.api.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
@@ -139,7 +139,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     ask = Generate(prompt="x", rendering=Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
         requests=tuple(plan.Request(index=index, ask=ask) for index in range(len(prices))),
-        row=rows.model("gpt-image-2"),
+        rows=(rows.model("gpt-image-2"),) * len(prices),
         settings=settings,
         estimates=tuple(None if usd is None else Estimate(low_usd=usd / 2, high_usd=usd, about="x") for usd in prices),
     )

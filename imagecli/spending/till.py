@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from imagecli.commands.budget import OVER_BUDGET, Budget, cap_words
 from imagecli.config.layers import flag
 from imagecli.errors import LimitError
 from imagecli.money import at_least, dollars
 from imagecli.outcome import Outcome
+from imagecli.spending.budget import OVER_BUDGET, Budget, cap_words
 
 
 class Till:
@@ -44,7 +44,7 @@ class Till:
 
     def _error(self, refused: int) -> LimitError:
         counted = self._budget.counted(refused)
-        unsent = (index for index in range(len(self._budget.requests)) if index not in self._ended)
+        unsent = (index for index in range(len(self._budget.estimates)) if index not in self._ended)
         whole = self._billed + sum(map(self._budget.counted, unsent))
         next_one = f" and the next request can cost {dollars(counted, up=True)}" if counted else ""
         return LimitError(

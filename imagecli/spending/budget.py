@@ -22,14 +22,22 @@ class Budget:
     """The prices of an order's requests, and the cap they are held against."""
 
     requests: tuple[Request, ...]
-    row: ModelRow
+    rows: tuple[ModelRow, ...]
+    """Each request's model."""
     settings: Settings
     estimates: tuple[pricing.Estimate | None, ...]
+    fixed: bool = False
+    """Requests say their quality themselves: a flag makes none of them cheaper."""
 
     @classmethod
-    def of(cls, requests: tuple[Request, ...], row: ModelRow, settings: Settings) -> Budget:
-        priced = tuple(pricing.estimate(request.ask, row, settings.provider) for request in requests)
-        return cls(requests=requests, row=row, settings=settings, estimates=priced)
+    def of(cls, wanted: Sequence[tuple[Request, ModelRow]], settings: Settings, *, fixed: bool = False) -> Budget:
+        return cls(
+            requests=tuple(request for request, _ in wanted),
+            rows=tuple(row for _, row in wanted),
+            settings=settings,
+            estimates=tuple(pricing.estimate(request.ask, row, settings.provider) for request, row in wanted),
+            fixed=fixed,
+        )
 
     def allows(self, usd: float) -> bool:
         """Whether the cap does, to a billionth: sums of fractions differ in their last digit."""
@@ -60,7 +68,7 @@ class Budget:
     def billed(self, outcome: Outcome) -> float | None:
         """USD that a request was billed; None where its answer doesn't tell."""
         ask = self.requests[outcome.request].ask
-        known = pricing.actual(outcome.usage, ask, self.row, self.settings.provider)
+        known = pricing.actual(outcome.usage, ask, self.rows[outcome.request], self.settings.provider)
         return 0.0 if known is None and not outcome.may_be_billed else known
 
     def cost(self, outcomes: Sequence[Outcome] = ()) -> Cost:
@@ -84,11 +92,19 @@ class Budget:
 
     def why_unknown(self) -> str:
         """Why a request has no price, in words."""
+        if not self.rows:
+            return "nothing is bought"
         if not self.settings.provider.priced:
             return f"what {self.settings.provider.name} bills is not in the catalogue"
-        if self.row.prices is None:
-            return f"what {self.row.name} costs is not in the catalogue"
-        return f"what this quality of {self.row.name} costs is not in the catalogue"
+        row = self._unpriced()
+        if row.prices is None:
+            return f"what {row.name} costs is not in the catalogue"
+        return f"what this quality of {row.name} costs is not in the catalogue"
+
+    def _unpriced(self) -> ModelRow:
+        """The model of the first request without a price."""
+        pairs = zip(self.rows, self.estimates, strict=True)
+        return next((row for row, price in pairs if price is None), self.rows[0])
 
     def _counts(self, price: pricing.Estimate | None) -> float:
         """The upper end; but another server may bill nothing, so there the built-in cap stops only the lower end."""
@@ -110,11 +126,14 @@ class Budget:
 
     def _cheaper(self) -> str | None:
         """The best quality that the cap allows, and what it costs."""
+        if self.fixed:
+            return None
         asked = self.requests[0].ask.rendering.quality
-        words = pricing.qualities(self.row)
+        words = pricing.qualities(self.rows[0])
         for quality in reversed(words[: words.index(asked)] if asked in words else words):
-            asks = (pricing.at_quality(request.ask, quality) for request in self.requests)
-            priced = [pricing.estimate(ask, self.row, self.settings.provider) for ask in asks]
+            asks = [pricing.at_quality(request.ask, quality) for request in self.requests]
+            pairs = zip(asks, self.rows, strict=True)
+            priced = [pricing.estimate(ask, row, self.settings.provider) for ask, row in pairs]
             price = pricing.total(priced)
             if price and self.allows(sum(map(self._counts, priced))):
                 return f"{flag('quality')} {quality} costs about {between(price.low_usd, price.high_usd)}"
