@@ -17,7 +17,6 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -33,7 +32,11 @@ from imagecli.api.terms import PatientBytes, Terms
 
 MAX_PRELUDES = 50
 STUCK_SECONDS = 0.5
-"""So long a server takes nothing of an upload before we look whether it has answered already."""
+"""How often we look for an answer while a server takes nothing of an upload."""
+MAX_EARLY_BYTES = 1024 * 1024
+"""More is left lying until the request is sent."""
+REFUSAL = re.compile(rb"(?:\A|\r\n\r\n)HTTP/\d\.\d [3-9]")
+"""An answer after which the rest of a request is not wanted; a server may well begin a good one while it reads."""
 
 
 class Reply(http.client.HTTPResponse):
@@ -118,7 +121,7 @@ class _Line(HTTPConnection):
         if self.sock is None:
             super().send(data)
             return
-        if type(self.sock) is socket.socket:
+        if isinstance(self.sock, socket.socket):  # not TLS within a proxy's TLS
             self._wait_for_room(self.sock)
         self.sock.settimeout(self._terms.patience())
         try:
@@ -127,13 +130,28 @@ class _Line(HTTPConnection):
             raise BrokenPipeError(str(error)) from error
 
     def _wait_for_room(self, connection: socket.socket) -> None:
-        """Raises BrokenPipeError where the server takes no more because it has answered; what it said is read then."""
+        """Raises BrokenPipeError where the server has refused what it has not read yet; what it said is read then."""
         silent_until = time.monotonic() + self._terms.silence
+        self._hear(connection)
         while not wait_for_write(connection, min(STUCK_SECONDS, self._terms.left())):
-            if _has_answered(connection):
-                raise BrokenPipeError("answered before all was sent")
+            self._hear(connection)
             if time.monotonic() > silent_until:
                 raise TimeoutError("nothing of the upload was taken")
+
+    def _hear(self, connection: socket.socket) -> None:
+        """Takes in what the server says before it has our whole request."""
+        if len(self._terms.early) > MAX_EARLY_BYTES or not wait_for_read(connection, 0):
+            return
+        connection.settimeout(0)
+        try:
+            piece = connection.recv(65536)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            raise BrokenPipeError(str(error)) from error
+        self._terms.early += piece
+        if not piece or REFUSAL.search(self._terms.early):
+            raise BrokenPipeError("answered before all was sent")
 
 
 class PlainLine(_Line):
@@ -146,13 +164,3 @@ class SecureLine(_Line, HTTPSConnection):
 
 def _seconds(timeout: Any) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) else 10.0
-
-
-def _has_answered(connection: socket.socket) -> bool:
-    """Whether the end of the answer, or the beginning of one that is no prelude, lies ready. Takes nothing of it."""
-    if not wait_for_read(connection, 0):
-        return False
-    with suppress(BlockingIOError, TimeoutError):
-        ready = connection.recv(16, socket.MSG_PEEK)
-        return not ready or re.match(rb"HTTP/\d\.\d [2-9]", ready) is not None
-    return False

@@ -7,7 +7,7 @@ import io
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from imagecli.api.addresses import Kind
@@ -50,6 +50,8 @@ class Terms:
     enough: Enough = lambda: None
     came: int = 0
     """Bytes of the answer so far."""
+    early: bytearray = field(default_factory=bytearray)
+    """What of it was taken in while the request was still sent."""
 
     def left(self) -> float:
         """Seconds until the deadline. Raises TimeoutError past it."""
@@ -86,12 +88,18 @@ class PatientBytes(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._socket.settimeout(self._terms.patience())
-        count = self._raw.readinto(buffer)
+        count = self._from_early(buffer) or self._raw.readinto(buffer)
         self._terms.came += count or 0
         self.limit -= count or 0
         if self.limit < 0:
             raise http.client.HTTPException("it is larger than any answer")
         return count
+
+    def _from_early(self, buffer: Any) -> int:
+        piece = self._terms.early[: len(buffer)]
+        buffer[: len(piece)] = piece
+        del self._terms.early[: len(piece)]
+        return len(piece)
 
     def close(self) -> None:
         self._raw.close()

@@ -150,8 +150,9 @@ def test_an_upload_that_is_refused_half_way_has_the_servers_word(
     assert "not this one" in result.stderr
 
 
-def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(generate: Bought) -> None:
-    with raw_server(http("429 No", LIMIT, "Retry-After: 86400")) as server:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(generate: Bought, status: int) -> None:
+    with raw_server(http(f"{status} No", LIMIT, "Retry-After: 86400")) as server:
         result = generate(server.base_url, "-n", 30)
         assert len(server.requests) == 1
     assert result.exit_code == 5

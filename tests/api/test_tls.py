@@ -6,6 +6,7 @@ import io
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,12 +46,15 @@ def tls_server(answer: Callable[[ssl.SSLSocket], None]) -> Iterator[tuple[str, l
     thread.join(timeout=5)
 
 
-def send(base_url: str, prompt: str = "") -> bytes:
+PATIENCE = Timeouts(connect=0.4, silence=0.4, total=5)
+
+
+def send(base_url: str, prompt: str = "", timeouts: Timeouts = PATIENCE) -> bytes:
     into = io.BytesIO()
     transport = Transport(
         key=Secret("sk-test-0123456789"),
         headers={},
-        timeouts=Timeouts(connect=0.4, silence=0.4, total=5),
+        timeouts=timeouts,
         max_retries=1,
         max_wait=0.02,
         direct=False,
@@ -109,7 +113,27 @@ def test_tls_to_a_plain_server_sends_nothing() -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_an_upload_that_nobody_takes_behind_tls_ends_in_time() -> None:
+@pytest.mark.parametrize("prelude", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too(prelude: bytes) -> None:
+    started = time.monotonic()
+    answer = prelude + http("413 No", b'{"error": "too large"}')
+    with deaf_tls_server(answer) as base_url, pytest.raises(ImagecliError) as caught:
+        send(base_url, "x" * 20_000_000, Timeouts(connect=5, silence=20, total=20))
+    assert (caught.value.exit_code, caught.value.status) == (4, 413)
+    assert time.monotonic() - started < 8
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("timeouts", [Timeouts(connect=5, silence=0.4), Timeouts(connect=5, total=0.8)])
+def test_an_upload_that_nobody_takes_behind_tls_ends_in_time(timeouts: Timeouts) -> None:
+    with deaf_tls_server(b"") as base_url, pytest.raises(ImagecliError) as caught:
+        send(base_url, "x" * 20_000_000, timeouts)
+    assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
+
+
+@contextmanager
+def deaf_tls_server(answer: bytes) -> Iterator[str]:
+    """Reads the beginning of a request, answers, and takes nothing more until the test is over."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(OWN)
     over = threading.Event()
@@ -117,38 +141,18 @@ def test_an_upload_that_nobody_takes_behind_tls_ends_in_time() -> None:
 
         def serve() -> None:
             connection, _ = listener.accept()
-            with suppress(OSError), context.wrap_socket(connection, server_side=True):
-                over.wait(10)
+            with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
+                line.recv(1000)
+                line.sendall(answer)
+                over.wait(20)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        with pytest.raises(ImagecliError) as caught:
-            send(f"https://127.0.0.1:{listener.getsockname()[1]}/v1", "x" * 20_000_000)
-        over.set()
-        thread.join(timeout=5)
-    assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
-
-
-@pytest.mark.usefixtures("trusted")
-def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too() -> None:
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
-            line.recv(1000)
-            line.sendall(http("413 No", b'{"error": "too large"}'))
-            line.shutdown(socket.SHUT_WR)
-            while line.recv(65536):
-                pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(OWN)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        with pytest.raises(ImagecliError) as caught:
-            send(f"https://127.0.0.1:{listener.getsockname()[1]}/v1", "x" * 8_000_000)
-        thread.join(timeout=5)
-    assert (caught.value.exit_code, caught.value.status) == (4, 413)
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+        finally:
+            over.set()
+    thread.join(timeout=5)
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
