@@ -1,0 +1,73 @@
+"""What all journals of a manifest say together: the last word on every purchase and on every file. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagecli.batch.entries import Entry, FileRecord
+
+Known = tuple[Entry, FileRecord]
+"""A file, and the entry that tells of it."""
+
+
+class Ledger:
+    """Takes entries in and keeps the last word of each purchase and file: memory grows with these, not with lines."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Entry] = {}
+        self._saved: dict[str, Entry] = {}
+        self._by_plan: dict[str, Entry] = {}
+        self._by_path: dict[str, Entry] = {}
+        self._shared: dict[str, str] = {}
+        self.runs = 0
+        """The latest run's number; 0 where there was none."""
+        self.manifests: set[str] = set()
+        """The file names of the manifests that wrote here."""
+
+    def add(self, entry: Entry) -> None:
+        """Takes in a line. Of two words the one of the later run counts, of one run's the one that comes later."""
+        self.runs = max(self.runs, entry.run)
+        if entry.manifest:
+            self.manifests.add(entry.manifest)
+        _put(self._last, entry.id, entry)
+        if entry.files:
+            _put(self._saved, entry.id, entry)
+        for file in entry.files:
+            _put(self._by_plan, file.plan, entry)
+            _put(self._by_path, file.path, entry)
+
+    def shared(self, text: str) -> str:
+        """The same text, one object for all entries that have it."""
+        return self._shared.setdefault(text, text)
+
+    def last(self, id: str) -> Entry | None:
+        """The last word on a purchase."""
+        return self._last.get(id)
+
+    def files_of(self, id: str) -> tuple[Known, ...]:
+        """The files that a purchase has brought, the last time that it brought any."""
+        entry = self._saved.get(id)
+        return tuple((entry, file) for file in entry.files) if entry else ()
+
+    def planned(self, path: str) -> Known | None:
+        """The file that was saved where *path* was planned; else the one that was saved there by another plan."""
+        if entry := self._by_plan.get(path):
+            return entry, next(file for file in entry.files if file.plan == path)
+        return self.at(path)
+
+    def at(self, path: str) -> Known | None:
+        """The file that was saved as *path*."""
+        entry = self._by_path.get(path)
+        return (entry, next(file for file in entry.files if file.path == path)) if entry else None
+
+    def files(self) -> Iterator[Known]:
+        """Every file that was ever saved, as it was saved last, in the order of first appearance."""
+        for path in self._by_path:
+            if known := self.at(path):
+                yield known
+
+
+def _put(kept: dict[str, Entry], key: str, entry: Entry) -> None:
+    before = kept.get(key)
+    if before is None or before.run <= entry.run:
+        kept[key] = entry

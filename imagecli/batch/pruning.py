@@ -1,0 +1,56 @@
+"""Files that were saved for a manifest, and that no row of it makes any more."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagecli.batch.entries import FileRecord
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.standing import Standing
+from imagecli.errors import DiskError
+from imagecli.naming.filenames import key
+from imagecli.store.files import reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A file that still stands and is planned no more."""
+
+    record: FileRecord
+    unchanged: bool
+    """It is still what was saved; one that was changed by hand is listed and never removed."""
+
+
+def orphans(planned: Iterable[str], ledger: Ledger, standing: Standing) -> list[Orphan]:
+    """The orphans, by path. *planned* are the paths of the **whole** manifest: of all shards, whatever --only says."""
+    plans = list(planned)
+    live = {key(Path(plan)) for plan in plans}
+    live |= {key(Path(known[1].path)) for plan in plans if (known := ledger.planned(plan))}
+    found = []
+    for _, record in ledger.files():
+        look = None if key(Path(record.path)) in live else standing.look(record.path)
+        if look is not None and look.bytes is not None:
+            same = look.bytes == record.bytes and standing.sha256(record.path) == record.sha256
+            found.append(Orphan(record=record, unchanged=same))
+    return sorted(found, key=lambda orphan: orphan.record.path)
+
+
+def remove(orphan: Orphan, folder: Path, standing: Standing) -> bool:
+    """Removes it below the manifest's *folder*, and folders that it leaves empty. False where it was changed by hand.
+
+    Looks once more right before. Raises DiskError.
+    """
+    path = folder / orphan.record.path
+    if not orphan.unchanged or standing.sha256(orphan.record.path) != orphan.record.sha256:
+        return False
+    try:
+        path.unlink()
+    except OSError as error:
+        raise DiskError(f"can't remove {path}: {reason(error)}", hint="check your rights to its folder") from error
+    with contextlib.suppress(OSError):
+        for parent in (folder / part for part in Path(orphan.record.path).parents if str(part) != "."):
+            parent.rmdir()
+    return True

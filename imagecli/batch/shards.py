@@ -1,0 +1,48 @@
+"""Parts of a manifest for several machines: which purchase belongs to which, and what each may spend. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from imagecli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Part *index* of *of*, from 1."""
+
+    index: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+    def has(self, id: str) -> bool:
+        """Whether the purchase is this shard's."""
+        return shard_of(id, self.of) == self.index
+
+
+def read_shard(text: str) -> Shard:
+    """What `--shard K/N` says. Raises UsageError."""
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text, re.ASCII)
+    index, of = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= index <= of:
+        raise UsageError(f"shard {text!r} is not K/N with K from 1 to N", hint=f"--shard 1/{of or 3} is the first")
+    return Shard(index=index, of=of)
+
+
+def shard_of(id: str, of: int) -> int:
+    """Which of *of* shards a purchase belongs to, from 1: by its id alone, wherever it stands in the manifest."""
+    digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") % of + 1
+
+
+def share_of_cap(cap_usd: float, mine: float, all_of_it: float) -> float:
+    """What a shard may spend of *cap_usd*, so that all shards together keep to it.
+
+    *mine* and *all_of_it* are what the shard and the whole manifest count if all of it were bought (USD, or purchases
+    where no price is known): every machine gets the same figures, however far the others are.
+    """
+    return cap_usd * mine / all_of_it if all_of_it > 0 else cap_usd

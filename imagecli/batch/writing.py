@@ -1,0 +1,119 @@
+"""Appends to a journal: an entry is on the disk before anything else happens, and a torn line is never built upon."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from imagecli.batch.entries import Entry, NewerSchemaError, entry_of, line_of
+from imagecli.batch.journal import MAX_LINE_BYTES, journal_path
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.shards import Shard
+from imagecli.errors import DiskError, OutputError
+from imagecli.store.files import reason, sync_folder
+
+_PIECE_BYTES: Final = 1 << 16
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+
+
+class Journal:
+    """One journal, open to all threads of a run. Whoever writes holds the manifest's lock (`lock.locked`)."""
+
+    def __init__(self, manifest: Path, shard: Shard | None, ledger: Ledger) -> None:
+        self.path = journal_path(manifest, shard)
+        self._manifest = manifest.name
+        self._ledger = ledger
+        self._run = ledger.runs + 1
+        self._mutex = threading.Lock()
+
+    def open(self) -> None:
+        """Makes the file if it is missing, and mends what a kill or a full disk left: to be done before paying.
+
+        Raises OutputError.
+        """
+        try:
+            is_new = not self.path.exists()
+            descriptor = os.open(self.path, _FLAGS, 0o666)
+            try:
+                _mend(descriptor)
+            finally:
+                os.close(descriptor)
+            if is_new:
+                sync_folder(self.path.parent)
+        except OSError as error:
+            raise OutputError(
+                f"can't write the journal {self.path}: {reason(error)}",
+                hint="make the manifest's folder writable: without a journal a second run would buy all again",
+            ) from error
+
+    def write(self, entry: Entry) -> Entry:
+        """Appends *entry* as this run's, and the ledger knows it; back when it is on the disk. Raises DiskError.
+
+        The file is opened anew, as git may have put another in its place.
+        """
+        entry = replace(entry, manifest=self._manifest, run=self._run)
+        try:
+            descriptor = os.open(self.path, _FLAGS, 0o666)
+            try:
+                with self._mutex:
+                    _append(descriptor, line_of(entry))
+                    self._ledger.add(entry)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise DiskError(
+                f"can't write the journal {self.path}: {reason(error)}",
+                hint="free some space there; what was saved is kept, and --adopt tells the journal of it",
+            ) from error
+        return entry
+
+
+def _append(descriptor: int, line: bytes) -> None:
+    """All of *line* or nothing of it, on a line of its own. Raises OSError."""
+    before = os.fstat(descriptor).st_size
+    if before:
+        os.lseek(descriptor, before - 1, os.SEEK_SET)
+        line = line if os.read(descriptor, 1) == b"\n" else b"\n" + line
+    try:
+        left = memoryview(line)
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, before)
+        raise
+
+
+def _mend(descriptor: int) -> None:
+    """Ends a last line that is whole, and takes a torn one away."""
+    begin = _begin_of_last_line(descriptor)
+    os.lseek(descriptor, begin, os.SEEK_SET)
+    tail = os.read(descriptor, MAX_LINE_BYTES)
+    if not tail:
+        return
+    try:
+        entry_of(tail)
+    except NewerSchemaError:
+        os.write(descriptor, b"\n")
+    except ValueError:
+        os.ftruncate(descriptor, begin)
+    else:
+        os.write(descriptor, b"\n")
+    os.fsync(descriptor)
+
+
+def _begin_of_last_line(descriptor: int) -> int:
+    """Where what stands behind the last line's end begins: the file's length where nothing does."""
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        begin = max(0, end - _PIECE_BYTES)
+        os.lseek(descriptor, begin, os.SEEK_SET)
+        if (found := os.read(descriptor, end - begin).rfind(b"\n")) >= 0:
+            return begin + found + 1
+        end = begin
+    return 0

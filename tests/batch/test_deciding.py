@@ -1,0 +1,513 @@
+"""What has to be bought: every rule a row, over real files, and a decision for everything that can stand there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imagecli.batch.deciding import Decision, decide
+from imagecli.batch.entries import Entry, FileRecord
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.standing import Standing
+from imagecli.batch.wanted import Wanted
+
+HERO = Wanted(
+    id="hero",
+    said="row as written",
+    provider="openai",
+    base_url=None,
+    model="gpt-image-2",
+    model_named=False,
+    pictures=(("hero.png",),),
+)
+EDITED = replace(HERO, said="row as edited")
+DRAWN = replace(HERO, provider="sandbox", sandbox=True)
+FOUR = replace(HERO, pictures=(("1.png",), ("2.png",), ("3.png",), ("4.png",)))
+ICON = replace(HERO, pictures=(("64.png", "512.png"),))
+TWO_ICONS = replace(HERO, pictures=(("a-64.png", "a-512.png"), ("b-64.png", "b-512.png")))
+
+
+def record(path: str, content: bytes = b"bought", planned: str | None = None) -> FileRecord:
+    return FileRecord(path=path, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), planned=planned)
+
+
+def saved(wanted: Wanted = HERO, *paths: str) -> Entry:
+    """*wanted* as it was bought, with all its files or only *paths*."""
+    planned = [path for picture in wanted.pictures for path in picture]
+    return wanted.entry("saved", files=tuple(record(path) for path in paths or planned))
+
+
+def ledger_of(entries: tuple[Entry, ...]) -> Ledger:
+    ledger = Ledger()
+    for number, entry in enumerate(entries, start=1):
+        ledger.add(replace(entry, run=entry.run or number))
+    return ledger
+
+
+def put(folder: Path, files: dict[str, bytes]) -> Standing:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return Standing(folder)
+
+
+B = b"bought"
+"""What `saved` says was saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A situation and what is decided."""
+
+    wanted: Wanted = HERO
+    journal: tuple[Entry, ...] = ()
+    disk: dict[str, bytes] = field(default_factory=dict)
+    flags: dict[str, Any] = field(default_factory=dict)
+    kind: str = "done"
+    buy: tuple[int, ...] = ()
+    writes: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """The states that the journal is to be told."""
+    in_doubt: bool = False
+    refusal: str | None = None
+    """The error's code."""
+
+
+MISSING: dict[str, Any] = {"kind": "missing", "buy": (0,), "writes": ("hero.png",)}
+STALE: dict[str, Any] = {
+    "kind": "stale",
+    "buy": (0,),
+    "writes": ("hero.png",),
+    "replaces": ("hero.png",),
+    "notes": ("stale",),
+}
+ROWS: dict[str, Row] = {
+    "a row that was never bought is bought": Row(**MISSING),
+    "what was bought and stands there is done": Row(journal=(saved(),), disk={"hero.png": B}),
+    "an output that was deleted is bought again": Row(journal=(saved(),), **MISSING),
+    "a row that failed is bought": Row(journal=(HERO.entry("failed", error="moderation_blocked"),), **MISSING),
+    "a row that was edited is bought again, and the old file replaced": Row(
+        wanted=EDITED, journal=(saved(),), disk={"hero.png": B}, **STALE
+    ),
+    "an edited row that failed leaves the old file the journal's": Row(
+        wanted=EDITED, journal=(saved(), EDITED.entry("failed", error="x")), disk={"hero.png": B}, **STALE
+    ),
+    "the journal's word of a later run counts, wherever its line stands": Row(
+        wanted=EDITED,
+        journal=(replace(saved(EDITED), run=2), replace(saved(), run=1)),
+        disk={"hero.png": B},
+    ),
+    "another provider makes it stale": Row(
+        wanted=replace(HERO, provider="azure"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    ),
+    "another base URL makes it stale": Row(
+        wanted=replace(HERO, base_url="http://box:8080/v1"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    ),
+    "another model in the row makes it stale": Row(
+        wanted=replace(HERO, model="gpt-image-3", model_named=True),
+        journal=(saved(),),
+        disk={"hero.png": B},
+        **STALE,
+    ),
+    "another default model is a note": Row(
+        wanted=replace(HERO, model="gpt-image-3"),
+        journal=(saved(),),
+        disk={"hero.png": B},
+        notes=("new_default_model",),
+    ),
+    "a row that names the model it had by default is no other": Row(
+        wanted=replace(HERO, model_named=True), journal=(saved(),), disk={"hero.png": B}
+    ),
+    "a row that names its model no more keeps what that made": Row(
+        wanted=replace(HERO, model="gpt-image-3"),
+        journal=(saved(replace(HERO, model_named=True)),),
+        disk={"hero.png": B},
+        notes=("new_default_model",),
+    ),
+    "an edited row under another default model is stale": Row(
+        wanted=replace(EDITED, model="gpt-image-3"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    ),
+    "a row with another id and the same words keeps its picture": Row(
+        wanted=replace(HERO, id="title"), journal=(saved(),), disk={"hero.png": B}
+    ),
+    "a row that takes another's output over replaces what the journal knows": Row(
+        wanted=replace(EDITED, id="title"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    ),
+    "a picture changed by hand is kept": Row(
+        journal=(saved(),), disk={"hero.png": b"painted over"}, notes=("changed_by_hand",)
+    ),
+    "a picture changed by hand whose row was edited is refused": Row(
+        wanted=EDITED,
+        journal=(saved(),),
+        disk={"hero.png": b"painted over"},
+        kind="refused",
+        refusal="output_edited",
+    ),
+    "changed by hand is seen also where the length is the same, before it would be replaced": Row(
+        wanted=EDITED, journal=(saved(),), disk={"hero.png": b"BOUGHT"}, kind="refused", refusal="output_edited"
+    ),
+    "--adopt settles a picture changed by hand": Row(
+        wanted=EDITED, journal=(saved(),), disk={"hero.png": b"mine"}, flags={"adopt": True}, told=("adopted",)
+    ),
+    "--adopt never takes a stale picture for a fresh one": Row(
+        wanted=EDITED, journal=(saved(),), disk={"hero.png": B}, flags={"adopt": True}, **STALE
+    ),
+    "a file that the journal does not know is never bought over": Row(
+        disk={"hero.png": b"whose?"}, kind="refused", refusal="output_unknown"
+    ),
+    "an empty file is a file": Row(disk={"hero.png": b""}, kind="refused", refusal="output_unknown"),
+    "a row that failed does not make an unknown file known": Row(
+        journal=(HERO.entry("failed", error="x"),),
+        disk={"hero.png": b"whose?"},
+        kind="refused",
+        refusal="output_unknown",
+    ),
+    "--adopt takes an unknown file": Row(disk={"hero.png": b"whose?"}, flags={"adopt": True}, told=("adopted",)),
+    "--adopt buys what is missing": Row(flags={"adopt": True}, **MISSING),
+    "--if-exists skip keeps an unknown file": Row(disk={"hero.png": b"whose?"}, flags={"if_exists": "skip"}),
+    "--if-exists overwrite buys over an unknown file": Row(
+        disk={"hero.png": b"whose?"},
+        flags={"if_exists": "overwrite"},
+        kind="stale",
+        buy=(0,),
+        writes=("hero.png",),
+        replaces=("hero.png",),
+    ),
+    "--if-exists overwrite buys nothing that is done": Row(
+        journal=(saved(),), disk={"hero.png": B}, flags={"if_exists": "overwrite"}
+    ),
+    "--if-exists number can't be meant": Row(
+        disk={"hero.png": b"whose?"}, flags={"if_exists": "number"}, kind="refused", refusal="output_unknown"
+    ),
+    "a folder under a file's name is refused": Row(disk={"hero.png/x": b""}, kind="refused", refusal="output_blocked"),
+    "a folder is not adopted either": Row(
+        disk={"hero.png/x": b""}, flags={"adopt": True}, kind="refused", refusal="output_blocked"
+    ),
+    "a sandbox picture is stale for a real provider": Row(journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE),
+    "a sandbox picture is done for the sandbox": Row(wanted=DRAWN, journal=(saved(DRAWN),), disk={"hero.png": B}),
+    "the sandbox draws its own pictures anew": Row(
+        wanted=replace(DRAWN, said="row as edited"), journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE
+    ),
+    "the sandbox fills what is missing": Row(wanted=DRAWN, journal=(saved(),), **MISSING),
+    "the sandbox keeps what was bought": Row(wanted=DRAWN, journal=(saved(),), disk={"hero.png": B}),
+    "the sandbox keeps what was bought for a row that was edited since, and says so": Row(
+        wanted=replace(DRAWN, said="row as edited"), journal=(saved(),), disk={"hero.png": B}, notes=("sandbox_kept",)
+    ),
+    "the sandbox keeps a file that nobody knows": Row(
+        wanted=DRAWN, disk={"hero.png": b"whose?"}, notes=("sandbox_kept",)
+    ),
+    "the sandbox replaces none of these, whatever --if-exists says": Row(
+        wanted=DRAWN,
+        disk={"hero.png": b"whose?"},
+        flags={"if_exists": "overwrite"},
+        notes=("sandbox_kept",),
+    ),
+    "the sandbox adopts nothing: it would stand for what a real provider made": Row(
+        wanted=DRAWN, disk={"hero.png": b"whose?"}, flags={"adopt": True}, notes=("sandbox_kept",)
+    ),
+    "a request without an answer is bought again, and that is said": Row(
+        journal=(HERO.entry("sent"),), notes=("may_be_billed_twice",), in_doubt=True, **MISSING
+    ),
+    "an answer that is not here is bought again, and that is said": Row(
+        journal=(HERO.entry("sent"), HERO.entry("bought")),
+        notes=("may_be_billed_twice",),
+        in_doubt=True,
+        **MISSING,
+    ),
+    "a lost answer is bought again, and that is said": Row(
+        journal=(HERO.entry("failed", error="lost", may_be_billed=True),),
+        notes=("may_be_billed_twice",),
+        in_doubt=True,
+        **MISSING,
+    ),
+    "a row that was edited after a lost answer is another purchase": Row(
+        wanted=EDITED, journal=(HERO.entry("sent"),), **MISSING
+    ),
+    "what the sandbox did not finish costs nothing": Row(wanted=DRAWN, journal=(DRAWN.entry("sent"),), **MISSING),
+    "killed after saving: the file is the purchase's": Row(
+        journal=(HERO.entry("sent"),), disk={"hero.png": B}, notes=("found",), told=("saved",)
+    ),
+    "killed after saving, and the default model is another today": Row(
+        wanted=replace(HERO, model="gpt-image-3"),
+        journal=(HERO.entry("sent"),),
+        disk={"hero.png": B},
+        notes=("found",),
+        told=("saved",),
+    ),
+    "killed after replacing a stale file: the new one is the purchase's": Row(
+        wanted=EDITED,
+        journal=(saved(), EDITED.entry("sent")),
+        disk={"hero.png": b"newer!"},
+        notes=("found",),
+        told=("saved",),
+    ),
+    "killed before replacing a stale file: it is stale, and may be billed twice": Row(
+        wanted=EDITED,
+        journal=(saved(), EDITED.entry("sent")),
+        disk={"hero.png": B},
+        in_doubt=True,
+        **(STALE | {"notes": ("stale", "may_be_billed_twice")}),
+    ),
+    "killed, and the row edited since: nobody knows whose the file is": Row(
+        wanted=EDITED, journal=(HERO.entry("sent"),), disk={"hero.png": B}, kind="refused", refusal="output_unknown"
+    ),
+    "three of four came: one is bought": Row(
+        wanted=FOUR,
+        journal=(saved(FOUR, "1.png", "2.png", "4.png"),),
+        disk={"1.png": B, "2.png": B, "4.png": B},
+        kind="missing",
+        buy=(2,),
+        writes=("3.png",),
+    ),
+    "one of four was paid for and damaged: one is bought, and that is said": Row(
+        wanted=FOUR,
+        journal=(replace(saved(FOUR, "1.png", "2.png", "4.png"), may_be_billed=True),),
+        disk={"1.png": B, "2.png": B, "4.png": B},
+        kind="missing",
+        buy=(2,),
+        writes=("3.png",),
+        in_doubt=True,
+        notes=("may_be_billed_twice",),
+    ),
+    "one of four was deleted: one is bought": Row(
+        wanted=FOUR,
+        journal=(saved(FOUR),),
+        disk={"1.png": B, "3.png": B, "4.png": B},
+        kind="missing",
+        buy=(1,),
+        writes=("2.png",),
+    ),
+    "of four stale pictures the missing one is bought with the others": Row(
+        wanted=replace(FOUR, said="row as edited"),
+        journal=(saved(FOUR),),
+        disk={"1.png": B, "2.png": B, "4.png": B},
+        kind="stale",
+        buy=(0, 1, 2, 3),
+        writes=("1.png", "2.png", "3.png", "4.png"),
+        replaces=("1.png", "2.png", "4.png"),
+        notes=("stale", "stale", "stale"),
+    ),
+    "killed while four were saved: two are found, two are bought": Row(
+        wanted=FOUR,
+        journal=(FOUR.entry("sent"),),
+        disk={"1.png": B, "2.png": B},
+        kind="missing",
+        buy=(2, 3),
+        writes=("3.png", "4.png"),
+        in_doubt=True,
+        notes=("found", "found", "may_be_billed_twice"),
+        told=("saved",),
+    ),
+    "one unknown file among four stops all of them": Row(
+        wanted=FOUR, disk={"3.png": b"whose?"}, kind="refused", refusal="output_unknown"
+    ),
+    "two sizes of one picture are made together": Row(
+        wanted=ICON,
+        journal=(saved(ICON),),
+        disk={"512.png": B},
+        kind="missing",
+        buy=(0,),
+        writes=("64.png", "512.png"),
+        replaces=("512.png",),
+    ),
+    "a size that was changed by hand stays when the other is made": Row(
+        wanted=ICON,
+        journal=(saved(ICON),),
+        disk={"512.png": b"painted over"},
+        kind="missing",
+        buy=(0,),
+        writes=("64.png",),
+        notes=("changed_by_hand",),
+    ),
+    "a missing size does not touch the sizes of other pictures": Row(
+        wanted=TWO_ICONS,
+        journal=(saved(TWO_ICONS),),
+        disk={"a-64.png": B, "a-512.png": B, "b-512.png": B},
+        kind="missing",
+        buy=(1,),
+        writes=("b-64.png", "b-512.png"),
+        replaces=("b-512.png",),
+    ),
+    "a picture that was saved under its true ending is the one that was planned": Row(
+        journal=(HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),), disk={"hero.webp": B}
+    ),
+    "such a picture is replaced where it stands": Row(
+        wanted=EDITED,
+        journal=(HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
+        disk={"hero.webp": B},
+        **(STALE | {"replaces": ("hero.webp",)}),
+    ),
+    "such a picture that is gone leaves the planned name to judge": Row(
+        journal=(HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
+        disk={"hero.png": b"whose?"},
+        kind="refused",
+        refusal="output_unknown",
+    ),
+    "an output renamed in the row can be moved instead of bought": Row(
+        wanted=replace(HERO, pictures=(("title.png",),)),
+        journal=(saved(),),
+        disk={"hero.png": B},
+        kind="missing",
+        buy=(0,),
+        writes=("title.png",),
+        notes=("moved",),
+    ),
+    "an output renamed in the row and moved is done": Row(
+        wanted=replace(HERO, pictures=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+    ),
+    "an output moved to another ending is not known": Row(
+        wanted=replace(HERO, pictures=(("hero.webp",),)),
+        journal=(saved(),),
+        disk={"hero.webp": B},
+        kind="refused",
+        refusal="output_unknown",
+    ),
+    "an adopted file is done": Row(journal=(HERO.entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}),
+    "an adopted file whose row was edited is stale": Row(
+        wanted=EDITED, journal=(HERO.entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}, **STALE
+    ),
+}
+
+
+def decided(row: Row, folder: Path) -> Decision:
+    return decide(row.wanted, ledger_of(row.journal), put(folder, row.disk), **row.flags)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_a_situation_has_its_rule(row: Row, tmp_path: Path) -> None:
+    found = decided(row, tmp_path)
+    assert (found.kind, found.buy, found.writes) == (row.kind, row.buy, row.writes)
+    assert tuple(path for path, _ in found.replaces) == row.replaces
+    assert tuple(note.code for note in found.notes) == row.notes
+    assert tuple(entry.state for entry in found.entries) == row.told
+    assert found.in_doubt == row.in_doubt
+    assert (found.refusal and found.refusal.code) == row.refusal
+    assert found.refusal is None or found.refusal.hint
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS.values() if row.told], ids=[name for name, row in ROWS.items() if row.told]
+)
+def test_what_the_journal_is_told_settles_the_files_it_is_told_of(row: Row, tmp_path: Path) -> None:
+    ledger = ledger_of(row.journal)
+    standing = put(tmp_path, row.disk)
+    first = decide(row.wanted, ledger, standing, **row.flags)
+    for entry in first.entries:
+        ledger.add(replace(entry, run=9))
+    again = decide(row.wanted, ledger, standing)
+    assert (again.kind, again.buy, again.in_doubt, again.entries) == (first.kind, first.buy, first.in_doubt, ())
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS.values() if row.buy], ids=[n for n, row in ROWS.items() if row.buy]
+)
+def test_after_what_is_to_be_bought_was_bought_nothing_is_bought_again(row: Row, tmp_path: Path) -> None:
+    ledger, standing = ledger_of(row.journal), put(tmp_path, row.disk)
+    found = decide(row.wanted, ledger, standing, **row.flags)
+    for entry in (*found.entries, row.wanted.entry("sent")):
+        ledger.add(replace(entry, run=9))
+    for path, sha256 in found.replaces:
+        assert standing.may_replace(path, sha256)
+    put(tmp_path, dict.fromkeys(found.writes, b"new"))
+    ledger.add(replace(row.wanted.entry("saved", files=tuple(record(path, b"new") for path in found.writes)), run=9))
+    assert decide(row.wanted, ledger, standing).kind == "done"
+
+
+def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"hero.png": B})
+    (tmp_path / "hero.png").write_bytes(b"BOUGHT")
+    assert decide(HERO, ledger_of((saved(),)), standing).notes == ()
+
+
+def test_what_is_replaced_is_looked_at_again(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"hero.png": B})
+    ((path, sha256),) = decide(EDITED, ledger_of((saved(),)), standing).replaces
+    assert standing.may_replace(path, sha256)
+    (tmp_path / "hero.png").write_bytes(b"BOUGHT")
+    assert not standing.may_replace(path, sha256)
+    (tmp_path / "hero.png").unlink()
+    assert standing.may_replace(path, sha256)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bought", "why"),
+    [
+        (EDITED, HERO, "its row or an input has changed"),
+        (HERO, DRAWN, "the sandbox drew it"),
+        (replace(HERO, provider="azure"), HERO, "openai made it, and azure is asked now"),
+        (
+            replace(HERO, base_url="http://box/v1"),
+            HERO,
+            "it came from openai's own address, and http://box/v1 is asked now",
+        ),
+        (
+            replace(HERO, model="gpt-image-3", model_named=True),
+            HERO,
+            "gpt-image-2 made it, and gpt-image-3 is asked now",
+        ),
+    ],
+)
+def test_a_stale_picture_says_why(wanted: Wanted, bought: Wanted, why: str, tmp_path: Path) -> None:
+    (note,) = decide(wanted, ledger_of((saved(bought),)), put(tmp_path, {"hero.png": B})).notes
+    assert note.message == f"hero.png is stale: {why}"
+
+
+def test_an_adopted_file_is_recorded_as_it_stands(tmp_path: Path) -> None:
+    (entry,) = decide(HERO, Ledger(), put(tmp_path, {"hero.png": b"mine"}), adopt=True).entries
+    assert entry == HERO.entry("adopted", files=(record("hero.png", b"mine"),))
+
+
+_CONTENTS = st.sampled_from([None, b"", b"bought", b"BOUGHT", b"painted over"])
+_WANTED = st.sampled_from([HERO, EDITED, DRAWN, FOUR, ICON, replace(HERO, model="m3"), replace(HERO, id="title")])
+_ENTRIES = st.builds(
+    lambda wanted, state, may_be_billed, run: replace(
+        wanted.entry(state, files=saved(wanted).files if state in ("saved", "adopted") else ()),
+        may_be_billed=may_be_billed,
+        run=run,
+    ),
+    _WANTED,
+    st.sampled_from(["sent", "bought", "saved", "failed", "adopted"]),
+    st.booleans(),
+    st.integers(0, 3),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    wanted=_WANTED,
+    entries=st.lists(_ENTRIES, max_size=5),
+    contents=st.lists(_CONTENTS, min_size=7, max_size=7),
+    adopt=st.booleans(),
+    if_exists=st.sampled_from([None, "number", "skip", "overwrite", "fail"]),
+)
+def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
+    wanted: Wanted, entries: list[Entry], contents: list[bytes | None], adopt: bool, if_exists: Any, tmp_path: Path
+) -> None:
+    names = ("hero.png", "1.png", "2.png", "3.png", "4.png", "64.png", "512.png")
+    for name, content in zip(names, contents, strict=True):
+        (tmp_path / name).unlink(missing_ok=True)
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+    ledger = ledger_of(tuple(entries))
+    found = decide(wanted, ledger, Standing(tmp_path), adopt=adopt, if_exists=if_exists)
+    assert (found.kind == "refused") == (found.refusal is not None)
+    assert bool(found.buy) == (found.kind in ("missing", "stale")) == bool(found.writes)
+    planned = {path for index in found.buy for path in wanted.pictures[index]}
+    assert set(found.writes) <= planned
+    replaced = dict(found.replaces)
+    for path in found.writes:
+        if (tmp_path / path).exists():
+            content = (tmp_path / path).read_bytes()
+            assert if_exists == "overwrite" or (
+                content == B and replaced[path] == hashlib.sha256(B).hexdigest() and ledger.at(path)
+            )
+    json.dumps([note.message for note in found.notes])

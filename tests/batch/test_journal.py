@@ -1,0 +1,438 @@
+"""The journal: what was written is read, whatever tore it; what can't be read is told, and never stops a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imagecli.batch.entries import Entry, FileRecord, line_of
+from imagecli.batch.journal import TOLD_LINES, journal_path, journals_beside, read_journals
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.shards import Shard
+from imagecli.batch.writing import Journal
+from imagecli.errors import DiskError, OutputError, UsageError
+from imagecli.events import Event, Warned
+from tests.children import Children
+
+SENT = Entry(id="hero", hash="h" * 64, state="sent", provider="openai", model="gpt-image-2")
+FILE = FileRecord(path="art/hero.png", sha256="a" * 64, bytes=12)
+SAVED = replace(SENT, state="saved", files=(FILE,), cost_usd=0.042)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    path = tmp_path / "assets.toml"
+    path.write_text("")
+    return path
+
+
+def begun(manifest: Path, shard: Shard | None = None) -> Journal:
+    journal = Journal(manifest, shard, read(manifest))
+    journal.open()
+    return journal
+
+
+def read(manifest: Path, *, warned: list[str] | None = None) -> Ledger:
+    said: list[str] = []
+
+    def listen(event: Event) -> None:
+        assert isinstance(event, Warned)
+        assert event.code == "journal"
+        said.append(event.message)
+
+    ledger = read_journals(manifest, listen)
+    if warned is None:
+        assert not said
+    else:
+        warned += said
+    return ledger
+
+
+def words(ledger: Ledger) -> tuple[dict[str, Entry | None], list[str]]:
+    """What can be told apart of a ledger."""
+    ids = {f"id{number}" for number in range(4)} | {"hero"}
+    return {one: ledger.last(one) for one in ids}, [record.path for _, record in ledger.files()]
+
+
+def test_a_manifest_without_a_journal_has_an_empty_one(manifest: Path) -> None:
+    ledger = read(manifest)
+    assert (ledger.runs, ledger.last("hero"), list(ledger.files())) == (0, None, [])
+    assert not journal_path(manifest).exists()
+
+
+def test_what_is_written_is_read(manifest: Path) -> None:
+    journal = begun(manifest)
+    journal.write(SENT)
+    written = journal.write(SAVED)
+    ledger = read(manifest)
+    assert ledger.last("hero") == written == replace(SAVED, manifest="assets.toml", run=1)
+    assert ledger.planned("art/hero.png") == (written, FILE)
+
+
+def test_a_line_is_as_it_is_committed(manifest: Path) -> None:
+    journal = begun(manifest)
+    journal.write(replace(SAVED, base_url="http://box:8080/v1", error="fewer_pictures", may_be_billed=True))
+    journal.write(replace(SENT, id="猫", sandbox=True))
+    first, second = journal_path(manifest).read_text("ascii").splitlines()
+    assert first == (
+        '{"base_url":"http://box:8080/v1","cost_usd":0.042,"error":"fewer_pictures","files":[{"bytes":12,'
+        f'"path":"art/hero.png","sha256":"{"a" * 64}"}}],"hash":"{"h" * 64}","id":"hero","manifest":"assets.toml",'
+        '"may_be_billed":true,"model":"gpt-image-2","provider":"openai","run":1,"schema":1,"state":"saved"}'
+    )
+    assert second == (
+        f'{{"cost_usd":null,"hash":"{"h" * 64}","id":"\\u732b","manifest":"assets.toml","model":"gpt-image-2",'
+        '"provider":"openai","run":1,"sandbox":true,"schema":1,"state":"sent"}'
+    )
+
+
+def test_a_second_run_counts_on(manifest: Path) -> None:
+    begun(manifest).write(SENT)
+    assert begun(manifest).write(SENT).run == 2
+
+
+def test_a_writer_knows_what_it_has_written(manifest: Path) -> None:
+    ledger = read(manifest)
+    journal = Journal(manifest, None, ledger)
+    assert ledger.last("hero") is None
+    journal.write(SENT)
+    assert ledger.last("hero") == read(manifest).last("hero")
+
+
+def test_the_journals_of_all_shards_are_read_together_and_no_others(manifest: Path) -> None:
+    for number, shard in enumerate((None, Shard(index=1, of=3), Shard(index=2, of=3), Shard(index=5, of=12))):
+        begun(manifest, shard).write(replace(SENT, id=f"id{number}"))
+    for name in ("other.journal.jsonl", "assets.journal.0-3.jsonl", "assets.journal.1-3.jsonl.orig", "assets.jsonl"):
+        (manifest.parent / name).write_bytes(line_of(replace(SENT, id="hero")))
+    assert [path.name for path, _ in journals_beside(manifest)] == [
+        "assets.journal.jsonl",
+        "assets.journal.1-3.jsonl",
+        "assets.journal.2-3.jsonl",
+        "assets.journal.5-12.jsonl",
+    ]
+    last = words(read(manifest))[0]
+    assert {one for one, entry in last.items() if entry} == {"id0", "id1", "id2", "id3"}
+
+
+def test_of_two_journals_the_later_run_knows_better(manifest: Path) -> None:
+    begun(manifest, Shard(index=1, of=2)).write(SENT)
+    begun(manifest).write(SAVED)
+    begun(manifest, Shard(index=1, of=3)).write(replace(SENT, state="failed"))
+    last = read(manifest).last("hero")
+    assert last is not None and last.state == "failed"
+
+
+def test_a_name_with_the_signs_of_patterns_has_its_own_journal(tmp_path: Path) -> None:
+    for name in ("a[1].toml", "a1.toml", "a*.toml"):
+        begun(tmp_path / name).write(replace(SENT, id=name))
+    assert [path.name for path, _ in journals_beside(tmp_path / "a[1].toml")] == ["a[1].journal.jsonl"]
+    assert [path.name for path, _ in journals_beside(tmp_path / "a*.toml")] == ["a*.journal.jsonl"]
+
+
+def entries(count: int) -> list[Entry]:
+    return [
+        replace(
+            SAVED if number % 3 else SENT,
+            id=f"id{number % 4}",
+            files=(replace(FILE, path=f"{number}.png", planned=f"{number}.webp"),) if number % 3 else (),
+        )
+        for number in range(count)
+    ]
+
+
+def test_cut_at_every_byte_it_says_what_was_whole_and_goes_on(manifest: Path) -> None:
+    journal = begun(manifest)
+    written = [journal.write(entry) for entry in entries(3)]
+    path = journal_path(manifest)
+    whole = path.read_bytes()
+    ends = [0]
+    for entry in written:
+        ends.append(ends[-1] + len(line_of(entry)))
+    assert ends[-1] == len(whole)
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        # A line that lacks nothing but its end is whole.
+        count = sum(end - 1 <= cut for end in ends[1:])
+        before = Ledger()
+        for entry in written[:count]:
+            before.add(entry)
+        assert words(read(manifest)) == words(before), cut
+        again = begun(manifest)
+        assert path.read_bytes() == whole[: ends[count]], cut
+        before.add(again.write(replace(SENT, state="failed")))
+        assert words(read(manifest)) == words(before), cut
+
+
+STATES = st.sampled_from(["sent", "bought", "saved", "failed", "adopted"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    runs=st.lists(
+        st.tuples(st.lists(st.tuples(st.integers(0, 3), STATES), min_size=1, max_size=5), st.floats(0, 1)), max_size=4
+    )
+)
+def test_any_runs_each_killed_at_any_byte_lose_no_more_than_the_torn_line(
+    runs: list[tuple[list[tuple[int, str]], float]], manifest: Path
+) -> None:
+    path = journal_path(manifest)
+    path.unlink(missing_ok=True)
+    whole: list[Entry] = []
+    for lines, share in runs:
+        journal = begun(manifest)
+        start = path.stat().st_size
+        written = [journal.write(replace(SENT, id=f"id{number}", state=state)) for number, state in lines]  # type: ignore[arg-type]
+        cut = start + int(share * (path.stat().st_size - start))
+        os.truncate(path, cut)
+        for entry in written:
+            start += len(line_of(entry))
+            if start - 1 <= cut:
+                whole.append(entry)
+    expected = Ledger()
+    for entry in whole:
+        expected.add(entry)
+    assert words(read(manifest)) == words(expected)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(garbage=st.binary(max_size=300))
+def test_no_bytes_in_a_journal_stop_it(garbage: bytes, manifest: Path) -> None:
+    path = journal_path(manifest)
+    path.write_bytes(line_of(SENT) + garbage + b"\n" + line_of(SAVED) + garbage)
+    assert read(manifest, warned=[]).last("hero") == SAVED
+    written = Journal(manifest, None, Ledger())
+    written.open()
+    assert written.write(SENT) == read(manifest, warned=[]).last("hero")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"state": "lost"}, "state can't be what it says"),
+        ({"state": ["sent"]}, "state can't be what it says"),
+        ({"id": 7}, "id can't be what it says"),
+        ({"id": None}, "id is missing"),
+        ({"cost_usd": -1}, "cost_usd can't be what it says"),
+        ({"cost_usd": True}, "cost_usd can't be what it says"),
+        ({"cost_usd": float("nan")}, "cost_usd can't be what it says"),
+        ({"run": 2**70}, "run can't be what it says"),
+        ({"sandbox": "yes"}, "sandbox can't be what it says"),
+        ({"files": {"path": "x"}}, "files can't be what it says"),
+        ({"files": ["x"]}, "files can't be what it says"),
+        ({"files": [{"path": "x"}]}, "sha256 is missing"),
+        ({"files": [{"path": "x", "bytes": 1, "sha256": None}]}, "sha256 is missing"),
+        ({"files": [{"path": "x", "bytes": 1, "sha256": "A" * 64}]}, "sha256 can't be what it says"),
+        *(
+            ({"files": [{"path": path, "bytes": 1, "sha256": "a" * 64}]}, "path can't be what it says")
+            for path in ("/etc/passwd", "../x", "a/../../x", "C:\\x", "\\\\host\\x", "a\\..\\..\\x", "", ".", "a\0b")
+        ),
+        ({"manifest": "../assets.csv"}, "manifest can't be what it says"),
+        ({"schema": "1"}, "it has no schema"),
+        ({"schema": None}, "it has no schema"),
+    ],
+)
+def test_a_line_that_can_not_be_is_told_with_its_number(changed: dict[str, object], why: str, manifest: Path) -> None:
+    line = json.dumps(json.loads(line_of(SAVED)) | changed).encode() + b"\n"
+    journal_path(manifest).write_bytes(line_of(SENT) + line + line_of(SENT))
+    warned: list[str] = []
+    assert read(manifest, warned=warned).last("hero") == SENT
+    assert warned == [f"{journal_path(manifest)}:2 can't be read and is passed over: {why}"]
+
+
+@pytest.mark.parametrize("line", [b"[1]", b"nonsense", b"\xff\xfe", b'{"a":' * 5000, b"9" * 5000, b"x" * 3_000_000])
+def test_what_is_no_object_is_told(line: bytes, manifest: Path) -> None:
+    journal_path(manifest).write_bytes(line + b"\n" + line_of(SENT))
+    warned: list[str] = []
+    assert read(manifest, warned=warned).last("hero") == SENT
+    (said,) = warned
+    assert said.startswith(f"{journal_path(manifest)}:1 can't be read and is passed over: it is no JSON")
+
+
+def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
+    journal_path(manifest).write_bytes(b"?\n" * 1000 + line_of(SENT))
+    warned: list[str] = []
+    assert read(manifest, warned=warned).last("hero") == SENT
+    assert len(warned) == TOLD_LINES + 1
+    assert warned[-1].endswith(f": {1000 - TOLD_LINES} more lines can't be read and are passed over")
+
+
+def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -> None:
+    ours, theirs = (line_of(replace(SENT, id=f"id{number}")) for number in range(2))
+    journal_path(manifest).write_bytes(b"<<<<<<< HEAD\n" + ours + b"=======\n" + theirs + b">>>>>>> branch\n")
+    warned: list[str] = []
+    ledger = read(manifest, warned=warned)
+    assert ledger.last("id0") and ledger.last("id1")
+    assert warned == [f"{journal_path(manifest)}:1 has a conflict of git: both sides are read; remove its marker lines"]
+
+
+def test_ends_of_lines_that_windows_makes_are_none_of_ours(manifest: Path) -> None:
+    journal_path(manifest).write_bytes((line_of(SENT) + line_of(SAVED)).replace(b"\n", b"\r\n"))
+    assert read(manifest).last("hero") == SAVED
+
+
+def test_a_journal_of_a_newer_imagecli_is_an_error_with_a_way_out(manifest: Path) -> None:
+    line = json.dumps(json.loads(line_of(SENT)) | {"schema": 2, "state": "teleported"}).encode()
+    journal_path(manifest).write_bytes(line_of(SENT) + line)
+    with pytest.raises(UsageError) as raised:
+        read(manifest)
+    assert raised.value.message.endswith(":2 was written by a newer imagecli (schema 2, this one reads 1)")
+    assert raised.value.hint and "--adopt" in raised.value.hint
+    Journal(manifest, None, Ledger()).open()
+    assert journal_path(manifest).read_bytes() == line_of(SENT) + line + b"\n"
+
+
+def test_fields_that_a_later_version_adds_are_passed_over(manifest: Path) -> None:
+    line = json.dumps(json.loads(line_of(SENT)) | {"colour": "red"}).encode() + b"\n"
+    journal_path(manifest).write_bytes(line)
+    assert read(manifest).last("hero") == SENT
+
+
+def test_a_journal_belongs_to_one_manifest(manifest: Path) -> None:
+    begun(manifest).write(SENT)
+    other = manifest.with_suffix(".csv")
+    with pytest.raises(UsageError, match=r"assets\.journal\.jsonl is assets\.toml's journal, and assets\.csv would"):
+        read(other)
+    manifest.rename(other)
+    assert read(other).last("hero")
+
+
+def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
+    journal_path(manifest).mkdir()
+    with pytest.raises(UsageError, match="can't read the journal"):
+        read(manifest)
+    with pytest.raises(OutputError, match="can't write the journal"):
+        Journal(manifest, None, Ledger()).open()
+
+
+def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't read"):
+        read(tmp_path / "none" / "assets.toml")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_can_not_be_written_is_an_error_before_paying(manifest: Path) -> None:
+    manifest.parent.chmod(0o500)
+    try:
+        with pytest.raises(OutputError, match="can't write the journal"):
+            Journal(manifest, None, Ledger()).open()
+    finally:
+        manifest.parent.chmod(0o700)
+
+
+FULL = textwrap.dedent(
+    """
+    import resource, signal, sys
+    from pathlib import Path
+    from imagecli.batch.entries import Entry
+    from imagecli.batch.ledger import Ledger
+    from imagecli.batch.writing import Journal
+    from imagecli.errors import DiskError
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    journal = Journal(Path(sys.argv[1]), None, Ledger())
+    journal.open()
+    sent = Entry(id="hero", hash="h", state="sent", provider="openai", model="gpt-image-2")
+    journal.write(sent)
+    size = journal.path.stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, size + 20))
+    try:
+        journal.write(sent)
+    except DiskError as error:
+        print(journal.path.stat().st_size == size, error.message)
+    """
+)
+
+
+def test_a_full_disk_leaves_whole_lines(manifest: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, manifest], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"True can't write the journal {journal_path(manifest)}: file too large")
+
+
+def test_a_write_that_fails_is_an_error_of_the_disk(manifest: Path) -> None:
+    journal = begun(manifest)
+    journal.path.unlink()
+    journal.path.mkdir()
+    with pytest.raises(DiskError, match="can't write the journal"):
+        journal.write(SENT)
+
+
+def test_a_journal_that_git_put_another_in_place_of_is_written_on(manifest: Path) -> None:
+    journal = begun(manifest)
+    journal.write(replace(SENT, id="id0"))
+    journal.path.unlink()
+    journal.path.write_bytes(line_of(replace(SENT, id="id1")).rstrip())
+    journal.write(replace(SENT, id="id2"))
+    last = words(read(manifest))[0]
+    assert {one for one, entry in last.items() if entry} == {"id1", "id2"}
+
+
+def test_threads_write_whole_lines(manifest: Path) -> None:
+    journal = begun(manifest)
+    threads = [threading.Thread(target=lambda: [journal.write(entry) for entry in entries(50)]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    read(manifest)
+    assert len(journal.path.read_bytes().splitlines()) == 400
+
+
+WRITER = textwrap.dedent(
+    """
+    import sys
+    from dataclasses import replace
+    from pathlib import Path
+    from imagecli.batch.entries import Entry
+    from imagecli.batch.journal import read_journals
+    from imagecli.batch.writing import Journal
+    manifest = Path(sys.argv[1])
+    journal = Journal(manifest, None, read_journals(manifest, print))
+    journal.open()
+    sent = Entry(id="", hash="h", state="sent", provider="openai", model="gpt-image-2")
+    for number in range(10**6):
+        print(journal.write(replace(sent, id=f"id{number % 4}")).id, flush=True)
+    """
+)
+
+
+@pytest.mark.slow
+def test_what_was_written_before_a_kill_is_there_after_it(manifest: Path, children: Children) -> None:
+    said = 0
+    for number in range(1, 6):
+        process = children.start([sys.executable, "-c", WRITER, str(manifest)])
+        assert process.stdout
+        for _ in range(number * 7):
+            process.stdout.readline()
+        process.kill()
+        said += number * 7 + len(process.stdout.read().splitlines())
+        assert len(journal_path(manifest).read_bytes().splitlines()) >= said
+        read(manifest)
+
+
+READER = textwrap.dedent(
+    """
+    import sys, tracemalloc
+    from pathlib import Path
+    from imagecli.batch.journal import read_journals
+    read_journals(Path(sys.argv[1]), print)
+    tracemalloc.start()
+    ledger = read_journals(Path(sys.argv[1]), print)
+    print(*tracemalloc.get_traced_memory())
+    """
+)
+
+
+def test_memory_grows_with_purchases_and_not_with_lines(manifest: Path) -> None:
+    journal_path(manifest).write_bytes(b"".join(line_of(replace(SAVED, id=f"id{n % 50}")) for n in range(20_000)))
+    done = subprocess.run([sys.executable, "-c", READER, manifest], capture_output=True, text=True, check=True)
+    kept, peak = map(int, done.stdout.split())
+    assert kept < 200_000
+    assert peak < 500_000

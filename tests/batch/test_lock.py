@@ -1,0 +1,162 @@
+"""One run of a manifest at a time, by real processes: who holds it is said, and what a killed one held is free."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import textwrap
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from imagecli.batch.lock import lock_path, locked
+from imagecli.batch.shards import Shard
+from imagecli.errors import OutputError, UsageError
+from tests.children import Children
+
+HOLDER = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    from imagecli.batch.lock import locked
+    with locked(Path(sys.argv[1])):
+        print("held", flush=True)
+        sys.stdin.read()
+    """
+)
+FIRST, SECOND, OTHER = Shard(index=1, of=3), Shard(index=2, of=3), Shard(index=1, of=2)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    return tmp_path / "assets.toml"
+
+
+def left(manifest: Path) -> list[str]:
+    return [path.name for path in manifest.parent.iterdir()]
+
+
+def test_a_lock_leaves_nothing_behind(manifest: Path) -> None:
+    with locked(manifest):
+        assert left(manifest) == ["assets.journal.lock"]
+    assert left(manifest) == []
+
+
+def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -> None:
+    import subprocess
+
+    process = children.start([sys.executable, "-c", HOLDER, str(manifest)], stdin=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline() == b"held\n"
+    with pytest.raises(UsageError) as raised, locked(manifest):
+        pass
+    assert raised.value.code == "in_use"
+    assert raised.value.exit_code == 2
+    assert f"by process {process.pid} on {platform.node()}" in raised.value.message
+    assert raised.value.hint == f"wait until it has ended, or end it: kill {process.pid}"
+    process.kill()
+    process.wait()
+    assert left(manifest) == ["assets.journal.lock"]
+    with locked(manifest):
+        pass
+    assert left(manifest) == []
+
+
+def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> None:
+    with locked(manifest):
+        lock_path(manifest).write_text('{"pid": 7, "host": "build-3"}\n')
+        with pytest.raises(UsageError, match="by process 7 on build-3") as raised, locked(manifest):
+            pass
+    assert raised.value.hint == "wait until it has ended, or end it on build-3: kill 7"
+
+
+@pytest.mark.parametrize("words", ["", "nonsense", "[]", '{"pid": "x", "host": 1}', '{"pid":' * 3000])
+def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: Path) -> None:
+    with locked(manifest):
+        lock_path(manifest).write_text(words)
+        with pytest.raises(UsageError, match="a process that has not said its name"), locked(manifest):
+            pass
+
+
+def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
+    lock_path(manifest).write_text('{"pid": 1, "host": "here"}\n')
+    lock_path(manifest, OTHER).write_text("")
+    with locked(manifest):
+        assert str(os.getpid()) in lock_path(manifest).read_text()
+    assert left(manifest) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "may"),
+    [
+        (None, None, False),
+        (None, FIRST, False),
+        (FIRST, None, False),
+        (FIRST, FIRST, False),
+        (FIRST, SECOND, True),
+        (FIRST, OTHER, False),
+        (OTHER, SECOND, False),
+    ],
+)
+def test_parts_that_share_no_purchase_run_side_by_side(
+    held: Shard | None, wanted: Shard | None, may: bool, manifest: Path
+) -> None:
+    with locked(manifest, held), ExitStack() as stack:
+        if may:
+            stack.enter_context(locked(manifest, wanted))
+        else:
+            with pytest.raises(UsageError):
+                stack.enter_context(locked(manifest, wanted))
+        assert lock_path(manifest, held).name in left(manifest)
+    assert left(manifest) == []
+
+
+def test_another_manifest_has_another_lock(manifest: Path) -> None:
+    with locked(manifest), locked(manifest.with_name("icons.toml")):
+        assert len(left(manifest)) == 2
+
+
+def test_an_error_inside_lets_go_of_it(manifest: Path) -> None:
+    with pytest.raises(ZeroDivisionError), locked(manifest):
+        1 / 0  # noqa: B018
+    assert left(manifest) == []
+
+
+@pytest.mark.parametrize("shards", [(None,) * 8, tuple(Shard(index=index, of=8) for index in range(1, 9))])
+def test_of_many_that_start_together_no_two_hold_the_same(shards: tuple[Shard | None, ...], manifest: Path) -> None:
+    """The whole manifest is held by one at a time; shards look at one stale lock and do not take each other for it."""
+    lock_path(manifest, OTHER).write_text("stale")
+    inside, most, refused = [0], [0], [0]
+    counting, gate = threading.Lock(), threading.Barrier(len(shards))
+
+    def run(shard: Shard | None) -> None:
+        gate.wait()
+        for _ in range(25):
+            try:
+                with locked(manifest, shard):
+                    with counting:
+                        inside[0] += 1
+                        most[0] = max(most[0], inside[0])
+                    with counting:
+                        inside[0] -= 1
+            except UsageError:
+                with counting:
+                    refused[0] += 1
+
+    threads = [threading.Thread(target=run, args=(shard,)) for shard in shards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if shards[0] is None:
+        assert most[0] == 1
+    else:
+        assert refused[0] == 0
+    assert left(manifest) == []
+
+
+def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="can't write"), locked(tmp_path / "none" / "assets.toml"):
+        pass

@@ -1,0 +1,90 @@
+"""--prune: what no row makes any more is listed, and removed only where it is still what was bought."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.pruning import orphans, remove
+from imagecli.batch.standing import Standing
+from imagecli.errors import DiskError
+from tests.batch.test_deciding import HERO, B, ledger_of, put, record
+
+OLD = replace(HERO, id="old")
+
+
+def pruned(folder: Path, planned: tuple[str, ...], ledger: Ledger) -> dict[str, bool]:
+    return {orphan.record.path: orphan.unchanged for orphan in orphans(planned, ledger, Standing(folder))}
+
+
+def bought(*paths: str) -> Ledger:
+    return ledger_of((OLD.entry("saved", files=tuple(record(path) for path in paths)),))
+
+
+def test_what_is_planned_gone_or_unknown_is_no_orphan(tmp_path: Path) -> None:
+    put(tmp_path, {"kept.png": B, "old.png": B, "mine.png": B, "a/changed.png": b"painted over"})
+    ledger = bought("kept.png", "old.png", "gone.png", "a/changed.png")
+    assert pruned(tmp_path, ("kept.png",), ledger) == {"a/changed.png": False, "old.png": True}
+
+
+def test_a_picture_under_its_true_ending_is_still_planned(tmp_path: Path) -> None:
+    put(tmp_path, {"hero.webp": B})
+    ledger = ledger_of((HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),))
+    assert pruned(tmp_path, ("hero.png",), ledger) == {}
+    assert pruned(tmp_path, (), ledger) == {"hero.webp": True}
+
+
+def test_a_name_that_some_disk_takes_for_a_planned_one_is_no_orphan(tmp_path: Path) -> None:
+    put(tmp_path, {"Hero.png": B, "cafe\u0301.png": B})
+    assert pruned(tmp_path, ("hero.PNG", "caf\u00e9.png"), bought("Hero.png", "cafe\u0301.png")) == {}
+
+
+def test_a_picture_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> None:
+    put(tmp_path, {"old.png": b"newer"})
+    ledger = ledger_of(
+        (OLD.entry("saved", files=(record("old.png"),)), OLD.entry("saved", files=(record("old.png", b"newer"),)))
+    )
+    assert pruned(tmp_path, (), ledger) == {"old.png": True}
+
+
+def test_an_orphan_goes_with_the_folders_it_leaves_empty(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"a/b/old.png": B, "a/mine.txt": b""})
+    (orphan,) = orphans((), bought("a/b/old.png"), standing)
+    assert remove(orphan, tmp_path, standing)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "mine.txt"]
+    assert orphans((), bought("a/b/old.png"), standing) == []
+
+
+def test_what_was_changed_by_hand_is_not_removed_not_even_in_the_last_moment(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"1.png": B, "2.png": b"painted over"})
+    first, second = orphans((), bought("1.png", "2.png"), standing)
+    (tmp_path / "1.png").write_bytes(b"BOUGHT")
+    assert not remove(first, tmp_path, standing)
+    assert not remove(second, tmp_path, standing)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_of_a_link_the_link_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    standing = put(tmp_path / "below", {})
+    (tmp_path / "elsewhere.png").write_bytes(B)
+    (tmp_path / "below" / "old.png").symlink_to(tmp_path / "elsewhere.png")
+    (orphan,) = orphans((), bought("old.png"), standing)
+    assert remove(orphan, tmp_path / "below", standing)
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["elsewhere.png"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove anything")
+def test_a_file_that_can_not_be_removed_is_an_error(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"a/old.png": B})
+    (orphan,) = orphans((), bought("a/old.png"), standing)
+    (tmp_path / "a").chmod(0o500)
+    try:
+        with pytest.raises(DiskError):
+            remove(orphan, tmp_path, standing)
+    finally:
+        (tmp_path / "a").chmod(0o700)
