@@ -434,5 +434,5 @@ def test_memory_grows_with_purchases_and_not_with_lines(manifest: Path) -> None:
     journal_path(manifest).write_bytes(b"".join(line_of(replace(SAVED, id=f"id{n % 50}")) for n in range(20_000)))
     done = subprocess.run([sys.executable, "-c", READER, manifest], capture_output=True, text=True, check=True)
     kept, peak = map(int, done.stdout.split())
-    assert kept < 200_000
-    assert peak < 500_000
+    assert kept < 1_000_000  # the lines are 7 MB
+    assert peak < 2_000_000
