@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import product as cartesian
 from typing import Final
 
@@ -51,22 +52,31 @@ def fill_name(template: str, fields: Mapping[str, str | int], *, clean: Callable
         _check_known(name, fields)
         return clean(_formatted(name, fields[name], token["spec"] or ""))
 
-    return "".join(text(token) for token in _tokens(template))
+    return "".join(text(token) for token in _tokens(template)) if has_braces(template) else template
 
 
-def fields_in(template: str) -> set[str]:
+def has_braces(template: str) -> bool:
+    """Most names have none, and there are many of them."""
+    return "{" in template or "}" in template
+
+
+def fields_in(template: str) -> frozenset[str]:
     """The names that stand in braces. Raises UsageError for a lone brace."""
-    return {token["name"].strip() for token in _tokens(template) if token["name"] is not None}
+    if not has_braces(template):
+        return frozenset()
+    return frozenset(token["name"].strip() for token in _tokens(template) if token["name"] is not None)
 
 
-def components(template: str) -> list[str]:
+def components(template: str) -> tuple[str, ...]:
     """*template* cut at its own slashes, each piece a template again; a slash inside braces does not cut."""
+    if not has_braces(template):
+        return tuple(template.split("/"))
     pieces = [""]
     for token in _tokens(template):
         first, *rest = token[0].split("/") if token["name"] is None else [token[0]]
         pieces[-1] += first
         pieces.extend(rest)
-    return pieces
+    return tuple(pieces)
 
 
 def product(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
@@ -74,8 +84,11 @@ def product(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     return [dict(zip(variables, values, strict=True)) for values in cartesian(*variables.values())]
 
 
-def _tokens(template: str) -> Iterator[re.Match[str]]:
-    for token in _TOKEN.finditer(template):
+@lru_cache(maxsize=256)
+def _tokens(template: str) -> tuple[re.Match[str], ...]:
+    """What *template* consists of. A manifest has one for thousands of names, so a few are remembered."""
+    tokens = tuple(_TOKEN.finditer(template))
+    for token in tokens:
         if token[0] in ("{", "}"):
             raise UsageError(
                 f"name template {template!r} has a lone {token[0]!r}", hint="{{ and }} stand for the braces themselves"
@@ -85,7 +98,7 @@ def _tokens(template: str) -> Iterator[re.Match[str]]:
                 f"name template {template!r}: {token[0]} has a conversion (!), which names don't take",
                 hint="write {" + token["name"] + "}",
             )
-        yield token
+    return tokens
 
 
 def _literal(token: re.Match[str]) -> str:

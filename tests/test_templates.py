@@ -119,7 +119,7 @@ def test_fields_in_a_template_are_found() -> None:
     ],
 )
 def test_a_template_is_cut_at_its_own_slashes(template: str, pieces: list[str]) -> None:
-    assert components(template) == pieces
+    assert list(components(template)) == pieces
 
 
 def test_product_keeps_the_order_and_turns_the_last_variable_fastest() -> None:

@@ -28,6 +28,8 @@ def slug(prompt: str) -> str:
     At most 60 characters and 180 bytes, cut between words where that leaves half; `picture` when nothing is left.
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", prompt[:4000]).lower())
+    if text.isascii():
+        return _cut_at_word("-".join(re.findall("[a-z0-9]+", text))) or "picture"
     kept = "".join(character if _is_of_word(character) else " " for character in text)
     words = [word for word in (_without_leading_marks(word) for word in kept.split()) if word]
     return _cut_at_word("-".join(words)) or "picture"

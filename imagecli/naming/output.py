@@ -34,14 +34,17 @@ class Output:
     text: str
 
 
-def parse_output(text: str | None, *, look: Look) -> Output:
-    """`-o` as typed; None is the current folder. Raises UsageError for an empty, unwritable or ill-braced text."""
+def parse_output(text: str | None, *, look: Look | None) -> Output:
+    """`-o` as typed; None is the current folder. Without *look* nothing is there yet.
+
+    Raises UsageError for an empty, unwritable or ill-braced text.
+    """
     if text is None:
         return Output(kind="folder", text=".")
     _check_writable_text(text)
     if text in ("-", "/dev/stdout"):
         return Output(kind="stdout", text="-")
-    found = look(Path(text))
+    found = look(Path(text)) if look else "missing"
     if found == "other":
         raise OutputError(
             f"{text} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {quoted(text)}"

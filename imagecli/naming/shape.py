@@ -6,8 +6,10 @@ never leave its place in the path, hide a file, or make a name that a system can
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -34,22 +36,30 @@ def build_name(output: Output, fields: Fields, default: str, suffix: str) -> Nam
     if template.endswith("/"):
         template += default
     name = _filled(template, fields, suffix)
-    base = Path(output.text) if output.kind == "folder" else Path()
-    return replace(name, folder=base / name.folder)
+    return replace(name, folder=_folder(output.text) / name.folder) if output.kind == "folder" else name
 
 
 def _literal(text: str, suffix: str) -> Name:
-    path = Path(text)
-    stem, ending = _split_ending(path.name)
+    name = text.replace(os.sep, "/").rpartition("/")[2]
+    stem, ending = _split_ending(name)
     stem += suffix
     if byte_length(stem) + byte_length(ending or "webp") + 1 > MAX_NAME_BYTES:
         raise OutputError(
-            f"the name {path.name[:40]}… is longer than the {MAX_NAME_BYTES} bytes a file name can have",
+            f"the name {name[:40]}… is longer than the {MAX_NAME_BYTES} bytes a file name can have",
             hint="choose a shorter one",
         )
     return Name(
-        folder=path.parent, stem=stem, ending=ending, literal_format=ENDINGS[ending.lower()] if ending else None
+        folder=_folder(text[: len(text) - len(name)] or "."),
+        stem=stem,
+        ending=ending,
+        literal_format=ENDINGS[ending.lower()] if ending else None,
     )
+
+
+@lru_cache(maxsize=256)
+def _folder(text: str) -> Path:
+    """*text* as a path: thousands of names have few folders."""
+    return Path(text)
 
 
 def _filled(template: str, fields: Fields, suffix: str) -> Name:
@@ -64,7 +74,7 @@ def _filled(template: str, fields: Fields, suffix: str) -> Name:
     last = last.removesuffix(".{ext}")
     stem, ending = _split_ending(_component(last, {**fields, "ext": EXT}) or "picture")
     return Name(
-        folder=Path("/".join(_component(folder, fields) for folder in folders) or ("/" if folders else ".")),
+        folder=_folder("/".join(_component(folder, fields) for folder in folders) or ("/" if folders else ".")),
         stem=clip(stem, STEM_BYTES - len(suffix)) + suffix,
         ending=ending,
     )
@@ -97,6 +107,11 @@ def _split_ending(name: str) -> tuple[str, str | None]:
 
 def path_for(name: Name, format: str) -> Path:
     """The path for bytes of *format*: the true ending, or the user's own where it is literal or says the same."""
+    return name.folder / file_for(name, format)
+
+
+def file_for(name: Name, format: str) -> str:
+    """The last part of that path."""
     true = TRUE_ENDINGS[format]
     ending = name.ending if name.ending and (name.literal_format or ENDINGS[name.ending.lower()] == format) else true
-    return name.folder / f"{name.stem.replace(EXT, true)}.{ending}"
+    return f"{name.stem.replace(EXT, true)}.{ending}"

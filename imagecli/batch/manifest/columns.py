@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from imagecli.batch.manifest.fields import FIELDS, field_named
 from imagecli.batch.manifest.problems import Problems
 from imagecli.batch.manifest.reading import Manifest
+from imagecli.batch.manifest.targets import Place
 from imagecli.errors import UsageError
 from imagecli.naming import braces_in, check_variables
 
@@ -22,10 +24,10 @@ class Columns:
         self._names = [name for name in manifest.columns or () if name and not field_named(name)]
         self._used: set[str] = set()
 
-    def use(self, names: frozenset[str], prompt: str | None) -> None:
-        """*names* and what stands in the braces of *prompt* are used."""
+    def use(self, places: Sequence[Place], prompt: str | None) -> None:
+        """What stands in the braces of *places* and *prompt* is used."""
         if self._names:
-            self._used |= names
+            self._used.update(*(place.fields for place in places))
             if prompt and "{" in prompt:
                 self._used.update(braces_in(prompt))
 

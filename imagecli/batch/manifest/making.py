@@ -54,7 +54,7 @@ class Maker:
         if self.problems.count > before or look is None:
             return
         found = [place for place in places if place]
-        self.columns.use(frozenset().union(*(place.fields for place in found)), typed)
+        self.columns.use(found, typed)
         try:
             yield from self._combined(row, said, look, typed, found, inputs)
         except UsageError as error:

@@ -39,6 +39,7 @@ class Reading:
         self._cells = manifest.columns is not None
         self._problems = problems
         self._known: dict[str, str | None] = {}
+        self._values: dict[tuple[str, str], Any] = {}
         self._hints: dict[str, str | None] = {}
         defaults, _ = self._fields(manifest.defaults, manifest.defaults_line, "defaults.", cells=False)
         self._command = defaults.pop("command", COMMANDS[0])
@@ -102,10 +103,18 @@ class Reading:
                 self._problems.add(line, "it is given twice", field=where + name, hint="leave one of them out")
             else:
                 try:
-                    own[name] = FIELDS[name].read(value, cells)
+                    own[name] = self._value(name, value, cells=cells)
                 except UsageError as error:
                     self._problems.refuse(line, error, where + name)
         return own, columns
+
+    def _value(self, name: str, value: Any, *, cells: bool) -> Any:
+        """*value* as the field has it. Words of settings come again and again, and are read once."""
+        if name in CONTENT or not isinstance(value, str):
+            return FIELDS[name].read(value, cells)
+        if (name, value) not in self._values:
+            self._values[name, value] = FIELDS[name].read(value, cells)
+        return self._values[name, value]
 
     def _name(self, written: str) -> str | None:
         if written not in self._known:

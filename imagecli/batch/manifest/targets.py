@@ -7,7 +7,7 @@ folder is written with a slash at its end, as it may not be there yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,8 @@ from imagecli.checks import inputs_of
 from imagecli.domain import Ask, Name, Size
 from imagecli.errors import OutputError
 from imagecli.formats import ENDINGS
-from imagecli.naming import Output, build_fields, build_names, check_ending, check_inside, parse_output, path_for
-from imagecli.naming.shape import TRUE_ENDINGS
+from imagecli.naming import Output, build_fields, build_names, check_ending, check_inside, parse_output
+from imagecli.naming.shape import TRUE_ENDINGS, file_for
 from imagecli.templates import fields_in
 
 _MOVING: Final = ("date", "time")
@@ -57,20 +57,18 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._folders: dict[Path, Path] = {}
+        self._folders: dict[Path, tuple[Path, str]] = {}
+        self._known: dict[WantedFile, Place] = {}
 
     def read(self, wanted: WantedFile) -> Place:
         """*wanted*, where it leads to a file below the folder. Raises UsageError or OutputError."""
-        output = parse_output(wanted.output or None, look=lambda path: "missing")
-        if output.kind == "stdout":
-            raise OutputError("- is stdout, and rows name files", hint="name a file, or a folder with / at its end")
-        check_inside(output)
-        fields = frozenset(fields_in(output.text)) if output.kind == "template" else frozenset()
-        for name in _MOVING:
-            if name in fields:
-                said = f"output {output.text!r}: {{{name}}} would be another at the next run, which would buy it again"
-                raise OutputError(said, hint="{slug}, {n}, {hash} or a variable stay what they are")
-        return Place(output=output, fields=fields, wanted=wanted)
+        if wanted in self._known:
+            return self._known[wanted]
+        place = _read(wanted)
+        if place.fields or place.output.kind == "folder":
+            # Rows share templates and folders; a literal name is one row's.
+            self._known[wanted] = place
+        return place
 
     def targets(
         self,
@@ -93,17 +91,33 @@ class Places:
         asked = place.wanted.output_format
         expected = asked or ENDINGS.get((ask.rendering.output_format or "").lower(), "png")
         for name in names:
-            made = _kept_to(name, asked)
-            yield Target(
-                name=replace(made, folder=self._below(made.folder)),
-                path=path_for(made, expected).as_posix(),
-                fit=place.wanted.fit or fit,
-            )
+            kept, prefix = self._kept(name, asked)
+            yield Target(name=kept, path=prefix + file_for(kept, expected), fit=place.wanted.fit or fit)
 
-    def _below(self, folder: Path) -> Path:
-        if folder not in self._folders:
-            self._folders[folder] = self._folder / folder
-        return self._folders[folder]
+    def _kept(self, name: Name, asked: str | None) -> tuple[Name, str]:
+        """*name* below the manifest's folder, its ending a promise: a template's as a literal one's; and how its path
+        begins.
+        """
+        if name.folder not in self._folders:
+            posix = name.folder.as_posix()
+            self._folders[name.folder] = (self._folder / name.folder, "" if posix == "." else f"{posix}/")
+        folder, prefix = self._folders[name.folder]
+        ending = name.ending or (TRUE_ENDINGS[asked] if asked else None)
+        promised = ENDINGS[ending.lower()] if ending else None
+        return Name(folder=folder, stem=name.stem, ending=ending, literal_format=promised), prefix
+
+
+def _read(wanted: WantedFile) -> Place:
+    output = parse_output(wanted.output or None, look=None)
+    if output.kind == "stdout":
+        raise OutputError("- is stdout, and rows name files", hint="name a file, or a folder with / at its end")
+    check_inside(output)
+    fields = frozenset(fields_in(output.text)) if output.kind == "template" else frozenset()
+    for name in _MOVING:
+        if name in fields:
+            said = f"output {output.text!r}: {{{name}}} would be another at the next run, which would buy it again"
+            raise OutputError(said, hint="{slug}, {n}, {hash} or a variable stay what they are")
+    return Place(output=output, fields=fields, wanted=wanted)
 
 
 def check_files(places: Sequence[Place], made: str | None) -> None:
@@ -138,11 +152,3 @@ def _fields(ask: Ask, prompt: str | None, variables: Mapping[str, str], used: fr
         hash=plan.identity(ask, prompt) if "hash" in used else "",
         variables=variables,
     )
-
-
-def _kept_to(name: Name, format: str | None) -> Name:
-    """*name*, whose ending is a promise: a template's as a literal one's."""
-    if name.ending is None and format is None:
-        return name
-    ending = name.ending or TRUE_ENDINGS[str(format)]
-    return replace(name, ending=ending, literal_format=ENDINGS[ending.lower()])
