@@ -172,3 +172,15 @@ def test_base64_in_pieces_is_the_same_as_whole(text: str, places: list[int]) -> 
             list(decoded(pieces))
     else:
         assert b"".join(decoded(pieces)) == whole
+
+
+@pytest.mark.parametrize(
+    "pieces", [["QQ==", "QQ=="], ["QQ=", "=", "A"], ["QQ==", " ", "QQ"], ["Q", "Q=", "=", "Q"], ["QQQQ=", "QQQQ"]]
+)
+def test_nothing_comes_behind_the_padding(pieces: list[str]) -> None:
+    with pytest.raises(UnsavedError):
+        list(decoded([piece.encode() for piece in pieces]))
+
+
+def test_padding_may_come_in_pieces_of_its_own() -> None:
+    assert b"".join(decoded([b"QQ", b"=", b" \n", b"=", b""])) == b"A"

@@ -7,9 +7,11 @@ import hashlib
 import io
 import json
 import random
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +30,7 @@ from imagecli.outcome import Outcome, Report
 from imagecli.pictures.judge import judge
 from imagecli.run.finish import finish
 from imagecli.run.prepare import describe
-from tests.api.raw import http, pictures, png, raw_server
+from tests.api.raw import http, pictures, png, raw_server, then
 from tests.pictures.making import chunk
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
@@ -314,6 +316,19 @@ def test_stdout_gets_the_first_and_a_file_every_other(prepared: Prepared, tmp_pa
     assert outcome.parcel.path.read_bytes() == RED
     outcome.parcel.done()
     assert files(tmp_path) == {"cat_2.png": BLUE}
+
+
+def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: Prepared, tmp_path: Path) -> None:
+    def rest(connection: socket.socket) -> None:
+        time.sleep(0.5)
+        connection.sendall(RED[-9:])
+
+    with raw_server(then(http("200 OK", RED)[:-9], rest)) as slow, raw_server(http("200 OK", BLUE)) as quick:
+        items = [{"url": f"{server.base_url}/a.png"} for server in (slow, quick)]
+        where = replace(prepared, stdout=True, base_url=slow.base_url)
+        outcome, _ = finished(where, json.dumps({"data": items}).encode())
+    assert outcome.parcel
+    assert outcome.parcel.path.read_bytes() == RED
 
 
 def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: Prepared, tmp_path: Path) -> None:

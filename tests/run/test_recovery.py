@@ -201,6 +201,14 @@ def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave
     assert files(state) == {}
 
 
+def test_one_that_waits_for_its_answer_is_left_alone(imagecli: Run, folder: Path, state: Path) -> None:
+    with opened(state / "spool", prepared_for(folder, "live-0000"), b""):
+        assert "billed" not in imagecli("recover").stderr
+        with raw_server(http("200 OK", pictures(RED))) as server:
+            assert imagecli("generate", "a dog", "--base-url", server.base_url).exit_code == 0
+        assert len(files(state)) == 3
+
+
 def test_one_that_is_under_way_is_left_alone(imagecli: Run, leave: Leave, folder: Path, state: Path) -> None:
     leave(pictures(BLUE), id="dead-0000")
     with opened(state / "spool", prepared_for(folder, "live-0000"), pictures(RED)):
