@@ -238,3 +238,7 @@ class SavedImage:
     request: int
     index: int
     """0-based, inside its request."""
+    copy: int = 0
+    """Which of several files that are made of the picture."""
+    original: Path | None = None
+    """The picture as it came, where this is not that."""

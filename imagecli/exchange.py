@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from imagecli.domain import IfExists, Json, Name, Size, Transform
@@ -43,6 +44,28 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A file that is made of a picture."""
+
+    name: Name
+    fit: Size | None = None
+    """Cropped and resized to exactly this, after the picture was saved as it came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a request is of a manifest."""
+
+    manifest: str
+    """Its path from the root."""
+    id: str
+    """The purchase's, as the journal has it."""
+    hash: str
+    pictures: tuple[int, ...]
+    """Which of the purchase's pictures are asked for, by their places in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """All that is needed to finish a request whose answer has come, perhaps in another process and days later.
 
@@ -72,10 +95,27 @@ class Prepared:
     keep_partials: bool = False
     """Partial pictures of a stream are kept as files."""
     transform: Transform | None = None
+    files: tuple[tuple[Destination, ...], ...] = ()
+    """For each picture the files that are made of it, the first under its name; none here: that one alone."""
+    replaces: tuple[tuple[Path, str | None], ...] = ()
+    """Files that may be written over, each with the sha256 that it has to have still; None is any."""
+    part: Part | None = None
 
     def name(self, index: int) -> Name:
         """Picture *index*'s; one that nobody asked for shares the last."""
         return self.names[min(index, len(self.names) - 1)]
+
+    def destinations(self, index: int) -> tuple[Destination, ...]:
+        """What is made of picture *index*; one that nobody asked for is only saved."""
+        if index < len(self.files):
+            return self.files[index]
+        return (Destination(name=self.name(index), fit=None if self.files else self.fit),)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All that is saved to."""
+        names = [*self.names, *(file.name for files in self.files for file in files)]
+        return tuple(dict.fromkeys(name.folder for name in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from imagecli.catalog import Catalog, ModelRow, ProviderRow
 from imagecli.checks import inputs_of, needs_alpha
 from imagecli.domain import Ask, Edit, Framing, Name, Rendering, Source, Vary
 from imagecli.errors import UsageError
+from imagecli.exchange import Destination, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,16 @@ class Request:
     """0-based, in the order of the plan."""
     ask: Ask
     names: tuple[Name, ...] = ()
+    files: tuple[tuple[Destination, ...], ...] = ()
+    """As in `Prepared`, with what follows."""
+    replaces: tuple[tuple[Path, str | None], ...] = ()
+    part: Part | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All that its pictures are saved to."""
+        names = [*self.names, *(file.name for files in self.files for file in files)]
+        return tuple(dict.fromkeys(name.folder for name in names))
 
 
 def plan(asks: Sequence[Ask], row: ModelRow) -> tuple[Request, ...]:

@@ -34,5 +34,5 @@ def check_inputs(requests: Iterable[Request], inputs: run.Inputs, listen: Listen
 def check_folders(desk: Desk, requests: Iterable[Request], *, make: bool) -> None:
     """Tries every folder that is saved to; *make*: missing ones are made. Raises OutputError, DiskError."""
     if desk.output.kind != "stdout":
-        for folder in dict.fromkeys(name.folder for request in requests for name in request.names):
+        for folder in dict.fromkeys(folder for request in requests for folder in request.folders):
             check_folder(folder, make=make)

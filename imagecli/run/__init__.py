@@ -114,7 +114,7 @@ def _because(lost: ImagecliError | None, error: ImagecliError) -> ImagecliError:
 
 def abandon(requests: Sequence[Request], tools: Tools) -> None:
     """Removes what was staged for pictures that an interrupted command does not save: the spool has them whole."""
-    folders = {name.folder for request in requests for name in request.names}
+    folders = {folder for request in requests for folder in request.folders}
     for folder in (*folders, tools.state_dir / "rescued"):
         discard_all(folder, tools.errand.run_id)
 

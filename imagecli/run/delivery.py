@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.domain import Name, SavedImage
+from imagecli.domain import Identity, Name, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Listen, Noted, Saved, Warned
-from imagecli.exchange import Prepared
+from imagecli.exchange import Destination, Prepared
 from imagecli.naming import marked, path_for
 from imagecli.run.change import Change, change_for
 from imagecli.run.gathering import Staged, described
@@ -27,24 +29,25 @@ class Delivery:
     again: bool = False
     """The answer may have been delivered before, in part: what is there already is not saved twice."""
 
-    def deliver(self, index: int, staged: Staged, revised_prompt: str | None) -> SavedImage:
-        """Picture *index*, saved. Raises UnsavedError for what is no whole picture, DiskError where its disk failed.
+    def deliver(self, index: int, staged: Staged, revised_prompt: str | None) -> Iterator[SavedImage]:
+        """Picture *index*, saved; and then the further files that are made of it.
 
-        Both say where the bytes are.
+        Raises UnsavedError for what is no whole picture, DiskError where its disk failed. Both say where the bytes are.
         """
-        name = self._checked(index, staged)
+        first, *further = self.prepared.destinations(index)
+        name, came = self._checked(index, staged), staged.identity
         overwrite = self.prepared.if_exists == "overwrite" and index < self.prepared.n
         number = max(index - len(self.prepared.names) + 1, 0) + 1
-        change = change_for(staged.identity, name, self.prepared.fit, self.listen)
+        change = change_for(came, name, first.fit, self.listen)
+        original = None
         if change:
-            path, staged = self._changed(staged, name, change, overwrite)
+            path, original, staged = self._changed(staged, name, change, overwrite)
         else:
-            came = staged.identity.format or ""
-            true = name if name.literal_format in (None, came) else _truly(name)
-            path = self._publish(staged, path_for(true, came), overwrite, number)
-        image = self._image(index, path, staged, revised_prompt)
-        self.listen(Saved(image=image))
-        return image
+            path = self._publish(staged, _as_it_came(name, came), overwrite, number)
+        yield self._saved(replace(self._image(index, path, staged, revised_prompt), original=original))
+        for copy, destination in enumerate(further, start=1):
+            image = self._further(index, destination, original or path, came, revised_prompt)
+            yield self._saved(replace(image, copy=copy))
 
     def for_stdout(self, index: int, staged: Staged, revised_prompt: str | None) -> tuple[SavedImage, Staged]:
         """Picture *index*, ready to be written to stdout from its staged file. Raises UnsavedError as `deliver`."""
@@ -56,6 +59,25 @@ class Delivery:
             staged = made
             self.listen(Noted(code=change.code, message=f"the picture was {change.words}, without its proof of origin"))
         return self._image(index, None, staged, revised_prompt), staged
+
+    def _saved(self, image: SavedImage) -> SavedImage:
+        self.listen(Saved(image=image))
+        return image
+
+    def _further(
+        self, index: int, destination: Destination, source: Path, came: Identity, revised_prompt: str | None
+    ) -> SavedImage:
+        """A further file of picture *index*, made of *source*, which is as it *came*."""
+        change = change_for(came, destination.name, destination.fit, self.listen)
+        target = path_for(destination.name, change.format) if change else _as_it_came(destination.name, came)
+        try:
+            with disk_errors(target):
+                made = self._made(source, change, target.parent)
+            path = self._publish(made, target, False)
+        except ImagecliError as error:
+            error.rescued_path = error.rescued_path or str(source)
+            raise
+        return replace(self._image(index, path, made, revised_prompt), original=source if change else None)
 
     def _checked(self, index: int, staged: Staged) -> Name:
         """The name of a whole picture. Raises UnsavedError for what is none."""
@@ -72,7 +94,7 @@ class Delivery:
             self.listen(Warned(code="other_size", message=f"{size} was asked for, {identity.size} came"))
         return name
 
-    def _changed(self, staged: Staged, name: Name, change: Change, overwrite: bool) -> tuple[Path, Staged]:
+    def _changed(self, staged: Staged, name: Name, change: Change, overwrite: bool) -> tuple[Path, Path, Staged]:
         """The changed picture under its name, and what came beside it: under a name nobody gave, so numbered."""
         target = path_for(name, change.format)
         ending = path_for(_truly(name), staged.identity.format or "").suffix
@@ -88,19 +110,20 @@ class Delivery:
                 raise error
         said = f"{path} was {change.words}, without its proof of origin; {kept} is as it came"
         self.listen(Noted(code=change.code, message=said))
-        return path, made
+        return path, kept, made
 
-    def _made(self, source: Path, change: Change, folder: Path) -> Staged:
+    def _made(self, source: Path, change: Change | None, folder: Path) -> Staged:
         """The picture at *source* changed, staged in *folder*. Raises UnsavedError where it can't be, OSError."""
         from imagecli.pictures.finish import convert
 
+        data = source.read_bytes()
         try:
-            data = convert(source.read_bytes(), change.format, change.fit)
+            data = convert(data, change.format, change.fit) if change else data
         except ImagecliError as error:
             raise UnsavedError(
-                f"what came can't be {change.words}: {error.message}",
+                f"what came can't be {change.words if change else 'kept'}: {error.message}",
                 hint="it is kept as it came",
-                code=f"not_{change.code}",
+                code=f"not_{change.code if change else 'kept'}",
             ) from error
         with staging(folder, label=self.prepared.id) as file:
             file.write(data)
@@ -114,10 +137,18 @@ class Delivery:
             if staged.disk:
                 raise staged.disk
             with disk_errors(path):
+                overwrite = overwrite or self._may_replace(path)
                 return publish(staged.path, path, overwrite=overwrite, number=number)
         except DiskError as error:
             error.rescued_path = str(rescue(staged.path, path, self.rescue_folder, damaged=False))
             raise
+
+    def _may_replace(self, path: Path) -> bool:
+        """Whether *path* is a file that this purchase replaces, and still what it was when that was decided."""
+        return any(
+            path == replaced and (sha256 is None or _sha256(path) == sha256)
+            for replaced, sha256 in self.prepared.replaces
+        )
 
     def _rescued(self, staged: Staged, name: Name, problem: str) -> UnsavedError:
         planned = path_for(name, staged.identity.format or self.prepared.output_format or "png")
@@ -144,6 +175,20 @@ class Delivery:
             request=self.prepared.request,
             index=index,
         )
+
+
+def _as_it_came(name: Name, came: Identity) -> Path:
+    """The path of bytes that stay as they are: under the ending that was written where it is true."""
+    true = came.format or ""
+    return path_for(name if name.literal_format in (None, true) else _truly(name), true)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _truly(name: Name) -> Name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -63,7 +63,8 @@ def finish(
     # Stdout takes the first; files are saved as they come.
     for end in sorted(ends, key=lambda end: end.index) if prepared.stdout else ends:
         try:
-            outcome = _delivered(outcome, end, _prompt(answer.found[end.index], condensed), delivery, release)
+            for change in _delivered(outcome, end, _prompt(answer.found[end.index], condensed), delivery, release):
+                outcome = change
         except Exception as problem:
             # One picture's trouble, a bug of ours too, is not the others'.
             outcome = replace(outcome, errors=(*outcome.errors, as_error(problem)))
@@ -76,16 +77,19 @@ def _delivered(
     revised_prompt: str | None,
     delivery: Delivery,
     release: Callable[[], None],
-) -> Outcome:
+) -> Iterator[Outcome]:
+    """*outcome* with each file that is made of one picture."""
     if end.error:
         raise end.error
     assert end.result
     if not delivery.prepared.stdout or outcome.parcel:
-        image = delivery.deliver(end.index, end.result, revised_prompt)
-        return replace(outcome, saved=(*outcome.saved, image))
+        for image in delivery.deliver(end.index, end.result, revised_prompt):
+            outcome = replace(outcome, saved=(*outcome.saved, image))
+            yield outcome
+        return
     image, staged = delivery.for_stdout(end.index, end.result, revised_prompt)
     handed = parcel(staged, image, delivery.prepared, delivery.rescue_folder, release)
-    return replace(outcome, saved=(*outcome.saved, image), parcel=handed)
+    yield replace(outcome, saved=(*outcome.saved, image), parcel=handed)
 
 
 def _prompt(found: Found, condensed: Condensed) -> str | None:
@@ -101,7 +105,7 @@ def _prompt(found: Found, condensed: Condensed) -> str | None:
 
 def _counted(outcome: Outcome, answer: Answer, listen: Listen) -> Outcome:
     came = len(answer.found)
-    outcome = replace(outcome, saved=tuple(sorted(outcome.saved, key=lambda image: image.index)))
+    outcome = replace(outcome, saved=tuple(sorted(outcome.saved, key=lambda image: (image.index, image.copy))))
     for error in answer.errors if came >= outcome.asked else ():
         listen(Warned(code=error.code, message=error.message))
     if came > outcome.asked:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from imagecli.catalog import ProviderRow
 from imagecli.domain import Generate, IfExists, Name, Size, Transform
-from imagecli.exchange import HttpRequest, Prepared
+from imagecli.exchange import Destination, HttpRequest, Part, Prepared
 from imagecli.plan import Request
 from imagecli.providers.encode import encode
 from imagecli.run.inputs import Fit
@@ -53,14 +53,32 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         fit=look.fit,
         keep_partials=errand.keep_partials,
         transform=None if isinstance(ask, Generate) else fit.transform,
+        files=request.files,
+        replaces=request.replaces,
+        part=request.part,
     )
     return prepared, http
 
 
 def describe(prepared: Prepared) -> str:
     """*prepared* as JSON, for the spool: its folders from the root, as another command may be typed elsewhere."""
-    names = tuple(dataclasses.replace(name, folder=_from_root(name.folder)) for name in prepared.names)
-    return json.dumps(dataclasses.asdict(dataclasses.replace(prepared, names=names)), default=str)
+    return json.dumps(dataclasses.asdict(with_folders(prepared, _from_root)), default=str)
+
+
+def with_folders(prepared: Prepared, moved: Callable[[Path], Path]) -> Prepared:
+    """*prepared* with every folder that it saves to put where *moved* says."""
+
+    def named(name: Name) -> Name:
+        return dataclasses.replace(name, folder=moved(name.folder))
+
+    return dataclasses.replace(
+        prepared,
+        names=tuple(named(name) for name in prepared.names),
+        files=tuple(
+            tuple(dataclasses.replace(file, name=named(file.name)) for file in files) for files in prepared.files
+        ),
+        replaces=tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces),
+    )
 
 
 def _from_root(folder: Path) -> Path:
@@ -75,14 +93,27 @@ def read_description(text: str) -> Prepared:
     document: dict[str, Any] = json.loads(text)
     transform = document.pop("transform")
     size, fit = document.pop("size"), document.pop("fit")
-    names = [Name(**(name | {"folder": Path(name["folder"])})) for name in document.pop("names")]
+    names = [_name(name) for name in document.pop("names")]
+    files, part = document.pop("files", ()), document.pop("part", None)
+    replaces = document.pop("replaces", ())
     return Prepared(
         **document,
         names=tuple(names),
+        files=tuple(tuple(_destination(file) for file in of_picture) for of_picture in files),
+        replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
+        part=Part(**(part | {"pictures": tuple(part["pictures"])})) if part else None,
         size=Size(**size) if size else None,
         fit=Size(**fit) if fit else None,
         transform=_transform(transform) if transform else None,
     )
+
+
+def _name(document: dict[str, Any]) -> Name:
+    return Name(**(document | {"folder": Path(document["folder"])}))
+
+
+def _destination(document: dict[str, Any]) -> Destination:
+    return Destination(name=_name(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
 
 
 def _transform(document: dict[str, Any]) -> Transform:

@@ -21,7 +21,7 @@ from imagecli.providers.condense import condense
 from imagecli.providers.decode import decode
 from imagecli.providers.salvage import salvage
 from imagecli.run.finish import finish, is_settled
-from imagecli.run.prepare import read_description
+from imagecli.run.prepare import read_description, with_folders
 from imagecli.store.places import check_folder
 from imagecli.store.staging import discard_all
 
@@ -99,7 +99,7 @@ def _finished(
     prepared: Prepared, body: IO[bytes], read: Read, results: Results, state_dir: Path, listen: Listen
 ) -> Outcome:
     rescue_folder = state_dir / "rescued"
-    for folder in {name.folder for name in prepared.names}:
+    for folder in prepared.folders:
         check_folder(folder)
         discard_all(folder, prepared.id)
     discard_all(rescue_folder, prepared.id)
@@ -124,8 +124,10 @@ def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:
 
 def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepared:
     """*prepared* for another day: nothing is overwritten, nothing goes to stdout."""
-    names = tuple(replace(name, folder=folder or _from_here(name.folder)) for name in prepared.names)
-    return replace(prepared, request=request, names=names, if_exists=None, stdout=False)
+    moved = with_folders(prepared, lambda planned: folder or _from_here(planned))
+    # What a manifest's journal knows by its content may still be replaced by what the same row has bought.
+    replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
+    return replace(moved, request=request, if_exists=None, stdout=False, replaces=replaces)
 
 
 def _from_here(folder: Path) -> Path:
