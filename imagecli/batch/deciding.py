@@ -80,7 +80,7 @@ def decide(
         replaces=tuple((file.path, _content(file)) for file in files if fates[file.plan] == "replace"),
         entries=_entries(files, fates, wanted, doubt, disk),
         in_doubt=twice,
-        notes=notes(files, wanted, ledger, disk, doubt if twice else None),
+        notes=notes(files, wanted, doubt if twice else None),
     )
 
 

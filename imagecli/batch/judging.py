@@ -66,8 +66,8 @@ def _standing(
 
 
 def _possible(own: Known | None, known: Known | None, path: str, wanted: Wanted, ledger: Ledger) -> list[Known]:
-    """What could stand at *path*: what was saved there, and what was bought for the row and moved by hand."""
-    moved = [one for one in (known, *ledger.files_of(wanted.id)) if one and _ending(one[1].path) == _ending(path)]
+    """What could stand at *path*: what was saved there, and what was bought for it and moved by hand."""
+    moved = [one for one in (known, *ledger.brought(wanted.hash)) if one and ending(one[1].path) == ending(path)]
     return [own, *moved] if own else moved
 
 
@@ -77,16 +77,6 @@ def in_doubt(wanted: Wanted, ledger: Ledger) -> Entry | None:
     return last if last and last.in_doubt and wanted.is_asked_by(last) else None
 
 
-def moved_from(plan: str, wanted: Wanted, ledger: Ledger, disk: Disk) -> str | None:
-    """Where the picture still stands that was bought for *plan*, which is missing, under the name it had then."""
-    planned = {path for picture in wanted.pictures for path in picture}
-    for entry, record in ledger.files_of(wanted.id):
-        if record.plan not in planned and _ending(record.path) == _ending(plan) and wanted.is_asked_by(entry):
-            look = disk.look(record.path)
-            if look and look.bytes == record.bytes:
-                return record.path
-    return None
-
-
-def _ending(path: str) -> str:
+def ending(path: str) -> str:
+    """`.png`; one picture's bytes belong under one."""
     return PurePosixPath(path).suffix.lower()

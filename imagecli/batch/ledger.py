@@ -18,6 +18,7 @@ class Ledger:
         self._saved: dict[str, Entry] = {}
         self._by_plan: dict[str, Entry] = {}
         self._by_path: dict[str, Entry] = {}
+        self._by_hash: dict[str, list[Entry]] | None = None
         self._shared: dict[str, str] = {}
         self.runs = 0
         """The latest run's number; 0 where there was none."""
@@ -44,10 +45,15 @@ class Ledger:
         """The last word on a purchase."""
         return self._last.get(id)
 
-    def files_of(self, id: str) -> tuple[Known, ...]:
-        """The files that a purchase has brought, the last time that it brought any."""
-        entry = self._saved.get(id)
-        return tuple((entry, file) for file in entry.files) if entry else ()
+    def brought(self, hash: str) -> tuple[Known, ...]:
+        """The files that purchases of this request have brought, whatever their ids; those of earlier runs, as the index
+        is made at the first call.
+        """
+        if self._by_hash is None:
+            self._by_hash = {}
+            for entry in self._saved.values():
+                self._by_hash.setdefault(entry.hash, []).append(entry)
+        return tuple((entry, file) for entry in self._by_hash.get(hash, ()) for file in entry.files)
 
     def planned(self, path: str) -> Known | None:
         """The file that was saved where *path* was planned; else the one that was saved there by another plan."""

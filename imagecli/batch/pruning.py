@@ -1,4 +1,4 @@
-"""Files that were saved for a manifest, and that no row of it makes any more."""
+"""Files that were saved for a manifest, and that no row of it makes any more: to be removed, or to be moved."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.batch.entries import FileRecord
+from imagecli.batch.deciding import Decision
+from imagecli.batch.entries import Entry, FileRecord
+from imagecli.batch.judging import ending
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.standing import Standing
+from imagecli.batch.wanted import Wanted
 from imagecli.errors import DiskError
+from imagecli.events import Noted
 from imagecli.naming.filenames import key
+from imagecli.quoting import quoted
 from imagecli.store.files import reason
 
 
@@ -19,6 +24,7 @@ from imagecli.store.files import reason
 class Orphan:
     """A file that still stands and is planned no more."""
 
+    entry: Entry
     record: FileRecord
     unchanged: bool
     """It is still what was saved; one that was changed by hand is listed and never removed."""
@@ -30,12 +36,28 @@ def orphans(planned: Iterable[str], ledger: Ledger, standing: Standing) -> list[
     live = {key(Path(plan)) for plan in plans}
     live |= {key(Path(known[1].path)) for plan in plans if (known := ledger.planned(plan))}
     found = []
-    for _, record in ledger.files():
+    for entry, record in ledger.files():
         look = None if key(Path(record.path)) in live else standing.look(record.path)
         if look is not None and look.bytes is not None:
             same = look.bytes == record.bytes and standing.sha256(record.path) == record.sha256
-            found.append(Orphan(record=record, unchanged=same))
+            found.append(Orphan(entry=entry, record=record, unchanged=same))
     return sorted(found, key=lambda orphan: orphan.record.path)
+
+
+def moves(bought: Iterable[tuple[Wanted, Decision]], orphans: Iterable[Orphan]) -> list[Noted]:
+    """For purchases of which nothing is there: the orphans of the same request that only have to be moved."""
+    free: dict[tuple[str, str], list[str]] = {}
+    for orphan in orphans:
+        if orphan.unchanged:
+            free.setdefault((orphan.entry.hash, ending(orphan.record.path)), []).append(orphan.record.path)
+    said = []
+    for wanted, decision in bought:
+        for plan in decision.writes if decision.kind == "missing" else ():
+            if before := free.get((wanted.hash, ending(plan))):
+                old = before.pop(0)
+                way = f"mv {quoted(old)} {quoted(plan)} saves buying it again"
+                said.append(Noted(code="moved", message=f"{plan} was bought as {old}: {way}"))
+    return said
 
 
 def remove(orphan: Orphan, folder: Path, standing: Standing) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagecli.batch.entries import Entry
-from imagecli.batch.judging import Judged, moved_from
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.standing import Disk
+from imagecli.batch.judging import Judged
 from imagecli.batch.wanted import Wanted
 from imagecli.errors import OutputError
 from imagecli.events import Noted, Warned
@@ -38,18 +36,17 @@ def refusal(files: Sequence[Judged]) -> OutputError:
     )
 
 
-def notes(files: Sequence[Judged], wanted: Wanted, ledger: Ledger, disk: Disk, doubt: Entry | None) -> tuple[Said, ...]:
+def notes(files: Sequence[Judged], wanted: Wanted, doubt: Entry | None) -> tuple[Said, ...]:
     """What the user should hear of; *doubt* tells of what may be billed twice."""
-    said = [note for file in files for note in _of_file(file, wanted, ledger, disk)]
+    said = [note for file in files for note in _of_file(file, wanted)]
     if doubt:
         said.append(_twice(wanted, doubt))
     return tuple(dict.fromkeys(said))
 
 
-def _of_file(file: Judged, wanted: Wanted, ledger: Ledger, disk: Disk) -> list[Said]:
+def _of_file(file: Judged, wanted: Wanted) -> list[Said]:
     if file.standing == "missing":
-        before = moved_from(file.plan, wanted, ledger, disk)
-        return [_moved(file.plan, before)] if before else []
+        return []
     if file.standing == "found":
         return [Noted(code="found", message=f"{file.path} was saved by a run that was ended before it could say so")]
     if file.standing == "edited" and file.fresh:
@@ -73,11 +70,6 @@ def _of_origin(path: str, entry: Entry, fresh: bool, wanted: Wanted) -> list[Sai
         said = f"{path} was made by {entry.model}, and the default is {wanted.model} now: it is kept"
         return [Noted(code="new_default_model", message=f"{said}; -m {wanted.model} has it bought again")]
     return []
-
-
-def _moved(plan: str, before: str) -> Noted:
-    said = f"{plan} was bought as {before}: mv {quoted(before)} {quoted(plan)} saves buying it again"
-    return Noted(code="moved", message=said)
 
 
 def _twice(wanted: Wanted, doubt: Entry) -> Warned:

@@ -352,17 +352,23 @@ ROWS: dict[str, Row] = {
         kind="refused",
         refusal="output_unknown",
     ),
-    "an output renamed in the row can be moved instead of bought": Row(
-        wanted=replace(HERO, pictures=(("title.png",),)),
+    "an output renamed in the row is bought": Row(
+        wanted=replace(HERO, id="title.png", pictures=(("title.png",),)),
         journal=(saved(),),
         disk={"hero.png": B},
         kind="missing",
         buy=(0,),
         writes=("title.png",),
-        notes=("moved",),
     ),
     "an output renamed in the row and moved is done": Row(
-        wanted=replace(HERO, pictures=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+        wanted=replace(HERO, id="title.png", pictures=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+    ),
+    "an output moved to a row that asks for something else is not known": Row(
+        wanted=replace(EDITED, id="title.png", pictures=(("title.png",),)),
+        journal=(saved(),),
+        disk={"title.png": B},
+        kind="refused",
+        refusal="output_unknown",
     ),
     "an output moved to another ending is not known": Row(
         wanted=replace(HERO, pictures=(("hero.webp",),)),

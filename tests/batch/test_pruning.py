@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.batch.deciding import decide
 from imagecli.batch.ledger import Ledger
-from imagecli.batch.pruning import orphans, remove
+from imagecli.batch.pruning import moves, orphans, remove
 from imagecli.batch.standing import Standing
 from imagecli.errors import DiskError
 from tests.batch.test_deciding import HERO, B, ledger_of, put, record
@@ -41,6 +42,21 @@ def test_a_picture_under_its_true_ending_is_still_planned(tmp_path: Path) -> Non
 def test_a_name_that_some_disk_takes_for_a_planned_one_is_no_orphan(tmp_path: Path) -> None:
     put(tmp_path, {"Hero.png": B, "cafe\u0301.png": B})
     assert pruned(tmp_path, ("hero.PNG", "caf\u00e9.png"), bought("Hero.png", "cafe\u0301.png")) == {}
+
+
+def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"old.png": B, "old-2.png": B, "a b.webp": B, "changed.png": b"painted over"})
+    ledger = bought("old.png", "a b.webp", "changed.png")
+    ledger.add(replace(HERO, said="another row").entry("saved", files=(record("old-2.png"),)))
+    wanted = [replace(OLD, id=path, pictures=((path,),)) for path in ("1.png", "2.png", "3.webp")]
+    left = orphans([one.id for one in wanted], ledger, standing)
+    said = moves([(one, decide(one, ledger, standing)) for one in wanted], left)
+    assert [note.message for note in said] == [
+        "1.png was bought as old.png: mv old.png 1.png saves buying it again",
+        '3.webp was bought as a b.webp: mv "a b.webp" 3.webp saves buying it again',
+    ]
+    (tmp_path / "old.png").rename(tmp_path / "1.png")
+    assert decide(wanted[0], ledger, standing).kind == "done"
 
 
 def test_a_picture_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> None:
