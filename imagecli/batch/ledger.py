@@ -46,7 +46,7 @@ class Ledger:
         return self._last.get(id)
 
     def brought(self, hash: str) -> tuple[Known, ...]:
-        """The files that purchases of this request have brought, whatever their ids; those of earlier runs, as the index
+        """The files that purchases of this request have brought, whatever their ids; of earlier runs, as the index
         is made at the first call.
         """
         if self._by_hash is None:
