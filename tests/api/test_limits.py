@@ -145,6 +145,19 @@ def test_an_answer_before_the_upload_is_read_is_the_servers_word(status: int, ex
     assert time.monotonic() - started < 5
 
 
+def test_an_answer_while_the_upload_is_stuck_is_heard() -> None:
+    def later(connection: socket.socket, over: threading.Event) -> None:
+        over.wait(1.0)
+        connection.sendall(http("401 No", b"{}"))
+        over.wait(10)
+
+    started = time.monotonic()
+    with deaf_server(b"", reads=1000, then=later) as base_url, pytest.raises(ImagecliError) as caught:
+        send(base_url, transport(0, timeouts=Timeouts(connect=2, silence=20, total=20)), body="x" * 20_000_000)
+    assert (caught.value.exit_code, caught.value.status) == (3, 401)
+    assert time.monotonic() - started < 8
+
+
 @pytest.mark.parametrize(
     ("early", "rest"),
     [(b"HTTP/1.1 100 Continue\r\n\r\n", http("200 OK", b"{}")), (http("200 OK", b"{", length=2), b"}")],

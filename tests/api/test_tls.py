@@ -113,6 +113,13 @@ def test_tls_to_a_plain_server_sends_nothing() -> None:
 
 
 @pytest.mark.usefixtures("trusted")
+def test_a_large_upload_goes_whole_through_tls() -> None:
+    with tls_server(lambda line: line.sendall(http("200 OK", b"{}"))) as (base_url, requests):
+        assert send(base_url, "x" * 8_000_000, Timeouts(connect=5, silence=5, total=20)) == b"{}"
+    assert requests[0].endswith(b'x"}')
+
+
+@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("prelude", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
 def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too(prelude: bytes) -> None:
     started = time.monotonic()
