@@ -6,20 +6,9 @@ import base64
 import gzip
 
 from tests.api.raw import http
-from tests.faults.case import (
-    PICTURE,
-    PNG,
-    Case,
-    answer,
-    at,
-    chunked,
-    cut,
-    endless,
-    linked,
-    raw,
-    redirect,
-    silent,
-)
+from tests.conftest import Result
+from tests.faults.answers import PICTURE, PNG, answer, at, chunked, cut, endless, linked, raw, redirect, silent
+from tests.faults.case import Case, Place
 from tests.faults.server import Act, Call, Lab
 
 EXPIRED = b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code><Detail>too late</Detail></Error>"
@@ -35,6 +24,63 @@ FOREIGN = (
     "http://100.64.0.1/x.png",
 )
 """Private, link-local and metadata addresses; an API on loopback has no business there either."""
+OURSELVES = (
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "0.0.0.0",
+    "localhost",
+    "localhost.",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+)
+"""This machine, which an API out in the world has no business with."""
+PUBLIC = "http://api.example.com/v1"
+"""Where the API seems to be for a command that asks it by a proxy."""
+BY_PROXY = {"HTTP_PROXY": "http://{api}"}
+"""The proxy is the API at once, and would hear of every connection that is tried."""
+
+
+def nobody_was_asked(place: Place, lab: Lab, result: Result) -> None:
+    """The judge refused: no line but that of the purchase was ever opened."""
+    assert "is not asked" in result.stderr
+    assert [call.split(b" ")[0] for call in lab.api.calls] == [b"POST"]
+    assert (len(lab.api.connections), lab.results.connections, lab.elsewhere.connections) == (1, [], [])
+
+
+def only_the_first_hop_was_asked(place: Place, lab: Lab, result: Result) -> None:
+    assert "is not asked" in result.stderr
+    assert [len(origin.connections) for origin in (lab.api, lab.results, lab.elsewhere)] == [1, 1, 0]
+
+
+def the_proxy_heard_of_one_hop(place: Place, lab: Lab, result: Result) -> None:
+    """The public name, which leads inside, was asked by the proxy; what it leads to was not."""
+    assert "is not asked" in result.stderr
+    assert [call.split(b" ")[:2] for call in lab.api.calls] == [
+        [b"POST", PUBLIC.encode() + b"/images/generations"],
+        [b"GET", b"http://cdn.example.com/x.png"],
+    ]
+    assert (lab.results.connections, lab.elsewhere.connections) == ([], [])
+
+
+def ourselves(host: str) -> Act:
+    """A picture at a port of this machine that listens, under one of its names."""
+
+    def act(call: Call) -> None:
+        call.send(at(f"http://{host}:{call.lab.results.host.split(':')[1]}/x.png"))
+
+    return act
+
+
+def to_ourselves(host: str) -> Act:
+    return redirect(lambda lab: f"http://{host}:{lab.results.host.split(':')[1]}/x.png", "302 Found")
+
+
+def netrc(place: Place) -> None:
+    place.home.joinpath("netrc").write_text("default login somebody password hunter2\n")
 
 
 def both(call: Call) -> None:
@@ -60,7 +106,7 @@ def to_same(lab: Lab) -> str:
 
 
 LINK = (linked(),)
-QUICK = ("--timeout", "2")
+QUICK = ("--timeout", "1")
 
 CASES = (
     Case(
@@ -107,10 +153,45 @@ CASES = (
         for url in ("file:///etc/passwd", "gopher://x/", "ftp://127.0.0.1/x.png", "")
     ),
     Case(id="U15", case="relative", posts=(at("/pictures/x.png"),)),
-    *(Case(id="U16", case=url, posts=(at(url),), argv=QUICK) for url in FOREIGN),
-    *(Case(id="U17", case=url, posts=LINK, gets=hopping(url), argv=QUICK) for url in FOREIGN[:4]),
+    *(Case(id="U16", case=url, posts=(at(url),), argv=QUICK, after=nobody_was_asked) for url in FOREIGN),
+    *(
+        Case(
+            id="U16",
+            case=f"{host} of a public API",
+            posts=(ourselves(host),),
+            argv=QUICK,
+            env=BY_PROXY,
+            base_url=lambda lab: PUBLIC,
+            after=nobody_was_asked,
+        )
+        for host in OURSELVES
+    ),
+    *(
+        Case(id="U17", case=url, posts=LINK, gets=hopping(url), argv=QUICK, after=only_the_first_hop_was_asked)
+        for url in FOREIGN[:4]
+    ),
+    *(
+        Case(
+            id="U17",
+            case=f"{host} of a public API",
+            posts=(at("http://cdn.example.com/x.png"), to_ourselves(host)),
+            argv=QUICK,
+            env=BY_PROXY,
+            base_url=lambda lab: PUBLIC,
+            after=the_proxy_heard_of_one_hop,
+        )
+        for host in ("127.1", "localhost.", "[::ffff:127.0.0.1]", "169.254.169.254")
+    ),
     Case(id="U18", case="a name and a password", posts=(with_secrets,)),
     Case(id="U18", case="a line break", posts=(linked("/x.png\r\nX-Evil: 1"),)),
+    Case(id="U19", case="by its place", posts=LINK, before=netrc, env={"NETRC": "{home}/netrc"}),
+    Case(
+        id="U19",
+        case="at home",
+        posts=LINK,
+        gets=(redirect(to_other, "302 Found"),),
+        before=lambda place: place.home.joinpath(".netrc").write_text("default login me password hunter2\n"),
+    ),
     Case(id="U20", case="signed, and verbose", posts=(linked("/x.png?se=2026&sig=hunter2"),), argv=("-v",)),
     Case(
         id="U20", case="signed, refused", posts=(linked("/x.png?se=2026&sig=hunter2"),), gets=(http("404 Not Found"),)

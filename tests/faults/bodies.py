@@ -6,14 +6,13 @@ import base64
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 from PIL import Image
 
 from tests.api.raw import http, pictures, png
-from tests.faults.case import PNG, Case, answer, linked
-from tests.faults.server import Act
+from tests.faults.answers import PNG, answer, large, linked, made
+from tests.faults.case import Case
 
 B64 = base64.b64encode(PNG).decode()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
@@ -30,11 +29,6 @@ def item(**fields: Any) -> tuple[bytes, ...]:
 
 def holding(data: bytes) -> tuple[bytes, ...]:
     return (http("200 OK", pictures(data)),)
-
-
-def made(picture: Callable[[], bytes]) -> tuple[Act, ...]:
-    """The same for a picture that takes long to make: only where it is asked for."""
-    return (lambda call: call.send(http("200 OK", pictures(picture()))),)
 
 
 def noise(format: str) -> bytes:
@@ -59,13 +53,6 @@ def bomb() -> bytes:
 
     header = struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def large() -> bytes:
-    """Twelve million bytes that nothing squeezes."""
-    into = io.BytesIO()
-    Image.effect_noise((2000, 2000), 99).convert("RGB").save(into, "PNG", compress_level=0)
-    return into.getvalue()
 
 
 def odd() -> dict[str, bytes]:

@@ -1,26 +1,62 @@
-"""One provocation, and the words that all of them are written in."""
+"""One provocation: what servers do, what lies in the folder, how the command is typed, and where it all happens."""
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
+import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
-from tests.api.raw import http, pictures, png, reset
-from tests.faults.server import Act, Call, Lab
+from tests.conftest import Result
+from tests.faults.answers import OK, PICTURE
+from tests.faults.server import Act, Lab
 
-PNG = png(16, 16)
-OK = http("200 OK", pictures(PNG), "Content-Type: application/json")
-PICTURE = http("200 OK", PNG, "Content-Type: image/png")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The folders of a case; all of them are its own."""
+
+    folder: Path
+    """Where the command is typed."""
+    state: Path
+    config: Path
+    home: Path
+
+    @property
+    def own(self) -> tuple[Path, Path, Path]:
+        """Where nothing that lies there may change."""
+        return self.folder, self.config, self.home
+
+    def put(self, name: str, data: bytes | str, mode: int = 0o644) -> Path:
+        """A file in the folder that the command is typed in."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        path.chmod(mode)
+        return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """The command as a process of its own, instead of `main` in this one."""
+
+    shell: str = ""
+    """What the shell does that starts it: `ulimit -f 100`."""
+    streams: str = ""
+    """The shell's redirections: `1>&-`."""
+    by: Sequence[str] = ()
+    """The command that starts it."""
+    signals: Sequence[tuple[float, signal.Signals]] = ()
+    """Sent one after another once the API was asked, each after a pause in seconds."""
+
+
+Before = Callable[[Place], object]
+After = Callable[[Place, Lab, Result], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What the servers do, and how the command is typed. `outcomes.toml` says how it must end."""
+    """`outcomes.toml` says how it must end."""
 
     id: str
     """A row of the table of faults."""
@@ -29,106 +65,25 @@ class Case:
     posts: Sequence[bytes | Act] = (OK,)
     gets: Sequence[bytes | Act] = (PICTURE,)
     elsewhere: Sequence[bytes | Act] = (PICTURE,)
+    tls: bool = False
+    """The API speaks TLS, with a certificate that nobody trusts."""
     argv: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    base_url: Callable[[Lab], str] = lambda lab: lab.api.url + "/v1"
+    """{api}, {results}, {elsewhere} and {closed} in it become hosts with ports, {home} a folder."""
+    base_url: Callable[[Lab], str] | None = lambda lab: lab.api.url + "/v1"
+    """None where none is typed."""
     command: Sequence[str] = ("generate", "a cat")
-
-
-def answer(document: Any, *headers: str, status: str = "200 OK") -> bytes:
-    """A whole JSON answer."""
-    return http(status, json.dumps(document).encode(), "Content-Type: application/json", *headers)
-
-
-def refusal(status: str, message: str = "no", *headers: str, **more: Any) -> bytes:
-    """An error in the API's own shape."""
-    return answer(
-        {"error": {"message": message, "type": None, "param": None, "code": None, **more}}, *headers, status=status
-    )
-
-
-def linked(path: str = "/picture.png", *, more: Mapping[str, Any] | None = None) -> Act:
-    """An answer whose one picture lies at the host of results."""
-
-    def act(call: Call) -> None:
-        call.send(answer({"data": [{"url": call.lab.results.url + path, **(more or {})}]}))
-
-    return act
-
-
-def at(url: str) -> bytes:
-    """An answer whose one picture has exactly this address."""
-    return answer({"data": [{"url": url}]})
-
-
-def cut(data: bytes, *, by_reset: bool = False) -> Act:
-    """*data* and then the end, without another word."""
-
-    def act(call: Call) -> None:
-        call.send(data)
-        if by_reset:
-            reset(call.connection)
-            call.connection.close()
-
-    return act
-
-
-def silent(data: bytes = b"", seconds: float = 10.0) -> Act:
-    """*data*, and then nothing until the client hangs up."""
-
-    def act(call: Call) -> None:
-        call.send(data)
-        call.connection.settimeout(seconds)
-        with suppress(OSError):
-            call.connection.recv(1)
-
-    return act
-
-
-def dripping(data: bytes, pause: float, size: int = 1) -> Act:
-    """*data* in small pieces."""
-
-    def act(call: Call) -> None:
-        for start in range(0, len(data), size):
-            call.send(data[start : start + size])
-            threading.Event().wait(pause)
-
-    return act
-
-
-def endless(head: bytes, piece: bytes) -> Act:
-    """*head*, and *piece* for as long as somebody takes it."""
-
-    def act(call: Call) -> None:
-        call.send(head)
-        while True:
-            call.send(piece)
-
-    return act
-
-
-def redirect(to: Callable[[Lab], str], status: str = "307 Temporary Redirect") -> Act:
-    """Somewhere else, which *to* finds among the origins."""
-
-    def act(call: Call) -> None:
-        call.send(http(status, b"", f"Location: {to(call.lab)}"))
-
-    return act
-
-
-def chunked(*pieces: bytes, end: bytes = b"0\r\n\r\n", headers: str = "") -> bytes:
-    """A 200 in chunks; *end* is the last of them."""
-    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{headers}Connection: close\r\n\r\n".encode()
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + end
-
-
-def raw(head: str, body: bytes = b"") -> bytes:
-    """An answer spelled out."""
-    return head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body
-
-
-def linger(connection: socket.socket) -> None:
-    """Nothing more, and no end either, for a while."""
-    connection.settimeout(5)
-    with suppress(OSError):
-        connection.recv(1)
+    stdin: bytes = b""
+    child: Child | None = None
+    before: Before = lambda place: None
+    """What lies in the folders; every file of it must be as it was afterwards."""
+    replaces: Sequence[str] = ()
+    """The files that may be replaced all the same, or go."""
+    after: After = lambda place, lab, result: None
+    """What must be so beside all that is always so."""
+    needs: Callable[[], bool] = lambda: True
+    """Whether this machine can provoke it."""
+    seconds: float = 20
+    """Within this it has ended, from the last signal on if there is one."""
+    slow: bool = False
+    """It waits for seconds, as its fault does."""

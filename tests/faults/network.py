@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 
 from tests.api.raw import http, pictures
-from tests.faults.case import OK, PNG, Case, chunked, cut, dripping, endless, raw, redirect, silent
+from tests.conftest import Result
+from tests.faults.answers import OK, PNG, at, chunked, cut, dripping, endless, raw, redirect, silent
+from tests.faults.case import Case, Place
 from tests.faults.server import Call, Lab
 
 BODY = pictures(PNG)
@@ -15,7 +18,12 @@ SEVERAL = ("--max-retries", "2")
 
 
 def closed(lab: Lab) -> str:
-    return f"http://127.0.0.1:{lab.closed_port()}/v1"
+    return f"http://{lab.closed}/v1"
+
+
+def public(scheme: str) -> Callable[[Lab], str]:
+    """An API out in the world, which a proxy would have to reach."""
+    return lambda lab: f"{scheme}://api.example.com/v1"
 
 
 def to_elsewhere(lab: Lab) -> str:
@@ -37,6 +45,27 @@ def bomb(call: Call) -> None:
     call.send(http("200 OK", gzip.compress(b" " * 2**20, 9) * 1024, "Content-Encoding: gzip"))
 
 
+def cdn_by_proxy(place: Place, lab: Lab, result: Result) -> None:
+    assert [call.split(b" ")[:2] for call in lab.elsewhere.calls] == [[b"GET", b"http://cdn.example.com/x.png"]]
+    assert lab.results.connections == []
+
+
+def cdn_was_asked_directly(lab: Lab) -> None:
+    """It has no address; nobody asked the proxy for it."""
+    assert [call.split(b" ")[0] for call in lab.api.calls] == [b"POST"]
+
+
+def no_request_went_out(place: Place, lab: Lab, result: Result) -> None:
+    assert lab.api.calls == []
+
+
+def the_proxy_was_told_its_password(place: Place, lab: Lab, result: Result) -> None:
+    assert lab.api.calls
+    for call in lab.api.calls:
+        assert b"\r\nproxy-authorization: basic bwu6ahvudgvymg==\r\n" in call.lower()
+
+
+WANTS_PASSWORD = http("407 Proxy Authentication Required", b"<html>hunter2?", 'Proxy-Authenticate: Basic realm="x"')
 CASES = (
     Case(id="N1", case="closed port", base_url=closed, argv=("--max-retries", "1")),
     Case(id="N2", case="reset", posts=(cut(b"", by_reset=True), OK), argv=SEVERAL),
@@ -56,12 +85,52 @@ CASES = (
     Case(id="N9", case="half, then silence", posts=(silent(HALF),), argv=QUICK),
     Case(id="N10", case="no such name", base_url=lambda lab: "http://nobody.invalid/v1", argv=("--max-retries", "0")),
     Case(id="N11", case="a label of 80", base_url=lambda lab: f"http://{'a' * 80}.example/v1"),
-    Case(id="N13", case="https to a plain port", base_url=lambda lab: lab.api.url.replace("http", "https") + "/v1"),
+    Case(id="N12", case="self-signed", tls=True, after=no_request_went_out),
+    Case(id="N13", case="https to a plain port", base_url=lambda lab: f"https://{lab.api.host}/v1"),
+    Case(id="N13", case="http to a TLS port", tls=True, base_url=lambda lab: f"http://{lab.api.host}/v1"),
     Case(
         id="N14",
         case="no such file",
         base_url=lambda lab: "https://127.0.0.1:9/v1",
         env={"REQUESTS_CA_BUNDLE": "/nope.pem"},
+    ),
+    *(
+        Case(
+            id="N15",
+            case=f"nobody listens, {scheme}",
+            env={"ALL_PROXY": "http://me:hunter2@{closed}"},
+            base_url=public(scheme),
+            argv=("--max-retries", "1"),
+        )
+        for scheme in ("http", "https")
+    ),
+    *(
+        Case(
+            id="N16",
+            case=f"no or a wrong password, {scheme}",
+            posts=(WANTS_PASSWORD,),
+            env={"ALL_PROXY": "http://me:hunter2@{api}"},
+            base_url=public(scheme),
+            argv=("--max-retries", "1", "-v"),
+            after=the_proxy_was_told_its_password,
+        )
+        for scheme in ("http", "https")
+    ),
+    Case(
+        id="N17",
+        case="the results' host by proxy, the API not",
+        posts=(at("http://cdn.example.com/x.png"),),
+        env={"HTTP_PROXY": "http://{elsewhere}", "NO_PROXY": "127.0.0.1"},
+        after=cdn_by_proxy,
+    ),
+    Case(
+        id="N17",
+        case="the API by proxy, the results' host not",
+        posts=(at("http://cdn.invalid/x.png"),),
+        env={"HTTP_PROXY": "http://{api}", "NO_PROXY": "cdn.invalid"},
+        base_url=public("http"),
+        argv=QUICK,
+        after=lambda place, lab, result: cdn_was_asked_directly(lab),
     ),
     Case(id="N18", case="307 to another origin", posts=(redirect(to_elsewhere),)),
     Case(id="N18", case="308 to another origin", posts=(redirect(to_elsewhere, "308 Permanent Redirect"),)),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from tests.api.raw import read_request
+from tests.api.raw import http, read_request
 
+OWN = Path(__file__).parent.parent / "api" / "own.pem"
+"""A certificate that nobody trusts."""
+TLS = b"\x16"
+"""How a handshake begins."""
 Act = Callable[["Call"], None]
 """Answers one request, by its connection."""
 
@@ -34,12 +40,19 @@ class Origin:
 
     listener: socket.socket
     answers: Sequence[bytes | Act]
+    tls: bool = False
     calls: list[bytes] = field(default_factory=list)
     """Every request's raw bytes."""
+    connections: list[object] = field(default_factory=list)
+    """Who has connected, also without a word."""
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        return ("https://" if self.tls else "http://") + self.host
 
     def count(self, method: str) -> int:
         return sum(raw.startswith(method.encode() + b" ") for raw in self.calls)
@@ -52,19 +65,29 @@ class Lab:
     api: Origin
     results: Origin
     elsewhere: Origin
-
-    def closed_port(self) -> int:
-        with socket.create_server(("127.0.0.1", 0)) as held:
-            return int(held.getsockname()[1])
+    folder: Path
+    """Where the command is typed: something may happen there while it waits."""
+    closed: str
+    """A host and port where nobody listens."""
 
 
 @contextmanager
-def lab(posts: Sequence[bytes | Act], gets: Sequence[bytes | Act], elsewhere: Sequence[bytes | Act]) -> Iterator[Lab]:
+def lab(
+    posts: Sequence[bytes | Act],
+    gets: Sequence[bytes | Act],
+    elsewhere: Sequence[bytes | Act],
+    *,
+    folder: Path,
+    tls: bool = False,
+) -> Iterator[Lab]:
     """The three origins, answering until the block is left."""
-    origins = [
+    api, results, stranger = origins = [
         Origin(socket.create_server(("127.0.0.1", 0), backlog=100), answers) for answers in (posts, gets, elsewhere)
     ]
-    made = Lab(*origins)
+    api.tls = tls
+    with socket.create_server(("127.0.0.1", 0)) as unheard:
+        closed = f"127.0.0.1:{unheard.getsockname()[1]}"
+    made = Lab(api, results, stranger, folder, closed)
     for origin in origins:
         threading.Thread(target=_serve, args=(origin, made), daemon=True).start()
     try:
@@ -79,23 +102,36 @@ def lab(posts: Sequence[bytes | Act], gets: Sequence[bytes | Act], elsewhere: Se
 def _serve(origin: Origin, made: Lab) -> None:
     with suppress(OSError):
         while True:
-            connection, _ = origin.listener.accept()
-            threading.Thread(target=_answer, args=(origin, connection, made), daemon=True).start()
+            connection, address = origin.listener.accept()
+            origin.connections.append(address)
+            threading.Thread(target=_meet, args=(origin, connection, made), daemon=True).start()
+
+
+def _meet(origin: Origin, connection: socket.socket, made: Lab) -> None:
+    with connection, suppress(OSError, ValueError):
+        connection.settimeout(30)
+        if origin.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(OWN)
+            with context.wrap_socket(connection, server_side=True) as line:
+                _answer(origin, line, made)
+        elif connection.recv(1, socket.MSG_PEEK) == TLS:
+            connection.sendall(http("400 Bad Request", b"plain HTTP is spoken here"))
+        else:
+            _answer(origin, connection, made)
 
 
 def _answer(origin: Origin, connection: socket.socket, made: Lab) -> None:
-    with connection, suppress(OSError, ValueError):
-        connection.settimeout(30)
-        raw = read_request(connection)
-        origin.calls.append(raw)
-        answer = origin.answers[min(len(origin.calls), len(origin.answers)) - 1]
-        method, target = raw.split(b" ", 2)[:2]
-        if callable(answer):
-            answer(Call(connection, method.decode("latin-1"), target.decode("latin-1"), raw, made))
-        else:
-            connection.sendall(answer)
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(1)
-            while connection.recv(65536):
-                pass
+    raw = read_request(connection)
+    origin.calls.append(raw)
+    answer = origin.answers[min(len(origin.calls), len(origin.answers)) - 1]
+    method, target = raw.split(b" ", 2)[:2]
+    if callable(answer):
+        answer(Call(connection, method.decode("latin-1"), target.decode("latin-1"), raw, made))
+    else:
+        connection.sendall(answer)
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(1)
+        while connection.recv(65536):
+            pass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.api.raw import http
-from tests.faults.case import OK, Case, answer, cut, refusal
+from tests.faults.answers import OK, answer, cut, refusal
+from tests.faults.case import Case
 from tests.faults.server import Act, Call
 
 PAGE = (

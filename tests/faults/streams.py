@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from tests.api.raw import http, pictures, png
-from tests.faults.case import OK, PNG, Case, cut, dripping, endless, refusal, silent
+from tests.faults.answers import OK, PNG, cut, dripping, endless, refusal, silent
+from tests.faults.case import Case
 from tests.faults.server import Act, Call
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"

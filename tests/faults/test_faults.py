@@ -2,99 +2,108 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.conftest import Result, Run, photo
-from tests.faults import addresses, bodies, network, statuses, streams
-from tests.faults.case import Case
-from tests.faults.server import Lab, lab
+from tests.children import Children
+from tests.conftest import Run, photo
+from tests.faults import addresses, bodies, disk, inputs, network, process, settings, statuses, streams
+from tests.faults.case import Case, Place
+from tests.faults.checks import check_files, check_secrets, check_words, saved, seen, stays
+from tests.faults.running import STRAY, environ_of, run
+from tests.faults.server import lab
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TABLE: dict[str, dict[str, Any]] = tomllib.loads((HERE / "outcomes.toml").read_text("utf-8"))
-CASES = (*network.CASES, *statuses.CASES, *bodies.CASES, *addresses.CASES, *streams.CASES)
-KEY = "sk-CANARY-0123456789abcdef"
-SECRETS = (KEY, "hunter2")
-MANY_PIXELS = 100_000_000
-"""More are not decoded here either."""
-UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-TRUE_ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
+MODULES = (network, statuses, bodies, addresses, streams, disk, inputs, process, settings)
+CASES = tuple(case for module in MODULES for case in module.CASES)
+ROWS = {"N": 30, "H": 23, "B": 20, "U": 21, "S": 12, "D": 15, "I": 18, "P": 14, "C": 11, "M": 12}
+
+
+@pytest.fixture
+def place(folder: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Folders of a case's own, and nothing in the environment of whoever runs the tests that changes it."""
+    for name in (*STRAY, *map(str.lower, STRAY)):
+        monkeypatch.delenv(name, raising=False)
+    made = Place(folder=folder, state=state, config=tmp_path / "config", home=tmp_path / "home")
+    for own in (made.home, made.config):
+        own.mkdir()
+    return made
 
 
 def expected(case: Case) -> dict[str, Any]:
     """The row's outcome, with what this way of provoking it ends in differently."""
     row = TABLE[case.id]
-    return {**row, **row.get("but", {}).get(case.case, {})}
+    return {"says": "", "stays": [], **row, **row.get("but", {}).get(case.case, {})}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id} {case.case}")
+def parameter(case: Case) -> Any:
+    return pytest.param(case, id=f"{case.id} {case.case}", marks=[pytest.mark.slow] if case.slow else [])
+
+
+@pytest.mark.parametrize("case", [parameter(case) for case in CASES])
 def test_a_fault_ends_as_the_table_says(
-    case: Case, imagecli: Run, folder: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+    case: Case, place: Place, imagecli: Run, children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo(folder / "photo.png")
+    if not case.needs():
+        pytest.skip("this machine can't provoke it")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # ours here; a bomb is opened, and not decoded
-    for name, value in case.env.items():
-        monkeypatch.setenv(name, value)
-    with lab(case.posts, case.gets, case.elsewhere) as servers:
-        typed = (*case.command, *case.argv, "--base-url", case.base_url(servers))
-        result = imagecli(*typed, env={"OPENAI_API_KEY": KEY})
-    (folder / "photo.png").unlink()
-    want = expected(case)
-    saved = [path for path in folder.rglob("*") if path.suffix in {".png", ".jpg", ".webp", ".gif", ".svg"}]
-    assert (result.exit_code, servers.api.count("POST"), len(saved)) == (want["exit"], want["posts"], want["files"])
-    _check_pictures(saved)
-    _check_words(result, want.get("says", ""))
-    _check_secrets(result, servers, (folder, state))
-
-
-def _check_pictures(saved: list[Path]) -> None:
-    """Whole, and what their names say; a pixel bomb by its header."""
-    for path in saved:
-        with Image.open(io.BytesIO(path.read_bytes()), formats=list(TRUE_ENDINGS)) as image:
-            assert path.suffix == TRUE_ENDINGS[image.format or ""]
-            if image.width * image.height < MANY_PIXELS:
-                image.load()
-
-
-def _check_words(result: Result, says: str) -> None:
-    assert "Traceback" not in result.stderr + result.stdout
-    assert "this is a bug" not in result.stderr + result.stdout
-    assert says in result.stderr + result.stdout
-    assert not UNSAFE.search(result.stderr.replace("\n", ""))
-    assert len(result.stderr) < 4000
-
-
-def _check_secrets(result: Result, servers: Lab, folders: tuple[Path, ...]) -> None:
-    """The key went to the API alone, and nothing secret is in any stream or file."""
-    kept = [path.read_bytes() for place in folders for path in place.rglob("*") if path.is_file()]
-    for secret in SECRETS:
-        assert secret not in result.stderr + result.stdout
-    assert not [data for data in kept if KEY.encode() in data]
-    strangers = (*servers.results.calls, *servers.elsewhere.calls)
-    assert not [call for call in strangers if KEY.encode() in call or b"\nX-Evil" in call]
+    photo(place.folder / "photo.png")
+    case.before(place)
+    before = seen(*place.own)
+    with lab(case.posts, case.gets, case.elsewhere, folder=place.folder, tls=case.tls) as servers:
+        environ = environ_of(case, place, servers)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        ran = run(case, place, servers, imagecli, children, environ)
+    want, result = expected(case), ran.result
+    ended = (result.exit_code, servers.api.count("POST"), len(saved(case, place, before)), stays(place))
+    assert ended == (want["exit"], want["posts"], want["files"], set(want["stays"])), result.stderr
+    assert ran.seconds < case.seconds
+    check_files(case, place, before)
+    check_words(result, want["says"])
+    check_secrets(result, servers, place, before)
+    case.after(place, servers, result)
 
 
 # --- the table itself ------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_every_row() -> None:
+    assert list(TABLE) == [f"{letter}{number}" for letter, count in ROWS.items() for number in range(1, count + 1)]
 
 
 def test_every_row_is_provoked_here_or_held_by_a_test_that_exists() -> None:
     provoked = {case.id for case in CASES}
     for name, row in TABLE.items():
         held = row.get("held_by", [])
-        assert name in provoked or held or row.get("not_yet"), name
+        assert name in provoked or held or row.get("not_yet") or row.get("not_here"), name
         for place in held:
             file, _, test = place.partition("::")
-            assert re.search(rf"^def {test}\(", (ROOT / file).read_text("utf-8"), re.M), place
+            assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text("utf-8"), re.M), place
 
 
 def test_every_exception_of_the_table_is_a_way_of_provoking_it() -> None:
-    ways = {(case.id, case.case) for case in CASES}
-    assert len(ways) == len(CASES)
-    assert {(name, case) for name, row in TABLE.items() for case in row.get("but", {})} <= ways
+    ways = Counter((case.id, case.case) for case in CASES)
+    assert set(ways.values()) == {1}
+    assert {(name, case) for name, row in TABLE.items() for case in row.get("but", {})} <= set(ways)
+
+
+def test_the_columns_of_an_outcome_agree() -> None:
+    """Success keeps what was paid for, nothing paid leaves nothing, and what is rescued is somewhere."""
+    for name, row in TABLE.items():
+        for change in ({}, *row.get("but", {}).values()):
+            end = {"posts": None, "stays": [], **row, **change}
+            assert end["money"] in set("-1R?L"), name
+            assert end["exit"] != 0 or end["money"] == ("-" if end["posts"] == 0 else "1"), (name, change)
+            assert end["money"] != "-" or not (end["exit"] == 7 or end["stays"]), (name, change)
+            assert end["money"] != "R" or end["stays"], (name, change)
+            assert end["exit"] != 2 or end["money"] == "-", (name, change)
+            assert end["exit"] != 7 or end["money"] in set("R?L"), (name, change)

@@ -1,0 +1,105 @@
+"""What is so after every fault: files are whole and truly named, nothing was replaced, no secret is anywhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from tests.conftest import Result
+from tests.faults.case import Case, Place
+from tests.faults.running import KEY
+from tests.faults.server import Lab
+
+SECRETS = (KEY, "hunter2", base64.b64encode(b"me:hunter2").decode())
+"""None of them is ever shown."""
+MANY_PIXELS = 100_000_000
+"""More are not decoded here either."""
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+TRUE_ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
+PICTURES = {*TRUE_ENDINGS.values(), ".svg"}
+
+Seen = dict[Path, bytes | str]
+"""Files with their bytes, links with where they lead."""
+
+
+def seen(*folders: Path) -> Seen:
+    """What lies in *folders* and below them."""
+    found: Seen = {}
+    for path in sorted(path for folder in folders for path in folder.rglob("*")):
+        if path.is_symlink():
+            found[path] = str(path.readlink())
+        elif path.is_file():
+            found[path] = path.read_bytes()
+    return found
+
+
+def saved(case: Case, place: Place, before: Seen) -> list[Path]:
+    """The pictures that have come."""
+    there = {path for path in before if path.name not in case.replaces}
+    return [path for path in seen(place.folder) if path not in there and path.suffix in PICTURES]
+
+
+def stays(place: Place) -> set[str]:
+    """What is kept beside pictures under their final names."""
+    spools = (place.state, place.folder)
+    answers = [path for folder in spools for path in folder.rglob("*.body") if path.stat().st_size]
+    found = {
+        "answer": answers,
+        "request": [] if answers else [path for folder in spools for path in folder.rglob("*.sent")],
+        "rescued": [*(place.state / "rescued").rglob("*.*"), *place.folder.rglob("*.damaged.*")],
+        "original": list(place.folder.rglob("*.orig.*")),
+    }
+    return {name for name, paths in found.items() if paths}
+
+
+def check_files(case: Case, place: Place, before: Seen) -> None:
+    """Pictures are whole and what their names say (a pixel bomb by its header); what was there is as it was."""
+    now = seen(*place.own)
+    for path in saved(case, place, before):
+        with Image.open(io.BytesIO(path.read_bytes()), formats=list(TRUE_ENDINGS)) as image:
+            assert path.suffix == TRUE_ENDINGS[image.format or ""]
+            if image.width * image.height < MANY_PIXELS:
+                image.load()
+    kept = {path: data for path, data in before.items() if path.name not in case.replaces}
+    assert {path: now.get(path) for path in kept} == kept
+    assert not [path for folder in (place.folder, place.state) for path in folder.rglob("*.part")]
+
+
+def check_words(result: Result, says: str) -> None:
+    shown = _shown(result)
+    for word in ("Traceback", "this is a bug", "Exception ignored"):
+        assert word not in shown
+    assert says in shown
+    assert not UNSAFE.search(result.stderr.replace("\n", ""))
+    assert len(result.stderr) < 4000
+
+
+def check_secrets(result: Result, servers: Lab, place: Place, before: Seen) -> None:
+    """The key goes up with every purchase and with nothing else; nothing secret is in any stream or file."""
+    for secret in SECRETS:
+        assert secret not in _shown(result)
+    now = seen(*place.own, place.state)
+    keepers = {*before, place.config / "credentials.toml"}
+    assert not [path for path, data in now.items() if path not in keepers and KEY in _text(data)]
+    everyone = [*servers.api.calls, *servers.results.calls, *servers.elsewhere.calls]
+    for call in everyone:
+        head = call.partition(b"\r\n\r\n")[0].lower()
+        assert b"\nx-evil" not in head
+        if call.startswith(b"POST "):
+            assert head.count(f"\r\nauthorization: bearer {KEY}".lower().encode()) == 1
+        else:
+            assert b"\r\nauthorization:" not in head
+            assert KEY.lower().encode() not in call.lower()
+    assert not [call for call in (*servers.results.calls, *servers.elsewhere.calls) if call.startswith(b"POST ")]
+
+
+def _shown(result: Result) -> str:
+    return result.raw_stdout.decode("utf-8", "replace") + result.stderr
+
+
+def _text(data: bytes | str) -> str:
+    return data if isinstance(data, str) else data.decode("latin-1")

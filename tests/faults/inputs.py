@@ -1,0 +1,216 @@
+"""I: pictures that go up, looked at before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from tests.conftest import Result, photo
+from tests.faults.answers import OK, large, refusal
+from tests.faults.bodies import bomb
+from tests.faults.case import Before, Case, Child, Place
+from tests.faults.running import powerless, rights_hold
+from tests.faults.server import Call, Lab
+from tests.faults.uploads import pictures_in, sent
+from tests.pictures.making import exif, lying_png, mask_of, saved, scene, with_chunk
+from tests.pictures.test_look import bomb as lying
+
+PNG = saved(scene(64, 64))
+JPEG = saved(scene(64, 48), "JPEG", exif=exif(6, place=True))
+HEIC = Path(__file__).parent.parent / "data" / "pictures" / "turned.heic"
+EDIT = ("edit", "photo.png", "a cat")
+CLASSIC = (*EDIT, "-m", "dall-e-2")
+LITTLE_MEMORY = Child(shell="ulimit -d 180000")
+"""Kilobytes; the bomb alone would fill more."""
+
+
+def photo_is(data: bytes | Callable[[], bytes]) -> Before:
+    """What lies under the photograph's name."""
+    return lambda place: place.put("photo.png", data if isinstance(data, bytes) else data())
+
+
+def broken() -> dict[str, bytes]:
+    crc = bytearray(PNG)
+    crc[len(PNG) // 2] ^= 0xFF
+    return {"empty": b"", "cut": PNG[:-30], "its header alone": PNG[:33], "a bad CRC": bytes(crc)}
+
+
+NO_PICTURES = {
+    "text": b"hello",
+    "a page": b"<!doctype html><title>404</title>",
+    "a PDF": b"%PDF-1.7\n",
+    "a drawing": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "a pointer of LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+}
+
+
+def text_bomb() -> bytes:
+    return with_chunk(PNG, b"zTXt", b"a\0\0" + zlib.compress(bytes(200_000_000), 1))
+
+
+def rgba_noise(side: int) -> bytes:
+    image = Image.effect_noise((side, side), 99).convert("RGBA")
+    image.putalpha(mask_of(side, side, (0, 0, 90, 90)).getchannel("A"))
+    return saved(image)
+
+
+def modes() -> Iterator[tuple[str, bytes]]:
+    """Kinds of pixels that no API takes, or not all do."""
+    palette = scene(64, 64, "P")
+    palette.info["transparency"] = 0
+    yield "16 bits", saved(Image.linear_gradient("L").convert("I").point(lambda v: v * 257).convert("I;16"))
+    yield "1 bit", saved(scene(64, 64, "1"))
+    yield "gray with alpha", saved(scene(64, 64, "LA"))
+    yield "a palette with a clear colour", saved(palette, transparency=0)
+    yield "CMYK", saved(scene(64, 64, "CMYK"), "JPEG")
+    yield "LAB", saved(scene(64, 64).convert("LAB"), "TIFF")
+    yield "a broken profile", saved(scene(64, 64), icc_profile=b"no profile" * 20)
+
+
+def moving() -> Iterator[tuple[str, bytes]]:
+    frames = [scene(64, 64), scene(64, 64).rotate(90)]
+    for kind in ("GIF", "WEBP", "PNG"):
+        yield kind, saved(frames[0], kind, save_all=True, append_images=frames[1:])
+
+
+def changing(call: Call) -> None:
+    """The file is another one when the request has to be sent again."""
+    photo(call.lab.folder / "photo.bin", 99, 77, format="PNG")
+    call.send(refusal("500 Oops"))
+
+
+def same_twice(place: Place, lab: Lab, result: Result) -> None:
+    first, second = (pictures_in(call)[0] for call in lab.api.calls)
+    assert first.data == second.data
+    assert first.image.size == (320, 200)
+
+
+def whole_twice(place: Place, lab: Lab, result: Result) -> None:
+    assert [pictures_in(call)[0].data for call in lab.api.calls] == [large(1000)] * 2
+
+
+def neutral(place: Place, lab: Lab, result: Result) -> None:
+    (part,) = pictures_in(lab.api.calls[0])
+    assert b'filename="image.png"' in part.head
+    assert len(part.head.split(b"\r\n")) == 2
+
+
+def mask_is(data: Callable[[], bytes]) -> Before:
+    return lambda place: place.put("mask.png", data())
+
+
+def mask_case(id: str, case: str, data: Callable[[], bytes]) -> Case:
+    return Case(id=id, case=case, command=(*EDIT, "--mask", "mask.png"), before=mask_is(data))
+
+
+def placed(make: Callable[[Place], object]) -> Before:
+    """Something else than a file under the photograph's name."""
+
+    def before(place: Place) -> None:
+        (place.folder / "photo.png").unlink()
+        make(place)
+
+    return before
+
+
+def link_to(name: str) -> Before:
+    return lambda place: (place.folder / "photo.png").symlink_to(name)
+
+
+def file_named(name: str) -> Before:
+    return lambda place: place.put(name, PNG)
+
+
+def edit(id: str, case: str, data: bytes | Callable[[], bytes], **more: object) -> Case:
+    return Case(id=id, case=case, **{"command": EDIT, "before": photo_is(data), **more})  # type: ignore[arg-type]
+
+
+ODD_NAMES = {
+    "quotes and line breaks": 'a"b\r\nX-Evil: 1;.png',
+    "no text": os.fsdecode(b"\xff\xfe.png"),
+    "a path's signs": "filename*=UTF-8''..%2f.png",
+}
+CASES = (
+    *(edit("I1", case, data) for case, data in broken().items()),
+    *(edit("I2", case, data) for case, data in NO_PICTURES.items()),
+    edit("I3", "a lying header", lying_png(50_000, 50_000), child=LITTLE_MEMORY, seconds=10),
+    edit("I3", "pixels", bomb, child=LITTLE_MEMORY, seconds=10),
+    edit("I3", "text", text_bomb, child=LITTLE_MEMORY, seconds=10),
+    edit("I3", "a GIF's header", lying("GIF", 60_000, 60_000), child=LITTLE_MEMORY, seconds=10),
+    edit("I4", "20000 x 20000", lambda: saved(Image.new("1", (20_000, 20_000)))),
+    edit("I4", "20000 x 1", lambda: saved(Image.new("1", (20_000, 1)))),
+    edit("I4", "1 x 1", lambda: saved(Image.new("RGBA", (1, 1))), command=CLASSIC),
+    edit("I4", "not square", lambda: saved(mask_of(80, 40, (0, 0, 9, 9))), command=CLASSIC, after=sent(size=(40, 40))),
+    edit("I5", "6 MB for 4", lambda: rgba_noise(1300), command=CLASSIC, after=sent(most=4_194_303)),
+    edit("I5", "60 MB for 50", lambda: PNG + bytes(60_000_000), after=sent(most=52_428_799)),
+    *(edit("I6", case, data, after=sent()) for case, data in modes()),
+    *(edit("I7", case, data, after=sent(size=(64, 64))) for case, data in moving()),
+    edit("I8", "turned, for its model", JPEG, after=sent(format="JPEG", size=(48, 64))),
+    edit("I8", "turned, and shrunk", JPEG, command=(*EDIT, "--input-size", "32x32"), after=sent(size=(24, 32))),
+    edit("I9", "place and camera", JPEG, after=sent(without=b"Kamera")),
+    *(
+        edit("I10", kind, saved(scene(64, 64), kind), after=sent(size=(64, 64)))
+        for kind in ("AVIF", "TIFF", "BMP", "ICO", "GIF")
+    ),
+    edit("I10", "HEIC", HEIC.read_bytes, after=sent(size=(96, 64))),
+    edit("I11", "JPEG", JPEG, after=sent(format="JPEG")),
+    edit("I11", "WebP", saved(scene(64, 64), "WEBP"), after=sent(format="WEBP")),
+    mask_case("I12", "another size", lambda: saved(mask_of(64, 64, (0, 0, 9, 9)))),
+    mask_case("I12", "no alpha", lambda: saved(scene(320, 200))),
+    mask_case("I12", "a JPEG", lambda: saved(scene(320, 200), "JPEG")),
+    mask_case("I12", "empty", lambda: b""),
+    mask_case("I13", "opaque", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
+    mask_case("I13", "clear", lambda: saved(mask_of(320, 200, (0, 0, 320, 200)))),
+    Case(id="I14", case="missing", command=("edit", "nothing.png", "a cat")),
+    Case(id="I14", case="a folder", command=EDIT, before=placed(lambda place: (place.folder / "photo.png").mkdir())),
+    *(
+        Case(
+            id="I14",
+            case=f"a link to {to}",
+            command=EDIT,
+            before=placed(link_to(to)),
+        )
+        for to in ("nothing", "photo.png")
+    ),
+    Case(
+        id="I14",
+        case="no right to read",
+        command=EDIT,
+        child=Child(shell="chmod 0 photo.png", by=powerless()),
+        needs=rights_hold,
+    ),
+    Case(id="I15", case="a device without end", command=("edit", "/dev/zero", "a cat")),
+    Case(
+        id="I15",
+        case="a pipe that nobody writes to",
+        command=EDIT,
+        before=placed(lambda place: os.mkfifo(place.folder / "photo.png")),
+        slow=True,
+    ),
+    Case(id="I15", case="a closed stdin", command=("edit", "-", "a cat"), child=Child(streams="0<&-")),
+    Case(id="I15", case="an empty stdin", command=("edit", "-", "a cat")),
+    Case(
+        id="I16",
+        case="before it is sent again",
+        command=("edit", "photo.bin", "a cat"),
+        before=lambda place: photo(place.folder / "photo.bin", format="PNG"),
+        posts=(changing, OK),
+        replaces=("photo.bin",),
+        after=same_twice,
+    ),
+    *(
+        Case(
+            id="I17",
+            case=case,
+            command=("edit", f"./{name}", "a cat", "-o", "cat.png"),
+            before=file_named(name),
+            after=neutral,
+        )
+        for case, name in ODD_NAMES.items()
+    ),
+    edit("I18", "500 once", lambda: large(1000), posts=(refusal("500 Oops"), OK), after=whole_twice),
+)

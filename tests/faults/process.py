@@ -1,0 +1,134 @@
+"""P: signals, streams, terminals, clocks and homes: what happens to the process itself."""
+
+from __future__ import annotations
+
+import json
+from signal import SIGCONT, SIGINT, SIGSTOP, SIGTERM
+
+from tests.api.raw import http, pictures
+from tests.conftest import Result
+from tests.faults.addresses import EXPIRED
+from tests.faults.answers import OK, PNG, large, linked, made, refusal, silent
+from tests.faults.case import Case, Child, Place
+from tests.faults.running import powerless, rights_hold
+from tests.faults.server import Call, Lab
+
+BODY = pictures(PNG)
+HALF = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
+NOT_ASCII = ("generate", "a cat 🐈 猫")
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+"""Names of files too."""
+PROMPT = 1.5
+"""A second is promised; a loaded machine needs some more to end a process."""
+
+
+def says_what_may_be_paid(place: Place, lab: Lab, result: Result) -> None:
+    assert "0 of 1 pictures saved; 1 request under way may be billed" in result.stderr
+
+
+def one_of_two_is_saved(place: Place, lab: Lab, result: Result) -> None:
+    assert "1 of 2 pictures saved; 1 request under way may be billed" in result.stderr
+    assert result.paths == [(place.folder / "a-cat-1.png").relative_to(place.folder)]
+
+
+def first_then_silence(call: Call) -> None:
+    """The first request is answered; the second waits for ever."""
+    if call.lab.api.count("POST") == 1:
+        call.send(OK)
+    else:
+        silent()(call)
+
+
+def large_pictures(place: Place, lab: Lab, result: Result) -> None:
+    """Which is more than the memory that the process was given."""
+    assert sum((place.folder / path).stat().st_size for path in result.paths) > 1.8e8
+
+
+def no_escapes(place: Place, lab: Lab, result: Result) -> None:
+    assert "\x1b" not in result.stderr
+    assert result.stdout == "a-cat.png\n"
+
+
+def years_ahead(call: Call) -> None:
+    """What a date says to a clock that is years behind."""
+    call.send(refusal("429 Too Many Requests", "x", "Retry-After: Sun, 23 Nov 2036 14:00:00 GMT"))
+
+
+def only_an_object(place: Place, lab: Lab, result: Result) -> None:
+    assert json.loads(result.stdout)["exit_code"] == 2
+
+
+def signalled(id: str, case: str, *numbers: object, **more: object) -> Case:
+    signals = tuple((0.4 if k == 0 else 0.01, number) for k, number in enumerate(numbers))
+    child = Child(signals=signals)  # type: ignore[arg-type]
+    given = {"posts": (silent(),), "seconds": PROMPT, "after": says_what_may_be_paid, **more}
+    return Case(id=id, case=case, child=child, **given)  # type: ignore[arg-type]
+
+
+UNREAD = ("/bin/sh", "-c", '{ "$@"; echo $? >code; } | true; exit $(cat code; rm code)', "sh")
+"""Into a pipe whose reader is gone at once."""
+NO_FOLDERS = Child(shell="unset IMAGECLI_STATE_DIR IMAGECLI_CONFIG_DIR")
+CASES = (
+    signalled("P1", "waiting", SIGINT),
+    signalled("P1", "in the body", SIGINT, posts=(silent(HALF),)),
+    signalled(
+        "P1",
+        "with one saved",
+        SIGINT,
+        posts=(first_then_silence,),
+        argv=("-n", "2", "-m", "dall-e-3"),
+        after=one_of_two_is_saved,
+    ),
+    signalled("P2", "twice", SIGINT, SIGINT, after=lambda *_: None),
+    signalled("P3", "waiting", SIGTERM),
+    signalled("P3", "in the body", SIGTERM, posts=(silent(HALF),)),
+    Case(id="P7", case="a reader that went away", child=Child(by=UNREAD)),
+    Case(id="P7", case="a picture for a reader that went away", argv=("-o", "-"), child=Child(by=UNREAD)),
+    Case(id="P7", case="a closed stdout", child=Child(streams="1>&-")),
+    Case(id="P7", case="all closed", child=Child(streams="0<&- 1>&- 2>&-")),
+    Case(id="P8", case="nobody to ask for a prompt", command=("generate",)),
+    Case(id="P8", case="an empty stdin", command=("generate", "-")),
+    Case(id="P8", case="nobody to ask, in JSON", command=("generate",), argv=("--json",), after=only_an_object),
+    Case(
+        id="P9",
+        case="dumb, and one column",
+        env={"TERM": "dumb", "COLUMNS": "1", "LINES": "1"},
+        child=Child(),
+        after=no_escapes,
+    ),
+    Case(
+        id="P9", case="NO_COLOR", env={"NO_COLOR": "1", "TERM": "xterm"}, argv=("-v",), child=Child(), after=no_escapes
+    ),
+    *(
+        Case(id="P10", case=f"ASCII alone, {case}", env=ASCII, command=command, argv=("-v",), child=Child())
+        for case, command in {"an emoji": ("generate", "a cat 🐈 ☂"), "a name in Chinese": NOT_ASCII}.items()
+    ),
+    Case(id="P10", case="POSIX", env={"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"}, command=NOT_ASCII, child=Child()),
+    Case(id="P11", case="a clock that is years behind", posts=(years_ahead,)),
+    Case(id="P12", case="missing", env={"HOME": "{home}/nothing"}, child=NO_FOLDERS),
+    Case(id="P12", case="not set", child=Child(shell="unset HOME IMAGECLI_STATE_DIR IMAGECLI_CONFIG_DIR")),
+    Case(
+        id="P12",
+        case="read-only",
+        child=Child(shell='chmod 555 "$HOME"; unset IMAGECLI_STATE_DIR IMAGECLI_CONFIG_DIR', by=powerless()),
+        needs=rights_hold,
+    ),
+    Case(id="P12", case="below a file", env={"HOME": "/dev/null/home"}, child=NO_FOLDERS),
+    Case(
+        id="P13",
+        case="stopped until the address has expired",
+        posts=(linked(),),
+        gets=(http("403 Forbidden", EXPIRED, "x-ms-error-code: AuthenticationFailed"),),
+        child=Child(signals=((0.0, SIGSTOP), (1.0, SIGCONT))),
+    ),
+    Case(id="P13", case="stopped, and nothing happened", child=Child(signals=((0.0, SIGSTOP), (1.0, SIGCONT)))),
+    Case(
+        id="P14",
+        case="ten of 18 MB",
+        posts=made(lambda: large(2450)),
+        argv=("-n", "10", "-m", "dall-e-3"),
+        child=Child(shell="ulimit -d 150000"),
+        slow=True,
+        after=large_pictures,
+    ),
+)
