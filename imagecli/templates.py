@@ -67,6 +67,7 @@ def fields_in(template: str) -> frozenset[str]:
     return frozenset(token["name"].strip() for token in _tokens(template) if token["name"] is not None)
 
 
+@lru_cache(maxsize=256)
 def components(template: str) -> tuple[str, ...]:
     """*template* cut at its own slashes, each piece a template again; a slash inside braces does not cut."""
     if not has_braces(template):

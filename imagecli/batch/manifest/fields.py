@@ -25,6 +25,8 @@ class Field:
     read: kinds.Read
     commands: tuple[str, ...] = COMMANDS
     """Those that take it."""
+    by_default: tuple[str, ...] = COMMANDS
+    """Those of them that take it from `[defaults]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,9 @@ def _wanted(value: Any) -> WantedFile:
 
 FIELDS: Final[Mapping[str, Field]] = {
     "command": Field(read=kinds.one_of(COMMANDS)),
-    "prompt": Field(read=kinds.text),
-    "prompt_file": Field(read=kinds.file),
+    # A variation goes without words: those that all others share are not meant for it.
+    "prompt": Field(read=kinds.text, by_default=("generate", "edit")),
+    "prompt_file": Field(read=kinds.file, by_default=("generate", "edit")),
     "vars": Field(read=kinds.variables),
     "image": Field(read=kinds.files, commands=_WITH_INPUT),
     "mask": Field(read=kinds.file, commands=("edit",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,7 @@ from imagecli.batch.manifest.item import Item
 from imagecli.batch.manifest.looks import Looks
 from imagecli.batch.manifest.making import Maker
 from imagecli.batch.manifest.material import Material
-from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.problems import Problems, in_fields
 from imagecli.batch.manifest.reading import Manifest
 from imagecli.batch.manifest.saying import Reading
 from imagecli.batch.manifest.targets import Places
@@ -81,4 +81,5 @@ def items(
     columns.check(problems)
     clashes.check()
     problems.check()
-    return Assets(items=tuple(made), remarks=tuple(remarks))
+    said_by_fields = (replace(remark, message=in_fields(remark.message)) for remark in remarks)
+    return Assets(items=tuple(made), remarks=tuple(said_by_fields))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Final, ParamSpec, TypeVar
@@ -21,8 +21,11 @@ from imagecli.batch.manifest.targets import Place, Places, check_files
 from imagecli.checks import check_prompt_text
 from imagecli.domain import Rendering, Source
 from imagecli.errors import UsageError
-from imagecli.naming import check_used, check_variables
+from imagecli.naming import braces_in, check_used, check_variables
 from imagecli.templates import fill_prompt, product
+
+_READ: Final = ("image", "mask", "markup", "prompt_file")
+_NOTHING: Final = Inputs(images=(), mask=None, markup=None)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +70,8 @@ class Maker:
         own = said.own.get("vars", {})
         if own:
             check_used(own, typed, *(place.output for place in places))
+        if typed and said.own.keys().isdisjoint(("prompt", "prompt_file")):
+            _check_filled(typed, {**said.columns, **values})
         combinations = product(values) if values else ({},)
         rendering = self._named(said, look, places, {**said.columns, **dict.fromkeys(values, "")})
         first, total = 1, rendering.n * len(combinations)
@@ -117,6 +122,8 @@ class Maker:
 
     def _inputs(self, line: int, said: Said) -> Inputs:
         """The pictures of a row, those that are there."""
+        if said.content.keys().isdisjoint(_READ):
+            return _NOTHING
         found: dict[str, tuple[Source, ...]] = {}
         for name in ("image", "mask", "markup"):
             words = said.content.get(name, ())
@@ -144,6 +151,19 @@ def _wanted(said: Said) -> tuple[WantedFile, ...]:
     """The files that are made of each picture."""
     several: tuple[WantedFile, ...] = said.content.get("outputs", ())
     return several or (WantedFile(output=said.content.get("output", "")),)
+
+
+def _check_filled(prompt: str, variables: Collection[str]) -> None:
+    """Raises UsageError where the prompt of `[defaults]` has a name in braces that its row does not fill.
+
+    Braces of a row's own prompt may be meant to be seen.
+    """
+    for name in braces_in(prompt):
+        if name.isidentifier() and name not in variables:
+            raise UsageError(
+                f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
+                hint=f"vars with {name}, or a prompt of its own",
+            )
 
 
 def _check_variables(said: Said) -> None:

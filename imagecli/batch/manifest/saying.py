@@ -80,7 +80,7 @@ class Reading:
             self._of[key] = {
                 name: value
                 for name, value in self._below.items()
-                if command in FIELDS[name].commands and name not in beaten
+                if command in FIELDS[name].commands and command in FIELDS[name].by_default and name not in beaten
             }
         return self._of[key]
 
