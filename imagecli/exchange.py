@@ -61,8 +61,8 @@ class Part:
     id: str
     """The purchase's, as the journal has it."""
     hash: str
-    pictures: tuple[int, ...]
-    """Which of the purchase's pictures are asked for, by their places in it."""
+    planned: tuple[tuple[str, ...], ...]
+    """For each picture the paths of its files as the manifest plans them, in the order of `Prepared.files`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from contextlib import ExitStack
 from dataclasses import replace
 
 from imagecli import run, schedule
-from imagecli.api.results import Results
-from imagecli.api.transport import Transport
-from imagecli.api.wire import Timeouts
 from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, check_inputs, errand_of
+from imagecli.commands.tools import lay_out, run_id
 from imagecli.commands.watch import Watch
 from imagecli.config.keys import Key
 from imagecli.errors import AuthenticationError, Terminated
@@ -31,15 +28,17 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
     Raises InputImageError, OutputError or AuthenticationError before anything is sent.
     """
     with ExitStack() as stack:
-        tools = _tools(desk, stack)
+        settings = desk.settings
+        errand = errand_of(desk, settings.base_url, run_id(desk.env))
+        tools = lay_out(settings, desk.catalog, errand, run.Inputs(desk.row), stack)
         check_inputs(placed.requests, tools.inputs, listener)
-        budget = Budget.of([(request, desk.row) for request in placed.requests], desk.settings)
+        budget = Budget.of([(request, desk.row) for request in placed.requests], settings)
         if refusal := budget.refusal():
             return replace(report, errors=(*report.errors, refusal), cost=budget.cost())
         check_folders(desk, placed.requests, make=True)
-        if desk.settings.no_key:
-            raise desk.settings.no_key
-        clear_unanswered((desk.settings.state_dir / "spool",), listener)
+        if settings.no_key:
+            raise settings.no_key
+        clear_unanswered((settings.state_dir / "spool",), listener)
         return _carried_out(desk, placed.requests, tools, budget, report, listener)
 
 
@@ -56,7 +55,7 @@ def _carried_out(
         if outcome is None:
             return False
         outcomes.append(outcome)
-        _say_whose_key(outcome, desk.settings.key)
+        say_whose_key(outcome, desk.settings.key)
         return not outcome.is_final
 
     watch = Watch(listener, desk.settings.provider.name, desk.row.name)
@@ -81,7 +80,7 @@ def _carried_out(
     )
 
 
-def _say_whose_key(outcome: Outcome, key: Key | None) -> None:
+def say_whose_key(outcome: Outcome, key: Key | None) -> None:
     """A key that was refused is named by where it was found; there may be a better one elsewhere."""
     for error in outcome.errors:
         if key and isinstance(error, AuthenticationError):
@@ -93,29 +92,3 @@ def _say_unsent(outcomes: list[Outcome], requests: tuple[Request, ...], listener
         saved = sum(len(outcome.saved) for outcome in outcomes)
         said = f"stopped: {saved} of {pictures(requests)} pictures saved, {unsent} requests were not sent"
         listener(Warned(code="stopped", message=said))
-
-
-def _tools(desk: Desk, stack: ExitStack) -> run.Tools:
-    settings = desk.settings
-    base_url = settings.base_url
-    if settings.provider.embedded:
-        from imagecli.sandbox.server import Options, Sandbox
-
-        base_url = stack.enter_context(Sandbox(Options(catalog=desk.catalog))).base_url
-    silence = settings.timeout or settings.provider.silence
-    timeouts = Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
-    return run.Tools(
-        errand=errand_of(desk, base_url, f"{desk.env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"),
-        inputs=run.Inputs(desk.row),
-        transport=Transport(
-            key=settings.key.secret if settings.key else None,
-            auth=settings.key.auth if settings.key else settings.provider.auth,
-            headers=settings.headers,
-            timeouts=timeouts,
-            max_retries=settings.max_retries,
-            max_wait=settings.max_wait,
-            direct=settings.provider.embedded,
-        ),
-        results=Results(timeouts=timeouts, direct=settings.provider.embedded, max_wait=settings.max_wait),
-        state_dir=settings.state_dir,
-    )

@@ -101,7 +101,7 @@ def read_description(text: str) -> Prepared:
         names=tuple(names),
         files=tuple(tuple(_destination(file) for file in of_picture) for of_picture in files),
         replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
-        part=Part(**(part | {"pictures": tuple(part["pictures"])})) if part else None,
+        part=_part(part) if part else None,
         size=Size(**size) if size else None,
         fit=Size(**fit) if fit else None,
         transform=_transform(transform) if transform else None,
@@ -114,6 +114,10 @@ def _name(document: dict[str, Any]) -> Name:
 
 def _destination(document: dict[str, Any]) -> Destination:
     return Destination(name=_name(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
+
+
+def _part(document: dict[str, Any]) -> Part:
+    return Part(**(document | {"planned": tuple(tuple(paths) for paths in document["planned"])}))
 
 
 def _transform(document: dict[str, Any]) -> Transform:
