@@ -66,7 +66,8 @@ def look_at_server(settings: Settings, catalog: Catalog, today: date, models: li
     where = f"{shown(base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:
         said = f", and does not list its models: {_covered(listing.refusal, settings) or 'no list'}"
-        yield Finding(topic="server", level="note", message=f"{where} (HTTP {listing.status}){said}")
+        untested = "whether address and key are right can't be tested without buying"
+        yield Finding(topic="server", level="note", message=f"{where} (HTTP {listing.status}){said}; {untested}")
         return
     models += [_covered(name, settings) for name in listing.models]
     yield Finding(topic="server", message=where)

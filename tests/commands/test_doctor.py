@@ -91,6 +91,35 @@ def test_a_server_that_wants_a_key_is_reached_without_one(imagecli: Run) -> None
 
 
 @pytest.mark.parametrize(
+    ("provider", "path"),
+    [
+        ("azure", b"GET /openai/v1/models?api-version=preview"),
+        ("azure-classic", b"GET /openai/models?api-version=2025-04-01-preview"),
+    ],
+)
+def test_an_azure_resource_is_asked_where_purchases_go(imagecli: Run, provider: str, path: bytes) -> None:
+    with raw_server(http("404 Not Found", b"")) as server:
+        base_url = server.base_url.removesuffix("/v1")
+        result = imagecli(
+            "doctor", "--provider", provider, "--base-url", base_url, env={"AZURE_OPENAI_API_KEY": "azure-key"}
+        )
+    assert [request.split(b" HTTP")[0] for request in server.requests] == [path]
+    assert result.exit_code == 4
+    assert "FAIL  server: no Images API there (HTTP 404)" in result.stdout
+
+
+def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
+    with raw_server(http("404 Not Found", b"")) as server:
+        result = imagecli(
+            "doctor", "--provider", "ark", "--base-url", server.base_url, "--json", env={"ARK_API_KEY": "ark-key"}
+        )
+    assert result.exit_code == 0
+    (finding,) = found(result, "server")
+    assert finding["level"] == "note"
+    assert finding["message"].endswith("whether address and key are right can't be tested without buying")
+
+
+@pytest.mark.parametrize(
     ("environ", "arguments", "exit_code", "topic", "hint"),
     [
         ({"OPENAI_BASE_URL": "http://192.0.2.1.invalid/v1"}, (), 3, "key", "imagecli config login openai"),
