@@ -1,0 +1,57 @@
+"""Manifests as the tests of them read and check them: from text, at a provider, on a fixed day."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from imagecli.batch.manifest.items import Assets, items
+from imagecli.batch.manifest.problems import ManifestError
+from imagecli.batch.manifest.reading import Format, Manifest, parse_manifest
+from imagecli.catalog import load
+from tests.conftest import photo
+
+TODAY = date(2026, 11, 23)
+ROWS = load()
+
+
+def manifest(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets")) -> Manifest:
+    """*text*, read."""
+    data = text.encode() if isinstance(text, str) else text
+    return parse_manifest(data, format, path=folder / f"m.{format}", folder=folder, name=f"m.{format}")
+
+
+def assets(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> Assets:
+    """What *text* asks for."""
+    return assets_of(manifest(text, format, folder), **more)
+
+
+def assets_of(read: Manifest, provider: str = "openai", **flags: Any) -> Assets:
+    """What a manifest asks for from *provider*."""
+    row = ROWS.provider(provider)
+    return items(read, flags=flags, catalog=ROWS, provider=row, base_url=row.base_url or "", today=TODAY)
+
+
+def problems(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> list[str]:
+    """The lines that are said of *text*; none where it can be taken."""
+    try:
+        assets(text, format, folder, **more)
+    except ManifestError as error:
+        return list(error.lines)
+    return []
+
+
+def paths(found: Assets) -> list[str]:
+    """Every file, in the order of the rows."""
+    return [target.path for item in found.items for picture in item.pictures for target in picture]
+
+
+def repository(folder: Path) -> Path:
+    """*folder* with some inputs in it."""
+    folder.mkdir(exist_ok=True)
+    for name in ("cat.png", "dog.png"):
+        photo(folder / name, 64, 64)
+    photo(folder / "mask.png", 64, 64, "RGBA")
+    (folder / "words.txt").write_text("a quiet harbour\n")
+    return folder

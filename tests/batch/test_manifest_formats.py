@@ -1,0 +1,252 @@
+"""Every format gives the same rows, with the lines they stand on; what is no manifest is refused with its line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli.batch.manifest.problems import ManifestError
+from imagecli.batch.manifest.reading import Format, format_of, read_manifest, read_piped
+from imagecli.errors import UsageError
+from tests.batch.manifests import assets_of, manifest, problems
+
+JSONL = '{"prompt": "a"}\n\n  \n{"prompt": "b"}'
+CSV = 'prompt,output\n"two\nlines",a.png\n\nb,b.png'
+TOML = 'max_cost = 2\n[defaults]\nquality = "low"\nprompt = """\n[[image]]\n"""\n[[image]] # one\nn = 2\n\n[[image]]\n'
+YAML = "max_cost: 2\ndefaults:\n  quality: low\nimage:\n- prompt: a\n\n- {prompt: b}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "lines"),
+    [
+        (JSONL, "jsonl", [1, 4]),
+        ("\ufeff" + JSONL.replace("\n", "\r\n"), "jsonl", [1, 4]),
+        (JSONL + "\n", "jsonl", [1, 4]),
+        ('{"prompt": "a\u2028b"}\n{"prompt": "\\u0085"}', "jsonl", [1, 2]),
+        (CSV, "csv", [2, 5]),
+        ("\ufeff" + CSV.replace("\n", "\r\n") + "\r\n", "csv", [2, 5]),
+        (CSV.replace(",", ";"), "csv", [2, 5]),
+        (CSV.replace(",", "\t"), "tsv", [2, 5]),
+        ("prompt,note,,\na,b,,\n", "csv", [2]),
+        ("\n\nprompt\na\n", "csv", [4]),
+        (TOML, "toml", [7, 10]),
+        (TOML.replace("\n", "\r\n"), "toml", [7, 10]),
+        ("image = [{prompt = 'a'},\n{prompt = 'b'}]", "toml", [1, 1]),
+        (YAML, "yaml", [5, 7]),
+        ("- prompt: a\n  n: 1\n- prompt: b", "yaml", [1, 3]),
+        ("a cat\n\n# a note\n  a dog  \n#ff0000 square\n#\n", "text", [1, 4, 5]),
+    ],
+)
+def test_rows_know_the_line_they_begin_on(text: str, format: Format, lines: list[int]) -> None:
+    read = manifest(text, format)
+    assert [row.line for row in read.rows] == lines
+    assert [row.number for row in read.rows] == list(range(1, len(lines) + 1))
+    assert not read.problems
+
+
+@pytest.mark.parametrize(("text", "format"), [(TOML, "toml"), (YAML, "yaml")])
+def test_defaults_and_the_cap_stand_at_the_top(text: str, format: Format) -> None:
+    read = manifest(text, format)
+    assert (read.max_cost, read.defaults["quality"]) == (2.0, "low")
+
+
+def test_cells_of_a_table_are_kept_with_their_line_breaks_and_quotes() -> None:
+    read = manifest('id,prompt\n7,"say ""hi"",\r\nthen go"\n8\n', "csv")
+    assert [dict(row.fields) for row in read.rows] == [
+        {"id": "7", "prompt": 'say "hi",\r\nthen go'},
+        {"id": "8", "prompt": ""},
+    ]
+
+
+def test_yaml_reads_words_as_they_look() -> None:
+    row = "{prompt: no, size: 16:9, when: 2026-11-04, code: 010, n: 2, pad: true, x: ~}"
+    assert dict(manifest(f"- {row}", "yaml").rows[0].fields) == {
+        "prompt": "no",
+        "size": "16:9",
+        "when": "2026-11-04",
+        "code": 10,
+        "n": 2,
+        "pad": True,
+        "x": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "line"),
+    [
+        ("", "jsonl", "m.jsonl:1: there is no row in it; a row is {"),
+        ("\n \n", "text", "m.text:1: there is no row"),
+        ("prompt\n", "csv", "m.csv:1: there is no row"),
+        ("", "csv", "m.csv:1: there is no row"),
+        ("[defaults]\nn = 1\n", "toml", "m.toml:1: there is no row in it; a row begins with [[image]]"),
+        ("", "yaml", "m.yaml:1: there is no row"),
+        (b"\xff\xfea\0", "jsonl", "m.jsonl:1: it is UTF-16"),
+        (b'{"prompt": "a"}\n{\0}', "jsonl", "m.jsonl:2: a NUL byte"),
+        (b"a\nb\xe9\n", "text", "m.text:2: byte 0xe9 is not UTF-8 text"),
+        (b"\x89PNG\r\n\x1a\n", "csv", "m.csv:1: byte 0x89 is not UTF-8"),
+        ('{"prompt": "a"}\n{"prompt": ', "jsonl", "m.jsonl:2: no JSON at column 12"),
+        ("# note\n", "jsonl", "JSON Lines has no comments"),
+        ('[{"prompt": "a"}]', "jsonl", "m.jsonl:1: an object is wanted, a row a line"),
+        ('{\n"prompt": "a"}', "jsonl", "jq -c '.[]'"),
+        ('{"prompt": "a", "prompt": "b"}', "jsonl", "m.jsonl:1: 'prompt' stands in it twice"),
+        ('{"vars": {"a": 1, "a": 2}}', "jsonl", "'a' stands in it twice"),
+        ('{"n": NaN}', "jsonl", "NaN is no JSON"),
+        ('{"n": ' + "9" * 5000 + "}", "jsonl", "a number of more digits"),
+        ('{"a":' * 100_000, "jsonl", "nested too deep"),
+        ('{"prompt": "' + "x" * 5_000_000 + '"}', "jsonl", "at most 1,000,000 are read"),
+        ("prompt,prompt\na,b", "csv", "m.csv:1: two columns are 'prompt'"),
+        ("output-format,output_format\na,b", "csv", "m.csv:1: two columns are 'output_format'"),
+        ("prompt,,n\na,b,1", "csv", "m.csv:1: a column has no name"),
+        ("prompt\na,b", "csv", "m.csv:2: 2 cells, and the header has 1 columns"),
+        ('prompt\na\n"b\nc', "csv", "m.csv:3: its quotes can't be read"),
+        ('prompt\n"a"b', "csv", "m.csv:2: its quotes can't be read"),
+        ("prompt\n" + "x" * 200_000, "csv", "m.csv:2: its quotes can't be read: field larger"),
+        ("a = ", "toml", "m.toml:1: it is not TOML: Invalid value"),
+        ("a = 1\nb = [", "toml", "m.toml:2: it is not TOML"),
+        ("a = 1\n\na = 2", "toml", "m.toml:3: it is not TOML: Cannot overwrite a value"),
+        ("a = " + "9" * 5000, "toml", "a number of more digits"),
+        ("a = " + "[" * 5000, "toml", "m.toml:1: it is not TOML: "),
+        ("image = 7", "toml", "m.toml:1: image: 7, and rows are wanted"),
+        ("image = [7]", "toml", "m.toml:1: 7, and a row is wanted"),
+        ("[image]\nprompt = 'a'", "toml", "m.toml:1: image: an object, and rows are wanted"),
+        ("[[images]]\nprompt = 'a'", "toml", "m.toml:1: there is no 'images' at the top; did you mean image?"),
+        ("quality = 'low'\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: quality: it stands above the rows"),
+        ("defaults = 1\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: defaults: 1, and a table is wanted"),
+        ("max_cost = -1\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: max_cost: -1, and an amount of USD"),
+        ("max_cost = nan\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: max_cost: nan, and an amount of USD"),
+        ("- prompt: a\n- {prompt: b", "yaml", "it is not YAML"),
+        ("- prompt: a\n  prompt: b", "yaml", "m.yaml:2: 'prompt' stands in it twice"),
+        ("- &a {prompt: x}\n- *a", "yaml", "m.yaml:1: anchors and aliases"),
+        ("- !!python/object/apply:os.system [ls]", "yaml", "m.yaml:1: the tag"),
+        ("- a\n", "yaml", "row 1: 'a', and an object is wanted"),
+        ("just words", "yaml", "'just words', and a list of rows is wanted"),
+        ("- prompt: a\n---\n- prompt: b", "yaml", "m.yaml:2: a second document begins"),
+        ("- {[a]: 1}", "yaml", "m.yaml:1: a name is a list or an object"),
+        ("- " + "[" * 100 + "]" * 100, "yaml", "nested deeper than 50"),
+        ("cat.png\na dog", "text", "m.text:1: the prompt 'cat.png' is named like a picture"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_its_line(text: str | bytes, format: Format, line: str) -> None:
+    assert any(line in said for said in problems(text, format)), problems(text, format)
+
+
+def test_a_bad_line_does_not_hide_the_others() -> None:
+    said = problems('{"prompt": \n{"prompt": "a", "nn": 1}\n[]\n')
+    assert [line.split(": ")[0] for line in said] == ["m.jsonl:1", "m.jsonl:2", "m.jsonl:3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.jsonl", "jsonl"),
+        ("a.NDJSON", "jsonl"),
+        ("b.csv", "csv"),
+        ("b.tab", "tsv"),
+        ("c.yml", "yaml"),
+        ("d.txt", "text"),
+    ],
+)
+def test_the_ending_says_the_format(name: str, format: Format) -> None:
+    assert format_of(Path(name)) == format
+
+
+def test_another_ending_is_refused_with_the_way_out() -> None:
+    with pytest.raises(UsageError, match="name ends in") as caught:
+        format_of(Path("assets.json"))
+    assert "jq -c" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("data", "format"), [(b' {"prompt": "a"}', "jsonl"), (b"\xef\xbb\xbf{}", "jsonl"), (b"a cat\n", "text")]
+)
+def test_what_comes_through_stdin_tells_what_it_is(data: bytes, format: Format) -> None:
+    read = read_piped(data)
+    assert (read.format, read.path, read.name) == (format, None, "stdin")
+    assert read_piped(b"prompt\na", "csv").format == "csv"
+
+
+def test_a_manifest_on_disk_knows_its_folder_and_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "assets.jsonl"
+    path.write_bytes(b'{"prompt": "a"}')
+    read = read_manifest(path)
+    assert (read.path, read.folder, read.name) == (path, tmp_path, str(path))
+    assert read.digest == hashlib.sha256(b'{"prompt": "a"}').hexdigest()
+    with pytest.raises(UsageError, match="does not exist"):
+        read_manifest(tmp_path / "other.jsonl")
+
+
+LETTERS = st.characters(codec="utf-8", exclude_categories=["Cc"])
+WORDS = st.text(LETTERS, min_size=1).filter(lambda text: text.strip() == text)
+NAMED = st.from_regex(r"[a-z]{1,12}(/[a-z]{1,12})?\.png", fullmatch=True)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    names = draw(st.lists(NAMED, min_size=1, max_size=5, unique=True))
+    made = []
+    for name in names:
+        row: dict[str, Any] = {"prompt": draw(WORDS), "output": name}
+        if draw(st.booleans()):
+            row["n"] = draw(st.integers(1, 12))
+        if draw(st.booleans()):
+            row["quality"] = draw(st.sampled_from(["low", "high"]))
+        if draw(st.booleans()):
+            row["size"] = draw(st.sampled_from(["1024x1024", "16:9", "auto"]))
+        made.append(row)
+    return made
+
+
+def as_csv(wanted: list[dict[str, Any]], separator: str = ",") -> str:
+    text = io.StringIO()
+    columns = ["prompt", "output", "n", "quality", "size"]
+    writer = csv.DictWriter(text, columns, delimiter=separator, quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows(wanted)
+    return text.getvalue()
+
+
+def as_toml(wanted: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        "\n".join(["[[image]]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in row.items())])
+        for row in wanted
+    )
+
+
+WRITERS: dict[Format, Any] = {
+    "jsonl": lambda wanted: "\n".join(json.dumps(row, ensure_ascii=False) for row in wanted),
+    "csv": as_csv,
+    "tsv": lambda wanted: as_csv(wanted, "\t"),
+    "toml": as_toml,
+    "yaml": lambda wanted: yaml.safe_dump({"image": wanted}, allow_unicode=True),
+}
+
+
+@given(rows())
+def test_the_same_rows_are_the_same_items_in_every_format(wanted: list[dict[str, Any]]) -> None:
+    asked = [asked_by(write(wanted), kind) for kind, write in WRITERS.items()]
+    assert asked == [asked[0]] * len(asked)
+
+
+def asked_by(text: str, kind: Format) -> list[Any]:
+    """What is asked for, or what is wrong with it, without the lines."""
+    try:
+        return [(item.row, item.ask, item.said, item.pictures) for item in assets_of(manifest(text, kind)).items]
+    except ManifestError as error:
+        return [(problem.field, problem.message) for problem in error.problems]
+
+
+@given(st.binary(max_size=300), st.sampled_from(["jsonl", "csv", "tsv", "toml", "yaml", "text"]))
+def test_no_bytes_are_a_bug(data: bytes, format: Format) -> None:
+    try:
+        assets_of(manifest(data, format))
+    except ManifestError as error:
+        assert error.lines
