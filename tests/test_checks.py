@@ -112,6 +112,21 @@ def test_what_a_model_takes_passes(ask: Ask) -> None:
     check(ask, ROWS.model(ask.rendering.model))
 
 
+@pytest.mark.parametrize("field", ["size", "quality", "output_format", "user"])
+def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
+    there = ROWS.model_at(ROWS.provider("ark"), "m")
+    check(generate("m", params=((field, "2K"),)), there)
+    value = Size(1024, 1024) if field == "size" else "png"
+    with pytest.raises(UsageError, match=f"--param {field}: --{field.replace('_', '-')} says it too"):
+        check(generate("m", params=((field, "2K"),), **{field: value}), there)
+
+
+@pytest.mark.parametrize("field", ["model", "prompt", "n", "stream", "partial_images", "image", "image[]", "mask"])
+def test_no_param_sets_what_the_answer_is_read_by(field: str) -> None:
+    with pytest.raises(UsageError, match="imagecli sets that itself"):
+        check(generate("m", params=((field, "x"),)), ROWS.model_at(ROWS.provider("ark"), "m"))
+
+
 EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
 
 

@@ -18,6 +18,7 @@ def at_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
         max_images=_least(row.max_images, provider.max_images, provider.places()),
         image=replace(row.image, formats=formats or row.image.formats),
         mask=replace(row.mask, white=row.mask.white or provider.mask_habit == "white"),
+        lends_fields=not provider.priced,
     )
 
 

@@ -66,6 +66,8 @@ class ModelRow:
     """False for a model that has no row of its own and passes through with a warning."""
     sent: bool = True
     """False where nobody named a model, and the server has one of its own."""
+    lends_fields: bool = False
+    """--param may set fields that have a flag: no price hangs on what they say."""
 
     def allowed(self, parameter: str) -> tuple[str, ...]:
         """The legal words of a parameter; empty where any value goes."""

@@ -27,3 +27,6 @@ OWN_FIELDS: Final[Mapping[str, str]] = {
     "markup": "imagecli edit IMAGE --markup FILE",
 }
 """Fields that --param can't set, and what does: else checks and price would be passed by, or the answer misread."""
+
+LENT: Final = frozenset({"size", *OPTIONAL}) - {"stream", "partial_images"}
+"""Those of them that --param may set all the same, where nothing of ours hangs on what they say."""

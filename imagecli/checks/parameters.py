@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from imagecli.catalog import OPTIONAL, ModelRow
-from imagecli.checks.flags import OWN_FIELDS, flag_of
-from imagecli.domain import Ask, Edit, Svg
+from imagecli.checks.flags import LENT, OWN_FIELDS, flag_of
+from imagecli.domain import Ask, Edit, Rendering, Svg
 from imagecli.errors import UsageError
 from imagecli.events import Warned
 from imagecli.formats import ENDINGS
@@ -23,8 +23,7 @@ def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Ite
     if look.n < 1:
         raise UsageError(f"-n {look.n}: at least 1 picture is wanted", hint="-n 1")
     for key, _ in look.params:
-        if key in OWN_FIELDS:
-            raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
+        _check_further(key, look, row)
     given = {name: value for name in OPTIONAL if (value := getattr(look, name)) is not None}
     if isinstance(ask, Edit) and ask.markup:
         given["markup"] = ask.markup
@@ -35,6 +34,16 @@ def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Ite
         if name in row.unstated:
             said = f"{flag_of(name, value)}: no document says that {row.name} takes it; it is sent as you asked"
             yield Warned(code="unstated", message=said)
+
+
+def _check_further(key: str, look: Rendering, row: ModelRow) -> None:
+    """A field of --param that has a flag goes only where the row lends it, and in place of the flag."""
+    if key not in OWN_FIELDS:
+        return
+    if not (row.lends_fields and key in LENT):
+        raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
+    if getattr(look, key) is not None:
+        raise UsageError(f"--param {key}: {flag_of(key)} says it too", hint="leave one of them out")
 
 
 def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:

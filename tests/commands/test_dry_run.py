@@ -248,3 +248,8 @@ def test_on_a_terminal_long_words_go_on_below_themselves(imagecli: Run) -> None:
     assert all(len(line) <= 80 for line in lines)
     start = next(index for index, line in enumerate(lines) if line.startswith("prompt"))
     assert lines[start + 1].startswith(" " * 15 + "a cat")
+
+
+def test_a_provider_s_own_word_for_a_size_goes_by_param(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "--provider", "ark", "-m", "seedream", "--param", "size=2K", *DRY, "--json")
+    assert (result.exit_code, result.json["requests"][0]["body"]["size"]) == (0, "2K")
