@@ -80,11 +80,22 @@ def _heard(
 
 
 def ends_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Done[Result]]:
-    """Does *work* on every item, *jobs* at a time, and gives the ends as they come."""
+    """Does *work* on every item, *jobs* at a time, and gives the ends as they come. One at a time needs no thread."""
+    if min(jobs, len(items)) <= 1:
+        for pair in enumerate(items):
+            yield _end(work, pair)
+        return
     inbox = SimpleQueue[Done[Result]]()
     _start(work, items, jobs, threading.Event(), inbox.put)
     for _ in items:
         yield inbox.get()
+
+
+def _end(work: Callable[[Item], Result], pair: tuple[int, Item]) -> Done[Result]:
+    try:
+        return Done(pair[0], result=work(pair[1]))
+    except BaseException as error:
+        return Done(pair[0], error=error)
 
 
 def _start(
@@ -108,10 +119,7 @@ def _start(
             if stop.is_set():
                 put(Done(index))
                 continue
-            try:
-                put(Done(index, result=work(item)))
-            except BaseException as error:
-                put(Done(index, error=error))
+            put(_end(work, (index, item)))
 
     for _ in range(min(max(jobs, 1), len(items))):
         threading.Thread(target=take, daemon=True).start()
