@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from imagecli.cli import main
 from imagecli.env import Env
 from imagecli.sandbox.server import Options, Sandbox
 from tests.children import Children
+
+# How long an example takes says more of the machine than of the program.
+settings.register_profile("imagecli", deadline=None)
+settings.load_profile("imagecli")
 
 NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
 

@@ -93,7 +93,7 @@ def _readings(text: str) -> list[tuple[bool, Any]]:
     """What *text* can mean, likeliest first: a TOML value, or just text; and whether it is the last meaning."""
     try:
         document = tomllib.loads(f"it = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no TOML, too many digits, too deep
         return [(True, text)]
     alone = len(document) == 1 and not isinstance(document["it"], str)
     return (

@@ -37,6 +37,11 @@ def parsed(data: bytes, path: Path) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from None
+    except ValueError:
+        # Python makes no number of more than 4300 digits, and tomllib says that in Python's words.
+        raise SettingsError(
+            f"{path} can't be read: a number in it has too many digits", hint="mend it, or remove the file"
+        ) from None
     except RecursionError:
         raise SettingsError(f"{path} is not TOML: it is nested too deep", hint="mend it, or remove the file") from None
 

@@ -1,0 +1,69 @@
+"""No text from elsewhere steers a terminal, and all of it can still be read."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from imagecli.report.text import MAX_CHARACTERS, as_typed, harmless, say
+from tests.conftest import Stream
+
+CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
+BIDI = [*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"]
+"""Every character with the Unicode property Bidi_Control (Unicode 16.0, PropList)."""
+LINES = ["\u2028", "\u2029"]
+SURROGATES = ["\ud800", "\udbff", "\udc80", "\udfff"]
+HOSTILE = st.text(st.sampled_from([*CONTROLS, *BIDI, *LINES, *SURROGATES, *"[]\\x1b猫é🐈\u0301\u200d"]), max_size=60)
+
+
+def steers(text: str) -> list[str]:
+    """What of *text* a terminal would act on; not by the pattern that the program has."""
+    return [
+        one for one in text if unicodedata.category(one) in ("Cc", "Zl", "Zp", "Cs") or one in BIDI or one == "\ufeff"
+    ]
+
+
+@given(HOSTILE | st.text(max_size=60))
+@example("".join([*CONTROLS, *BIDI, *LINES, *SURROGATES]))
+@example("\x9b31m\x1b]0;title\x07\x1b[31m\u202egnp")
+def test_nothing_is_left_that_a_terminal_acts_on(text: str) -> None:
+    shown = harmless(text)
+    assert steers(shown) == []
+    assert harmless(shown) == shown
+    shown.encode()
+
+
+@given(HOSTILE | st.text(max_size=60))
+def test_everything_else_stays_in_its_order(text: str) -> None:
+    shown = harmless(text)
+    left = "".join(one for one in text if not steers(one))
+    assert re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", shown) == re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", left)
+
+
+@given(st.integers(0, 3), HOSTILE)
+def test_no_length_makes_it_longer_than_its_escapes(over: int, text: str) -> None:
+    shown = harmless("x" * (MAX_CHARACTERS - 1 + over) + text)
+    assert len(shown) <= MAX_CHARACTERS + max(1, 6 * len(text))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@given(text=st.text(max_size=40))
+def test_what_a_stream_can_not_say_is_escaped(encoding: str, text: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
+    say(stream, harmless(text))
+    stream.seek(0)
+    assert stream.buffer.read().endswith(b"\n")
+
+
+@given(HOSTILE.filter(lambda text: "\0" not in text))
+def test_a_path_is_one_line_and_to_the_letter_for_a_program(name: str) -> None:
+    typed = as_typed(Path("a" + name.replace("/", "")), Stream())
+    assert "\n" not in typed
+    assert typed == "a" + name.replace("/", "").replace("\n", "\\x0a")
+    assert steers(as_typed(Path("a" + name), Stream(tty=True))) == []
