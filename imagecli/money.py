@@ -11,8 +11,11 @@ _MILL: Final = Decimal("0.001")
 
 
 def dollars(usd: float, *, up: bool = False) -> str:
-    """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; *up* never says less than it is."""
-    amount = Decimal(repr(usd))
+    """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; *up* never says less than it is.
+
+    What lies beyond a billionth is the noise of sums.
+    """
+    amount = Decimal(repr(round(usd, 9)))
     if not amount:
         return "$0"
     if amount < _MILL and not up:
@@ -22,12 +25,15 @@ def dollars(usd: float, *, up: bool = False) -> str:
 
 
 def between(low: float, high: float | None) -> str:
-    """A range for people, in one figure where both ends look alike; None is an end that nobody knows."""
+    """A range for people, its upper end never less than it is; in one figure where both ends look alike.
+
+    None is an end that nobody knows.
+    """
     if high is None:
         return f"{dollars(low)} or more"
     if not high:
         return "nothing"
-    ends = (dollars(low), dollars(high))
+    ends = (dollars(low), dollars(high, up=True))
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 

@@ -42,7 +42,10 @@ def test_rounded_up_it_never_says_less_than_it_is(usd: float, text: str) -> None
 @pytest.mark.parametrize(
     ("low", "high", "text"),
     [
-        (0.2107, 0.2109, "$0.21"),
+        (0.2107, 0.2109, "$0.21 to $0.22"),
+        (0.0527, 0.053, "$0.053"),
+        (0.21, 0.37104, "$0.21 to $0.38"),
+        (0.3, 0.1 + 0.2, "$0.30"),
         (0.006, 0.21, "$0.006 to $0.21"),
         (0, 0, "nothing"),
         (0.05, None, "$0.050 or more"),

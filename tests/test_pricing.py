@@ -118,8 +118,23 @@ def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
     assert high == pytest.approx(0.36987, abs=1e-3)
     assert ends(ask("auto", None)) == (low, high)
     words = found(ask(None, None)).about
-    assert words == "gpt-image-2, any quality, any size; table of 2026-11"
+    assert words == "gpt-image-2, any quality, any usual size; table of 2026-11"
     assert found(ask()).about == "gpt-image-2, high, 1024x1024; table of 2026-11"
+
+
+@pytest.mark.parametrize("size", [None, "auto"])
+def test_a_size_left_to_the_model_is_one_of_its_usual_ones_where_the_table_has_a_single_one(size: Any) -> None:
+    # 1536x1024 has one and a half times the pixels of the square, whose 7,024 tokens are all that is known of `max`.
+    low, high = ends(replace(ask("max"), rendering=replace(ask("max").rendering, size=size)), row(GPT_25, "max"))
+    assert low == pytest.approx(7024 * 30e-6, abs=1e-3)
+    assert high == pytest.approx(7024 * 1.5 * 30e-6, abs=2e-3)
+
+
+def test_sizes_of_the_table_that_a_model_does_not_make_are_none_that_it_chooses() -> None:
+    small = replace(row(), sizes=replace(ROWS.model("dall-e-2").sizes, set=(Size(512, 512),)))
+    low, high = ends(ask("high", None), small)
+    assert (low, high) == ends(ask("high", Size(512, 512)), small)
+    assert high < ends(ask("high", None))[1]
 
 
 def test_a_size_between_two_of_the_table_costs_no_more_than_either_in_proportion() -> None:

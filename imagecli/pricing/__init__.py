@@ -88,11 +88,23 @@ def _output_tokens(look: Rendering, row: ModelRow, prices: Prices) -> Tokens | N
     tables = [prices.output_tokens.get(quality) for quality in chosen]
     if not tables or not all(tables):
         return None
-    size = look.size if isinstance(look.size, Size) else None
     frames = (look.frame_count or _DEFAULT_FRAMES) if look.output_format == "gif" else 1
-    ends = [picture_tokens(table, size, frames, row.sizes.max_pixels) for table in tables if table]
+    ends = [
+        picture_tokens(table, size, frames, row.sizes.max_pixels)
+        for table in tables
+        if table
+        for size in _sizes(look, row, table)
+    ]
     most = max(end[1] for end in ends) + PARTIAL * (look.partial_images or 0)
     return look.n * min(end[0] for end in ends), look.n * most
+
+
+def _sizes(look: Rendering, row: ModelRow, table: Mapping[Size, int]) -> Sequence[Size]:
+    """The size that was said; else those that the model may choose, as far as anybody knows."""
+    if isinstance(look.size, Size):
+        return (look.size,)
+    made = [size for size in table if not row.sizes.objection(size)]
+    return (*made, *row.sizes.set, *row.sizes.usual) or tuple(table)
 
 
 _DEFAULT_FRAMES = 9
@@ -112,6 +124,6 @@ def _is_svg(look: Rendering) -> bool:
 
 def _about(look: Rendering, prices: Prices) -> str:
     quality = look.quality if look.quality and look.quality != "auto" else "any quality"
-    size = look.size if isinstance(look.size, Size) else "any size"
+    size = look.size if isinstance(look.size, Size) else "any usual size"
     svg = "; the tokens of the svg's author come on top" if _is_svg(look) else ""
     return f"{look.model}, {quality}, {size}; table of {prices.month}{svg}"

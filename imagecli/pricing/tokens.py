@@ -31,18 +31,16 @@ def text_tokens(text: str) -> Tokens:
     return narrow / 4 + wide / 2, narrow / 2 + wide * 2 + OVERHEAD
 
 
-def picture_tokens(table: Mapping[Size, int], size: Size | None, frames: int, max_pixels: int | None) -> Tokens:
-    """Output tokens of one picture of *size*, or of any where it is None. *table* is the quality's, not empty.
+def picture_tokens(table: Mapping[Size, int], size: Size, frames: int, max_pixels: int | None) -> Tokens:
+    """Output tokens of one picture of *size*. *table* is the quality's, not empty.
 
     A size of the table costs what it says. Another is compared with the next smaller and the next larger one: tokens
     grow with the pixels, at most in proportion. The frames of a gif lie on one sheet of at most *max_pixels*.
     """
-    sizes = [size] if size else list(table)
-    least = (_of(table, one)[0] for one in sizes)
+    least, most = _of(table, size)
     if frames == 1:
-        return min(least), max(_of(table, one)[1] for one in sizes)
-    sheets = (min(one.pixels * frames, max(max_pixels or 0, one.pixels)) for one in sizes)
-    return min(least), max(_of_area(table, pixels)[1] for pixels in sheets)
+        return least, most
+    return least, _of_area(table, min(size.pixels * frames, max(max_pixels or 0, size.pixels)))[1]
 
 
 def _of(table: Mapping[Size, int], size: Size) -> Tokens:

@@ -55,7 +55,7 @@ def answer(output_tokens: int | None) -> bytes:
             {"IMAGECLI_MAX_COST": "0.05"},
             "the picture can cost $0.22 (gpt-image-2, high, 1024x1024; table of 2026-11), "
             "more than the cap of $0.05 (IMAGECLI_MAX_COST)",
-            "--quality low costs about $0.006; or --max-cost 0.22",
+            "--quality low costs about $0.006 to $0.007; or --max-cost 0.22",
         ),
         (
             ["-n", "2", *HIGH, "--max-cost", "0.001"],
@@ -72,7 +72,7 @@ def answer(output_tokens: int | None) -> bytes:
         (
             ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
             {},
-            "the price is not known (gpt-image-2.6-flare, any quality, any size; table of 2026-11; "
+            "the price is not known (gpt-image-2.6-flare, any quality, any usual size; table of 2026-11; "
             "the tokens of the svg's author come on top), and --max-cost 3 allows only known ones",
             "lift that cap, or name a model with a price: imagecli models",
         ),
