@@ -27,7 +27,7 @@ def assets(text: str | bytes, format: Format = "jsonl", folder: Path = Path("ass
     return assets_of(manifest(text, format, folder), **more)
 
 
-def assets_of(read: Manifest, provider: str = "openai", **flags: Any) -> Assets:
+def assets_of(read: Manifest, provider: str = "sandbox", **flags: Any) -> Assets:
     """What a manifest asks for from *provider*."""
     row = ROWS.provider(provider)
     return items(read, flags=flags, catalog=ROWS, provider=row, base_url=row.base_url or "", today=TODAY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from imagecli.batch.manifest.asking import Asking
 from imagecli.batch.manifest.clashes import Clashes
@@ -21,8 +21,10 @@ from imagecli.batch.manifest.targets import Places
 from imagecli.catalog import Catalog, ProviderRow
 from imagecli.events import Noted, Warned
 
-MAX_PICTURES = 1_000_000
-"""More than a manifest makes: a slip in n or in a product of vars, and no machine to hold the plan."""
+MAX_FILES: Final = 250_000
+"""More than a manifest makes: it is a slip in n or in a product of vars."""
+
+_SLIP: Final = "smaller n, fewer vars, or several manifests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +67,16 @@ def items(
         columns=columns,
     )
     made: list[Item] = []
-    pictures = 0
+    files = 0
     for row in manifest.rows:
         said = reading.said(row)
         if said is None:
             continue
-        for item in maker.items(row, said):
-            pictures += len(item.pictures)
-            made.append(item)
-        if pictures > MAX_PICTURES:
-            problems.add(
-                row.line, f"more than {MAX_PICTURES:,} pictures up to here", hint="make several manifests of it"
-            )
+        files += said.files
+        if files > MAX_FILES:
+            problems.add(row.line, f"{files:,} files up to here, at most {MAX_FILES:,} are made", hint=_SLIP)
             break
+        made += maker.items(row, said)
     columns.check(problems)
     clashes.check()
     problems.check()

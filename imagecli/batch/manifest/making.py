@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Final, ParamSpec, TypeVar
 
 from imagecli.batch.manifest.asking import Asking, Inputs
@@ -29,9 +28,6 @@ _NOTHING: Final = Inputs(images=(), mask=None, markup=None)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-MAX_PRODUCT: Final = 100_000
-"""Combinations of one row's variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,5 +170,3 @@ def _check_variables(said: Said) -> None:
     for name, one in values.items():
         if not one:
             raise UsageError(f"{name} has no value", hint="leave it out, or name one")
-    if (many := prod(map(len, values.values()))) > MAX_PRODUCT:
-        raise UsageError(f"they make {many:,} combinations, at most {MAX_PRODUCT:,} are made", hint="several rows")

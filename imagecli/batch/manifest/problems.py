@@ -89,7 +89,7 @@ class Problems:
 
 _OPTION: Final = re.compile(r"(?<![\w-])(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")
 _SHORT: Final = {"o": "output", "n": "n", "m": "model", "s": "size", "f": "prompt_file"}
-_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: ))")
+_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ asks ))")
 """What an error begins with that is about one field."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
 from imagecli.batch.manifest.fields import COMMANDS, CONTENT, FIELDS, field_named
@@ -30,6 +31,12 @@ class Said:
     """What the row itself says of both."""
     columns: Mapping[str, str]
     """Columns of a table that are no fields: variables."""
+
+    @property
+    def files(self) -> int:
+        """How many it asks for."""
+        combinations = prod(map(len, self.content.get("vars", {}).values()))
+        return int(self.settings.get("n", 1) * combinations * len(self.content.get("outputs", "1")))
 
 
 class Reading:

@@ -1,0 +1,296 @@
+"""A row becomes what the command would have bought, under a name that a rerun finds again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.batch.manifest.fields import NAMES
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.manifest.reading import Format, read_manifest
+from imagecli.domain import Edit, Framing, Generate, Rendering, Size, Svg, Vary
+from imagecli.options import GROUPS
+from tests.batch.manifests import assets, assets_of, paths, repository
+
+SAMPLE = Path(__file__).parent.parent / "data" / "assets" / "assets.toml"
+
+
+def row(**fields: Any) -> str:
+    return json.dumps({"prompt": "a cat", **fields})
+
+
+def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> Item:
+    (item,) = assets(text, format, folder, **more).items
+    return item
+
+
+def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
+    options = {field.name for group in GROUPS[1:3] for field in fields(group)}
+    assert options <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("fields", "made"),
+    [
+        ({}, {}),
+        ({"n": 3}, {"n": 3}),
+        ({"size": "1536x1024"}, {"size": Size(1536, 1024)}),
+        ({"size": "portrait"}, {"size": Size(1024, 1536)}),
+        ({"size": "auto"}, {"size": "auto"}),
+        ({"fit": "500x500"}, {"size": Size(816, 816), "fit": Size(500, 500)}),
+        ({"quality": "high", "moderation": "low"}, {"quality": "high", "moderation": "low"}),
+        ({"output_format": "webp", "output-compression": 70}, {"output_format": "webp", "output_compression": 70}),
+        ({"param": {"seed": 7, "deep": [{"a": None}]}}, {"params": (("seed", 7), ("deep", [{"a": None}]))}),
+        ({"params": "seed=7"}, {"params": (("seed", 7),)}),
+        ({"param": ["seed=7", "a=b"]}, {"params": (("seed", 7), ("a", "b"))}),
+        ({"user": "me", "safety_identifier": "x"}, {"user": "me", "safety_identifier": "x"}),
+        (
+            {"model": "gpt-image-2.6", "output_format": "svg", "svg_model": "m", "svg_reasoning_effort": "low"},
+            {"model": "gpt-image-2.6", "output_format": "svg", "svg": Svg(model="m", effort="low")},
+        ),
+        ({"quality": None, "prompt": "b"}, {}),
+    ],
+)
+def test_a_field_is_the_flag(fields: dict[str, Any], made: dict[str, Any]) -> None:
+    ask = only(row(**fields)).ask
+    assert isinstance(ask, Generate)
+    expected = Rendering(**{"model": "gpt-image-2", "output_format": None, **made})
+    assert ask.rendering == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "name", "value"),
+    [
+        ("n", "3", "n", 3),
+        ("size", " 1536x1024 ", "size", Size(1536, 1024)),
+        ("output_compression", "0", "output_compression", 0),
+        ("param", '"{""seed"": 7}"', "params", (("seed", 7),)),
+        ("param", "seed=7", "params", (("seed", 7),)),
+        ("quality", " high", "quality", "high"),
+        ("quality", "", "quality", None),
+    ],
+)
+def test_a_cell_is_read_as_a_flag_is(header: str, cells: str, name: str, value: Any) -> None:
+    extra = ("output_format,", "webp,") if name == "output_compression" else ("", "")
+    item = only(f"prompt,{extra[0]}{header}\na cat,{extra[1]}{cells}\n", "csv")
+    assert getattr(item.ask.rendering, name) == value
+
+
+def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "assets")
+    text = row(
+        command="edit",
+        image=["cat.png", "../assets/dog.png"],
+        mask="mask.png",
+        crop="top",
+        pad=True,
+        input_size="32x32",
+        keep_metadata=True,
+        input_fidelity="high",
+        model="gpt-image-1",
+    )
+    ask = only(text, folder=folder).ask
+    assert isinstance(ask, Edit)
+    assert [source.path for source in ask.images] == [folder / "cat.png", folder / "../assets/dog.png"]
+    assert ask.mask and ask.mask.path == folder / "mask.png"
+    assert ask.framing == Framing(crop="top", pad=True, input_size=Size(32, 32), keep_metadata=True)
+    assert ask.rendering.input_fidelity == "high"
+
+
+def test_a_list_of_pictures_stands_in_a_cell_as_json(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "assets")
+    ask = only('command,image,pad,prompt\nedit,"[""cat.png"", ""dog.png""]",yes,x\n', "csv", folder).ask
+    assert isinstance(ask, Edit)
+    assert ([source.name for source in ask.images], ask.framing.pad) == (["cat.png", "dog.png"], True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "prompt"),
+    [
+        ({"model": "dall-e-2"}, Vary, None),
+        ({"strength": "subtle"}, Edit, "subtle"),
+        ({"prompt": "at night"}, Edit, "at night"),
+        ({"via": "edits"}, Edit, ""),
+    ],
+)
+def test_a_variation_takes_the_commands_way(tmp_path: Path, fields: Any, kind: type, prompt: str | None) -> None:
+    folder = repository(tmp_path / "assets")
+    found = assets(json.dumps({"command": "vary", "image": "cat.png", **fields}), folder=folder)
+    (item,) = found.items
+    assert isinstance(item.ask, kind)
+    assert (item.prompt, item.command) == (fields.get("prompt"), "vary")
+    assert prompt is None or item.ask.prompt
+    assert any(remark.code == "endpoint" for remark in found.remarks)
+
+
+def test_a_prompt_may_stand_in_a_file(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "assets")
+    assert only('{"prompt_file": "words.txt"}', folder=folder).prompt == "a quiet harbour"
+
+
+DEFAULTS = "[defaults]\nquality = 'low'\nmodel = 'gpt-image-1'\nsize = '1024x1024'\n[[image]]\nprompt = 'a'\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "flags", "model", "quality"),
+    [
+        ("", {}, "gpt-image-1", "low"),
+        ("", {"quality": "high", "model": None}, "gpt-image-1", "high"),
+        ("quality = 'medium'", {"quality": "high"}, "gpt-image-1", "medium"),
+        ("model = 'gpt-image-2'", {"model": "gpt-image-1.5"}, "gpt-image-2", "low"),
+        ("", {"model": "gpt-image-1.5"}, "gpt-image-1.5", "low"),
+    ],
+)
+def test_the_row_comes_before_the_flag_and_that_before_defaults(
+    rest: str, flags: dict[str, Any], model: str, quality: str
+) -> None:
+    item = only(DEFAULTS + rest, "toml", **flags)
+    assert (item.ask.rendering.model, item.ask.rendering.quality) == (model, quality)
+    assert item.model_named
+    assert not only(row()).model_named
+
+
+def test_defaults_apply_where_their_field_does_and_the_row_says_nothing(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "assets")
+    text = """
+        [defaults]
+        prompt = "an icon of {thing} in {look}"
+        vars = { look = "red", thing = "nothing" }
+        output = "icons/{thing}.png"
+        strength = "strong"
+        image = "cat.png"
+        [[image]]
+        vars = { thing = "a key" }
+        [[image]]
+        prompt = "words of its own"
+        output = "own.png"
+        [[image]]
+        prompt_file = "words.txt"
+        outputs = ["a.png", "b.png"]
+        [[image]]
+        command = "vary"
+        output = "take.png"
+    """
+    found = assets(text, "toml", folder)
+    prompts = [item.prompt for item in found.items]
+    assert prompts == ["an icon of a key in red", "words of its own", "a quiet harbour", None]
+    assert paths(found) == ["icons/a key.png", "own.png", "a.png", "b.png", "take.png"]
+    assert found.items[3].settings["strength"] == "strong"
+
+
+def test_columns_are_variables_and_may_be_left_unused() -> None:
+    found = assets("id,name,note,prompt,output\n7,Key,x,a {name} {other},{id:03}-{name}.png\n8,,,b {name}c,\n", "csv")
+    assert [item.prompt for item in found.items] == ["a Key {other}", "b c"]
+    assert paths(found) == ["007-Key.png", "b-c.png"]
+    assert found.items[0].variables == {"id": "7", "name": "Key", "note": "x"}
+
+
+def test_a_list_of_values_makes_the_product_and_numbers_go_on() -> None:
+    found = assets(row(prompt="{a} {b}", vars={"a": ["x", "y"], "b": [1, 2.5]}, n=2, output="{a}-{n:02}.png"))
+    assert [item.prompt for item in found.items] == ["x 1", "x 2.5", "y 1", "y 2.5"]
+    assert paths(found)[:4] == ["x-01.png", "x-02.png", "x-03.png", "x-04.png"]
+    assert paths(found)[-1] == "y-08.png"
+    assert {item.row for item in found.items} == {1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ["a-cat.png"]),
+        ({"n": 2}, ["a-cat-1.png", "a-cat-2.png"]),
+        ({"output": "x/"}, ["x/a-cat.png"]),
+        ({"output": "x"}, ["x.png"]),
+        ({"output": "x/y.JPG"}, ["x/y.JPG"]),
+        ({"output": "./x//y.webp", "n": 2}, ["x/y-1.webp", "x/y-2.webp"]),
+        ({"output": "{slug}.{ext}"}, ["a-cat.png"]),
+        ({"output": "{model}/{size}/{n:03}", "size": "auto"}, ["gpt-image-2/auto/001.png"]),
+        ({"output": "{{x}}.png"}, ["{x}.png"]),
+        ({"output_format": "webp"}, ["a-cat.webp"]),
+        ({"output": "{v}.png", "vars": {"v": "../../x"}}, ["x.png"]),
+    ],
+)
+def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> None:
+    found = assets(row(**fields), folder=Path("deep/assets"))
+    assert paths(found) == expected
+    for item in found.items:
+        for (target,) in item.pictures:
+            assert (target.name.folder / "x").is_relative_to("deep/assets")
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked", "literal"),
+    [
+        ({"output": "a.webp"}, "webp", "webp"),
+        ({"output": "{slug}.jpg"}, "jpeg", "jpeg"),
+        ({"output": "a"}, None, None),
+        ({"output": "a.png", "model": "dall-e-3"}, None, "png"),
+        ({"output": "a.gif"}, None, "gif"),
+        ({"output": "a.png", "output_format": "png"}, "png", "png"),
+    ],
+)
+def test_an_ending_asks_for_its_format_and_is_kept(fields: Any, asked: str | None, literal: str | None) -> None:
+    item = only(row(**fields))
+    assert (item.ask.rendering.output_format, item.pictures[0][0].output_format) == (asked, literal)
+
+
+def test_an_ending_is_stronger_than_the_format_of_defaults() -> None:
+    text = "[defaults]\noutput_format = 'webp'\n[[image]]\nprompt = 'a'\noutput = 'a.jpg'\n"
+    assert only(text, "toml").ask.rendering.output_format == "jpeg"
+
+
+def test_several_files_are_made_of_one_purchase() -> None:
+    files = ["{slug}.png", {"output": "64/x", "fit": "64x64", "output-format": "webp"}, {"output": "s.jpg"}]
+    item = only(row(outputs=files, fit="256x256", n=2))
+    assert [[target.path for target in picture] for picture in item.pictures] == [
+        ["a-cat-1.png", "64/x-1.webp", "s-1.jpg"],
+        ["a-cat-2.png", "64/x-2.webp", "s-2.jpg"],
+    ]
+    assert [target.fit for target in item.pictures[0]] == [Size(256, 256), Size(64, 64), Size(256, 256)]
+    assert [target.output_format for target in item.pictures[0]] == ["png", "webp", "jpeg"]
+    look = item.ask.rendering
+    assert (look.fit, look.size, look.output_format) == (None, Size(816, 816), "png")
+
+
+def test_one_file_is_fitted_by_the_purchase_itself() -> None:
+    item = only(row(outputs=[{"output": "64.png", "fit": "64x64"}]))
+    assert (item.ask.rendering.fit, item.pictures[0][0].fit) == (Size(64, 64), Size(64, 64))
+
+
+def test_what_is_said_holds_no_names_of_files_and_nothing_that_a_model_resolved() -> None:
+    one = only(row(size="16:9", output="a.png", quality="low", param={"seed": 1}))
+    other = only(row(size="16:9", output="b.png", quality="low", param={"seed": 1}))
+    assert one.said == other.said
+    assert (str(one.said["size"]), one.said["prompt"], one.said["command"]) == ("16:9", "a cat", "generate")
+    assert one.said != only(row(size="3:2", quality="low", param={"seed": 1})).said
+
+
+def test_one_and_true_are_not_the_same_parameter() -> None:
+    found = assets(row(param={"a": 1}, output="a.png") + "\n" + row(param={"a": True}, output="b.png"))
+    assert [item.ask.rendering.params[0][1] is True for item in found.items] == [False, True]
+
+
+def test_rows_that_say_alike_share_what_they_ask_for() -> None:
+    found = assets("\n".join(row(prompt=f"{k}", size="16:9", output=f"{k}.png") for k in range(5000)))
+    assert len({id(item.ask.rendering) for item in found.items}) == 1
+    assert len(found.remarks) == 1
+
+
+def test_a_manifest_means_the_same_before_and_after_its_folders_are_there(tmp_path: Path) -> None:
+    before = paths(assets(row(output="icons"), folder=tmp_path))
+    (tmp_path / "icons").mkdir()
+    assert paths(assets(row(output="icons"), folder=tmp_path)) == before == ["icons.png"]
+
+
+def test_the_sample_repository_is_twenty_rows_over_all_commands() -> None:
+    read = read_manifest(SAMPLE)
+    found = assets_of(read)
+    assert len(read.rows) == 20
+    assert read.max_cost == 2.0
+    assert {item.command for item in found.items} == {"generate", "edit", "vary"}
+    assert len(found.items) == 22
+    assert len(paths(found)) == 30
+    assert [row.line for row in read.rows][:3] == [10, 15, 20]

@@ -1,0 +1,241 @@
+"""All that is wrong is said at once, each with its line and field, before anything is bought."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.batch.manifest.problems import KEPT, SHOWN, ManifestError, in_fields
+from imagecli.batch.manifest.reading import Format
+from tests.batch.manifests import assets, problems, repository
+
+
+def row(**fields: Any) -> str:
+    return json.dumps({"prompt": "a cat", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"size": "100x100"}, "m.jsonl:1: size: 100x100: 100 is not a multiple of 16 (gpt-image-2); size "),
+        ({"size": "big"}, "m.jsonl:1: size: 'big' is not WIDTHxHEIGHT"),
+        ({"size": 1024}, "size: 1024, and text is wanted; put it in quotes"),
+        ({"size": "50:1"}, "m.jsonl:1: size: 50:1: "),
+        ({"fit": "99999x99999"}, "m.jsonl:1: fit: 99999x99999: it has"),
+        ({"fit": "x"}, "m.jsonl:1: fit: the size 'x' is not WIDTHxHEIGHT"),
+        ({"qualty": "low"}, "m.jsonl:1: there is no field 'qualty'; did you mean quality?"),
+        ({"seed": 7}, "there is no field 'seed'; "),
+        ({"xyz": 7}, "there is no field 'xyz'; names of your own stand in vars"),
+        ({"quality": "ultra"}, "m.jsonl:1: quality: ultra: gpt-image-2 takes low, medium, high, auto; quality "),
+        ({"quality": ["low"]}, "m.jsonl:1: quality: a list, and text is wanted"),
+        ({"quality": ""}, "m.jsonl:1: quality: it is empty"),
+        ({"style": "vivid"}, "m.jsonl:1: style: gpt-image-2 does not take it"),
+        ({"output_compression": 50}, "m.jsonl:1: output_compression: is for jpeg and webp, not for png; add output_"),
+        ({"output_compression": 101}, "output_compression: 101: 0 to 100 is wanted"),
+        ({"n": 0}, "m.jsonl:1: n: 0: 1 to 100,000 is wanted; 1"),
+        ({"n": -3}, "m.jsonl:1: n: -3: 1 to"),
+        ({"n": True}, "m.jsonl:1: n: true, and a whole number is wanted"),
+        ({"n": 2.0}, "m.jsonl:1: n: 2.0, and a whole number is wanted"),
+        ({"n": "2"}, "m.jsonl:1: n: '2', and a whole number is wanted"),
+        ({"n": 10**30}, "m.jsonl:1: n: a number of very many digits: "),
+        ({"prompt": ""}, "m.jsonl:1: the prompt is empty"),
+        ({"prompt": None}, "m.jsonl:1: prompt: there is none: what shall the picture show?"),
+        ({"prompt": 7}, "m.jsonl:1: prompt: 7, and text is wanted"),
+        ({"prompt": "x" * 32_001}, "m.jsonl:1: the prompt has 32,001 characters; gpt-image-2 takes 32,000"),
+        ({"prompt": "caf\udce9"}, "m.jsonl:1: prompt: 'caf\\udce9' is not Unicode text (character 4)"),
+        ({"prompt_file": "x.txt"}, "m.jsonl:1: prompt_file: prompt is given too"),
+        ({"output": "a.png", "outputs": ["b.png"]}, "m.jsonl:1: outputs: output is given too"),
+        ({"command": "generat"}, "command: 'generat', and one of generate, edit, vary is wanted; did you mean gener"),
+        ({"image": "cat.png"}, "m.jsonl:1: image: generate takes none; command: edit or vary takes it"),
+        ({"command": "edit"}, "m.jsonl:1: image: there is no picture; edit wants one"),
+        ({"command": "edit", "image": "cot.png"}, "image: assets/cot.png does not exist; did you mean assets/cat.png?"),
+        ({"command": "edit", "image": "."}, "m.jsonl:1: image: assets is a folder, not a file"),
+        ({"command": "edit", "image": "-"}, "m.jsonl:1: image: - is stdin, and a manifest's rows name files"),
+        ({"command": "edit", "image": []}, "m.jsonl:1: image: the list is empty"),
+        ({"command": "edit", "image": "a\0b"}, "m.jsonl:1: image: 'a\\x00b' can't be a file's name"),
+        ({"command": "edit", "image": "cat.png", "mask": "no.png"}, "m.jsonl:1: mask: assets/no.png does not exist"),
+        ({"command": "edit", "image": ["cat.png"] * 17}, "17 input pictures; gpt-image-2 takes 16"),
+        ({"command": "edit", "image": "cat.png", "prompt": None}, "prompt: there is none: what shall change?"),
+        ({"command": "edit", "image": "cat.png", "strength": "subtle"}, "m.jsonl:1: strength: edit takes none"),
+        ({"command": "edit", "image": "cat.png", "crop": "middle"}, "crop: 'middle', and one of center, top"),
+        ({"command": "vary", "image": ["cat.png", "dog.png"]}, "m.jsonl:1: image: 2 pictures, and vary takes one"),
+        ({"command": "vary", "image": "cat.png", "via": "variations"}, "variations endpoint takes no prompt"),
+        ({"command": "vary", "image": "cat.png", "strength": "wild"}, "strength: 'wild', and one of subtle"),
+        ({"param": {"a": {"b": [1e400]}}}, "Infinity is no JSON"),
+        ({"param": {"model": "x"}}, "m.jsonl:1: param: model: imagecli sets that itself; model"),
+        ({"param": "seed"}, "m.jsonl:1: param: 'seed' is not KEY=VALUE"),
+        ({"param": json.loads("[" * 30 + "]" * 30)}, "m.jsonl:1: param: a list, and text is wanted"),
+        ({"param": {"a": json.loads("[" * 30 + "]" * 30)}}, "param: it is nested deeper than 20"),
+        ({"param": {"a": 10**20}}, "m.jsonl:1: param: a number of very many digits can't be said in JSON"),
+        ({"vars": "x"}, "m.jsonl:1: vars: 'x', and an object of names and values is wanted"),
+        ({"vars": {"a": {}}}, "m.jsonl:1: vars: a: an object, and text or a number is wanted"),
+        ({"vars": {"a": True}}, "m.jsonl:1: vars: a: true, and text or a number is wanted"),
+        ({"vars": {"a": "x"}}, "m.jsonl:1: vars: a: {a} stands neither in the prompt nor in output"),
+        ({"vars": {"name": "x"}, "prompt": "{nam}"}, "the prompt has {nam}: write {name} there, or vars nam=VALUE"),
+        ({"vars": {"date": "x"}, "prompt": "{date}"}, "vars: variable 'date' has the name of a field"),
+        ({"vars": {"a": []}, "prompt": "{a}"}, "m.jsonl:1: vars: a has no value"),
+        ({"output": "/etc/x.png"}, "m.jsonl:1: output: '/etc/x.png' leads out of its folder"),
+        ({"output": "../x.png"}, "m.jsonl:1: output: '../x.png' leads out of its folder"),
+        ({"output": "a/../../x.png"}, "m.jsonl:1: output: 'a/../../x.png' leads out of its folder"),
+        ({"output": "/dev/stdout"}, "m.jsonl:1: output: - is stdout, and rows name files"),
+        ({"output": "-"}, "m.jsonl:1: output: - is stdout"),
+        ({"output": "CON.png"}, "m.jsonl:1: output: 'CON.png' is a name that not every system can hold"),
+        ({"output": "a:b.png"}, "m.jsonl:1: output: 'a:b.png' is a name that not every"),
+        ({"output": "C:\\x.png"}, "is a name that not every system"),
+        ({"output": "x./y.png"}, "is a name that not every system"),
+        ({"output": "{date}/x.png"}, "output: '{date}/x.png': {date} would be another at the next run"),
+        ({"output": "x-{time:>8}.png"}, "{time} would be another at the next run"),
+        ({"output": "{slog}.png"}, "m.jsonl:1: a name can't have {slog}; its fields are"),
+        ({"output": "{slug.png"}, "has a lone '{'"),
+        ({"output": "x.tiff"}, "m.jsonl:1: output: x.tiff: a picture can be saved as png, jpg, webp, gif, not as tiff"),
+        ({"output": "x.svg"}, "m.jsonl:1: output: x.svg: a picture can be saved as png, jpg, webp, gif, not as svg"),
+        ({"output": "x.png", "output_format": "webp"}, "output: x.png asks for png, output_format for webp"),
+        ({"output": "x" * 300 + ".png"}, "longer than the 255 bytes"),
+        ({"outputs": []}, "m.jsonl:1: outputs: a list, and a list of files is wanted"),
+        ({"outputs": [{}]}, "m.jsonl:1: outputs: an object, and a name or an object with output is wanted"),
+        ({"outputs": [{"output": "a", "fot": "1x1"}]}, "outputs: there is no 'fot' in it; did you mean fit?"),
+        ({"outputs": [{"output": "a", "fit": "1"}]}, "m.jsonl:1: outputs: the size '1' is not WIDTHxHEIGHT"),
+        ({"outputs": ["a.png", "../b.png"]}, "m.jsonl:1: output: '../b.png' leads out of its folder"),
+        ({"outputs": ["a.png", "a.png"]}, "m.jsonl:1: output: a.png is made by this row already"),
+        ({"outputs": ["a.png", "b.svg"]}, "output: b.svg: a picture can be saved as png, jpg, webp, gif, not as svg"),
+        ({"outputs": [{"output": "a.png", "output_format": "webp"}]}, "asks for png, its output_format for webp"),
+        ({"model": "dall-e-3", "command": "edit", "image": "cat.png"}, "dall-e-3 takes no edits"),
+        ({"background": "clear"}, "m.jsonl:1: background: clear: gpt-image-2 takes "),
+    ],
+)
+def test_what_a_row_can_not_say(
+    fields: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository(tmp_path / "assets")
+    monkeypatch.chdir(tmp_path)
+    found = problems(row(**fields))
+    assert len(found) == 1, found
+    assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "said"),
+    [
+        ("prompt,qualty\na,high\nb,low", "csv", "m.csv:1: no row uses the column 'qualty'; did you mean quality?"),
+        ("prompt,animal\na {anmal},cat", "csv", "m.csv:1: no row uses the column 'animal'; rows have {anmal}"),
+        ("prompt,date\na,x", "csv", "m.csv:1: variable 'date' has the name of a field"),
+        ("n\n2", "csv", "m.csv:2: prompt: there is none"),
+        ("prompt,n\na,two", "csv", "m.csv:2: n: 'two', and a whole number is wanted"),
+        ("prompt,pad,command\na,perhaps,edit", "csv", "m.csv:2: pad: 'perhaps', and true or false is wanted"),
+        ("prompt,vars\na,{b", "csv", "m.csv:2: vars: '{b' is not JSON"),
+        ("[defaults]\nqualty = 'low'\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: defaults.there is no field"),
+        ("[defaults]\nn = 0\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: defaults.n: 0: 1 to"),
+        ("[[image]]\nprompt = 2026-11-23", "toml", "m.toml:1: prompt: 2026-11-23, and text is wanted"),
+        ("[[image]]\nprompt='a'\n[image.param]\na = 2026-11-23", "toml", "2026-11-23 can't be said in JSON"),
+        (
+            "[defaults]\nprompt = 'a {thing}'\n[[image]]\n",
+            "toml",
+            "m.toml:3: prompt: that of defaults has {thing}, and the row does not say what it is",
+        ),
+        ("- prompt: 7", "yaml", "m.yaml:1: prompt: 7, and text is wanted; put it in quotes"),
+        ("- prompt: true", "yaml", "m.yaml:1: prompt: true, and text is wanted"),
+    ],
+)
+def test_what_a_file_can_not_say(text: str, format: Format, said: str) -> None:
+    assert any(said in line for line in problems(text, format)), problems(text, format)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a.png", "a.png"),
+        ("a.png", "A.PNG"),
+        ("caf\u00e9.png", "cafe\u0301.png"),
+        ("stra\u00dfe.png", "STRASSE.png"),
+        ("x/a.png", "x/./a.png"),
+        ("a", "a.png"),
+        ("a.jpg/b.png", "a.jpg"),
+        ("a.jpg", "A.jpg/b/c.png"),
+    ],
+)
+def test_two_pictures_for_one_file_are_refused_with_both_lines(one: str, other: str) -> None:
+    (said,) = problems("\n".join([row(output=one), "", row(prompt="b", output=other)]))
+    assert "m.jsonl:3" in said or "line 3" in said
+    assert "m.jsonl:1" in said or "line 1" in said
+
+
+def test_two_prompts_that_begin_alike_want_names_of_their_own() -> None:
+    words = "a very long prompt about a cat that sits on a wall in the sun and "
+    (said,) = problems("\n".join([row(prompt=words + "sleeps"), row(prompt=words + "sings")]))
+    assert said.startswith("m.jsonl:2: output: a-very-long-prompt")
+    assert "line 1" in said
+
+
+@pytest.mark.parametrize("output", ["cat.png", "Cat.PNG", "./x/../cat.png", "dog.png"])
+def test_what_the_manifest_reads_is_not_replaced(output: str, tmp_path: Path) -> None:
+    folder = repository(tmp_path / "assets")
+    text = row(output="x.png", command="edit", image=["./cat.png", str(folder / "dog.png")]) + "\n" + row(output=output)
+    (said,) = problems(text, folder=folder)
+    assert "line 1" in said or "leads out" in said
+
+
+def test_the_manifest_itself_is_not_replaced() -> None:
+    assert problems(row(output="m.png"), folder=Path("x")) == []
+    from imagecli.batch.manifest.reading import parse_manifest
+    from tests.batch.manifests import assets_of
+
+    read = parse_manifest(b"a cat", "text", path=Path("x/a-cat.png"), folder=Path("x"), name="a-cat.png")
+    with pytest.raises(ManifestError) as caught:
+        assets_of(read)
+    assert "is read by line 1" in caught.value.lines[0]
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
+    text = "\n".join([row(n=0, size="x", quality="ultra"), "{", row(), row(output="/x"), row(output="a-cat.png")])
+    found = problems(text)
+    assert [line.split(": ")[0] for line in found] == ["m.jsonl:1"] * 2 + ["m.jsonl:2", "m.jsonl:4", "m.jsonl:5"]
+
+
+def test_of_very_many_the_first_are_shown_and_the_others_counted() -> None:
+    with pytest.raises(ManifestError) as caught:
+        assets("\n".join(row(n=0) for _ in range(KEPT + 500)))
+    error = caught.value
+    assert (error.exit_code, error.code) == (2, "manifest")
+    assert len(error.lines) == SHOWN + 1
+    assert error.lines[-1] == "m.jsonl: and 1,450 more"
+    assert error.message == "m.jsonl has 1,500 problems; nothing was sent"
+    assert error.problems[0].field == "n"
+
+
+def test_a_foreign_text_in_an_error_is_short() -> None:
+    (said,) = problems(row(n="x" * 100_000))
+    assert len(said) < 200
+
+
+def test_a_model_past_its_last_day_is_refused_where_it_is_at_home_and_others_are_warned_of() -> None:
+    (said,) = problems(row(model="dall-e-3"), provider="openai")
+    assert "dall-e-3 was shut down" in said
+    assert "model " in said
+    assert [one.code for one in assets(row(model="mine")).remarks] == ["unknown_model"]
+
+
+def test_what_a_provider_does_not_carry_is_refused() -> None:
+    (said,) = problems(row(quality="low"), provider="xai")
+    assert said.startswith("m.jsonl:1: quality: provider xai does not take it")
+
+
+def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() -> None:
+    (said,) = problems("\n".join([row(), row(prompt="{a}", n=100_000, vars={"a": ["x", "y", "z"]}), row(n=0)]))
+    assert said.startswith("m.jsonl:2: 300,001 files up to here, at most 250,000 are made; smaller n")
+    (said,) = problems(row(prompt="{a}{b}{c}", vars={name: list(range(1000)) for name in "abc"}))
+    assert "1,000,000,000 files" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("--output-format png, or -o NAME.png", "output_format png, or output NAME.png"),
+        ("--var a=b and -n 2", "vars a=b and n 2"),
+        ("a--b -x --- non-n", "a--b -x --- non-n"),
+    ],
+)
+def test_errors_speak_of_fields(text: str, said: str) -> None:
+    assert in_fields(text) == said
