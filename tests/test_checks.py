@@ -116,7 +116,7 @@ def test_what_a_model_takes_passes(ask: Ask) -> None:
 def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
     there = ROWS.model_at(ROWS.provider("ark"), "m")
     check(generate("m", params=((field, "2K"),)), there)
-    value = Size(1024, 1024) if field == "size" else "png"
+    value: Any = Size(1024, 1024) if field == "size" else "png"
     with pytest.raises(UsageError, match=f"--param {field}: --{field.replace('_', '-')} says it too"):
         check(generate("m", params=((field, "2K"),), **{field: value}), there)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import KeyVariable, ProviderRow, load, overlaid
+from imagecli.catalog import KeyVariable, ProviderRow, at_provider, load, overlaid
+from imagecli.domain import Size
 from imagecli.errors import UsageError
 
 ROWS = load()
@@ -75,6 +76,9 @@ ROW = ProviderRow(name="mine", paths={"generations": "/g", "edits": "/e"}, words
         ({"max_n": 1}, "max_n", 1),
         ({"silence": 60}, "silence", 60),
         ({"needs_model": False}, "needs_model", False),
+        ({"sizes": {"multiple": 16, "set": ["512x512"]}}, "sizes", {"multiple": 16, "set": ("512x512",)}),
+        ({"response_format": "url"}, "response_format", "url"),
+        ({"response_format": ""}, "response_format", None),
     ],
 )
 def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: object) -> None:
@@ -96,8 +100,16 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
         ({"images": "image"}, "a list of texts is wanted"),
         ({"images": [1]}, "a list of texts is wanted"),
         ({"paths": "/g"}, "a table is wanted"),
-        ({"paths": {"paint": "/p"}}, "a table is wanted"),
-        ({"renamed": {"size": 1}}, "a table is wanted"),
+        ({"paths": {"paint": "/p"}}, "paths: there is no 'paint'; generations or edits or variations is wanted"),
+        ({"renamed": {"size": 1}}, "renamed.size 1: text is wanted"),
+        ({"words": {"size": "1K"}}, "words.size '1K': a list of texts is wanted"),
+        ({"images": {"a": 1}}, "images: a list of texts is wanted"),
+        ({"sizes": {"multiple": 0}}, "sizes.multiple: a whole number from 1 is wanted"),
+        ({"sizes": {"multipel": 8}}, "sizes: there is no field 'multipel'"),
+        ({"sizes": {"min_pixels": 9, "max_pixels": 4}}, "sizes: min_pixels 9 is above max_pixels 4"),
+        ({"response_format": "foo"}, "response_format 'foo': url or b64_json is wanted"),
+        ({"picture": "{nothing}"}, "picture: {data_url} or {base64} is wanted in it"),
+        ({"picture": {"url": "x"}}, "picture: {data_url} or {base64} is wanted in it"),
         ({"keys": ["A"]}, 'keys: a list of { env = "NAME"'),
         ({"keys": 7}, 'keys: a list of { env = "NAME"'),
         ({"keys": [{"env": "A", "auth": "basic"}]}, 'keys: a list of { env = "NAME"'),
@@ -151,3 +163,11 @@ def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) ->
 def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[object, ...]) -> None:
     row = ROWS.model_at(ROWS.provider(provider), "gpt-image-2")
     assert (row.max_n, row.max_images, row.image.formats, row.mask.white) == limits
+
+
+def test_a_provider_s_limits_of_sizes_are_laid_over_its_models() -> None:
+    rule = ROWS.model_at(ROWS.provider("zhipu"), None).sizes
+    assert rule.objection(Size(1920, 1080)) == "1080 is not a multiple of 16"
+    assert rule.for_fit(Size(1920, 1080)) == Size(1920, 1088)
+    kept = at_provider(ROWS.model("gpt-image-2"), overlaid(ROW, {"sizes": {"max_edge": 2048}})).sizes
+    assert (kept.max_edge, kept.multiple, kept.auto) == (2048, 16, True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from imagecli.catalog.models import ModelRow
 from imagecli.catalog.providers import ProviderRow
+from imagecli.catalog.size_tables import laid_over
 
 
 def at_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
@@ -13,6 +14,7 @@ def at_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
     formats = tuple(word for word in row.image.formats if word in (provider.image_formats or row.image.formats))
     return replace(
         row,
+        sizes=laid_over(row.sizes, provider.sizes),
         max_n=_least(row.max_n, provider.max_n),
         max_n_of={word: _least(most, provider.max_n) for word, most in row.max_n_of.items()},
         max_images=_least(row.max_images, provider.max_images, provider.places()),

@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from imagecli.catalog import size_tables
 from imagecli.catalog.providers import KeyVariable, ProviderRow
+from imagecli.errors import UsageError
+
+PICTURE_MARKS: Final = ("{data_url}", "{base64}")
+"""What stands for a picture in `picture`."""
 
 
 def overlaid(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
@@ -41,12 +46,24 @@ def _value(name: str, value: Any, hint: Any, before: Any) -> Any:
     if get_origin(hint) is Mapping and isinstance(value, Mapping):
         merged = {key: _frozen(inner) for key, inner in {**before, **value}.items() if inner != ""}
         _check(name, merged, hint)
+        if name == "sizes":
+            _check_sizes(name, merged)
         return merged
+    if name == "picture" and not any(mark in str(value) for mark in PICTURE_MARKS):
+        raise ValueError(f"picture: {' or '.join(PICTURE_MARKS)} is wanted in it, for the picture itself")
     if value == "" and type(None) in get_args(hint):
         return None
     frozen = value if hint is Any else _frozen(value)
     _check(name, frozen, hint)
     return frozen
+
+
+def _check_sizes(place: str, table: Mapping[str, Any]) -> None:
+    listed = {key: list(inner) if isinstance(inner, tuple) else inner for key, inner in table.items()}
+    try:
+        size_tables.check(place, listed)
+    except UsageError as error:
+        raise ValueError(error.message) from error
 
 
 def _keys(value: Any) -> tuple[KeyVariable, ...]:
@@ -61,8 +78,21 @@ def _keys(value: Any) -> tuple[KeyVariable, ...]:
 
 
 def _check(name: str, value: Any, hint: Any) -> None:
-    if not _fits(value, hint):
-        raise ValueError(f"{name} {value!r}: {_words(hint)} is wanted")
+    """Raises ValueError, which shows *value* as a file has it, and of a table the entry that is wrong."""
+    if get_origin(hint) is Mapping and isinstance(value, dict):
+        names, inner = get_args(hint)
+        for key, one in value.items():
+            if not _fits(key, names):
+                raise ValueError(f"{name}: there is no {key!r}; {_words(names)} is wanted")
+            _check(f"{name}.{key}", one, inner)
+    elif not _fits(value, hint):
+        raise ValueError(f"{name}{_shown(value)}: {_words(hint)} is wanted")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return f" {str(value).lower()}"
+    return f" {value!r}" if isinstance(value, (str, int, float)) else ""
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -77,9 +107,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is tuple:
         return isinstance(value, tuple) and all(_fits(one, inner[0]) for one in value)
     if origin is Mapping:
-        return isinstance(value, dict) and all(
-            _fits(key, inner[0]) and _fits(one, inner[1]) for key, one in value.items()
-        )
+        return isinstance(value, dict)
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
     if hint is int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from imagecli.catalog import wanted
+from imagecli.catalog import size_tables, wanted
 from imagecli.catalog.models import OPTIONAL
 from imagecli.catalog.rows import joined
-from imagecli.domain import MEDIA_TYPES, Operation, Size
+from imagecli.domain import MEDIA_TYPES, Operation
 from imagecli.errors import UsageError
 
 UNKNOWN = "unknown"
@@ -26,6 +26,8 @@ def laid_over(shipped: Mapping[str, Any], own: Mapping[str, Any], source: str) -
     for kind in ("sizes", "prices", "families", "models"):
         said = {} if kind == "sizes" else {"source": source}
         tables[kind] = {**tables[kind], **_over(tables[kind], _whole(own, kind, tables), said)}
+    for name in own.get("sizes", {}):
+        size_tables.check_limits(f"sizes.{name}", tables["sizes"][name])
     for name in own.get("prices", {}):
         _check_prices(f"[prices.{name}]", tables["prices"][name])
     return tables
@@ -41,12 +43,14 @@ def _taken_for_known(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _whole(own: Mapping[str, Any], kind: str, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The user's tables of that *kind*. A new row is like the model without one where it doesn't say; a row that is
-    like itself is a change of ours.
+    like itself is a change of ours. Raises UsageError where there is none of ours to change.
     """
     if kind in ("sizes", "prices"):
         return dict(own.get(kind, {}))
     rows = {}
     for name, table in own.get(kind, {}).items():
+        if name not in tables[kind] and table.get("like") == name:
+            raise UsageError(f"{kind}.{name}: it is like itself, and nothing else says what it takes", hint=wanted.HINT)
         new = {} if name in tables[kind] else {"like": UNKNOWN}
         rows[name] = {**new, **{key: value for key, value in table.items() if (key, value) != ("like", name)}}
     return rows
@@ -67,7 +71,7 @@ def _check_file(own: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) ->
             raise UsageError(f"there is no table {name!r}", hint=f'a model is written as [models."{name}"]')
         raise UsageError(f"there is no field {name!r}", hint='a model is written as [models."NAME"]')
     row = _row(names)
-    checks = {"sizes": _SIZES, "prices": _PRICES, "families": row, "models": row}
+    checks = {"sizes": size_tables.check, "prices": _PRICES, "families": row, "models": row}
     for kind, tables in own.items():
         wanted.each(checks[kind])(kind, tables)
 
@@ -82,7 +86,7 @@ def _row(names: Mapping[str, tuple[str, ...]]) -> wanted.Check:
             "shutdown": wanted.day,
             "successor": wanted.text,
             "operations": wanted.list_of(wanted.one_of(get_args(Operation))),
-            "sizes": wanted.name_or(names["sizes"], _SIZES),
+            "sizes": wanted.name_or(names["sizes"], size_tables.check),
             "max_prompt": wanted.count,
             "max_n": wanted.count,
             "max_n_of": wanted.each(wanted.count),
@@ -98,14 +102,6 @@ def _row(names: Mapping[str, tuple[str, ...]]) -> wanted.Check:
             "source": wanted.text,
         }
     )
-
-
-def _size(place: str, value: Any) -> None:
-    wanted.text(place, value)
-    try:
-        Size.parse(value)
-    except UsageError as error:
-        raise UsageError(f"{place}: {error.message}", hint=error.hint) from error
 
 
 def _own_prices(place: str, value: Any) -> None:
@@ -126,20 +122,12 @@ _INPUT = wanted.table(
         **dict.fromkeys(("square", "alpha", "white"), wanted.flag),
     }
 )
-_SIZES = wanted.table(
-    {
-        "auto": wanted.flag,
-        **dict.fromkeys(("set", "usual"), wanted.list_of(_size)),
-        **dict.fromkeys(("multiple", "max_edge", "min_pixels", "max_pixels", "long_edge"), wanted.count),
-        "max_ratio": wanted.ratio,
-    }
-)
 _PRICES = wanted.table(
     {
         **dict.fromkeys(
             ("text_in", "text_in_cached", "text_out", "image_in", "image_in_cached", "image_out"), wanted.amount
         ),
-        "output_tokens": wanted.each(wanted.each(wanted.count, _size)),
+        "output_tokens": wanted.each(wanted.each(wanted.count, size_tables.size)),
         "month": wanted.text,
         "source": wanted.text,
     }

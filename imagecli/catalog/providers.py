@@ -100,9 +100,11 @@ class ProviderRow:
     size_separator: str = "x"
     size_auto: bool = True
     """It knows the word `auto`; else that is said by sending no size."""
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    """Limits of sizes laid over the model's, as a `sizes` table of models.toml has them."""
     ratios: tuple[str, ...] = ()
     """The aspect ratios it takes; any where none stand here."""
-    response_format: str | None = None
+    response_format: Literal["url", "b64_json"] | None = None
     """What is asked for where the user asked for nothing."""
     response_formats: Mapping[str, str] = field(default_factory=dict)
     """url and b64_json → its words for them."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from imagecli.catalog.models import ModelRow
 from imagecli.catalog.prices import Prices
+from imagecli.catalog.size_tables import laid_over
 from imagecli.catalog.sizes import SizeRule
 from imagecli.domain import InputRule, Size
 from imagecli.errors import UsageError
@@ -23,7 +24,7 @@ def model_rows(tables: Mapping[str, Any]) -> dict[str, ModelRow]:
 def model_row(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> ModelRow:
     """The row of one *table*; *tables* hold what it names: size rules, prices, and the row it is like."""
     row = _frozen(_whole(table, tables, ()))
-    row["sizes"] = _size_rule(_named(row["sizes"], tables["sizes"]))
+    row["sizes"] = laid_over(SizeRule(), _named(row["sizes"], tables["sizes"]))
     row["prices"] = (
         _prices({"source": row["source"], **_named(row["prices"], tables["prices"])}) if "prices" in row else None
     )
@@ -55,11 +56,6 @@ def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def _named(value: str | Mapping[str, Any], tables: Mapping[str, Any]) -> Mapping[str, Any]:
     """The table that *value* names, or is."""
     return tables[value] if isinstance(value, str) else value
-
-
-def _size_rule(table: Mapping[str, Any]) -> SizeRule:
-    lists = {field: tuple(Size.parse(size) for size in table.get(field, ())) for field in ("set", "usual")}
-    return SizeRule(**{**table, **lists})
 
 
 def _prices(table: Mapping[str, Any]) -> Prices:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any, TypeAlias
 
 from imagecli.errors import UsageError
@@ -27,7 +27,7 @@ HINT = "imagecli models gpt-image-2 shows a row"
 
 text = a("text", lambda value: isinstance(value, str) and value != "")
 flag = a("true or false", lambda value: isinstance(value, bool))
-day = a("a day, as 2026-11-04,", lambda value: isinstance(value, date) and not isinstance(value, datetime))
+day = a("a day without quotes, as 2026-11-04,", lambda value: type(value) is date)
 count = a("a whole number from 1", lambda value: type(value) is int and 1 <= value < 2**40)
 amount = a("a number from 0", lambda value: type(value) in (int, float) and 0 <= value < 1e9)
 ratio = a("a number from 1", lambda value: type(value) in (int, float) and 1 <= value < 1e9)

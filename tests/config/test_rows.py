@@ -145,6 +145,10 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ("max_n = 3\n", "there is no field 'max_n'", '[models."NAME"]'),
         ("[models]\nx = 3\n", "models.x: a table is wanted", ""),
         ("models = 3\n", "models: a table is wanted", ""),
+        ('[models.x]\nlike = "x"\n', "models.x: it is like itself", ""),
+        ("[models.x]\nsizes = { min_pixels = 9, max_pixels = 4 }\n", "min_pixels 9 is above max_pixels 4", ""),
+        ("[sizes.x]\nmin_pixels = 9\nmax_pixels = 4\n", "sizes.x: min_pixels 9 is above max_pixels 4", ""),
+        ("[sizes.x]\nmin_pixels = 99\nmax_edge = 4\n", "sizes.x: min_pixels 99 is above max_edge 4", ""),
         (
             '[models.x]\nlike = "gpt-image-22"\n',
             "models.x.like: there is no 'gpt-image-22'",
@@ -154,7 +158,11 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ("[models.x]\nmax_n = 0\n", "models.x.max_n: a whole number from 1 is wanted", "imagecli models"),
         ("[models.x]\nmax_n = true\n", "models.x.max_n: a whole number from 1", ""),
         ("[models.x]\nmax_n = 1.5\n", "models.x.max_n: a whole number from 1", ""),
-        ('[models.x]\nshutdown = "2026-12-01"\n', "models.x.shutdown: a day, as 2026-11-04, is wanted", ""),
+        (
+            '[models.x]\nshutdown = "2026-12-01"\n',
+            "models.x.shutdown: a day without quotes, as 2026-11-04, is wanted",
+            "",
+        ),
         ("[models.x]\nshutdown = 2026-12-01T00:00:00\n", "models.x.shutdown: a day", ""),
         ('[models.x]\noperations = ["edit"]\n', "models.x.operations: there is no 'edit'", "did you mean edits?"),
         ('[models.x]\noperations = "edits"\n', "models.x.operations: a list is wanted", ""),
