@@ -74,6 +74,11 @@ class Terms:
     def is_over(self) -> bool:
         return time.monotonic() >= self.deadline
 
+    @property
+    def dripped(self) -> bool:
+        """The deadline has passed though something came."""
+        return self.is_over and self.came > 0
+
 
 class PatientBytes(io.RawIOBase):
     """A socket's bytes, each waited for no longer than the terms say, and no more of them than *limit*."""

@@ -86,7 +86,7 @@ def post(
     terms = timeouts.from_now(MAX_ANSWER_BYTES, enough=enough)
     body = CountingBody(b"", uploaded)
     try:
-        with in_our_words(http.url, begun=lambda: body.tell() > 0, is_over=lambda: terms.is_over):
+        with in_our_words(http.url, begun=lambda: body.tell() > 0, is_over=lambda: terms.dripped):
             request = session.prepare_request(_request(http, auth, headers))
             if request.body:
                 body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
@@ -113,7 +113,7 @@ def get(
     *judge* says which kinds of addresses may be asked: all without it. *resolve* stands in for the system's resolver.
     """
     terms = timeouts.from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
-    with in_our_words(url, is_over=lambda: terms.is_over):
+    with in_our_words(url, is_over=lambda: terms.dripped):
         request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
         return _exchanged(session, request, timeouts, terms, into, received)
 

@@ -153,8 +153,9 @@ def test_an_upload_that_is_refused_half_way_has_the_servers_word(
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(generate: Bought, status: int) -> None:
     with raw_server(http(f"{status} No", LIMIT, "Retry-After: 86400")) as server:
-        result = generate(server.base_url, "-n", 30)
-        assert len(server.requests) == 1
+        result = generate(server.base_url, "-n", 100)
+        # Those that were under way beside the first one when its answer came; ten were planned.
+        assert len(server.requests) <= 4
     assert result.exit_code == 5
     assert "in 86400 s, after 20" in result.stderr
 
