@@ -10,6 +10,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
@@ -39,7 +40,7 @@ class Streamed:
     items: tuple[Any, ...]
     """Pictures in the order in which they came, as in an answer's `data`; None for one that can't be read."""
     usage: dict[str, Any] | None = None
-    """Summed: each picture's event tells of its own."""
+    """The whole request's."""
     errors: tuple[ImagecliError, ...] = ()
 
 
@@ -82,13 +83,14 @@ def read_stream(body: bytes) -> Streamed:
         tale.hear(event, whole=False)
     if all(item is None for item in tale.items):
         raise tale.why_none()
-    return Streamed(items=tuple(tale.items), usage=tale.usage, errors=tuple(tale.errors))
+    return Streamed(items=tuple(tale.items), usage=_of_all(tale.usages), errors=tuple(tale.errors))
 
 
 @dataclass(slots=True)
 class _Tale:
     items: list[Any] = field(default_factory=list)
-    usage: dict[str, Any] | None = None
+    usages: list[dict[str, Any]] = field(default_factory=list)
+    """One for each event that told of some."""
     errors: list[ImagecliError] = field(default_factory=list)
     partials: int = 0
     is_cut: bool = False
@@ -104,7 +106,8 @@ class _Tale:
         items = _items_of(payload)
         if role == "picture" or (role == "other" and _is_plain(event, payload)):
             self.items += items
-            self.usage = _summed(self.usage, payload.get("usage"))
+            if isinstance(payload.get("usage"), dict):
+                self.usages.append(payload["usage"])
         elif role == "partial":
             self.partials += 1
         if role == "error" or (payload.get("error") and not items):
@@ -148,10 +151,18 @@ def _items_of(payload: dict[str, Any]) -> list[Any]:
     return [payload] if is_picture else []
 
 
-def _summed(usage: dict[str, Any] | None, more: Any) -> dict[str, Any] | None:
-    if not isinstance(more, dict):
-        return usage
-    return more if usage is None else {key: _sum(usage.get(key), more.get(key)) for key in {**usage, **more}}
+def _of_all(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What several events tell of one request: once where all say the same, else added up.
+
+    The reference leaves open whose usage a picture's event tells. Everywhere else `usage` is the whole request's, and
+    its input was read only once: events of single pictures would not all have it, and so would differ.
+    """
+    if not usages:
+        return None
+    first, *others = usages
+    if all(other == first for other in others):
+        return first
+    return reduce(_sum, others, first)
 
 
 def _sum(one: Any, other: Any, depth: int = 4) -> Any:

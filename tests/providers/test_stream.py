@@ -182,6 +182,17 @@ def test_usage_is_summed_over_the_pictures_as_each_tells_its_own() -> None:
     }
 
 
+@pytest.mark.parametrize("events", [1, 2, 10])
+def test_usage_that_every_event_tells_alike_is_the_whole_requests(events: int) -> None:
+    assert decode((completed(usage=USAGE) * events + DONE).encode(), BASE).usage == USAGE
+
+
+def test_usage_of_which_one_event_tells_otherwise_is_each_pictures_own() -> None:
+    first = {**USAGE, "input_tokens_details": {"text_tokens": 9}}
+    body = completed(usage=first) + completed(usage=USAGE) * 2
+    assert decode(body.encode(), BASE).usage == {"total_tokens": 21, "input_tokens_details": {"text_tokens": 13}}
+
+
 def test_usage_that_can_not_be_added_is_no_loss_of_a_picture() -> None:
     huge = f'data: {{"b64_json": "QQ==", "usage": {{"a": {"9" * 400}}}}}\n\n'
     body = huge + completed(usage={"a": 0.5}) + completed(usage={"a": "x"}) + completed(usage=7)
