@@ -47,16 +47,19 @@ def look(path: Path) -> Place:
 def check_folder(folder: Path, *, make: bool = True) -> None:
     """Returns when *folder* is one, can really be written to and has room; makes it (and its parents) if it is missing.
 
-    With *make* false (a dry run) nothing is made or written, and the nearest folder that exists is judged by its
-    rights. Raises OutputError, and DiskError where only room is missing.
+    With *make* false (a dry run) nothing is made or left, and the nearest folder that exists is judged by its rights.
+    Raises OutputError, and DiskError where only room is missing.
     """
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
             discard_all(folder, _CHECK)  # of a process that was killed just here
             discard(stage(b"imagecli", folder, label=_CHECK))
-        _check_existing(_nearest(folder))
-        _check_room(_nearest(folder))
+        nearest = _nearest(folder)
+        _check_existing(nearest)
+        if not make:
+            _check_takes_files(nearest)
+        _check_room(nearest)
     except OSError as error:
         kind = DiskError if error.errno in _NO_ROOM else OutputError
         raise kind(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
@@ -80,6 +83,12 @@ def _check_existing(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+def _check_takes_files(folder: Path) -> None:
+    """Of a disk without a size, as /proc has none, rights say nothing, least of all to root: only a file can tell."""
+    if not shutil.disk_usage(folder).total:
+        discard(stage(b"imagecli", folder, label=_CHECK))
 
 
 def _check_room(folder: Path) -> None:

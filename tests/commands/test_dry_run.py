@@ -253,3 +253,9 @@ def test_on_a_terminal_long_words_go_on_below_themselves(imagecli: Run) -> None:
 def test_a_provider_s_own_word_for_a_size_goes_by_param(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "--provider", "ark", "-m", "seedream", "--param", "size=2K", *DRY, "--json")
     assert (result.exit_code, result.json["requests"][0]["body"]["size"]) == (0, "2K")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_a_folder_that_takes_no_file_is_refused_by_the_plan_too(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "-o", "/proc/x/y.png", *DRY)
+    assert (result.exit_code, "can't save to /proc/x" in result.stderr) == (2, True)

@@ -87,6 +87,19 @@ def test_a_folder_that_takes_no_file_is_refused() -> None:
         check_folder(Path("/proc"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+@pytest.mark.parametrize("folder", ["/proc", "/proc/x", "/proc/x/y"])
+def test_a_dry_run_says_of_the_system_s_own_folders_what_the_purchase_would(folder: str) -> None:
+    with pytest.raises(OutputError, match=f"can't save to {folder}: "):
+        check_folder(Path(folder), make=False)
+
+
+def test_a_dry_run_leaves_the_folder_it_tries_as_it_was(disk: Path) -> None:
+    before = (disk / "folder").stat().st_mtime_ns
+    check_folder(disk / "folder", make=False)
+    assert ((disk / "folder").stat().st_mtime_ns, list((disk / "folder").iterdir())) == (before, [])
+
+
 def test_a_dry_run_makes_nothing(disk: Path) -> None:
     check_folder(disk / "new" / "folder", make=False)
     assert not (disk / "new").exists()
