@@ -7,12 +7,15 @@ import platform
 import sys
 import textwrap
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from imagecli.batch.lock import lock_path, locked
+from imagecli.batch.lock import _tried, lock_path, locked
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
 from tests.children import Children
@@ -124,37 +127,45 @@ def test_an_error_inside_lets_go_of_it(manifest: Path) -> None:
     assert left(manifest) == []
 
 
-@pytest.mark.parametrize("shards", [(None,) * 8, tuple(Shard(index=index, of=8) for index in range(1, 9))])
-def test_of_many_that_start_together_no_two_hold_the_same(shards: tuple[Shard | None, ...], manifest: Path) -> None:
-    """The whole manifest is held by one at a time; shards look at one stale lock and do not take each other for it."""
-    lock_path(manifest, OTHER).write_text("stale")
-    inside, most, refused = [0], [0], [0]
-    counting, gate = threading.Lock(), threading.Barrier(len(shards))
+def together(work: Callable[[int], None], threads: int = 8) -> None:
+    """Does *work* in *threads* threads at the same time, 25 times each, with the thread's number."""
+    gate = threading.Barrier(threads)
 
-    def run(shard: Shard | None) -> None:
+    def repeated(number: int) -> None:
         gate.wait()
         for _ in range(25):
-            try:
-                with locked(manifest, shard):
-                    with counting:
-                        inside[0] += 1
-                        most[0] = max(most[0], inside[0])
-                    with counting:
-                        inside[0] -= 1
-            except UsageError:
-                with counting:
-                    refused[0] += 1
+            work(number)
 
-    threads = [threading.Thread(target=run, args=(shard,)) for shard in shards]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if shards[0] is None:
-        assert most[0] == 1
-    else:
-        assert refused[0] == 0
-    assert left(manifest) == []
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(repeated, range(threads)))
+
+
+def test_shards_that_look_at_one_stale_lock_do_not_take_each_other_for_its_holder(manifest: Path) -> None:
+    def run(number: int) -> None:
+        lock_path(manifest, OTHER).touch()
+        with locked(manifest, Shard(index=number + 1, of=8)):
+            pass
+
+    together(run)
+    assert left(manifest) in ([], ["assets.journal.1-2.lock"])
+
+
+def test_of_many_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path) -> None:
+    inside, most = [0], [0]
+
+    def run(number: int) -> None:
+        descriptor = None
+        while descriptor is None:
+            descriptor = _tried(lock_path(manifest))
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0)
+        inside[0] -= 1
+        lock_path(manifest).unlink()
+        os.close(descriptor)
+
+    together(run)
+    assert most == [1]
 
 
 def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:

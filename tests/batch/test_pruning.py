@@ -77,11 +77,14 @@ def test_an_orphan_goes_with_the_folders_it_leaves_empty(tmp_path: Path) -> None
 
 def test_what_was_changed_by_hand_is_not_removed_not_even_in_the_last_moment(tmp_path: Path) -> None:
     standing = put(tmp_path, {"1.png": B, "2.png": b"painted over"})
-    first, second = orphans((), bought("1.png", "2.png"), standing)
+    put(tmp_path, {"3.png": b"BOUGHT"})
+    first, second, third = orphans((), bought("1.png", "2.png", "3.png"), standing)
+    assert (first.unchanged, second.unchanged, third.unchanged) == (True, False, False)
     (tmp_path / "1.png").write_bytes(b"BOUGHT")
     assert not remove(first, tmp_path, standing)
     assert not remove(second, tmp_path, standing)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert not remove(third, tmp_path, standing)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_of_a_link_the_link_is_removed(tmp_path: Path) -> None:
