@@ -17,7 +17,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.providers.said import detail_of, filtered, is_page, parsed, plain, short, words_of
+from imagecli.providers.said import detail_of, filtered, filtered_at, is_page, parsed, plain, short, words_of
 from imagecli.providers.statuses import is_perhaps_bought
 
 QUOTA_CODES = (
@@ -63,9 +63,8 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
         hint = _HINT_VERIFY if _unverified(words) else _HINT_KEY
         return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
     if code in POLICY_CODES:
-        found = [word for word in filtered(document) if word not in words]
-        because = f"; it names {short(', '.join(found), MAX_FOUND)}" if found else ""
-        return RefusedError(f"refused by the provider's policy: {about}{because}", hint=_HINT_POLICY, **facts)
+        said = f"refused by the provider's policy: {about}{_because(document, words)}"
+        return RefusedError(said, hint=_HINT_POLICY, **facts)
     if status in (404, 405) and (is_page(body) or not body.strip()):
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
     if status < 200:
@@ -79,6 +78,15 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
     if status >= 500:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, words), **facts)
+
+
+def _because(document: Any, words: str) -> str:
+    """What a filter found, and whether in what went in or in what came out, as far as it says."""
+    found, stage = filtered(document), filtered_at(document)
+    if stage and found:
+        return f" ({stage}: {short(', '.join(found), MAX_FOUND)})"
+    new = [word for word in found if word not in words]
+    return f"; it names {short(', '.join(new), MAX_FOUND)}" if new else ""
 
 
 _HINT_QUOTA = "top up or raise the limit on the provider's billing page, then run the same command again"

@@ -87,6 +87,13 @@ def filtered(document: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_categories(_error_in(document), MAX_DEPTH)))[:MAX_CATEGORIES]
 
 
+def filtered_at(document: Any) -> str:
+    """Where OpenAI's filter found it: input or output; empty where it does not say, or does not know."""
+    details = _error_in(document).get("moderation_details")
+    stage = details.get("moderation_stage") if isinstance(details, dict) else None
+    return stage if stage in ("input", "output") else ""
+
+
 def _categories(node: Any, depth: int) -> Iterator[str]:
     if not isinstance(node, dict) or not depth:
         return

@@ -108,12 +108,21 @@ AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtere
     [
         (
             openai("moderation_blocked", moderation_details=DETAILS),
-            "(moderation_blocked); it names violence, self-harm",
+            "(moderation_blocked) (output: violence, self-harm)",
         ),
         (
             openai("moderation_blocked", message="safety_violations=[violence]", moderation_details=DETAILS),
-            "; it names self-harm",
+            " (output: violence, self-harm)",
         ),
+        (
+            openai("moderation_blocked", moderation_details={**DETAILS, "moderation_stage": "unknown"}),
+            "(moderation_blocked); it names violence, self-harm",
+        ),
+        (
+            openai("moderation_blocked", moderation_details={**DETAILS, "moderation_stage": ["x"]}),
+            "violence, self-harm",
+        ),
+        (openai("moderation_blocked", moderation_details={"moderation_stage": "input"}), "(moderation_blocked)"),
         (openai("contentFilter", inner_error={"content_filter_results": AZURE}), "(contentFilter); it names violence"),
         (
             openai("contentFilter", innererror={"content_filter_result": {"hate": {"filtered": False}}}),
