@@ -84,6 +84,12 @@ def clean(text: Any, origin: str) -> Secret:
             f"the key in {origin} is empty or not text", hint="copy it again, whole", code="no_key"
         )
     key = text.strip()
+    if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'`":
+        raise AuthenticationError(
+            f"the key in {origin} stands in quotes, which are no part of it",
+            hint="copy it again, without quotes around it",
+            code="bad_key",
+        )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise AuthenticationError(
             f"the key in {origin} holds a character that no key has (a line break, a space, a typographic quote?)",

@@ -73,6 +73,14 @@ def test_what_no_key_can_hold_is_refused_and_not_shown(tmp_path: Path, text: str
     assert "OPENAI_API_KEY" in caught.value.message
 
 
+@pytest.mark.parametrize("quote", ['"', "'", "`"])
+def test_a_key_in_quotes_is_refused_and_not_shown(tmp_path: Path, quote: str) -> None:
+    with pytest.raises(ImagecliError, match="the key in OPENAI_API_KEY stands in quotes") as caught:
+        find(tmp_path, OPENAI_API_KEY=f"{quote}{KEY}{quote}")
+    assert (caught.value.code, caught.value.hint) == ("bad_key", "copy it again, without quotes around it")
+    assert KEY not in caught.value.message
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
 def test_keys_that_others_can_read_are_refused(tmp_path: Path, mode: int) -> None:
     path = stored(tmp_path, f'openai = "{KEY}"', mode)
