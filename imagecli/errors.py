@@ -14,8 +14,8 @@
     ├─ UnsavedError               7  bought, or perhaps bought, and not saved
     └─ DiskError                  8  the local disk, after paying
 
-One more code is no error's own: 9 (partly done). 130 and 143 are signals. The graver of two failures is decided by
-GRAVITY.
+Two more codes are no error's own: 9 (partly done) and 10 (nothing failed, not all is there yet). 130 and 143 are
+signals. The graver of two failures is decided by GRAVITY.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Final
 
 EXIT_OK: Final = 0
 EXIT_PARTIAL: Final = 9
+EXIT_INCOMPLETE: Final = 10
 EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
 
@@ -59,6 +60,11 @@ class ImagecliError(Exception):
         self.request_id = request_id
         self.rescued_path = rescued_path
         """Where bytes that were paid for were kept."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is said line by line, above the message: `assets.csv:12: size: …`, as editors and CI look for it."""
+        return ()
 
 
 class UsageError(ImagecliError):
