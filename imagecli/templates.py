@@ -119,6 +119,8 @@ def _check_known(name: str, fields: Mapping[str, str | int]) -> None:
 
 def _formatted(name: str, value: str | int, spec: str) -> str:
     """Digits that came as text (a column, a variable) are padded with zeros on the left, as a number is."""
+    if not spec:
+        return str(value)
     match = _SPEC.fullmatch(spec)
     widths = [int(width[:4]) for width in (match["width"], match["precision"]) if width] if match else []
     if not match or max(widths, default=0) > MAX_WIDTH:

@@ -36,7 +36,7 @@ def build_name(output: Output, fields: Fields, default: str, suffix: str) -> Nam
     if template.endswith("/"):
         template += default
     name = _filled(template, fields, suffix)
-    return replace(name, folder=_folder(output.text) / name.folder) if output.kind == "folder" else name
+    return replace(name, folder=_under(output.text, name.folder)) if output.kind == "folder" else name
 
 
 def _literal(text: str, suffix: str) -> Name:
@@ -60,6 +60,11 @@ def _literal(text: str, suffix: str) -> Name:
 def _folder(text: str) -> Path:
     """*text* as a path: thousands of names have few folders."""
     return Path(text)
+
+
+@lru_cache(maxsize=256)
+def _under(text: str, folder: Path) -> Path:
+    return Path(text) / folder
 
 
 def _filled(template: str, fields: Fields, suffix: str) -> Name:
