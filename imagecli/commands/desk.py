@@ -81,6 +81,8 @@ class Desk:
             listener(Noted(code="endpoint", message=note))
         for warning in said_of_model(self.row) if "model" in self.settings.values else ():
             listener(warning)
+        for code, message in self.settings.notes:
+            listener(Noted(code=code, message=message))
         for code, message in self.settings.warnings:
             listener(Warned(code=code, message=message))
 

@@ -16,6 +16,7 @@ from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
 from imagecli.config.caps import settled as settled_cap
+from imagecli.config.elsewhere import model_of_another
 from imagecli.config.keys import Key, find_key, no_key
 from imagecli.config.layers import Layers, read_layers
 from imagecli.config.table import SETTINGS
@@ -50,6 +51,8 @@ class Settings:
     max_cost_origin: str | None
     """Where the cap was said; None where nobody said one and the built-in cap holds."""
     state_dir: Path
+    notes: tuple[tuple[str, str], ...] = ()
+    """What was decided here and not spelled out: code and message."""
     warnings: tuple[tuple[str, str], ...] = ()
     """code and message."""
 
@@ -63,6 +66,8 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
     layers = read_layers(flags, env, catalog, folder)
     said = layers.all_said()
     row = provider_of(layers, catalog)
+    if left_out := model_of_another(row, layers, catalog):
+        del said["model"]
     base_url, _ = base_url_of(row, layers, env, catalog)
     key = _key(row, layers, env) if with_key else None
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
@@ -82,6 +87,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         max_cost=max_cost,
         max_cost_origin=max_cost_origin,
         state_dir=layers.folders.state,
+        notes=(("model", left_out),) if left_out else (),
         warnings=(*_warnings(base_url, key), *_open_folder(layers.folders.config), *layers.warnings),
     )
 

@@ -51,6 +51,7 @@ def test_json_has_the_plan_in_its_requests(imagecli: Run, folder: Path) -> None:
         "model": "gpt-image-2",
         "status": None,
         "usage": None,
+        "svg_usage": None,
         "method": "POST",
         "url": "https://api.openai.com/v1/images/generations",
         "headers": {"Authorization": "Bearer [key]"},
@@ -259,3 +260,12 @@ def test_a_provider_s_own_word_for_a_size_goes_by_param(imagecli: Run) -> None:
 def test_a_folder_that_takes_no_file_is_refused_by_the_plan_too(imagecli: Run) -> None:
     result = imagecli("generate", "a cat", "-o", "/proc/x/y.png", *DRY)
     assert (result.exit_code, "can't save to /proc/x" in result.stderr) == (2, True)
+
+
+def test_a_model_that_is_left_behind_is_noted(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "--provider", "xai", *DRY, env={"IMAGECLI_MODEL": "gpt-image-1"})
+    assert ["model", "grok-imagine-image"] in [line.split() for line in result.stdout.splitlines()]
+    assert (
+        "note: grok-imagine-image is used: gpt-image-1 from IMAGECLI_MODEL is not for provider xai; -m takes any"
+        in result.stderr
+    )

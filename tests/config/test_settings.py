@@ -37,6 +37,30 @@ def test_the_nearest_setting_counts(home: Home, written: str, value: str | None,
     assert (Path(found).name if found else None) == origin
 
 
+@pytest.mark.parametrize(
+    ("settings", "flags", "environ", "model"),
+    [
+        ('model = "gpt-image-1"', {"provider": "xai"}, {}, None),
+        ("", {"provider": "xai"}, {"IMAGECLI_MODEL": "m"}, None),
+        ('model = "gpt-image-1"', {**LOCAL, "provider": "local"}, {}, None),
+        ('model = "sd-turbo"', {**LOCAL, "provider": "local"}, {}, "sd-turbo"),
+        ('model = "gpt-image-1"', {"provider": "xai", "model": "gpt-image-1"}, {}, "gpt-image-1"),
+        ('model = "m"\nprovider = "xai"', {"provider": "xai"}, {}, "m"),
+        ('model = "m"\nprovider = "xai"', {}, {}, "m"),
+        ('model = "m"', {}, {"IMAGECLI_PROVIDER": "xai"}, "m"),
+        ('model = "m"', {"provider": "together"}, {}, "m"),
+        ('model = "gpt-image-1"', {"provider": "sandbox"}, {}, "gpt-image-1"),
+    ],
+)
+def test_a_model_that_was_set_for_another_provider_is_left_behind(
+    home: Home, settings: str, flags: dict[str, Any], environ: dict[str, str], model: str | None
+) -> None:
+    home.user(settings)
+    loaded = home.load(flags, {"TOGETHER_API_KEY": "t", "XAI_API_KEY": "x", **environ})
+    assert loaded.values.get("model") == model
+    assert bool(loaded.notes) is (model is None)
+
+
 def test_layers_are_merged_setting_by_setting(home: Home) -> None:
     home.user('model = "m"\nsize = "512x512"\ntimeout = 5')
     home.in_project('size = "auto"\nif_exists = "skip"')
