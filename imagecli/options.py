@@ -216,7 +216,7 @@ class ShowOptions:
     """What is shown on the way and at the end."""
 
     panel: ClassVar[str] = "Show"
-    json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout instead of paths")] = False
+    json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="nothing on stderr but errors")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell of every request")] = False
     debug: Annotated[bool, typer.Option("--debug", help="tell everything; with a traceback for a bug")] = False

@@ -5,5 +5,5 @@ What a command works with is imported inside its function: help, completion and 
 
 from __future__ import annotations
 
-NAMES = ("generate", "edit", "vary", "recover", "models", "providers", "config", "doctor", "sandbox")
+NAMES = ("generate", "edit", "vary", "batch", "recover", "models", "providers", "config", "doctor", "sandbox")
 """The subcommands, in the order help shows them; each is a function of its own name in a module of that name."""

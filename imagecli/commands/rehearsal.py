@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -14,7 +15,8 @@ from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, errand_of
 from imagecli.config import Settings
 from imagecli.config.base_url import is_local
-from imagecli.domain import Json
+from imagecli.domain import Json, Name
+from imagecli.env import Env
 from imagecli.events import Listen
 from imagecli.exchange import HttpFile, HttpRequest
 from imagecli.naming import path_for
@@ -35,7 +37,7 @@ def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Repor
     planned = []
     for request in placed.requests:
         _, http = prepare(request, inputs.fitted(request.ask, listen), errand)
-        planned.append(_planned(request, http, budget, desk))
+        planned.append(planned_request(request, http, budget, desk.settings, desk.env, names=_names(request, desk)))
     check_folders(desk, placed.requests, make=False)
     refusal = budget.refusal()
     return replace(
@@ -43,15 +45,21 @@ def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Repor
     )
 
 
-def _planned(request: Request, http: HttpRequest, budget: Budget, desk: Desk) -> PlannedRequest:
+def _names(request: Request, desk: Desk) -> tuple[Name, ...]:
+    return () if desk.output.kind == "stdout" else request.names
+
+
+def planned_request(
+    request: Request, http: HttpRequest, budget: Budget, settings: Settings, env: Env, *, names: Sequence[Name]
+) -> PlannedRequest:
+    """What of *request* can be shown: *http* without key and pictures, and the *names* that it would save."""
     look = request.ask.rendering
-    names = () if desk.output.kind == "stdout" else request.names
     return PlannedRequest(
-        provider=desk.settings.provider.name,
+        provider=settings.provider.name,
         model=look.model,
         method=http.method,
-        url=_shown(http.url, desk.settings),
-        headers=_headers(desk),
+        url=_shown(http.url, settings),
+        headers=_headers(settings, env),
         body=_body(http),
         files=tuple(_file(file) for file in http.files),
         paths=tuple(path_for(name, look.output_format or "png") for name in names),
@@ -59,11 +67,10 @@ def _planned(request: Request, http: HttpRequest, budget: Budget, desk: Desk) ->
     )
 
 
-def _headers(desk: Desk) -> dict[str, str]:
+def _headers(settings: Settings, env: Env) -> dict[str, str]:
     """The headers of the user's own, with a stand-in for the key: a dry run asks nobody for it."""
-    settings = desk.settings
     row = settings.provider
-    found = next((key.auth for key in row.keys if key.env in desk.env.environ), None)
+    found = next((key.auth for key in row.keys if key.env in env.environ), None)
     wanted = row.auth != "none" and not row.key_optional and not is_local(settings.base_url)
     if not found and not wanted:
         return dict(settings.headers)

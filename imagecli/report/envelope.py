@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
 from imagecli.outcome import Cost, Kept, Outcome, PlannedRequest, Report
 
 
-def envelope(report: Report) -> dict[str, Json]:
-    """The object, ready for `json.dumps`."""
+def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
+    """The object, ready for `json.dumps`; of one *row* of a manifest, where it is that."""
     return {
         "schema": 1,
         "command": report.command,
         "status": report.status,
         "exit_code": report.exit_code,
-        "images": [_image(image) for image in report.images],
+        "images": [_image(image, row) for image in report.images],
         "requests": [
             *(_request(outcome) for outcome in report.outcomes),
             *(_planned(request) for request in report.planned or ()),
@@ -24,8 +25,13 @@ def envelope(report: Report) -> dict[str, Json]:
         "cost": {**_estimate(report.cost), "actual_usd": _usd(report.cost.actual_usd)},
         "warnings": [{"code": remark.code, "message": remark.message} for remark in report.remarks],
         "errors": [
-            *(_error(error, None) for error in report.errors),
-            *(_error(error, outcome.request) for outcome in report.outcomes for error in outcome.errors),
+            *(said for error in report.errors for said in _errors(error, None, row)),
+            *(
+                said
+                for outcome in report.outcomes
+                for error in outcome.errors
+                for said in _errors(error, outcome.request, row)
+            ),
         ],
     }
 
@@ -35,7 +41,11 @@ def as_line(report: Report, *, plain: bool) -> str:
 
     A path that is not UTF-8 can only be said in escapes.
     """
-    document = envelope(report)
+    return as_text(envelope(report), plain=plain)
+
+
+def as_text(document: dict[str, Json], *, plain: bool) -> str:
+    """*document* on one line, as `as_line` has it."""
     text = json.dumps(document, ensure_ascii=plain)
     try:
         text.encode()
@@ -44,7 +54,7 @@ def as_line(report: Report, *, plain: bool) -> str:
     return text
 
 
-def _image(image: SavedImage | Kept) -> dict[str, Json]:
+def _image(image: SavedImage | Kept, row: int | None) -> dict[str, Json]:
     bought = image if isinstance(image, SavedImage) else None
     return {
         "path": str(image.path.absolute()) if image.path else None,
@@ -56,7 +66,7 @@ def _image(image: SavedImage | Kept) -> dict[str, Json]:
         "revised_prompt": bought.revised_prompt if bought else None,
         "request": bought.request if bought else None,
         "index": bought.index if bought else None,
-        "row": None,
+        "row": row,
     }
 
 
@@ -100,13 +110,20 @@ def _usd(amount: float | None) -> float | None:
     return None if amount is None else round(amount, 6)
 
 
-def _error(error: ImagecliError, request: int | None) -> dict[str, Json]:
+def _errors(error: ImagecliError, request: int | None, row: int | None) -> Iterator[dict[str, Json]]:
+    """*error*; and before it each thing that it sums up."""
+    for line in error.lines:
+        yield _error(error, request, row) | {"message": line, "hint": None}
+    yield _error(error, request, row)
+
+
+def _error(error: ImagecliError, request: int | None, row: int | None) -> dict[str, Json]:
     return {
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
         "status": error.status,
         "request": request,
-        "row": None,
+        "row": row,
         "rescued_path": error.rescued_path,
     }

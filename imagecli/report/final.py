@@ -74,7 +74,7 @@ def show_errors(errors: Sequence[ImagecliError], style: Style, env: Env) -> None
 
 def show_error(error: ImagecliError, style: Style, env: Env) -> None:
     """What happened, where bytes were kept, and the way out; all of it foreign text made harmless."""
-    lines = [f"imagecli: error: {harmless(error.message)}"]
+    lines = [harmless(line) for line in error.lines] + [f"imagecli: error: {harmless(error.message)}"]
     for title, text in (("kept", error.rescued_path), ("request", error.request_id), ("hint", error.hint)):
         if text:
             lines.append(f"{title}: {harmless(text)}")

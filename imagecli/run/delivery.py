@@ -77,6 +77,8 @@ class Delivery:
         except ImagecliError as error:
             error.rescued_path = error.rescued_path or str(source)
             raise
+        if change:
+            self._say(path, change, source)
         return replace(self._image(index, path, made, revised_prompt), original=source if change else None)
 
     def _checked(self, index: int, staged: Staged) -> Name:
@@ -108,9 +110,12 @@ class Delivery:
         except OSError as error:
             with disk_errors(target):
                 raise error
+        self._say(path, change, kept)
+        return path, kept, made
+
+    def _say(self, path: Path, change: Change, kept: Path) -> None:
         said = f"{path} was {change.words}, without its proof of origin; {kept} is as it came"
         self.listen(Noted(code=change.code, message=said))
-        return path, kept, made
 
     def _made(self, source: Path, change: Change | None, folder: Path) -> Staged:
         """The picture at *source* changed, staged in *folder*. Raises UnsavedError where it can't be, OSError."""

@@ -1,0 +1,94 @@
+"""One item of a manifest on its way: what the journal knows it as, what becomes of it, and the requests that buy it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from imagecli.batch.deciding import Decision
+from imagecli.batch.entries import FileRecord
+from imagecli.batch.hashing import Digests, place, said_hash
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.manifest.targets import Target
+from imagecli.batch.wanted import Wanted
+from imagecli.catalog import ProviderRow
+from imagecli.checks import inputs_of
+from imagecli.domain import Edit, SavedImage
+from imagecli.exchange import Destination, Part
+from imagecli.plan import Request, split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """An item, and what the journal and the disk make of it."""
+
+    item: Item
+    wanted: Wanted
+    decision: Decision
+
+
+def wanted_of(item: Item, provider: ProviderRow, base_url: str, digests: Digests) -> Wanted:
+    """*item* as a journal knows it. Raises InputImageError for an input that can't be read."""
+    return Wanted(
+        id=item.pictures[0][0].path,
+        said=said_hash(item.said, _inputs(item, digests)),
+        provider=provider.name,
+        base_url=place(base_url, provider),
+        model=item.model.name,
+        model_named=item.model_named,
+        pictures=tuple(tuple(target.path for target in targets) for targets in item.pictures),
+        sandbox=provider.embedded,
+    )
+
+
+def _inputs(item: Item, digests: Digests) -> dict[str, list[str]]:
+    ask = item.ask
+    layers = {"mask": ask.mask, "markup": ask.markup} if isinstance(ask, Edit) else {}
+    sources = {"image": inputs_of(ask), **{name: (layer,) for name, layer in layers.items() if layer}}
+    return {name: [digests.of(source.path) for source in of_field if source.path] for name, of_field in sources.items()}
+
+
+def requests_of(purchase: Purchase, first: int, manifest: Path) -> Iterator[Request]:
+    """The requests that buy what is missing of *purchase*, numbered from *first*. *manifest* owns the journal."""
+    item, decision = purchase.item, purchase.decision
+    files = [tuple(_written(item.pictures[index], decision)) for index in decision.buy]
+    look = item.ask.rendering
+    begin = 0
+    for number, n in enumerate(split(len(files), item.model.most(look.output_format))):
+        mine = files[begin : begin + n]
+        begin += n
+        yield Request(
+            index=first + number,
+            ask=replace(item.ask, rendering=replace(look, n=n)),
+            names=tuple(targets[0].name for targets in mine),
+            files=tuple(tuple(Destination(name=target.name, fit=target.fit) for target in targets) for targets in mine),
+            replaces=tuple((manifest.parent / path, sha256) for path, sha256 in decision.replaces),
+            part=Part(
+                manifest=str(manifest.absolute()),
+                id=purchase.wanted.id,
+                hash=purchase.wanted.hash,
+                planned=tuple(tuple(target.path for target in targets) for targets in mine),
+            ),
+        )
+
+
+def _written(targets: Sequence[Target], decision: Decision) -> Iterable[Target]:
+    """Those of a picture's files that are made; the others stay as they are."""
+    return (target for target in targets if target.path in decision.writes)
+
+
+def records(images: Iterable[SavedImage], part: Part, folder: Path) -> tuple[FileRecord, ...]:
+    """What the journal is told of *images*, which a request for *part* has brought below the manifest's *folder*."""
+    return tuple(
+        record for image in images if image.path for record in (_record(image, image.path, part, folder),) if record
+    )
+
+
+def _record(image: SavedImage, saved: Path, part: Part, folder: Path) -> FileRecord | None:
+    """None for a picture that nobody asked for."""
+    if image.index >= len(part.planned):
+        return None
+    path = saved.absolute().relative_to(folder.absolute()).as_posix()
+    planned = part.planned[image.index][image.copy]
+    return FileRecord(path=path, sha256=image.sha256, bytes=image.bytes, planned=None if planned == path else planned)

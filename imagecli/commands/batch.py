@@ -1,0 +1,141 @@
+"""`imagecli batch`: a manifest → its pictures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from imagecli import completing
+from imagecli.grouping import grouped
+from imagecli.options import MoneyOptions, ShowOptions, WhereOptions
+
+
+@grouped
+def batch(
+    ctx: typer.Context,
+    manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="what to make, a row each; - reads stdin")],
+    where: WhereOptions,
+    money: MoneyOptions,
+    display: ShowOptions,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="for rows that name none  [default: gpt-image-2]",
+            autocompletion=completing.models,
+            rich_help_panel="Picture",
+        ),
+    ] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="for rows that say none",
+            autocompletion=completing.words("quality"),
+            rich_help_panel="Picture",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            max=1000,
+            metavar="COUNT",
+            help="requests under way at once  [default: the provider's]",
+            rich_help_panel="Run",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, metavar="COUNT", help="pictures a minute", rich_help_panel="Run")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="only rows with such an output: 'hero-*'; repeatable", rich_help_panel="Run"),
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="send nothing more once a row has failed", rich_help_panel="Run")
+    ] = False,
+    format: Annotated[
+        Literal["jsonl", "csv", "tsv", "toml", "yaml", "text"] | None,
+        typer.Option(help="what the manifest is, where its name does not say it", rich_help_panel="Run"),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="list what is missing or stale: exit 10, or 0; sends nothing", rich_help_panel="Run"
+        ),
+    ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt", help="take files that the journal does not know for their rows'", rich_help_panel="Journal"
+        ),
+    ] = False,
+    if_exists: Annotated[
+        Literal["skip", "overwrite", "fail"] | None,
+        typer.Option(help="files that the journal does not know  [default: fail]", rich_help_panel="Journal"),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="list files that no row makes any more, and buy nothing", rich_help_panel="Journal"
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="with --prune: remove them", rich_help_panel="Journal")] = False,
+) -> None:
+    """Make what a manifest says, and only what is missing or changed.
+
+    \b
+      imagecli batch assets.toml --provider sandbox                     no key needed
+      imagecli batch assets.csv --dry-run
+      imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
+      jq -c '.[]' rows.json | imagecli batch -
+    """
+    from imagecli.commands.bench import check_alone, open_bench
+    from imagecli.commands.bulk import Pace, carry_out
+    from imagecli.commands.bulk_looks import check as look
+    from imagecli.commands.bulk_looks import rehearse
+    from imagecli.commands.bulk_prune import prune as tidy
+    from imagecli.commands.manifests import read
+    from imagecli.report.style import Style
+
+    check_alone({"--prune": prune, "--check": check, "--dry-run": money.dry_run}, yes=yes)
+    style = Style.build(
+        env=ctx.obj,
+        json=display.json,
+        quiet=display.quiet,
+        verbose=display.verbose,
+        debug=display.debug,
+        color=display.color,
+    )
+    bench = open_bench(
+        ctx.obj,
+        lambda: read(manifest, format, ctx.obj),
+        {
+            "provider": where.provider,
+            "base_url": where.base_url,
+            "timeout": where.timeout,
+            "max_retries": where.max_retries,
+            "max_wait": where.max_wait,
+            "max_cost": money.max_cost,
+        },
+        {"model": model, "quality": quality},
+        style,
+        with_key=not (money.dry_run or check or prune),
+        only=only or (),
+        adopt=adopt,
+        if_exists=if_exists,
+        shard=None,
+    )
+    if prune:
+        raise typer.Exit(tidy(bench, yes=yes))
+    if check:
+        raise typer.Exit(look(bench))
+    if money.dry_run:
+        raise typer.Exit(rehearse(bench, rate))
+    raise typer.Exit(carry_out(bench, Pace(jobs=jobs, rate=rate, fail_fast=fail_fast)))

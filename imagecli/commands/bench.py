@@ -1,0 +1,147 @@
+"""A manifest, settled: settings in, rows read, and what becomes of each by the journal and the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from imagecli import config
+from imagecli.batch.deciding import decide
+from imagecli.batch.failed import owner_of
+from imagecli.batch.hashing import Digests
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.manifest.items import Assets, items
+from imagecli.batch.manifest.reading import Manifest
+from imagecli.batch.purchase import Purchase, wanted_of
+from imagecli.batch.shards import Shard
+from imagecli.batch.standing import Standing
+from imagecli.catalog import Catalog
+from imagecli.config.layers import flag
+from imagecli.config.rows import load_catalog
+from imagecli.domain import IfExists
+from imagecli.env import Env
+from imagecli.errors import UsageError
+from imagecli.events import Listen, Warned
+from imagecli.report.style import Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """One batch's settled circumstances."""
+
+    env: Env
+    catalog: Catalog
+    settings: config.Settings
+    manifest: Manifest
+    owner: Path
+    """Whose journal it is: the manifest, where that is a file."""
+    assets: Assets
+    style: Style
+    only: tuple[str, ...] = ()
+    adopt: bool = False
+    if_exists: IfExists | None = None
+    shard: Shard | None = None
+
+    @property
+    def chosen(self) -> Sequence[Item]:
+        """The items that this run is about."""
+        found = [item for item in self.assets.items if self._is_chosen(item)]
+        if not found and self.only:
+            raise UsageError(f"no output of {self.manifest.name} is like {', '.join(self.only)}", hint=self._names())
+        return found
+
+    def _is_chosen(self, item: Item) -> bool:
+        paths = [target.path for targets in item.pictures for target in targets]
+        if self.shard and not self.shard.has(paths[0]):
+            return False
+        return not self.only or any(is_like(path, glob) for path in paths for glob in self.only)
+
+    def _names(self) -> str:
+        first = [item.pictures[0][0].path for item in self.assets.items[:3]]
+        return f"outputs are {', '.join(first)}{' …' * (len(self.assets.items) > 3)}"
+
+    def purchases(self, ledger: Ledger) -> list[Purchase]:
+        """What becomes of every chosen item. Raises InputImageError for an input that can't be read."""
+        digests, disk = Digests(), Standing(self.manifest.folder)
+        found = []
+        for item in self.chosen:
+            wanted = wanted_of(item, self.settings.provider, self.settings.base_url, digests)
+            decision = decide(wanted, ledger, disk, adopt=self.adopt, if_exists=self.if_exists)
+            found.append(Purchase(item=item, wanted=wanted, decision=decision))
+        return found
+
+    def remark(self, listen: Listen) -> None:
+        """Says what is to be said before anything is bought."""
+        for remark in self.assets.remarks:
+            listen(remark)
+        for code, message in self.settings.warnings:
+            listen(Warned(code=code, message=message))
+
+
+def is_like(path: str, glob: str) -> bool:
+    """Whether an output has a name that *glob* means: its whole path, or the last part of it."""
+    return fnmatchcase(path, glob) or fnmatchcase(PurePosixPath(path).name, glob)
+
+
+def open_bench(
+    env: Env,
+    read: Callable[[], Manifest],
+    flags: dict[str, Any],
+    fields: dict[str, Any],
+    style: Style,
+    *,
+    with_key: bool,
+    only: Sequence[str],
+    adopt: bool,
+    if_exists: IfExists | None,
+    shard: Shard | None,
+) -> Bench:
+    """The bench for the manifest that *read* gives. *flags* are settings', *fields* are those that rows have too.
+
+    Raises ManifestError with all that is wrong in its rows; UsageError, SettingsError, AuthenticationError.
+    """
+    rows = load_catalog(env)
+    settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+    manifest = read()
+    assets = items(
+        manifest,
+        flags=fields,
+        catalog=rows,
+        provider=settings.provider,
+        base_url=settings.base_url,
+        today=env.now().date(),
+    )
+    return Bench(
+        env=env,
+        catalog=rows,
+        settings=capped(settings, manifest),
+        manifest=manifest,
+        owner=owner_of(manifest.path) if manifest.path else manifest.folder / "stdin",
+        assets=assets,
+        style=replace(style, secret=settings.key.secret if settings.key else None),
+        only=tuple(only),
+        adopt=adopt,
+        if_exists=if_exists,
+        shard=shard,
+    )
+
+
+def check_alone(modes: Mapping[str, bool], *, yes: bool) -> None:
+    """Raises UsageError where two of *modes* are typed, and for a *yes* to nothing."""
+    typed = [mode for mode, wanted in modes.items() if wanted]
+    if len(typed) > 1:
+        raise UsageError(f"{' and '.join(typed)}: each does something of its own", hint="leave one of them out")
+    if yes and typed != ["--prune"]:
+        raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
+
+
+def capped(settings: config.Settings, manifest: Manifest) -> config.Settings:
+    """*settings* with the manifest's cap among theirs: the lowest holds, and a flag goes before all."""
+    cap, origin = manifest.max_cost, settings.max_cost_origin
+    if cap is None or origin == flag("max_cost") or (origin and settings.max_cost <= cap):
+        return settings
+    return replace(settings, max_cost=cap, max_cost_origin=f"max_cost in {manifest.name}")

@@ -1,0 +1,209 @@
+"""A manifest carried out: what is missing or stale is bought, a row at a time on many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from imagecli import run, schedule
+from imagecli.batch.buying import Buyer, Ended, Order
+from imagecli.batch.journal import read_journals
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.lock import locked
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.purchase import Purchase, requests_of
+from imagecli.batch.standing import Standing
+from imagecli.batch.tally import Tally
+from imagecli.batch.writing import Journal
+from imagecli.catalog import ModelRow
+from imagecli.checks import inputs_of
+from imagecli.commands.bench import Bench
+from imagecli.commands.bulk_ends import Ends
+from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.commands.purchase import say_whose_key
+from imagecli.commands.tools import lay_out, run_id
+from imagecli.domain import Edit, Generate
+from imagecli.errors import ImagecliError, OutputError, Terminated
+from imagecli.events import Listen, Started
+from imagecli.plan import Request
+from imagecli.report.bulk import Bulk
+from imagecli.report.listen import open_listener
+from imagecli.run.recovery import clear_unanswered
+from imagecli.spending.budget import Budget
+from imagecli.spending.till import Till
+from imagecli.store.places import check_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a run goes about it."""
+
+    jobs: int | None = None
+    """Purchases under way at once; None is the provider's own number."""
+    rate: float | None = None
+    """Pictures a minute."""
+    fail_fast: bool = False
+
+
+def carry_out(bench: Bench, pace: Pace) -> int:
+    """Buys what is missing or stale, shows it, and returns the exit code.
+
+    Raises UsageError, LimitError, InputImageError, OutputError or AuthenticationError before anything is sent.
+    """
+    with locked(bench.owner, bench.shard), open_listener(bench.env, bench.style) as heard, ExitStack() as stack:
+        watch = BulkWatch(heard)
+        bench.remark(watch)
+        ledger = read_journals(bench.owner, watch)
+        purchases = decided(bench, ledger, watch)
+        orders, budget = orders_of(bench, purchases)
+        if refusal := budget.refusal():
+            raise refusal
+        check_all(bench, orders, watch, make=True)
+        if orders and bench.settings.no_key:
+            raise bench.settings.no_key
+        journal = Journal(bench.owner, bench.shard, ledger)
+        journal.open()
+        for purchase in purchases:
+            for entry in purchase.decision.entries:
+                journal.write(entry)
+        tally = Tally(total=len(purchases), to_buy=len(orders), kept=len(purchases) - len(orders))
+        ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), budget)
+        ends.kept(purchases, ledger)
+        errors = _bought(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
+        return ends.shown(errors, watch)
+
+
+def decided(bench: Bench, ledger: Ledger, listen: Listen) -> list[Purchase]:
+    """What becomes of every chosen item, and what is to be said of it. Raises OutputError with all that stands in the
+    way.
+    """
+    purchases = bench.purchases(ledger)
+    for purchase in purchases:
+        for note in purchase.decision.notes:
+            listen(note)
+    refused = [purchase.decision.refusal for purchase in purchases if purchase.decision.refusal]
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise InTheWayError(refused)
+    return purchases
+
+
+class InTheWayError(OutputError):
+    """Several outputs that nothing may be bought over."""
+
+    def __init__(self, refused: Sequence[OutputError]) -> None:
+        hints = dict.fromkeys(error.hint for error in refused if error.hint)
+        super().__init__(
+            f"{len(refused):,} outputs are not to be bought over; nothing was sent", hint="; ".join(list(hints)[:3])
+        )
+        self.code = refused[0].code
+        self._refused = refused
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(error.message for error in self._refused)
+
+
+def orders_of(bench: Bench, purchases: Sequence[Purchase]) -> tuple[tuple[Order, ...], Budget]:
+    """What is bought, and what that can cost."""
+    orders: list[Order] = []
+    priced: list[tuple[Request, ModelRow]] = []
+    for purchase in purchases:
+        if purchase.decision.buy:
+            requests = tuple(requests_of(purchase, len(priced), bench.owner))
+            priced += [(request, purchase.item.model) for request in requests]
+            orders.append(Order(number=len(orders), purchase=purchase, requests=requests))
+    return tuple(orders), Budget.of(priced, bench.settings, fixed=True)
+
+
+def errand_of(bench: Bench, name: str) -> run.Errand:
+    """What all requests of a batch have alike."""
+    return run.Errand(
+        run_id=name,
+        command="batch",
+        provider=bench.settings.provider,
+        base_url=bench.settings.base_url,
+        query=bench.settings.query,
+        if_exists=None,
+        stdout=False,
+    )
+
+
+def check_all(bench: Bench, orders: Sequence[Order], listen: Listen, *, make: bool) -> None:
+    """Fits every input once and keeps none, and tries the folders. Raises InputImageError, OutputError."""
+    shelf = Shelf()
+    for item in _with_inputs(orders):
+        shelf.of(item.model).fitted(item.ask, listen)
+    for folder in dict.fromkeys(folder for order in orders for request in order.requests for folder in request.folders):
+        check_folder(folder, make=make)
+
+
+def _with_inputs(orders: Sequence[Order]) -> Iterator[Item]:
+    """An item for each set of inputs that goes up: many rows send the same."""
+    seen = set()
+    for order in orders:
+        item = order.purchase.item
+        if sources := inputs_of(item.ask):
+            layers = (item.ask.mask, item.ask.markup) if isinstance(item.ask, Edit) else ()
+            framing = None if isinstance(item.ask, Generate) else item.ask.framing
+            key = (item.model.name, sources, layers, framing)
+            if key not in seen:
+                seen.add(key)
+                yield item
+
+
+class Shelf:
+    """Inputs by the model that they are fitted for."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, run.Inputs] = {}
+
+    def of(self, model: ModelRow) -> run.Inputs:
+        """Those that are fitted for *model*."""
+        return self._of.setdefault(model.name, run.Inputs(model))
+
+
+def _bought(
+    bench: Bench,
+    pace: Pace,
+    orders: tuple[Order, ...],
+    budget: Budget,
+    journal: Journal,
+    watch: BulkWatch,
+    ends: Ends,
+    stack: ExitStack,
+) -> list[ImagecliError]:
+    """What went wrong outside of rows, after every order was carried out, or as many as could be."""
+    settings = bench.settings
+    inputs = run.Inputs(bench.catalog.unknown_model)
+    errand = errand_of(bench, run_id(bench.env))
+    tools = lay_out(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
+    clear_unanswered((settings.state_dir / "spool",), watch)
+    shelf, till = Shelf(), Till(budget)
+    buyer = Buyer(
+        tools=lambda purchase: replace(tools, inputs=shelf.of(purchase.item.model)),
+        budget=budget,
+        till=till,
+        journal=journal,
+        standing=Standing(bench.manifest.folder),
+        folder=bench.manifest.folder,
+    )
+    watch(Started(requests=len(budget.requests), pictures=sum(len(order.purchase.decision.buy) for order in orders)))
+
+    def done(ended: Ended) -> bool:
+        for outcome in ended.outcomes:
+            watch.over(outcome.request)
+            say_whose_key(outcome, settings.key)
+        ends.ended(ended)
+        is_final = any(outcome.is_final for outcome in ended.outcomes)
+        failed = any(outcome.errors for outcome in ended.outcomes)
+        return not (ended.over_budget or is_final or (failed and pace.fail_fast))
+
+    try:
+        schedule.run(buyer.buy, orders, jobs=pace.jobs or settings.provider.jobs, listen=watch, done=done)
+    except (KeyboardInterrupt, Terminated) as signal:
+        run.abandon([request for order in orders for request in order.requests], tools)
+        return [ends.interrupted(signal, watch)]
+    return [*till.refusals()]

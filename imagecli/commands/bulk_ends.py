@@ -1,0 +1,156 @@
+"""What becomes of rows, told as it does: to the tally, to stdout, and at the end to whoever asked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from imagecli import pricing
+from imagecli.batch.buying import Ended, Order
+from imagecli.batch.failed import failed_path, write_failed
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.purchase import Purchase
+from imagecli.batch.tally import Tally
+from imagecli.commands.bench import Bench
+from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.commands.kept import described
+from imagecli.domain import Json
+from imagecli.errors import ImagecliError, OutputError, UnsavedError, signal_code
+from imagecli.money import dollars
+from imagecli.outcome import Cost, Kept, Report
+from imagecli.quoting import quoted
+from imagecli.report.bulk import Bulk, of_row
+from imagecli.spending.budget import Budget
+
+
+class Ends:
+    """Counts and shows; keeps the numbers of the rows that failed, and nothing else of any."""
+
+    def __init__(self, bench: Bench, tally: Tally, bulk: Bulk, budget: Budget) -> None:
+        self.tally = tally
+        self._bench, self._bulk, self._budget = bench, bulk, budget
+        self._failed: set[int] = set()
+
+    def kept(self, purchases: Sequence[Purchase], ledger: Ledger) -> None:
+        """The rows of which nothing is bought, for those who want an object of each."""
+        if self._bench.style.json:
+            for purchase in purchases:
+                if not purchase.decision.buy:
+                    report = Report(
+                        command="batch",
+                        kept=tuple(kept_files(purchase, ledger, self._bench.manifest.folder)),
+                        cost=NOTHING,
+                    )
+                    self._bulk.row(purchase.item.row, report, **keys_of(purchase.item, "kept"))
+
+    def ended(self, ended: Ended) -> None:
+        """One more."""
+        self.tally.count(ended)
+        item = ended.order.purchase.item
+        errors = [error for outcome in ended.outcomes for error in outcome.errors]
+        if ended.outcomes:
+            cost = replace(cost_of(ended.order, self._budget), actual_usd=ended.cost_usd)
+            state = "failed" if errors else "bought"
+            self._bulk.row(item.row, of_row(ended.outcomes, cost), **keys_of(item, state))
+        if errors:
+            self._failed.add(item.row)
+            self._bulk.failed(f"{self._bench.manifest.name}:{item.line}", errors)
+
+    def interrupted(self, signal: BaseException, watch: BulkWatch) -> ImagecliError:
+        """What to say to Ctrl-C or SIGTERM."""
+        self.tally.signal_code = signal_code(signal)
+        words = f"interrupted: {self.tally.bought:,} of {self.tally.to_buy:,} saved"
+        hint = "run the same command again: it goes on where this one stopped"
+        if watch.under_way:
+            many = "request" if watch.under_way == 1 else "requests"
+            words += f"; {watch.under_way} {many} under way may be billed"
+            kept = " and ".join(str(folder) for folder in watch.folders)
+            hint += f", and saves first what came, kept in {kept}" if kept else ""
+        return UnsavedError(words, hint=hint, code="interrupted")
+
+    def shown(self, errors: Sequence[ImagecliError], watch: BulkWatch) -> int:
+        """The summary, and the exit code."""
+        self.tally.codes.update(error.exit_code for error in errors)
+        failed = self._failed_manifest()
+        tally = self.tally
+        watch.say_made()
+        hint = f"; imagecli batch {quoted(failed)} runs the failed rows again" if failed else ""
+        cost = self._budget.cost()
+        paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=tally.actual_usd, about=cost.about)
+        self._bulk.summary(
+            sentence(tally, paid) + hint,
+            errors,
+            paid if tally.to_buy else NOTHING,
+            watch.remarks,
+            status=tally.status,
+            exit_code=tally.exit_code,
+            summary={
+                "rows": len(self._bench.manifest.rows),
+                "purchases": tally.total,
+                "kept": tally.kept,
+                "bought": tally.bought,
+                "failed": tally.failed,
+                "not_sent": tally.unsent,
+                "files": tally.files,
+                "failed_manifest": str(failed.absolute()) if failed else None,
+            },
+        )
+        disk = self._bulk.failure
+        return tally.exit_code or (disk.exit_code if disk else 0)
+
+    def _failed_manifest(self) -> Path | None:
+        bench = self._bench
+        if bench.only and not self._failed:
+            return None
+        return write_failed(bench.manifest, failed_path(bench.owner, bench.shard), self._failed)
+
+
+def cost_of(order: Order, budget: Budget) -> Cost:
+    """What the requests of *order* can cost together."""
+    price = pricing.total([budget.estimates[request.index] for request in order.requests])
+    about = budget.about(price)
+    return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
+
+
+def keys_of(item: Item, state: str) -> dict[str, Json]:
+    """What an object of a row has besides."""
+    return {"line": item.line, "state": state, "outputs": [*outputs_of(item)]}
+
+
+def outputs_of(item: Item) -> list[str]:
+    """The files that are planned, from the manifest's folder."""
+    return [target.path for targets in item.pictures for target in targets]
+
+
+def kept_files(purchase: Purchase, ledger: Ledger, folder: Path) -> list[Kept]:
+    """The files of a row that stay as they are, as far as they stand there."""
+    found = []
+    for targets in purchase.item.pictures:
+        for target in targets:
+            known = ledger.planned(target.path)
+            path = folder / (known[1].path if known else target.path)
+            with contextlib.suppress(OutputError):
+                found.append(described(path, (0, 0))[0])
+    return found
+
+
+NOTHING = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
+
+
+def sentence(tally: Tally, cost: Cost) -> str:
+    """`17 bought, 2 kept, 1 failed; cost: $0.53`."""
+    counts = [
+        (tally.bought, "bought"),
+        (tally.kept, "kept as they are"),
+        (tally.failed, "failed"),
+        (tally.unsent, "not sent"),
+    ]
+    said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing to do"
+    if cost.is_free or not (tally.bought or tally.failed):
+        return said
+    if tally.unknown:
+        return f"{said}; cost: {dollars(tally.billed_usd)} and {tally.unknown:,} that told none"
+    return f"{said}; cost: {dollars(tally.billed_usd)}"

@@ -1,0 +1,143 @@
+"""A manifest looked at, and nothing sent: is all of it there (`--check`), and what would be bought (`--dry-run`)?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from imagecli.batch.buying import Order
+from imagecli.batch.journal import read_journals
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.purchase import Purchase
+from imagecli.batch.tally import Tally
+from imagecli.commands.bench import Bench
+from imagecli.commands.bulk import Shelf, check_all, decided, errand_of, orders_of
+from imagecli.commands.bulk_ends import NOTHING, cost_of, kept_files, keys_of
+from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.commands.rehearsal import planned_request
+from imagecli.errors import EXIT_INCOMPLETE, ImagecliError
+from imagecli.events import Listen
+from imagecli.outcome import PlannedRequest, Report
+from imagecli.report.bulk import COMMAND, Bulk
+from imagecli.report.bulk_plan import Plan, plan_lines
+from imagecli.report.listen import open_listener
+from imagecli.run.prepare import prepare
+from imagecli.spending.budget import Budget
+
+
+def check(bench: Bench) -> int:
+    """Lists what is missing or stale, and returns 10 where anything is. Raises OutputError for what is in the way."""
+    with open_listener(bench.env, bench.style) as heard:
+        watch = BulkWatch(heard)
+        bench.remark(watch)
+        ledger = read_journals(bench.owner, watch)
+        purchases = decided(bench, ledger, watch)
+    bulk = Bulk(bench.env, bench.style, heard)
+    gaps = [purchase for purchase in purchases if purchase.decision.buy]
+    tally = Tally(total=len(purchases), kept=len(purchases) - len(gaps), gaps=len(gaps))
+    if bench.style.json:
+        for purchase in purchases:
+            _show_row(purchase, ledger, bench, bulk)
+    bulk.lines([f"{one.decision.kind:<8} {path}" for one in gaps for path in one.decision.writes])
+    said = f"{len(gaps):,} of {tally.total:,} are missing or stale" if gaps else f"all {tally.total:,} are there"
+    bulk.summary(
+        said,
+        (),
+        NOTHING,
+        watch.remarks,
+        status=tally.status,
+        exit_code=tally.exit_code,
+        summary={"purchases": tally.total, "kept": tally.kept, "missing_or_stale": tally.gaps},
+    )
+    return tally.exit_code
+
+
+def _show_row(purchase: Purchase, ledger: Ledger, bench: Bench, bulk: Bulk) -> None:
+    """A row's object: what of it is there, and whether that is all."""
+    kept = kept_files(purchase, ledger, bench.manifest.folder)
+    keys = keys_of(purchase.item, purchase.decision.kind)
+    if purchase.decision.buy:
+        keys |= {"status": "stale", "exit_code": EXIT_INCOMPLETE}
+    bulk.row(purchase.item.row, Report(command=COMMAND, kept=tuple(kept), cost=NOTHING), **keys)
+
+
+def rehearse(bench: Bench, rate: float | None) -> int:
+    """Shows what would be bought, for how much, and how long it takes at least at *rate* pictures a minute."""
+    errors: list[ImagecliError] = []
+    with open_listener(bench.env, bench.style) as heard:
+        watch = BulkWatch(heard)
+        bench.remark(watch)
+        ledger = read_journals(bench.owner, watch)
+        purchases = decided(bench, ledger, watch)
+        orders, budget = orders_of(bench, purchases)
+        check_all(bench, orders, watch, make=False)
+    if refusal := budget.refusal():
+        errors.append(refusal)
+    bulk = Bulk(bench.env, bench.style, heard)
+    shown = _plan(bench, purchases, orders, budget, rate)
+    if bench.style.json:
+        _show_requests(bench, orders, budget, bulk, watch)
+    bulk.lines(plan_lines(shown))
+    bulk.summary(
+        "nothing was sent: this was a dry run",
+        errors,
+        budget.cost() if orders else NOTHING,
+        watch.remarks,
+        status="failed" if errors else "planned",
+        exit_code=errors[0].exit_code if errors else 0,
+        summary={
+            "rows": shown.rows,
+            "purchases": shown.purchases,
+            "kept": shown.kept,
+            "requests": shown.requests,
+            "pictures": shown.pictures,
+            "files": shown.files,
+            "least_seconds": shown.least_seconds,
+        },
+    )
+    return errors[0].exit_code if errors else 0
+
+
+def _plan(
+    bench: Bench, purchases: Sequence[Purchase], orders: Sequence[Order], budget: Budget, rate: float | None
+) -> Plan:
+    pictures = sum(len(order.purchase.decision.buy) for order in orders)
+    return Plan(
+        manifest=bench.manifest.name,
+        rows=len(bench.manifest.rows),
+        purchases=len(purchases),
+        kept=len(purchases) - len(orders),
+        requests=len(budget.requests),
+        pictures=pictures,
+        files=sum(len(order.purchase.decision.writes) for order in orders),
+        cost=budget.cost() if orders else NOTHING,
+        # The first goes out at once.
+        least_seconds=round(max(pictures - 1, 0) * 60 / rate, 1) if rate else None,
+        rate=rate,
+        first=tuple(
+            (order.purchase.decision.kind, path) for order in orders[:20] for path in order.purchase.decision.writes
+        ),
+        more=max(len(orders) - 20, 0),
+    )
+
+
+def _show_requests(bench: Bench, orders: Sequence[Order], budget: Budget, bulk: Bulk, listen: Listen) -> None:
+    """A row's object with all that its requests hold, for whoever sends them by other means."""
+    shelf = Shelf()
+    for order in orders:
+        item = order.purchase.item
+        planned = tuple(_planned(bench, order, budget, shelf))
+        report = Report(command=COMMAND, planned=planned, cost=cost_of(order, budget))
+        bulk.row(item.row, report, **keys_of(item, order.purchase.decision.kind))
+
+
+def _planned(bench: Bench, order: Order, budget: Budget, shelf: Shelf) -> Iterator[PlannedRequest]:
+    errand = errand_of(bench, "dry-run")
+    inputs = shelf.of(order.purchase.item.model)
+    for request in order.requests:
+        _, http = prepare(request, inputs.fitted(request.ask, lambda event: None), errand)
+        names = [file.name for files in request.files for file in files]
+        yield replace(
+            planned_request(request, http, budget, bench.settings, bench.env, names=names),
+            cost=budget.cost_of(request.index),
+        )

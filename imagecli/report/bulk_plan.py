@@ -1,0 +1,62 @@
+"""What a batch would buy, in lines: counts, price and time; and the first of the files. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagecli.outcome import Cost
+from imagecli.report.cost import price
+from imagecli.report.text import harmless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `--dry-run` tells of."""
+
+    manifest: str
+    rows: int
+    purchases: int
+    """Rows, with each combination of their variables."""
+    kept: int
+    requests: int
+    pictures: int
+    files: int
+    cost: Cost
+    least_seconds: float | None
+    """None where no rate is known."""
+    rate: float | None
+    first: tuple[tuple[str, str], ...]
+    """missing or stale, and a file."""
+    more: int
+    """Purchases of which no file is shown."""
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The lines."""
+    rows = [
+        ("manifest", f"{plan.manifest}, {counted(plan.rows, 'row')}"),
+        ("buys", f"{plan.purchases - plan.kept:,} of {plan.purchases:,}, {plan.kept:,} are there"),
+        ("requests", f"{plan.requests:,} for {counted(plan.pictures, 'picture')} in {counted(plan.files, 'file')}"),
+        ("price", price(plan.cost)),
+    ]
+    if plan.least_seconds is not None:
+        rows.append(("time", f"at least {spoken(plan.least_seconds)}, at {plan.rate:g} a minute"))
+    rows += plan.first
+    if plan.more:
+        rows.append(("and", f"{plan.more:,} more; --json tells of each"))
+    rows.append(("sent", "nothing: this was a dry run"))
+    return [f"{label:<10}{harmless(text)}" for label, text in rows]
+
+
+def counted(count: int, word: str) -> str:
+    """`1 row`, `20 rows`."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def spoken(seconds: float) -> str:
+    """`1 h 04 min`, `2 min 05 s`, `7 s`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02} min"
+    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
