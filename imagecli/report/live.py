@@ -40,6 +40,7 @@ class Live(Plain):
 
     def __exit__(self, *args: object) -> None:
         self._progress.stop()
+        super().__exit__(*args)
 
     def __call__(self, event: Event) -> None:
         match event:

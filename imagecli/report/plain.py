@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from imagecli.env import Env
 from imagecli.events import Event, Heartbeat, Noted, Partial, Told, Waiting, Warned
 from imagecli.report.style import Style
@@ -14,16 +16,24 @@ class Plain:
     def __init__(self, env: Env, style: Style) -> None:
         self._env, self._style = env, style
         self.remarks: list[Noted | Warned] = []
+        self._said: Counter[Noted | Warned] = Counter()
 
     def __enter__(self) -> Plain:
         return self
 
     def __exit__(self, *args: object) -> None:
-        return
+        """What was heard again was said once; how often is said here."""
+        for event, times in self._said.items():
+            if times > 1 and (line := line_for(event, self._style)):
+                self.line(self._style.cover(f"{line} ({times} times in all)"))
+        self._said.clear()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, (Noted, Warned)):
             self.remarks.append(event)
+            self._said[event] += 1
+            if self._said[event] > 1:
+                return
         if line := line_for(event, self._style):
             self.line(self._style.cover(line))
 

@@ -114,3 +114,20 @@ def test_errors_alike_are_counted_and_every_kept_answer_is_named(imagecli: Run, 
     assert result.stderr.count("not whole JSON") == 1
     assert "the same 2 times more" in result.stderr
     assert len({Path(path).read_bytes() + path.encode() for path in kept}) == 3
+
+
+@pytest.mark.parametrize("tty", [(), ("stderr",)])
+def test_remarks_alike_are_said_once_and_counted_and_json_has_each(
+    imagecli: Run, httpserver: HTTPServer, tty: tuple[str, ...]
+) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": PIXEL}]})
+    result = imagecli(
+        *("generate", "x", "-m", "dall-e-3", "-s", "1024x1024", "-n", 3, "--json"),
+        *("--base-url", httpserver.url_for("/v1")),
+        tty=tty,
+    )
+    said = "imagecli: warning: 1024x1024 was asked for, 1x1 came"
+    lines = [line for line in result.stderr.splitlines() if said in line]
+    assert len(lines) == 2
+    assert lines[1].endswith(f"{said} (3 times in all)")
+    assert [remark["code"] for remark in result.json["warnings"]].count("other_size") == 3
