@@ -36,6 +36,14 @@ class Place:
         return path
 
 
+When = Callable[[Place, Lab], bool]
+
+
+def asked(place: Place, lab: Lab) -> bool:
+    """A request is under way."""
+    return bool(lab.api.calls)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
     """The command as a process of its own, instead of `main` in this one."""
@@ -47,7 +55,8 @@ class Child:
     by: Sequence[str] = ()
     """The command that starts it."""
     signals: Sequence[tuple[float, signal.Signals]] = ()
-    """Sent one after another once the API was asked, each after a pause in seconds."""
+    """Sent one after another, each after a pause in seconds, once *when* is so."""
+    when: When = asked
 
 
 Before = Callable[[Place], object]

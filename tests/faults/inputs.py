@@ -39,6 +39,7 @@ def broken() -> dict[str, bytes]:
     return {"empty": b"", "cut": PNG[:-30], "its header alone": PNG[:33], "a bad CRC": bytes(crc)}
 
 
+UPRIGHT = saved(scene(64, 48), "JPEG", exif=exif(1, place=True))
 NO_PICTURES = {
     "text": b"hello",
     "a page": b"<!doctype html><title>404</title>",
@@ -151,7 +152,10 @@ CASES = (
     *(edit("I7", case, data, after=sent(size=(64, 64))) for case, data in moving()),
     edit("I8", "turned, for its model", JPEG, after=sent(format="JPEG", size=(48, 64))),
     edit("I8", "turned, and shrunk", JPEG, command=(*EDIT, "--input-size", "32x32"), after=sent(size=(24, 32))),
-    edit("I9", "place and camera", JPEG, after=sent(without=b"Kamera")),
+    edit("I9", "place and camera", UPRIGHT, after=sent(format="JPEG", without=b"Kamera")),
+    edit(
+        "I9", "place and camera of a PNG", saved(scene(64, 64), exif=exif(1, place=True)), after=sent(without=b"Kamera")
+    ),
     *(
         edit("I10", kind, saved(scene(64, 64), kind), after=sent(size=(64, 64)))
         for kind in ("AVIF", "TIFF", "BMP", "ICO", "GIF")

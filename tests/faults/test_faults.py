@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.children import Children
 from tests.conftest import Run, photo
-from tests.faults import addresses, bodies, disk, inputs, network, process, settings, statuses, streams
+from tests.faults import addresses, bodies, disk, inputs, names, network, process, settings, statuses, streams
 from tests.faults.case import Case, Place
 from tests.faults.checks import check_files, check_secrets, check_words, saved, seen, stays
 from tests.faults.running import STRAY, environ_of, run
@@ -22,7 +22,7 @@ from tests.faults.server import lab
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TABLE: dict[str, dict[str, Any]] = tomllib.loads((HERE / "outcomes.toml").read_text("utf-8"))
-MODULES = (network, statuses, bodies, addresses, streams, disk, inputs, process, settings)
+MODULES = (network, statuses, bodies, addresses, streams, disk, names, inputs, process, settings)
 CASES = tuple(case for module in MODULES for case in module.CASES)
 ROWS = {"N": 30, "H": 23, "B": 20, "U": 21, "S": 12, "D": 15, "I": 18, "P": 14, "C": 11, "M": 12}
 
