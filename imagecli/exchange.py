@@ -140,5 +140,7 @@ class Answer:
 
     found: tuple[Found, ...]
     usage: dict[str, Any] | None = None
+    svg_usage: dict[str, Any] | None = None
+    """What the model that wrote an svg took; billed besides."""
     errors: tuple[ImagecliError, ...] = ()
     """What it says went wrong with further pictures."""

@@ -50,6 +50,8 @@ class Outcome:
     """HTTP status, where there was an answer."""
     request_id: str | None = None
     usage: dict[str, Any] | None = None
+    svg_usage: dict[str, Any] | None = None
+    """What the model that wrote an svg took."""
     parcel: Parcel | None = None
     """The picture that goes to stdout (`-o -`)."""
 
@@ -90,6 +92,10 @@ class Cost:
     high_usd: float | None = None
     actual_usd: float | None = None
     """What the answers' usage tells; None also where nothing was sent."""
+    told_usd: float | None = None
+    """What it tells where not all of the bill can be known: all but *besides*."""
+    besides: str = ""
+    """What is billed besides, in words."""
     about: str = ""
     """What the first two are the price of, in words; or why they are not known."""
 

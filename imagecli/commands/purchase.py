@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -70,8 +71,10 @@ def _carried_out(
     except (KeyboardInterrupt, Terminated) as signal:
         run.abandon(requests, tools)
         ended = watch.interrupted(signal, outcomes, asked)
+        _say_overrun(budget, ended["outcomes"], listener)
         return replace(report, **ended, cost=budget.cost(ended["outcomes"]))
     _say_unsent(outcomes, requests, listener)
+    _say_overrun(budget, outcomes, listener)
     return replace(
         report,
         outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.request)),
@@ -85,6 +88,11 @@ def say_whose_key(outcome: Outcome, key: Key | None) -> None:
     for error in outcome.errors:
         if key and isinstance(error, AuthenticationError):
             error.message += f"; the key comes from {key.origin}"
+
+
+def _say_overrun(budget: Budget, outcomes: Sequence[Outcome], listener: Plain) -> None:
+    if overrun := budget.overrun(outcomes):
+        listener(overrun)
 
 
 def _say_unsent(outcomes: list[Outcome], requests: tuple[Request, ...], listener: Plain) -> None:

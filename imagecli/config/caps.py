@@ -8,6 +8,9 @@ from imagecli.config.table import SETTINGS
 
 BUILT_IN: Final[float] = SETTINGS["max_cost"].default
 
+NOT_RAISED: Final = ", which can't raise the built-in cap"
+"""Behind the project's file, where that says more than it may."""
+
 Said = tuple[float, str]
 """USD, and where it was said."""
 
@@ -24,5 +27,5 @@ def settled(*, typed: Said | None, own: list[Said], project: Said | None) -> tup
     if not said:
         return BUILT_IN, None
     if project and not own and project[0] > BUILT_IN:
-        return BUILT_IN, f"{project[1]}, which can't raise the built-in cap"
+        return BUILT_IN, f"{project[1]}{NOT_RAISED}"
     return min(said)

@@ -74,12 +74,21 @@ def qualities(row: ModelRow) -> tuple[str, ...]:
 
 def actual(usage: Mapping[str, Any] | None, ask: Ask, row: ModelRow, provider: ProviderRow) -> float | None:
     """USD that the answer to *ask* was billed by its *usage*; None where usage or prices don't tell."""
+    if besides(ask) and not provider.free:
+        return None
+    return told(usage, ask, row, provider)
+
+
+def told(usage: Mapping[str, Any] | None, ask: Ask, row: ModelRow, provider: ProviderRow) -> float | None:
+    """As `actual`, of what is billed by *usage* alone."""
     if provider.free:
         return 0.0
-    # The author of an svg is billed apart, by the price of a model that no row has.
-    if not provider.priced or _is_svg(ask.rendering):
-        return None
-    return cost_of(usage, row.prices, pictures_in=bool(inputs_of(ask)))
+    return cost_of(usage, row.prices, pictures_in=bool(inputs_of(ask))) if provider.priced else None
+
+
+def besides(ask: Ask) -> str:
+    """What is billed besides an answer's usage, by the price of a model that no row has; empty where nothing is."""
+    return "what the svg's author costs" if _is_svg(ask.rendering) else ""
 
 
 def _output_tokens(look: Rendering, row: ModelRow, prices: Prices) -> Tokens | None:

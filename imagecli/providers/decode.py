@@ -10,6 +10,7 @@ import binascii
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
@@ -37,15 +38,16 @@ def decode(body: bytes, base_url: str) -> Answer:
         raise error_told(document)
     if not isinstance(items, list) or not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
-    return _answer(items, document.get("usage"), base_url)
+    answer = _answer(items, document.get("usage"), base_url)
+    return replace(answer, svg_usage=_table(document.get("svg_usage")))
 
 
 def _answer(items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()) -> Answer:
-    return Answer(
-        found=tuple(found_in(item, base_url) for item in items),
-        usage=_clean(usage) if isinstance(usage, dict) else None,
-        errors=errors,
-    )
+    return Answer(found=tuple(found_in(item, base_url) for item in items), usage=_table(usage), errors=errors)
+
+
+def _table(usage: Any) -> dict[str, Any] | None:
+    return _clean(usage) if isinstance(usage, dict) else None
 
 
 _BILLED = "it may have been billed; the provider's usage page tells. Is --base-url that of an Images API?"

@@ -22,4 +22,6 @@ def bill(report: Report) -> str | None:
         return None
     if cost.actual_usd is not None:
         return f"cost: {dollars(cost.actual_usd)}"
+    if cost.told_usd is not None:
+        return f"cost: {dollars(cost.told_usd)}, and {cost.besides}"
     return f"cost: not told; {price(cost)}" if cost.low_usd is not None else None

@@ -77,6 +77,7 @@ def _request(outcome: Outcome) -> dict[str, Json]:
         "model": outcome.model,
         "status": outcome.status,
         "usage": outcome.usage,
+        "svg_usage": outcome.svg_usage,
     }
 
 
@@ -88,6 +89,7 @@ def _planned(request: PlannedRequest) -> dict[str, Json]:
         "model": request.model,
         "status": None,
         "usage": None,
+        "svg_usage": None,
         "method": request.method,
         "url": request.url,
         "headers": dict(request.headers),

@@ -50,6 +50,7 @@ def finish(
         provider=prepared.provider,
         model=prepared.model,
         usage=answer.usage,
+        svg_usage=answer.svg_usage,
         errors=answer.errors if len(answer.found) < prepared.n else (),
     )
     delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen, again=again)

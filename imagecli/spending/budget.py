@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from imagecli import pricing
 from imagecli.catalog import ModelRow
 from imagecli.config import Settings
+from imagecli.config.dropping import way_to_drop
 from imagecli.config.layers import flag
 from imagecli.errors import LimitError
+from imagecli.events import Warned
 from imagecli.money import at_least, between, dollars, typed
 from imagecli.outcome import Cost, Outcome
 from imagecli.plan import Request, pictures
@@ -52,7 +54,7 @@ class Budget:
         price = pricing.total(self.estimates)
         explicit = self.settings.max_cost_origin is not None
         if explicit and self.requests and (price is None or price.high_usd is None):
-            return _unknown(price.about if price else self.why_unknown(), self.settings)
+            return self._unknown(price)
         counted = sum(map(self._counts, self.estimates))
         if price is None or self.allows(counted):
             return None
@@ -67,16 +69,36 @@ class Budget:
 
     def billed(self, outcome: Outcome) -> float | None:
         """USD that a request was billed; None where its answer doesn't tell."""
+        return self._known(outcome, pricing.actual)
+
+    def told(self, outcome: Outcome) -> float | None:
+        """As `billed`, without what an answer's usage is silent of."""
+        return self._known(outcome, pricing.told)
+
+    def _known(self, outcome: Outcome, price: Callable[..., float | None]) -> float | None:
         ask = self.requests[outcome.request].ask
-        known = pricing.actual(outcome.usage, ask, self.rows[outcome.request], self.settings.provider)
+        known = price(outcome.usage, ask, self.rows[outcome.request], self.settings.provider)
         return 0.0 if known is None and not outcome.may_be_billed else known
+
+    def overrun(self, outcomes: Sequence[Outcome]) -> Warned | None:
+        """What is to be said where it cost more than the cap; None where it did not, as far as anybody knows."""
+        told = [self.told(outcome) for outcome in outcomes]
+        known = sum(usd for usd in told if usd is not None)
+        if self.allows(known):
+            return None
+        least = "at least " * (None in told or any(map(self._besides, outcomes)))
+        said = f"it cost {least}{dollars(known, up=not least)}, more than {cap_words(self.settings)}"
+        return Warned(code="cost_over_cap", message=said)
+
+    def _besides(self, outcome: Outcome) -> str:
+        return pricing.besides(self.requests[outcome.request].ask)
 
     def cost(self, outcomes: Sequence[Outcome] = ()) -> Cost:
         """The whole order's price; *outcomes* of the requests that were sent."""
         price = pricing.total(self.estimates)
-        bills = [self.billed(outcome) for outcome in outcomes]
-        known = [bill for bill in bills if bill is not None]
-        return _cost(price, self.about(price), sum(known) if bills and len(known) == len(bills) else None)
+        cost = _cost(price, self.about(price), _sum(map(self.billed, outcomes)))
+        besides = next(filter(None, map(self._besides, outcomes)), "")
+        return replace(cost, told_usd=_sum(map(self.told, outcomes)), besides=besides) if besides else cost
 
     def cost_of(self, index: int) -> Cost:
         """One request's price."""
@@ -105,6 +127,18 @@ class Budget:
         """The model of the first request without a price."""
         pairs = zip(self.rows, self.estimates, strict=True)
         return next((row for row, price in pairs if price is None), self.rows[0])
+
+    def _unknown(self, price: pricing.Estimate | None) -> LimitError:
+        why, other_model = self.why_unknown(), self.settings.provider.priced
+        if price:
+            why, other_model = "an svg's author is billed by a price that is not in the catalogue", False
+        cap = cap_words(self.settings)
+        lift = f"to lift the cap: {way_to_drop('max_cost', self.settings.max_cost_origin or '')}"
+        return LimitError(
+            f"the price is not known ({why}), and {cap} allows only known ones; nothing was sent",
+            hint=f"{lift}; or name a model with a price: imagecli models" if other_model else lift,
+            code=OVER_BUDGET,
+        )
 
     def _counts(self, price: pricing.Estimate | None) -> float:
         """The upper end; but another server may bill nothing, so there the built-in cap stops only the lower end."""
@@ -149,12 +183,11 @@ def cap_words(settings: Settings) -> str:
     return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
 
 
-def _unknown(why: str, settings: Settings) -> LimitError:
-    return LimitError(
-        f"the price is not known ({why}), and {cap_words(settings)} allows only known ones; nothing was sent",
-        hint="lift that cap, or name a model with a price: imagecli models",
-        code=OVER_BUDGET,
-    )
+def _sum(bills: Iterable[float | None]) -> float | None:
+    """All of them together; None where one is not known, or there is none."""
+    told = list(bills)
+    known = [bill for bill in told if bill is not None]
+    return sum(known) if known and len(known) == len(told) else None
 
 
 def _cost(price: pricing.Estimate | None, about: str, actual: float | None) -> Cost:

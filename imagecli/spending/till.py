@@ -32,7 +32,7 @@ class Till:
         billed = self._budget.counted(index)
         try:
             outcome = buy()
-            told = self._budget.billed(outcome)
+            told = self._budget.told(outcome)
             billed = billed if told is None else told
             return outcome
         finally:

@@ -67,14 +67,21 @@ def answer(output_tokens: int | None) -> bytes:
             ["-m", "flux", "--max-cost", "3"],
             {},
             "the price is not known (what flux costs is not in the catalogue), and --max-cost 3 allows only known ones",
-            "lift that cap, or name a model with a price: imagecli models",
+            "to lift the cap: leave --max-cost out; or name a model with a price: imagecli models",
         ),
         (
             ["-m", "gpt-image-2.6-flare", "--output-format", "svg", "--max-cost", "3"],
             {},
-            "the price is not known (gpt-image-2.6-flare, any quality, any usual size; table of 2026-11; "
-            "the tokens of the svg's author come on top), and --max-cost 3 allows only known ones",
-            "lift that cap, or name a model with a price: imagecli models",
+            "the price is not known (an svg's author is billed by a price that is not in the catalogue), "
+            "and --max-cost 3 allows only known ones",
+            "to lift the cap: leave --max-cost out",
+        ),
+        (
+            ["--provider", "azure", "-m", "gpt-image-2", "--base-url", "http://127.0.0.1:1"],
+            {"IMAGECLI_MAX_COST": "3"},
+            "the price is not known (what azure bills is not in the catalogue), "
+            "and the cap of $3 (IMAGECLI_MAX_COST) allows only known ones",
+            "to lift the cap: unset IMAGECLI_MAX_COST",
         ),
     ],
 )
@@ -270,6 +277,66 @@ def test_the_bill_is_a_line_at_the_end(
         said = imagecli(*command, "--json")
     assert (plain.exit_code, plain.stdout, plain.stderr) == (0, "a-cat.png\n", line)
     assert said.json["cost"]["actual_usd"] == usd
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+AUTHOR = {"model": "writer", "input_tokens": 200, "output_tokens": 5000, "reasoning_tokens": 256, "total_tokens": 5200}
+
+
+def test_of_an_svg_what_is_known_is_said_and_the_whole_bill_is_not(imagecli: Run) -> None:
+    usage = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10}, "output_tokens": 1756}
+    with raw_server(http("200 OK", pictures(SVG, usage=usage, svg_usage=AUTHOR))) as server:
+        command = ["generate", "a cat", "-m", "gpt-image-2.6-flare", "-o", "cat.svg", "--if-exists", "number"]
+        plain = imagecli(*command, "--base-url", server.base_url)
+        said = imagecli(*command, "--base-url", server.base_url, "--json").json
+    assert plain.stderr == "imagecli: cost: $0.053, and what the svg's author costs\n"
+    assert (said["requests"][0]["usage"], said["requests"][0]["svg_usage"]) == (usage, AUTHOR)
+    assert said["cost"]["actual_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "flags", "words"),
+    [
+        (200_000, ["--max-cost", "1"], "it cost $6.01, more than --max-cost 1"),
+        (200_000, [], "it cost $6.01, more than the built-in cap of $5"),
+        (30_000, ["--max-cost", "1"], None),
+        (33_331, ["--max-cost", "1"], None),
+        (33_333, ["--max-cost", "1"], "it cost $1.01, more than --max-cost 1"),
+    ],
+)
+def test_what_cost_more_than_the_cap_is_said_and_is_saved(
+    imagecli: Run, tokens: int, flags: list[str], words: str | None
+) -> None:
+    with raw_server(answer(tokens)) as server:
+        command = ["generate", "a cat", *HIGH, *flags, "--base-url", server.base_url, "--if-exists", "number"]
+        plain, said = imagecli(*command), imagecli(*command, "--json").json
+    expected = [{"code": "cost_over_cap", "message": words}] if words else []
+    assert (plain.exit_code, said["exit_code"], said["warnings"]) == (0, 0, expected)
+    assert (f"imagecli: warning: {words}\n" in plain.stderr) is bool(words)
+
+
+def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
+    ends = [outcome(0, 200_000), outcome(1)]
+    (said,) = [budget(1, 1, 1).overrun(ends)]
+    assert said
+    assert said.message == "it cost at least $6.00, more than --max-cost 1"
+    assert budget(6, 1, 1).overrun(ends) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "way"),
+    [
+        ("--max-cost", "leave --max-cost out"),
+        ("IMAGECLI_MAX_COST", "unset IMAGECLI_MAX_COST"),
+        ("/home/me/config.toml", "imagecli config unset max_cost"),
+        ("/src/imagecli.toml", "take max_cost out of /src/imagecli.toml"),
+        ("/src/imagecli.toml, which can't raise the built-in cap", "take max_cost out of /src/imagecli.toml"),
+    ],
+)
+def test_a_cap_is_lifted_where_it_was_said(origin: str, way: str) -> None:
+    error = budget(1, None, origin=origin).refusal()
+    assert error
+    assert error.hint == f"to lift the cap: {way}; or name a model with a price: imagecli models"
 
 
 def test_the_sandbox_is_known_to_cost_nothing_and_says_no_word_of_it(imagecli: Run) -> None:
