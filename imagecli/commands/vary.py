@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from imagecli.choices import Strength, Via
 from imagecli.grouping import grouped
 from imagecli.options import CommonOptions, InputOptions, PromptOptions
 
@@ -19,11 +20,11 @@ def vary(
     common: CommonOptions,
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="your own words for the change")] = None,
     via: Annotated[
-        Literal["auto", "variations", "edits"],
+        Via,
         typer.Option(help="the endpoint; auto takes variations where there is one", rich_help_panel="Variation"),
     ] = "auto",
     strength: Annotated[
-        Literal["subtle", "medium", "strong"] | None,
+        Strength | None,
         typer.Option(help="how far from the picture  [default: medium]", rich_help_panel="Variation"),
     ] = None,
 ) -> None:
