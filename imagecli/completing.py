@@ -63,7 +63,7 @@ def _rows(ctx: typer.Context) -> Any:
     from imagecli.errors import ImagecliError
 
     try:
-        return load_rows(ctx.obj)
+        return load_rows(ctx.obj)[0]
     except ImagecliError:
         return catalog.load()
 

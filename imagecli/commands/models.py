@@ -29,9 +29,11 @@ def models(
     from imagecli.catalog.described import model_described
     from imagecli.config.rows import load_rows
     from imagecli.report.catalogue import show_model, show_models
-    from imagecli.report.settings import show_document
+    from imagecli.report.settings import note, show_document
 
-    rows = load_rows(ctx.obj)
+    rows, left_out = load_rows(ctx.obj)
+    if left_out:
+        note(f"{left_out.message}; its providers are left out here", ctx.obj)
     chosen = rows.models if name is None else {name: _known(rows.models, name)}
     if as_json:
         listed: Any = [model_described(row) for row in chosen.values()]

@@ -29,9 +29,11 @@ def providers(
     from imagecli.catalog.described import provider_described
     from imagecli.config.rows import load_rows
     from imagecli.report.catalogue import show_provider, show_providers
-    from imagecli.report.settings import show_document
+    from imagecli.report.settings import note, show_document
 
-    rows = load_rows(ctx.obj)
+    rows, left_out = load_rows(ctx.obj)
+    if left_out:
+        note(f"{left_out.message}; its providers are left out here", ctx.obj)
     chosen = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
         listed: Any = [provider_described(row) for row in chosen]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from imagecli import catalog
 from imagecli.catalog import Catalog
-from imagecli.config.folders import folders
+from imagecli.config.folders import Folders, folders
 from imagecli.config.toml_file import read_file
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
+
+if TYPE_CHECKING:
+    from imagecli.config.own_providers import Providers
 
 
 def load_catalog(env: Env) -> Catalog:
@@ -22,10 +26,30 @@ def load_catalog(env: Env) -> Catalog:
         raise SettingsError(f"{path}: {error.message}", hint=error.hint) from error
 
 
-def load_rows(env: Env) -> Catalog:
-    """The same with the providers that settings say, as a command typed here would have them. Raises SettingsError."""
-    from imagecli.config import current_folder
-    from imagecli.config.layers import read_layers
+def load_rows(env: Env) -> tuple[Catalog, SettingsError | None]:
+    """The same with the providers that settings say, and why a project's are not among them, where it has some.
 
-    rows = load_catalog(env)
-    return replace(rows, providers=dict(read_layers({}, env, rows, current_folder()).providers.rows))
+    What only looks at rows does not fail for a file that came with a clone. Raises SettingsError for the user's own.
+    """
+    from imagecli.config.own_providers import providers_of
+
+    rows, places = load_catalog(env), folders(env)
+    providers = providers_of(read_file(places.settings).get("providers", {}), places.settings, rows)
+    try:
+        providers = _with_project(providers, places, rows)
+    except SettingsError as error:
+        return replace(rows, providers=dict(providers.rows)), error
+    return replace(rows, providers=dict(providers.rows)), None
+
+
+def _with_project(before: Providers, places: Folders, rows: Catalog) -> Providers:
+    """Those of the project's file too, where it has any. Raises SettingsError, also where they are not trusted."""
+    from imagecli.config import current_folder
+    from imagecli.config.own_providers import providers_of
+    from imagecli.config.project import check_trusted, find_project
+
+    project = find_project(current_folder())
+    if project is None or "providers" not in project.document:
+        return before
+    check_trusted(project, places)
+    return providers_of(project.document["providers"], project.path, rows, before)

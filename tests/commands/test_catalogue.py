@@ -76,3 +76,33 @@ def test_rows_of_ones_own_are_listed(imagecli: Run, tmp_path: Path) -> None:
     (config / "config.toml").write_text('[providers.attic]\nbase_url = "http://10.0.0.7:8080/v1"\nlike = "localai"\n')
     assert "\nmine " in imagecli("models").stdout
     assert "10.0.0.7" in imagecli("providers", "attic").stdout
+
+
+UNTRUSTED = 'base_url = "http://127.0.0.1:1/v1"\n[providers.attic]\nbase_url = "http://10.0.0.7:8080/v1"\n'
+
+
+@pytest.mark.parametrize("command", ["models", "providers"])
+@pytest.mark.parametrize(
+    ("project", "noted"),
+    [
+        (UNTRUSTED, "its providers are left out here"),
+        ("[[", "its providers are left out here"),
+        ('base_url = "http://127.0.0.1:1/v1"', ""),
+        ("timeout = -5", ""),
+    ],
+)
+def test_rows_are_shown_whatever_a_project_s_file_says(
+    imagecli: Run, folder: Path, command: str, project: str, noted: str
+) -> None:
+    (folder / "imagecli.toml").write_text(project)
+    result = imagecli(command)
+    assert (result.exit_code, "attic" in result.stdout) == (0, False)
+    assert noted in result.stderr
+    assert bool(result.stderr) is bool(noted)
+
+
+def test_a_trusted_project_s_providers_are_listed(imagecli: Run, folder: Path) -> None:
+    (folder / "imagecli.toml").write_text(UNTRUSTED)
+    assert imagecli("config", "trust", "--yes").exit_code == 0
+    result = imagecli("providers")
+    assert ("\nattic " in result.stdout, result.stderr) == (True, "")
