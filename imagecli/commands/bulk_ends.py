@@ -77,6 +77,8 @@ class Ends:
         failed = self._failed_manifest()
         tally = self.tally
         watch.say_made()
+        if overrun := self._budget.passed(tally.billed_usd, whole=not tally.unknown):
+            watch(overrun)
         hint = f"; imagecli batch {quoted(failed)} runs the failed rows again" if failed else ""
         cost = self._budget.cost()
         paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=tally.actual_usd, about=cost.about)

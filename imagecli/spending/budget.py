@@ -84,9 +84,13 @@ class Budget:
         """What is to be said where it cost more than the cap; None where it did not, as far as anybody knows."""
         told = [self.told(outcome) for outcome in outcomes]
         known = sum(usd for usd in told if usd is not None)
+        return self.passed(known, whole=None not in told and not any(map(self._besides, outcomes)))
+
+    def passed(self, known: float, *, whole: bool) -> Warned | None:
+        """As `overrun`, of *known* USD that were billed; *whole*: that is the whole bill."""
         if self.allows(known):
             return None
-        least = "at least " * (None in told or any(map(self._besides, outcomes)))
+        least = "" if whole else "at least "
         said = f"it cost {least}{dollars(known, up=not least)}, more than {cap_words(self.settings)}"
         return Warned(code="cost_over_cap", message=said)
 

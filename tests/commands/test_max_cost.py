@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -313,6 +314,17 @@ def test_what_cost_more_than_the_cap_is_said_and_is_saved(
     expected = [{"code": "cost_over_cap", "message": words}] if words else []
     assert (plain.exit_code, said["exit_code"], said["warnings"]) == (0, 0, expected)
     assert (f"imagecli: warning: {words}\n" in plain.stderr) is bool(words)
+
+
+def test_a_batch_that_cost_more_than_its_cap_says_so(imagecli: Run, folder: Path) -> None:
+    row = {"prompt": "a cat", "output": "cat.png", "size": "1024x1024", "quality": "high"}
+    (folder / "cats.jsonl").write_text(json.dumps(row))
+    with raw_server(answer(200_000)) as server:
+        result = imagecli("batch", "cats.jsonl", "--max-cost", "1", "--base-url", server.base_url, "--json")
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert result.exit_code == 0
+    assert [warning["code"] for warning in summary["warnings"]] == ["cost_over_cap"]
+    assert "it cost $6.01, more than --max-cost 1" in result.stderr
 
 
 def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
