@@ -182,11 +182,19 @@ def test_defaults_apply_where_their_field_does_and_the_row_says_nothing(tmp_path
     assert found.items[3].settings["strength"] == "strong"
 
 
+def test_a_rows_own_words_stand_for_both_ways_to_say_them(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "assets")
+    text = "[defaults]\nprompt_file = 'words.txt'\noutputs = ['a.png']\n[[image]]\nprompt = 'own'\noutput = 'b.png'\n"
+    found = assets(text, "toml", folder)
+    assert ([item.prompt for item in found.items], paths(found)) == (["own"], ["b.png"])
+
+
 def test_columns_are_variables_and_may_be_left_unused() -> None:
     found = assets("id,name,note,prompt,output\n7,Key,x,a {name} {other},{id:03}-{name}.png\n8,,,b {name}c,\n", "csv")
     assert [item.prompt for item in found.items] == ["a Key {other}", "b c"]
     assert paths(found) == ["007-Key.png", "b-c.png"]
     assert found.items[0].variables == {"id": "7", "name": "Key", "note": "x"}
+    assert assets("prompt,users\nfor {users},all\n", "csv").items[0].prompt == "for all"
 
 
 def test_a_list_of_values_makes_the_product_and_numbers_go_on() -> None:
@@ -253,6 +261,14 @@ def test_several_files_are_made_of_one_purchase() -> None:
     assert [target.output_format for target in item.pictures[0]] == ["png", "webp", "jpeg"]
     look = item.ask.rendering
     assert (look.fit, look.size, look.output_format) == (None, Size(816, 816), "png")
+
+
+def test_several_files_are_made_of_a_picture_that_is_large_enough_for_all() -> None:
+    files = [{"output": "s.png", "fit": "64x64"}, {"output": "l.png", "fit": "1536x1024"}]
+    item = only(row(outputs=files))
+    assert item.ask.rendering.size == Size(1536, 1024)
+    files[0]["fit"] = "32x32"
+    assert item.said != only(row(outputs=files)).said
 
 
 def test_one_file_is_fitted_by_the_purchase_itself() -> None:
