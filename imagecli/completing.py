@@ -36,9 +36,19 @@ def provider_rows(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def sizes(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Sizes that the model makes, and shapes that become one."""
-    rule = _model(ctx).sizes
-    return _beginning([*rule.examples(), *SHAPES], incomplete)
+    """Sizes that the model makes, and shapes that become one; the ratios of a provider that makes those."""
+    provider = _provider(ctx)
+    if provider.ratios:
+        return _beginning([*provider.ratios, *SHAPES], incomplete)
+    examples = [size for size in _model(ctx).sizes.examples() if size != "auto" or provider.size_auto]
+    return _beginning([*examples, *SHAPES], incomplete)
+
+
+def settings(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of settings, and where those of a provider begin."""
+    from imagecli.config.table import SETTINGS
+
+    return _beginning([*SETTINGS, *(f"providers.{name}." for name in _rows(ctx).providers)], incomplete)
 
 
 def words(name: str) -> Complete:
@@ -46,8 +56,8 @@ def words(name: str) -> Complete:
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         operation = "edits" if ctx.info_name == "edit" else "generations"
-        there = _provider(ctx).allowed(name, operation)
-        return _beginning([word for word in _model(ctx).allowed(name) if not there or word in there], incomplete)
+        there, taken = _provider(ctx).allowed(name, operation), _model(ctx).allowed(name)
+        return _beginning([word for word in taken or there if not there or word in there], incomplete)
 
     return complete
 

@@ -63,6 +63,15 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
         ("generate --provider sil", "siliconflow"),
         ("models gpt-image-1", "gpt-image-1.5 gpt-image-1.5-2025-12-16 gpt-image-1-mini gpt-image-1"),
         ("providers x", "xai xinference"),
+        ("generate --provider zhipu --quality ", "hd standard"),
+        ("generate --provider xai --size 9:", "9:16 9:19.5 9:20"),
+        ("generate --provider zhipu --size a", ""),
+        ("doctor --provider sil", "siliconflow"),
+        ("config login sil", "siliconflow"),
+        ("config set output_", "output_format output_compression"),
+        ("config set providers.sil", "providers.siliconflow."),
+        ("config unset max_c", "max_cost"),
+        ("edit -m gpt-image-1.5 --input-fidelity ", "high low"),
     ],
 )
 def test_values_are_those_of_the_model_and_provider_to_the_left(typed: str, offered: str) -> None:

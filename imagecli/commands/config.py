@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from imagecli import completing
 from imagecli.grouping import grouped
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
@@ -90,7 +91,12 @@ def show(
 @grouped
 def set_value(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="a setting, or providers.PROVIDER.FIELD")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completing.settings
+        ),
+    ],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="text, or a TOML value")],
 ) -> None:
     """Write a setting into your own settings file; its comments and order stay.
@@ -108,7 +114,12 @@ def set_value(
 @grouped
 def unset(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="as for set; providers.PROVIDER takes all of it")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="as for set; providers.PROVIDER takes all of it", autocompletion=completing.settings
+        ),
+    ],
 ) -> None:
     """Take a setting out of your own settings file.
 
@@ -125,7 +136,12 @@ def unset(
 def login(
     ctx: typer.Context,
     provider: Annotated[
-        str | None, typer.Argument(metavar="PROVIDER", help="whose key  [default: the provider of your settings]")
+        str | None,
+        typer.Argument(
+            metavar="PROVIDER",
+            help="whose key  [default: the provider of your settings]",
+            autocompletion=completing.provider_rows,
+        ),
     ] = None,
     source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="the same as -")] = False,

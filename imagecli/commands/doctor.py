@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagecli import completing
 from imagecli.env import Env
 from imagecli.grouping import grouped
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 def doctor(
     ctx: typer.Context,
     provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="whom to ask  [default: as for generate]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="whom to ask  [default: as for generate]",
+            autocompletion=completing.provider_rows,
+        ),
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="where to ask  [default: as for generate]")

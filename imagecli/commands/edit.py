@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from imagecli import completing
 from imagecli.grouping import grouped
 from imagecli.options import CommonOptions, InputOptions, PromptOptions
 
@@ -38,7 +39,12 @@ def edit(
     ] = None,
     input_fidelity: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="high keeps faces and logos; high or low", rich_help_panel="Inputs"),
+        typer.Option(
+            metavar="WORD",
+            help="high keeps faces and logos; high or low",
+            rich_help_panel="Inputs",
+            autocompletion=completing.words("input_fidelity"),
+        ),
     ] = None,
     images: Annotated[
         list[str] | None,
