@@ -189,9 +189,13 @@ def test_the_manifest_itself_is_not_replaced() -> None:
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
-    text = "\n".join([row(n=0, size="x", quality="ultra"), "{", row(), row(output="/x"), row(output="a-cat.png")])
-    found = problems(text)
-    assert [line.split(": ")[0] for line in found] == ["m.jsonl:1"] * 2 + ["m.jsonl:2", "m.jsonl:4", "m.jsonl:5"]
+    bare = json.dumps({"command": "edit", "quality": "ultra", "output": "/x"})
+    text = "\n".join([row(n=0, size="x", quality="ultra"), "{", row(), bare, row(output="a-cat.png")])
+    found = [line.split(": ")[:2] for line in problems(text)]
+    assert found[:2] == [["m.jsonl:1", "n"], ["m.jsonl:1", "size"]]
+    assert found[2][0] == "m.jsonl:2"
+    assert sorted(found[3:-1]) == [["m.jsonl:4", "image"], ["m.jsonl:4", "output"], ["m.jsonl:4", "prompt"]]
+    assert found[-1] == ["m.jsonl:5", "output"]
 
 
 def test_of_very_many_the_first_are_shown_and_the_others_counted() -> None:

@@ -32,14 +32,12 @@ class Asking:
     remarks: dict[Noted | Warned, None]
 
     def ask(self, said: Said, look: Look, rendering: Rendering, prompt: str | None, inputs: Inputs) -> Ask:
-        """The ask for one prompt of a row. Raises UsageError where something is missing or no endpoint can do it."""
+        """The ask for one prompt of a row that has what it needs. Raises UsageError where no endpoint can do it."""
         if said.command == "generate":
-            return Generate(prompt=_there(prompt, "what shall the picture show?"), rendering=rendering)
-        if not inputs.images:
-            raise UsageError("image: there is no picture", hint=f"{said.command} wants one: image = photo.jpg")
+            return Generate(prompt=prompt or "", rendering=rendering)
         if said.command == "edit":
             return Edit(
-                prompt=_there(prompt, "what shall change?"),
+                prompt=prompt or "",
                 images=inputs.images,
                 rendering=rendering,
                 mask=inputs.mask,
@@ -49,8 +47,6 @@ class Asking:
         return self._variation(said, look, rendering, prompt, inputs)
 
     def _variation(self, said: Said, look: Look, rendering: Rendering, prompt: str | None, inputs: Inputs) -> Ask:
-        if len(inputs.images) > 1:
-            raise UsageError(f"image: {len(inputs.images)} pictures, and vary takes one", hint="a row for each")
         ask, note = plan.vary(
             inputs.images[0],
             prompt,
@@ -67,7 +63,17 @@ class Asking:
         return ask
 
 
-def _there(prompt: str | None, question: str) -> str:
-    if prompt is None:
-        raise UsageError(f"prompt: there is none: {question}", hint="prompt or prompt_file holds it")
-    return prompt
+def check_prompt(said: Said) -> None:
+    """Raises UsageError for a row that goes without words, and can't."""
+    if said.command != "vary" and said.content.keys().isdisjoint(("prompt", "prompt_file")):
+        question = "what shall the picture show?" if said.command == "generate" else "what shall change?"
+        raise UsageError(f"there is none: {question}", hint="prompt or prompt_file holds it")
+
+
+def check_pictures(said: Said) -> None:
+    """Raises UsageError for a row that has none to change, or too many to vary."""
+    count = len(said.content.get("image", ()))
+    if said.command != "generate" and not count:
+        raise UsageError("there is no picture", hint=f"{said.command} wants one: image = photo.jpg")
+    if said.command == "vary" and count > 1:
+        raise UsageError(f"{count} pictures, and vary takes one", hint="a row for each")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
-from imagecli.batch.manifest.asking import Asking, Inputs
+from imagecli.batch.manifest.asking import Asking, Inputs, check_pictures, check_prompt
 from imagecli.batch.manifest.clashes import Clashes
 from imagecli.batch.manifest.columns import Columns
 from imagecli.batch.manifest.fields import WantedFile
@@ -49,7 +49,8 @@ class Maker:
         look = self._tried(line, None, self._look, said)
         typed = self._tried(line, "prompt_file", self.material.prompt, said)
         inputs = self._inputs(line, said)
-        self._tried(line, "vars", _check_variables, said)
+        for field, check in _CHECKS:
+            self._tried(line, field, check, said)
         if self.problems.count > before or look is None:
             return
         found = [place for place in places if place]
@@ -170,3 +171,7 @@ def _check_variables(said: Said) -> None:
     for name, one in values.items():
         if not one:
             raise UsageError(f"{name} has no value", hint="leave it out, or name one")
+
+
+_CHECKS: Final = (("prompt", check_prompt), ("image", check_pictures), ("vars", _check_variables))
+"""Field → what a row has to satisfy in it whatever else is wrong."""
