@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagecli import run
 from imagecli.batch.entries import FileRecord
-from imagecli.batch.purchase import Purchase, records
+from imagecli.batch.purchase import Purchase, originals, records
 from imagecli.batch.standing import Standing
 from imagecli.batch.writing import Journal
 from imagecli.errors import DiskError
@@ -95,13 +95,14 @@ class Buyer:
             if request.part
             for record in records(outcome.saved, request.part, self.folder)
         ]
+        came = originals((image for outcome in outcomes for image in outcome.saved), self.folder)
         try:
-            told.ended(outcomes, files, self.budget, whole=len(outcomes) == len(order.requests))
+            told.ended(outcomes, files, came, self.budget)
         except DiskError as error:
             last = outcomes[-1]
             return [*outcomes[:-1], replace(last, errors=(*last.errors, error))]
         if not any(outcome.errors for outcome in outcomes):
-            self._clear_replaced(order, files)
+            self._clear_replaced(order, (*files, *came))
         return outcomes
 
     def _clear_replaced(self, order: Order, files: Sequence[FileRecord]) -> None:
@@ -126,7 +127,13 @@ class _Told:
             self._journal.write(self._wanted.entry("sent"))
             self.is_sent = True
 
-    def ended(self, outcomes: Sequence[Outcome], files: Sequence[FileRecord], budget: Budget, *, whole: bool) -> None:
+    def ended(
+        self,
+        outcomes: Sequence[Outcome],
+        files: Sequence[FileRecord],
+        came: Sequence[FileRecord],
+        budget: Budget,
+    ) -> None:
         """After all that could be saved is. Raises DiskError."""
         errors = [error for outcome in outcomes for error in outcome.errors]
         bills = [budget.billed(outcome) for outcome in outcomes]
@@ -135,6 +142,7 @@ class _Told:
             self._wanted.entry(
                 "saved" if files else "failed",
                 files=tuple(files),
+                originals=tuple(came),
                 cost_usd=None if None in bills else sum(bill for bill in bills if bill is not None),
                 error=errors[0].code if errors else None,
                 may_be_billed=lost,

@@ -52,6 +52,8 @@ class Entry:
     sandbox: bool = False
     """Drawn by the embedded server, not bought."""
     files: tuple[FileRecord, ...] = ()
+    originals: tuple[FileRecord, ...] = ()
+    """Pictures as they came, beside *files* that were made of them."""
     cost_usd: float | None = None
     """On the entry that ends a purchase, once."""
     error: str | None = None
@@ -77,8 +79,9 @@ def line_of(entry: Entry) -> bytes:
     """*entry* as a line of a journal, with its end."""
     said = {name: getattr(entry, name) for name in Entry.__slots__ if getattr(entry, name)}
     said |= {"schema": SCHEMA, "cost_usd": entry.cost_usd}
-    if entry.files:
-        said["files"] = [_file_as_json(file) for file in entry.files]
+    for name in _LISTS:
+        if name in said:
+            said[name] = [_file_as_json(file) for file in said[name]]
     return json.dumps(said, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 
@@ -100,8 +103,9 @@ def entry_of(line: bytes, shared: Callable[[str], str] = str) -> Entry:
         raise ValueError("it has no schema")
     said = _checked(document, _FIELDS, _NEEDED)
     said |= {name: shared(said[name]) for name in _ALIKE if name in said}
-    files = tuple(FileRecord(**_checked(file, _FILE_FIELDS, _FILE_NEEDED)) for file in said.pop("files", ()))
-    return Entry(**said, files=files)
+    for name in _LISTS:
+        said[name] = tuple(FileRecord(**_checked(file, _FILE_FIELDS, _FILE_NEEDED)) for file in said.get(name, ()))
+    return Entry(**said)
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -174,12 +178,14 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "base_url": _is_text,
     "sandbox": _is_flag,
     "files": _are_files,
+    "originals": _are_files,
     "cost_usd": _is_amount,
     "error": _is_text,
     "may_be_billed": _is_flag,
     "manifest": _is_name,
     "run": _is_count,
 }
+_LISTS: Final = ("files", "originals")
 _NEEDED: Final = ("id", "hash", "state", "provider", "model")
 _ALIKE: Final = ("state", "provider", "model", "base_url", "manifest")
 """Fields in which most entries are alike."""

@@ -9,8 +9,10 @@ from pathlib import Path
 from imagecli.batch.deciding import Decision
 from imagecli.batch.entries import FileRecord
 from imagecli.batch.hashing import Digests, place, said_hash
+from imagecli.batch.ledger import Ledger
 from imagecli.batch.manifest.item import Item
 from imagecli.batch.manifest.targets import Target
+from imagecli.batch.standing import Standing
 from imagecli.batch.wanted import Wanted
 from imagecli.catalog import ProviderRow
 from imagecli.checks import inputs_of
@@ -83,6 +85,24 @@ def records(images: Iterable[SavedImage], part: Part, folder: Path) -> tuple[Fil
     return tuple(
         record for image in images if image.path for record in (_record(image, image.path, part, folder),) if record
     )
+
+
+def originals(images: Iterable[SavedImage], folder: Path) -> tuple[FileRecord, ...]:
+    """The pictures as they came, which stand beside those of *images* that were changed."""
+    disk = Standing(folder)
+    found = []
+    for path in dict.fromkeys(image.original for image in images if image.original):
+        below = path.absolute().relative_to(folder.absolute()).as_posix()
+        look = disk.look(below)
+        found.append(FileRecord(path=below, sha256=disk.sha256(below), bytes=(look.bytes if look else None) or 0))
+    return tuple(found)
+
+
+def with_originals(decision: Decision, ledger: Ledger) -> Decision:
+    """*decision*, where what came earlier may be replaced with what was made of it."""
+    known = [found[0] for plan in decision.writes if (found := ledger.planned(plan))]
+    old = {record.path: record.sha256 for entry in known for record in entry.originals}
+    return replace(decision, replaces=(*decision.replaces, *old.items())) if old else decision
 
 
 def _record(image: SavedImage, saved: Path, part: Part, folder: Path) -> FileRecord | None:

@@ -16,7 +16,7 @@ from imagecli.batch.ledger import Ledger
 from imagecli.batch.manifest.item import Item
 from imagecli.batch.manifest.items import Assets, items
 from imagecli.batch.manifest.reading import Manifest
-from imagecli.batch.purchase import Purchase, wanted_of
+from imagecli.batch.purchase import Purchase, wanted_of, with_originals
 from imagecli.batch.shards import Shard
 from imagecli.batch.standing import Standing
 from imagecli.catalog import Catalog
@@ -71,6 +71,7 @@ class Bench:
         for item in self.chosen:
             wanted = wanted_of(item, self.settings.provider, self.settings.base_url, digests)
             decision = decide(wanted, ledger, disk, adopt=self.adopt, if_exists=self.if_exists)
+            decision = with_originals(decision, ledger)
             found.append(Purchase(item=item, wanted=wanted, decision=decision))
         return found
 

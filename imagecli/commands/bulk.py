@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from imagecli import run, schedule
+from imagecli.api.results import Results
+from imagecli.api.wire import Timeouts
 from imagecli.batch.buying import Buyer, Ended, Order
 from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.lock import locked
 from imagecli.batch.manifest.item import Item
 from imagecli.batch.purchase import Purchase, requests_of
+from imagecli.batch.recovering import Recovery
 from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
 from imagecli.batch.writing import Journal
@@ -29,7 +33,7 @@ from imagecli.events import Listen, Started
 from imagecli.plan import Request
 from imagecli.report.bulk import Bulk
 from imagecli.report.listen import open_listener
-from imagecli.run.recovery import clear_unanswered
+from imagecli.run.recovery import BESIDE, clear_unanswered
 from imagecli.spending.budget import Budget
 from imagecli.spending.till import Till
 from imagecli.store.places import check_folder
@@ -55,6 +59,8 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         watch = BulkWatch(heard)
         bench.remark(watch)
         ledger = read_journals(bench.owner, watch)
+        journal = Journal(bench.owner, bench.shard, ledger)
+        recover_first(bench, ledger, journal, watch)
         purchases = decided(bench, ledger, watch)
         orders, budget = orders_of(bench, purchases)
         if refusal := budget.refusal():
@@ -62,7 +68,6 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         check_all(bench, orders, watch, make=True)
         if orders and bench.settings.no_key:
             raise bench.settings.no_key
-        journal = Journal(bench.owner, bench.shard, ledger)
         journal.open()
         for purchase in purchases:
             for entry in purchase.decision.entries:
@@ -72,6 +77,21 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         ends.kept(purchases, ledger)
         errors = _bought(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
         return ends.shown(errors, watch)
+
+
+def recover_first(bench: Bench, ledger: Ledger, journal: Journal, listen: Listen) -> None:
+    """Saves what earlier runs of this manifest had received and not saved."""
+    state_dir = bench.settings.state_dir
+    folders = dict.fromkeys(folder for item in bench.assets.items for folder in _folders_of(item))
+    spools = (state_dir / "spool", *(folder / BESIDE for folder in folders))
+    recovery = Recovery(owner=bench.owner, state_dir=state_dir, folders=spools)
+    if recovery.found():
+        journal.open()
+        recovery.finish(ledger, journal, Results(timeouts=Timeouts(), direct=bench.settings.provider.embedded), listen)
+
+
+def _folders_of(item: Item) -> Iterator[Path]:
+    return (targets[0].name.folder for targets in item.pictures)
 
 
 def decided(bench: Bench, ledger: Ledger, listen: Listen) -> list[Purchase]:

@@ -1,0 +1,70 @@
+"""A server for batches: answers at once with pictures that differ by prompt, counts, and does to some what is asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.api.raw import http, pictures, png, read_request
+
+USAGE = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}, "output_tokens": 1000}
+COST = (10 * 5 + 1000 * 30) / 1_000_000
+"""USD that an answer with USAGE costs at gpt-image-2."""
+
+Reply = Callable[[dict[str, Any]], bytes | None]
+"""The fields of a request → another answer than a picture; None for that."""
+
+
+@dataclass
+class Server:
+    """What it was asked."""
+
+    base_url: str
+    prompts: list[str] = field(default_factory=list)
+    """Of every request, in the order of arrival."""
+
+
+@contextmanager
+def serving(reply: Reply = lambda fields: None, *, latency: float = 0.0) -> Iterator[Server]:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    server = Server(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            body = read_request(connection).partition(b"\r\n\r\n")[2]
+            fields = json.loads(body) if body.startswith(b"{") else {"prompt": body.decode("utf-8", "replace")}
+            server.prompts.append(fields["prompt"])
+            time.sleep(latency)
+            connection.sendall(reply(fields) or picture_of(fields["prompt"], int(fields.get("n", 1))))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=5)
+
+
+def picture_of(prompt: str, n: int = 1) -> bytes:
+    """An answer whose pictures are the prompt's own."""
+    shades = [f"#{hash((prompt, number)) & 0xFFFFFF:06x}" for number in range(n)]
+    return http("200 OK", pictures(*(png(64, 64, shade) for shade in shades), usage=USAGE))
+
+
+def refusal(status: str, code: str, message: str = "no") -> bytes:
+    """An error as the API words it."""
+    return http(status, json.dumps({"error": {"message": message, "code": code, "type": "x"}}).encode())

@@ -1,0 +1,408 @@
+"""`imagecli batch` through the real `main`: what is bought, what is not bought again, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.batch.serving import COST, Server, refusal, serving
+from tests.conftest import Run, photo, picture
+
+ROWS = ["a cat", "an owl", "a fox"]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+def manifest(folder: Path, *rows: dict[str, Any], name: str = "assets.jsonl") -> Path:
+    """A manifest of *rows*, or of ROWS, each for a file of its own name."""
+    found = rows or tuple({"prompt": prompt, "output": f"{prompt[-3:]}.png"} for prompt in ROWS)
+    path = folder / name
+    path.write_text("".join(json.dumps({"quality": "low", "size": "1024x1024", **row}) + "\n" for row in found))
+    return path
+
+
+def journal(folder: Path, name: str = "assets") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{name}.journal.jsonl").read_text().splitlines()]
+
+
+def objects(stdout: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
+# --- bought once -----------------------------------------------------------------------------------------------------
+
+
+def test_every_row_is_bought_once_and_a_second_run_sends_nothing(imagecli: Run, folder: Path, server: Server) -> None:
+    manifest(folder)
+    first = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    assert (first.exit_code, sorted(first.stdout.split())) == (0, ["cat.png", "fox.png", "owl.png"])
+    assert sorted(server.prompts) == sorted(ROWS)
+    assert first.stderr.endswith(f"imagecli: 3 bought; cost: ${3 * COST:.3f}\n")
+    second = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    assert (second.exit_code, second.stdout, second.stderr) == (0, "", "imagecli: 3 kept as they are\n")
+    assert len(server.prompts) == 3
+
+
+def test_the_journal_is_told_before_a_request_and_after_it(imagecli: Run, folder: Path, server: Server) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "cat.png"})
+    imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    sent, saved = journal(folder)
+    assert (sent["state"], saved["state"], saved["cost_usd"]) == ("sent", "saved", pytest.approx(COST))
+    assert [file["path"] for file in saved["files"]] == ["cat.png"]
+
+
+def test_what_changed_is_bought_and_nothing_else(imagecli: Run, folder: Path, server: Server) -> None:
+    manifest(folder)
+    command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    imagecli(*command)
+    old = (folder / "cat.png").read_bytes()
+    text = (folder / "assets.jsonl").read_text()
+    (folder / "assets.jsonl").write_text(text.replace("a cat", "a big cat"))
+    (folder / "owl.png").unlink()
+    server.prompts.clear()
+    result = imagecli(*command)
+    assert (result.exit_code, sorted(server.prompts)) == (0, ["a big cat", "an owl"])
+    assert "cat.png is stale: its row or an input has changed" in result.stderr
+    assert (folder / "cat.png").read_bytes() != old
+    assert not list(folder.glob("*_2*"))
+
+
+def test_an_input_that_changed_makes_its_row_stale(imagecli: Run, folder: Path, server: Server) -> None:
+    photo(folder / "in.jpg")
+    manifest(folder, {"command": "edit", "image": "in.jpg", "prompt": "night", "output": "night.png"})
+    command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    imagecli(*command)
+    assert imagecli(*command, "--check").exit_code == 0
+    photo(folder / "in.jpg", 200, 320)
+    assert imagecli(*command, "--check").stdout == "stale    night.png\n"
+
+
+def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    path = manifest(folder, {"prompt": "a cat", "output": "cat.png"})
+    command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    imagecli(*command)
+    (folder / "cat.png").write_bytes(b"mine")
+    assert "cat.png was changed by hand, and is kept" in imagecli(*command).stderr
+    path.write_text(path.read_text().replace("a cat", "a dog"))
+    result = imagecli(*command)
+    assert (result.exit_code, len(server.prompts)) == (2, 1)
+    assert (folder / "cat.png").read_bytes() == b"mine"
+
+
+def test_without_its_journal_nothing_is_bought_over_until_the_files_are_adopted(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    manifest(folder)
+    command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    imagecli(*command)
+    (folder / "assets.journal.jsonl").unlink()
+    lost = imagecli(*command)
+    assert lost.exit_code == 2
+    assert "3 outputs are not to be bought over; nothing was sent\nhint: --adopt" in lost.stderr
+    assert imagecli(*command, "--adopt").exit_code == 0
+    assert imagecli(*command).stderr == "imagecli: 3 kept as they are\n"
+    assert len(server.prompts) == 3
+
+
+def test_what_the_sandbox_drew_is_bought_by_a_real_provider_and_never_the_other_way(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "cat.png"})
+    assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
+    bought = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    assert "cat.png is stale: the sandbox drew it" in bought.stderr
+    content = (folder / "cat.png").read_bytes()
+    again = imagecli("batch", "assets.jsonl", "--provider", "sandbox")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert (folder / "cat.png").read_bytes() == content
+
+
+# --- several files of one purchase -----------------------------------------------------------------------------------
+
+
+def test_several_files_are_made_of_one_purchase_and_what_came_stays(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    outputs = [
+        {"output": "icons/16.png", "fit": "16x16"},
+        {"output": "icons/32.webp", "fit": "32x32"},
+        {"output": "icons/whole.png"},
+    ]
+    manifest(folder, {"prompt": "a bell", "outputs": outputs})
+    command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    result = imagecli(*command)
+    assert (result.exit_code, result.stdout.split()) == (0, ["icons/16.png", "icons/32.webp", "icons/whole.png"])
+    sizes = {name: picture(folder / "icons" / name).size for name in ("16.png", "32.webp", "whole.png", "16.orig.png")}
+    assert sizes == {"16.png": (16, 16), "32.webp": (32, 32), "whole.png": (64, 64), "16.orig.png": (64, 64)}
+    assert (folder / "icons/whole.png").read_bytes() == (folder / "icons/16.orig.png").read_bytes()
+    assert len(server.prompts) == 1
+    (folder / "icons/32.webp").unlink()
+    assert imagecli(*command).exit_code == 0
+    assert len(server.prompts) == 2
+    assert sorted(path.name for path in (folder / "icons").iterdir()) == [
+        "16.orig.png",
+        "16.png",
+        "32.webp",
+        "whole.png",
+    ]
+
+
+# --- what fails ------------------------------------------------------------------------------------------------------
+
+
+def blocked(fields: dict[str, Any]) -> bytes | None:
+    return refusal("400 Bad Request", "moderation_blocked") if "fox" in fields["prompt"] else None
+
+
+def test_a_row_that_fails_stops_no_other_and_can_be_run_again_by_itself(imagecli: Run, folder: Path) -> None:
+    rows = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(19)]
+    manifest(folder, *rows, {"prompt": "a fox", "output": "fox.png"})
+    with serving(blocked) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "8")
+    assert (result.exit_code, len(result.stdout.split()), len(server.prompts)) == (9, 19, 20)
+    assert "imagecli: error: assets.jsonl:20: " in result.stderr
+    assert "19 bought, 1 failed" in result.stderr
+    (row,) = objects((folder / "assets.failed.jsonl").read_text())
+    assert row["prompt"] == "a fox"
+    with serving() as server:
+        again = imagecli("batch", "assets.failed.jsonl", "--base-url", server.base_url)
+        assert (again.exit_code, again.stdout, len(server.prompts)) == (0, "fox.png\n", 1)
+    assert not (folder / "assets.failed.jsonl").exists()
+
+
+def test_what_the_failed_manifest_bought_the_whole_one_does_not_buy_again(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    replies = iter([True])
+    with serving(
+        lambda fields: blocked(fields) if "fox" in fields["prompt"] and next(replies, None) else None
+    ) as server:
+        command = ("--base-url", server.base_url)
+        assert imagecli("batch", "assets.jsonl", *command).exit_code == 9
+        assert imagecli("batch", "assets.failed.jsonl", *command).exit_code == 0
+        assert imagecli("batch", "assets.jsonl", *command).stderr == "imagecli: 3 kept as they are\n"
+    assert len(server.prompts) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [
+        (
+            "a.toml",
+            '[[image]]\nprompt = "a cat"\noutput = "1.png"\n\n[[image]] # two\nprompt = "a fox"\noutput = "2.png"\n'
+            '[image.vars]\n\n[defaults]\nquality = "low"\n',
+            '[[image]] # two\nprompt = "a fox"\noutput = "2.png"\n[image.vars]\n\n[defaults]\nquality = "low"\n',
+        ),
+        (
+            "a.csv",
+            'prompt,output\n"a cat\n there",1.png\n"a fox\n here",2.png\n',
+            'prompt,output\n"a fox\n here",2.png\n',
+        ),
+        ("a.txt", "a cat\n\na fox\n", "a fox\n"),
+        (
+            "a.toml",
+            'image = [{prompt = "a cat", output = "1.png"}, {prompt = "a fox", output = "2.png"}]\n',
+            'image = [{prompt = "a cat", output = "1.png"}, {prompt = "a fox", output = "2.png"}]\n',
+        ),
+    ],
+    ids=["toml", "csv", "text", "rows on one line stay together"],
+)
+def test_failed_rows_are_cut_out_of_a_manifest_of_any_form(
+    imagecli: Run, folder: Path, name: str, text: str, left: str
+) -> None:
+    (folder / name).write_text(text)
+    with serving(blocked) as server:
+        assert imagecli("batch", name, "--base-url", server.base_url).exit_code == 9
+    assert (folder / name.replace("a.", "a.failed.")).read_text() == left
+
+
+def test_no_credit_stops_all_at_once(imagecli: Run, folder: Path) -> None:
+    manifest(folder, *({"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(20)))
+    with serving(lambda fields: refusal("429 Too Many Requests", "insufficient_quota")) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "2")
+    assert (result.exit_code, len(server.prompts) <= 4) == (5, True)
+    assert "not sent" in result.stderr
+
+
+def test_fail_fast_sends_nothing_after_a_failure(imagecli: Run, folder: Path) -> None:
+    manifest(
+        folder,
+        {"prompt": "a fox", "output": "fox.png"},
+        *({"prompt": f"c {k}", "output": f"{k}.png"} for k in range(9)),
+    )
+    with serving(blocked) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1", "--fail-fast")
+    assert (result.exit_code, len(server.prompts) <= 2) == (4 if len(server.prompts) == 1 else 9, True)
+
+
+# --- money -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_cap_refuses_before_anything_is_sent(imagecli: Run, folder: Path, server: Server) -> None:
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--max-cost", "0.001")
+    assert (result.exit_code, server.prompts) == (5, [])
+    assert "more than --max-cost 0.001; nothing was sent" in result.stderr
+    assert not (folder / "assets.journal.jsonl").exists()
+
+
+def test_the_manifests_own_cap_holds_unless_a_flag_goes_over_it(imagecli: Run, folder: Path, server: Server) -> None:
+    (folder / "a.toml").write_text(
+        'max_cost = 0.001\n[[image]]\nprompt = "a cat"\nquality = "low"\nsize = "1024x1024"\n'
+    )
+    refused = imagecli("batch", "a.toml", "--base-url", server.base_url)
+    assert (refused.exit_code, server.prompts) == (5, [])
+    assert "more than the cap of $0.001 (max_cost in a.toml)" in refused.stderr
+    assert imagecli("batch", "a.toml", "--base-url", server.base_url, "--max-cost", "1").exit_code == 0
+
+
+def test_answers_that_are_dearer_than_the_table_stop_the_rest_at_the_cap(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    # Estimated at 0.006 each, billed 0.03.
+    manifest(folder, *({"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(10)))
+    result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--max-cost", "0.08", "-j", "1")
+    assert (result.exit_code, len(result.stdout.split())) == (9, 3)
+    assert len(server.prompts) == 3
+    assert "3 bought, 7 not sent" in result.stderr
+
+
+# --- looking, and sending nothing ------------------------------------------------------------------------------------
+
+
+def test_check_needs_no_key_sends_nothing_and_tells_by_its_exit_code(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    before = imagecli("batch", "assets.jsonl", "--check")
+    assert (before.exit_code, before.stdout) == (10, "missing  cat.png\nmissing  owl.png\nmissing  fox.png\n")
+    assert [path.name for path in folder.iterdir()] == ["assets.jsonl"]
+    rows = objects(imagecli("batch", "assets.jsonl", "--check", "--json").stdout)
+    assert [(row["status"], row["exit_code"]) for row in rows] == [("stale", 10)] * 4
+    assert (rows[1]["row"], rows[1]["state"], rows[1]["outputs"]) == (2, "missing", ["owl.png"])
+
+
+def test_a_dry_run_shows_price_and_time_and_needs_no_key(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", "--dry-run", "--rate", "1")
+    assert (result.exit_code, [path.name for path in folder.iterdir()]) == (0, ["assets.jsonl"])
+    assert "requests  3 for 3 pictures in 3 files\n" in result.stdout
+    assert "price     about $0.018" in result.stdout
+    assert "time      at least 2 min 00 s, at 1 a minute\n" in result.stdout
+
+
+def test_a_dry_run_gives_whole_requests_to_others(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    *rows, summary = objects(imagecli("batch", "assets.jsonl", "--dry-run", "--json").stdout)
+    assert [row["requests"][0]["body"]["prompt"] for row in rows] == ROWS
+    assert {row["status"] for row in rows} == {"planned"}
+    assert (summary["summary"]["requests"], summary["summary"]["files"]) == (3, 3)
+    assert summary["cost"]["estimated_max_usd"] == pytest.approx(
+        sum(row["cost"]["estimated_max_usd"] for row in rows), abs=1e-5
+    )
+
+
+def test_prune_lists_what_no_row_makes_any_more_and_removes_it_when_told(
+    imagecli: Run, folder: Path, server: Server
+) -> None:
+    path = manifest(folder)
+    imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:1]))
+    assert imagecli("batch", "assets.jsonl", "--prune").stdout == "fox.png\nowl.png\n"
+    assert (folder / "fox.png").exists()
+    assert imagecli("batch", "assets.jsonl", "--prune", "--yes").exit_code == 0
+    assert sorted(found.name for found in folder.glob("*.png")) == ["cat.png"]
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+
+
+def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    with serving(blocked) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--json")
+    *rows, summary = objects(result.stdout)
+    by_row = {row["row"]: row for row in rows}
+    assert {number: row["status"] for number, row in by_row.items()} == {1: "ok", 2: "ok", 3: "failed"}
+    assert (by_row[2]["images"][0]["row"], by_row[2]["images"][0]["request"]) == (2, 0)
+    assert by_row[3]["errors"][0] | {"message": "", "hint": ""} == {
+        "code": "moderation_blocked",
+        "message": "",
+        "hint": "",
+        "status": 400,
+        "request": 0,
+        "row": 3,
+        "rescued_path": None,
+    }
+    assert by_row[1]["cost"]["actual_usd"] == pytest.approx(COST)
+    assert (summary["status"], summary["exit_code"], result.exit_code) == ("partial", 9, 9)
+    assert summary["summary"] == {
+        "rows": 3,
+        "purchases": 3,
+        "kept": 0,
+        "bought": 2,
+        "failed": 1,
+        "not_sent": 0,
+        "files": 2,
+        "failed_manifest": str(folder / "assets.failed.jsonl"),
+    }
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines(imagecli: Run, folder: Path, server: Server) -> None:
+    (folder / "a.jsonl").write_text('{"prompt": "a", "szie": "1x1"}\n{"prompt": 3}\n{"prompt": "ok"}\n')
+    result = imagecli("batch", "a.jsonl", "--base-url", server.base_url)
+    assert (result.exit_code, server.prompts) == (2, [])
+    assert result.stderr.splitlines() == [
+        "a.jsonl:1: there is no field 'szie'; did you mean size?",
+        "a.jsonl:2: prompt: 3, and text is wanted; put it in quotes",
+        "imagecli: error: a.jsonl has 2 problems; nothing was sent",
+        "hint: mend the lines named above",
+    ]
+
+
+@pytest.mark.parametrize(("glob", "bought"), [("owl*", ["an owl"]), ("*.png", ROWS), ("[cf]*", ["a cat", "a fox"])])
+def test_only_is_about_the_rows_whose_outputs_are_named_so(
+    imagecli: Run, folder: Path, server: Server, glob: str, bought: list[str]
+) -> None:
+    manifest(folder)
+    assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--only", glob).exit_code == 0
+    assert sorted(server.prompts) == sorted(bought)
+
+
+def test_only_that_means_no_row_is_refused(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "dog*")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "imagecli: error: no output of assets.jsonl is like dog*\nhint: outputs are cat.png, owl.png, fox.png\n",
+    )
+
+
+def test_a_manifest_comes_through_stdin_too(imagecli: Run, folder: Path, server: Server) -> None:
+    command = ("batch", "-", "--base-url", server.base_url)
+    assert imagecli(*command, stdin=b"a red fox\n").stdout == "a-red-fox.png\n"
+    assert imagecli(*command, stdin=b"a red fox\n").stderr == "imagecli: 1 kept as they are\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--check", "--prune"], "--prune and --check: each does something of its own"),
+        (["--yes"], "--yes agrees to what --prune lists"),
+        (["--rate", "0"], "Invalid value for '--rate'"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    imagecli: Run, folder: Path, arguments: list[str], message: str
+) -> None:
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
