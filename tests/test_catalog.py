@@ -18,6 +18,7 @@ def test_a_model_row_is_whole(name: str) -> None:
     assert set(row.operations) <= {"generations", "edits", "variations"}
     assert set(row.parameters) <= {*OPTIONAL, "markup"}
     assert set(row.unstated) <= set(row.parameters)
+    assert all(set(words) <= set(row.allowed(name)) for name, words in row.unstated_words.items())
     assert {*row.words, *row.ranges} <= set(row.parameters)
     assert set(row.allowed("output_format")) <= set(MEDIA_TYPES)
     assert (row.max_n >= 1, row.max_prompt >= 1000, row.max_images >= 1) == (True, True, True)

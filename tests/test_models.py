@@ -136,10 +136,16 @@ NO_GIF: list[Case] = [
     (made(svg=Svg(effort="low")), "--svg-reasoning-effort:", "-m gpt-image-2.6-flare takes it"),
     (made(svg=Svg(model="m")), "--svg-model:", "-m gpt-image-2.6-flare takes it"),
 ]
+OF_FRAMES: list[Case] = [
+    (made(output_format="gif", frame_count=17), "--frame-count 17:", "--frame-count 16"),
+    (made(frame_duration_ms=90), "--frame-duration-ms is for gif, not for png", "ends in .gif"),
+    (made(output_format="svg", svg=Svg(effort="huge")), "--svg-reasoning-effort huge:", "--svg-reasoning-effort"),
+    (edited(mask=True, output_format="gif"), "--mask: a gif is made without one", "leave --mask out"),
+]
 NO_XHIGH: list[Case] = [
     (made(quality="xhigh"), "takes low, medium, high, auto", "--quality high; -m gpt-image-2.6-flare takes xhigh"),
     (made(quality="max"), "--quality max:", "-m gpt-image-2.6-flare takes max"),
-    (made(quality="hd"), "takes low, medium, high, auto", "--quality low"),
+    (made(quality="hd"), "takes low, medium, high, auto", "--quality high"),
 ]
 
 REFUSED: dict[str, Sequence[Case]] = {
@@ -148,7 +154,7 @@ REFUSED: dict[str, Sequence[Case]] = {
         (
             *COMMON,
             *FREE_SIZES,
-            (made(quality="hd"), "takes low, medium, high, xhigh, max, auto", "--quality low"),
+            (made(quality="hd"), "takes low, medium, high, xhigh, max, auto", "--quality high"),
             (made(output_format="gif", frame_count=17), "--frame-count 17:", "--frame-count 16"),
             (made(output_format="gif", frame_count=1), "takes 2 to 16", "--frame-count 2"),
             (made(output_format="gif", frame_duration_ms=19), "takes 20 to 655,350", "--frame-duration-ms 20"),
@@ -173,9 +179,14 @@ REFUSED: dict[str, Sequence[Case]] = {
     ),
     **dict.fromkeys(
         FREE_FORMS,
-        (*COMMON, *FREE_SIZES, *NO_GIF, (made(quality="standard"), "takes low, medium, high, xhigh, max, auto", "")),
+        (
+            *COMMON,
+            *FREE_SIZES,
+            *OF_FRAMES,
+            (made(quality="standard"), "takes low, medium, high, xhigh, max, auto", "--quality medium"),
+        ),
     ),
-    **dict.fromkeys(TWOS, (*COMMON, *FREE_SIZES, *NO_GIF, *NO_XHIGH)),
+    **dict.fromkeys(TWOS, (*COMMON, *FREE_SIZES, *OF_FRAMES, *NO_XHIGH)),
     **dict.fromkeys(ONES, (*COMMON, *THREE_SIZES, *NO_GIF, *NO_XHIGH)),
     "gpt-image-1-mini": [
         *COMMON,
@@ -197,7 +208,7 @@ REFUSED: dict[str, Sequence[Case]] = {
     "dall-e-3": [
         (made("x" * 4001), "the prompt has 4,001 characters; dall-e-3 takes 4,000", "shorten it"),
         (made(size=Size(1536, 1024)), "it makes 1024x1024, 1792x1024 or 1024x1792", "--size 1792x1024"),
-        (made(quality="high"), "--quality high: dall-e-3 takes standard, hd", "--quality standard"),
+        (made(quality="high"), "--quality high: dall-e-3 takes standard, hd", "--quality hd"),
         (made(style="bold"), "--style bold: dall-e-3 takes vivid, natural", "--style"),
         (edited(), "dall-e-3 takes no edits", "it can generate"),
         (varied(), "dall-e-3 takes no variations", "it can generate"),
@@ -254,6 +265,34 @@ def test_what_no_document_says_a_model_takes_is_sent_with_a_warning(
         (warning,) = check(ask, ROWS.model(model))
         assert warning.code == "unstated"
         assert warning.message.startswith(f"{flag}: no document says that {model} takes it")
+
+
+@pytest.mark.parametrize("model", [*FREE_FORMS, *TWOS])
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (made(output_format="gif"), ["--output-format gif"]),
+        (made(output_format="svg"), ["--output-format svg"]),
+        (made(output_format="gif", frame_count=9), ["--output-format gif", "--frame-count"]),
+        (
+            made(output_format="svg", svg=Svg(effort="low", model="m")),
+            ["--output-format svg", "--svg-reasoning-effort"],
+        ),
+    ],
+)
+def test_gif_and_svg_go_to_models_of_which_no_document_says_whether_they_make_them(
+    model: str, ask: Ask, said: list[str]
+) -> None:
+    tail = f": no document says that {model} takes it; it is sent as you asked; -m gpt-image-2.6-flare takes it"
+    warnings = check(ask, ROWS.model(model), ROWS.models.values())
+    assert [warning.message for warning in warnings] == [flag + tail for flag in said]
+    assert {warning.code for warning in warnings} == {"unstated"}
+
+
+def test_a_hint_names_no_model_of_which_no_document_says_that_it_takes_the_word() -> None:
+    with pytest.raises(UsageError) as caught:
+        check(edited(input_fidelity="high"), ROWS.model("gpt-image-1-mini"), ROWS.models.values())
+    assert caught.value.hint == "--input-fidelity low"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ class ModelRow:
     """Which of OPTIONAL it takes, and `markup`."""
     unstated: tuple[str, ...] = ()
     """Those of them that no document names for it: sent when asked, with a warning."""
+    unstated_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """parameter → those of its words that no document names for it: sent with a warning too."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """parameter → the words it takes; any where none stand here. Of `svg`: those of its reasoning effort."""
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -72,6 +74,11 @@ class ModelRow:
     def allowed(self, parameter: str) -> tuple[str, ...]:
         """The legal words of a parameter; empty where any value goes."""
         return self.words.get(parameter, ())
+
+    def surely(self, parameter: str, word: str | None = None) -> bool:
+        """Whether a document says that it takes the parameter, and this *word* of it."""
+        known = parameter in self.parameters and parameter not in self.unstated
+        return known and word not in self.unstated_words.get(parameter, ())
 
     def most(self, output_format: str | None) -> int:
         """How many pictures of a format one request can ask for."""

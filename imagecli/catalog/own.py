@@ -95,7 +95,7 @@ def _row(names: Mapping[str, tuple[str, ...]]) -> wanted.Check:
             "mask": _INPUT,
             "parameters": wanted.list_of(parameter),
             "unstated": wanted.list_of(parameter),
-            "words": wanted.each(wanted.list_of(wanted.text), parameter),
+            **dict.fromkeys(("words", "unstated_words"), wanted.each(wanted.list_of(wanted.text), parameter)),
             "ranges": wanted.each(wanted.bounds, parameter),
             "edits_need_alpha": wanted.flag,
             "prices": wanted.name_or(names["prices"], _own_prices),

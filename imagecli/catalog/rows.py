@@ -29,7 +29,7 @@ def model_row(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) ->
         _prices({"source": row["source"], **_named(row["prices"], tables["prices"])}) if "prices" in row else None
     )
     row["image"], row["mask"] = (InputRule(**_frozen(row[field])) for field in ("image", "mask"))
-    for joined in ("words", "ranges"):
+    for joined in ("words", "ranges", "unstated_words"):
         row[joined] = {key: tuple(value) for key, value in row.get(joined, {}).items() if key in row["parameters"]}
     return ModelRow(name=name, **row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from imagecli.catalog import OPTIONAL, ModelRow
 from imagecli.checks.flags import LENT, OWN_FIELDS, flag_of
@@ -14,7 +15,7 @@ from imagecli.formats import ENDINGS
 
 
 def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[Warned]:
-    """A warning for each parameter of which no document says whether *row* takes it.
+    """A warning for each parameter, and each word, of which no document says whether *row* takes it.
 
     Raises UsageError for one that it does not take and for a value that it does not, with the nearest that it does,
     or one of the *others* that takes it.
@@ -31,9 +32,12 @@ def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Ite
         _check_taken(name, value, row, others)
         _check_word(name, value, row, others)
         _check_range(name, value, row)
-        if name in row.unstated:
-            said = f"{flag_of(name, value)}: no document says that {row.name} takes it; it is sent as you asked"
-            yield Warned(code="unstated", message=said)
+        word = _word(value)
+        if not row.surely(name, word):
+            said = flag_of(name, value) if name in row.unstated else f"{flag_of(name, value)} {word}"
+            said += f": no document says that {row.name} takes it; it is sent as you asked"
+            taker = _first(other for other in others if other.surely(name, word) and _takes(other, name, word))
+            yield Warned(code="unstated", message=f"{said}; -m {taker} takes it" if taker else said)
 
 
 def _check_further(key: str, look: Rendering, row: ModelRow) -> None:
@@ -50,7 +54,7 @@ def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[Model
     if name in row.parameters:
         return
     flag = flag_of(name, value)
-    taker = _first(other for other in others if name in other.parameters and name not in other.unstated)
+    taker = _first(other for other in others if other.surely(name, _word(value)))
     hint = f"leave {flag} out, or name another model with -m"
     if name == "response_format":
         hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
@@ -60,13 +64,23 @@ def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[Model
 
 
 def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
-    allowed, word = row.allowed(name), value.effort if isinstance(value, Svg) else value
-    if not allowed or word is None or word in allowed:
+    allowed, word = row.allowed(name), _word(value)
+    if _takes(row, name, word):
         return
     flag, near = flag_of(name, value), _nearest(str(word), allowed)
-    taker = _first(other for other in others if word in other.allowed(name))
+    taker = _first(other for other in others if word in other.allowed(name) and other.surely(name, word))
     hint = f"{flag} {near}; -m {taker} takes {word}" if taker else f"{flag} {near}"
     raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint)
+
+
+def _word(value: object) -> str | None:
+    """The word of a value that may be one of a few; None where it holds none."""
+    said = value.effort if isinstance(value, Svg) else value
+    return said if isinstance(said, str) else None
+
+
+def _takes(row: ModelRow, name: str, word: str | None) -> bool:
+    return word is None or not row.allowed(name) or word in row.allowed(name)
 
 
 def _check_range(name: str, value: object, row: ModelRow) -> None:
@@ -86,6 +100,12 @@ def _first(rows: Iterable[ModelRow]) -> str | None:
 
 
 def _nearest(value: str, allowed: tuple[str, ...]) -> str:
-    """The word of *allowed* that was meant: `jpeg` for JPG."""
+    """The word of *allowed* that was meant: `jpeg` for JPG, `high` for hd."""
     word = ENDINGS.get(value.lower(), value.lower())
+    if _ALIKE.get(word) in allowed:
+        return _ALIKE[word]
     return next(iter(difflib.get_close_matches(word, allowed, n=1)), allowed[0])
+
+
+_ALIKE: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}
+"""Words of some models' quality → those of others."""

@@ -21,6 +21,7 @@ from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 
 INVALID = "invalid_request_error"
 NEW = {"model": "gpt-image-2.6-flare"}
+OLD = {"model": "gpt-image-1.5"}
 USER = "image_generation_user_error"
 
 PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
@@ -53,15 +54,15 @@ PARAMETERS: list[tuple[dict[str, Any], int, str | None, str | None, str]] = [
     ({**GPT, "prompt": "x", "style": "vivid"}, 400, "style", "unknown_parameter", "Unknown parameter: 'style'."),
     ({**GPT, "prompt": "x", "quality": "hd"}, 400, "quality", "invalid_value", "'low', 'medium', 'high', and 'auto'"),
     ({**GPT, "prompt": "x", "background": "white"}, 400, "background", "invalid_value", "'transparent'"),
-    ({**GPT, "prompt": "x", "output_format": "bmp"}, 400, "output_format", "invalid_value", "'png', 'jpeg', and 'webp'"),
+    ({**GPT, "prompt": "x", "output_format": "bmp"}, 400, "output_format", "invalid_value", "'png', 'jpeg', 'webp', 'gif', and 'svg'"),
     ({**GPT, "prompt": "x", "moderation": "none"}, 400, "moderation", "invalid_value", "'low', and 'auto'"),
     ({**GPT, "prompt": "x", "output_compression": 50}, 400, "output_compression", "invalid_value", "PNG"),
     ({**GPT, "prompt": "x", "output_format": "jpeg", "output_compression": 101}, 400, "output_compression", "integer_above_max_value", "<= 100"),
     ({**GPT, "prompt": "x", "output_format": "jpeg", "background": "transparent"}, 400, "background", "invalid_value", "ransparent"),
     ({"prompt": "x", "response_format": "base64"}, 400, "response_format", "invalid_value", "'url', and 'b64_json'"),
-    ({**GPT, "prompt": "x", "output_format": "gif"}, 400, "output_format", "invalid_value", "'png', 'jpeg', and 'webp'"),
+    ({**OLD, "prompt": "x", "output_format": "gif"}, 400, "output_format", "invalid_value", "'png', 'jpeg', and 'webp'"),
     ({**GPT, "prompt": "x", "quality": "max"}, 400, "quality", "invalid_value", "Invalid value: 'max'"),
-    ({**GPT, "prompt": "x", "frame_count": 4}, 400, "frame_count", "unknown_parameter", "Unknown parameter: 'frame_count'."),
+    ({**OLD, "prompt": "x", "frame_count": 4}, 400, "frame_count", "unknown_parameter", "Unknown parameter: 'frame_count'."),
     ({**GPT, "prompt": "x", "input_fidelity": "high"}, 400, "input_fidelity", "unknown_parameter", "Unknown parameter: 'input_fidelity'."),
     ({**GPT, "prompt": "x", "stream": "true"}, 400, "stream", "invalid_type", "expected a boolean, but got a string"),
     ({**GPT, "prompt": "x", "stream": 1}, 400, "stream", "invalid_type", "expected a boolean, but got an integer"),
