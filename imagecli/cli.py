@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from imagecli import __version__, commands
-from imagecli.commands.foreign import REPLACEMENTS
 from imagecli.env import Env
 from imagecli.errors import (
     EXIT_INTERRUPTED,
@@ -100,11 +99,11 @@ class Group(TyperGroup):
 
 
 def _meant(word: str, names: Sequence[str], before: str) -> str | None:
-    """The hint that names the command that *word* is a slip of, if there is one."""
-    import difflib
+    """The hint that names the command that *word* begins or is a slip of, if there is one."""
+    from imagecli.commands.complaints import command_meant
 
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean {before} {near[0]}?" if near else None
+    near = command_meant(word, names)
+    return f"did you mean {before} {near}?" if near else None
 
 
 def _built(name: str, module: Any) -> Any:
@@ -116,7 +115,9 @@ def _built(name: str, module: Any) -> Any:
         return typer.main.get_command(app)
     app.callback()(getattr(module, name))
     for word, function in parts.items():
-        app.command(word, cls=Command)(function)
+        # A value may begin with a dash, and is judged as any other.
+        literal = word in getattr(module, "LITERAL", ())
+        app.command(word, cls=Command, context_settings={"ignore_unknown_options": literal})(function)
     return typer.main.get_command(app)
 
 
@@ -184,16 +185,19 @@ def _unwritten(error: Exception) -> DiskError | None:
 
 def _usage(error: typer.TyperException, command: str) -> UsageError:
     """Typer's own complaint in our words, with the replacement for a flag that other tools have."""
+    from imagecli.commands import complaints
+
     option = getattr(error, "option_name", None)
-    if option in REPLACEMENTS:
-        return UsageError(f"there is no option {option}", hint=REPLACEMENTS[option])
-    near = getattr(error, "possibilities", None)
-    message = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
+    if option and (here := complaints.instead_of(option)):
+        return UsageError(f"there is no option {option}", hint=here)
+    near = complaints.meant(option or "", getattr(error, "possibilities", None) or [])
+    said = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
+    message = complaints.in_our_words(said)
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
     if near:
-        hint = f"did you mean {' or '.join(sorted(near))}?"
+        hint = f"did you mean {' or '.join(near)}?"
     elif "unexpected extra argument" in message:
         hint = f'put the prompt into quotes: imagecli {command} … "a white cat"'
     elif command in ("generate", "edit", "vary") and option and not option.startswith("--"):
         hint = "a prompt that begins with a dash goes behind --, or into --prompt"
-    return UsageError(message.rstrip("."), hint=hint)
+    return UsageError(message, hint=hint)

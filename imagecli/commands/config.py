@@ -200,3 +200,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "trust": trust,
 }
 """Word → its function, in the order help shows them."""
+
+LITERAL = ("set",)
+"""Those whose arguments are taken as they are."""

@@ -10,6 +10,7 @@ from imagecli.config.editing import set_value, unset_value
 from imagecli.config.folders import folders
 from imagecli.config.layers import read_layers
 from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project
+from imagecli.config.rows import load_catalog
 from imagecli.config.table import SETTINGS, variable
 from imagecli.config.trust import remember, trusted_digest
 from imagecli.env import Env
@@ -22,11 +23,23 @@ from imagecli.report.text import harmless, say
 def write_setting(name: str, text: str, env: Env) -> None:
     """Writes it, and says where, and what goes before it. Raises UsageError, SettingsError."""
     places = folders(env)
-    set_value(name, text, places, catalog.load())
+    value = set_value(name, text, places, catalog.load())
 
     note(f"{name} is set in {places.settings}", env)
+    if strange := _strange(name, value, env):
+        note(strange, env)
     if before := _stronger(name, env):
         note(f"{before} says another one, and goes before it here", env)
+
+
+def _strange(name: str, value: object, env: Env) -> str | None:
+    """What to say of a word that no model and no provider of the catalogue has; a server may know it all the same."""
+    rows = load_catalog(env)
+    known = {word: None for row in rows.models.values() for word in row.allowed(name)}
+    known |= {word: None for row in rows.providers.values() for word in row.allowed(name, "generations")}
+    if not known or value in known:
+        return None
+    return f"no model of the catalogue takes {name} {value}: there is {', '.join(known)}"
 
 
 def _stronger(name: str, env: Env) -> str | None:

@@ -113,13 +113,27 @@ def _run(command: Sequence[str]) -> str:
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KEY_COMMAND_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        kind = f"exit {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else type(error).__name__
         raise AuthenticationError(
-            f"api_key_command {command[0]!r} gave no key ({kind})",
+            f"api_key_command {command[0]!r} gave no key: {_why(error)}",
             hint="run it by itself: it has to print the key, and nothing else",
             code="no_key",
         ) from None
     return done.stdout.decode("utf-8", "replace")
+
+
+def _why(error: Exception) -> str:
+    import subprocess
+
+    match error:
+        case subprocess.CalledProcessError():
+            return f"it ended with exit code {error.returncode}"
+        case subprocess.TimeoutExpired():
+            return f"it took longer than {KEY_COMMAND_SECONDS} s"
+        case FileNotFoundError():
+            return "there is no such program"
+        case OSError():
+            return (error.strerror or type(error).__name__).lower()
+    return type(error).__name__
 
 
 def no_key(row: ProviderRow, folders: Folders) -> AuthenticationError:

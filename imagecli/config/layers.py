@@ -131,4 +131,9 @@ def _read(name: str, value: Any, origin: str) -> Any:
     except UsageError as error:
         raise SettingsError(f"{origin}: {error.message}", hint=error.hint) from error
     except ValueError as error:
-        raise SettingsError(f"{origin} {value!r}: {error}", hint=f"{name}: {SETTINGS[name].about}") from error
+        raise SettingsError(f"{origin} {_typed(value)}: {error}", hint=f"{name}: {SETTINGS[name].about}") from error
+
+
+def _typed(value: Any) -> str:
+    """A value as it was typed, as far as can be told: -1 has become -1.0 on its way."""
+    return f"{value:.15g}" if isinstance(value, float) else repr(value)

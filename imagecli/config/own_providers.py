@@ -42,7 +42,7 @@ class Providers:
     def row(self, name: str, origin: str) -> ProviderRow:
         """Raises UsageError for a name that is none, with where it was said."""
         if name not in self.rows:
-            near = difflib.get_close_matches(name, self.rows, n=1)
+            near = difflib.get_close_matches(name, self.rows, n=1, cutoff=0.65)
             meant = f"did you mean {near[0]}? " if near else ""
             raise UsageError(
                 f"{origin}: no provider {name!r}",

@@ -63,6 +63,13 @@ def _count(value: Any) -> int:
     return int(count)
 
 
+def _percent(value: Any) -> int:
+    percent = _number(value)
+    if not (percent.is_integer() and 0 <= percent <= 100):
+        raise ValueError("a whole number from 0 to 100 is wanted")
+    return int(percent)
+
+
 def _number(value: Any) -> float:
     """A number as float; NaN, which no comparison takes, where it is none."""
     if isinstance(value, bool):
@@ -94,7 +101,7 @@ SETTINGS: Mapping[str, Setting] = {
     "quality": Setting(read=_text, about="the model's quality"),
     "background": Setting(read=_text, about="transparent, opaque or auto"),
     "output_format": Setting(read=_text, about="png, jpeg, webp, gif or svg"),
-    "output_compression": Setting(read=_count, about="0 to 100, for jpeg and webp"),
+    "output_compression": Setting(read=_percent, about="0 to 100, for jpeg and webp"),
     "fit": Setting(read=_pixels, about="exactly this size, by cropping and resizing what was made"),
     "output": Setting(read=_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_if_exists, about="number, skip, overwrite or fail"),

@@ -113,8 +113,13 @@ def _nearby(path: Path, problem: OSError) -> str:
     if problem.errno != errno.ENOENT or path.is_symlink():
         return "check the name and your rights to it"
     try:
-        names = [entry.name for entry in path.parent.iterdir()]
+        names = [entry.name for entry in path.parent.iterdir() if _alike(entry.stem, path.stem)]
     except OSError:
         return f"the folder {path.parent} does not exist"
     near = difflib.get_close_matches(path.name, names, n=1)
     return f"did you mean {path.with_name(near[0])}?" if near else "check the name and the folder"
+
+
+def _alike(one: str, other: str) -> bool:
+    """Files of one kind end alike, which says nothing of their names."""
+    return difflib.SequenceMatcher(None, one, other).ratio() >= 0.6

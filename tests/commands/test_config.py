@@ -161,6 +161,8 @@ def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) ->
     [
         (["modle", "x"], "there is no setting 'modle'", "did you mean model?"),
         (["timeout", "soon"], "a number of seconds", "timeout"),
+        (["timeout", "-5"], "timeout '-5': a number of seconds above 0", "timeout"),
+        (["output_compression", "400"], "output_compression '400': a whole number from 0 to 100", ""),
         (["if_exists", "ask"], "one of number, skip, overwrite, fail", ""),
         (["providers.mine.jobs", "2"], "no provider 'mine'", ""),
         (["providers.openai.jbos", "2"], "'jbos'", "did you mean jobs?"),
@@ -178,6 +180,25 @@ def test_what_loading_would_refuse_is_not_written(
     assert words in result.stderr
     assert hint in result.stderr
     assert path.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "strange"),
+    [
+        ("quality", "ultra", True),
+        ("quality", "hd", False),
+        ("output_format", "jpg", True),
+        ("output_format", "jpeg", False),
+        ("model", "ultra", False),
+    ],
+)
+def test_a_word_that_no_model_takes_is_remarked_on(
+    imagecli: Run, home: Path, name: str, word: str, strange: bool
+) -> None:
+    result = imagecli("config", "set", name, word)
+    assert result.exit_code == 0
+    assert (f"note: no model of the catalogue takes {name} {word}: there is " in result.stderr) is strange
+    assert rows(imagecli)[name]["value"] == word
 
 
 @pytest.mark.parametrize(

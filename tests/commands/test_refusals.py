@@ -52,7 +52,16 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--hd"], "there is no option --hd", "--quality high"),
         (["x", "--images", "2"], "there is no option --images", "-n COUNT"),
         (["x", "--mask", "m.png"], "there is no option --mask", "imagecli edit photo.jpg"),
-        (["x", "--qualty", "low"], "--qualty", "--quality"),
+        (["x", "--qualty", "low"], "--qualty", "did you mean --quality?"),
+        (["x", "--open"], "--open", "hint: imagecli generate --help"),
+        (["x", "--sidecar"], "--sidecar", "hint: imagecli generate --help"),
+        (["x", "--proxy", "p"], "--proxy", "hint: imagecli generate --help"),
+        (["x", "--provider", "nope"], "no provider 'nope'", "hint: there are: openai"),
+        (["x", "--api_key", "sk-1"], "there is no option --api_key", "imagecli config login"),
+        (["x", "--input-fidelity", "high"], "no option --input-fidelity", 'imagecli edit photo.jpg "…" --input-fid'),
+        (["x", "-n", "abc"], "'abc' is no whole number", "imagecli generate --help"),
+        (["x", "--timeout", "soon"], "'soon' is no number", "imagecli generate --help"),
+        (["x", "--max-cost", "-1"], "--max-cost -1: an amount of USD", ""),
     ],
 )
 def test_nothing_is_sent_and_the_way_out_is_named(
@@ -75,6 +84,7 @@ def test_nothing_is_sent_and_the_way_out_is_named(
     [
         (["a cat"], "'a cat' is no command", 'imagecli generate "a cat"'),
         (["generat", "x"], "'generat' is no command", "did you mean imagecli generate?"),
+        (["gen", "x"], "'gen' is no command", "did you mean imagecli generate?"),
         (["--nope"], "--nope", "imagecli --help"),
         (["edit"], "IMAGE", "imagecli edit --help"),
     ],

@@ -110,7 +110,7 @@ def test_a_file_without_this_providers_key_has_none(tmp_path: Path, text: str) -
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (f"import sys; print('{KEY}'); sys.exit(7)", "exit 7"),
+        (f"import sys; print('{KEY}'); sys.exit(7)", "gave no key: it ended with exit code 7"),
         ("", "empty"),
         (f"print('{KEY}\\n{KEY}')", "a character that no key has"),
         ("import os; os.write(1, b'\\xff\\xfe')", "a character that no key has"),
@@ -125,7 +125,7 @@ def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, cod
 
 
 def test_a_key_command_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ImagecliError, match="gave no key"):
+    with pytest.raises(ImagecliError, match="gave no key: there is no such program"):
         find(tmp_path, ["no-such-program-anywhere"])
 
 
