@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from imagecli.catalog import KeyVariable, ProviderRow, at_provider, load, overlaid
-from imagecli.domain import Size
+from imagecli.checks.inputs import check_count
+from imagecli.domain import Edit, Generate, Rendering, Size, Source
 from imagecli.errors import UsageError
+from imagecli.providers.carried import check_carried
 
 ROWS = load()
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]
@@ -163,6 +165,25 @@ def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) ->
 def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[object, ...]) -> None:
     row = ROWS.model_at(ROWS.provider(provider), "gpt-image-2")
     assert (row.max_n, row.max_images, row.image.formats, row.mask.white) == limits
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"), [("siliconflow", "5 input pictures; provider siliconflow takes 3"), ("local", "")]
+)
+def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
+    images = (Source(name="a.png"),) * 5
+    ask = Edit(prompt="x", images=images, rendering=Rendering(model="k"))
+    row = ROWS.model_at(ROWS.provider(provider), "k")
+    if not words:
+        return check_count(ask, row)
+    with pytest.raises(UsageError, match=words):
+        check_count(ask, row)
+
+
+def test_a_shape_that_a_provider_does_not_make_is_named_as_a_ratio() -> None:
+    ask = Generate(prompt="x", rendering=Rendering(model="m", size=Size(1568, 1120)))
+    with pytest.raises(UsageError, match="--size: provider xai makes no aspect ratio near 7:5"):
+        check_carried(ask, ROWS.provider("xai"))
 
 
 def test_a_provider_s_limits_of_sizes_are_laid_over_its_models() -> None:

@@ -11,7 +11,7 @@ from imagecli.catalog.models import ModelRow
 from imagecli.catalog.providers import ProviderRow
 from imagecli.domain import Size
 
-INNER = frozenset({"known", "sent", "lends_fields"})
+INNER = frozenset({"known", "sent", "lends_fields", "images_by"})
 """Fields that say how a row came about, not what it says."""
 
 

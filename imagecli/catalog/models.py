@@ -68,6 +68,8 @@ class ModelRow:
     """False for a model that has no row of its own and passes through with a warning."""
     sent: bool = True
     """False where nobody named a model, and the server has one of its own."""
+    images_by: str | None = None
+    """Whose limit `max_images` is, where it is not the model's."""
     lends_fields: bool = False
     """--param may set fields that have a flag: no price hangs on what they say."""
 

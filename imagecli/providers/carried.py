@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from fractions import Fraction
 
 from imagecli.catalog import OPTIONAL, ProviderRow
 from imagecli.domain import OPERATIONS, Ask, Edit, Operation, Size
@@ -54,9 +55,10 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
 def _check_shape(ask: Ask, row: ProviderRow) -> None:
     size = ask.rendering.size
     if isinstance(size, Size) and row.size_as == "aspect_ratio" and ratio_of(size, row) is None:
+        shape = Fraction(size.width, size.height)
         raise UsageError(
-            f"--size {size}: provider {row.name} makes aspect ratios, and none of its own is near",
-            hint=f"it takes {', '.join(row.ratios)}; for example --size 1536x1024 for 3:2",
+            f"--size: provider {row.name} makes no aspect ratio near {shape.numerator}:{shape.denominator}",
+            hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
         )
 
 
