@@ -236,7 +236,7 @@ def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> 
         ({"output": "{slug}.jpg"}, "jpeg", "jpeg"),
         ({"output": "a"}, None, None),
         ({"output": "a.png", "model": "dall-e-3"}, None, "png"),
-        ({"output": "a.gif"}, None, "gif"),
+        ({"output": "a.gif", "model": "gpt-image-1"}, None, "gif"),
         ({"output": "a.png", "output_format": "png"}, "png", "png"),
     ],
 )

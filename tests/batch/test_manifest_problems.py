@@ -90,8 +90,14 @@ def row(**fields: Any) -> str:
         ({"output": "x-{time:>8}.png"}, "{time} would be another at the next run"),
         ({"output": "{slog}.png"}, "m.jsonl:1: a name can't have {slog}; its fields are"),
         ({"output": "{slug.png"}, "has a lone '{'"),
-        ({"output": "x.tiff"}, "m.jsonl:1: output: x.tiff: a picture can be saved as png, jpg, webp, gif, not as tiff"),
-        ({"output": "x.svg"}, "m.jsonl:1: output: x.svg: a picture can be saved as png, jpg, webp, gif, not as svg"),
+        (
+            {"output": "x.tiff", "model": "gpt-image-1"},
+            "m.jsonl:1: output: x.tiff: a picture can be saved as png, jpg, webp, gif, not as tiff",
+        ),
+        (
+            {"output": "x.svg", "model": "gpt-image-1"},
+            "m.jsonl:1: output: x.svg: a picture can be saved as png, jpg, webp, gif, not as svg",
+        ),
         ({"output": "x.png", "output_format": "webp"}, "output: x.png asks for png, output_format for webp"),
         ({"output": "x" * 300 + ".png"}, "longer than the 255 bytes"),
         ({"outputs": []}, "m.jsonl:1: outputs: a list, and a list of files is wanted"),
@@ -100,7 +106,10 @@ def row(**fields: Any) -> str:
         ({"outputs": [{"output": "a", "fit": "1"}]}, "m.jsonl:1: outputs: the size '1' is not WIDTHxHEIGHT"),
         ({"outputs": ["a.png", "../b.png"]}, "m.jsonl:1: output: '../b.png' leads out of its folder"),
         ({"outputs": ["a.png", "a.png"]}, "m.jsonl:1: output: a.png is made by this row already"),
-        ({"outputs": ["a.png", "b.svg"]}, "output: b.svg: a picture can be saved as png, jpg, webp, gif, not as svg"),
+        (
+            {"outputs": ["a.png", "b.svg"]},
+            "m.jsonl:1: output: b.svg: a picture can be saved as png, jpg, webp, gif, not",
+        ),
         ({"outputs": [{"output": "a.png", "output_format": "webp"}]}, "asks for png, its output_format for webp"),
         ({"model": "dall-e-3", "command": "edit", "image": "cat.png"}, "dall-e-3 takes no edits"),
         ({"background": "clear"}, "m.jsonl:1: background: clear: gpt-image-2 takes "),
