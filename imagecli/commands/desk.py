@@ -14,9 +14,10 @@ import typer
 
 from imagecli import config
 from imagecli.catalog import Catalog, ModelRow
-from imagecli.checks import said_of_model
+from imagecli.checks import COMMANDS, Makes, said_of_model
 from imagecli.commands.judging import judged, naming_origins
 from imagecli.commands.order import order
+from imagecli.commands.patience import FOR_A_KEY, saying
 from imagecli.commands.prompts import Words
 from imagecli.commands.rendering import rendering_of
 from imagecli.config.layers import PROJECT_FILE
@@ -53,7 +54,7 @@ class Desk:
     """The plan and its price are shown, and nothing is bought."""
     keep_partials: bool = False
     """Partial pictures of a stream are saved too."""
-    notes: tuple[Noted, ...] = ()
+    notes: tuple[Noted | Warned, ...] = ()
     """What is to be said of what is made, before it is bought."""
 
     def buy(self, wanted: Sequence[tuple[Ask, Words]], *, note: str | None = None) -> NoReturn:
@@ -108,7 +109,8 @@ def open_desk(
     output = parse_output(result.output, look=look)
     flags = {**_values(picture), **_values(result), **_values(options.where), **_values(options.money)}
     with_key = not options.money.dry_run
-    settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+    with saying(FOR_A_KEY, env, quiet=display.quiet):
+        settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=look)
         if Path(settings.origins["output"]).name == PROJECT_FILE:
@@ -119,14 +121,16 @@ def open_desk(
     row = rows.model_at(settings.provider, settings.values.get("model"))
     with naming_origins(settings):
         rendering, notes = rendering_of(picture, options.live, settings.values, row)
+    makes = Makes(row=row, provider=settings.provider, operation=COMMANDS[command], others=rows.models.values())
     flagged = picture.output_format is not None
+    rendering, converted = with_format_of_name(rendering, output, makes, flagged, variables)
     return Desk(
         env=env,
         command=command,
         catalog=rows,
         settings=settings,
         row=row,
-        rendering=with_format_of_name(rendering, output, row, flagged, variables),
+        rendering=rendering,
         output=output,
         style=Style.build(
             env=env,
@@ -140,7 +144,7 @@ def open_desk(
         dry_run=options.money.dry_run,
         keep_partials=options.live.keep_partials,
         # Where the ratio itself is sent, the server chooses the pixels.
-        notes=() if settings.provider.size_as == "aspect_ratio" else notes,
+        notes=(*(() if settings.provider.size_as == "aspect_ratio" else notes), *([converted] if converted else [])),
     )
 
 

@@ -64,6 +64,7 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
         look_at_variables,
         look_at_versions,
     )
+    from imagecli.commands.patience import FOR_A_KEY, saying
     from imagecli.commands.server import look_at_key, look_at_provider, look_at_server
     from imagecli.config.folders import folders
     from imagecli.config.rows import load_catalog
@@ -80,7 +81,8 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
         # First without the key: whatever is wrong with that one is said in its own line.
         yield look_at_provider(config.load(flags, env, rows, here, with_key=False))
         yield from look_at_folders(folders(env), here)
-        settings = config.load(flags, env, rows, here)
+        with saying(FOR_A_KEY, env, quiet=False):
+            settings = config.load(flags, env, rows, here)
     except ImagecliError as error:
         yield failed("key" if error.exit_code == 3 else "settings", error)
     if settings is None:

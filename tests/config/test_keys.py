@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,3 +150,16 @@ def test_without_a_key_nothing_is_sent_and_the_ways_are_named(imagecli: Run) -> 
 def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> None:
     result = imagecli("generate", "a cat", "-m", "dall-e-2", "-s", "256x256", "--base-url", sandbox)
     assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("flags", "noted"), [([], True), (["--quiet"], False)])
+def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
+    imagecli: Run, tmp_path: Path, flags: list[str], noted: bool
+) -> None:
+    command = script(tmp_path, f"import time; time.sleep(2.5); print('{KEY}')")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")
+    result = imagecli("generate", "x", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", 0, *flags)
+    assert result.exit_code == 6
+    assert ("note: waiting for the key: its command" in result.stderr) is noted

@@ -1,0 +1,29 @@
+"""Says what is waited for where that takes long, and nothing where it does not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from imagecli.env import Env
+from imagecli.report.settings import note
+
+SECONDS: Final = 2.0
+FOR_A_KEY: Final = "waiting for the key: its command or keyring may want an answer elsewhere"
+
+
+@contextmanager
+def saying(text: str, env: Env, *, quiet: bool) -> Iterator[None]:
+    """A note with *text* once what is inside has taken SECONDS; none where it is *quiet*."""
+    if quiet:
+        yield
+        return
+    timer = threading.Timer(SECONDS, note, (text, env))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
