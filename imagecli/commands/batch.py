@@ -57,6 +57,10 @@ def batch(
         list[str] | None,
         typer.Option(metavar="GLOB", help="only rows with such an output: 'hero-*'; repeatable", rich_help_panel="Run"),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="part K of N, for several machines: 1/3, 2/3, 3/3", rich_help_panel="Run"),
+    ] = None,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="send nothing more once a row has failed", rich_help_panel="Run")
     ] = False,
@@ -96,6 +100,7 @@ def batch(
       imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
       jq -c '.[]' rows.json | imagecli batch -
     """
+    from imagecli.batch.shards import read_shard
     from imagecli.commands.bench import check_alone, open_bench
     from imagecli.commands.bulk import Pace, carry_out
     from imagecli.commands.bulk_looks import check as look
@@ -130,7 +135,7 @@ def batch(
         only=only or (),
         adopt=adopt,
         if_exists=if_exists,
-        shard=None,
+        shard=read_shard(shard) if shard else None,
     )
     if prune:
         raise typer.Exit(tidy(bench, yes=yes))

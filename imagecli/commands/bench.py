@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imagecli import config
+from imagecli import config, pricing
 from imagecli.batch.deciding import decide
 from imagecli.batch.failed import owner_of
 from imagecli.batch.hashing import Digests
@@ -17,7 +17,7 @@ from imagecli.batch.manifest.item import Item
 from imagecli.batch.manifest.items import Assets, items
 from imagecli.batch.manifest.reading import Manifest
 from imagecli.batch.purchase import Purchase, wanted_of, with_originals
-from imagecli.batch.shards import Shard
+from imagecli.batch.shards import Shard, share_of_cap
 from imagecli.batch.standing import Standing
 from imagecli.catalog import Catalog
 from imagecli.config.layers import flag
@@ -27,6 +27,7 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Listen, Warned
 from imagecli.report.style import Style
+from imagecli.spending.budget import cap_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,22 @@ class Bench:
     if_exists: IfExists | None = None
     shard: Shard | None = None
 
+    def cap(self) -> config.Settings:
+        """The settings with this run's share of the cap."""
+        if self.shard is None:
+            return self.settings
+        counts = [self._counted(item) for item in self.assets.items]
+        mine = sum(count for item, count in zip(self.assets.items, counts, strict=True) if self._is_mine(item))
+        share = round(share_of_cap(self.settings.max_cost, mine, sum(counts)), 9)
+        # The built-in cap stays that: it is less strict than one that somebody said.
+        origin = self.settings.max_cost_origin and f"the share {self.shard} of {cap_words(self.settings)}"
+        return replace(self.settings, max_cost=share, max_cost_origin=origin)
+
+    def _counted(self, item: Item) -> float:
+        """USD that the whole of *item* can cost; where no price is known one purchase is like another."""
+        price = pricing.estimate(item.ask, item.model, self.settings.provider)
+        return (price.high_usd or price.low_usd) if price else 0.0
+
     @property
     def chosen(self) -> Sequence[Item]:
         """The items that this run is about."""
@@ -56,9 +73,12 @@ class Bench:
 
     def _is_chosen(self, item: Item) -> bool:
         paths = [target.path for targets in item.pictures for target in targets]
-        if self.shard and not self.shard.has(paths[0]):
+        if not self._is_mine(item):
             return False
         return not self.only or any(is_like(path, glob) for path in paths for glob in self.only)
+
+    def _is_mine(self, item: Item) -> bool:
+        return self.shard is None or self.shard.has(item.pictures[0][0].path)
 
     def _names(self) -> str:
         first = [item.pictures[0][0].path for item in self.assets.items[:3]]

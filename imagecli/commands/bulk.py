@@ -135,7 +135,7 @@ def orders_of(bench: Bench, purchases: Sequence[Purchase]) -> tuple[tuple[Order,
             requests = tuple(requests_of(purchase, len(priced), bench.owner))
             priced += [(request, purchase.item.model) for request in requests]
             orders.append(Order(number=len(orders), purchase=purchase, requests=requests))
-    return tuple(orders), Budget.of(priced, bench.settings, fixed=True)
+    return tuple(orders), Budget.of(priced, bench.cap(), fixed=True)
 
 
 def errand_of(bench: Bench, name: str) -> run.Errand:

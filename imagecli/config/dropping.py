@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagecli.config.caps import NOT_RAISED
-from imagecli.config.layers import PROJECT_FILE, flag, variable
+from imagecli.config.layers import PROJECT_FILE, flag
+from imagecli.config.table import variable
 
 
 def way_to_drop(name: str, origin: str) -> str:
@@ -15,6 +16,8 @@ def way_to_drop(name: str, origin: str) -> str:
         return f"leave {origin} out"
     if origin == variable(name):
         return f"unset {origin}"
+    if origin.startswith(f"{name} in "):
+        return f"take {origin.replace(' in ', ' out of ', 1)}"
     if Path(origin).name == PROJECT_FILE:
         return f"take {name} out of {origin}"
     return f"imagecli config unset {name}"

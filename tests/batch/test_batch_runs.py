@@ -1,0 +1,127 @@
+"""Runs of `imagecli batch` that are ended, that meet, and that share a manifest: by real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.batch.serving import picture_of, serving
+from tests.batch.test_batch import journal, manifest
+from tests.children import Children
+from tests.conftest import Run
+
+COMMAND = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl"]
+ROWS = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(12)]
+
+
+@pytest.fixture
+def environ(state: Path, tmp_path: Path) -> dict[str, str]:
+    """Of a child that keeps its answers where the `imagecli` fixture does."""
+    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
+    return {**{name: value for name, value in os.environ.items() if "API_KEY" not in name}, **ours}
+
+
+def until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_killed_run_is_gone_on_with_and_nothing_saved_is_bought_again(
+    imagecli: Run, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, *ROWS)
+    with serving(latency=0.3) as server:
+        process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "2"], cwd=folder, env=environ)
+        until(lambda: len(list(folder.glob("*.png"))) >= 4)
+        process.kill()
+        process.wait(timeout=10)
+        before, saved = len(server.prompts), len(list(folder.glob("*.png")))
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "4")
+        assert result.exit_code == 0, result.stderr
+        # What was under way when it was killed may be bought again, and no more.
+        assert len(server.prompts) - before in (len(ROWS) - saved, len(ROWS) - saved - 1, len(ROWS) - saved - 2)
+        assert sorted(path.name for path in folder.glob("*.png")) == sorted(row["output"] for row in ROWS)
+        assert imagecli("batch", "assets.jsonl", "--check", "--base-url", server.base_url).exit_code == 0
+
+
+def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_again(
+    imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, ROWS[0])
+    with serving(latency=5) as server:
+        process = children.start([*COMMAND, "--base-url", server.base_url], cwd=folder, env=environ)
+        until(lambda: (folder / "assets.journal.jsonl").exists() and bool(server.prompts))
+        process.kill()
+        process.wait(timeout=10)
+        # As if the kill had come between the last byte of the answer and the file.
+        (body,) = (state / "spool").glob("*.body")
+        body.write_bytes(picture_of("cat 0").partition(b"\r\n\r\n")[2])
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+        assert (result.exit_code, len(server.prompts)) == (0, 1)
+    assert "0.png came to an earlier run, and is saved now" in result.stderr
+    assert [entry["state"] for entry in journal(folder)] == ["sent", "saved"]
+    assert not list((state / "spool").glob("*")) if (state / "spool").exists() else True
+
+
+def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
+    folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, *ROWS)
+    with serving(latency=1.0) as server:
+        process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "2"], cwd=folder, env=environ)
+        until(lambda: len(list(folder.glob("*.png"))) >= 2 and len(server.prompts) >= 4)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        took = time.monotonic() - began
+    assert (process.returncode, took < 1.5) == (130, True)
+    assert b"interrupted: 2 of 12 saved; 2 requests under way may be billed" in errors
+    assert b"run the same command again: it goes on where this one stopped" in errors
+    assert not list(folder.glob("*.lock"))
+
+
+def test_of_two_runs_the_second_is_told_who_is_at_it(
+    imagecli: Run, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, *ROWS)
+    with serving(latency=1.0) as server:
+        process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "1"], cwd=folder, env=environ)
+        until(lambda: bool(server.prompts))
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+        assert result.exit_code == 2
+        assert f"another run of assets.jsonl is under way, by process {process.pid} on" in result.stderr
+        assert imagecli("batch", "assets.jsonl", "--check", "--base-url", server.base_url).exit_code == 10
+
+
+def test_shards_buy_every_row_once_and_their_journals_are_one(imagecli: Run, folder: Path) -> None:
+    manifest(folder, *ROWS)
+    with serving() as server:
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        parts = [imagecli(*command, "--shard", f"{index}/3") for index in (1, 2, 3)]
+        assert [part.exit_code for part in parts] == [0, 0, 0]
+        assert sorted(server.prompts) == sorted(row["prompt"] for row in ROWS)
+        assert all(part.stdout for part in parts)
+        assert imagecli(*command).stderr == "imagecli: 12 kept as they are\n"
+    names = {path.name for path in folder.glob("*.journal*")}
+    assert names == {f"assets.journal.{index}-3.jsonl" for index in (1, 2, 3)} | ({"assets.journal.jsonl"} & names)
+
+
+def test_a_shard_has_its_share_of_the_cap(imagecli: Run, folder: Path) -> None:
+    manifest(folder, *ROWS)
+    with serving() as server:
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url, "--dry-run", "--json")
+        whole = json.loads(imagecli(*command).stdout.splitlines()[-1])["cost"]["estimated_max_usd"]
+        enough = [imagecli(*command, "--max-cost", f"{whole + 1e-6}", "--shard", f"{k}/3").exit_code for k in (1, 2, 3)]
+        assert enough == [0, 0, 0]
+        short = imagecli(*command, "--max-cost", f"{whole * 0.9}", "--shard", "1/3")
+        assert (short.exit_code, server.prompts) == (5, [])
+        assert "(the share 1/3 of --max-cost" in short.stderr
