@@ -108,3 +108,26 @@ def test_what_a_model_does_not_take_is_refused_before_the_wire_is_loaded(argv: l
 def test_completion_loads_nothing_heavy(typed: str) -> None:
     word = str(len(typed.split(" ")) - 1)
     assert not loaded(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=word) & (HEAVY | WORK)
+
+
+COLLECTING = """
+import atexit, gc, json, os, sys
+report = os.dup(2)
+usual = gc.get_threshold()
+atexit.register(lambda: os.write(report, json.dumps([usual == gc.get_threshold(), gc.get_freeze_count()]).encode()))
+from imagecli.__main__ import run
+run()
+"""
+"""Tells, last on stderr, whether garbage is looked for as often as Python does, and how much is left out of that."""
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["generate", "a cat", "--provider", "sandbox"]], ids=" ".join)
+def test_garbage_is_looked_for_as_usual_as_soon_as_work_begins(argv: list[str], tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", COLLECTING, *argv]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    usual, left_out = json.loads(done.stderr[done.stderr.rindex("[") :])
+    works = argv != ["--help"]
+    assert usual is works
+    assert (left_out > 10_000) is works

@@ -48,6 +48,7 @@ def _carried_out(
 ) -> Report:
     """*report* after every request was sent, or as many as the cap, a signal or a last straw let."""
     asked = pictures(requests)
+    desk.env.begun()
     listener(Started(requests=len(requests), pictures=asked))
     till = Till(budget)
     outcomes: list[Outcome] = []

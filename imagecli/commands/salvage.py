@@ -111,5 +111,6 @@ class Salvage:
             outcomes.extend([outcome] if outcome else [])
             return True
 
+        self.env.begun()
         schedule.run(work, list(enumerate(left)), jobs=1, listen=listener, done=done)
         return outcomes

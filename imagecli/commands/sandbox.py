@@ -100,6 +100,7 @@ def sandbox(
     with Sandbox(options, log=lambda line: _say(env, line)) as server:
         env.stdout.write(f"{server.base_url}\n")
         env.stdout.flush()
+        env.begun()
         _until_interrupted()
 
 
