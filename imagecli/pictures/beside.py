@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from imagecli.domain import Transform
-from imagecli.errors import MaskError
+from imagecli.errors import InputImageError, MaskError
 from imagecli.pictures.fit import TURNED, Fitted
 from imagecli.pictures.look import Look
 
@@ -31,3 +34,14 @@ def as_its_image(transform: Transform) -> str | None:
     done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
     words = [word for word, step in done if step]
     return f"{' and '.join(words)} as its image" if words else None
+
+
+@contextmanager
+def as_mask_error() -> Iterator[None]:
+    """What is wrong with a picture that lies on another is raised as the MaskError that it is."""
+    try:
+        yield
+    except MaskError:
+        raise
+    except InputImageError as error:
+        raise MaskError(error.message, hint=error.hint) from error

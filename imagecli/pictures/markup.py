@@ -8,8 +8,8 @@ from __future__ import annotations
 from PIL import Image
 
 from imagecli.domain import Framing, InputImage, Size, Transform
-from imagecli.errors import InputImageError, MaskError
-from imagecli.pictures.beside import as_its_image, its_transform
+from imagecli.errors import MaskError
+from imagecli.pictures.beside import as_its_image, as_mask_error, its_transform
 from imagecli.pictures.decode import load, open_picture
 from imagecli.pictures.encode import saved
 from imagecli.pictures.fit import NO_METADATA, TURNED, Fitted, check_whole
@@ -29,13 +29,9 @@ def fit_markup(look: Look, max_bytes: int, image: Fitted, framing: Framing) -> F
             hint="draw on a transparent layer, and save that layer alone as PNG",
         )
     transform = its_transform(look, image, "drawing")
-    try:
+    with as_mask_error():
         check_whole(look)
         return _as_it_is(look, max_bytes, framing, transform) or _encoded(look, max_bytes, transform)
-    except MaskError:
-        raise
-    except InputImageError as error:
-        raise MaskError(error.message, hint=error.hint) from error
 
 
 def _as_it_is(look: Look, max_bytes: int, framing: Framing, transform: Transform) -> Fitted | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from PIL import Image, ImageChops
 
 from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
-from imagecli.errors import InputImageError, MaskError
-from imagecli.pictures.beside import as_its_image, its_transform
+from imagecli.errors import MaskError
+from imagecli.pictures.beside import as_its_image, as_mask_error, its_transform
 from imagecli.pictures.decode import load, open_picture
 from imagecli.pictures.encode import saved
 from imagecli.pictures.fit import NO_METADATA, TURNED, Fitted, check_whole
@@ -34,13 +34,9 @@ def fit_mask(look: Look, rule: InputRule, image: Fitted, framing: Framing) -> Fi
             hint="erase the area to be edited and save as PNG with alpha",
         )
     transform = its_transform(look, image, "mask")
-    try:
+    with as_mask_error():
         check_whole(look)
         return _as_it_is(look, rule, framing, transform) or _encoded(look, rule, transform)
-    except MaskError:
-        raise
-    except InputImageError as error:
-        raise MaskError(error.message, hint=error.hint) from error
 
 
 def coverage(mask: InputImage) -> float:
