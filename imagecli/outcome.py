@@ -21,7 +21,7 @@ from imagecli.errors import (
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
     from imagecli.domain import Json, SavedImage, Size
-    from imagecli.events import Noted, Warned
+    from imagecli.events import Noted, Partial, Warned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +141,8 @@ class Report:
     command: str
     outcomes: tuple[Outcome, ...] = ()
     kept: tuple[Kept, ...] = ()
+    partials: tuple[Partial, ...] = ()
+    """Those of a stream that were kept as files, in order of arrival."""
     remarks: tuple[Noted | Warned, ...] = ()
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong outside any request."""

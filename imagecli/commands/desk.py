@@ -74,7 +74,7 @@ class Desk:
                 from imagecli.commands.purchase import purchase
 
                 report = purchase(self, placed, report, listener)
-            report = replace(report, remarks=tuple(listener.remarks))
+            report = replace(report, remarks=tuple(listener.remarks), partials=tuple(listener.partials))
         raise typer.Exit(self._shown(report, listener))
 
     def _remark(self, listener: Plain, note: str | None) -> None:

@@ -18,6 +18,14 @@ def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
         "status": report.status,
         "exit_code": report.exit_code,
         "images": [_image(image, row) for image in report.images],
+        "partials": [
+            {
+                "path": str(partial.path.absolute()) if partial.path else None,
+                "request": partial.request,
+                "partial_image_index": partial.partial_image_index,
+            }
+            for partial in report.partials
+        ],
         "requests": [
             *(_request(outcome) for outcome in report.outcomes),
             *(_planned(request) for request in report.planned or ()),

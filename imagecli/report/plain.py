@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from imagecli.env import Env
 from imagecli.events import Event, Heartbeat, Noted, Partial, Told, Waiting, Warned
@@ -11,11 +12,13 @@ from imagecli.report.text import harmless, say
 
 
 class Plain:
-    """Hears every event of a command; keeps remarks for the report."""
+    """Hears every event of a command; keeps for the report what it has to tell."""
 
     def __init__(self, env: Env, style: Style) -> None:
         self._env, self._style = env, style
         self.remarks: list[Noted | Warned] = []
+        self.partials: list[Partial] = []
+        """Those that were kept as files, without their bytes."""
         self._said: Counter[Noted | Warned] = Counter()
 
     def __enter__(self) -> Plain:
@@ -29,6 +32,8 @@ class Plain:
         self._said.clear()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Partial) and event.path:
+            self.partials.append(replace(event, data=b""))
         if isinstance(event, (Noted, Warned)):
             self.remarks.append(event)
             self._said[event] += 1

@@ -81,6 +81,8 @@ def test_json_names_partials_beside_the_pictures_and_never_among_them(imagecli: 
     with raw_server(stream(partial(), completed())) as server:
         result = imagecli("generate", "cat", "--keep-partials", "--json", "--base-url", server.base_url)
     assert [image["path"] for image in result.json["images"]] == [str(folder / "cat.png")]
+    path = str(folder / "cat.partial-0.png")
+    assert result.json["partials"] == [{"path": path, "request": 0, "partial_image_index": 0}]
     (said,) = [one for one in result.json["warnings"] if one["code"] == "partial"]
     assert said["message"].endswith("cat.partial-0.png")
 
