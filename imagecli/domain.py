@@ -64,6 +64,8 @@ class Rendering:
     quality: str | None = None
     background: str | None = None
     output_format: str | None = None
+    format_of_name: bool = field(default=False, repr=False)
+    """Nothing but the name's ending asked for the format, and what comes else can be converted to it."""
     output_compression: int | None = None
     """0 to 100, only for jpeg and webp."""
     moderation: str | None = None

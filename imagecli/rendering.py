@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from imagecli.catalog import OPTIONAL, ModelRow
-from imagecli.checks import settled_size
+from imagecli.checks import WHOLE, Makes, settled_size
 from imagecli.domain import Json, Rendering, Svg
 from imagecli.errors import UsageError
-from imagecli.events import Noted
+from imagecli.events import Noted, Warned
 from imagecli.formats import ENDINGS
 from imagecli.naming import FIELDS, Output, asked_format, check_ending
 
@@ -25,6 +25,7 @@ def rendering_of(said: Mapping[str, Any], row: ModelRow) -> tuple[Rendering, tup
     """
     svg = Svg(model=said.get("svg_model"), effort=said.get("svg_reasoning_effort"))
     size, notes = settled_size(said.get("size"), said.get("fit"), row)
+    words: dict[str, Any] = {name: said.get(name) for name in _AS_SAID}
     return Rendering(
         model=row.name if row.sent else "",
         n=said.get("n", 1),
@@ -32,30 +33,32 @@ def rendering_of(said: Mapping[str, Any], row: ModelRow) -> tuple[Rendering, tup
         fit=said.get("fit"),
         svg=svg if svg != Svg() else None,
         params=tuple(said.get("param") or ()),
-        **{name: said.get(name) for name in _AS_SAID},
+        **words,
     ), notes
 
 
 def with_format_of_name(
-    wanted: Rendering, output: Output, row: ModelRow, flagged: bool, variables: Iterable[str]
-) -> Rendering:
-    """A literal ending asks for its format, where the model takes one. *flagged*: --output-format was typed too.
+    wanted: Rendering, output: Output, makes: Makes, flagged: bool, variables: Iterable[str]
+) -> tuple[Rendering, Warned | None]:
+    """A literal ending asks for its format, where that is made; else what is to be said of it.
 
-    Raises OutputError for the ending of a picture that can't be made, UsageError where both were typed and differ.
+    *flagged*: --output-format was typed too. Raises OutputError for the ending of a picture that can't be made,
+    UsageError where both were typed and differ.
     """
-    takes = "output_format" in row.parameters
-    check_ending(output, svg=takes and "svg" in (row.allowed("output_format") or ("svg",)))
+    asked = ENDINGS.get((wanted.output_format or "").lower())
+    check_ending(output, svg=asked == "svg" or makes.perhaps("svg"), maker=makes.taker("svg"))
     ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
-    if ending is None or ending == ENDINGS.get((wanted.output_format or "").lower()):
-        return wanted
+    if ending is None or ending == asked:
+        return wanted, None
     if flagged:
         raise UsageError(
             f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
             hint="leave one of them out",
         )
     # A model that nobody knows is not sent what was not typed; what comes is converted.
-    made = row.known and takes and (not row.allowed("output_format") or ending in row.allowed("output_format"))
-    return replace(wanted, output_format=ending if made else None)
+    made = makes.surely(ending)
+    of_name = made and ending not in WHOLE
+    return replace(wanted, output_format=ending if made else None, format_of_name=of_name), makes.warning(ending)
 
 
 def param_of(pair: str) -> tuple[str, Json]:

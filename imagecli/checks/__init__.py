@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from imagecli.catalog import ModelRow
+from imagecli.checks.endings import Makes as Makes
 from imagecli.checks.flags import OWN_FIELDS as OWN_FIELDS
 from imagecli.checks.inputs import check_count
 from imagecli.checks.inputs import inputs_of as inputs_of
 from imagecli.checks.inputs import needs_alpha as needs_alpha
 from imagecli.checks.life import check_life as check_life
 from imagecli.checks.life import said_of_model as said_of_model
+from imagecli.checks.pairs import WHOLE as WHOLE
 from imagecli.checks.pairs import check_pairs
 from imagecli.checks.parameters import check_parameters
 from imagecli.checks.prompts import MAX_PROMPT_BYTES as MAX_PROMPT_BYTES
@@ -20,7 +23,7 @@ from imagecli.checks.prompts import ends_like_picture as ends_like_picture
 from imagecli.checks.prompts import prompt_in as prompt_in
 from imagecli.checks.sizes import check_size
 from imagecli.checks.sizes import settled_size as settled_size
-from imagecli.domain import OPERATIONS, Ask, Edit, Generate
+from imagecli.domain import OPERATIONS, Ask, Edit, Generate, Operation
 from imagecli.errors import UsageError
 from imagecli.events import Warned
 
@@ -44,10 +47,11 @@ def check(ask: Ask, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[War
 def _check_operation(ask: Ask, row: ModelRow) -> None:
     operation = OPERATIONS[type(ask)]
     if row.known and operation not in row.operations:
-        others = [word for word, kind in _COMMANDS.items() if kind in row.operations]
+        others = [word for word, kind in COMMANDS.items() if kind in row.operations]
         raise UsageError(
             f"{row.name} takes no {operation}", hint=f"it can {' and '.join(others)}; -m names another model"
         )
 
 
-_COMMANDS = {"generate": "generations", "edit": "edits", "vary": "variations"}
+COMMANDS: Final[Mapping[str, Operation]] = {"generate": "generations", "edit": "edits", "vary": "variations"}
+"""How operations are called at the prompt."""

@@ -18,7 +18,7 @@ ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {
 """Parameter → the formats that it is about."""
 
 WHOLE: Final = ("gif", "svg")
-"""Formats that are not streamed."""
+"""Formats that are not streamed, and that nothing else is converted to without loss of what they are for."""
 
 
 def check_pairs(ask: Ask) -> None:

@@ -36,7 +36,7 @@ def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Ite
         if not row.surely(name, word):
             said = flag_of(name, value) if name in row.unstated else f"{flag_of(name, value)} {word}"
             said += f": no document says that {row.name} takes it; it is sent as you asked"
-            taker = _first(other for other in others if other.surely(name, word) and _takes(other, name, word))
+            taker = first_living(other for other in others if other.surely(name, word) and _takes(other, name, word))
             yield Warned(code="unstated", message=f"{said}; -m {taker} takes it" if taker else said)
 
 
@@ -54,7 +54,7 @@ def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[Model
     if name in row.parameters:
         return
     flag = flag_of(name, value)
-    taker = _first(other for other in others if other.surely(name, _word(value)))
+    taker = first_living(other for other in others if other.surely(name, _word(value)))
     hint = f"leave {flag} out, or name another model with -m"
     if name == "response_format":
         hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
@@ -68,7 +68,7 @@ def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelR
     if _takes(row, name, word):
         return
     flag, near = flag_of(name, value), _nearest(str(word), allowed)
-    taker = _first(other for other in others if word in other.allowed(name) and other.surely(name, word))
+    taker = first_living(other for other in others if word in other.allowed(name) and other.surely(name, word))
     hint = f"{flag} {near}; -m {taker} takes {word}" if taker else f"{flag} {near}"
     raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint)
 
@@ -94,7 +94,7 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
         )
 
 
-def _first(rows: Iterable[ModelRow]) -> str | None:
+def first_living(rows: Iterable[ModelRow]) -> str | None:
     """The first model that goes on living."""
     return next((row.name for row in rows if row.shutdown is None), None)
 

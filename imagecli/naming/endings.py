@@ -16,15 +16,19 @@ WRITABLE: Final = ("png", "jpg", "webp", "gif")
 _JPEGS: Final = frozenset({"jfif", "jif", "jpe"})
 
 
-def check_ending(output: Output, *, svg: bool) -> None:
-    """Raises OutputError for an ending that is a picture's, and not one that can be saved. *svg*: that one can be."""
+def check_ending(output: Output, *, svg: bool, maker: str | None = None) -> None:
+    """Raises OutputError for an ending that is a picture's, and not one that can be saved. *svg*: that one can be.
+
+    *maker* is a model that makes svg, where another one would.
+    """
     ending = _written(output).lower()
     if ending not in OTHER_ENDINGS and (ending != "svg" or svg):
         return
     better = "jpg" if ending in _JPEGS else "png"
+    name = f"-o {quoted(output.text[: -len(ending)] + better)}"
     raise OutputError(
         f"-o {output.text}: a picture can be saved as {', '.join(WRITABLE)}{', svg' * svg}, not as {ending}",
-        hint=f"-o {quoted(output.text[: -len(ending)] + better)}",
+        hint=f"-m {maker} makes svg; or {name}" if maker and ending == "svg" else name,
     )
 
 

@@ -13,13 +13,16 @@ NEAR = 0.02
 
 
 def fields_of(ask: Ask, row: ProviderRow) -> tuple[dict[str, Json], tuple[str, ...]]:
-    """The fields that *ask* sets, and after them those that only the row wants; and the names of the latter."""
+    """The fields that *ask* sets, and after them those that only the row wants; and the names of those that nobody
+    spelled out: the latter, and a format that only a name's ending asks for.
+    """
     look = ask.rendering
     plain = {row.renamed.get(name, name): value for name, value in _plain(ask, row).items() if value is not None}
     fields = plain | _size(look.size, row)
     wanted = {**row.extra, **({"response_format": _word(row.response_format, row)} if row.response_format else {})}
     added = {name: value for name, value in wanted.items() if name not in fields and name not in dict(look.params)}
-    return _with_params(fields | added, look.params, row), tuple(added)
+    of_name = (row.renamed.get("output_format", "output_format"),) if look.format_of_name else ()
+    return _with_params(fields | added, look.params, row), (*added, *of_name)
 
 
 def _plain(ask: Ask, row: ProviderRow) -> dict[str, Json]:

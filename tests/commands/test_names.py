@@ -17,8 +17,8 @@ CLASSIC = ("-m", "dall-e-2", "-s", "256x256", *SANDBOX)
 @pytest.mark.parametrize(
     ("model", "name", "hint"),
     [
-        ("gpt-image-2", "fox.svg", "hint: -o fox.png"),
-        ("dall-e-2", "fox.svg", "hint: -o fox.png"),
+        ("gpt-image-2", "fox.svg", "hint: -m gpt-image-2.6-flare makes svg; or -o fox.png"),
+        ("dall-e-2", "fox.svg", "hint: -m gpt-image-2.6-flare makes svg; or -o fox.png"),
         ("dall-e-2", "fox.tiff", "hint: -o fox.png"),
         ("gpt-image-2", "a fox.jfif", 'hint: -o "a fox.jpg"'),
         ("brand-new", "fox.avif", "hint: -o fox.png"),

@@ -35,6 +35,15 @@ def test_the_refusal_names_what_can_be_written(text: str, hint: str) -> None:
     assert caught.value.hint == hint
 
 
+def test_the_refusal_of_an_svg_names_a_model_that_makes_it() -> None:
+    with pytest.raises(OutputError) as caught:
+        check_ending(output("cat.svg"), svg=False, maker="pen-1")
+    assert caught.value.hint == "-m pen-1 makes svg; or -o cat.png"
+    with pytest.raises(OutputError) as caught:
+        check_ending(output("cat.tiff"), svg=False, maker="pen-1")
+    assert caught.value.hint == "-o cat.png"
+
+
 @pytest.mark.parametrize(
     "text",
     [

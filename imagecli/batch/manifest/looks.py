@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from imagecli.catalog import Catalog, ModelRow, ProviderRow
-from imagecli.checks import check, check_life, said_of_model
+from imagecli.checks import COMMANDS, Makes, check, check_life, said_of_model
 from imagecli.domain import Ask, Edit, Framing, Generate, Rendering, Size
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
@@ -60,7 +60,15 @@ class Looks:
         if found := self._known.get(key):
             assert isinstance(found, Rendering)
             return found
-        made = with_format_of_name(look.rendering, output, look.row, flagged, variables)
+        makes = Makes(
+            row=look.row,
+            provider=self._provider,
+            operation=COMMANDS[look.settings["command"]],
+            others=self._catalog.models.values(),
+        )
+        made, converted = with_format_of_name(look.rendering, output, makes, flagged, variables)
+        if converted:
+            self._remarks[converted] = None
         self._known[key] = made
         return made
 

@@ -1,0 +1,59 @@
+"""Which format a name's ending asks for, where model and provider make it; and what is to be said where they don't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imagecli.catalog import ModelRow, ProviderRow
+from imagecli.checks.parameters import first_living
+from imagecli.domain import Operation
+from imagecli.events import Warned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Makes:
+    """What can be made of an ending."""
+
+    row: ModelRow
+    provider: ProviderRow
+    operation: Operation
+    others: Iterable[ModelRow] = ()
+
+    def surely(self, made: str) -> bool:
+        """Whether documents say that a picture comes in the format *made* where it is asked for."""
+        return _makes(self.row, made) and self._carries(made)
+
+    def perhaps(self, made: str) -> bool:
+        """Whether nothing is known that speaks against it."""
+        return (self.surely(made) or not self.row.known) and self._carries(made)
+
+    def warning(self, made: str) -> Warned | None:
+        """What is to be said before a picture is bought that has to be converted to *made*."""
+        if self.surely(made) or (self._carries(made) and (not self.row.known or made == self._always)):
+            return None
+        who = self.row if self._carries(made) else self.provider
+        still = ", to one still frame" if made == "gif" else ""
+        taker = self.taker(made)
+        way = f"; -m {taker} makes them" if taker else ""
+        return Warned(
+            code="other_format", message=f"{who.name} makes no {made}: what comes is converted here{still}{way}"
+        )
+
+    def taker(self, made: str) -> str | None:
+        """A model that makes it, where only the model is in the way."""
+        return first_living(other for other in self.others if _makes(other, made)) if self._carries(made) else None
+
+    @property
+    def _always(self) -> str | None:
+        """The format of a model that is not asked for any."""
+        return None if "output_format" in self.row.parameters else "png"
+
+    def _carries(self, made: str) -> bool:
+        allowed = self.provider.allowed("output_format", self.operation)
+        return not self.provider.refuses("output_format", self.operation) and (not allowed or made in allowed)
+
+
+def _makes(row: ModelRow, made: str) -> bool:
+    allowed = row.allowed("output_format")
+    return row.known and row.surely("output_format", made) and (not allowed or made in allowed)
