@@ -65,10 +65,9 @@ class LazyGroup(TyperGroup):
         return _built(cmd_name, _module(cmd_name))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The first line of each command's docstring, without building its options."""
-        functions = [getattr(_module(name), name) for name in commands.NAMES]
+        """Without a look into the commands' files."""
         with formatter.section("Commands"):
-            formatter.write_dl([(f.__name__, f.__doc__.partition("\n")[0]) for f in functions])
+            formatter.write_dl(list(commands.SUMMARIES.items()))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]

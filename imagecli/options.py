@@ -1,4 +1,7 @@
-"""The options that commands share, each declared once, in the groups that help shows them in."""
+"""The options that commands share, each declared once, in the groups that help shows them in.
+
+Every start makes these classes, and nobody compares or shows their values: they have no methods for that.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from imagecli import completing
 from imagecli.choices import Crop, IfExists
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PromptOptions:
     """Where the words come from."""
 
@@ -33,7 +36,7 @@ class PromptOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PictureOptions:
     """What is made. Only what is set is sent."""
 
@@ -122,7 +125,7 @@ class PictureOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class InputOptions:
     """How an input picture may be changed to fit its endpoint; every change is said."""
 
@@ -133,7 +136,7 @@ class InputOptions:
     keep_metadata: Annotated[bool, typer.Option("--keep-metadata", help="send location and camera data too")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LiveOptions:
     """What is heard while it is made."""
 
@@ -147,7 +150,7 @@ class LiveOptions:
     ] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ResultOptions:
     """Where pictures are saved."""
 
@@ -171,7 +174,7 @@ class ResultOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class WhereOptions:
     """Who makes the pictures, and how long to wait."""
 
@@ -198,7 +201,7 @@ class WhereOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MoneyOptions:
     """What it may cost."""
 
@@ -211,7 +214,7 @@ class MoneyOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ShowOptions:
     """What is shown on the way and at the end."""
 
@@ -223,7 +226,7 @@ class ShowOptions:
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CommonOptions:
     """What every command that makes pictures has, besides its words and its inputs."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from imagecli import commands
 
 HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs", "tomlkit", "keyring"}
 WORK = {"imagecli.domain", "imagecli.catalog", "imagecli.commands.desk"}
@@ -63,6 +66,16 @@ def hooks() -> set[str]:
 )
 def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     assert not loaded(*argv) & (HEAVY | WORK)
+
+
+def test_help_of_all_commands_loads_none_of_them() -> None:
+    assert not loaded("--help") & {f"imagecli.commands.{name}" for name in commands.NAMES}
+
+
+@pytest.mark.parametrize("name", commands.NAMES)
+def test_a_summary_is_the_first_line_of_the_docstring(name: str) -> None:
+    function = getattr(importlib.import_module(f"imagecli.commands.{name}"), name)
+    assert commands.SUMMARIES[name] == function.__doc__.partition("\n")[0]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from imagecli.events import Listen, Noted, Received, Sent, Told, Waiting
 from imagecli.exchange import HttpRequest
 from imagecli.providers.refusal import error_for, is_quota
 from imagecli.providers.statuses import is_retried
-from imagecli.providers.unknown import unknown_field
 
 
 def _local_time() -> datetime:
@@ -159,6 +158,8 @@ class Transport:
 
     def _drop_unknown(self, attempt: _Try, answer: HttpAnswer, failure: ImagecliError) -> None:
         """Leaves out the one field that the server does not know and the user did not set, once; else raises."""
+        from imagecli.providers.unknown import unknown_field
+
         field = unknown_field(answer.status, answer.error_body, attempt.http.added)
         if field is None or attempt.dropped:
             raise failure

@@ -19,7 +19,6 @@ from imagecli.providers.item import found_in
 from imagecli.providers.reported import error_told
 from imagecli.providers.said import sound
 from imagecli.providers.sse import is_stream
-from imagecli.providers.stream import read_stream
 
 
 def decode(body: bytes, base_url: str) -> Answer:
@@ -28,6 +27,9 @@ def decode(body: bytes, base_url: str) -> Answer:
     An item without a picture stays in the list, empty, so that the caller can name it.
     """
     if is_stream(body):
+        # Most answers are none, and pay nothing for it.
+        from imagecli.providers.stream import read_stream
+
         told = read_stream(body)
         return _answer(told.items, told.usage, base_url, told.errors)
     document = _document(body)

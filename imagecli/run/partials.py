@@ -18,7 +18,6 @@ from imagecli.naming import marked, path_for
 from imagecli.pictures.judge import judge
 from imagecli.providers.base64_pieces import decoded
 from imagecli.providers.sse import MAX_EVENT_BYTES, Event, Reader, is_document
-from imagecli.providers.stream import payload_of, role_of, shows_picture
 from imagecli.store.files import save
 
 GRACE_SECONDS: Final = 5.0
@@ -31,7 +30,7 @@ class Ear:
 
     def __init__(self, file: IO[bytes], partials: Partials, limit: int = MAX_EVENT_BYTES) -> None:
         self._file, self._partials = file, partials
-        self._reader = Reader(limit, skims=lambda name, head: role_of(Event(name, head)) == "picture")
+        self._reader = Reader(limit, skims=_is_picture)
         self._is_document: bool | None = None
         """JSON came all the same, or a page; None until anything came."""
         self._pictures = 0
@@ -58,6 +57,8 @@ class Ear:
         return GRACE_SECONDS if self._pictures >= self._partials.prepared.n else None
 
     def _hear(self, event: Event) -> None:
+        from imagecli.providers.stream import payload_of, role_of, shows_picture
+
         role = role_of(event)
         if shows_picture(event):
             self._pictures += 1
@@ -108,6 +109,14 @@ class Partials:
             return None
         self.listen(Noted(code="partial", message=f"partial picture {index} is kept as {path}"))
         return path
+
+
+def _is_picture(name: str, head: bytes) -> bool:
+    """Whether an event with that name and beginning shows a finished picture."""
+    # Most answers are no stream, and pay nothing for it.
+    from imagecli.providers.stream import role_of
+
+    return role_of(Event(name, head)) == "picture"
 
 
 def _picture_in(payload: Any) -> bytes:
