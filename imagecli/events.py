@@ -104,13 +104,27 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """How far a batch is: *done* of *total* purchases are saved."""
+
+    done: int
+    failed: int
+    total: int
+    billed_usd: float
+    unknown: bool
+    """Something besides was billed, and nobody knows how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """Still at work after *elapsed* seconds; announced every 30 s."""
 
     elapsed: float
 
 
-Event: TypeAlias = Started | Spooled | Sent | Received | Partial | Waiting | Saved | Noted | Warned | Told | Heartbeat
+Event: TypeAlias = (
+    Started | Spooled | Sent | Received | Partial | Waiting | Saved | Noted | Warned | Told | Progressed | Heartbeat
+)
 
 Listen: TypeAlias = Callable[[Event], None]
 """Whoever hears: work announces to it and never prints."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from imagecli.batch.buying import Ended
 from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, gravest
+from imagecli.events import Progressed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +42,17 @@ class Tally:
         if ended.cost_usd is None:
             self.unknown += 1
         self.billed_usd += ended.cost_usd or 0.0
+
+    @property
+    def progress(self) -> Progressed:
+        """How far it is."""
+        return Progressed(
+            done=self.bought,
+            failed=self.failed,
+            total=self.to_buy,
+            billed_usd=self.billed_usd,
+            unknown=self.unknown > 0,
+        )
 
     @property
     def unsent(self) -> int:

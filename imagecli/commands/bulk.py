@@ -29,10 +29,10 @@ from imagecli.commands.purchase import say_whose_key
 from imagecli.commands.tools import lay_out, run_id
 from imagecli.domain import Edit, Generate
 from imagecli.errors import ImagecliError, OutputError, Terminated
-from imagecli.events import Listen, Started
+from imagecli.events import Listen
 from imagecli.plan import Request
 from imagecli.report.bulk import Bulk
-from imagecli.report.listen import open_listener
+from imagecli.report.listen import open_bulk_listener
 from imagecli.run.recovery import BESIDE, clear_unanswered
 from imagecli.spending.budget import Budget
 from imagecli.spending.till import Till
@@ -55,7 +55,7 @@ def carry_out(bench: Bench, pace: Pace) -> int:
 
     Raises UsageError, LimitError, InputImageError, OutputError or AuthenticationError before anything is sent.
     """
-    with locked(bench.owner, bench.shard), open_listener(bench.env, bench.style) as heard, ExitStack() as stack:
+    with locked(bench.owner, bench.shard), open_bulk_listener(bench.env, bench.style) as heard, ExitStack() as stack:
         watch = BulkWatch(heard)
         bench.remark(watch)
         ledger = read_journals(bench.owner, watch)
@@ -76,7 +76,7 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), budget)
         ends.kept(purchases, ledger)
         errors = _bought(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
-        return ends.shown(errors, watch)
+    return ends.shown(errors, watch)
 
 
 def recover_first(bench: Bench, ledger: Ledger, journal: Journal, listen: Listen) -> None:
@@ -210,13 +210,14 @@ def _bought(
         standing=Standing(bench.manifest.folder),
         folder=bench.manifest.folder,
     )
-    watch(Started(requests=len(budget.requests), pictures=sum(len(order.purchase.decision.buy) for order in orders)))
+    watch(ends.tally.progress)
 
     def done(ended: Ended) -> bool:
         for outcome in ended.outcomes:
             watch.over(outcome.request)
             say_whose_key(outcome, settings.key)
         ends.ended(ended)
+        watch(ends.tally.progress)
         is_final = any(outcome.is_final for outcome in ended.outcomes)
         failed = any(outcome.errors for outcome in ended.outcomes)
         return not (ended.over_budget or is_final or (failed and pace.fail_fast))

@@ -105,7 +105,7 @@ class Ends:
 
     def _failed_manifest(self) -> Path | None:
         bench = self._bench
-        if bench.only and not self._failed:
+        if not self._failed and (bench.only or self.tally.unsent):
             return None
         return write_failed(bench.manifest, failed_path(bench.owner, bench.shard), self._failed)
 
@@ -154,5 +154,6 @@ def sentence(tally: Tally, cost: Cost) -> str:
     if cost.is_free or not (tally.bought or tally.failed):
         return said
     if tally.unknown:
-        return f"{said}; cost: {dollars(tally.billed_usd)} and {tally.unknown:,} that told none"
+        known = f"{dollars(tally.billed_usd)}, and " * bool(tally.billed_usd)
+        return f"{said}; cost: {known}not told of {tally.unknown:,}"
     return f"{said}; cost: {dollars(tally.billed_usd)}"

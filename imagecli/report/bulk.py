@@ -9,10 +9,11 @@ from typing import Protocol
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
-from imagecli.events import Noted, Warned
+from imagecli.events import Event, Heartbeat, Noted, Progressed, Warned
 from imagecli.outcome import Cost, Outcome, Report
 from imagecli.report.envelope import as_text, envelope
 from imagecli.report.final import put, show_error
+from imagecli.report.plain import Plain
 from imagecli.report.style import Style
 from imagecli.report.text import as_typed, harmless, say
 
@@ -24,6 +25,24 @@ class Heard(Protocol):
 
     def line(self, text: str) -> None:
         """One line."""
+
+
+class BulkPlain(Plain):
+    """As `Plain`; the heartbeat tells how far it is."""
+
+    def __init__(self, env: Env, style: Style) -> None:
+        super().__init__(env, style)
+        self._last: Progressed | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progressed):
+            self._last = event
+        elif isinstance(event, Heartbeat) and self._last and not self._style.quiet:
+            last = self._last
+            failed = f", {last.failed:,} failed" * bool(last.failed)
+            self.line(f"imagecli: {last.done:,} of {last.total:,} saved{failed} after {event.elapsed:.0f} s")
+        else:
+            super().__call__(event)
 
 
 class Bulk:
@@ -85,6 +104,10 @@ class Bulk:
 
     def _put(self, line: str) -> None:
         if self.failure:
+            return
+        if self._style.live and self._env.stdout.isatty():
+            # The same screen: a line that the table did not know of would tear it.
+            self._heard.line(self._style.cover(line))
             return
         try:
             put(self._env, f"{self._style.cover(line)}\n".encode("utf-8", "surrogateescape"))

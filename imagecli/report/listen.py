@@ -14,3 +14,14 @@ def open_listener(env: Env, style: Style) -> Plain:
     from imagecli.report.live import Live
 
     return Live(env, style)
+
+
+def open_bulk_listener(env: Env, style: Style) -> Plain:
+    """As `open_listener`, for a batch."""
+    if not style.live:
+        from imagecli.report.bulk import BulkPlain
+
+        return BulkPlain(env, style)
+    from imagecli.report.bulk_live import BulkLive
+
+    return BulkLive(env, style)

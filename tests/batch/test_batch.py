@@ -406,3 +406,18 @@ def test_options_that_do_not_go_together_are_refused(
     result = imagecli("batch", "assets.jsonl", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    with serving(blocked, latency=0.4) as server:
+        result = imagecli(
+            "batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1", tty=("stderr",), env={"COLUMNS": "100"}
+        )
+    for heading in ("done", "failed", "waiting for the limit", "a minute", "cost", "left"):
+        assert heading in result.stderr
+    assert "1/3" in result.stderr
+    assert "2 bought, 1 failed" in result.stderr.splitlines()[-1]
+    assert result.stdout == "cat.png\nowl.png\n"
+    elsewhere = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "fox.png")
+    assert "a minute" not in elsewhere.stderr

@@ -1,0 +1,93 @@
+"""A batch while it goes on: a small table on a terminal, and elsewhere a sentence every half minute."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from imagecli.env import Env
+from imagecli.events import Event, Progressed, Sent, Waiting
+from imagecli.money import dollars
+from imagecli.report.bulk_plan import spoken
+from imagecli.report.plain import Plain
+from imagecli.report.style import Style
+
+WINDOW_SECONDS: Final = 60.0
+
+
+class BulkLive(Plain):
+    """As `Plain`, with a table under the lines; all of it on stderr, gone at the end."""
+
+    def __init__(self, env: Env, style: Style) -> None:
+        super().__init__(env, style)
+        self._console = Console(file=env.stderr, force_terminal=True, no_color=not style.color, highlight=False)
+        self._began = time.monotonic()
+        self._ends: deque[float] = deque(maxlen=10_000)
+        self._waiting: dict[int, float] = {}
+        """Request → until when it waits."""
+        self._last: Progressed | None = None
+        # Last, as it asks at once what to show.
+        self._live = Live(console=self._console, get_renderable=self._table, transient=True, refresh_per_second=4)
+
+    def __enter__(self) -> BulkLive:
+        self._live.start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        now = time.monotonic()
+        match event:
+            case Progressed():
+                if self._last is None:
+                    self._began = now
+                else:
+                    self._ends.append(now)
+                self._last = event
+            case Waiting():
+                self._waiting[event.request] = now + event.seconds
+                # The table says it, of all of them together.
+                return
+            case Sent():
+                self._waiting.pop(event.request, None)
+        super().__call__(event)
+
+    def line(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
+
+    def _table(self) -> Table:
+        now = time.monotonic()
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        for heading, _ in (cells := self._cells(now)):
+            table.add_column(heading, no_wrap=True)
+        table.add_row(*(Text(text) for _, text in cells))
+        return table
+
+    def _cells(self, now: float) -> list[tuple[str, str]]:
+        last = self._last
+        if last is None:
+            return [("preparing", "")]
+        waits = [until - now for until in self._waiting.values() if until > now]
+        return [
+            ("done", f"{last.done:,}/{last.total:,}"),
+            ("failed", f"{last.failed:,}"),
+            ("waiting for the limit", f"{len(waits)}, {max(waits):.0f} s" if waits else "0"),
+            ("a minute", self._rate(now)),
+            ("cost", dollars(last.billed_usd) + "+" * last.unknown),
+            ("left", self._left(last, now)),
+        ]
+
+    def _rate(self, now: float) -> str:
+        recent = sum(1 for end in self._ends if now - end <= WINDOW_SECONDS)
+        return f"{recent * WINDOW_SECONDS / max(min(now - self._began, WINDOW_SECONDS), 1.0):.0f}"
+
+    def _left(self, last: Progressed, now: float) -> str:
+        ended = last.done + last.failed
+        return spoken((now - self._began) / ended * (last.total - ended)) if ended else "?"
