@@ -173,9 +173,23 @@ def test_a_fit_is_made_at_a_legal_size_that_covers_it(model: str, fit: str, size
 
 
 def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
-    assert settled_size(Size(1024, 1024), Size(500, 300), FREE) == (Size(1024, 1024), ())
-    assert settled_size("auto", Size(500, 300), FREE) == ("auto", ())
+    assert settled_size(Size(1024, 1024), Size(500, 300), FREE)[0] == Size(1024, 1024)
+    assert settled_size("auto", Size(500, 300), FREE)[0] == "auto"
     assert settled_size(read_size("16:9"), Size(500, 300), FREE)[0] == Size(1536, 864)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ("1024x1024", ["--fit 500x300 is made at 1024x1024, then cropped and resized"]),
+        ("auto", ["--fit 500x300 is made at a size of the model's choice, then cropped and resized"]),
+        ("16:9", ["16:9 is made at 1536x864", "--fit 500x300 is made at 1536x864, then cropped and resized"]),
+        ("500x300", []),
+    ],
+)
+def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str, said: list[str]) -> None:
+    notes = settled_size(read_size(size), Size(500, 300), FREE)[1]
+    assert [note.message for note in notes] == said
 
 
 def test_a_fit_that_no_machine_wants_is_refused() -> None:

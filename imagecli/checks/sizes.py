@@ -28,12 +28,17 @@ def settled_size(
     if isinstance(asked, Shape):
         made = _shaped(asked, row)
         near = "" if asked.named or asked.is_exactly(made) else f", as near to it as {row.name} comes"
-        return made, (Noted(code="size", message=f"{asked} is made at {made}{near}"),)
-    if asked or fit is None:
-        return asked, ()
-    chosen = row.sizes.for_fit(fit)
-    said = f"--fit {fit} is made at {chosen}, then cropped and resized"
-    return chosen, (Noted(code="size", message=said),) if chosen and chosen != fit else ()
+        return made, (Noted(code="size", message=f"{asked} is made at {made}{near}"), *_fitted(fit, made))
+    chosen = asked or (row.sizes.for_fit(fit) if fit else None)
+    return chosen, _fitted(fit, chosen)
+
+
+def _fitted(fit: Size | None, made: RequestedSize | None) -> tuple[Noted, ...]:
+    """What is to be said where what is *made* is not what *fit* wants."""
+    if fit is None or made in (None, fit):
+        return ()
+    where = "a size of the model's choice" if made == "auto" else made
+    return (Noted(code="size", message=f"--fit {fit} is made at {where}, then cropped and resized"),)
 
 
 def check_size(size: RequestedSize | None, row: ModelRow) -> None:

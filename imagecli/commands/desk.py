@@ -120,7 +120,7 @@ def open_desk(
         _check_stdout(env, display)
     row = rows.model_at(settings.provider, settings.values.get("model"))
     with naming_origins(settings):
-        rendering, notes = rendering_of(picture, options.live, settings.values, row)
+        rendering, notes = rendering_of(picture, options.live, settings.values, settings.origins, row)
     makes = Makes(row=row, provider=settings.provider, operation=COMMANDS[command], others=rows.models.values())
     flagged = picture.output_format is not None
     rendering, converted = with_format_of_name(rendering, output, makes, flagged, variables)

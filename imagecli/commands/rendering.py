@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagecli.catalog import ModelRow
+from imagecli.config.layers import flag
 from imagecli.domain import Framing, Rendering, Size
 from imagecli.events import Noted
 from imagecli.options import InputOptions, LiveOptions, PictureOptions
@@ -17,9 +18,11 @@ MAX_PARTIAL_IMAGES = 3
 
 
 def rendering_of(
-    picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], row: ModelRow
+    picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], origins: Mapping[str, str], row: ModelRow
 ) -> tuple[Rendering, tuple[Noted, ...]]:
     """What the picture flags and the settled *values* ask for, in words of the model's *row*; and what to say of it.
+
+    *origins* are those of the values.
 
     Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
     """
@@ -27,6 +30,9 @@ def rendering_of(
     partial_images = _partial_images(live, row)
     # What settings can say too comes from there alone: the flag is one of its places.
     settled = {name: values.get(name) for name in SETTLED}
+    if origins.get("fit") == flag("fit") and origins.get("size") != flag("size"):
+        # The size of a setting was not meant for what is typed now: --fit chooses the best one.
+        settled["size"] = None
     further = {
         "param": [param_of(pair) for pair in picture.param or []],
         "stream": True if live.stream or partial_images is not None else None,

@@ -236,6 +236,25 @@ def test_many_requests_are_counted_and_json_has_them_all(imagecli: Run) -> None:
     assert len(imagecli(*command, "--json").json["requests"]) == 30
 
 
+@pytest.mark.parametrize(
+    ("typed", "env", "size", "notes"),
+    [
+        (["--fit", "500x500"], {"IMAGECLI_SIZE": "1536x1024"}, "816x816", 1),
+        (["--fit", "500x500", "-s", "1536x1024"], {}, "1536x1024", 1),
+        (["-s", "1536x1024"], {"IMAGECLI_FIT": "500x500"}, "1536x1024", 1),
+        ([], {"IMAGECLI_FIT": "500x500", "IMAGECLI_SIZE": "1536x1024"}, "1536x1024", 1),
+        ([], {"IMAGECLI_SIZE": "1536x1024"}, "1536x1024", 0),
+    ],
+)
+def test_a_fit_that_is_typed_beats_a_size_that_is_not_and_is_told(
+    imagecli: Run, typed: list[str], env: dict[str, str], size: str, notes: int
+) -> None:
+    said = imagecli("generate", "a cat", *typed, *DRY, "--json", env=env).json
+    assert said["requests"][0]["body"]["size"] == size
+    told = [warning["message"] for warning in said["warnings"]]
+    assert told == [f"--fit 500x500 is made at {size}, then cropped and resized"] * notes
+
+
 def test_a_prompt_cannot_steer_the_terminal(imagecli: Run) -> None:
     for tty in ((), ("stdout",)):
         result = imagecli("generate", "a cat\x1b[2J", *DRY, tty=tty)
