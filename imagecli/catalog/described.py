@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from imagecli.catalog.models import ModelRow
 from imagecli.catalog.providers import ProviderRow
+from imagecli.catalog.sizes import SizeRule
 from imagecli.domain import Size
 
 INNER = frozenset({"known", "sent", "lends_fields", "images_by"})
@@ -23,6 +24,18 @@ def model_described(row: ModelRow) -> dict[str, Any]:
 def provider_described(row: ProviderRow) -> dict[str, Any]:
     """A provider's row."""
     return cast(dict[str, Any], _plain(row))
+
+
+def provider_differences(row: ProviderRow) -> dict[str, Any]:
+    """The fields of a provider's row that are not as where nothing is said."""
+    plain = _plain(ProviderRow(name=""))
+    return {name: value for name, value in _plain(row).items() if value != plain[name]}
+
+
+def size_rule_differences(rule: SizeRule) -> dict[str, Any]:
+    """The fields of a size rule that limit something."""
+    plain = _plain(SizeRule())
+    return {name: value for name, value in _plain(rule).items() if value != plain[name]}
 
 
 def _plain(value: Any) -> Any:

@@ -38,8 +38,8 @@ def doctor(
       imagecli doctor --provider sandbox
       imagecli doctor --base-url http://localhost:8080/v1
     """
-    from imagecli.commands.findings import columns_of
     from imagecli.report.findings import show_finding, show_findings
+    from imagecli.report.tables import columns_of
 
     env: Env = ctx.obj
     models: list[str] = []

@@ -18,6 +18,7 @@ from imagecli.env import Env
 from imagecli.errors import DiskError, OutputError
 from imagecli.quoting import quoted
 from imagecli.report.findings import Finding, failed
+from imagecli.report.tables import columns_of
 from imagecli.store.places import check_folder
 
 
@@ -54,16 +55,6 @@ def _free(folder: Path) -> str:
     except OSError:
         return "an unknown amount"
     return f"{free / 1024**3:,.1f} GB" if free >= 1024**3 else f"{free / 1024**2:,.0f} MB"
-
-
-def columns_of(env: Env) -> int | None:
-    """How wide stdout's terminal is; None where it is none, or does not tell."""
-    if not env.stdout.isatty():
-        return None
-    try:
-        return os.get_terminal_size(env.stdout.fileno()).columns or None
-    except (OSError, ValueError):
-        return None
 
 
 def look_at_terminal(env: Env) -> Finding:

@@ -1,23 +1,22 @@
-"""The catalogue for people: a table that fits 80 columns, and for one name its whole row, on stdout."""
+"""The catalogue for people: a table that fits the terminal, and for one name what its row says, on stdout."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from imagecli.catalog.described import model_described, provider_described
+from imagecli.catalog.described import model_described, provider_differences, size_rule_differences
 from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
 from imagecli.money import dollars
 from imagecli.report.final import put
+from imagecli.report.tables import folded, table, width_of
 from imagecli.report.text import harmless
 
 if TYPE_CHECKING:
     from imagecli.catalog import ModelRow, Prices, ProviderRow
 
-WIDTH = 79
 SQUARE = Size(1024, 1024)
 """The size whose price every table has."""
 
@@ -28,30 +27,27 @@ def show_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -
     for row in rows:
         name = f"{row.name} *" if row.name == default else row.name
         cells.append((name, _range_of(row.prices), _span(row.allowed("quality")), _life(row, today)))
-    lines = list(_table(cells))
-    lines += [
-        "",
-        *_folded(f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."),
-    ]
-    _put(lines, env)
+    told = f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."
+    width = width_of(env)
+    _put([*table(cells, width), "", *folded(told, width)], env)
 
 
 def show_model(row: ModelRow, today: date, env: Env) -> None:
     """Every fact of a model's row, a line each, in words where a figure needs some."""
-    document = model_described(row)
-    rule = {key: value for key, value in document.pop("sizes").items() if value}
+    document, width = model_described(row), width_of(env)
+    del document["sizes"]
     prices = document.pop("prices") or {}
     prices.pop("output_tokens", None)
     facts: dict[str, Json] = {
         **document,
         "life": _life(row, today),
-        "sizes": rule,
+        "sizes": size_rule_differences(row.sizes),
         "USD for a million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
     }
-    lines = [line for name, value in facts.items() for line in _fact(name, value)]
+    lines = [line for name, value in _said(facts).items() for line in _fact(name, value, width)]
     if row.prices:
-        lines += ["", *_folded(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):")]
-        lines += _price_table(row.prices)
+        lines += ["", *folded(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):", width)]
+        lines += _price_table(row.prices, width)
     else:
         lines += ["", "Its price is unknown."]
     _put(lines, env)
@@ -65,19 +61,25 @@ def show_providers(rows: Sequence[ProviderRow], env: Env) -> None:
         where = row.base_url or row.base_url_form or ("started for the command" if row.embedded else "--base-url")
         does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
         cells.append((row.name, key, does, where.removeprefix("https://")))
-    lines = list(_table(cells))
     told = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
-    lines += ["", *_folded(told)]
-    _put(lines, env)
+    width = width_of(env)
+    _put([*table(cells, width), "", *folded(told, width)], env)
 
 
 _LETTERS: Final[dict[str, Operation]] = {"G": "generations", "E": "edits", "V": "variations"}
 
 
 def show_provider(row: ProviderRow, env: Env) -> None:
-    """Every fact of a provider's row that is not as anywhere else."""
-    document = provider_described(row)
-    _put([line for name, value in document.items() for line in _fact(name, value)], env)
+    """What is not as with the API that all others are like, a line each; its notes one below the other."""
+    facts: dict[str, Json] = provider_differences(row)
+    if row.keys:
+        facts["keys"] = [key.env if key.auth == row.auth else f"{key.env} ({key.auth})" for key in row.keys]
+    width, notes, source = width_of(env), facts.pop("notes", None), facts.pop("source", "")
+    lines = [line for name, value in facts.items() for line in _fact(name, value, width)]
+    lines += ["notes:", *(line for note in row.notes for line in folded(f"  {note}", width, "    "))] if notes else []
+    lines += _fact("source", source, width)
+    lines += ["", *folded("All else is as with a server that speaks plain OpenAI; --json has every field.", width)]
+    _put(lines, env)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -103,30 +105,35 @@ def _range_of(prices: Prices | None) -> str:
     return f"{dollars(min(known))}–{dollars(max(known))}" if known else "unknown"
 
 
-def _price_table(prices: Prices) -> Iterator[str]:
+def _price_table(prices: Prices, width: int) -> Iterator[str]:
     sizes = sorted({size for table in prices.output_tokens.values() for size in table}, key=lambda size: size.pixels)
     cells = [("", *(str(size) for size in sizes))]
-    for quality, table in prices.output_tokens.items():
-        told = (dollars(table[size] * prices.image_out / 1e6) if size in table else "" for size in sizes)
+    for quality, tokens in prices.output_tokens.items():
+        told = (dollars(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
         cells.append((quality, *told))
-    return _table(cells)
+    return table(cells, width)
 
 
-def _fact(name: str, value: Json, indent: str = "") -> list[str]:
-    """`name: value`, folded, a table's entries below it; nothing for what is not said."""
-    if value in (None, "", [], {}, False):
-        return []
-    if isinstance(value, dict):
-        inner = [line for key, told in value.items() for line in _fact(key, told, indent + "  ")]
+_NOTHING: Final[tuple[Json, ...]] = (None, "", [], {}, False)
+"""What is not said of a model."""
+
+
+def _said(facts: dict[str, Json]) -> dict[str, Json]:
+    inner = {name: _said(value) if isinstance(value, dict) else value for name, value in facts.items()}
+    return {name: value for name, value in inner.items() if value not in _NOTHING}
+
+
+def _fact(name: str, value: Json, width: int, indent: str = "") -> list[str]:
+    """`name: value`, folded, a table's entries below it."""
+    if isinstance(value, dict) and value:
+        inner = [line for key, told in value.items() for line in _fact(key, told, width, indent + "  ")]
         return [f"{indent}{name}:", *inner]
-    return _folded(f"{indent}{name}: {_listed(value)}", indent + "  ")
-
-
-def _folded(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return folded(f"{indent}{name}: {_listed(value)}", width, indent + "  ")
 
 
 def _listed(value: Json) -> str:
+    if value is None or value == [] or value == {}:
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_listed(inner)}" for key, inner in value.items() if inner not in (None, "", [], {}))
     if isinstance(value, list):
@@ -134,12 +141,6 @@ def _listed(value: Json) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
-
-
-def _table(cells: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    for row in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _put(lines: Iterable[str], env: Env) -> None:

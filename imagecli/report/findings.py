@@ -51,7 +51,7 @@ def _folded(line: str, columns: int | None) -> str:
     if not columns:
         return line
     return textwrap.fill(
-        line,
+        line.strip(),
         max(columns - 1, 20),
         initial_indent=INDENT if line.startswith(INDENT) else "",
         subsequent_indent=INDENT,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from imagecli import catalog
@@ -40,6 +42,43 @@ def test_a_provider_is_shown_with_address_key_and_what_is_different(imagecli: Ru
     told = imagecli("providers", "siliconflow").stdout
     for words in ("https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", "size: image_size", "read 2026-11-22"):
         assert words in told
+
+
+def test_notes_of_a_provider_stand_a_line_each_and_nothing_is_told_that_is_as_everywhere(imagecli: Run) -> None:
+    lines = imagecli("providers", "xai").stdout.splitlines()
+    assert "  pictures come as JPEG" in lines
+    assert {"markup: none", "size_auto: no", "keys: XAI_API_KEY"} <= set(lines)
+    told = {line.partition(":")[0] for line in lines}
+    assert not told & {"jobs", "silence", "mask", "mask_habit", "size_separator", "needs_model", "auth", "embedded"}
+
+
+def test_a_fixed_set_of_sizes_is_told_without_limits(imagecli: Run) -> None:
+    told = imagecli("models", "dall-e-2").stdout
+    assert "  set: 256x256, 512x512, 1024x1024\n" in told
+    assert not any(name in told for name in ("multiple:", "min_pixels:", "long_edge:", "lends_fields"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["models"], ["models", "gpt-image-2"], ["providers"], ["providers", "xai"], ["doctor", "--provider", "sandbox"]],
+)
+def test_no_word_is_broken_on_a_narrow_terminal(tmp_path: Path, words: list[str]) -> None:
+    environ = {"IMAGECLI_CONFIG_DIR": "c", "IMAGECLI_STATE_DIR": "s", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "imagecli", *words],
+        env=environ,
+        cwd=str(tmp_path),
+        encoding="utf-8",
+        dimensions=(60, 40),
+        timeout=30,
+    )
+    lines = child.read().splitlines()
+    child.close()
+    assert child.exitstatus == 0, lines
+    too_long = [line for line in lines if len(line) > 39 and len(line.split()) > 1]
+    assert not [line for line in too_long if len(max(line.split(), key=len)) < 24], too_long
+    assert len(lines) > 8
 
 
 def test_a_retired_endpoint_is_not_offered(imagecli: Run) -> None:

@@ -1,0 +1,50 @@
+"""Tables and facts as lines that fit where they are read; no word is broken, and where a table is too wide it is told
+row by row.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from imagecli.env import Env
+
+PAGE: Final = 79
+"""Columns where stdout is no terminal, or a wide one: longer lines are hard to read."""
+LEAST: Final = 20
+
+
+def columns_of(env: Env) -> int | None:
+    """How wide stdout's terminal is; None where it is none, or does not tell."""
+    if not env.stdout.isatty():
+        return None
+    try:
+        return os.get_terminal_size(env.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def width_of(env: Env) -> int:
+    """The longest line that is written: a column is left free, as some terminals break there."""
+    return max(LEAST, min(PAGE, (columns_of(env) or PAGE + 1) - 1))
+
+
+def table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
+    """The rows of *cells*, the first of which has the titles, in columns; else each with its titles below itself."""
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in cells]
+    if all(len(line) <= width for line in lines):
+        yield from lines
+        return
+    titles = cells[0]
+    for name, *values in cells[1:]:
+        yield name
+        for title, value in zip(titles[1:], values, strict=True):
+            yield from folded(f"  {title.lower()}: {value}", width, "    ") if value else ()
+
+
+def folded(text: str, width: int, indent: str = "") -> list[str]:
+    """*text* in lines, the further ones behind *indent*; addresses and paths stay whole, to be copied."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
