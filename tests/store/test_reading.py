@@ -29,7 +29,7 @@ def test_a_file_is_read_whole(tmp_path: Path, size: int) -> None:
     [
         ("none.png", "none.png does not exist", "check the name"),
         ("phoot.jpg", "does not exist", "did you mean"),
-        ("cell.jpg", "does not exist", "check the name and the folder"),
+        ("phi.jpg", "does not exist", "check the name and the folder"),
         ("nofolder/x.png", "does not exist", "folder"),
         ("folder", "is a folder", "file"),
         ("dangling", "is a link to nowhere, which does not exist", "check"),
