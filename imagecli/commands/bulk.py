@@ -210,6 +210,7 @@ def _bought(
         standing=Standing(bench.manifest.folder),
         folder=bench.manifest.folder,
     )
+    bench.env.begun()
     watch(ends.tally.progress)
 
     def done(ended: Ended) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand
-from imagecli.outcome import Report
 from imagecli.report.style import Style
 from imagecli.report.text import as_typed, harmless, say
+
+if TYPE_CHECKING:
+    from imagecli.outcome import Report
 
 
 def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
@@ -52,6 +55,12 @@ def _show_bill(report: Report, style: Style, env: Env) -> None:
 
 def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> int:
     """Shows a command that ended before anything was sent, and returns its exit code."""
+    if not style.json:
+        # Nothing was bought, so there is nothing to report of but the error.
+        show_errors((error,), style, env)
+        return error.exit_code
+    from imagecli.outcome import Report
+
     signal_code = error.exit_code if isinstance(error, InterruptedCommand) else None
     return show(Report(command=command, errors=(error,), signal_code=signal_code), style, env)
 
