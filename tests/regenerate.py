@@ -54,9 +54,12 @@ def completion(shell: str) -> str:
 
 def environment() -> str:
     """Every variable that imagecli reads for itself, as a table."""
+    providers = catalog.load().providers.values()
     rows = {variable(name): setting.about for name, setting in SETTINGS.items()} | FOLDER_VARIABLES
-    for provider in catalog.load().providers.values():
-        rows |= {key.env: f"the key of provider {provider.name}" for key in provider.keys}
+    for provider in providers:
+        for key in provider.keys:
+            named = [other.name for other in providers if key.env in (one.env for one in other.keys)]
+            rows[key.env] = f"the key of {'providers' if len(named) > 1 else 'provider'} {' and '.join(named)}"
         for field, about in PROVIDER_VARIABLES.items():
             if name := getattr(provider, field):
                 rows[name] = about.format(provider.name)

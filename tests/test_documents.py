@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import typer
 
-from imagecli import cli, commands, errors
+from imagecli import catalog, cli, commands, errors
 from tests import repaint
 from tests.conftest import Run, photo
 from tests.regenerate import README, ROOT, regenerated, spoken
@@ -71,6 +71,30 @@ def test_exit_codes_are_those_of_the_errors() -> None:
     special = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     assert {int(row[0]) for row in cells("exit codes")} == {kind.exit_code for kind in kinds} | special
     assert set(errors.GRAVITY) <= {kind.exit_code for kind in kinds}
+
+
+def test_the_code_of_a_refusal_by_the_cap_says_budget() -> None:
+    (words,) = [row[1] for row in cells("exit codes") if int(row[0]) == errors.LimitError.exit_code]
+    assert "budget" in words
+
+
+def test_a_key_is_told_of_every_provider_that_reads_it() -> None:
+    about = {row[0].strip("` "): row[1] for row in cells("environment")}
+    for provider in catalog.load().providers.values():
+        for key in provider.keys:
+            assert provider.name in about[key.env].split(), (provider.name, key.env)
+
+
+def test_the_models_toml_that_is_shown_gives_a_model_its_price(imagecli: Run, tmp_path: Path) -> None:
+    (block,) = [block.text for block in blocks() if block.text.startswith("# models.toml")]
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "models.toml").write_text(block, "utf-8")
+    said = imagecli("generate", "a cat", "-m", "my-model", "--dry-run", "--json").json
+    assert said["cost"]["estimated_max_usd"] > said["cost"]["estimated_usd"] > 0
+    row = imagecli("models", "my-model").stdout
+    assert "draft" in row
+    assert "768x512" in row
+    assert not {"low", "medium", "high", "1024x1024"} & set(row.split("About")[1].split())
 
 
 # --- help ------------------------------------------------------------------------------------------------------------

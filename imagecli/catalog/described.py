@@ -17,8 +17,11 @@ INNER = frozenset({"known", "sent", "lends_fields", "images_by"})
 
 
 def model_described(row: ModelRow) -> dict[str, Any]:
-    """A model's row. Sizes are `WxH`, dates `YYYY-MM-DD`, prices USD for a million tokens."""
-    return cast(dict[str, Any], _plain(row))
+    """A model's row. Sizes are `WxH`, dates `YYYY-MM-DD`, prices USD for a million tokens, of what it makes itself."""
+    document = cast(dict[str, Any], _plain(row))
+    if row.prices:
+        document["prices"]["output_tokens"] = _plain(row.tokens())
+    return document
 
 
 def provider_described(row: ProviderRow) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import date
 
 from imagecli.catalog.prices import Prices
 from imagecli.catalog.sizes import SizeRule
-from imagecli.domain import InputRule, Operation
+from imagecli.domain import InputRule, Operation, Size
 
 OPTIONAL = (
     "quality",
@@ -76,6 +76,16 @@ class ModelRow:
     def allowed(self, parameter: str) -> tuple[str, ...]:
         """The legal words of a parameter; empty where any value goes."""
         return self.words.get(parameter, ())
+
+    def tokens(self) -> dict[str, dict[Size, int]]:
+        """Of its prices' table, whose model may be another, what it makes itself: quality → size → output tokens."""
+        tables = self.prices.output_tokens if self.prices else {}
+        made = {
+            quality: {size: count for size, count in table.items() if not self.sizes.objection(size)}
+            for quality, table in tables.items()
+            if quality in (self.allowed("quality") or (quality,))
+        }
+        return {quality: table for quality, table in made.items() if table}
 
     def surely(self, parameter: str, word: str | None = None) -> bool:
         """Whether a document says that it takes the parameter, and this *word* of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,7 @@ def show_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -
     cells = [("MODEL", "A SQUARE", "QUALITY", "LIFE")]
     for row in rows:
         name = f"{row.name} *" if row.name == default else row.name
-        cells.append((name, _range_of(row.prices), _span(row.allowed("quality")), _life(row, today)))
+        cells.append((name, _range_of(row), _span(row.allowed("quality")), _life(row, today)))
     told = f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."
     width = width_of(env)
     _put([*table(cells, width), "", *folded(told, width)], env)
@@ -45,9 +45,9 @@ def show_model(row: ModelRow, today: date, env: Env) -> None:
         "USD for a million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
     }
     lines = [line for name, value in _said(facts).items() for line in _fact(name, value, width)]
-    if row.prices:
+    if row.prices and row.tokens():
         lines += ["", *folded(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):", width)]
-        lines += _price_table(row.prices, width)
+        lines += _price_table(row.tokens(), row.prices, width)
     else:
         lines += ["", "Its price is unknown."]
     _put(lines, env)
@@ -97,18 +97,19 @@ def _span(words: Sequence[str]) -> str:
     return "-" if not steps else steps[0] if len(steps) == 1 else f"{steps[0]}–{steps[-1]}"
 
 
-def _range_of(prices: Prices | None) -> str:
+def _range_of(row: ModelRow) -> str:
     """From the cheapest to the dearest square."""
-    if prices is None:
+    known = [table[SQUARE] for table in row.tokens().values() if SQUARE in table]
+    if row.prices is None or not known:
         return "unknown"
-    known = [table[SQUARE] * prices.image_out / 1e6 for table in prices.output_tokens.values() if SQUARE in table]
-    return f"{dollars(min(known))}–{dollars(max(known))}" if known else "unknown"
+    least, most = (dollars(tokens * row.prices.image_out / 1e6) for tokens in (min(known), max(known)))
+    return f"{least}–{most}"
 
 
-def _price_table(prices: Prices, width: int) -> Iterator[str]:
-    sizes = sorted({size for table in prices.output_tokens.values() for size in table}, key=lambda size: size.pixels)
+def _price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:
+    sizes = sorted({size for table in tables.values() for size in table}, key=lambda size: size.pixels)
     cells = [("", *(str(size) for size in sizes))]
-    for quality, tokens in prices.output_tokens.items():
+    for quality, tokens in tables.items():
         told = (dollars(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
         cells.append((quality, *told))
     return table(cells, width)

@@ -145,3 +145,14 @@ def test_a_trusted_project_s_providers_are_listed(imagecli: Run, folder: Path) -
     assert imagecli("config", "trust", "--yes").exit_code == 0
     result = imagecli("providers")
     assert ("\nattic " in result.stdout, result.stderr) == (True, "")
+
+
+def test_prices_of_another_model_are_not_shown_for_what_a_row_does_not_make(imagecli: Run, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    row = '[models.mine]\nlike = "gpt-image-2"\nsizes = { set = ["512x512"] }\nwords.quality = ["draft"]\n'
+    (tmp_path / "config" / "models.toml").write_text(row)
+    assert imagecli("models", "mine").stdout.endswith("Its price is unknown.\n")
+    (line,) = [line for line in imagecli("models").stdout.splitlines() if line.startswith("mine")]
+    assert "unknown" in line
+    (shown,) = imagecli("models", "mine", "--json").json["models"]
+    assert shown["prices"]["output_tokens"] == {}
