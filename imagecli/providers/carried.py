@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from fractions import Fraction
 
 from imagecli.catalog import OPTIONAL, ProviderRow
 from imagecli.domain import OPERATIONS, Ask, Edit, Operation, Size
 from imagecli.errors import UsageError
-from imagecli.providers.fields import ratio_of
+from imagecli.providers.fields import ratio_of, reduced
 
 
 def check_carried(ask: Ask, row: ProviderRow) -> None:
@@ -55,9 +54,8 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
 def _check_shape(ask: Ask, row: ProviderRow) -> None:
     size = ask.rendering.size
     if isinstance(size, Size) and row.size_as == "aspect_ratio" and ratio_of(size, row) is None:
-        shape = Fraction(size.width, size.height)
         raise UsageError(
-            f"--size: provider {row.name} makes no aspect ratio near {shape.numerator}:{shape.denominator}",
+            f"--size: provider {row.name} makes no aspect ratio near {reduced(size)}",
             hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
         )
 

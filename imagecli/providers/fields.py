@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
+from math import gcd
 
 from imagecli.catalog import ProviderRow
 from imagecli.domain import Ask, Json, RequestedSize, Size, Svg
@@ -74,16 +74,22 @@ def _size(size: RequestedSize | None, row: ProviderRow) -> dict[str, Json]:
 
 def ratio_of(size: Size, row: ProviderRow) -> str | None:
     """*size* as an aspect ratio that the row takes, or None where none of its ratios comes near."""
-    exact = Fraction(size.width, size.height)
     if not row.ratios:
-        return f"{exact.numerator}:{exact.denominator}"
+        return reduced(size)
+    exact = size.width / size.height
     nearest = min(row.ratios, key=lambda ratio: abs(_value(ratio) / exact - 1))
     return nearest if abs(_value(nearest) / exact - 1) <= NEAR else None
 
 
-def _value(ratio: str) -> Fraction:
+def reduced(size: Size) -> str:
+    """The aspect ratio of *size* in the smallest numbers: `3:2`."""
+    part = gcd(size.width, size.height)
+    return f"{size.width // part}:{size.height // part}"
+
+
+def _value(ratio: str) -> float:
     width, _, height = ratio.partition(":")
-    return Fraction(width) / Fraction(height)
+    return float(width) / float(height)
 
 
 def _with_params(fields: dict[str, Json], params: tuple[tuple[str, Json], ...], row: ProviderRow) -> dict[str, Json]:
