@@ -94,6 +94,8 @@ class ProviderRow:
     """Field → its name there."""
     refused: tuple[str, ...] = ()
     """Fields it does not take, `edits.size` for one operation's only."""
+    unstated: tuple[str, ...] = ()
+    """Fields that no document names for the way it is spoken to, as `refused`: sent when asked, with a warning."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field → the words it takes, where they are fewer than the model's; `edits.quality` for one operation's only."""
     size_as: Literal["size", "width_height", "aspect_ratio"] = "size"
@@ -146,6 +148,10 @@ class ProviderRow:
     def allowed(self, name: str, operation: Operation) -> tuple[str, ...]:
         """The words of a field; empty where any goes."""
         return self.words.get(f"{operation}.{name}", self.words.get(name, ()))
+
+    def is_unstated(self, name: str, operation: Operation) -> bool:
+        """Whether no document says that it takes the field."""
+        return name in self.unstated or f"{operation}.{name}" in self.unstated
 
     def refuses(self, name: str, operation: Operation) -> bool:
         """Whether it does not take the field."""

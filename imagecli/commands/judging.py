@@ -22,7 +22,7 @@ def judged(asks: Iterable[Ask], row: ModelRow, catalog: Catalog, settings: Setti
         warnings = list(check_life(row, settings.provider, settings.base_url, today))
         for ask in asks:
             warnings += check(ask, row, catalog.models.values())
-            check_carried(ask, settings.provider)
+            warnings += check_carried(ask, settings.provider)
     return tuple(dict.fromkeys(warnings))
 
 

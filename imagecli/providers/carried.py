@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from imagecli.catalog import OPTIONAL, ProviderRow
 from imagecli.domain import OPERATIONS, Ask, Edit, Operation, Size
 from imagecli.errors import UsageError
+from imagecli.events import Warned
 from imagecli.providers.fields import ratio_of, reduced
 
 
-def check_carried(ask: Ask, row: ProviderRow) -> None:
-    """Returns where *row* carries *ask*. Raises UsageError with what it does not take, and what can be left out."""
+def check_carried(ask: Ask, row: ProviderRow) -> tuple[Warned, ...]:
+    """What is to be said of *ask* where *row* carries it.
+
+    Raises UsageError with what it does not take, and what can be left out.
+    """
     operation = OPERATIONS[type(ask)]
     if operation not in row.paths:
         raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
@@ -24,6 +28,12 @@ def check_carried(ask: Ask, row: ProviderRow) -> None:
     _check_shape(ask, row)
     if isinstance(ask, Edit):
         _check_pictures(ask, row)
+    return tuple(_unstated(name, operation, row) for name, _ in _set_fields(ask) if row.is_unstated(name, operation))
+
+
+def _unstated(name: str, operation: Operation, row: ProviderRow) -> Warned:
+    said = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
+    return Warned(code="unstated", message=f"{_flag(name)}: {said}")
 
 
 _INSTEAD = {
@@ -40,8 +50,12 @@ def _set_fields(ask: Ask) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
+def _flag(name: str) -> str:
+    return "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
+
+
 def _check_field(name: str, value: object, operation: Operation, row: ProviderRow) -> None:
-    flag = "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
+    flag = _flag(name)
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
         raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out")

@@ -94,3 +94,18 @@ def test_what_would_be_lost_is_refused(provider: str, ask: Ask, found: str, hint
 )
 def test_what_is_carried_passes(provider: str, ask: Ask) -> None:
     check_carried(ask, ROWS.provider(provider))
+
+
+@pytest.mark.parametrize(
+    ("provider", "ask", "said"),
+    [
+        ("openai", edit(moderation="low"), 1),
+        ("openai", Generate(prompt="a cat", rendering=Rendering(model="m", moderation="low")), 0),
+        ("openai", edit(), 0),
+        ("openrouter", edit(moderation="low"), 0),
+    ],
+)
+def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str, ask: Ask, said: int) -> None:
+    words = "--moderation: no document says that provider openai takes it for edits; it is sent as you asked"
+    found = check_carried(ask, ROWS.provider(provider))
+    assert [(one.code, one.message) for one in found] == [("unstated", words)] * said

@@ -102,7 +102,7 @@ class Looks:
     def _check(self, ask: Ask, row: ModelRow) -> None:
         spoken = replace(ask, prompt="-") if isinstance(ask, (Generate, Edit)) else ask
         self._remarks.update(dict.fromkeys(check(spoken, row, self._catalog.models.values())))
-        check_carried(ask, self._provider)
+        self._remarks.update(dict.fromkeys(check_carried(ask, self._provider)))
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
         if key not in self._known:
