@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlsplit
+
 import requests
 from requests.auth import AuthBase
 
@@ -29,7 +32,8 @@ class Authorization(AuthBase):
 class Session(requests.Session):
     """What the exchanges of a command share: a name, the proxies' variables, the certificates trusted. No cookies.
 
-    Threads may share it: nothing in it changes but what `Trust` guards. Every exchange has an adapter of its own.
+    Threads may share it: nothing in it changes but what `Trust` guards, and what is the same whoever asks first. Every
+    exchange has an adapter of its own.
     """
 
     def __init__(self, *, direct: bool) -> None:
@@ -38,6 +42,15 @@ class Session(requests.Session):
         self.headers["Connection"] = "close"
         self.trust_env = not direct
         self.trust = Trust()
+        self._surroundings: dict[str, dict[str, Any]] = {}
+
+    def surroundings(self, url: str) -> dict[str, Any]:
+        """Proxies and certificates that the variables say for the place of *url*: read once, there are many of them."""
+        parts = urlsplit(url)
+        place = f"{parts.scheme}://{parts.netloc}"
+        if place not in self._surroundings:
+            self._surroundings[place] = dict(self.merge_environment_settings(url, {}, True, None, None))
+        return dict(self._surroundings[place])
 
 
 def open_session(*, direct: bool = False) -> Session:

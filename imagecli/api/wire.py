@@ -120,11 +120,7 @@ def get(
 
 def goes_by_proxy(session: Session, url: str) -> bool:
     """Whether a proxy of the environment would be asked for *url*."""
-    return proxied(session, url, _settings(session, url))
-
-
-def _settings(session: Session, url: str) -> dict[str, Any]:
-    return dict(session.merge_environment_settings(url, {}, True, None, None))
+    return proxied(session, url, session.surroundings(url))
 
 
 def _exchanged(
@@ -142,7 +138,7 @@ def _exchanged(
     url = request.url or ""
     if not url.lower().startswith(("http://", "https://")):
         raise requests.exceptions.InvalidSchema(f"no http(s) address: {shown(url)}")
-    settings = _settings(session, url)
+    settings = session.surroundings(url)
     if terms.judge and proxied(session, url, settings):
         # The proxy resolves the name: only what the address itself says can be judged.
         kind = literal_kind(urlsplit(url).hostname or "")

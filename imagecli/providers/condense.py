@@ -53,7 +53,7 @@ class Condensed:
     def __init__(self, body: bytes, cuts: tuple[Cut, ...], token: str, file: IO[bytes]) -> None:
         self.body = body
         self._cuts = cuts
-        self._mark = re.compile(f"~{token}\\.([0-9]+)~")
+        self._token = token
         self._file, self._lock = file, threading.Lock()
 
     def text(self, text: str) -> str:
@@ -63,11 +63,11 @@ class Condensed:
     def pieces(self, text: str) -> Iterator[bytes | memoryview]:
         """The same in pieces, as UTF-8; each is to be used before the next is asked for. Raises ValueError."""
         at = 0
-        for mark in self._mark.finditer(text):
-            yield text[at : mark.start()].encode("utf-8", "surrogatepass")
-            cut = self._cuts[int(mark[1])]
+        for begin, end, number in _marks(text, f"~{self._token}."):
+            yield text[at:begin].encode("utf-8", "surrogatepass")
+            cut = self._cuts[number]
             yield from _unescaped(self._read(cut)) if cut.escaped else self._read(cut)
-            at = mark.end()
+            at = end
         yield text[at:].encode("utf-8", "surrogatepass")
 
     def _read(self, cut: Cut) -> Iterator[memoryview]:
@@ -82,6 +82,17 @@ class Condensed:
                 raise ValueError("the file is shorter than it was")
             at += count
             yield buffer[:count]
+
+
+def _marks(text: str, opening: str) -> Iterator[tuple[int, int, int]]:
+    """Where marks begin and end, and their numbers. Without an expression: its token is another for every body."""
+    begin = text.find(opening)
+    while begin >= 0:
+        end = text.find("~", begin + len(opening))
+        number = text[begin + len(opening) : end]
+        if end >= 0 and number.isascii() and number.isdecimal():
+            yield begin, end + 1, int(number)
+        begin = text.find(opening, begin + len(opening))
 
 
 def condense(file: IO[bytes]) -> Condensed:

@@ -62,7 +62,16 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
 
 def describe(prepared: Prepared) -> str:
     """*prepared* as JSON, for the spool: its folders from the root, as another command may be typed elsewhere."""
-    return json.dumps(dataclasses.asdict(with_folders(prepared, _from_root)), default=str)
+    return json.dumps(_fields(with_folders(prepared, _from_root)), default=_plain)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for. Not by `asdict`, which copies all of it first, for every request."""
+    return _fields(value) if dataclasses.is_dataclass(value) else str(value)
 
 
 def with_folders(prepared: Prepared, moved: Callable[[Path], Path]) -> Prepared:
