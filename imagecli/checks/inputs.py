@@ -26,4 +26,5 @@ def check_count(ask: Ask, row: ModelRow) -> None:
     """Raises UsageError for more pictures than one request takes."""
     count = len(inputs_of(ask))
     if count > row.max_images:
-        raise UsageError(f"{count} input pictures; {row.images_by or row.name} takes {row.max_images}", hint="leave some --image out")
+        taker = row.images_by or row.name
+        raise UsageError(f"{count} input pictures; {taker} takes {row.max_images}", hint="leave some --image out")
