@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from imagecli.catalog import load
 from imagecli.checks import OWN_FIELDS, check, check_prompt_argument, inputs_of, needs_alpha
-from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Vary
+from imagecli.domain import Ask, Crop, Edit, Framing, Generate, Rendering, Size, Source, Vary
 from imagecli.errors import UsageError
 
 ROWS = load()
@@ -125,6 +126,30 @@ def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
 def test_no_param_sets_what_the_answer_is_read_by(field: str) -> None:
     with pytest.raises(UsageError, match="imagecli sets that itself"):
         check(generate("m", params=((field, "x"),)), ROWS.model_at(ROWS.provider("ark"), "m"))
+
+
+@pytest.mark.parametrize("crop", ["top", "bottom", "left", "right"])
+def test_a_square_is_cut_out_or_filled_up(crop: Crop) -> None:
+    with pytest.raises(UsageError, match=f"--pad fills up to the square, and --crop {crop} cuts one out"):
+        check(replace(edit("dall-e-2"), framing=Framing(crop=crop, pad=True)), ROWS.model("dall-e-2"))
+
+
+@pytest.mark.parametrize(
+    ("model", "framing", "said"),
+    [
+        ("gpt-image-2", Framing(crop="left"), "--crop left changes nothing: gpt-image-2 wants no square"),
+        ("gpt-image-2", Framing(pad=True), "--pad changes nothing: gpt-image-2 wants no square"),
+        ("gpt-image-2", Framing(), None),
+        ("gpt-image-2", Framing(crop="none"), None),
+        ("dall-e-2", Framing(crop="left"), None),
+        ("dall-e-2", Framing(pad=True), None),
+        ("dall-e-2", Framing(crop="none", pad=True), None),
+    ],
+)
+def test_a_framing_that_changes_nothing_is_said(model: str, framing: Framing, said: str | None) -> None:
+    for ask in (replace(edit(model), framing=framing), replace(vary("dall-e-2"), framing=framing)):
+        row = replace(ROWS.model(model), operations=("edits", "variations"))
+        assert [one.message for one in check(ask, row)] == ([said] if said else [])
 
 
 EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}

@@ -8,6 +8,7 @@ from typing import Final
 from imagecli.catalog import ModelRow
 from imagecli.checks.endings import Makes as Makes
 from imagecli.checks.flags import OWN_FIELDS as OWN_FIELDS
+from imagecli.checks.framing import check_framing
 from imagecli.checks.inputs import check_count
 from imagecli.checks.inputs import inputs_of as inputs_of
 from imagecli.checks.inputs import needs_alpha as needs_alpha
@@ -38,7 +39,7 @@ def check(ask: Ask, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[War
         check_prompt_text(ask.prompt, row)
     check_count(ask, row)
     check_size(ask.rendering.size, row)
-    warnings = tuple(check_parameters(ask, row, others))
+    warnings = (*check_parameters(ask, row, others), *check_framing(ask, row))
     if row.known:
         check_pairs(ask)
     return warnings

@@ -8,6 +8,7 @@ from typing import Any
 from imagecli.catalog import ModelRow
 from imagecli.config.layers import flag
 from imagecli.domain import Framing, Rendering, Size
+from imagecli.errors import UsageError
 from imagecli.events import Noted
 from imagecli.options import InputOptions, LiveOptions, PictureOptions
 from imagecli.rendering import param_of
@@ -46,7 +47,14 @@ SETTLED = ("size", "fit", "quality", "background", "output_format", "output_comp
 
 
 def _partial_images(live: LiveOptions, row: ModelRow) -> int | None:
-    """How many partial pictures to ask for: what was said, or as many as can be kept where they are to be kept."""
+    """How many partial pictures to ask for: what was said, or as many as can be kept where they are to be kept.
+
+    Raises UsageError for none that are to be kept.
+    """
+    if live.partial_images == 0 and live.keep_partials:
+        raise UsageError(
+            "--keep-partials keeps them, and --partial-images 0 asks for none", hint="leave one of them out"
+        )
     if live.partial_images is None and live.keep_partials:
         return row.ranges.get("partial_images", (0, MAX_PARTIAL_IMAGES))[1]
     return live.partial_images

@@ -87,7 +87,6 @@ def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> N
         image=["cat.png", "../assets/dog.png"],
         mask="mask.png",
         crop="top",
-        pad=True,
         input_size="32x32",
         keep_metadata=True,
         input_fidelity="high",
@@ -97,7 +96,7 @@ def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> N
     assert isinstance(ask, Edit)
     assert [source.path for source in ask.images] == [folder / "cat.png", folder / "../assets/dog.png"]
     assert ask.mask and ask.mask.path == folder / "mask.png"
-    assert ask.framing == Framing(crop="top", pad=True, input_size=Size(32, 32), keep_metadata=True)
+    assert ask.framing == Framing(crop="top", input_size=Size(32, 32), keep_metadata=True)
     assert ask.rendering.input_fidelity == "high"
 
 

@@ -177,3 +177,9 @@ def test_the_sandbox_streams_what_is_kept(imagecli: Run, folder: Path, sandbox: 
     assert sorted(files(folder)) == ["cat.partial-0.png", "cat.partial-1.png", "cat.png"]
     assert {picture(folder / name).size for name in files(folder)} == {(1024, 1024)}
     assert result.json["requests"][0]["usage"]["output_tokens"] > 200
+
+
+def test_partial_pictures_that_are_not_asked_for_can_not_be_kept(imagecli: Run) -> None:
+    result = imagecli("generate", "a cat", "--stream", "--partial-images", "0", "--keep-partials", "--dry-run")
+    assert result.exit_code == 2
+    assert "--keep-partials keeps them, and --partial-images 0 asks for none" in result.stderr
