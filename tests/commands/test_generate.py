@@ -161,7 +161,7 @@ def test_json_is_one_object_with_every_fact(imagecli: Run, folder: Path) -> None
     answer = result.json
     image = answer["images"][0]
     assert list(answer) == [
-        "schema", "command", "status", "exit_code", "images", "requests", "cost", "warnings", "errors",
+        "schema", "command", "status", "exit_code", "images", "partials", "requests", "cost", "warnings", "errors",
     ]  # fmt: skip
     assert (answer["schema"], answer["command"], answer["status"], answer["exit_code"]) == (1, "generate", "ok", 0)
     assert Path(image["path"]) == folder / "x.png"

@@ -32,7 +32,7 @@ def edit(mask: Source | None = None, markup: Source | None = None, **look: Any) 
         (
             "xai",
             generate(size=Size(1024, 100)),
-            "--size 1024x100: provider xai makes aspect ratios",
+            "--size: provider xai makes no aspect ratio near 256:25",
             "--size 1536x1024",
         ),
         (
