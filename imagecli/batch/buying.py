@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagecli import run
 from imagecli.batch.entries import FileRecord
-from imagecli.batch.purchase import Purchase, originals, records
+from imagecli.batch.purchase import Purchase, originals, records, requests_of
 from imagecli.batch.standing import Standing
 from imagecli.batch.writing import Journal
 from imagecli.errors import DiskError
@@ -26,12 +26,23 @@ SAID_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A purchase that is to be made, with its requests."""
+    """A purchase that is to be made."""
 
-    number: int
-    """0-based, in the order of the run."""
     purchase: Purchase
-    requests: tuple[Request, ...]
+    first: int
+    """The number of its first request."""
+    count: int
+    manifest: Path
+    """Whose journal it is."""
+
+    def requests(self) -> tuple[Request, ...]:
+        """Its requests, made when they are wanted: there may be thousands of orders."""
+        return tuple(requests_of(self.purchase, self.first, self.manifest))
+
+    @property
+    def folders(self) -> set[Path]:
+        """All that is saved to."""
+        return {target.name.folder for targets in self.purchase.item.pictures for target in targets}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +74,8 @@ class Buyer:
         told = _Told(order.purchase, self.journal)
         outcomes: list[Outcome] = []
         over = False
-        for request in order.requests:
+        requests = order.requests()
+        for request in requests:
             outcome = self.till.bought(request.index, partial(self._bought, order, request, told, listen))
             if outcome is None:
                 over = True
@@ -71,7 +83,7 @@ class Buyer:
             outcomes.append(outcome)
             if outcome.errors:
                 break
-        outcomes = self._written_down(order, outcomes, told, listen)
+        outcomes = self._written_down(order, requests, outcomes, told)
         bills = [self.budget.billed(outcome) for outcome in outcomes]
         cost = None if None in bills else sum(bill for bill in bills if bill is not None)
         return Ended(order=order, outcomes=tuple(outcomes), cost_usd=cost, over_budget=over)
@@ -85,13 +97,15 @@ class Buyer:
 
         return run.carry_out(request, self.tools(order.purchase), heard)
 
-    def _written_down(self, order: Order, outcomes: list[Outcome], told: _Told, listen: Listen) -> list[Outcome]:
+    def _written_down(
+        self, order: Order, requests: Sequence[Request], outcomes: list[Outcome], told: _Told
+    ) -> list[Outcome]:
         """*outcomes*, with the journal told of them, and with what that met."""
         if not told.is_sent:
             return outcomes
         files = [
             record
-            for outcome, request in zip(outcomes, order.requests, strict=False)
+            for outcome, request in zip(outcomes, requests, strict=False)
             if request.part
             for record in records(outcome.saved, request.part, self.folder)
         ]

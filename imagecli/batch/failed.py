@@ -53,7 +53,10 @@ def write_failed(manifest: Manifest, path: Path, rows: Collection[int]) -> Path 
         return None
     try:
         data = read_bounded(manifest.path, MAX_BYTES, error=UsageError)
-        save(_cut(data, manifest, rows), path, overwrite=True)
+        whole = parse_manifest(data, manifest.format, path=manifest.path, folder=manifest.folder, name=manifest.name)
+        if whole.digest != manifest.digest:
+            return None  # it was edited meanwhile: its rows may be others
+        save(_cut(data, whole, rows), path, overwrite=True)
     except (UsageError, DiskError):
         return None
     return path

@@ -16,7 +16,7 @@ from imagecli.batch.standing import Standing
 from imagecli.batch.wanted import Wanted
 from imagecli.catalog import ProviderRow
 from imagecli.checks import inputs_of
-from imagecli.domain import Edit, SavedImage
+from imagecli.domain import Ask, Edit, SavedImage
 from imagecli.exchange import Destination, Part
 from imagecli.plan import Request, split
 
@@ -51,18 +51,24 @@ def _inputs(item: Item, digests: Digests) -> dict[str, list[str]]:
     return {name: [digests.of(source.path) for source in of_field if source.path] for name, of_field in sources.items()}
 
 
+def asks_of(purchase: Purchase) -> list[Ask]:
+    """What is asked for to get what is missing: more than once where the model makes fewer at once."""
+    ask = purchase.item.ask
+    parts = split(len(purchase.decision.buy), purchase.item.model.most(ask.rendering.output_format))
+    return [ask if n == ask.rendering.n else replace(ask, rendering=replace(ask.rendering, n=n)) for n in parts]
+
+
 def requests_of(purchase: Purchase, first: int, manifest: Path) -> Iterator[Request]:
     """The requests that buy what is missing of *purchase*, numbered from *first*. *manifest* owns the journal."""
     item, decision = purchase.item, purchase.decision
     files = [tuple(_written(item.pictures[index], decision)) for index in decision.buy]
-    look = item.ask.rendering
     begin = 0
-    for number, n in enumerate(split(len(files), item.model.most(look.output_format))):
-        mine = files[begin : begin + n]
-        begin += n
+    for number, ask in enumerate(asks_of(purchase)):
+        mine = files[begin : begin + ask.rendering.n]
+        begin += ask.rendering.n
         yield Request(
             index=first + number,
-            ask=replace(item.ask, rendering=replace(look, n=n)),
+            ask=ask,
             names=tuple(targets[0].name for targets in mine),
             files=tuple(tuple(Destination(name=target.name, fit=target.fit) for target in targets) for targets in mine),
             replaces=tuple((manifest.parent / path, sha256) for path, sha256 in decision.replaces),

@@ -38,6 +38,8 @@ class Bench:
     catalog: Catalog
     settings: config.Settings
     manifest: Manifest
+    """Without its rows: there may be very many, and the items say the same."""
+    rows: int
     owner: Path
     """Whose journal it is: the manifest, where that is a file."""
     assets: Assets
@@ -140,7 +142,8 @@ def open_bench(
         env=env,
         catalog=rows,
         settings=capped(settings, manifest),
-        manifest=manifest,
+        manifest=replace(manifest, rows=()),
+        rows=len(manifest.rows),
         owner=owner_of(manifest.path) if manifest.path else manifest.folder / "stdin",
         assets=assets,
         style=replace(style, secret=settings.key.secret if settings.key else None),

@@ -15,7 +15,7 @@ from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.lock import locked
 from imagecli.batch.manifest.item import Item
-from imagecli.batch.purchase import Purchase, requests_of
+from imagecli.batch.purchase import Purchase, asks_of
 from imagecli.batch.recovering import Recovery
 from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
@@ -132,9 +132,9 @@ def orders_of(bench: Bench, purchases: Sequence[Purchase]) -> tuple[tuple[Order,
     priced: list[tuple[Request, ModelRow]] = []
     for purchase in purchases:
         if purchase.decision.buy:
-            requests = tuple(requests_of(purchase, len(priced), bench.owner))
-            priced += [(request, purchase.item.model) for request in requests]
-            orders.append(Order(number=len(orders), purchase=purchase, requests=requests))
+            asks, first = asks_of(purchase), len(priced)
+            priced += [(Request(index=first + k, ask=ask), purchase.item.model) for k, ask in enumerate(asks)]
+            orders.append(Order(purchase=purchase, first=first, count=len(asks), manifest=bench.owner))
     return tuple(orders), Budget.of(priced, bench.cap(), fixed=True)
 
 
@@ -156,7 +156,7 @@ def check_all(bench: Bench, orders: Sequence[Order], listen: Listen, *, make: bo
     shelf = Shelf()
     for item in _with_inputs(orders):
         shelf.of(item.model).fitted(item.ask, listen)
-    for folder in dict.fromkeys(folder for order in orders for request in order.requests for folder in request.folders):
+    for folder in dict.fromkeys(folder for order in orders for folder in order.folders):
         check_folder(folder, make=make)
 
 
@@ -226,6 +226,6 @@ def _bought(
     try:
         schedule.run(buyer.buy, orders, jobs=pace.jobs or settings.provider.jobs, listen=watch, done=done)
     except (KeyboardInterrupt, Terminated) as signal:
-        run.abandon([request for order in orders for request in order.requests], tools)
+        run.abandon([request for order in orders for request in order.requests()], tools)
         return [ends.interrupted(signal, watch)]
     return [*till.refusals()]

@@ -90,7 +90,7 @@ class Ends:
             status=tally.status,
             exit_code=tally.exit_code,
             summary={
-                "rows": len(self._bench.manifest.rows),
+                "rows": self._bench.rows,
                 "purchases": tally.total,
                 "kept": tally.kept,
                 "bought": tally.bought,
@@ -112,7 +112,7 @@ class Ends:
 
 def cost_of(order: Order, budget: Budget) -> Cost:
     """What the requests of *order* can cost together."""
-    price = pricing.total([budget.estimates[request.index] for request in order.requests])
+    price = pricing.total(budget.estimates[order.first : order.first + order.count])
     about = budget.about(price)
     return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
 

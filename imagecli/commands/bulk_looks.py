@@ -104,7 +104,7 @@ def _plan(
     pictures = sum(len(order.purchase.decision.buy) for order in orders)
     return Plan(
         manifest=bench.manifest.name,
-        rows=len(bench.manifest.rows),
+        rows=bench.rows,
         purchases=len(purchases),
         kept=len(purchases) - len(orders),
         requests=len(budget.requests),
@@ -134,7 +134,7 @@ def _show_requests(bench: Bench, orders: Sequence[Order], budget: Budget, bulk: 
 def _planned(bench: Bench, order: Order, budget: Budget, shelf: Shelf) -> Iterator[PlannedRequest]:
     errand = errand_of(bench, "dry-run")
     inputs = shelf.of(order.purchase.item.model)
-    for request in order.requests:
+    for request in order.requests():
         _, http = prepare(request, inputs.fitted(request.ask, lambda event: None), errand)
         names = [file.name for files in request.files for file in files]
         yield replace(

@@ -37,7 +37,7 @@ class Budget:
             requests=tuple(request for request, _ in wanted),
             rows=tuple(row for _, row in wanted),
             settings=settings,
-            estimates=tuple(pricing.estimate(request.ask, row, settings.provider) for request, row in wanted),
+            estimates=_alike(pricing.estimate(request.ask, row, settings.provider) for request, row in wanted),
             fixed=fixed,
         )
 
@@ -185,6 +185,12 @@ def cap_words(settings: Settings) -> str:
         return f"{origin} {typed(settings.max_cost)}"
     amount = f"cap of ${typed(settings.max_cost)}"
     return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
+
+
+def _alike(estimates: Iterable[pricing.Estimate | None]) -> tuple[pricing.Estimate | None, ...]:
+    """*estimates* in the memory of those that differ: thousands of rows can have one price."""
+    known: dict[pricing.Estimate | None, pricing.Estimate | None] = {}
+    return tuple(known.setdefault(estimate, estimate) for estimate in estimates)
 
 
 def _sum(bills: Iterable[float | None]) -> float | None:
