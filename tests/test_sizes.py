@@ -192,6 +192,25 @@ def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str
     assert [note.message for note in notes] == said
 
 
+@pytest.mark.parametrize(
+    ("model", "size", "hint"),
+    [
+        ("gpt-image-2", "16x9", "did you mean 16:9? --size 16:9, or --fit 16x9 for exactly this"),
+        ("gpt-image-2", "3x2", "did you mean 3:2? --size 3:2, or --fit 3x2 for exactly this"),
+        ("gpt-image-2", "9x1", "--size 1440x480, or --fit 9x1 for exactly this"),
+        ("gpt-image-2", "160x90", "--size 1088x608, or --fit 160x90 for exactly this"),
+        ("gpt-image-2", "32x32", "--size 816x816, or --fit 32x32 for exactly this"),
+        ("dall-e-2", "16x9", "--size 256x256, or --fit 16x9 for exactly this"),
+    ],
+)
+def test_a_size_of_a_few_pixels_was_meant_as_a_ratio_where_the_model_makes_that(
+    model: str, size: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(Generate(prompt="x", rendering=Rendering(model=model, size=Size.parse(size))), ROWS.model(model))
+    assert caught.value.hint == hint
+
+
 def test_a_fit_that_no_machine_wants_is_refused() -> None:
     with pytest.raises(UsageError, match="at most 100,000,000 are made here"):
         settled_size(None, Size(99_999, 99_999), UNKNOWN)

@@ -13,6 +13,10 @@ MAX_FIT_PIXELS: Final = 100_000_000
 """More than --fit makes: ten times the largest picture of any model, which no enlarging makes sharper."""
 
 
+_NO_PICTURE: Final = 64
+"""Two edges below this were meant as a ratio, where they are not those of an icon."""
+
+
 def settled_size(
     asked: RequestedSize | Shape | None, fit: Size | None, row: ModelRow
 ) -> tuple[RequestedSize | None, tuple[Noted, ...]]:
@@ -60,5 +64,8 @@ def _shaped(shape: Shape, row: ModelRow) -> Size:
 def _instead(size: RequestedSize, row: ModelRow) -> str:
     if isinstance(size, str):
         return f"leave --size out, or --size {row.sizes.examples()[-1]}"
+    shape = Shape(size.width, size.height, f"{size.width}:{size.height}")
+    if not size.is_square and max(size.width, size.height) < _NO_PICTURE and row.sizes.of_shape(shape):
+        return f"did you mean {shape}? --size {shape}, or --fit {size} for exactly this"
     near = row.sizes.nearest(size)
     return f"--size {near}, or --fit {size} for exactly this" if near else "leave --size out"

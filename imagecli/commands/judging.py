@@ -9,6 +9,7 @@ from datetime import date
 from imagecli.catalog import Catalog, ModelRow
 from imagecli.checks import check, check_life
 from imagecli.config import Settings
+from imagecli.config.dropping import way_to_drop
 from imagecli.config.layers import flag
 from imagecli.domain import Ask
 from imagecli.errors import UsageError
@@ -33,7 +34,16 @@ def naming_origins(settings: Settings) -> Iterator[None]:
         yield
     except UsageError as error:
         for name, origin in settings.origins.items():
-            said = (flag(name), settings.values[name] if name == "model" else flag(name))
-            if origin != flag(name) and error.message.startswith(said):
+            said = settings.values[name] if name == "model" else None
+            if origin != flag(name) and error.message.partition(" ")[0].rstrip(":") in (flag(name), said):
                 error.message += f"; {name} comes from {origin}"
+                error.hint = _dropped(error.hint, name, origin)
         raise
+
+
+def _dropped(hint: str | None, name: str, origin: str) -> str:
+    """*hint*, with the way to be rid of what nobody typed."""
+    untyped, way = f"leave {flag(name)} out", way_to_drop(name, origin)
+    if hint and untyped in hint:
+        return hint.replace(untyped, way)
+    return f"{hint}; {way}" if hint else way

@@ -39,7 +39,8 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     if not data:
         return report.exit_code
     try:
-        put(env, "".join(f"{line}\n" for line in data).encode("utf-8", "surrogateescape"))
+        text = "".join(f"{line}\n" for line in data)
+        put(env, text.encode("utf-8", "surrogateescape"), "the pictures themselves are saved" if saved else None)
     except DiskError as error:
         show_error(error, style, env)
         return report.exit_code or error.exit_code
@@ -98,16 +99,17 @@ def _show_trace(error: ImagecliError, style: Style, env: Env) -> None:
         say(env.stderr, style.cover(harmless(line)))
 
 
-def put(env: Env, data: bytes) -> None:
-    """Writes *data* to stdout. A reader that went away is no failure; a full disk behind it is a DiskError."""
+def put(env: Env, data: bytes, hint: str | None = None) -> None:
+    """Writes *data* to stdout. A reader that went away is no failure; a full disk behind it is a DiskError.
+
+    *hint* says what is not lost with it.
+    """
     try:
         write(env, data)
     except (BrokenPipeError, ValueError):
         return
     except OSError as error:
-        raise DiskError(
-            f"stdout can't be written: {error.strerror}", hint="the pictures themselves are saved", code="stdout"
-        ) from error
+        raise DiskError(f"stdout can't be written: {error.strerror}", hint=hint, code="stdout") from error
 
 
 def write(env: Env, data: bytes) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,3 +172,54 @@ def test_a_projects_file_does_not_write_outside_of_its_folder(imagecli: Run, fol
 def test_a_projects_file_names_the_output(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('output = "art/{slug}-{model}"\nmodel = "dall-e-2"\nsize = "256x256"')
     assert imagecli("generate", "x", *SANDBOX).stdout == "art/x-dall-e-2.png\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "words", "hint"),
+    [
+        ('quality = "high"', ["-m", "dall-e-2"], "--quality: dall-e-2", "imagecli config unset quality; -m "),
+        ('quality = "ultra"', [], "--quality ultra", "--quality low; imagecli config unset quality"),
+        ('size = "100x100"', [], "--size 100x100", "for exactly this; imagecli config unset size"),
+    ],
+)
+def test_what_a_file_says_is_dropped_there(
+    imagecli: Run, tmp_path: Path, settings: str, arguments: list[str], words: str, hint: str
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text(settings)
+    (error,) = imagecli("generate", "a cat", "--provider", "sandbox", *arguments, "--json").json["errors"]
+    assert error["message"].startswith(words)
+    assert hint in error["hint"]
+    assert "leave --" not in error["hint"]
+
+
+def test_what_a_variable_says_is_dropped_there_and_a_flag_is_left_out(imagecli: Run) -> None:
+    command = ["generate", "a cat", "--provider", "sandbox", "-m", "dall-e-2", "--json"]
+    (error,) = imagecli(*command, env={"IMAGECLI_QUALITY": "high"}).json["errors"]
+    assert error["hint"].startswith("unset IMAGECLI_QUALITY; -m ")
+    (error,) = imagecli(*command, "--quality", "high").json["errors"]
+    assert error["hint"].startswith("leave --quality out; -m ")
+
+
+def test_an_option_is_not_blamed_on_a_setting_whose_name_begins_alike(imagecli: Run) -> None:
+    words = ["generate", "a cat", "--provider", "sandbox", "--output-format", "bmp", "--json"]
+    (error,) = imagecli(*words, env={"IMAGECLI_OUTPUT": "new/"}).json["errors"]
+    assert error["message"].startswith("--output-format bmp:")
+    assert "comes from" not in error["message"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+@pytest.mark.parametrize("command", [["models"], ["generate", "a cat", "--dry-run"]])
+def test_no_pictures_are_said_to_be_saved_where_none_were_made(tmp_path: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "imagecli", *command],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 8
+    assert "stdout can't be written" in done.stderr
+    assert "saved" not in done.stderr
