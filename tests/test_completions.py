@@ -59,7 +59,7 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
         ("generate --quality ", "low medium high auto"),
         ("generate -m gpt-image-2.5-flare --quality x", "xhigh"),
         ("generate --provider azure --output-format ", "png jpeg"),
-        ("edit --output-format ", "png jpeg webp"),
+        ("edit --output-format ", "png jpeg webp gif svg"),
         ("generate --provider sil", "siliconflow"),
         ("models gpt-image-1", "gpt-image-1.5 gpt-image-1.5-2025-12-16 gpt-image-1-mini gpt-image-1"),
         ("providers x", "xai xinference"),

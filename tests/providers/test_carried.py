@@ -33,7 +33,7 @@ def edit(mask: Source | None = None, markup: Source | None = None, **look: Any) 
             "xai",
             generate(size=Size(1024, 100)),
             "--size: provider xai makes no aspect ratio near 256:25",
-            "--size 1536x1024",
+            "for example --size 1:1",
         ),
         (
             "azure",
