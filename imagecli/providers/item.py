@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.exchange import Found
 from imagecli.providers.reported import error_told
@@ -41,9 +41,13 @@ def _is_address(text: str) -> bool:
 
 
 def _absolute(base_url: str, url: str) -> str:
-    """*url* as an address of its own; one that is none stays as it is, and is refused where it is fetched."""
+    """*url* as an address of its own, without a name and password of the base URL's: those are the API's.
+
+    One that is none stays as it is, and is refused where it is fetched.
+    """
     try:
-        return urljoin(base_url, url)
+        base = urlsplit(base_url)
+        return urljoin(urlunsplit(base._replace(netloc=base.netloc.rpartition("@")[2])), url)
     except ValueError:
         return url
 

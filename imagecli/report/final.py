@@ -75,9 +75,9 @@ def show_errors(errors: Sequence[ImagecliError], style: Style, env: Env) -> None
         show_error(error, style, env)
         if others:
             say(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
-        for other in others:
-            if other.rescued_path:
-                say(env.stderr, style.cover(f"kept: {harmless(other.rescued_path)}"))
+        kept = dict.fromkeys(other.rescued_path for other in others if other.rescued_path != error.rescued_path)
+        for path in filter(None, kept):
+            say(env.stderr, style.cover(f"kept: {harmless(path)}"))
         if style.debug and error.code == "bug":
             _show_trace(error, style, env)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog import ProviderRow
 from imagecli.domain import Generate, IfExists, Name, Size, Transform
@@ -41,7 +42,7 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         request=request.index,
         command=errand.command,
         provider=errand.provider.name,
-        base_url=errand.base_url,
+        base_url=_without_secrets(errand.base_url),
         model=look.model,
         n=look.n,
         names=request.names,
@@ -58,6 +59,12 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         part=request.part,
     )
     return prepared, http
+
+
+def _without_secrets(url: str) -> str:
+    """*url* without name and password: a result of a base URL's own host is fetched without them too."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def describe(prepared: Prepared) -> str:

@@ -116,3 +116,20 @@ class TestUrls:
         self.serve(httpserver, f"{scheme}://{tmp_path}/own.png")
         assert self.run(imagecli, httpserver)[0] == 7
         assert list(folder.iterdir()) == []
+
+
+def test_a_relative_address_is_fetched_without_the_name_and_password_of_the_base_url(
+    imagecli: Run, httpserver: HTTPServer, folder: Path, state: Path
+) -> None:
+    """The user's own secret: it goes to the API, not to results, and into no file that is kept."""
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"url": "/pic.png"}]})
+    httpserver.expect_request("/pic.png").respond_with_data(RED)
+    base_url = httpserver.url_for("/v1").replace("http://", "http://user:hunter2@")
+    assert imagecli("generate", "a cat", "--base-url", base_url, *QUICK, env=WITH_KEY).exit_code == 0
+    assert (folder / "a-cat.png").read_bytes() == RED
+    httpserver.clear()
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"url": "/gone.png"}]})
+    assert imagecli("generate", "a dog", "--base-url", base_url, *QUICK, env=WITH_KEY).exit_code == 7
+    kept = [path.read_text() for path in state.rglob("*") if path.is_file()]
+    assert kept
+    assert not [text for text in kept if "hunter2" in text]
