@@ -113,6 +113,8 @@ def decided(bench: Bench, ledger: Ledger, listen: Listen) -> list[Purchase]:
 class InTheWayError(OutputError):
     """Several outputs that nothing may be bought over."""
 
+    code = "outputs_in_the_way"
+
     def __init__(self, refused: Sequence[OutputError]) -> None:
         hints = dict.fromkeys(error.hint for error in refused if error.hint)
         super().__init__(
