@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,7 +126,12 @@ def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:
 
 def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path) -> None:
     names = [word for n in range(6) for word in ("--var", f"x={n}")]
-    with raw_server(answer(30_000)) as server:
+
+    def when_all_slots_are_full(connection: socket.socket) -> None:
+        time.sleep(0.5)
+        connection.sendall(answer(30_000))
+
+    with raw_server(when_all_slots_are_full, answer(30_000)) as server:
         result = imagecli(
             *("generate", "{x}", *names, *HIGH, "--max-cost", "1.3", "--json"), "--base-url", server.base_url
         )
