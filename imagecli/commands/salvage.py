@@ -25,7 +25,7 @@ from imagecli.run import recovery
 from imagecli.run.recovery import Leftover
 from imagecli.store.places import check_folder, look
 
-NOTHING = "nothing is left: every answer that came is saved"
+NOTHING = "nothing is left to be saved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
