@@ -10,13 +10,15 @@ from pathlib import Path
 from imagecli import run, schedule
 from imagecli.api.results import Results
 from imagecli.api.wire import Timeouts
-from imagecli.batch.buying import Buyer, Ended, Order
+from imagecli.batch.buying import Buyer
 from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.lock import locked
 from imagecli.batch.manifest.item import Item
+from imagecli.batch.order import Ended, Order
 from imagecli.batch.purchase import Purchase, asks_of
 from imagecli.batch.recovering import Recovery
+from imagecli.batch.settling import Settling
 from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
 from imagecli.batch.writing import Journal
@@ -176,6 +178,12 @@ def _with_inputs(orders: Sequence[Order]) -> Iterator[Item]:
                 yield item
 
 
+def settling_of(bench: Bench, budget: Budget, journal: Journal) -> Settling:
+    """How the orders of *bench* end."""
+    folder = bench.manifest.folder
+    return Settling(budget=budget, journal=journal, standing=Standing(folder), folder=folder)
+
+
 class Shelf:
     """Inputs by the model that they are fitted for."""
 
@@ -206,11 +214,8 @@ def _bought(
     shelf, till = Shelf(), Till(budget)
     buyer = Buyer(
         tools=lambda purchase: replace(tools, inputs=shelf.of(purchase.item.model)),
-        budget=budget,
         till=till,
-        journal=journal,
-        standing=Standing(bench.manifest.folder),
-        folder=bench.manifest.folder,
+        settling=settling_of(bench, budget, journal),
     )
     bench.env.begun()
     watch(ends.tally.progress)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagecli import pricing
-from imagecli.batch.buying import Ended, Order
 from imagecli.batch.failed import failed_path, write_failed
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.manifest.item import Item
+from imagecli.batch.order import Ended, Order
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from imagecli.batch.buying import Order
 from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
+from imagecli.batch.order import Order
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
