@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -37,11 +38,11 @@ def serving(reply: Reply = lambda fields: None, *, latency: float = 0.0) -> Iter
 
     def answer(connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            body = read_request(connection).partition(b"\r\n\r\n")[2]
-            fields = json.loads(body) if body.startswith(b"{") else {"prompt": body.decode("utf-8", "replace")}
+            fields = fields_of(read_request(connection).partition(b"\r\n\r\n")[2])
             server.prompts.append(fields["prompt"])
             time.sleep(latency)
-            connection.sendall(reply(fields) or picture_of(fields["prompt"], int(fields.get("n", 1))))
+            many, asked = int(fields.get("n", 1)), fields.get("output_format", "png")
+            connection.sendall(reply(fields) or picture_of(fields["prompt"], many, asked))
 
     def serve() -> None:
         with suppress(OSError):
@@ -59,10 +60,21 @@ def serving(reply: Reply = lambda fields: None, *, latency: float = 0.0) -> Iter
         thread.join(timeout=5)
 
 
-def picture_of(prompt: str, n: int = 1) -> bytes:
+def fields_of(body: bytes) -> dict[str, Any]:
+    """What a request says, as JSON or as a form; of a form the text alone."""
+    if body.startswith(b"{"):
+        fields: dict[str, Any] = json.loads(body)
+        return fields
+    return {name.decode(): value.decode() for name, value in _FIELD.findall(body)}
+
+
+_FIELD = re.compile(rb'; name="(\w+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
+
+
+def picture_of(prompt: str, n: int = 1, format: str = "png") -> bytes:
     """An answer whose pictures are the prompt's own."""
     shades = [f"#{hash((prompt, number)) & 0xFFFFFF:06x}" for number in range(n)]
-    return http("200 OK", pictures(*(png(64, 64, shade) for shade in shades), usage=USAGE))
+    return http("200 OK", pictures(*(png(64, 64, shade, format.upper()) for shade in shades), usage=USAGE))
 
 
 def refusal(status: str, code: str, message: str = "no") -> bytes:

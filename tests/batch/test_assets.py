@@ -1,0 +1,256 @@
+"""A small game's pictures, from its first run on one machine to three, by the real `main`: `tests/data/assets`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.batch.serving import Server, serving
+from tests.children import Children
+from tests.conftest import Result, Run, picture
+
+SAMPLE = Path(__file__).parent.parent / "data" / "assets"
+PURCHASES = 22
+"""20 rows; one of them is three, by its variable."""
+FILES = 30
+NO_KEY = "no key for provider openai"
+
+Batch = Callable[..., Result]
+Files = dict[str, bytes]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def assets(folder: Path) -> Path:
+    """The repository as somebody has cloned it, and works in."""
+    return Path(shutil.copytree(SAMPLE, folder, dirs_exist_ok=True))
+
+
+@pytest.fixture
+def batch(imagecli: Run, server: Server) -> Batch:
+    """Types `imagecli batch assets.toml` for *server*; a clone has the path of its own manifest."""
+
+    def run(*arguments: str, of: str = "assets.toml") -> Result:
+        return imagecli("batch", of, *arguments, "--base-url", server.base_url)
+
+    return run
+
+
+def made(assets: Path) -> Files:
+    """Every picture of the manifest; what came stands beside some of them."""
+    there = (path for path in assets.rglob("*.*") if path.suffix in (".png", ".jpg", ".webp"))
+    return {
+        path.relative_to(assets).as_posix(): path.read_bytes()
+        for path in there
+        if path.parent.name != "inputs" and ".orig." not in path.name
+    }
+
+
+def edit(assets: Path, old: str, new: str) -> None:
+    manifest = assets / "assets.toml"
+    assert old in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(old, new))
+
+
+def changed(before: Files, after: Files) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def test_a_first_run_makes_all_of_it_and_every_file_is_what_its_row_says(
+    batch: Batch, assets: Path, server: Server
+) -> None:
+    result = batch()
+    assert (result.exit_code, len(server.prompts)) == (0, PURCHASES), result.stderr
+    files = made(assets)
+    assert sorted(files) == sorted(str(path) for path in result.paths)
+    assert len(files) == FILES
+    formats = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
+    assert all(picture(assets / name).format == formats[Path(name).suffix] for name in files)
+    assert [picture(assets / "icons" / f"key-{size}").size for size in ("32.png", "64.png", "128.webp")] == [
+        (32, 32),
+        (64, 64),
+        (128, 128),
+    ]
+    assert picture(assets / "backgrounds" / "pass.png").size == (960, 540)
+    assert "a game icon of a scroll, flat colours, thick outline" in server.prompts
+    assert (assets / "prompts" / "harbour.txt").read_text().strip() in [text.strip() for text in server.prompts]
+
+
+def test_a_second_run_sends_nothing_and_touches_nothing(batch: Batch, assets: Path, server: Server) -> None:
+    batch()
+    before, told = made(assets), (assets / "assets.journal.jsonl").read_bytes()
+    again = batch()
+    assert (again.exit_code, again.stdout, len(server.prompts)) == (0, "", PURCHASES)
+    assert again.stderr.endswith(f"imagecli: {PURCHASES} kept as they are\n")
+    assert (made(assets), (assets / "assets.journal.jsonl").read_bytes()) == (before, told)
+
+
+def test_a_prompt_that_was_edited_buys_its_row_alone(batch: Batch, assets: Path, server: Server) -> None:
+    batch()
+    before = made(assets)
+    edit(assets, "in winter clothes", "in summer clothes")
+    result = batch()
+    assert (result.exit_code, result.stdout) == (0, "heroes/winter.png\n")
+    assert server.prompts[PURCHASES:] == ["the same hero in summer clothes"]
+    assert changed(before, made(assets)) == {"heroes/winter.png"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "made_of"),
+    [
+        ("loot/coins-02.png", "coins on a table, flat colours"),
+        ("icons/a scroll.png", "a game icon of a scroll, flat colours, thick outline"),
+        ("icons/key-64.png", "a game icon of a key, flat colours, thick outline"),
+        ("tiles/tile-1.png", None),
+    ],
+)
+def test_a_file_that_was_deleted_is_bought_again_and_no_other(
+    batch: Batch, assets: Path, server: Server, lost: str, made_of: str | None
+) -> None:
+    batch()
+    before = made(assets)
+    (assets / lost).unlink()
+    result = batch()
+    assert (result.exit_code, len(server.prompts)) == (0, PURCHASES + 1)
+    assert made_of in (None, server.prompts[-1])
+    after = made(assets)
+    assert after.keys() == before.keys()
+    # Files of one picture are made together: those of another one stay.
+    row = {"icons/key-32.png", "icons/key-64.png", "icons/key-128.webp"} if "key" in lost else {lost}
+    assert changed(before, after) <= row
+
+
+def test_a_kill_in_the_middle_costs_what_was_under_way_at_most(
+    imagecli: Run, assets: Path, state: Path, tmp_path: Path, children: Children
+) -> None:
+    jobs = 3
+    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "IMAGECLI"))}
+    with serving(latency=0.15) as server:
+        command = ["batch", "assets.toml", "--base-url", server.base_url]
+        typed = [sys.executable, "-m", "imagecli", *command, "-j", str(jobs)]
+        process = children.start(typed, cwd=assets, env=clean | ours)
+        until(lambda: len(made(assets)) >= 9)
+        process.kill()
+        process.wait(timeout=10)
+        before, sent = made(assets), len(server.prompts)
+        assert len(before) < FILES, "killed too late to tell"
+        result = imagecli(*command)
+        assert result.exit_code == 0, result.stderr
+        assert sorted(made(assets)) == sorted({*before, *(str(path) for path in result.paths)} | recovered(result))
+        assert len(made(assets)) == FILES
+        assert PURCHASES <= len(server.prompts) <= PURCHASES + jobs
+        assert sent < PURCHASES
+        assert changed(before, made(assets)).isdisjoint(before)
+        assert imagecli(*command, "--check").exit_code == 0
+        again = len(server.prompts)
+        assert (imagecli(*command).exit_code, len(server.prompts)) == (0, again)
+    assert not [*assets.rglob("*.part"), *assets.rglob("*.lock")]
+    assert not [path for path in state.rglob("*.body") if path.stat().st_size]
+
+
+def recovered(result: Result) -> set[str]:
+    """What had come to the killed run, and was saved by the next one."""
+    said = (line.partition(" came to an earlier run") for line in result.stderr.splitlines())
+    return {before.rpartition("note: ")[2] for before, found, _ in said if found}
+
+
+def until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_check_in_ci_needs_no_key_and_tells_by_its_exit_code(batch: Batch, assets: Path, server: Server) -> None:
+    before = batch("--check")
+    assert (before.exit_code, len(before.stdout.splitlines())) == (10, FILES)
+    assert not (assets / "assets.journal.jsonl").exists()
+    batch()
+    after = batch("--check")
+    assert (after.exit_code, after.stdout) == (0, "")
+    edit(assets, "a night forest", "a dark forest")
+    assert batch("--check").stdout == "stale    backgrounds/forest.jpg\n"
+    (assets / "tiles" / "wet.png").unlink()
+    gaps = batch("--check")
+    assert (gaps.exit_code, gaps.stdout.splitlines()) == (
+        10,
+        ["stale    backgrounds/forest.jpg", "missing  tiles/wet.png"],
+    )
+    assert len(server.prompts) == PURCHASES
+
+
+# --- a fork, which has no key ----------------------------------------------------------------------------------------
+
+EDITED = '[[image]]\ncommand = "edit"\nimage = "inputs/hero.png"\nprompt'
+HOUSE = '[[image]]\nprompt = "a house"\nsize = "816x816"\noutput = "loot/house.png"\n\n'
+
+
+def test_a_fork_without_a_key_is_told_so_and_the_sandbox_is_never_taken_by_itself(imagecli: Run, assets: Path) -> None:
+    refused = imagecli("batch", "assets.toml")
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert NO_KEY in refused.stderr
+    assert "--provider sandbox" in refused.stderr
+    assert made(assets) == {}
+    assert not (assets / "assets.journal.jsonl").exists()
+
+
+def test_a_fork_that_names_the_sandbox_draws_what_is_missing_and_the_owner_buys_that_alone(
+    imagecli: Run, batch: Batch, assets: Path, server: Server
+) -> None:
+    batch()
+    before = made(assets)
+    edit(assets, "in winter clothes", "in summer clothes")
+    edit(assets, EDITED, HOUSE + EDITED)
+    drawn = imagecli("batch", "assets.toml", env={"IMAGECLI_PROVIDER": "sandbox"})
+    assert (drawn.exit_code, drawn.stdout) == (0, "loot/house.png\n")
+    assert "heroes/winter.png was bought, and its row or an input has changed since" in drawn.stderr
+    assert changed(before, made(assets)) == {"loot/house.png"}
+    assert len(server.prompts) == PURCHASES
+    assert batch("--check").stdout == "stale    loot/house.png\nstale    heroes/winter.png\n"
+    bought = batch()
+    assert (bought.exit_code, sorted(bought.stdout.split())) == (0, ["heroes/winter.png", "loot/house.png"])
+    assert sorted(server.prompts[PURCHASES:]) == ["a house", "the same hero in summer clothes"]
+
+
+# --- three machines --------------------------------------------------------------------------------------------------
+
+
+def test_three_shards_on_three_machines_come_together_as_one(
+    imagecli: Run, batch: Batch, assets: Path, folder: Path, server: Server
+) -> None:
+    machines = [Path(shutil.copytree(assets, folder / f"machine-{index}")) for index in (1, 2, 3)]
+    parts = []
+    for index, machine in enumerate(machines, start=1):
+        began = len(server.prompts)
+        part = batch("--shard", f"{index}/3", of=f"{machine.name}/assets.toml")
+        assert (part.exit_code, len(part.paths)) == (0, len(made(machine))), part.stderr
+        told = [
+            json.loads(line)["state"] for line in (machine / f"assets.journal.{index}-3.jsonl").read_text().splitlines()
+        ]
+        assert (told.count("saved"), len(told)) == (len(server.prompts) - began, 2 * (len(server.prompts) - began))
+        parts.append(made(machine))
+    assert all(parts)
+    assert [sum(map(len, parts)), len(server.prompts)] == [FILES, PURCHASES]
+    for machine in machines:
+        shutil.copytree(machine, assets, dirs_exist_ok=True)
+        shutil.rmtree(machine)
+    whole = made(assets)
+    assert whole == parts[0] | parts[1] | parts[2]
+    assert (batch("--check").exit_code, batch().exit_code) == (0, 0)
+    assert (len(server.prompts), made(assets)) == (PURCHASES, whole)
+    # Another number of machines the next time is as good.
+    assert [batch("--shard", f"{index}/2").exit_code for index in (1, 2)] == [0, 0]
+    assert len(server.prompts) == PURCHASES
