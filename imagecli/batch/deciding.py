@@ -10,6 +10,8 @@ The rules, file by file, in the order in which they speak:
     unknown to the journal        never bought over: refused, unless --adopt takes it or --if-exists says else
     no file (a folder …)          refused
 
+What a provider's Batch API has is bought already: it is waited for, whatever stands there.
+
 The sandbox replaces nothing but its own pictures, and refuses none of these. Files made of one picture are made
 together. Pure; the disk is asked through `Disk`.
 """
@@ -23,14 +25,14 @@ from typing import Literal
 from imagecli.batch.entries import Entry, FileRecord
 from imagecli.batch.judging import Judged, in_doubt, judge
 from imagecli.batch.ledger import Ledger
-from imagecli.batch.sentences import notes, refusal
+from imagecli.batch.sentences import notes, notes_of_absent, refusal
 from imagecli.batch.standing import Disk
 from imagecli.batch.wanted import Wanted
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 from imagecli.events import Noted, Warned
 
-Kind = Literal["done", "missing", "stale", "refused"]
+Kind = Literal["done", "missing", "stale", "submitted", "refused"]
 Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
 """Of a file: stays; stays and the journal is told (as saved, as adopted); is bought; is bought again; stops the run."""
 
@@ -63,6 +65,8 @@ def decide(
 
     What the spool holds is recovered first: an answer that waits there looks like one that is lost.
     """
+    if (last := ledger.last(wanted.id)) and last.is_away and (wanted.sandbox or not last.sandbox):
+        return Decision(kind="submitted", notes=notes_of_absent(wanted, last))
     pictures = [tuple(judge(path, wanted, ledger, disk) for path in paths) for paths in wanted.pictures]
     fates = {file.plan: _fate(file, wanted, adopt, if_exists) for files in pictures for file in files}
     files = [file for picture in pictures for file in picture]

@@ -15,9 +15,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final, Literal, get_args
 
 SCHEMA: Final = 1
-State = Literal["sent", "bought", "saved", "failed", "adopted"]
+State = Literal["sent", "bought", "submitted", "saved", "failed", "adopted"]
 """`sent` before the request goes out, `bought` when its answer has come, `saved` when its files stand, `failed` when
-there are none to come; `adopted` is a file that stood there, and was taken for the purchase's."""
+there are none to come; `submitted` when the provider's Batch API has it, and answers within a day; `adopted` is a file
+that stood there, and was taken for the purchase's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,12 @@ class Entry:
     """The `code` of what went wrong."""
     may_be_billed: bool = False
     """Something that is not among *files* may have been billed."""
+    submission: str | None = None
+    """Names what was handed to the provider's Batch API together; its metadata has it too."""
+    batch: str | None = None
+    """The provider's id of that; None while its answer has not come."""
+    planned: tuple[tuple[str, ...], ...] = ()
+    """For each picture that was asked for there the paths of its files."""
     manifest: str = ""
     """The manifest's file name. The journal sets it."""
     run: int = 0
@@ -68,7 +75,12 @@ class Entry:
     @property
     def in_doubt(self) -> bool:
         """Whether something may have been billed that no file shows."""
-        return self.state in ("sent", "bought") or self.may_be_billed
+        return (self.state in ("sent", "bought") and not self.is_away) or self.may_be_billed
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider's Batch API has it, or may have it."""
+        return self.state == "submitted" or (self.state == "sent" and self.submission is not None)
 
 
 class NewerSchemaError(Exception):
@@ -105,6 +117,7 @@ def entry_of(line: bytes, shared: Callable[[str], str] = str) -> Entry:
     said |= {name: shared(said[name]) for name in _ALIKE if name in said}
     for name in _LISTS:
         said[name] = tuple(FileRecord(**_checked(file, _FILE_FIELDS, _FILE_NEEDED)) for file in said.get(name, ()))
+    said["planned"] = tuple(tuple(paths) for paths in said.get("planned", ()))
     return Entry(**said)
 
 
@@ -163,6 +176,12 @@ def _is_name(value: Any) -> bool:
     return _is_below(value) and len(PureWindowsPath(value).parts) == 1
 
 
+def _are_plans(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(paths, list) and paths and all(map(_is_below, paths)) for paths in value
+    )
+
+
 def _are_files(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(file, dict) for file in value)
 
@@ -182,10 +201,13 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "cost_usd": _is_amount,
     "error": _is_text,
     "may_be_billed": _is_flag,
+    "submission": _is_text,
+    "batch": _is_text,
+    "planned": _are_plans,
     "manifest": _is_name,
     "run": _is_count,
 }
 _LISTS: Final = ("files", "originals")
 _NEEDED: Final = ("id", "hash", "state", "provider", "model")
-_ALIKE: Final = ("state", "provider", "model", "base_url", "manifest")
+_ALIKE: Final = ("state", "provider", "model", "base_url", "submission", "batch", "manifest")
 """Fields in which most entries are alike."""

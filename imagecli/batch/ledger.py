@@ -24,12 +24,16 @@ class Ledger:
         """The latest run's number; 0 where there was none."""
         self.manifests: set[str] = set()
         """The file names of the manifests that wrote here."""
+        self.submissions: set[str] = set()
+        """All that was ever handed to a provider's Batch API."""
 
     def add(self, entry: Entry) -> None:
         """Takes in a line. Of two words the one of the later run counts, of one run's the one that comes later."""
         self.runs = max(self.runs, entry.run)
         if entry.manifest:
             self.manifests.add(entry.manifest)
+        if entry.submission:
+            self.submissions.add(entry.submission)
         _put(self._last, entry.id, entry)
         if entry.files:
             _put(self._saved, entry.id, entry)
@@ -44,6 +48,10 @@ class Ledger:
     def last(self, id: str) -> Entry | None:
         """The last word on a purchase."""
         return self._last.get(id)
+
+    def away(self) -> Iterator[Entry]:
+        """The last words on purchases that a provider's Batch API has."""
+        return (entry for entry in self._last.values() if entry.is_away)
 
     def brought(self, hash: str) -> tuple[Known, ...]:
         """The files that purchases of this request have brought, whatever their ids; of earlier runs, as the index

@@ -44,6 +44,18 @@ def notes(files: Sequence[Judged], wanted: Wanted, doubt: Entry | None) -> tuple
     return tuple(dict.fromkeys(said))
 
 
+def notes_of_absent(wanted: Wanted, last: Entry) -> tuple[Said, ...]:
+    """What the user should hear of a purchase that a provider's Batch API has, by its *last* entry."""
+    where = last.batch or "the Batch API"
+    if (last.provider, last.base_url) != (wanted.provider, wanted.base_url):
+        said = f"{wanted.id} is in {where} of {last.base_url or last.provider}, and is fetched by a run that asks there"
+        return (Noted(code="submitted_elsewhere", message=said),)
+    if not wanted.is_asked_by(last):
+        said = f"{wanted.id} has changed since it was handed in ({where}): what comes is of the earlier row"
+        return (Noted(code="changed_meanwhile", message=said),)
+    return ()
+
+
 def _of_file(file: Judged, wanted: Wanted) -> list[Said]:
     if file.standing == "missing":
         return []

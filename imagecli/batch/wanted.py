@@ -45,6 +45,9 @@ class Wanted:
         cost_usd: float | None = None,
         error: str | None = None,
         may_be_billed: bool = False,
+        submission: str | None = None,
+        batch: str | None = None,
+        planned: tuple[tuple[str, ...], ...] = (),
     ) -> Entry:
         """What the journal is told of it."""
         return Entry(
@@ -60,6 +63,9 @@ class Wanted:
             cost_usd=cost_usd,
             error=error,
             may_be_billed=may_be_billed,
+            submission=submission,
+            batch=batch,
+            planned=planned,
         )
 
     def is_asked_by(self, entry: Entry) -> bool:

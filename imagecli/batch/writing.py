@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -55,13 +56,18 @@ class Journal:
 
         The file is opened anew, as git may have put another in its place.
         """
-        entry = replace(entry, manifest=self._manifest, run=self._run)
+        return self.write_all((entry,))[0]
+
+    def write_all(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """As `write`, for several that are true together: all of them are written, or none."""
+        ours = tuple(replace(entry, manifest=self._manifest, run=self._run) for entry in entries)
         try:
             descriptor = os.open(self.path, _FLAGS, 0o666)
             try:
                 with self._mutex:
-                    _append(descriptor, line_of(entry))
-                    self._ledger.add(entry)
+                    _append(descriptor, b"".join(map(line_of, ours)))
+                    for entry in ours:
+                        self._ledger.add(entry)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -70,11 +76,11 @@ class Journal:
                 f"can't write the journal {self.path}: {reason(error)}",
                 hint="free some space there; what was saved is kept, and --adopt tells the journal of it",
             ) from error
-        return entry
+        return ours
 
 
 def _append(descriptor: int, line: bytes) -> None:
-    """All of *line* or nothing of it, on a line of its own. Raises OSError."""
+    """All of *line* or nothing of it, on a line of its own; it may be several. Raises OSError."""
     before = os.fstat(descriptor).st_size
     if before:
         os.lseek(descriptor, before - 1, os.SEEK_SET)

@@ -517,3 +517,45 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
                 content == B and replaced[path] == hashlib.sha256(B).hexdigest() and ledger.at(path)
             )
     json.dumps([note.message for note in found.notes])
+
+
+AWAY = HERO.entry("submitted", submission="one", batch="batch_1", planned=(("hero.png",),))
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("standing", [{}, {"hero.png": b"anything"}], ids=["nothing there", "a file there"])
+@pytest.mark.parametrize("state", ["submitted", "sent"])
+def test_what_the_batch_api_has_is_not_bought_again_whatever_stands_there(
+    state: str, standing: dict[str, bytes], adopt: bool, tmp_path: Path
+) -> None:
+    ledger = ledger_of((replace(AWAY, state=state),))  # type: ignore[arg-type]
+    found = decide(HERO, ledger, put(tmp_path, standing), adopt=adopt)
+    assert (found.kind, found.buy, found.writes, found.notes) == ("submitted", (), (), ())
+
+
+def test_the_sandboxs_batch_ended_with_its_process_and_holds_nothing_up(tmp_path: Path) -> None:
+    ledger = ledger_of((replace(AWAY, provider="sandbox", sandbox=True),))
+    assert decide(HERO, ledger, put(tmp_path, {})).kind == "missing"
+    assert decide(DRAWN, ledger, put(tmp_path, {})).kind == "submitted"
+
+
+def test_a_row_that_changed_while_it_was_away_is_said_and_waited_for(tmp_path: Path) -> None:
+    found = decide(EDITED, ledger_of((AWAY,)), put(tmp_path, {}))
+    assert found.kind == "submitted"
+    assert [note.code for note in found.notes] == ["changed_meanwhile"]
+
+
+def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path) -> None:
+    elsewhere = replace(HERO, provider="other", base_url="http://there/v1")
+    found = decide(elsewhere, ledger_of((AWAY,)), put(tmp_path, {}))
+    assert (found.kind, [note.message for note in found.notes]) == (
+        "submitted",
+        ["hero is in batch_1 of openai, and is fetched by a run that asks there"],
+    )
+
+
+def test_what_has_come_back_is_judged_as_ever(tmp_path: Path) -> None:
+    ledger = ledger_of((AWAY, saved()))
+    assert decide(HERO, ledger, put(tmp_path, {"hero.png": b"bought"})).kind == "done"
+    (tmp_path / "hero.png").unlink()
+    assert decide(HERO, ledger_of((AWAY, HERO.entry("failed"))), put(tmp_path, {})).kind == "missing"

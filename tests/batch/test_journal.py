@@ -95,6 +95,18 @@ def test_a_line_is_as_it_is_committed(manifest: Path) -> None:
     )
 
 
+def test_what_is_written_together_is_read_and_says_what_is_away(manifest: Path) -> None:
+    journal = begun(manifest)
+    first, second = entries(2)
+    away = replace(
+        first, state="submitted", files=(), submission="ours", batch="batch_1", planned=(("a.png", "b/c.png"),)
+    )
+    assert [entry.id for entry in journal.write_all((away, second))] == [first.id, second.id]
+    ledger = read(manifest)
+    assert [(entry.id, entry.batch, entry.planned) for entry in ledger.away()] == [(first.id, "batch_1", planned)]
+    assert ledger.submissions == {"ours"}
+
+
 def test_a_second_run_counts_on(manifest: Path) -> None:
     begun(manifest).write(SENT)
     assert begun(manifest).write(SENT).run == 2
@@ -226,6 +238,10 @@ def test_no_bytes_in_a_journal_stop_it(garbage: bytes, manifest: Path) -> None:
         ({"cost_usd": float("nan")}, "cost_usd can't be what it says"),
         ({"run": 2**70}, "run can't be what it says"),
         ({"sandbox": "yes"}, "sandbox can't be what it says"),
+        ({"batch": 1}, "batch can't be what it says"),
+        ({"planned": ["a.png"]}, "planned can't be what it says"),
+        ({"planned": [[]]}, "planned can't be what it says"),
+        ({"planned": [["../a.png"]]}, "planned can't be what it says"),
         ({"files": {"path": "x"}}, "files can't be what it says"),
         ({"files": ["x"]}, "files can't be what it says"),
         ({"files": [{"path": "x"}]}, "sha256 is missing"),
