@@ -98,9 +98,8 @@ def test_a_line_is_as_it_is_committed(manifest: Path) -> None:
 def test_what_is_written_together_is_read_and_says_what_is_away(manifest: Path) -> None:
     journal = begun(manifest)
     first, second = entries(2)
-    away = replace(
-        first, state="submitted", files=(), submission="ours", batch="batch_1", planned=(("a.png", "b/c.png"),)
-    )
+    planned = (("a.png", "b/c.png"),)
+    away = replace(first, state="submitted", files=(), submission="ours", batch="batch_1", planned=planned)
     assert [entry.id for entry in journal.write_all((away, second))] == [first.id, second.id]
     ledger = read(manifest)
     assert [(entry.id, entry.batch, entry.planned) for entry in ledger.away()] == [(first.id, "batch_1", planned)]
