@@ -35,9 +35,14 @@ class Errand:
 
 def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpRequest]:
     """What is sent, and all that is needed to finish it later. Sends nothing."""
+    http = encode(request.ask, fit.uploads, errand.provider, errand.base_url, errand.query)
+    return prepared_of(request, errand, fit.transform), http
+
+
+def prepared_of(request: Request, errand: Errand, transform: Transform | None = None) -> Prepared:
+    """All that is needed to finish *request*; *transform* is its first input's."""
     ask, look = request.ask, request.ask.rendering
-    http = encode(ask, fit.uploads, errand.provider, errand.base_url, errand.query)
-    prepared = Prepared(
+    return Prepared(
         id=f"{errand.run_id}-{request.index:04}",
         request=request.index,
         command=errand.command,
@@ -53,12 +58,11 @@ def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpR
         size=look.size if isinstance(look.size, Size) else None,
         fit=look.fit,
         keep_partials=errand.keep_partials,
-        transform=None if isinstance(ask, Generate) else fit.transform,
+        transform=None if isinstance(ask, Generate) else transform,
         files=request.files,
         replaces=request.replaces,
         part=request.part,
     )
-    return prepared, http
 
 
 def _without_secrets(url: str) -> str:
