@@ -14,10 +14,10 @@ PORT = 8787
 """Where nothing is said: fixed, so that a base URL can be written down."""
 
 
-def _seconds(value: float) -> float:
+def _number(value: float) -> float:
     """*value*, unless it is nan, which no range keeps out."""
     if math.isnan(value):
-        raise typer.BadParameter("nan is no number of seconds")
+        raise typer.BadParameter("nan is no number")
     return value
 
 
@@ -44,7 +44,7 @@ def sandbox(
             min=0,
             max=3600,
             metavar="SECONDS",
-            callback=_seconds,
+            callback=_number,
             help="seconds added to every answer with pictures, spread over the events of a stream",
         ),
     ] = 0.0,
@@ -63,9 +63,19 @@ def sandbox(
     url_ttl: Annotated[
         float,
         typer.Option(
-            min=0, max=31_536_000, metavar="SECONDS", callback=_seconds, help="seconds that a picture's URL answers"
+            min=0, max=31_536_000, metavar="SECONDS", callback=_number, help="seconds that a picture's URL answers"
         ),
     ] = 3600.0,
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            max=1_000_000,
+            metavar="FACTOR",
+            callback=_number,
+            help="its clock runs so many times as fast: rate limits, URLs, and batches, which take 10 minutes",
+        ),
+    ] = 1.0,
     require_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="refuse every other key with 401  [default: any key, or none]")
     ] = None,
@@ -94,6 +104,7 @@ def sandbox(
         rate_limit=rate_limit,
         failures=tuple(Failure.parse(text) for text in fail or ()),
         url_ttl=url_ttl,
+        speed=speed,
         require_key=require_key or None,
         catalog=load_catalog(env),
     )

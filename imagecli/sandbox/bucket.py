@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 
+from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.errors import ApiError
 
 MINUTE = 60.0
-"""Seconds."""
+"""Seconds of the sandbox's clock."""
 
 
 class Level:
     """How many of *limit* a minute are left, at most all of them. Not safe between threads."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Clock) -> None:
         self.limit = limit
         self.left = float(limit)
-        self._seen = time.monotonic()
+        self._clock = clock
+        self._seen = clock.now()
 
     def fill(self) -> None:
         """What has come in since the last time."""
-        now = time.monotonic()
+        now = self._clock.now()
         self.left = min(self.limit, self.left + (now - self._seen) * self.limit / MINUTE)
         self._seen = now
 
-    @property
-    def until_full(self) -> float:
-        """Seconds."""
-        return (self.limit - self.left) * MINUTE / self.limit
+    def wait_for(self, count: float) -> float:
+        """The client's seconds until *count* are left; 0 or less where they are."""
+        return self._clock.outside((count - self.left) * MINUTE / self.limit)
 
 
 class Bucket:
@@ -39,8 +39,8 @@ class Bucket:
     an image or more, it is the images that refuse.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._images, self._requests = Level(limit), Level(limit)
+    def __init__(self, limit: int, clock: Clock) -> None:
+        self._images, self._requests = Level(limit, clock), Level(limit, clock)
         self._lock = threading.Lock()
 
     def take(self, n: int, model: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ class Bucket:
         with self._lock:
             images.fill()
             self._requests.fill()
-            wait = (n - images.left) * MINUTE / images.limit
+            wait = images.wait_for(n)
             if wait > 0:
                 raise self._refusal(n, model, wait)
             images.left -= n
@@ -62,7 +62,7 @@ class Bucket:
         """Of images the time to a full bucket is plain seconds, of requests a duration as Go writes it."""
         headers = {}
         for name, level in (("images", self._images), ("requests", self._requests)):
-            seconds = level.until_full
+            seconds = level.wait_for(level.limit)
             headers[f"x-ratelimit-limit-{name}"] = str(level.limit)
             headers[f"x-ratelimit-remaining-{name}"] = str(math.floor(level.left))
             headers[f"x-ratelimit-reset-{name}"] = str(math.ceil(seconds)) if name == "images" else duration(seconds)
@@ -82,9 +82,10 @@ class Bucket:
     def _refusal(self, n: int, model: str, wait: float) -> ApiError:
         limit = self._images.limit
         used = limit - math.floor(self._images.left)
+        hint = f"{math.ceil(wait)}s" if wait > 1 else duration(wait)
         return ApiError(
             f"Rate limit reached for {model} in organization sandbox on images per min: Limit {limit}, "
-            f"Used {used}, Requested {n}. Please try again in {math.ceil(wait)}s.",
+            f"Used {used}, Requested {n}. Please try again in {hint}.",
             status=429,
             type="images",
             code="rate_limit_exceeded",

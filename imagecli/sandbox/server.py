@@ -14,6 +14,7 @@ from typing import Any
 
 from imagecli.catalog import Catalog, load
 from imagecli.errors import UsageError
+from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.connection import Connection
 from imagecli.sandbox.failing import Failure
 from imagecli.sandbox.service import Service
@@ -30,7 +31,9 @@ class Options:
     rate_limit: int | None = None
     """Images a minute."""
     url_ttl: float = 3600.0
-    """Seconds that a picture's URL answers."""
+    """Seconds of its clock that a picture's URL answers."""
+    speed: float = 1.0
+    """How many times as fast its clock runs: rate limits, URLs, batches. More than 0."""
     latency: float = 0.0
     """Seconds added to every answer that holds pictures; in a stream they are spread over its events."""
     failures: tuple[Failure, ...] = ()
@@ -92,6 +95,7 @@ class Listener(ThreadingHTTPServer):
             rate_limit=options.rate_limit,
             url_ttl=options.url_ttl,
             failures=options.failures,
+            clock=Clock(options.speed),
             pause=lambda share: self.stopping.wait(options.latency * share) if options.latency else False,
         )
         self._open: set[socket.socket] = set()

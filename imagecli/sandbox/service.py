@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from imagecli.catalog import Catalog, ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.answers import body_of
 from imagecli.sandbox.bucket import Bucket
+from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.errors import ApiError, internal
 from imagecli.sandbox.exchange import Request, Response, as_json
 from imagecli.sandbox.failing import Failure, Saboteur
@@ -46,15 +46,17 @@ class Service:
         rate_limit: int | None,
         url_ttl: float,
         failures: tuple[Failure, ...],
+        clock: Clock,
         pause: Callable[[float], object],
     ) -> None:
         """*pause* waits for that share of the latency."""
         self._catalog = catalog
         self._require_key = require_key
-        self._bucket = Bucket(rate_limit) if rate_limit else None
-        self._shelf = Shelf(url_ttl)
+        self._bucket = Bucket(rate_limit, clock) if rate_limit else None
+        self._shelf = Shelf(url_ttl, clock)
         self._tally = Tally()
         self._saboteur = Saboteur(failures)
+        self._clock = clock
         self._pause = pause
 
     def answer(self, request: Request) -> Response:
@@ -106,13 +108,17 @@ class Service:
 
     def _whole(self, job: Job, painted: list[Painted], headers: dict[str, str], host: str) -> Response:
         self._pause(1.0)
-        body = body_of(job, [one.data for one in painted], int(time.time()), lambda data: self._shelf.put(data, host))
+        body = body_of(job, [one.data for one in painted], self._now(), lambda data: self._shelf.put(data, host))
         return as_json(200, body, headers, pictures=job.n)
 
     def _streamed(self, job: Job, painted: Iterator[Painted], headers: dict[str, str]) -> Response:
         share = 1 / (job.n * (job.delivery.partial_images + 1))
-        parts = events(job, painted, lambda: int(time.time()), lambda: self._pause(share))
+        parts = events(job, painted, self._now, lambda: self._pause(share))
         return Response(status=200, headers={**EVENT_STREAM, **headers}, parts=parts, pictures=job.n)
+
+    def _now(self) -> int:
+        """Unix seconds."""
+        return int(self._clock.date(self._clock.now()))
 
     def _check_key(self, request: Request) -> None:
         if self._require_key is None:

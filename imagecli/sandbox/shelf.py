@@ -10,11 +10,11 @@ import hmac
 import math
 import secrets
 import threading
-import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.exchange import Request, Response
 
 PICTURES = "/pictures/"
@@ -25,8 +25,9 @@ MAX_HELD = 512 * 1024 * 1024
 class Shelf:
     """Holds pictures and gives them signed addresses. Safe between threads."""
 
-    def __init__(self, ttl: float, capacity: int = MAX_HELD) -> None:
+    def __init__(self, ttl: float, clock: Clock, capacity: int = MAX_HELD) -> None:
         self._ttl = ttl
+        self._clock = clock
         self._capacity = capacity
         self._secret = secrets.token_bytes(32)
         self._held: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
@@ -34,15 +35,15 @@ class Shelf:
         self._lock = threading.Lock()
 
     def put(self, data: bytes, host: str) -> str:
-        """The address under which *data* (PNG) can be had for *ttl* seconds."""
-        now = time.time()
+        """The address under which *data* (PNG) can be had for *ttl* seconds of the clock."""
+        now = self._clock.now()
         path = f"{PICTURES}img-{secrets.token_urlsafe(18)}.png"
         with self._lock:
             self._held[path] = (data, now + self._ttl)
             self._bytes += len(data)
             while self._bytes > self._capacity and len(self._held) > 1:
                 self._bytes -= len(self._held.popitem(last=False)[1][0])
-        start, expiry = _iso(now), _iso(math.ceil(now + self._ttl))
+        start, expiry = _iso(self._clock.date(now)), _iso(math.ceil(self._clock.date(now + self._ttl)))
         query = f"st={quote(start)}&se={quote(expiry)}&sp=r&sv=2026-02-06&sr=b&rscd=inline&rsct=image/png"
         return f"http://{host}{path}?{query}&sig={self._signature(path, start, expiry)}"
 
@@ -62,11 +63,12 @@ class Shelf:
         if not hmac.compare_digest(signature.encode(), self._signature(request.path, start, expiry).encode()):
             return _denied("AuthenticationErrorDetail", "Signature did not match.")
         data, until = self._held.get(request.path, (b"", 0.0))
-        if time.time() >= until:
+        now = self._clock.now()
+        if now >= until:
             return _denied(
                 "AuthenticationErrorDetail",
                 f"Signed expiry time [{expiry}] must be after signed start time [{start}] and current time "
-                f"[{_iso(time.time())}]: the signature is outside its time frame.",
+                f"[{_iso(self._clock.date(now))}]: the signature is outside its time frame.",
             )
         return Response(status=200, headers={"Content-Type": "image/png", "Content-Disposition": "inline"}, body=data)
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.server import Options, Sandbox
 from imagecli.sandbox.shelf import Shelf
 from tests.sandbox.making import decoded, post
@@ -75,7 +76,7 @@ def test_unknown_picture_is_not_found(sandbox: Sandbox) -> None:
 
 
 def test_old_pictures_make_room() -> None:
-    shelf = Shelf(60, capacity=1000)
+    shelf = Shelf(60, Clock(), capacity=1000)
     kept = [urlsplit(shelf.put(bytes(400), "host")).path for _ in range(4)]
     assert shelf.holds(kept[-1])
     assert not shelf.holds(kept[0])
