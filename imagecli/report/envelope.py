@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
+from imagecli.events import Noted, Warned
 from imagecli.outcome import Cost, Kept, Outcome, PlannedRequest, Report
 
 
@@ -31,7 +32,7 @@ def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
             *(_planned(request) for request in report.planned or ()),
         ],
         "cost": {**_estimate(report.cost), "actual_usd": _usd(report.cost.actual_usd)},
-        "warnings": [{"code": remark.code, "message": remark.message} for remark in report.remarks],
+        "warnings": [_remark(remark) for remark in report.remarks],
         "errors": [
             *(said for error in report.errors for said in _errors(error, None, row)),
             *(
@@ -60,6 +61,11 @@ def as_text(document: dict[str, Json], *, plain: bool) -> str:
     except UnicodeEncodeError:
         return json.dumps(document)
     return text
+
+
+def _remark(remark: Noted | Warned) -> dict[str, Json]:
+    level = "warning" if isinstance(remark, Warned) else "note"
+    return {"code": remark.code, "message": remark.message, "level": level}
 
 
 def _image(image: SavedImage | Kept, row: int | None) -> dict[str, Json]:

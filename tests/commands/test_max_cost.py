@@ -318,7 +318,7 @@ def test_what_cost_more_than_the_cap_is_said_and_is_saved(
     with raw_server(answer(tokens)) as server:
         command = ["generate", "a cat", *HIGH, *flags, "--base-url", server.base_url, "--if-exists", "number"]
         plain, said = imagecli(*command), imagecli(*command, "--json").json
-    expected = [{"code": "cost_over_cap", "message": words}] if words else []
+    expected = [{"code": "cost_over_cap", "message": words, "level": "warning"}] if words else []
     assert (plain.exit_code, said["exit_code"], said["warnings"]) == (0, 0, expected)
     assert (f"imagecli: warning: {words}\n" in plain.stderr) is bool(words)
 

@@ -131,3 +131,11 @@ def test_remarks_alike_are_said_once_and_counted_and_json_has_each(
     assert len(lines) == 2
     assert lines[1].endswith(f"{said} (3 times in all)")
     assert [remark["code"] for remark in result.json["warnings"]].count("other_size") == 3
+
+
+def test_json_tells_notes_from_warnings(imagecli: Run, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/images/generations").respond_with_json({"data": [{"b64_json": PIXEL}]})
+    result = imagecli("generate", "x", "-s", "landscape", "--json", "--base-url", httpserver.url_for("/v1"))
+    levels = {remark["code"]: remark["level"] for remark in result.json["warnings"]}
+    assert (levels["size"], levels["other_size"]) == ("note", "warning")
+    assert "imagecli: note: landscape" in result.stderr
