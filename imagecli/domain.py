@@ -181,6 +181,8 @@ class InputImage:
     format: str
     size: Size
     has_alpha: bool
+    file_id: str | None = None
+    """Its name at the provider, where it went up before the request that sends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import KeyVariable, ProviderRow, at_provider, load, overlaid
+from imagecli.catalog import BatchRow, KeyVariable, ProviderRow, at_provider, in_batch, load, overlaid
 from imagecli.checks.inputs import check_count
 from imagecli.domain import Edit, Generate, Rendering, Size, Source
 from imagecli.errors import UsageError
@@ -112,6 +112,13 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
         ({"response_format": "foo"}, "response_format 'foo': url or b64_json is wanted"),
         ({"picture": "{nothing}"}, "picture: {data_url} or {base64} is wanted in it"),
         ({"picture": {"url": "x"}}, "picture: {data_url} or {base64} is wanted in it"),
+        ({"picture": {"id": "{file_id}"}}, "picture: {data_url} or {base64} is wanted in it"),
+        ({"batch": 7}, "batch 7: a table is wanted"),
+        ({"batch": {"path": "/b"}}, "batch: files_path, endpoints, window, max_requests, max_bytes, price is missing"),
+        ({"batch": {"max_bites": 1}}, "batch: there is no field 'max_bites'; did you mean max_bytes?"),
+        ({"batch": {"price": 0}}, "batch: price 0: a number above 0 is wanted"),
+        ({"batch": {"endpoints": {"paint": "/p"}}}, "batch: endpoints: there is no 'paint'"),
+        ({"batch": {"picture": "x"}}, "batch: picture: {file_id} or {data_url} or {base64} is wanted in it"),
         ({"keys": ["A"]}, 'keys: a list of { env = "NAME"'),
         ({"keys": 7}, 'keys: a list of { env = "NAME"'),
         ({"keys": [{"env": "A", "auth": "basic"}]}, 'keys: a list of { env = "NAME"'),
@@ -193,3 +200,46 @@ def test_a_provider_s_limits_of_sizes_are_laid_over_its_models() -> None:
     assert rule.for_fit(Size(1920, 1080)) == Size(1920, 1088)
     kept = at_provider(ROWS.model("gpt-image-2"), overlaid(ROW, {"sizes": {"max_edge": 2048}})).sizes
     assert (kept.max_edge, kept.multiple, kept.auto) == (2048, 16, True)
+
+
+@pytest.mark.parametrize("name", ROWS.providers)
+def test_who_has_a_batch_api_has_all_that_it_takes(name: str) -> None:
+    batch = ROWS.provider(name).batch
+    assert (batch is not None) == (name in ("openai", "sandbox"))
+    if batch:
+        assert not batch.missing
+        assert batch.source
+        assert (batch.path, batch.files_path, batch.window) == ("/batches", "/files", "24h")
+        assert dict(batch.endpoints) == {"generations": "/v1/images/generations", "edits": "/v1/images/edits"}
+        assert (batch.max_requests, batch.max_bytes, batch.price) == (50_000, 200_000_000, 0.5)
+        assert (batch.images, batch.picture, batch.mask, batch.markup) == (
+            ("images[]",),
+            {"file_id": "{file_id}"},
+            "mask",
+            None,
+        )
+
+
+WHOLE = {
+    "path": "/b",
+    "files_path": "/f",
+    "endpoints": {"edits": "/v1/e"},
+    "window": "24h",
+    "max_requests": 9,
+    "max_bytes": 1000,
+    "price": 0.25,
+}
+
+
+def test_a_batch_api_is_given_changed_and_taken_away_by_a_table() -> None:
+    made = overlaid(ROW, {"batch": WHOLE})
+    assert made.batch == BatchRow(**WHOLE)
+    assert overlaid(made, {"batch": {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}}).batch == BatchRow(
+        **WHOLE | {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}
+    )
+    assert overlaid(made, {"batch": ""}).batch is None
+
+
+def test_a_row_in_a_batch_does_only_what_its_batch_api_takes() -> None:
+    row = in_batch(overlaid(ROW, {"batch": WHOLE}))
+    assert (dict(row.paths), row.edits_as, row.images) == ({"edits": "/e"}, "json", ("images[]",))

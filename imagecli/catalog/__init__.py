@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.catalog.at_provider import at_provider as at_provider
+from imagecli.catalog.batches import BatchRow as BatchRow
+from imagecli.catalog.batches import in_batch as in_batch
 from imagecli.catalog.models import OPTIONAL as OPTIONAL
 from imagecli.catalog.models import ModelRow as ModelRow
 from imagecli.catalog.overlay import overlaid as overlaid

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Any, cast
 
+from imagecli.catalog.batches import BatchRow
 from imagecli.catalog.models import ModelRow
 from imagecli.catalog.providers import ProviderRow
 from imagecli.catalog.sizes import SizeRule
@@ -31,7 +32,14 @@ def provider_described(row: ProviderRow) -> dict[str, Any]:
 
 def provider_differences(row: ProviderRow) -> dict[str, Any]:
     """The fields of a provider's row that are not as where nothing is said."""
-    plain = _plain(ProviderRow(name=""))
+    facts = _differences(row, ProviderRow(name=""))
+    if row.batch:
+        facts["batch"] = _differences(row.batch, BatchRow())
+    return facts
+
+
+def _differences(row: ProviderRow | BatchRow, blank: ProviderRow | BatchRow) -> dict[str, Any]:
+    plain = _plain(blank)
     return {name: value for name, value in _plain(row).items() if value != plain[name]}
 
 

@@ -10,11 +10,14 @@ from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from imagecli.catalog import size_tables
+from imagecli.catalog.batches import BatchRow
 from imagecli.catalog.providers import KeyVariable, ProviderRow
 from imagecli.errors import UsageError
 
 PICTURE_MARKS: Final = ("{data_url}", "{base64}")
 """What stands for a picture in `picture`."""
+FILE_MARK: Final = "{file_id}"
+"""What stands there besides for one that went up before: in a batch's lines."""
 
 
 def overlaid(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
@@ -23,34 +26,63 @@ def overlaid(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
     A table is laid over the row's own; an empty text takes an entry or a value away. Raises ValueError, in words that
     follow the place where *table* was written, for a field that there is not and a value that is none for it.
     """
-    hints = _hints()
+    changes = _changes(table, _hints(ProviderRow), row)
+    _check_picture(changes, PICTURE_MARKS)
+    return replace(row, **changes)
+
+
+def _changes(table: Mapping[str, Any], hints: Mapping[str, Any], before: ProviderRow | BatchRow) -> dict[str, Any]:
+    """The values of *table*'s fields, laid over those of the row *before*."""
     changes = {}
     for name, value in table.items():
         if name not in hints:
             near = difflib.get_close_matches(name, hints, n=1)
             raise ValueError(f"there is no field {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        changes[name] = _value(name, value, hints[name], getattr(row, name))
-    return replace(row, **changes)
+        changes[name] = _value(name, value, hints[name], getattr(before, name))
+    return changes
 
 
 @cache
-def _hints() -> dict[str, Any]:
+def _hints(kind: type[ProviderRow] | type[BatchRow]) -> dict[str, Any]:
     """The fields that a table can set, with their types."""
-    hints = get_type_hints(ProviderRow)
-    return {field.name: hints[field.name] for field in fields(ProviderRow) if field.name not in ("name", "like")}
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind) if field.name not in ("name", "like")}
+
+
+def _batch(value: Any, before: BatchRow | None) -> BatchRow | None:
+    """A table inside a row's: laid over the batch's row that was, or a whole one. An empty text takes it away."""
+    if value == "":
+        return None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"batch{_shown(value)}: a table is wanted")
+    row = before or BatchRow()
+    try:
+        changes = _changes(value, _hints(BatchRow), row)
+        _check_picture(changes, (FILE_MARK, *PICTURE_MARKS))
+    except ValueError as error:
+        raise ValueError(f"batch: {error}") from error
+    row = replace(row, **changes)
+    if row.missing:
+        raise ValueError(f"batch: {', '.join(row.missing)} is missing")
+    return row
+
+
+def _check_picture(changes: Mapping[str, Any], marks: tuple[str, ...]) -> None:
+    if "picture" in changes and not any(mark in str(changes["picture"]) for mark in marks):
+        raise ValueError(f"picture: {' or '.join(marks)} is wanted in it, for the picture itself")
 
 
 def _value(name: str, value: Any, hint: Any, before: Any) -> Any:
     if name == "keys":
         return _keys(value)
+    if name == "batch":
+        return _batch(value, before)
     if get_origin(hint) is Mapping and isinstance(value, Mapping):
         merged = {key: _frozen(inner) for key, inner in {**before, **value}.items() if inner != ""}
         _check(name, merged, hint)
         if name == "sizes":
             _check_sizes(name, merged)
         return merged
-    if name == "picture" and not any(mark in str(value) for mark in PICTURE_MARKS):
-        raise ValueError(f"picture: {' or '.join(PICTURE_MARKS)} is wanted in it, for the picture itself")
     if value == "" and type(None) in get_args(hint):
         return None
     frozen = value if hint is Any else _frozen(value)

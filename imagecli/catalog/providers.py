@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from imagecli.catalog.batches import BatchRow
 from imagecli.domain import Operation
 
 
@@ -120,6 +121,8 @@ class ProviderRow:
     """Pictures a request, where it makes fewer than the model; 1 where it has no `n`."""
 
     # How it behaves.
+    batch: BatchRow | None = None
+    """Its Batch API, where it has one."""
     jobs: int = 4
     """Requests under way at once, where nothing else is said: small, as the lowest tiers permit 5 pictures a minute."""
     silence: float = 300.0

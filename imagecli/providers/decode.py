@@ -15,6 +15,7 @@ from typing import Any
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.exchange import Answer
+from imagecli.providers.batch_answer import answer_in, is_line
 from imagecli.providers.item import found_in
 from imagecli.providers.reported import error_told
 from imagecli.providers.said import sound
@@ -24,7 +25,8 @@ from imagecli.providers.sse import is_stream
 def decode(body: bytes, base_url: str) -> Answer:
     """The pictures of a 2xx *body*, JSON or events. Raises UnsavedError where it holds none: it may have been paid for.
 
-    An item without a picture stays in the list, empty, so that the caller can name it.
+    An item without a picture stays in the list, empty, so that the caller can name it. A line of a batch is read as
+    the answer in it, and raises what it tells of instead.
     """
     if is_stream(body):
         # Most answers are none, and pay nothing for it.
@@ -33,6 +35,8 @@ def decode(body: bytes, base_url: str) -> Answer:
         told = read_stream(body)
         return _answer(told.items, told.usage, base_url, told.errors)
     document = _document(body)
+    if is_line(document):
+        document = answer_in(document)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
     items = document.get("data") or document.get("images")

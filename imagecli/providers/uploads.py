@@ -65,9 +65,11 @@ def _file(field: str, stem: str, image: InputImage) -> HttpFile:
 
 
 def _filled(form: Any, image: InputImage) -> Json:
-    """*form* with the picture where it says `{data_url}` or `{base64}`."""
+    """*form* with the picture where it says `{data_url}`, `{base64}` or `{file_id}`."""
     if isinstance(form, dict):
         return {key: _filled(inner, image) for key, inner in form.items()}
+    if form == "{file_id}":
+        return image.file_id
     plain = base64.b64encode(image.data).decode("ascii")
     if form == "{data_url}":
         return f"data:{MEDIA_TYPES[image.format]};base64,{plain}"

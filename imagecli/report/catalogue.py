@@ -74,6 +74,8 @@ def show_provider(row: ProviderRow, env: Env) -> None:
     facts: dict[str, Json] = provider_differences(row)
     if row.keys:
         facts["keys"] = [key.env if key.auth == row.auth else f"{key.env} ({key.auth})" for key in row.keys]
+    if row.batch:
+        facts["batch"] = {**provider_differences(row)["batch"], "price": f"{row.batch.price:g} of the live price"}
     width, notes, source = width_of(env), facts.pop("notes", None), facts.pop("source", "")
     lines = [line for name, value in facts.items() for line in _fact(name, value, width)]
     lines += ["notes:", *(line for note in row.notes for line in folded(f"  {note}", width, "    "))] if notes else []

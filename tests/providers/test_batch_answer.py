@@ -1,0 +1,153 @@
+"""Lines of a batch's output and error files: whose they are, and what is in them."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError, RefusedError, UnsavedError
+from imagecli.providers.batch_answer import Line, read_line
+from imagecli.providers.condense import condense
+from imagecli.providers.decode import decode
+
+BASE = "https://api.example/v1"
+USAGE = {"input_tokens": 5, "output_tokens": 7}
+
+
+def line(response: Any = None, error: Any = None, custom_id: Any = "row-1", **more: Any) -> bytes:
+    document = {"id": "batch_req_1", "custom_id": custom_id, "response": response, "error": error, **more}
+    return json.dumps(document).encode() + b"\n"
+
+
+def response(status: Any = 200, body: Any = None, request_id: Any = "req_1") -> dict[str, Any]:
+    return {"status_code": status, "request_id": request_id, "body": body}
+
+
+def refusal(**detail: Any) -> dict[str, Any]:
+    return {"error": {"message": "no", "type": None, "param": None, "code": None, **detail}}
+
+
+PICTURES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], "usage": USAGE}
+
+
+@pytest.mark.parametrize(
+    "whole", [line(response(body=PICTURES)), line(response(None, PICTURES)), line(response(201, PICTURES))]
+)
+def test_the_pictures_and_the_usage_of_a_line_are_those_of_the_answer_in_it(whole: bytes) -> None:
+    answer = decode(whole, BASE)
+    assert [found.b64_json for found in answer.found] == ["QQ==", "Qg=="]
+    assert answer.usage == USAGE
+
+
+def test_a_picture_of_a_line_is_found_in_the_file_after_it_was_condensed() -> None:
+    picture = "QUJD" * 100_000
+    condensed = condense(io.BytesIO(line(response(body={"data": [{"b64_json": picture}]}))))
+    assert len(condensed.body) < 2000
+    assert read_line(condensed.body).custom_id == "row-1"
+    (found,) = decode(condensed.body, BASE).found
+    assert condensed.text(found.b64_json or "") == picture
+
+
+@pytest.mark.parametrize(
+    ("whole", "error", "code", "exit_code"),
+    [
+        (line(response(400, refusal(code="moderation_blocked"))), RefusedError, "moderation_blocked", 4),
+        (line(response(400, refusal(code="unknown_parameter", param="style"))), RefusedError, "unknown_parameter", 4),
+        (line(response(429, refusal(code="rate_limit_exceeded"))), LimitError, "rate_limit_exceeded", 5),
+        (line(response(429, refusal(code="insufficient_quota"))), QuotaError, "insufficient_quota", 5),
+        (line(response(500, refusal(type="server_error"))), NetworkError, "server_error", 6),
+        (line(response(500, None)), NetworkError, "network", 6),
+        (line(response(400, "<html>no</html>")), RefusedError, "refused", 4),
+        (line(None, {"code": "batch_expired", "message": "late"}), NetworkError, "batch_expired", 6),
+        (line(None, {"code": "batch_cancelled", "message": "stop"}), NetworkError, "batch_cancelled", 6),
+        (line(None, {"code": "request_timeout"}), NetworkError, "request_timeout", 6),
+        (line(None, {"code": "strange", "message": "a strange thing"}), NetworkError, "strange", 6),
+        (line(None, "just words"), NetworkError, "batch_error", 6),
+        (line(None, {"odd": 1}), NetworkError, "batch_error", 6),
+        (line(), UnsavedError, "no_answer", 7),
+        (line(response(200, None)), UnsavedError, "unsaved", 7),
+        (line(response(200, {"data": []})), UnsavedError, "unsaved", 7),
+        (line([]), UnsavedError, "no_answer", 7),
+    ],
+)
+def test_a_line_without_pictures_raises_what_it_tells_of(
+    whole: bytes, error: type[ImagecliError], code: str, exit_code: int
+) -> None:
+    with pytest.raises(error) as caught:
+        decode(whole, BASE)
+    assert type(caught.value) is error
+    assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
+
+
+@pytest.mark.parametrize("code", ["batch_expired", "batch_cancelled", "request_timeout", "strange"])
+def test_what_was_never_made_can_be_handed_in_again(code: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        decode(line(None, {"code": code, "message": "a strange thing"}), BASE)
+    assert caught.value.hint == "run the same command again: it hands the rest in"
+    assert ("a strange thing" in caught.value.message) == (code == "strange")
+
+
+def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
+    with pytest.raises(RefusedError) as caught:
+        decode(line(response(403, refusal(message="no access"))), BASE)
+    assert (caught.value.status, caught.value.request_id) == (403, "req_1")
+    assert "no access" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("whole", "told"),
+    [
+        (line(response(body=PICTURES)), Line(custom_id="row-1", status=200, request_id="req_1")),
+        (line(response(400, {}, None)), Line(custom_id="row-1", status=400, request_id=None)),
+        (line(None, {"code": "x"}), Line(custom_id="row-1", status=None, request_id=None)),
+        (line(response("200")), Line(custom_id="row-1", status=None, request_id="req_1")),
+        (line(response(True, None, 7)), Line(custom_id="row-1", status=None, request_id=None)),
+        (line(custom_id="\ud800"), Line(custom_id="?", status=None, request_id=None)),
+    ],
+)
+def test_a_line_says_whose_it_is(whole: bytes, told: Line) -> None:
+    assert read_line(whole) == told
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"\n",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b'{"custom_id": "a"}',
+        b'{"response": {}}',
+        line(custom_id=7),
+        b"\xff",
+        b"[" * 100_000,
+        b'{"custom_id":' * 50_000,
+    ],
+)
+def test_what_is_no_line_is_a_value_error(bad: bytes) -> None:
+    with pytest.raises(ValueError):
+        read_line(bad)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(JSON, JSON, JSON)
+def test_no_line_is_a_traceback(answer: Any, error: Any, body: Any) -> None:
+    for whole in (line(answer, error), line(response(answer, body), error), line(error, answer, custom_id=body)):
+        with suppress(ImagecliError):
+            decode(whole, BASE)
+        with suppress(ValueError):
+            read_line(whole)

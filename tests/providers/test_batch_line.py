@@ -1,0 +1,106 @@
+"""Asks and the lines of a batch they become. The literals are typed from the API reference, read 2026-11-22."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from imagecli.catalog import in_batch, load
+from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
+from imagecli.errors import UsageError
+from imagecli.providers.batch_line import batch_line
+from imagecli.providers.carried import check_carried
+from imagecli.providers.uploads import Uploads
+
+ROW = load().provider("openai")
+CAT = Source(name="cat.png")
+PNG = InputImage(data=b"png bytes", format="png", size=Size(8, 8), has_alpha=True)
+
+
+def up(file_id: str) -> InputImage:
+    return replace(PNG, file_id=file_id)
+
+
+def look(**more: Any) -> Rendering:
+    return Rendering(**{"model": "m", **more})
+
+
+def generate(prompt: str = "a cat", **more: Any) -> Generate:
+    return Generate(prompt=prompt, rendering=look(**more))
+
+
+def edit(*, mask: Source | None = None, count: int = 1, **more: Any) -> Edit:
+    return Edit(prompt="blue", images=(CAT,) * count, mask=mask, rendering=look(**more))
+
+
+@pytest.mark.parametrize(
+    ("ask", "uploads", "url", "body"),
+    [
+        (generate(), Uploads(), "/v1/images/generations", {"model": "m", "prompt": "a cat"}),
+        (
+            generate(n=3, size=Size(1536, 1024), quality="high", moderation="low"),
+            Uploads(),
+            "/v1/images/generations",
+            {"model": "m", "prompt": "a cat", "n": 3, "size": "1536x1024", "quality": "high", "moderation": "low"},
+        ),
+        (
+            generate(stream=True, partial_images=2, params=(("seed", 7), ("stream", True))),
+            Uploads(),
+            "/v1/images/generations",
+            {"model": "m", "prompt": "a cat", "seed": 7},
+        ),
+        (
+            edit(),
+            Uploads(images=(up("file-a"),)),
+            "/v1/images/edits",
+            {"model": "m", "prompt": "blue", "images": [{"file_id": "file-a"}]},
+        ),
+        (
+            edit(count=2, mask=CAT, moderation="low"),
+            Uploads(images=(up("file-a"), up("file-b")), mask=up("file-m")),
+            "/v1/images/edits",
+            {
+                "model": "m",
+                "prompt": "blue",
+                "moderation": "low",
+                "images": [{"file_id": "file-a"}, {"file_id": "file-b"}],
+                "mask": {"file_id": "file-m"},
+            },
+        ),
+    ],
+)
+def test_a_line_says_what_a_live_request_would(ask: Ask, uploads: Uploads, url: str, body: dict[str, Any]) -> None:
+    line = batch_line("row-1", ask, uploads, ROW)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert json.loads(line) == {"custom_id": "row-1", "method": "POST", "url": url, "body": body}
+
+
+@pytest.mark.parametrize("prompt", ["猫\n\u2028\r\x85", "a \ud800 b", '"}\\', ""])
+def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> None:
+    line = batch_line("é", generate(prompt), Uploads(), ROW)
+    assert line.isascii()
+    assert line.splitlines() == [line[:-1]]
+    assert json.loads(line)["body"]["prompt"] == prompt
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (Vary(image=CAT, rendering=look()), r"provider openai \(Batch API\) has no variations"),
+        (generate(stream=True), r"--stream: provider openai \(Batch API\) does not take it"),
+        (generate(partial_images=1), "--partial-images: provider openai"),
+        (replace(edit(), markup=CAT), r"--markup: provider openai \(Batch API\) takes none"),
+    ],
+)
+def test_what_a_batch_can_not_carry_is_refused_by_its_own_row(ask: Ask, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        check_carried(ask, in_batch(ROW))
+
+
+def test_a_field_that_only_the_form_of_an_edit_does_not_name_is_no_warning_in_a_line() -> None:
+    assert check_carried(edit(moderation="low"), ROW)
+    assert check_carried(edit(moderation="low"), in_batch(ROW)) == ()
