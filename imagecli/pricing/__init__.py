@@ -62,6 +62,14 @@ def total(estimates: Sequence[Estimate | None]) -> Estimate | None:
     )
 
 
+def at_share(price: Estimate | None, share: float) -> Estimate | None:
+    """*price* where only that *share* of it is billed."""
+    if price is None or share == 1:
+        return price
+    high = None if price.high_usd is None else price.high_usd * share
+    return replace(price, low_usd=price.low_usd * share, high_usd=high)
+
+
 def at_quality(ask: Ask, quality: str) -> Ask:
     """The same ask at another *quality*."""
     return replace(ask, rendering=replace(ask.rendering, quality=quality))

@@ -30,15 +30,26 @@ class Budget:
     estimates: tuple[pricing.Estimate | None, ...]
     fixed: bool = False
     """Requests say their quality themselves: a flag makes none of them cheaper."""
+    share: float = 1.0
+    """Of the live price; less where the Batch API makes them."""
 
     @classmethod
-    def of(cls, wanted: Sequence[tuple[Request, ModelRow]], settings: Settings, *, fixed: bool = False) -> Budget:
+    def of(
+        cls,
+        wanted: Sequence[tuple[Request, ModelRow]],
+        settings: Settings,
+        *,
+        fixed: bool = False,
+        share: float = 1.0,
+    ) -> Budget:
+        prices = (pricing.estimate(request.ask, row, settings.provider) for request, row in wanted)
         return cls(
             requests=tuple(request for request, _ in wanted),
             rows=tuple(row for _, row in wanted),
             settings=settings,
-            estimates=_alike(pricing.estimate(request.ask, row, settings.provider) for request, row in wanted),
+            estimates=_alike(pricing.at_share(price, share) for price in prices),
             fixed=fixed,
+            share=share,
         )
 
     def allows(self, usd: float) -> bool:
@@ -61,7 +72,7 @@ class Budget:
         many = pictures(self.requests)
         said = f"{many} pictures can cost" if many > 1 else "the picture can cost"
         return LimitError(
-            f"{said} {dollars(counted, up=True)} ({price.about}), more than {cap_words(self.settings)}; "
+            f"{said} {dollars(counted, up=True)} ({self._shared(price)}), more than {cap_words(self.settings)}; "
             "nothing was sent",
             hint=self._way_out(counted, many),
             code=OVER_BUDGET,
@@ -78,7 +89,9 @@ class Budget:
     def _known(self, outcome: Outcome, price: Callable[..., float | None]) -> float | None:
         ask = self.requests[outcome.request].ask
         known = price(outcome.usage, ask, self.rows[outcome.request], self.settings.provider)
-        return 0.0 if known is None and not outcome.may_be_billed else known
+        if known is None:
+            return None if outcome.may_be_billed else 0.0
+        return known * self.share
 
     def overrun(self, outcomes: Sequence[Outcome]) -> Warned | None:
         """What is to be said where it cost more than the cap; None where it did not, as far as anybody knows."""
@@ -113,8 +126,15 @@ class Budget:
         if price is None:
             return self.why_unknown()
         if price.free or self._at_home():
+            return self._shared(price)
+        return f"{self._shared(price)}; if this server bills as {self.settings.provider.name} does"
+
+    def _shared(self, price: pricing.Estimate) -> str:
+        """What it is the price of, and that it is the Batch API's where it is."""
+        if price.free or self.share == 1:
             return price.about
-        return f"{price.about}; if this server bills as {self.settings.provider.name} does"
+        part = "half" if self.share == 0.5 else f"{self.share:.0%}"
+        return f"{price.about}; {part} of it, by the Batch API"
 
     def why_unknown(self) -> str:
         """Why a request has no price, in words."""
@@ -171,7 +191,8 @@ class Budget:
         for quality in reversed(words[: words.index(asked)] if asked in words else words):
             asks = [pricing.at_quality(request.ask, quality) for request in self.requests]
             pairs = zip(asks, self.rows, strict=True)
-            priced = [pricing.estimate(ask, row, self.settings.provider) for ask, row in pairs]
+            live = (pricing.estimate(ask, row, self.settings.provider) for ask, row in pairs)
+            priced = [pricing.at_share(price, self.share) for price in live]
             price = pricing.total(priced)
             if price and self.allows(sum(map(self._counts, priced))):
                 return f"{flag('quality')} {quality} costs about {between(price.low_usd, price.high_usd)}"

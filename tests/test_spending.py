@@ -1,0 +1,89 @@
+"""What an order counts against its cap, and what it was billed, where a Batch API makes it for a share of the price."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imagecli import catalog, config, plan
+from imagecli.config import Settings
+from imagecli.domain import Generate, Rendering, Size
+from imagecli.env import Env
+from imagecli.errors import NetworkError
+from imagecli.outcome import Outcome
+from imagecli.spending.budget import Budget
+from tests.conftest import NOW, Stream
+
+ROWS = catalog.load()
+HALF = 0.5
+MILLION = {"input_tokens": 0, "input_tokens_details": {"text_tokens": 0, "image_tokens": 0}, "output_tokens": 1_000_000}
+
+
+def settings(cap: float, provider: str = "openai") -> Settings:
+    nothing = Stream()
+    env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
+    found = config.load({"provider": provider}, env, ROWS, Path("/"))
+    return replace(found, max_cost=cap, max_cost_origin="--max-cost")
+
+
+def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, provider: str = "openai") -> Budget:
+    ask = Generate(prompt="x", rendering=Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
+    wanted = [(plan.Request(index=index, ask=ask), ROWS.model("gpt-image-2")) for index in range(count)]
+    return Budget.of(wanted, settings(cap, provider), fixed=fixed, share=share)
+
+
+def outcome(usage: dict[str, object] | None = None) -> Outcome:
+    return Outcome(request=0, asked=1, provider="openai", model="gpt-image-2", usage=usage)
+
+
+def test_half_of_the_price_is_estimated_and_counted() -> None:
+    live, half = budget(1.0), budget(HALF)
+    assert half.counted(0) == pytest.approx(live.counted(0) / 2)
+    assert half.cost().low_usd == pytest.approx((live.cost().low_usd or 0) / 2)
+    assert half.cost_of(0).high_usd == pytest.approx((live.cost_of(0).high_usd or 0) / 2)
+
+
+def test_half_of_what_usage_says_is_billed() -> None:
+    live, half = budget(1.0), budget(HALF)
+    assert live.billed(outcome(MILLION)) == pytest.approx(30)
+    assert half.billed(outcome(MILLION)) == half.told(outcome(MILLION)) == pytest.approx(15)
+    assert half.cost([outcome(MILLION)]).actual_usd == pytest.approx(15)
+
+
+def test_what_nobody_knows_is_not_half_known() -> None:
+    half = budget(HALF)
+    assert half.billed(replace(outcome(), errors=())) is None
+    assert half.billed(replace(outcome(), errors=(NetworkError("x"),))) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1.0, "(gpt-image-2, high, 1024x1024; table of 2026-11), more"),
+        (HALF, "(gpt-image-2, high, 1024x1024; table of 2026-11; half of it, by the Batch API), more"),
+        (0.75, "; 75% of it, by the Batch API), more"),
+    ],
+)
+def test_a_refusal_says_which_price_it_counts(share: float, words: str) -> None:
+    refusal = budget(share, cap=0.01).refusal()
+    assert refusal is not None
+    assert words in refusal.message
+
+
+def test_what_fits_under_the_cap_by_half_is_let_through() -> None:
+    assert budget(1.0, cap=0.2).refusal() is not None
+    assert budget(HALF, cap=0.2).refusal() is None
+
+
+def test_the_quality_that_would_fit_is_looked_for_at_the_same_share() -> None:
+    refusal = budget(HALF, cap=0.05, fixed=False).refusal()
+    assert refusal is not None
+    assert (refusal.hint or "").startswith("--quality medium costs about $0.026 to $0.027; or --max-cost")
+
+
+def test_the_price_of_a_plan_is_said_to_be_the_batch_api_s() -> None:
+    assert budget(HALF).cost().about == "gpt-image-2, high, 1024x1024; table of 2026-11; half of it, by the Batch API"
+    assert "Batch API" not in budget(1.0).cost().about
+    assert budget(HALF, provider="sandbox").cost().about == "sandbox bills nothing"
