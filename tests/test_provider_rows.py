@@ -220,7 +220,7 @@ def test_who_has_a_batch_api_has_all_that_it_takes(name: str) -> None:
         )
 
 
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "path": "/b",
     "files_path": "/f",
     "endpoints": {"edits": "/v1/e"},
