@@ -40,6 +40,13 @@ def broken_gzip() -> bytes:
     return http("200 OK", bytes(packed), "Content-Encoding: gzip")
 
 
+def wrong_sum() -> bytes:
+    """All of it can be unpacked; the checksum behind it is another's."""
+    packed = bytearray(gzip.compress(BODY))
+    packed[-8] ^= 0xFF
+    return http("200 OK", bytes(packed), "Content-Encoding: gzip")
+
+
 def bomb(call: Call) -> None:
     """A gigabyte of blanks in a megabyte."""
     call.send(http("200 OK", gzip.compress(b" " * 2**20, 9) * 1024, "Content-Encoding: gzip"))
@@ -157,6 +164,13 @@ CASES = (
     Case(id="N26", case="trailers", posts=(chunked(BODY, end=b"0\r\nX-Sum: 1\r\n\r\n"),)),
     Case(id="N26", case="chunk extensions", posts=(chunked(end=b"%x;a=b\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),)),
     Case(id="N27", case="deflate that is none", posts=(broken_gzip(), OK)),
+    Case(id="N27", case="cut", posts=(http("200 OK", gzip.compress(BODY)[:-20], "Content-Encoding: gzip"), OK)),
+    Case(id="N27", case="plain, and called gzip", posts=(http("200 OK", BODY, "Content-Encoding: gzip"), OK)),
+    Case(id="N27", case="gzip, and not called so", posts=(http("200 OK", gzip.compress(BODY)), OK)),
+    Case(
+        id="N27", case="gzip, and called another", posts=(http("200 OK", gzip.compress(BODY), "Content-Encoding: br"),)
+    ),
+    Case(id="N27", case="a wrong checksum", posts=(wrong_sum(), OK)),
     Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK)),
     Case(id="N29", case="without end", posts=(endless(raw("HTTP/1.1 200 OK\n"), b" " * 2**20), OK)),
     Case(id="N30", case="a header of 200 kB", posts=(raw("HTTP/1.1 200 OK\nX: " + "y" * 200_000 + "\n", BODY), OK)),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from signal import SIGCONT, SIGINT, SIGSTOP, SIGTERM
+import time
+from signal import SIGCONT, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
 from tests.api.raw import http, pictures
 from tests.conftest import Result
@@ -69,6 +70,39 @@ def signalled(id: str, case: str, *numbers: object, when: When = asked, **more: 
     return Case(id=id, case=case, child=child, **given)  # type: ignore[arg-type]
 
 
+ROWS = "".join(f'{{"prompt": "cat {number}", "output": "{number}.png"}}\n' for number in range(3))
+BATCH = ("batch", "m.jsonl", "-j", "1")
+
+
+def second_is_under_way(place: Place, lab: Lab) -> bool:
+    return lab.api.count("POST") == 2
+
+
+def journal_is_whole(place: Place, lab: Lab, result: Result) -> None:
+    """It says what is saved and what may be billed: the next run buys what is missing."""
+    entries = [json.loads(line) for line in (place.folder / "m.journal.jsonl").read_text().splitlines()]
+    assert [(entry["id"], entry["state"]) for entry in entries] == [
+        ("0.png", "sent"),
+        ("0.png", "saved"),
+        ("1.png", "sent"),
+    ]
+
+
+def once_the_other_has_ended(call: Call) -> None:
+    """The run that came first is answered when the second one has been sent away."""
+    while not (call.lab.folder / "ended").exists():
+        time.sleep(0.05)
+    call.send(OK)
+
+
+MEANWHILE = (
+    "/bin/sh",
+    "-c",
+    '"$@" >/dev/null 2>&1 & until grep -qs pid m.journal.lock; do sleep 0.05; done; '
+    '"$@"; code=$?; : > ended; wait; exit $code',
+    "sh",
+)
+"""While one run is under way the same is typed again; what that says and ends with is told."""
 UNREAD = ("/bin/sh", "-c", '{ "$@"; echo $? >code; } | true; exit $(cat code; rm code)', "sh")
 """Into a pipe whose reader is gone at once."""
 NO_FOLDERS = Child(shell="unset IMAGECLI_STATE_DIR IMAGECLI_CONFIG_DIR")
@@ -87,6 +121,30 @@ CASES = (
     signalled("P2", "twice", SIGINT, SIGINT, after=lambda *_: None),
     signalled("P3", "waiting", SIGTERM),
     signalled("P3", "in the body", SIGTERM, posts=(silent(HALF),)),
+    Case(
+        id="P4",
+        case="between two purchases",
+        posts=(first_then_silence,),
+        command=BATCH,
+        before=lambda place: place.put("m.jsonl", ROWS),
+        child=Child(signals=((0.0, SIGKILL),), when=second_is_under_way),
+        after=journal_is_whole,
+    ),
+    Case(
+        id="P6",
+        case="while another is under way",
+        posts=(once_the_other_has_ended, OK),
+        command=BATCH,
+        before=lambda place: place.put("m.jsonl", ROWS),
+        child=Child(by=MEANWHILE),
+    ),
+    Case(
+        id="P6",
+        case="what a killed one left",
+        command=BATCH,
+        before=lambda place: place.put("m.jsonl", ROWS) and place.put("m.journal.lock", '{"pid": 1, "host": "x"}\n'),
+        replaces=("m.journal.lock",),
+    ),
     Case(id="P7", case="a reader that went away", child=Child(by=UNREAD)),
     Case(id="P7", case="a picture for a reader that went away", argv=("-o", "-"), child=Child(by=UNREAD)),
     Case(id="P7", case="a closed stdout", child=Child(streams="1>&-")),
