@@ -131,6 +131,27 @@ def test_a_prompt_may_stand_in_a_file(tmp_path: Path) -> None:
     assert only('{"prompt_file": "words.txt"}', folder=folder).prompt == "a quiet harbour"
 
 
+SIZES = "[defaults]\nsize = '1536x1024'\nfit = '960x540'\n[[image]]\nprompt = 'a'\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "size", "fits"),
+    [
+        ("", (1536, 1024), ["960x540"]),
+        ("fit = '64x64'", (816, 816), ["64x64"]),
+        ("size = '1024x1024'", (1024, 1024), [None]),
+        ("size = '1024x1024'\nfit = '64x64'", (1024, 1024), ["64x64"]),
+        ("outputs = [{output = 'a.png', fit = '64x64'}, 'b.png']", (1088, 608), ["64x64", "960x540"]),
+        ("outputs = ['a.png', 'b.png']", (1536, 1024), ["960x540", "960x540"]),
+        ("size = '1024x1024'\noutputs = [{output = 'a.png', fit = '64x64'}, 'b.png']", (1024, 1024), ["64x64", None]),
+    ],
+)
+def test_of_size_and_fit_the_nearer_word_wins(rest: str, size: tuple[int, int], fits: list[str | None]) -> None:
+    item = only(SIZES + rest, "toml")
+    assert item.ask.rendering.size == Size(*size)
+    assert [target.fit and str(target.fit) for target in item.pictures[0]] == fits
+
+
 DEFAULTS = "[defaults]\nquality = 'low'\nmodel = 'gpt-image-1'\nsize = '1024x1024'\n[[image]]\nprompt = 'a'\n"
 
 

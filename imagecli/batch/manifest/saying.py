@@ -17,6 +17,9 @@ from imagecli.errors import UsageError
 _EITHER: Final = (("prompt", "prompt_file"), ("output", "outputs"))
 """Of each pair a row has one, and it stands for the other one of `[defaults]` too."""
 
+_NEARER: Final = ("size", "fit")
+"""A row can have both. One alone was meant without the other of `[defaults]`: each says how large the picture is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
@@ -52,7 +55,7 @@ class Reading:
         self._command = defaults.pop("command", COMMANDS[0])
         typed = {name: value for name, value in flags.items() if value is not None}
         self._below = {**defaults, **typed}
-        self._of: dict[tuple[object, ...], Mapping[str, Any]] = {}
+        self._of: dict[tuple[str, ...], Mapping[str, Any]] = {}
 
     def said(self, row: Row) -> Said | None:
         """What *row* says; None where it holds a problem."""
@@ -81,9 +84,9 @@ class Reading:
 
     def _beneath(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
         """What flags and `[defaults]` say to a row of *command* that says *own*."""
-        key = (command, *(one in own or other in own for one, other in _EITHER))
+        beaten = _beaten(own)
+        key = (command, *beaten)
         if key not in self._of:
-            beaten = {name for pair, said in zip(_EITHER, key[1:], strict=True) if said for name in pair}
             self._of[key] = {
                 name: value
                 for name, value in self._below.items()
@@ -127,6 +130,17 @@ class Reading:
         if written not in self._known:
             self._known[written] = field_named(written)
         return self._known[written]
+
+
+def _beaten(own: Mapping[str, Any]) -> list[str]:
+    """The fields of `[defaults]` that a row does not take, as it says *own*."""
+    beaten = [name for pair in _EITHER if not own.keys().isdisjoint(pair) for name in pair]
+    size, fit = _NEARER
+    if fit in own or any(file.fit for file in own.get("outputs", ())):
+        beaten.append(size)
+    if size in own:
+        beaten.append(fit)
+    return beaten
 
 
 _OWN: Final = "names of your own stand in vars"
