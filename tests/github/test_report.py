@@ -1,0 +1,323 @@
+"""The Action's last step: whatever a batch said, the summary shows it as text and the log has no command of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from batch_annotations import SHOWN, annotated
+from batch_report import SUMMARY_BYTES, main
+from batch_said import STATES, read, text
+from batch_summary import summary
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from tests.batch.serving import refusal, serving
+from tests.batch.test_batch import manifest
+from tests.conftest import Result, Run
+from tests.github.commands import Command, read_log
+
+HOSTILE = st.one_of(
+    st.text(max_size=60),
+    st.lists(
+        st.sampled_from(
+            [
+                *("::error::", "##[set-output name=bought]9", "\n", "\r", "\n\n", "%0A", "%", ":", ",", "|", "`", "``"),
+                *(
+                    "</code>",
+                    "</td></table>",
+                    "<img src=x>",
+                    "<!--",
+                    "&lt;",
+                    "[a](http://b.c)",
+                    "@team",
+                    "#1",
+                    "www.x.org",
+                ),
+                *(
+                    "\x1b[31m",
+                    "\u202e",
+                    "\x00",
+                    "\udcff",
+                    "\u2028",
+                    "猫",
+                    "a",
+                    " ",
+                    "\\",
+                    "*",
+                    "_",
+                    "~~",
+                    "assets.toml:7",
+                ),
+            ]
+        ),
+        max_size=12,
+    ).map("".join),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | HOSTILE,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HOSTILE, inner, max_size=3),
+    max_leaves=8,
+)
+ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        "state": st.sampled_from(STATES) | JSON,
+        "line": st.integers(0, 99) | JSON,
+        "outputs": st.lists(HOSTILE, max_size=6) | JSON,
+        "cost": st.fixed_dictionaries({"actual_usd": st.floats() | JSON}) | JSON,
+        "errors": st.lists(
+            st.fixed_dictionaries({"message": HOSTILE | JSON, "hint": HOSTILE | JSON, "code": HOSTILE | JSON}),
+            max_size=7,
+        )
+        | JSON,
+        "warnings": st.lists(st.fixed_dictionaries({"message": HOSTILE | JSON, "level": st.just("warning")})) | JSON,
+        "summary": st.fixed_dictionaries({"bought": st.integers() | JSON, "missing_or_stale": JSON}) | JSON,
+    },
+)
+LINE = ROW.map(lambda row: json.dumps(row).encode()) | JSON.map(lambda one: json.dumps(one).encode()) | st.binary()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the step left behind."""
+
+    exit_code: int
+    log: str
+    summary: str
+    outputs: dict[str, str]
+
+    @property
+    def commands(self) -> list[Command]:
+        return read_log(self.log).commands
+
+
+def report(
+    folder: Path, lines: bytes | None, exit_code: object = 0, *, name: str = "assets.toml", shard: str = ""
+) -> Told:
+    """Runs the step over *lines*; None where there is no file."""
+    said, outputs, shown = (folder / part for part in ("said.jsonl", "outputs", "summary.md"))
+    for path in (said, outputs, shown):
+        path.unlink(missing_ok=True)
+    if lines is not None:
+        said.write_bytes(lines)
+    environ = {"SAID": str(said), "MANIFEST": name, "SHARD": shard, "EXIT_CODE": str(exit_code)}
+    stdout = io.StringIO()
+    code = main({**environ, "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(shown)}, stdout)
+    pairs = (line.partition("=") for line in outputs.read_text("utf-8").splitlines())
+    return Told(code, stdout.getvalue(), shown.read_text("utf-8"), {name: value for name, _, value in pairs})
+
+
+class Shown(HTMLParser):
+    """The elements of a page, and what stands in <code>."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[object] = []
+        self.codes: list[str] = []
+        self.others = ""
+        self._within: list[str] = []
+        # As GitHub does: HTML stays, and tables and bare addresses are read.
+        self.feed(MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(markdown))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += attrs
+        self._within.append(tag)
+        if tag == "code":
+            self.codes.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._within.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "code" in self._within:
+            self.codes[-1] += data
+        else:
+            self.others += data
+
+
+ELEMENTS = {"h3", "p", "table", "tr", "th", "td", "code"}
+
+
+# --- what comes from the real command --------------------------------------------------------------------------------
+
+
+def ran(
+    imagecli: Run, folder: Path, *rows: dict[str, Any], flags: Sequence[str] = (), **told: Any
+) -> tuple[Result, Told]:
+    manifest(folder, *rows)
+    result = imagecli("batch", "assets.jsonl", "--json", "--provider", "sandbox", *flags)
+    return result, report(folder, result.raw_stdout, result.exit_code, name="assets.jsonl", **told)
+
+
+def test_a_run_is_summed_up_with_what_failed_first_and_at_its_line(imagecli: Run, folder: Path) -> None:
+    rows = [{"prompt": word, "output": f"{word[:3]}.png"} for word in ("cat", "moderation_blocked", "owl")]
+    result, told = ran(imagecli, folder, *rows, shard="2/3", flags=["--shard", "1/1"])
+    assert (result.exit_code, told.exit_code) == (9, 9)
+    assert told.outputs == {"bought": "2", "failed": "1", "cost-usd": "0"}
+    assert "<p>2 bought, 1 failed; exit 9</p>" in told.summary
+    shown = Shown(told.summary)
+    assert shown.codes[:3] == ["assets.jsonl", "2/3", "mod.png"]
+    assert [name for name in shown.codes if name.endswith(".png")] == ["mod.png", "cat.png", "owl.png"]
+    (only,) = told.commands
+    assert only.properties == {"file": "assets.jsonl", "line": "2", "title": "imagecli: moderation_blocked"}
+    assert only.message.startswith("refused by the provider's policy")
+
+
+def test_a_look_that_finds_gaps_says_which(imagecli: Run, folder: Path) -> None:
+    rows = [{"prompt": "cat", "output": "cat.png"}]
+    _, told = ran(imagecli, folder, *rows, flags=["--check"])
+    assert (told.exit_code, "<p>1 missing or stale; exit 10</p>" in told.summary) == (10, True)
+    assert [(one.name, one.message) for one in told.commands] == [("error", "cat.png is missing")]
+
+
+def test_a_plan_is_no_failure_and_says_what_it_can_cost(imagecli: Run, folder: Path) -> None:
+    manifest(folder, {"prompt": "cat", "output": "cat.png"})
+    result = imagecli("batch", "assets.jsonl", "--json", "--dry-run")
+    planned = report(folder, result.raw_stdout, result.exit_code)
+    assert (planned.exit_code, planned.log, planned.outputs["cost-usd"]) == (0, "", "")
+    most = json.loads(result.stdout.splitlines()[-1])["cost"]["estimated_max_usd"]
+    assert f"<p>1 planned; cost: at most ${most:.3f}; exit 0</p>" in planned.summary
+
+
+def test_a_run_that_has_nothing_to_do_says_so_without_annotations(imagecli: Run, folder: Path) -> None:
+    ran(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
+    _, told = ran(imagecli, folder, {"prompt": "cat", "output": "cat.png"})
+    assert (told.exit_code, told.log, told.outputs["bought"]) == (0, "", "0")
+    assert "<p>1 kept as they are; exit 0</p>" in told.summary
+
+
+def test_problems_of_a_manifest_are_annotated_at_their_lines(imagecli: Run, folder: Path) -> None:
+    rows: list[dict[str, Any]] = [{"prompt": "cat", "output": "cat.png"}, {"prompt": "owl", "qualty": "low"}]
+    result, told = ran(imagecli, folder, *rows)
+    assert (result.exit_code, told.exit_code, told.outputs["cost-usd"]) == (2, 2, "")
+    assert [one.properties.get("line") for one in told.commands] == ["2", None]
+    assert "there is no field 'qualty'" in told.commands[0].message
+    assert "qualty" in Shown(told.summary).codes[1]
+    assert told.commands[1].message.startswith("assets.jsonl has 1 problem")
+
+
+def test_notes_are_no_annotations_and_warnings_are(imagecli: Run, folder: Path) -> None:
+    manifest(folder, {"prompt": "cat", "output": "cat.png", "size": "landscape"})
+    with serving() as server:
+        result = imagecli("batch", "assets.jsonl", "--json", "--base-url", server.base_url)
+    told = report(folder, result.raw_stdout, result.exit_code)
+    levels = {one["code"]: one["level"] for one in json.loads(result.stdout.splitlines()[-1])["warnings"]}
+    assert levels == {"size": "note", "other_size": "warning"}
+    assert [one.name for one in told.commands] == ["warning"]
+    assert "was asked for, 64x64 came" in told.commands[0].message
+
+
+def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imagecli: Run, folder: Path) -> None:
+    markup = "</code></td><img src=x> [b](http://c.d) | `e` %0A::notice::f"
+    message = f"no\n::error::a\n##[set-output name=bought]9\n\n{markup}"
+    manifest(folder, {"prompt": "cat", "output": "cat.png"})
+    with serving(lambda fields: refusal("400 Bad Request", "x", message)) as server:
+        result = imagecli("batch", "assets.jsonl", "--json", "--base-url", server.base_url)
+    told = report(folder, result.raw_stdout, result.exit_code)
+    (only,) = told.commands
+    assert only.name == "error"
+    assert "##[set-output name=bought]9" in only.message
+    shown = Shown(told.summary)
+    assert set(shown.elements) <= ELEMENTS
+    assert any(markup in code for code in shown.codes)
+
+
+# --- what may come ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exit_code", ["", "x", "-1", "²"])
+def test_a_step_that_did_not_run_fails_and_says_so(tmp_path: Path, exit_code: str) -> None:
+    told = report(tmp_path, None, exit_code)
+    assert (told.exit_code, told.outputs) == (1, {"bought": "0", "failed": "0", "cost-usd": ""})
+    assert "it ended without a summary" in told.summary
+
+
+def test_of_a_run_that_was_killed_the_rows_that_were_told_are_counted(tmp_path: Path) -> None:
+    rows = b'{"state": "bought", "outputs": ["a.png"]}\n{"state": "failed"}\n{"state": "bou'
+    told = report(tmp_path, rows, 137)
+    assert (told.exit_code, told.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": ""})
+    assert "1 bought, 1 failed; it ended without a summary; 1 lines could not be read; exit 137" in told.summary
+
+
+@given(lines=st.lists(LINE, max_size=8).map(b"\n".join), name=HOSTILE, shard=HOSTILE)
+def test_whatever_a_command_says_the_log_has_annotations_alone_and_the_summary_text(
+    tmp_path_factory: pytest.TempPathFactory, lines: bytes, name: str, shard: str
+) -> None:
+    told = report(tmp_path_factory.mktemp("report"), lines, 4, name=name, shard=shard)
+    assert told.exit_code == 4
+    lines_of_log = told.log.splitlines()
+    assert len(told.commands) == len(lines_of_log)
+    assert {one.name for one in told.commands} <= {"error", "warning"}
+    assert set(told.outputs) == {"bought", "failed", "cost-usd"}
+    assert all(set(value) <= set("0123456789.") for value in told.outputs.values())
+    shown = Shown(told.summary)
+    assert (set(shown.elements) <= ELEMENTS, shown.attributes) == (True, [])
+    assert shown.elements.count("h3") == 1
+
+
+@given(message=HOSTILE, code=HOSTILE, name=HOSTILE, output=HOSTILE)
+def test_foreign_text_arrives_as_it_is(message: str, code: str, name: str, output: str) -> None:
+    row = {"state": "failed", "line": 3, "outputs": [output], "errors": [{"message": message, "code": code}]}
+    said = read([json.dumps(row).encode()])
+    shown = Shown(summary(said, name, "", 4, SUMMARY_BYTES))
+    assert shown.codes == [value for value in (text(name), text(output), text(message)) if value.strip()]
+    commands = read_log("\n".join(annotated(said, name))).commands
+    if text(message):
+        (only,) = commands
+        assert (only.message, only.properties["line"]) == (text(message), "3")
+        assert only.properties["title"] == (f"imagecli: {text(code).strip()}".removesuffix(": "))
+
+
+@pytest.mark.parametrize(("count", "shown", "last"), [(10, 10, "no 9"), (11, 10, "2 more are in the summary")])
+@pytest.mark.parametrize("kind", ["error", "warning"])
+def test_ten_annotations_of_a_kind_are_shown_and_the_rest_counted(
+    tmp_path: Path, kind: str, count: int, shown: int, last: str
+) -> None:
+    said = [{"message": f"no {number}", "level": "warning"} for number in range(count)]
+    document = {"warnings": said} if kind == "warning" else {"errors": said}
+    commands = report(tmp_path, json.dumps(document).encode()).commands
+    assert [one.name for one in commands] == [kind] * shown
+    assert (commands[-1].message, shown) == (last, SHOWN)
+
+
+@pytest.mark.parametrize("words", ["a" * 90, "猫" * 90])
+def test_a_summary_stays_below_its_limit_and_says_how_many_rows_are_left_out(tmp_path: Path, words: str) -> None:
+    rows = [{"state": "bought", "outputs": [words]} for _ in range(20_000)]
+    rows[15_000]["state"] = "failed"
+    told = report(tmp_path, "\n".join(json.dumps(row) for row in rows).encode())
+    assert SUMMARY_BYTES - 600 < len(told.summary.encode()) <= SUMMARY_BYTES
+    shown = Shown(told.summary)
+    left_out = 20_000 - (shown.elements.count("tr") - 1)
+    assert left_out > 1000
+    assert f"{left_out:,} more have no place here." in told.summary
+    assert "<td>failed</td>" in told.summary.split("</tr>")[1]
+
+
+def test_a_summary_that_has_no_room_is_left_out() -> None:
+    assert summary(read([]), "assets.toml", "", 0, 20) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "properties"),
+    [
+        ("assets.toml", "assets.toml:7: no", {"file": "assets.toml", "line": "7"}),
+        ("./art/assets.toml", "art/assets.toml:12: see a/b:3", {"file": "art/assets.toml", "line": "12"}),
+        ("art/assets.toml", "other.toml:12: no", {"file": "art/assets.toml"}),
+        ("/tmp/assets.toml", "/tmp/assets.toml:12: no", {"line": "12"}),
+        ("-", "stdin:3: no", {}),
+    ],
+)
+def test_an_annotation_stands_at_the_manifests_line(name: str, message: str, properties: dict[str, str]) -> None:
+    said = read([json.dumps({"errors": [{"message": message}]}).encode()])
+    (only,) = read_log("\n".join(annotated(said, name))).commands
+    assert only.properties == {**properties, "title": "imagecli"}
