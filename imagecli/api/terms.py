@@ -45,6 +45,8 @@ class Terms:
     """So long an error's body is read: its status says the most."""
     max_bytes: int
     """Of the answer as it comes, before decompression."""
+    packed: bool = False
+    """A body that comes compressed stays so."""
     judge: Judge | None = None
     resolve: Resolve = addresses_of
     enough: Enough = lambda: None

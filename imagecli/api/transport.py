@@ -68,9 +68,16 @@ class Transport:
         self._now = now
 
     def send(
-        self, http: HttpRequest, into: Into, request: int, listen: Listen, enough: Enough = lambda: None
+        self,
+        http: HttpRequest,
+        into: Into,
+        request: int,
+        listen: Listen,
+        enough: Enough = lambda: None,
+        *,
+        packed: bool = False,
     ) -> HttpAnswer:
-        """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*.
+        """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*; compressed still if *packed*.
 
         Raises the error of any other answer.
         """
@@ -78,7 +85,7 @@ class Transport:
         while True:
             ticket = self._turn(attempt)
             try:
-                answer = self._once(attempt, into, enough)
+                answer = self._once(attempt, into, enough, packed)
             except NotConnectedError as error:
                 self._pacer.lost(ticket)
                 self._not_connected(attempt, error)
@@ -107,7 +114,7 @@ class Transport:
             reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
             raise self._too_long(reached, error.seconds) from None
 
-    def _once(self, attempt: _Try, into: Into, enough: Enough) -> HttpAnswer:
+    def _once(self, attempt: _Try, into: Into, enough: Enough, packed: bool) -> HttpAnswer:
         http, request, listen = attempt.http, attempt.request, attempt.listen
         listen(Told(message=telling.asked(http), deep=True))
         answer = post(
@@ -120,6 +127,7 @@ class Transport:
             uploaded=lambda sent, total: listen(Sent(request=request, sent=sent, total=total or 0)),
             received=lambda done, total: listen(Received(request=request, received=done, total=total)),
             enough=enough,
+            packed=packed,
         )
         listen(Told(message=telling.answered(http, answer)))
         listen(Told(message=telling.headers(answer), deep=True))

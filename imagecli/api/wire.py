@@ -76,14 +76,16 @@ def post(
     uploaded: Progress,
     received: Progress,
     enough: Enough = lambda: None,
+    packed: bool = False,
 ) -> HttpAnswer:
     """Sends *http* once. A 2xx body goes *into* the file as it arrives; redirects are not followed.
 
-    *enough* is asked after every piece whether to wait for the end, and how long.
+    *enough* is asked after every piece whether to wait for the end, and how long. *packed*: a compressed body is not
+    unpacked.
     Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
     its way, DiskError where it could not be kept.
     """
-    terms = timeouts.from_now(MAX_ANSWER_BYTES, enough=enough)
+    terms = timeouts.from_now(MAX_ANSWER_BYTES, enough=enough, packed=packed)
     body = CountingBody(b"", uploaded)
     try:
         with in_our_words(http.url, begun=lambda: body.tell() > 0, is_over=lambda: terms.dripped):

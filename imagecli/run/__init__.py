@@ -24,6 +24,7 @@ from imagecli.run.inputs import Inputs as Inputs
 from imagecli.run.partials import Ear, Partials
 from imagecli.run.prepare import Errand as Errand
 from imagecli.run.prepare import describe, prepare
+from imagecli.run.unpacked import beginning
 from imagecli.store.staging import discard_all
 
 
@@ -96,10 +97,10 @@ def _answered(
     asked = request.ask.rendering.partial_images
     ear = Ear(entry.file, Partials(prepared=prepared, asked=asked, listen=listen))
     try:
-        return tools.transport.send(http, ear, request.index, _marking(entry, listen), ear.enough), None
+        heard = _marking(entry, listen)
+        return tools.transport.send(http, ear, request.index, heard, ear.enough, packed=True), None
     except (UnsavedError, DiskError) as error:
-        entry.file.seek(0)
-        if not is_stream(entry.file.read(HEAD_BYTES)):
+        if not is_stream(beginning(entry.file, HEAD_BYTES)):
             raise
         return HttpAnswer(status=200, headers={}), error
 

@@ -19,6 +19,7 @@ from imagecli.providers.said import sound
 from imagecli.run.delivery import Delivery
 from imagecli.run.gathering import Gatherer, Staged
 from imagecli.run.parcel import parcel
+from imagecli.run.unpacked import unpacked
 from imagecli.schedule import Done, ends_of
 
 _PROMPT_PIECES = 4
@@ -42,7 +43,19 @@ def finish(
     in part. *release* is called when a picture for stdout has reached it. *read* finds the pictures in what is left
     of the body without its long strings. Raises UnsavedError or RefusedError where it holds no pictures at all.
     """
-    condensed = condense(body)
+    delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen, again=again)
+    with unpacked(body, (rescue_folder.parent, prepared.names[0].folder), listen) as plain:
+        return _finished(delivery, condense(plain), results, release, read)
+
+
+def _finished(
+    delivery: Delivery,
+    condensed: Condensed,
+    results: Results,
+    release: Callable[[], None],
+    read: Callable[[bytes, str], Answer],
+) -> Outcome:
+    prepared, rescue_folder, listen = delivery.prepared, delivery.rescue_folder, delivery.listen
     answer = read(condensed.body, prepared.base_url)
     outcome = Outcome(
         request=prepared.request,
@@ -53,7 +66,6 @@ def finish(
         svg_usage=answer.svg_usage,
         errors=answer.errors if len(answer.found) < prepared.n else (),
     )
-    delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen, again=again)
     gatherer = Gatherer(
         prepared=prepared, condensed=condensed, results=results, rescue_folder=rescue_folder, listen=listen
     )

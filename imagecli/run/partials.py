@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
+from imagecli.api.wire import MAX_ANSWER_BYTES
 from imagecli.domain import Identity
 from imagecli.errors import DiskError, UnsavedError, as_error
 from imagecli.events import Listen, Noted, Partial, Warned
@@ -17,6 +18,7 @@ from imagecli.exchange import Prepared
 from imagecli.naming import marked, path_for
 from imagecli.pictures.judge import judge
 from imagecli.providers.base64_pieces import decoded
+from imagecli.providers.packing import Unpacker
 from imagecli.providers.sse import MAX_EVENT_BYTES, Event, Reader, is_document
 from imagecli.store.files import save
 
@@ -31,21 +33,27 @@ class Ear:
     def __init__(self, file: IO[bytes], partials: Partials, limit: int = MAX_EVENT_BYTES) -> None:
         self._file, self._partials = file, partials
         self._reader = Reader(limit, skims=_is_picture)
+        self._unpacker = Unpacker(MAX_ANSWER_BYTES)
         self._is_document: bool | None = None
         """JSON came all the same, or a page; None until anything came."""
         self._pictures = 0
         self._ended = False
 
     def write(self, piece: bytes, /) -> int:
-        """Into the file first. Raises UnsavedError for an event that does not end."""
+        """Into the file first, as it came. Raises UnsavedError for an event that does not end."""
         written = self._file.write(piece)
         self._file.flush()
+        if not self._is_document:
+            for part in self._unpacker.feed(piece):
+                self._listen_to(part)
+        return written
+
+    def _listen_to(self, piece: bytes) -> None:
         if self._is_document is None and piece.strip():
             self._is_document = is_document(piece)
         if not self._is_document:
             for event in self._reader.feed(piece):
                 self._hear(event)
-        return written
 
     def flush(self) -> None:
         """Nothing is held back."""

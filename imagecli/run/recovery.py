@@ -13,7 +13,7 @@ from typing import IO, Literal
 from imagecli.api.left import Left, left_in, taken
 from imagecli.api.results import Results
 from imagecli.api.spool import remove
-from imagecli.errors import NetworkError, RefusedError, UnsavedError, as_error
+from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, as_error
 from imagecli.events import Listen, Warned
 from imagecli.exchange import Answer, Prepared
 from imagecli.outcome import Outcome
@@ -22,6 +22,7 @@ from imagecli.providers.decode import decode
 from imagecli.providers.salvage import salvage
 from imagecli.run.finish import finish, is_settled
 from imagecli.run.prepare import read_description, with_folders
+from imagecli.run.unpacked import unpacked
 from imagecli.store.places import check_folder
 from imagecli.store.staging import discard_all
 
@@ -157,7 +158,13 @@ def _state(left: Left, prepared: Prepared | None) -> State:
     if prepared is None:
         return "unknown"
     with taken(left) as body:
-        return _state_of_answer(body, prepared) if body else "under_way"
+        if body is None:
+            return "under_way"
+        try:
+            with unpacked(body, (left.body.parent,)) as plain:
+                return _state_of_answer(plain, prepared)
+        except ImagecliError:  # of too many bytes, or no room: saving it will say so
+            return "whole"
 
 
 def _state_of_answer(body: IO[bytes], prepared: Prepared) -> State:

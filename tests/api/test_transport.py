@@ -14,7 +14,7 @@ import pytest
 
 from imagecli.api.spool import open_entry
 from imagecli.api.wire import Timeouts
-from imagecli.errors import DiskError, ImagecliError, NetworkError, UnsavedError, UsageError
+from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import Event, Received, Sent
 from imagecli.exchange import HttpRequest
 from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
@@ -25,6 +25,7 @@ def half(body: bytes = b'{"data": [', length: int = 500) -> bytes:
     return http("200 OK", body, length=length)
 
 
+PACKED = gzip.compress(b"{}")
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -41,7 +42,6 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         (CHUNKED + b'5\r\n{"dat\r\n', "answer_lost", b'{"dat'),
         (CHUNKED + b"9\r\n{}", "answer_lost", b"{}"),
         (CHUNKED + b"ZZZZ\r\n{}\r\n", "answer_lost", b""),
-        (http("200 OK", b"no gzip", "Content-Encoding: gzip"), "answer_lost", b""),
     ],
 )
 def test_a_lost_answer_is_perhaps_billed_and_never_asked_for_again(answer: Answer, code: str, kept: bytes) -> None:
@@ -111,7 +111,7 @@ def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) 
     with open_entry("a", "{}", [tmp_path]) as entry, raw_server(half_then_rest) as server:
         request = HttpRequest(method="POST", url=server.base_url, json={})
         timeouts = Timeouts(connect=2, silence=3, total=5)
-        transport(timeouts=timeouts).send(request, entry.file, 0, lambda event: None)
+        transport(timeouts=timeouts).send(request, entry.file, 0, lambda event: None, packed=True)
         assert (landed, entry.body.read_bytes()) == ([b"half"], b"halfrest")
 
 
@@ -146,6 +146,27 @@ def test_an_error_before_the_upload_was_read_is_the_servers_word() -> None:
             send(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", body="x" * 8_000_000)
         thread.join()
     assert (caught.value.exit_code, caught.value.status) == (4, 413)
+
+
+@pytest.mark.parametrize(
+    ("body", "packed", "kept"),
+    [(PACKED, True, PACKED), (PACKED, False, b"{}"), (b"no gzip", True, b"no gzip"), (b"no gzip", False, b"no gzip")],
+)
+def test_a_compressed_answer_is_kept_as_it_came_or_unpacked_where_it_can_be(
+    body: bytes, packed: bool, kept: bytes
+) -> None:
+    into = io.BytesIO()
+    with raw_server(http("200 OK", body, "Content-Encoding: gzip")) as server:
+        request = HttpRequest(method="POST", url=server.base_url, json={})
+        transport().send(request, into, 0, lambda event: None, packed=packed)
+    assert into.getvalue() == kept
+
+
+@pytest.mark.parametrize("body", [b'{"error": "words"}', gzip.compress(b'{"error": "words"}')])
+@pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
+def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, headers: list[str]) -> None:
+    with raw_server(http("400 No", body, *headers)) as server, pytest.raises(RefusedError, match="words"):
+        send(server.base_url)
 
 
 @pytest.mark.parametrize(

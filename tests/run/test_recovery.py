@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,18 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n")
     assert files(folder) == {"cat-1.png": RED, "cat-2.png": BLUE}
+    assert files(state) == {}
+
+
+def test_an_answer_that_came_compressed_is_recovered_as_far_as_it_can_be_unpacked(
+    imagecli: Run, leave: Leave, folder: Path, state: Path
+) -> None:
+    leave(gzip.compress(pictures(RED)), id="run-0000")
+    leave(gzip.compress(pictures(BLUE, png(200, 200, "green")), 0)[:-300], id="run-0001", n=2)
+    assert [one["state"] for one in imagecli("recover", "--list", "--json").json["left"]] == ["whole", "part"]
+    result = imagecli("recover")
+    assert (result.exit_code, result.stdout) == (9, "cat.png\ncat-1.png\n")
+    assert files(folder) == {"cat.png": RED, "cat-1.png": BLUE}
     assert files(state) == {}
 
 
