@@ -25,12 +25,11 @@ from typing import Literal
 from imagecli.batch.entries import Entry, FileRecord
 from imagecli.batch.judging import Judged, in_doubt, judge
 from imagecli.batch.ledger import Ledger
-from imagecli.batch.sentences import notes, notes_of_absent, refusal
+from imagecli.batch.sentences import Remark, notes, notes_of_absent, refusal
 from imagecli.batch.standing import Disk
 from imagecli.batch.wanted import Wanted
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
-from imagecli.events import Noted, Warned
 
 Kind = Literal["done", "missing", "stale", "submitted", "refused"]
 Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
@@ -53,7 +52,7 @@ class Decision:
     """To be written to the journal before anything is bought: files that were found or adopted."""
     in_doubt: bool = False
     """What is bought may have been billed once already."""
-    notes: tuple[Noted | Warned, ...] = ()
+    notes: tuple[Remark, ...] = ()
     refusal: OutputError | None = None
     """Why nothing may be sent, with the way out."""
 

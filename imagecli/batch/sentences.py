@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from imagecli.batch.entries import Entry
 from imagecli.batch.judging import Judged
@@ -11,7 +13,36 @@ from imagecli.errors import OutputError
 from imagecli.events import Noted, Warned
 from imagecli.quoting import quoted
 
-Said = Noted | Warned
+TOLD_EACH: Final = 3
+"""So many files of which the same is to be said are named one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What is to be said of one file."""
+
+    path: str
+    says: str
+    """What stands behind the path."""
+    code: str
+    warns: bool = False
+
+    @property
+    def message(self) -> str:
+        return f"{self.path} {self.says}"
+
+
+def together(remarks: Iterable[Remark]) -> Iterator[Noted | Warned]:
+    """*remarks* for a listener: where the same is to be said of many files one is named, and the others are counted."""
+    alike: dict[tuple[str, str, bool], list[Remark]] = {}
+    for remark in remarks:
+        alike.setdefault((remark.code, remark.says, remark.warns), []).append(remark)
+    for group in alike.values():
+        told = group if len(group) <= TOLD_EACH else group[:1]
+        left = len(group) - len(told)
+        more = f" (and {left:,} more files)" if left else ""
+        for remark in told:
+            yield (Warned if remark.warns else Noted)(code=remark.code, message=remark.message + more)
 
 
 def refusal(files: Sequence[Judged]) -> OutputError:
@@ -36,7 +67,7 @@ def refusal(files: Sequence[Judged]) -> OutputError:
     )
 
 
-def notes(files: Sequence[Judged], wanted: Wanted, doubt: Entry | None) -> tuple[Said, ...]:
+def notes(files: Sequence[Judged], wanted: Wanted, doubt: Entry | None) -> tuple[Remark, ...]:
     """What the user should hear of; *doubt* tells of what may be billed twice."""
     said = [note for file in files for note in _of_file(file, wanted)]
     if doubt:
@@ -44,49 +75,51 @@ def notes(files: Sequence[Judged], wanted: Wanted, doubt: Entry | None) -> tuple
     return tuple(dict.fromkeys(said))
 
 
-def notes_of_absent(wanted: Wanted, last: Entry) -> tuple[Said, ...]:
+def notes_of_absent(wanted: Wanted, last: Entry) -> tuple[Remark, ...]:
     """What the user should hear of a purchase that a provider's Batch API has, by its *last* entry."""
     where = last.batch or "the Batch API"
     if (last.provider, last.base_url) != (wanted.provider, wanted.base_url):
-        said = f"{wanted.id} is in {where} of {last.base_url or last.provider}, and is fetched by a run that asks there"
-        return (Noted(code="submitted_elsewhere", message=said),)
+        said = f"is in {where} of {last.base_url or last.provider}, and is fetched by a run that asks there"
+        return (Remark(code="submitted_elsewhere", path=wanted.id, says=said),)
     if not wanted.is_asked_by(last):
-        said = f"{wanted.id} has changed since it was handed in ({where}): what comes is of the earlier row"
-        return (Noted(code="changed_meanwhile", message=said),)
+        said = f"has changed since it was handed in ({where}): what comes is of the earlier row"
+        return (Remark(code="changed_meanwhile", path=wanted.id, says=said),)
     return ()
 
 
-def _of_file(file: Judged, wanted: Wanted) -> list[Said]:
+def _of_file(file: Judged, wanted: Wanted) -> list[Remark]:
     if file.standing == "missing":
         return []
     if file.standing == "found":
-        return [Noted(code="found", message=f"{file.path} was saved by a run that was ended before it could say so")]
+        said = "was saved by a run that was ended before it could say so"
+        return [Remark(code="found", path=file.path, says=said)]
     if file.standing == "edited" and file.fresh:
-        return [Noted(code="changed_by_hand", message=f"{file.path} was changed by hand, and is kept")]
+        return [Remark(code="changed_by_hand", path=file.path, says="was changed by hand, and is kept")]
     if file.standing == "ours" and file.entry:
         return _of_origin(file.path, file.entry, file.fresh, wanted)
     if wanted.sandbox:
-        return [Noted(code="sandbox_kept", message=f"{file.path} stands there, and the sandbox leaves it as it is")]
+        said = "stands there, and the sandbox leaves it as it is"
+        return [Remark(code="sandbox_kept", path=file.path, says=said)]
     return []
 
 
-def _of_origin(path: str, entry: Entry, fresh: bool, wanted: Wanted) -> list[Said]:
+def _of_origin(path: str, entry: Entry, fresh: bool, wanted: Wanted) -> list[Remark]:
     if not fresh:
-        return [Noted(code="stale", message=f"{path} is stale: {wanted.differs_from(entry)}")]
+        return [Remark(code="stale", path=path, says=f"is stale: {wanted.differs_from(entry)}")]
     if wanted.sandbox and not entry.sandbox:
         if wanted.row_is_same(entry):
             return []
-        said = f"{path} was bought, and its row or an input has changed since: the sandbox leaves it as it is"
-        return [Warned(code="sandbox_kept", message=said)]
+        said = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
+        return [Remark(code="sandbox_kept", path=path, says=said, warns=True)]
     if entry.model != wanted.model:
-        said = f"{path} was made by {entry.model}, and the default is {wanted.model} now: it is kept"
-        return [Noted(code="new_default_model", message=f"{said}; -m {wanted.model} has it bought again")]
+        said = f"was made by {entry.model}, and the default is {wanted.model} now: it is kept"
+        return [Remark(code="new_default_model", path=path, says=f"{said}; -m {wanted.model} has it bought again")]
     return []
 
 
-def _twice(wanted: Wanted, doubt: Entry) -> Warned:
+def _twice(wanted: Wanted, doubt: Entry) -> Remark:
     if doubt.state == "bought":
-        said = f"{wanted.id} was bought once, and its answer is not on this machine: buying it again is billed twice"
+        said = "was bought once, and its answer is not on this machine: buying it again is billed twice"
     else:
-        said = f"{wanted.id} was sent once, and no picture of it is here: it may be billed twice"
-    return Warned(code="may_be_billed_twice", message=said)
+        said = "was sent once, and no picture of it is here: it may be billed twice"
+    return Remark(code="may_be_billed_twice", path=wanted.id, says=said, warns=True)

@@ -18,6 +18,7 @@ from imagecli.batch.manifest.item import Item
 from imagecli.batch.order import Ended, Order
 from imagecli.batch.purchase import Purchase, asks_of
 from imagecli.batch.recovering import Recovery
+from imagecli.batch.sentences import together
 from imagecli.batch.settling import Settling
 from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
@@ -101,9 +102,8 @@ def decided(bench: Bench, ledger: Ledger, listen: Listen) -> list[Purchase]:
     way.
     """
     purchases = bench.purchases(ledger)
-    for purchase in purchases:
-        for note in purchase.decision.notes:
-            listen(note)
+    for note in together(note for purchase in purchases for note in purchase.decision.notes):
+        listen(note)
     refused = [purchase.decision.refusal for purchase in purchases if purchase.decision.refusal]
     if len(refused) == 1:
         raise refused[0]

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from imagecli.batch.deciding import Decision, decide
 from imagecli.batch.entries import Entry, FileRecord
 from imagecli.batch.ledger import Ledger
+from imagecli.batch.sentences import Remark, together
 from imagecli.batch.standing import Standing
 from imagecli.batch.wanted import Wanted
+from imagecli.events import Noted, Warned
 
 HERO = Wanted(
     id="hero",
@@ -559,3 +561,15 @@ def test_what_has_come_back_is_judged_as_ever(tmp_path: Path) -> None:
     assert decide(HERO, ledger, put(tmp_path, {"hero.png": b"bought"})).kind == "done"
     (tmp_path / "hero.png").unlink()
     assert decide(HERO, ledger_of((AWAY, HERO.entry("failed"))), put(tmp_path, {})).kind == "missing"
+
+
+@pytest.mark.parametrize("many", [1, 3, 4, 1200])
+def test_of_many_files_alike_one_is_named_and_the_others_are_counted(many: int) -> None:
+    stale = [Remark(code="stale", path=f"{number}.png", says="is stale: as it is") for number in range(many)]
+    twice = Remark(code="may_be_billed_twice", path="0.png", says="was sent once", warns=True)
+    *said, last = together([*stale, twice])
+    assert last == Warned(code="may_be_billed_twice", message="0.png was sent once")
+    if many <= 3:
+        assert [note.message for note in said] == [f"{number}.png is stale: as it is" for number in range(many)]
+    else:
+        assert said == [Noted(code="stale", message=f"0.png is stale: as it is (and {many - 1:,} more files)")]
