@@ -1,4 +1,7 @@
-"""Files that were saved for a manifest, and that no row of it makes any more: to be removed, or to be moved."""
+"""Files that were saved for a manifest, and that no row of it makes any more: to be removed, or to be moved.
+
+A picture as it came goes with the files that were made of it.
+"""
 
 from __future__ import annotations
 
@@ -35,20 +38,29 @@ def orphans(planned: Iterable[str], ledger: Ledger, standing: Standing) -> list[
     plans = list(planned)
     live = {key(Path(plan)) for plan in plans}
     live |= {key(Path(known[1].path)) for plan in plans if (known := ledger.planned(plan))}
-    found = []
-    for entry, record in ledger.files():
-        look = None if key(Path(record.path)) in live else standing.look(record.path)
-        if look is not None and look.bytes is not None:
-            same = look.bytes == record.bytes and standing.sha256(record.path) == record.sha256
-            found.append(Orphan(entry=entry, record=record, unchanged=same))
-    return sorted(found, key=lambda orphan: orphan.record.path)
+    files = sorted(ledger.files(), key=lambda known: known[0].run)
+    kept = [(entry, record) for entry, record in files if key(Path(record.path)) in live]
+    live |= {key(Path(original.path)) for entry, _ in kept for original in entry.originals}
+    came = {original.path: (entry, original) for entry, _ in files for original in entry.originals}
+    left = {record.path: (entry, record) for entry, record in files} | came
+    found = (_orphan(entry, record, standing) for path, (entry, record) in left.items() if key(Path(path)) not in live)
+    return sorted((orphan for orphan in found if orphan), key=lambda orphan: orphan.record.path)
+
+
+def _orphan(entry: Entry, record: FileRecord, standing: Standing) -> Orphan | None:
+    """None where nothing stands there any more."""
+    look = standing.look(record.path)
+    if look is None or look.bytes is None:
+        return None
+    same = look.bytes == record.bytes and standing.sha256(record.path) == record.sha256
+    return Orphan(entry=entry, record=record, unchanged=same)
 
 
 def moves(bought: Iterable[tuple[Wanted, Decision]], orphans: Iterable[Orphan]) -> list[Noted]:
     """For purchases of which nothing is there: the orphans of the same request that only have to be moved."""
     free: dict[tuple[str, str], list[str]] = {}
     for orphan in orphans:
-        if orphan.unchanged:
+        if orphan.unchanged and orphan.record in orphan.entry.files:
             free.setdefault((orphan.entry.hash, ending(orphan.record.path)), []).append(orphan.record.path)
     said = []
     for wanted, decision in bought:

@@ -44,6 +44,38 @@ def test_a_name_that_some_disk_takes_for_a_planned_one_is_no_orphan(tmp_path: Pa
     assert pruned(tmp_path, ("hero.PNG", "caf\u00e9.png"), bought("Hero.png", "cafe\u0301.png")) == {}
 
 
+ICONS = replace(HERO, id="icon-32.png", pictures=(("icon-32.png", "icon-64.png"),)).entry(
+    "saved", files=(record("icon-32.png"), record("icon-64.png")), originals=(record("icon-32.orig.png"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("planned", "orphaned"),
+    [
+        (("icon-32.png", "icon-64.png"), []),
+        (("icon-64.png",), ["icon-32.png"]),
+        ((), ["icon-32.orig.png", "icon-32.png", "icon-64.png"]),
+        (("icon-32.orig.png",), ["icon-32.png", "icon-64.png"]),
+    ],
+)
+def test_what_came_belongs_to_the_files_that_were_made_of_it(
+    tmp_path: Path, planned: tuple[str, ...], orphaned: list[str]
+) -> None:
+    put(tmp_path, dict.fromkeys(("icon-32.png", "icon-64.png", "icon-32.orig.png"), B))
+    assert pruned(tmp_path, planned, ledger_of((ICONS,))) == dict.fromkeys(orphaned, True)
+
+
+def test_what_came_later_under_the_same_name_is_whose_it_is_now(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"icon-32.png": B, "icon-32.orig.png": b"newer"})
+    again = replace(ICONS, run=2, files=(record("icon-32.png"),), originals=(record("icon-32.orig.png", b"newer"),))
+    ledger = ledger_of((ICONS, again))
+    assert pruned(tmp_path, ("icon-32.png",), ledger) == {}
+    assert pruned(tmp_path, (), ledger) == {"icon-32.orig.png": True, "icon-32.png": True}
+    moved = replace(HERO, id="new.png", pictures=(("new.png",),))
+    (said,) = moves([(moved, decide(moved, ledger, standing))], orphans((), ledger, standing))
+    assert said.message.startswith("new.png was bought as icon-32.png: ")
+
+
 def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tmp_path: Path) -> None:
     standing = put(tmp_path, {"old.png": B, "old-2.png": B, "a b.webp": B, "changed.png": b"painted over"})
     ledger = bought("old.png", "a b.webp", "changed.png")
