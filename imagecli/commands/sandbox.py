@@ -57,7 +57,7 @@ def sandbox(
             metavar="WHAT",
             callback=_failures,
             help="fail on purpose: 429:3 the first three requests for pictures, 500%10 each tenth, 503 all; "
-            "also insufficient_quota, moderation_blocked; repeatable",
+            "also insufficient_quota, moderation_blocked; batch_failed and batch_expired are of batches; repeatable",
         ),
     ] = None,
     url_ttl: Annotated[

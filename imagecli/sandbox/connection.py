@@ -54,12 +54,13 @@ class Connection(BaseHTTPRequestHandler):
         self.send_header("openai-processing-ms", str(round((time.monotonic() - started) * 1000)))
         if response.parts is None:
             self.send_header("Content-Length", str(len(response.body)))
+            self.note(response)  # before it goes out, so that whoever has read it finds its line in the log
             self.end()
             if self.command != "HEAD":
                 self.wfile.write(response.body)
         else:
             self.send_parts(response.parts, response)
-        self.note(response)
+            self.note(response)
 
     def end(self) -> None:
         """The end of the headers."""

@@ -1,4 +1,4 @@
-"""`--fail`: some requests for pictures fail on purpose, so that retries, pauses and reports can be tried.
+"""`--fail`: some requests for pictures, or batches, fail on purpose, so that retries, pauses and reports can be tried.
 
 Codes and types: OpenAI API reference and error guide, read 2026-11-22; a gateway's 502 and 504 are pages, not JSON.
 """
@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
+from imagecli.sandbox.batches.life import Ending
 from imagecli.sandbox.errors import ApiError, internal
 from imagecli.sandbox.exchange import Response
 from imagecli.sandbox.moderation import blocked
@@ -17,10 +18,15 @@ from imagecli.sandbox.moderation import blocked
 WORDS: Final = ("insufficient_quota", "moderation_blocked")
 """Failures that share their status with others, by name."""
 
+OF_BATCHES: Final[dict[str, Ending]] = {"batch_failed": "failed", "batch_expired": "batch_expired"}
+"""Failures of whole batches → how these end."""
+
 GATEWAY: Final = (502, 504, 520, 522, 524)
 """Statuses that come from the edge."""
 
-_FORM: Final = re.compile(rf"(?P<what>[45][0-9]{{2}}|{'|'.join(WORDS)})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?")
+_FORM: Final = re.compile(
+    rf"(?P<what>[45][0-9]{{2}}|{'|'.join((*WORDS, *OF_BATCHES))})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +34,7 @@ class Failure:
     """One `--fail`: what fails, and which requests do."""
 
     what: str
-    """An HTTP status, or one of WORDS."""
+    """An HTTP status, or one of WORDS or OF_BATCHES."""
     first: int | None = None
     """Only so many at the start."""
     every: int = 1
@@ -48,21 +54,37 @@ class Failure:
         return number % self.every == 0 and (self.first is None or number <= self.first)
 
 
-class Saboteur:
-    """Counts requests for pictures and fails those that are to fail. Safe between threads."""
+class Counted:
+    """Failures of one kind of thing, of which each is counted. Safe between threads."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
         self._failures = failures
         self._seen = 0
         self._lock = threading.Lock()
 
-    def response(self, request_id: str) -> Response | None:
-        """The failure of the next request, by the first rule that hits it; None where it may go on."""
+    def next(self) -> str | None:
+        """What the next one fails with, by the first rule that hits it; None where it may go on."""
         with self._lock:
             self._seen += 1
             number = self._seen
-        hit = next((one for one in self._failures if one.hits(number)), None)
-        return _response(hit.what, request_id) if hit else None
+        return next((one.what for one in self._failures if one.hits(number)), None)
+
+
+class Saboteur:
+    """Fails the requests for pictures, live and in batches, and the batches that are to fail."""
+
+    def __init__(self, failures: tuple[Failure, ...]) -> None:
+        self._pictures = Counted(tuple(one for one in failures if one.what not in OF_BATCHES))
+        self._batches = Counted(tuple(one for one in failures if one.what in OF_BATCHES))
+
+    def response(self, request_id: str) -> Response | None:
+        """The failure of the next request for pictures; None where it may go on."""
+        what = self._pictures.next()
+        return _response(what, request_id) if what else None
+
+    def ending(self) -> Ending:
+        """How the next batch goes."""
+        return OF_BATCHES.get(self._batches.next() or "", "completed")
 
 
 def _response(what: str, request_id: str) -> Response:

@@ -6,18 +6,23 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.exchange import Request
 from imagecli.sandbox.job import Upload
+from imagecli.sandbox.multipart import parts_of
+
+Lookup = Callable[[str, str], bytes]
+"""File id and the parameter that names it → the picture. Raises ApiError."""
 
 FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask", "markup": "markup"}
 """Form field → what it is. A list of images is sent as repeated `image[]`, and by some as repeated `image`."""
+
+DRAWN = ("mask", "markup")
+"""What lies on the first picture of an edit."""
 
 _NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
 """A name such as `svg[reasoning][effort]`."""
@@ -35,8 +40,8 @@ class Form:
     """All values are text, as in a multipart form: numbers, true and false too."""
 
 
-def read_form(request: Request, *, multipart: bool, files: bool) -> Form:
-    """What the body holds; *multipart* says whether that form is taken, *files* whether JSON may hold data URLs.
+def read_form(request: Request, *, multipart: bool, files: Lookup | None) -> Form:
+    """What the body holds; *multipart* says whether that form is taken, *files* holds what JSON may refer to.
 
     Raises ApiError 400 for a body that is neither.
     """
@@ -47,10 +52,11 @@ def read_form(request: Request, *, multipart: bool, files: bool) -> Form:
         return _multipart(request)
     if not files and multipart:
         raise ApiError(f"Invalid Content-Type header ({media_type}), expected multipart/form-data.")
-    return _json(request.body, files=files)
+    return form_of(json_object(request.body), files)
 
 
-def _json(body: bytes, *, files: bool) -> Form:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object that *body* spells, without what is null in it. Raises ApiError."""
     try:
         values = json.loads(body)
     except (ValueError, RecursionError):
@@ -60,27 +66,36 @@ def _json(body: bytes, *, files: bool) -> Form:
         ) from None
     if not isinstance(values, dict):
         raise ApiError("Invalid body: expected a JSON object.")
-    values = {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def form_of(values: dict[str, Any], files: Lookup | None) -> Form:
+    """The form of a JSON body, in which pictures are data URLs or *files*; None where it takes none."""
     if not files:
         return Form(values=values)
-    images = values.pop("images", [])
-    drawn = {name: [values.pop(name)] if name in values else [] for name in ("mask", "markup")}
+    rest = {name: value for name, value in values.items() if name not in ("images", *DRAWN)}
+    images = values.get("images", [])
     if not isinstance(images, list):
         raise ApiError("Invalid type for 'images': expected an array of objects.", param="images", code="invalid_type")
+    masks, markups = ((_referred(values[name], name, files),) if name in values else () for name in DRAWN)
     return Form(
-        values=values,
-        images=tuple(_referred(image, f"images[{index}]") for index, image in enumerate(images)),
-        masks=tuple(_referred(mask, "mask") for mask in drawn["mask"]),
-        markups=tuple(_referred(markup, "markup") for markup in drawn["markup"]),
+        values=rest,
+        images=tuple(_referred(image, f"images[{index}]", files) for index, image in enumerate(images)),
+        masks=masks,
+        markups=markups,
     )
 
 
-def _referred(reference: Any, param: str) -> Upload:
-    url = reference.get("image_url") if isinstance(reference, dict) else None
+def _referred(reference: Any, param: str, files: Lookup) -> Upload:
+    """A picture by exactly one of `file_id` and `image_url`."""
+    keys = {name for name, value in reference.items() if value is not None} if isinstance(reference, dict) else set()
+    if keys == {"file_id"} and isinstance(reference["file_id"], str):
+        return Upload(name=param, data=files(reference["file_id"], param))
+    url = reference["image_url"] if keys == {"image_url"} else None
     if not isinstance(url, str) or not url.startswith("data:image/") or ";base64," not in url:
         raise ApiError(
-            f"Invalid value for '{param}': the sandbox holds no files and fetches no addresses; send image_url with a "
-            "base64 data URL.",
+            f"Invalid value for '{param}': expected exactly one of file_id and image_url; the sandbox fetches no "
+            "addresses, so image_url has to be a base64 data URL.",
             param=param,
             code="invalid_value",
         )
@@ -92,23 +107,20 @@ def _referred(reference: Any, param: str) -> Upload:
 
 
 def _multipart(request: Request) -> Form:
-    head = b"Content-Type: " + request.headers["content-type"].encode("latin-1", "replace") + b"\r\n\r\n"
-    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + request.body)
     values: dict[str, Any] = {}
     files: dict[str, list[Upload]] = {"image": [], "mask": [], "markup": []}
-    for part in message.iter_parts() if message.is_multipart() else ():
-        name, data = _part(part)
-        if name in FILE_FIELDS:
-            files[FILE_FIELDS[name]].append(Upload(name=name, data=data))
-        elif name:
-            _set(values, name, data.decode("utf-8", "replace"))
+    for part in parts_of(request):
+        if part.name in FILE_FIELDS:
+            files[FILE_FIELDS[part.name]].append(Upload(name=part.name, data=part.data))
+        else:
+            put(values, part.name, part.data.decode("utf-8", "replace"))
     if not values and not any(files.values()):
         raise ApiError("Could not parse multipart form.")
     images, masks, markups = (tuple(files[kind]) for kind in ("image", "mask", "markup"))
     return Form(values=values, images=images, masks=masks, markups=markups, text=True)
 
 
-def _set(values: dict[str, Any], name: str, text: str) -> None:
+def put(values: dict[str, Any], name: str, text: str) -> None:
     """Puts *text* where its name says: `svg[reasoning][effort]` is a value inside two objects."""
     match = _NESTED.fullmatch(name)
     last = match["outer"] if match else name
@@ -116,9 +128,3 @@ def _set(values: dict[str, Any], name: str, text: str) -> None:
         inside = values.setdefault(last, {})
         values, last = inside if isinstance(inside, dict) else {}, part
     values[last] = text
-
-
-def _part(part: Any) -> tuple[str, bytes]:
-    name = part.get_param("name", "", header="content-disposition")
-    data = part.get_payload(decode=True)
-    return (name if isinstance(name, str) else ""), (data if isinstance(data, bytes) else b"")

@@ -1,0 +1,137 @@
+"""One batch: what was ordered, where it stands, and the object that tells of it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, Final
+
+from imagecli.sandbox.batches.answers import Answers
+from imagecli.sandbox.batches.life import Life, Moment
+from imagecli.sandbox.batches.lines import LineError
+from imagecli.sandbox.batches.ordering import Wanted
+from imagecli.sandbox.batches.work import ABANDONED, Work
+from imagecli.sandbox.clock import Clock
+from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.files.held import Files
+
+DATES: Final = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
+"""Statuses whose beginning a batch tells, as `…_at`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a batch was created with."""
+
+    id: str
+    wanted: Wanted
+    model: str | None
+    errors: tuple[LineError, ...]
+    """What is wrong with its input file."""
+
+
+class Batch:
+    """Safe between threads."""
+
+    def __init__(self, order: Order, life: Life, work: Work, files: Files, clock: Clock) -> None:
+        self.id = order.id
+        self._order = order
+        self._life = life
+        self._work: Work | None = work
+        self._files = files
+        self._clock = clock
+        self._born = clock.now()
+        self._birthday = clock.date(self._born)
+        self._final: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """Raises ApiError 409 where there is nothing left to cancel."""
+        with self._lock:
+            status = self._moment().status
+            if status == "cancelling":
+                return
+            if self._moment().ended:
+                raise ApiError(f"Cannot cancel a batch with status '{status}'.", status=409)
+            self._life = replace(self._life, cancelled=self._age())
+
+    def described(self) -> dict[str, Any]:
+        """The `Batch` of the API's schema. At its end its requests are let go of: the files that it left hold them."""
+        with self._lock:
+            if self._work is None:
+                return self._final
+            moment = self._moment()
+            told = self._object(moment, self._work)
+            if moment.ended:
+                self._final, self._work = told, None
+            return told
+
+    def _age(self) -> float:
+        return self._clock.now() - self._born
+
+    def _moment(self) -> Moment:
+        return self._life.at(self._age())
+
+    def _leave(self, moment: Moment, work: Work, done: int, refused: int) -> dict[str, str]:
+        """Files the answers and gives the ids of the files by what they are; an empty file is not left."""
+        left: dict[str, str] = {}
+        status = moment.status
+        if done > refused:
+            left["output"] = self._file("output", Answers(work, lambda: work.answers(done, refused=False)))
+        if refused or (status in ABANDONED and done < work.total):
+
+            def errors() -> chain[bytes]:
+                rest = work.abandoned(done, status) if status in ABANDONED else ()
+                return chain(work.answers(done, refused=True), rest)
+
+            left["error"] = self._file("error", Answers(work, errors))
+        return left
+
+    def _file(self, what: str, content: Answers) -> str:
+        name = f"{self.id}_{what}.jsonl"
+        return self._files.put(name, "batch_output", content, lifetime=self._order.wanted.lifetime).id
+
+    def _object(self, moment: Moment, work: Work) -> dict[str, Any]:
+        order, wanted = self._order, self._order.wanted
+        done = int(work.total * moment.share + 1e-9)
+        refused = work.judge(done)
+        left = self._leave(moment, work, done, refused) if moment.ended else {}
+        errors = [{"code": e.code, "line": e.line, "message": e.message, "param": e.param} for e in order.errors]
+        return {
+            "id": order.id,
+            "object": "batch",
+            "endpoint": wanted.endpoint,
+            **({"model": order.model} if order.model else {}),
+            "errors": {"object": "list", "data": errors} if "failed" in moment.reached else None,
+            "input_file_id": wanted.input_file_id,
+            "completion_window": wanted.completion_window,
+            "status": moment.status,
+            "output_file_id": left.get("output"),
+            "error_file_id": left.get("error"),
+            "created_at": self._date(0),
+            "expires_at": self._date(self._life.window),
+            **{f"{status}_at": self._date(moment.reached.get(status)) for status in DATES},
+            "request_counts": {
+                "total": work.total if moment.status != "validating" else 0,
+                "completed": done - refused,
+                "failed": refused + (work.total - done if moment.status in ABANDONED else 0),
+            },
+            **({"usage": _usage(work)} if "output" in left else {}),
+            "metadata": wanted.metadata,
+        }
+
+    def _date(self, age: float | None) -> int | None:
+        """Unix seconds, the same whenever they are asked for."""
+        return None if age is None else int(self._birthday + self._clock.outside(age))
+
+
+def _usage(work: Work) -> dict[str, Any]:
+    read, made = work.input_tokens, work.output_tokens
+    return {
+        "input_tokens": read,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": read + made,
+    }

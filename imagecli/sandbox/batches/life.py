@@ -1,0 +1,83 @@
+"""The states of a batch as a function of the clock alone. Every number is in seconds of the sandbox's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+BATCH_SECONDS: Final = 600.0
+"""From creation to the end of a batch that nothing disturbs."""
+WINDOW: Final = 24 * 3600.0
+"""`completion_window`."""
+
+_WORK: Final = (60.0, 540.0)
+"""Between these its lines are answered."""
+_CANCELLING: Final = 60.0
+"""The real one takes up to ten minutes."""
+_EXPIRED_SHARE: Final = 0.5
+"""So much of a batch is done when it expires."""
+
+Ending = Literal["completed", "failed", "batch_expired"]
+
+_STEPS: Final[Mapping[Ending, tuple[tuple[str, float], ...]]] = MappingProxyType(
+    {
+        "completed": (
+            ("validating", 0),
+            ("in_progress", _WORK[0]),
+            ("finalizing", _WORK[1]),
+            ("completed", BATCH_SECONDS),
+        ),
+        "failed": (("validating", 0), ("failed", _WORK[0])),
+        "batch_expired": (("validating", 0), ("in_progress", _WORK[0]), ("expired", BATCH_SECONDS)),
+    }
+)
+ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Where a batch stands."""
+
+    status: str
+    share: float
+    """How much of its lines has been answered, 0 to 1."""
+    reached: Mapping[str, float]
+    """Each status that it has had → its age then."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """How a batch goes, from age 0."""
+
+    ending: Ending
+    cancelled: float | None = None
+    """The age at which it was cancelled."""
+
+    def at(self, age: float) -> Moment:
+        reached = {status: start for status, start in self._steps() if start <= age}
+        return Moment(status=list(reached)[-1], share=self._share(age), reached=reached)
+
+    @property
+    def window(self) -> float:
+        """The age at which it expires if it has not ended."""
+        return BATCH_SECONDS if self.ending == "batch_expired" else WINDOW
+
+    def _steps(self) -> tuple[tuple[str, float], ...]:
+        steps = _STEPS[self.ending]
+        if self.cancelled is None:
+            return steps
+        before = tuple((status, start) for status, start in steps if start <= self.cancelled)
+        return (*before, ("cancelling", self.cancelled), ("cancelled", self.cancelled + _CANCELLING))
+
+    def _share(self, age: float) -> float:
+        if self.ending == "failed":
+            return 0.0
+        start, end = _WORK
+        done = (min(age, end, end if self.cancelled is None else self.cancelled) - start) / (end - start)
+        return max(0.0, done) * (_EXPIRED_SHARE if self.ending == "batch_expired" else 1.0)

@@ -1,0 +1,157 @@
+"""The input of a batch: JSON Lines in, requests or what is wrong with the file out.
+
+Form, limits and codes: OpenAI Batch API reference and guide, and Azure's list of batch error codes, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imagecli.catalog import Catalog
+from imagecli.sandbox.rules import DEFAULT_MODEL
+
+MAX_REQUESTS: Final = 50_000
+MAX_BYTES: Final = 200_000_000
+MAX_ERRORS: Final = 100
+"""So many errors of one file are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One request, which stands in the file from byte *start* to *end*."""
+
+    custom_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineError:
+    """What is wrong with the file; *line* counts from 1, None for the file as a whole."""
+
+    code: str
+    message: str
+    param: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A file that was read through; its requests are good where *errors* is empty."""
+
+    lines: tuple[Line, ...] = ()
+    errors: tuple[LineError, ...] = ()
+    model: str | None = None
+    file_ids: frozenset[str] = frozenset()
+    """The pictures that its bodies refer to."""
+
+
+def read_input(data: bytes, endpoint: str, catalog: Catalog) -> Input:
+    """Never raises: what is wrong with *data* is told line by line."""
+    if len(data) > MAX_BYTES:
+        return Input(errors=(LineError(code="file_too_large", message=f"The file exceeds {MAX_BYTES} bytes."),))
+    reader = _Reader(endpoint, catalog)
+    for number, (start, end) in enumerate(_spans(data), 1):
+        reader.take(number, data, start, end)
+        if len(reader.errors) >= MAX_ERRORS:
+            break
+    return reader.result()
+
+
+def body_of_line(data: bytes, line: Line) -> dict[str, Any]:
+    """The body of a line that was read before."""
+    body: dict[str, Any] = json.loads(data[line.start : line.end].decode())["body"]
+    return body
+
+
+def _spans(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where each line starts and ends; the file's last newline starts no line."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        yield start, end
+        start = end + 1
+
+
+class _Reader:
+    """Reads line by line and remembers what lines have to agree on."""
+
+    def __init__(self, endpoint: str, catalog: Catalog) -> None:
+        self._endpoint = endpoint
+        self._catalog = catalog
+        self._lines: list[Line] = []
+        self._seen: set[str] = set()
+        self._model: str | None = None
+        self._file_ids: set[str] = set()
+        self.errors: list[LineError] = []
+
+    def take(self, number: int, data: bytes, start: int, end: int) -> None:
+        text = data[start:end]
+        if not text.strip():
+            return
+        try:
+            request = json.loads(text.decode())
+        except (ValueError, RecursionError):
+            request = None
+        error = self._objection(request)
+        if error:
+            code, message, param = error
+            self.errors.append(LineError(code=code, message=message, param=param, line=number))
+            return
+        self._seen.add(request["custom_id"])
+        self._file_ids.update(_file_ids(request["body"]))
+        self._lines.append(Line(custom_id=request["custom_id"], start=start, end=end))
+
+    def result(self) -> Input:
+        if not self._lines and not self.errors:
+            self.errors.append(LineError(code="empty_file", message="The batch file holds no requests."))
+        if len(self._lines) > MAX_REQUESTS:
+            said = f"The batch file holds {len(self._lines)} requests; the limit is {MAX_REQUESTS}."
+            self.errors.append(LineError(code="too_many_tasks", message=said))
+        return Input(
+            lines=tuple(self._lines),
+            errors=tuple(self.errors),
+            model=self._model,
+            file_ids=frozenset(self._file_ids),
+        )
+
+    def _objection(self, request: Any) -> tuple[str, str, str | None] | None:
+        """Code, message and parameter of what is wrong with a line."""
+        if not isinstance(request, dict):
+            return "invalid_json_line", "This line is not parseable as a JSON object.", None
+        for name in ("custom_id", "method", "url", "body"):
+            if request.get(name) is None:
+                return "missing_required_parameter", f"Missing required parameter: '{name}'.", name
+        custom_id, method, url, body = (request[name] for name in ("custom_id", "method", "url", "body"))
+        if not isinstance(custom_id, str) or not custom_id:
+            return "invalid_request", "Invalid 'custom_id': expected a string that is not empty.", "custom_id"
+        if custom_id in self._seen:
+            return "duplicate_custom_id", f"The custom_id '{custom_id}' is used by an earlier line.", "custom_id"
+        if method != "POST":
+            return "invalid_method", f"Invalid 'method': expected 'POST', but got '{method}' instead.", "method"
+        if url != self._endpoint:
+            return "url_mismatch", f"The url '{url}' does not match the batch's endpoint '{self._endpoint}'.", "url"
+        if not isinstance(body, dict):
+            return "invalid_request", "Invalid type for 'body': expected an object.", "body"
+        return self._objection_to_model(body.get("model") or DEFAULT_MODEL)
+
+    def _objection_to_model(self, model: Any) -> tuple[str, str, str | None] | None:
+        if not isinstance(model, str) or model not in self._catalog.models:
+            return "model_not_found", f"The provided model '{model}' is not supported by the Batch API.", "body.model"
+        if self._model not in (None, model):
+            said = f"The model '{model}' does not match '{self._model}' of the lines before: a batch has one model."
+            return "model_mismatch", said, "body.model"
+        self._model = model
+        return None
+
+
+def _file_ids(body: dict[str, Any]) -> Iterator[str]:
+    """The files that a body of an edit refers to, whether the rest of it is sound or not."""
+    images = body.get("images")
+    for reference in (*(images if isinstance(images, list) else ()), body.get("mask"), body.get("markup")):
+        if isinstance(reference, dict) and isinstance(reference.get("file_id"), str):
+            yield reference["file_id"]

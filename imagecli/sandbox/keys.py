@@ -1,0 +1,35 @@
+"""The key that a request brings, as a bearer token or in Azure's header."""
+
+from __future__ import annotations
+
+import secrets
+
+from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.exchange import Request
+
+
+def check_key(request: Request, required: str | None) -> None:
+    """Raises ApiError 401 for a key other than *required*, and for none; None takes any."""
+    if required is None:
+        return
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    key = key.strip() if scheme.lower() == "bearer" else request.headers.get("api-key", "")
+    if not key:
+        raise ApiError(
+            "You didn't provide an API key. You need to provide your API key in an Authorization header using "
+            "Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an API key from "
+            "https://platform.openai.com/account/api-keys.",
+            status=401,
+        )
+    if not secrets.compare_digest(key.encode("utf-8", "replace"), required.encode("utf-8", "replace")):
+        raise ApiError(
+            f"Incorrect API key provided: {_masked(key)}. You can find your API key at "
+            "https://platform.openai.com/account/api-keys.",
+            status=401,
+            code="invalid_api_key",
+        )
+
+
+def _masked(key: str) -> str:
+    """Eight characters at the front, four at the end, as the real message quotes it; short keys only by stars."""
+    return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 15 else "*" * len(key)
