@@ -35,10 +35,17 @@ class _Try:
     request: int
     listen: Listen
     failures: int = 0
-    """Of its own; what a limit refused is counted for all together."""
+    """Of its own."""
+    limited: int = 0
+    """How often the limit refused it first of all; what refuses many at once is counted for all together."""
     last: ImagecliError | None = None
     dropped: bool = False
     """One field was left out; no other one is."""
+
+    @property
+    def retries(self) -> int:
+        """How often it was sent again, or will have been."""
+        return self.failures + self.limited
 
 
 class Transport:
@@ -134,7 +141,7 @@ class Transport:
         return answer
 
     def _not_connected(self, attempt: _Try, error: NotConnectedError) -> None:
-        if attempt.failures == self._max_retries or error.code == "proxy":
+        if attempt.retries >= self._max_retries or error.code == "proxy":
             raise error
         self._sleep(attempt, error, None)
 
@@ -147,13 +154,16 @@ class Transport:
             self._drop_unknown(attempt, answer, failure)
             return
         asked = server_wait(answer.headers, self._now(), failure.message)
-        hold = wait_before(self._pacer.rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
+        rounds = self._pacer.rounds
+        hold = wait_before(rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
         attempt.last = failure
         if answer.status == 429:
             again = self._pacer.refused(ticket, answer.headers, hold, asked)
+            attempt.limited += self._pacer.rounds > rounds
+            again = again and (not attempt.failures or attempt.retries <= self._max_retries)
         else:
             self._pacer.answered(ticket, answer.headers)
-            again = attempt.failures < self._max_retries
+            again = attempt.retries < self._max_retries
         if asked is not None and asked > self._max_wait:
             self._pacer.hold(asked)
             raise self._too_long(failure, asked)

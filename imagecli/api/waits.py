@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -19,18 +19,18 @@ MAX_BACKOFF_SECONDS = 20.0
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)", re.ASCII)
+_WEEKDAY = re.compile(r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s*", re.IGNORECASE | re.ASCII)
 _HINT = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)\b", re.IGNORECASE | re.ASCII)
 
 
 def server_wait(headers: Mapping[str, str], now: datetime, words: str = "") -> float | None:
     """Seconds the server asks to wait; None where it says nothing sensible.
 
+    The longest where a header was given more than once (RFC 9110 §5.3 joins them by commas, which dates have too).
     `retry-after-ms` before `retry-after` before the sentence that ends OpenAI's message ("try again in 6m0s").
     """
-    milliseconds = number(headers.get("retry-after-ms"))
-    text = headers.get("retry-after", "").strip()
-    wait = milliseconds / 1000 if milliseconds is not None else number(text)
-    wait = _until(text, now) if wait is None else wait
+    milliseconds = _longest(map(number, _values(headers.get("retry-after-ms", ""))))
+    wait = milliseconds / 1000 if milliseconds is not None else _asked(headers.get("retry-after", ""), now)
     if wait is None and (hint := _HINT.search(words)):
         wait = duration(hint[1].lower())
     return None if wait is None else min(wait, LONGEST_SECONDS)
@@ -69,6 +69,26 @@ def duration(text: str | None) -> float | None:
     if not parts or "".join(amount + unit for amount, unit in parts) != text.strip():
         return None
     return min(sum(float(amount) * _UNITS[unit] for amount, unit in parts), LONGEST_SECONDS)
+
+
+def _asked(text: str, now: datetime) -> float | None:
+    values = _values(text)
+    return _longest([*map(number, values), *(_until(value.strip(), now) for value in values)])
+
+
+def _values(text: str) -> list[str]:
+    """What a header says that may have been given more than once: a comma also stands behind a date's weekday."""
+    values: list[str] = []
+    for part in text.split(","):
+        if values and _WEEKDAY.fullmatch(values[-1]):
+            values[-1] += f",{part}"
+        else:
+            values.append(part)
+    return values
+
+
+def _longest(waits: Iterable[float | None]) -> float | None:
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def _until(text: str, now: datetime) -> float | None:

@@ -58,6 +58,15 @@ def test_tries_are_counted(max_retries: int, posts: int) -> None:
         assert len(server.requests) == posts
 
 
+@pytest.mark.parametrize("statuses", [(429, 500), (500, 429), (429, 429, 500), (500, 500, 429), (429, 503, 502)])
+@pytest.mark.parametrize("max_retries", [0, 1, 2, 3])
+def test_all_kinds_of_refusals_are_one_count(statuses: tuple[int, ...], max_retries: int) -> None:
+    with raw_server(*[http(f"{status} No") for status in statuses * 4]) as server:
+        with pytest.raises(ImagecliError):
+            send(server.base_url, transport(max_retries))
+        assert len(server.requests) == max_retries + 1
+
+
 @pytest.mark.parametrize(
     ("header", "least"), [("Retry-After: 0.1", 0.1), ("retry-after-ms: 100", 0.1), ("Retry-After: 0", 0.0)]
 )

@@ -43,6 +43,17 @@ SLOW_DOWN = "Rate limit reached for gpt-image-2 on images per min: Limit 5, Used
         ({"retry-after": ""}, None),
         ({"retry-after": "Mon, 99 Foo 2026 14:00:30 GMT"}, None),
         ({"retry-after": "23 Nov 2026 14:00:30 +99999999999999"}, None),
+        ({"retry-after": "Mon Nov 23 14:00:30 2026"}, 30.0),
+        ({"retry-after": "1, 1"}, 1.0),
+        ({"retry-after": "1, 3,2"}, 3.0),
+        ({"retry-after": "-5, 2, soon"}, 2.0),
+        ({"retry-after": "soon, 2"}, 2.0),
+        ({"retry-after": ","}, None),
+        ({"retry-after": "Mon, 23 Nov 2026 14:00:30 GMT, Mon, 23 Nov 2026 14:00:40 GMT"}, 40.0),
+        ({"retry-after": "5, Mon, 23 Nov 2026 14:00:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 14:00:30 GMT, 45"}, 45.0),
+        ({"retry-after": "Mon, 23 Nov 2026 13:00:30 GMT, 4"}, 4.0),
+        ({"retry-after-ms": "250, 300", "retry-after": "9"}, 0.3),
     ],
 )
 def test_a_servers_wait_is_read(headers: dict[str, str], seconds: float | None) -> None:
