@@ -54,7 +54,10 @@ class Ends:
         if ended.outcomes:
             cost = replace(cost_of(ended.order, self._budget), actual_usd=ended.cost_usd)
             state = "failed" if errors else "bought"
-            self._bulk.row(item.row, of_row(ended.outcomes, cost), **keys_of(item, state))
+            report = of_row(ended.outcomes, cost)
+            self._bulk.row(item.row, report, **keys_of(item, state))
+            if not errors:
+                self._bulk.made(report, self.tally.bought + self.tally.failed, self.tally.to_buy)
         if errors:
             self._failed.add(item.row)
             self._bulk.failed(f"{self._bench.manifest.name}:{item.line}", errors)

@@ -10,6 +10,7 @@ from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.events import Event, Heartbeat, Noted, Progressed, Warned
+from imagecli.money import dollars
 from imagecli.outcome import Cost, Outcome, Report
 from imagecli.report.envelope import as_text, envelope
 from imagecli.report.final import put, show_error
@@ -62,6 +63,16 @@ class Bulk:
             for image in report.saved:
                 if image.path:
                     self._put(as_typed(image.path, self._env.stdout))
+
+    def made(self, report: Report, ended: int, total: int) -> None:
+        """What a row has brought, a line where nothing moves; not where the same screen has its paths already."""
+        if self._style.live or self._style.quiet or (self._env.stdout.isatty() and not self._style.json):
+            return
+        first, *more = [str(image.path) for image in report.saved if image.path] or ["nothing new"]
+        said = harmless(first) + f" and {len(more):,} more" * bool(more)
+        paid = report.cost.actual_usd
+        said += f", {dollars(paid)}" if paid and not report.cost.is_free else ""
+        self._heard.line(self._style.cover(f"imagecli: {ended:,} of {total:,}: {said}"))
 
     def failed(self, where: str, errors: Sequence[ImagecliError]) -> None:
         """What went wrong with a row; a hint once."""

@@ -1,0 +1,76 @@
+"""What a batch tells while it goes on, where nothing moves: a line a row, and a heartbeat."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from imagecli import schedule
+from imagecli.env import Env
+from imagecli.events import Listen, Progressed
+from imagecli.report.bulk import BulkPlain
+from imagecli.report.style import Style
+from tests.batch.serving import COST, refusal, serving
+from tests.batch.test_batch import manifest
+from tests.conftest import NOW, Run, Stream
+
+
+def test_a_row_that_ends_is_a_line_with_what_it_made_or_why_not(imagecli: Run, folder: Path) -> None:
+    manifest(
+        folder,
+        {"prompt": "a cat", "output": "cat-{n}.png", "n": 3},
+        {"prompt": "a fox", "output": "fox.png"},
+        {"prompt": "an owl", "output": "owl.png"},
+    )
+    with serving(lambda fields: refusal("400 Bad Request", "x") if "fox" in fields["prompt"] else None) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1")
+    told = [line for line in result.stderr.splitlines() if re.match(r"imagecli: (\d|error)", line)]
+    assert told == [
+        f"imagecli: 1 of 3: cat-1.png and 2 more, ${COST:.3f}",
+        "imagecli: error: assets.jsonl:2: the API refused it (HTTP 400): no (x)",
+        f"imagecli: 3 of 3: owl.png, ${COST:.3f}",
+        f"imagecli: 2 bought, 1 failed; cost: ${2 * COST:.3f}; imagecli batch assets.failed.jsonl runs the failed rows "
+        "again",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tty", "lines"),
+    [
+        ((), (), 3),
+        (("--json",), (), 3),
+        (("--json",), ("stdout",), 3),
+        (("--quiet",), (), 0),
+        ((), ("stdout",), 0),
+        ((), ("stderr",), 0),
+    ],
+)
+def test_rows_are_told_of_once_on_every_screen(
+    imagecli: Run, folder: Path, arguments: tuple[str, ...], tty: tuple[str, ...], lines: int
+) -> None:
+    manifest(folder)
+    with serving() as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments, tty=tty)
+    assert result.exit_code == 0
+    assert len(re.findall(r"^imagecli: \d of 3: ", result.stderr, re.M)) == lines
+
+
+def test_a_long_run_is_heard_of_every_half_minute() -> None:
+    heard = Stream()
+    env = Env(stdin=Stream(), stdout=Stream(), stderr=heard, environ={}, now=lambda: NOW)
+    listener = BulkPlain(env, Style())
+
+    def work(failed: int, listen: Listen) -> int:
+        listen(Progressed(done=3, failed=failed, total=20, billed_usd=0.3, unknown=False))
+        return failed
+
+    schedule.run(work, [0, 1], jobs=1, listen=listener, done=lambda failed: True, heartbeat=0.0)
+    lines = heard.raw_bytes.getvalue().decode().splitlines()
+    assert list(dict.fromkeys(lines)) == [
+        "imagecli: still waiting after 0 s",
+        "imagecli: 3 of 20 saved after 0 s",
+        "imagecli: 3 of 20 saved, 1 failed after 0 s",
+    ]
+    assert schedule.HEARTBEAT_SECONDS == 30
