@@ -20,6 +20,7 @@ from imagecli.batch.purchase import Purchase, wanted_of, with_originals
 from imagecli.batch.shards import Shard, share_of_cap
 from imagecli.batch.standing import Standing
 from imagecli.catalog import Catalog
+from imagecli.commands.patience import FOR_A_KEY, saying
 from imagecli.config.layers import flag
 from imagecli.config.rows import load_catalog
 from imagecli.domain import IfExists
@@ -128,7 +129,8 @@ def open_bench(
     Raises ManifestError with all that is wrong in its rows; UsageError, SettingsError, AuthenticationError.
     """
     rows = load_catalog(env)
-    settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+    with saying(FOR_A_KEY, env, quiet=style.quiet):
+        settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
     manifest = read()
     assets = items(
         manifest,

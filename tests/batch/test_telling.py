@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,17 @@ def test_rows_are_told_of_once_on_every_screen(
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments, tty=tty)
     assert result.exit_code == 0
     assert len(re.findall(r"^imagecli: \d of 3: ", result.stderr, re.M)) == lines
+
+
+@pytest.mark.slow
+def test_a_key_that_is_waited_for_is_said_to_be(imagecli: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    command = [sys.executable, "-c", "import time; time.sleep(2.5); print('sk-x')"]
+    (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", 0)
+    assert result.exit_code == 6
+    assert result.stderr.startswith("imagecli: note: waiting for the key: its command or keyring may want an answer")
 
 
 def test_a_long_run_is_heard_of_every_half_minute() -> None:
