@@ -116,6 +116,15 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """The provider's Batch API is at work: it has answered *answered* of *total* requests, as far as it says so."""
+
+    batches: int
+    answered: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """Still at work after *elapsed* seconds; announced every 30 s."""
 
@@ -123,7 +132,19 @@ class Heartbeat:
 
 
 Event: TypeAlias = (
-    Started | Spooled | Sent | Received | Partial | Waiting | Saved | Noted | Warned | Told | Progressed | Heartbeat
+    Started
+    | Spooled
+    | Sent
+    | Received
+    | Partial
+    | Waiting
+    | Saved
+    | Noted
+    | Warned
+    | Told
+    | Progressed
+    | Awaited
+    | Heartbeat
 )
 
 Listen: TypeAlias = Callable[[Event], None]

@@ -29,6 +29,11 @@ class Purchase:
     wanted: Wanted
     decision: Decision
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The files that are planned, from the manifest's folder."""
+        return tuple(path for paths in self.wanted.pictures for path in paths)
+
 
 def wanted_of(item: Item, provider: ProviderRow, base_url: str, digests: Digests) -> Wanted:
     """*item* as a journal knows it. Raises InputImageError for an input that can't be read."""

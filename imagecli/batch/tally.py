@@ -24,6 +24,8 @@ class Tally:
     billed_usd: float = 0.0
     unknown: int = 0
     """Purchases of which nobody told what they cost."""
+    away: int = 0
+    """That a provider's Batch API has; not among `to_buy`."""
     gaps: int = 0
     """Of a look alone: what is missing or stale."""
     codes: set[int] = field(default_factory=set)
@@ -69,7 +71,7 @@ class Tally:
         if self.signal_code:
             return self.signal_code
         if not self.codes:
-            return EXIT_INCOMPLETE if self.gaps else EXIT_OK
+            return EXIT_INCOMPLETE if self.gaps or self.away else EXIT_OK
         return EXIT_PARTIAL if self.files or self.kept else gravest(list(self.codes))
 
     @property
@@ -78,5 +80,5 @@ class Tally:
         if self.exit_code == EXIT_OK:
             return "ok"
         if self.exit_code == EXIT_INCOMPLETE:
-            return "stale"
+            return "submitted" if self.away else "stale"
         return "partial" if self.files or self.kept else "failed"

@@ -74,6 +74,23 @@ def batch(
             "--check", help="list what is missing or stale: exit 10, or 0; sends nothing", rich_help_panel="Run"
         ),
     ] = False,
+    batch_api: Annotated[
+        bool,
+        typer.Option(
+            "--batch-api",
+            help="by the provider's Batch API, for less, within a day: hands in (exit 10), later fetches",
+            rich_help_panel="Batch API",
+        ),
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="with --batch-api: until all is there", rich_help_panel="Batch API")
+    ] = False,
+    cancel: Annotated[
+        bool,
+        typer.Option(
+            "--cancel", help="call back what is with the Batch API; fetch what was made", rich_help_panel="Batch API"
+        ),
+    ] = False,
     adopt: Annotated[
         bool,
         typer.Option(
@@ -98,10 +115,11 @@ def batch(
       imagecli batch assets.toml --provider sandbox                     no key needed
       imagecli batch assets.csv --dry-run
       imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
+      imagecli batch assets.toml --batch-api                            half the price, within a day
       jq -c '.[]' rows.json | imagecli batch -
     """
     from imagecli.batch.shards import read_shard
-    from imagecli.commands.bench import check_alone, open_bench
+    from imagecli.commands.bench import check_alone, check_batch_api, open_bench
     from imagecli.commands.bulk import Pace, carry_out
     from imagecli.commands.bulk_looks import check as look
     from imagecli.commands.bulk_looks import rehearse
@@ -109,7 +127,9 @@ def batch(
     from imagecli.commands.manifests import read
     from imagecli.report.style import Style
 
-    check_alone({"--prune": prune, "--check": check, "--dry-run": money.dry_run}, yes=yes)
+    check_alone({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
+    batch_api = batch_api or cancel
+    check_batch_api({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
     style = Style.build(
         env=ctx.obj,
         json=display.json,
@@ -136,6 +156,7 @@ def batch(
         adopt=adopt,
         if_exists=if_exists,
         shard=read_shard(shard) if shard else None,
+        batch_api=batch_api,
     )
     if prune:
         raise typer.Exit(tidy(bench, yes=yes))
@@ -143,4 +164,8 @@ def batch(
         raise typer.Exit(look(bench))
     if money.dry_run:
         raise typer.Exit(rehearse(bench, rate))
+    if bench.batch_api:
+        from imagecli.commands.bulk_jobs import Mode, hand_in
+
+        raise typer.Exit(hand_in(bench, Mode(wait=wait, cancel=cancel)))
     raise typer.Exit(carry_out(bench, Pace(jobs=jobs, rate=rate, fail_fast=fail_fast)))

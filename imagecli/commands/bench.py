@@ -19,7 +19,7 @@ from imagecli.batch.manifest.reading import Manifest
 from imagecli.batch.purchase import Purchase, wanted_of, with_originals
 from imagecli.batch.shards import Shard, share_of_cap
 from imagecli.batch.standing import Standing
-from imagecli.catalog import Catalog
+from imagecli.catalog import Catalog, ProviderRow, in_batch
 from imagecli.commands.patience import FOR_A_KEY, saying
 from imagecli.config.layers import flag
 from imagecli.config.rows import load_catalog
@@ -49,6 +49,14 @@ class Bench:
     adopt: bool = False
     if_exists: IfExists | None = None
     shard: Shard | None = None
+    batch_api: bool = False
+    """Rows are handed in to the provider's Batch API, which it has."""
+
+    @property
+    def share(self) -> float:
+        """What is billed, of the live price."""
+        batch = self.settings.provider.batch
+        return batch.price if self.batch_api and batch else 1.0
 
     def cap(self) -> config.Settings:
         """The settings with this run's share of the cap."""
@@ -123,6 +131,7 @@ def open_bench(
     adopt: bool,
     if_exists: IfExists | None,
     shard: Shard | None,
+    batch_api: bool = False,
 ) -> Bench:
     """The bench for the manifest that *read* gives. *flags* are settings', *fields* are those that rows have too.
 
@@ -131,12 +140,13 @@ def open_bench(
     rows = load_catalog(env)
     with saying(FOR_A_KEY, env, quiet=style.quiet):
         settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+    provider = with_batches(settings.provider) if batch_api else settings.provider
     manifest = read()
     assets = items(
         manifest,
         flags=fields,
         catalog=rows,
-        provider=settings.provider,
+        provider=provider,
         base_url=settings.base_url,
         today=env.now().date(),
     )
@@ -153,7 +163,18 @@ def open_bench(
         adopt=adopt,
         if_exists=if_exists,
         shard=shard,
+        batch_api=batch_api,
     )
+
+
+def with_batches(provider: ProviderRow) -> ProviderRow:
+    """*provider* as it holds for rows that are handed in. Raises UsageError where it has no Batch API."""
+    if provider.batch is None:
+        raise UsageError(
+            f"provider {provider.name} has no Batch API that imagecli knows; nothing was sent",
+            hint="leave --batch-api out: rows are bought one by one; imagecli providers NAME tells who has one",
+        )
+    return in_batch(provider)
 
 
 def check_alone(modes: Mapping[str, bool], *, yes: bool) -> None:
@@ -163,6 +184,17 @@ def check_alone(modes: Mapping[str, bool], *, yes: bool) -> None:
         raise UsageError(f"{' and '.join(typed)}: each does something of its own", hint="leave one of them out")
     if yes and typed != ["--prune"]:
         raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
+
+
+def check_batch_api(live: Mapping[str, object], *, batch_api: bool, wait: bool) -> None:
+    """Raises UsageError for an option that says nothing of the Batch API, or nothing without it."""
+    if wait and not batch_api:
+        raise UsageError("--wait waits for the Batch API", hint="--batch-api --wait; or leave --wait out")
+    typed = [option for option, value in live.items() if value]
+    if batch_api and typed:
+        raise UsageError(
+            f"{typed[0]} is for live requests: the Batch API has its own pace", hint=f"leave {typed[0]} out"
+        )
 
 
 def capped(settings: config.Settings, manifest: Manifest) -> config.Settings:

@@ -75,9 +75,10 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         for purchase in purchases:
             for entry in purchase.decision.entries:
                 journal.write(entry)
-        tally = Tally(total=len(purchases), to_buy=len(orders), kept=len(purchases) - len(orders))
+        tally = Tally(total=len(purchases), to_buy=len(orders), kept=kept_of(purchases))
         ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), budget)
         ends.kept(purchases, ledger)
+        ends.away(purchases, ledger)
         errors = _bought(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
     return ends.shown(errors, watch)
 
@@ -139,7 +140,12 @@ def orders_of(bench: Bench, purchases: Sequence[Purchase]) -> tuple[tuple[Order,
             asks, first = asks_of(purchase), len(priced)
             priced += [(Request(index=first + k, ask=ask), purchase.item.model) for k, ask in enumerate(asks)]
             orders.append(Order(purchase=purchase, first=first, count=len(asks), manifest=bench.owner))
-    return tuple(orders), Budget.of(priced, bench.cap(), fixed=True)
+    return tuple(orders), Budget.of(priced, bench.cap(), fixed=True, share=bench.share)
+
+
+def kept_of(purchases: Sequence[Purchase]) -> int:
+    """How many of them need nothing."""
+    return sum(purchase.decision.kind == "done" for purchase in purchases)
 
 
 def errand_of(bench: Bench, name: str) -> run.Errand:

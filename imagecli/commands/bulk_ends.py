@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from imagecli.commands.bench import Bench
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.kept import described
 from imagecli.domain import Json
-from imagecli.errors import ImagecliError, OutputError, UnsavedError, signal_code
-from imagecli.money import dollars
+from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_code
+from imagecli.money import between, dollars
 from imagecli.outcome import Cost, Kept, Report
 from imagecli.quoting import quoted
 from imagecli.report.bulk import Bulk, of_row
@@ -34,11 +34,25 @@ class Ends:
         self._bench, self._bulk, self._budget = bench, bulk, budget
         self._failed: set[int] = set()
 
+    def away(self, purchases: Sequence[Purchase], ledger: Ledger) -> None:
+        """The rows that a provider's Batch API has, counted; an object of each for those who want one."""
+        for purchase in purchases:
+            if purchase.decision.kind == "submitted" and (entry := ledger.last(purchase.wanted.id)):
+                self.tally.away += 1
+                if self._bench.style.json:
+                    keys = keys_of(purchase.item, "submitted")
+                    keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
+                    self._bulk.row(purchase.item.row, Report(command="batch", cost=NOTHING), **keys)
+
+    def reprice(self, budget: Budget) -> None:
+        """The requests are numbered anew."""
+        self._budget = budget
+
     def kept(self, purchases: Sequence[Purchase], ledger: Ledger) -> None:
         """The rows of which nothing is bought, for those who want an object of each."""
         if self._bench.style.json:
             for purchase in purchases:
-                if not purchase.decision.buy:
+                if purchase.decision.kind == "done":
                     report = Report(
                         command="batch",
                         kept=tuple(kept_files(purchase, ledger, self._bench.manifest.folder)),
@@ -74,21 +88,23 @@ class Ends:
             hint += f", and saves first what came, kept in {kept}" if kept else ""
         return UnsavedError(words, hint=hint, code="interrupted")
 
-    def shown(self, errors: Sequence[ImagecliError], watch: BulkWatch) -> int:
-        """The summary, and the exit code."""
+    def shown(
+        self, errors: Sequence[ImagecliError], watch: BulkWatch, *, handed: Cost | None = None, **more: Json
+    ) -> int:
+        """The summary, and the exit code. *handed*: what rows handed in now can cost; *more* are keys of the object."""
         self.tally.codes.update(error.exit_code for error in errors)
         failed = self._failed_manifest()
         tally = self.tally
         watch.say_made()
         if overrun := self._budget.passed(tally.billed_usd, whole=not tally.unknown):
             watch(overrun)
-        hint = f"; imagecli batch {quoted(failed)} runs the failed rows again" if failed else ""
-        cost = self._budget.cost()
-        paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=tally.actual_usd, about=cost.about)
+        cost = handed or self._budget.cost()
+        actual = None if handed and not (tally.bought or tally.failed) else tally.actual_usd
+        paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=actual, about=cost.about)
         self._bulk.summary(
-            sentence(tally, paid) + hint,
+            "; ".join((sentence(tally, paid, handed), *self._ways_on(failed))),
             errors,
-            paid if tally.to_buy else NOTHING,
+            paid if tally.to_buy or handed else NOTHING,
             watch.remarks,
             status=tally.status,
             exit_code=tally.exit_code,
@@ -98,13 +114,22 @@ class Ends:
                 "kept": tally.kept,
                 "bought": tally.bought,
                 "failed": tally.failed,
+                "submitted": tally.away,
                 "not_sent": tally.unsent,
                 "files": tally.files,
                 "failed_manifest": str(failed.absolute()) if failed else None,
+                **more,
             },
         )
         disk = self._bulk.failure
         return tally.exit_code or (disk.exit_code if disk else 0)
+
+    def _ways_on(self, failed: Path | None) -> Iterator[str]:
+        """What to type next."""
+        if failed:
+            yield f"imagecli batch {quoted(failed)} runs the failed rows again"
+        if self.tally.away:
+            yield "the same command fetches them" if self._bench.batch_api else "--batch-api fetches them"
 
     def _failed_manifest(self) -> Path | None:
         bench = self._bench
@@ -145,10 +170,17 @@ def kept_files(purchase: Purchase, ledger: Ledger, folder: Path) -> list[Kept]:
 NOTHING = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
 
 
-def sentence(tally: Tally, cost: Cost) -> str:
-    """`17 bought, 2 kept, 1 failed; cost: $0.53`."""
+def _for(cost: Cost | None) -> str:
+    if cost is None or cost.is_free or cost.low_usd is None:
+        return ""
+    return f" for about {between(cost.low_usd, cost.high_usd)}"
+
+
+def sentence(tally: Tally, cost: Cost, handed: Cost | None = None) -> str:
+    """`17 bought, 2 kept, 1 failed; cost: $0.53`. *handed* is what was handed in now can cost."""
     counts = [
         (tally.bought, "bought"),
+        (tally.away, "with the Batch API" + _for(handed)),
         (tally.kept, "kept as they are"),
         (tally.failed, "failed"),
         (tally.unsent, "not sent"),

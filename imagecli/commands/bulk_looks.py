@@ -11,7 +11,7 @@ from imagecli.batch.order import Order
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import Shelf, check_all, decided, errand_of, orders_of
+from imagecli.commands.bulk import Shelf, check_all, decided, errand_of, kept_of, orders_of
 from imagecli.commands.bulk_ends import NOTHING, cost_of, kept_files, keys_of
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.rehearsal import planned_request
@@ -33,13 +33,15 @@ def check(bench: Bench) -> int:
         ledger = read_journals(bench.owner, watch)
         purchases = decided(bench, ledger, watch)
     bulk = Bulk(bench.env, bench.style, heard)
-    gaps = [purchase for purchase in purchases if purchase.decision.buy]
-    tally = Tally(total=len(purchases), kept=len(purchases) - len(gaps), gaps=len(gaps))
+    gaps = [purchase for purchase in purchases if purchase.decision.kind != "done"]
+    away = [purchase for purchase in gaps if not purchase.decision.buy]
+    tally = Tally(total=len(purchases), kept=kept_of(purchases), gaps=len(gaps))
     if bench.style.json:
         for purchase in purchases:
             _show_row(purchase, ledger, bench, bulk)
-    bulk.lines([f"{one.decision.kind:<8} {path}" for one in gaps for path in one.decision.writes])
+    bulk.lines([f"{one.decision.kind:<8} {path}" for one in gaps for path in one.decision.writes or one.outputs])
     said = f"{len(gaps):,} of {tally.total:,} are missing or stale" if gaps else f"all {tally.total:,} are there"
+    said += f", {len(away):,} of them with the Batch API" if away else ""
     bulk.summary(
         said,
         (),
@@ -47,7 +49,12 @@ def check(bench: Bench) -> int:
         watch.remarks,
         status=tally.status,
         exit_code=tally.exit_code,
-        summary={"purchases": tally.total, "kept": tally.kept, "missing_or_stale": tally.gaps},
+        summary={
+            "purchases": tally.total,
+            "kept": tally.kept,
+            "missing_or_stale": tally.gaps,
+            "submitted": len(away),
+        },
     )
     return tally.exit_code
 
@@ -56,7 +63,7 @@ def _show_row(purchase: Purchase, ledger: Ledger, bench: Bench, bulk: Bulk) -> N
     """A row's object: what of it is there, and whether that is all."""
     kept = kept_files(purchase, ledger, bench.manifest.folder)
     keys = keys_of(purchase.item, purchase.decision.kind)
-    if purchase.decision.buy:
+    if purchase.decision.kind != "done":
         keys |= {"status": "stale", "exit_code": EXIT_INCOMPLETE}
     bulk.row(purchase.item.row, Report(command=COMMAND, kept=tuple(kept), cost=NOTHING), **keys)
 
@@ -106,7 +113,8 @@ def _plan(
         manifest=bench.manifest.name,
         rows=bench.rows,
         purchases=len(purchases),
-        kept=len(purchases) - len(orders),
+        kept=kept_of(purchases),
+        away=sum(purchase.decision.kind == "submitted" for purchase in purchases),
         requests=len(budget.requests),
         pictures=pictures,
         files=sum(len(order.purchase.decision.writes) for order in orders),

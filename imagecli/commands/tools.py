@@ -33,13 +33,8 @@ def lay_out(
 
     *per_minute*: no more pictures a minute are asked for.
     """
-    if settings.provider.embedded:
-        from imagecli.sandbox.server import Options, Sandbox
-
-        server = stack.enter_context(Sandbox(Options(catalog=catalog)))
-        errand = replace(errand, base_url=server.base_url)
-    silence = settings.timeout or settings.provider.silence
-    timeouts = Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
+    errand = replace(errand, base_url=base_url_of(settings, catalog, stack))
+    timeouts = timeouts_of(settings)
     return run.Tools(
         errand=errand,
         inputs=inputs,
@@ -53,6 +48,26 @@ def lay_out(
             direct=settings.provider.embedded,
             per_minute=per_minute,
         ),
-        results=Results(timeouts=timeouts, direct=settings.provider.embedded, max_wait=settings.max_wait),
+        results=results_of(settings),
         state_dir=settings.state_dir,
     )
+
+
+def base_url_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: float = 1.0) -> str:
+    """Where the provider is; one that is embedded is started, its clock *speed* times as fast."""
+    if not settings.provider.embedded:
+        return settings.base_url
+    from imagecli.sandbox.server import Options, Sandbox
+
+    return stack.enter_context(Sandbox(Options(catalog=catalog, speed=speed))).base_url
+
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """How long is waited for what."""
+    silence = settings.timeout or settings.provider.silence
+    return Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
+
+
+def results_of(settings: Settings) -> Results:
+    """What fetches result addresses."""
+    return Results(timeouts=timeouts_of(settings), direct=settings.provider.embedded, max_wait=settings.max_wait)

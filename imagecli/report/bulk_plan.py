@@ -18,6 +18,8 @@ class Plan:
     purchases: int
     """Rows, with each combination of their variables."""
     kept: int
+    away: int
+    """That the Batch API has already."""
     requests: int
     pictures: int
     files: int
@@ -35,7 +37,7 @@ def plan_lines(plan: Plan) -> list[str]:
     """The lines."""
     rows = [
         ("manifest", f"{plan.manifest}, {counted(plan.rows, 'row')}"),
-        ("buys", f"{plan.purchases - plan.kept:,} of {plan.purchases:,}, {plan.kept:,} are there"),
+        ("buys", _buys(plan)),
         ("requests", f"{plan.requests:,} for {counted(plan.pictures, 'picture')} in {counted(plan.files, 'file')}"),
         ("price", price(plan.cost)),
     ]
@@ -46,6 +48,12 @@ def plan_lines(plan: Plan) -> list[str]:
         rows.append(("and", f"{plan.more:,} more; --json tells of each"))
     rows.append(("sent", "nothing: this was a dry run"))
     return [f"{label:<10}{harmless(text)}" for label, text in rows]
+
+
+def _buys(plan: Plan) -> str:
+    bought = plan.purchases - plan.kept - plan.away
+    away = f", {plan.away:,} are with the Batch API" if plan.away else ""
+    return f"{bought:,} of {plan.purchases:,}, {plan.kept:,} are there{away}"
 
 
 def counted(count: int, word: str) -> str:

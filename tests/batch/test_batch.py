@@ -349,6 +349,7 @@ def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder
         "kept": 0,
         "bought": 2,
         "failed": 1,
+        "submitted": 0,
         "not_sent": 0,
         "files": 2,
         "failed_manifest": str(folder / "assets.failed.jsonl"),

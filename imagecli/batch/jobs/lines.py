@@ -1,0 +1,113 @@
+"""Orders → the input files of as many batches as the provider's limits make of them, on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+from imagecli.batch.jobs.ids import Place, key_of
+from imagecli.batch.order import Order
+from imagecli.catalog import BatchRow
+from imagecli.domain import OPERATIONS
+from imagecli.errors import DiskError, UsageError
+from imagecli.plan import Request
+from imagecli.store.files import reason
+
+LineOf = Callable[[str, Request, Order], bytes]
+"""A `custom_id`, its request and whose that is → its line."""
+
+
+@dataclass(slots=True, kw_only=True)
+class InputFile:
+    """What one batch is made of."""
+
+    endpoint: str
+    model: str
+    file: IO[bytes] = field(repr=False)
+    orders: list[Order] = field(default_factory=list)
+    lines: int = 0
+    bytes: int = 0
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file.name)
+
+
+def input_files(
+    orders: Iterable[Order], line_of: LineOf, row: BatchRow, folder: Path, stack: ExitStack
+) -> list[InputFile]:
+    """The input files that *orders* make, in *folder*; removed with *stack*. Each is of one endpoint and one model.
+
+    An order is in one file, whole. Raises UsageError for one that no batch has room for, DiskError.
+    """
+    made: list[InputFile] = []
+    open_files: dict[tuple[str, str], InputFile] = {}
+    try:
+        for order in orders:
+            lines = [line_of(custom_id, request, order) for custom_id, request in numbered(order)]
+            kind = _kind(order, row)
+            target = open_files.get(kind)
+            if target is None or not _has_room(target, lines, row):
+                target = InputFile(endpoint=kind[0], model=kind[1], file=_new(folder, stack))
+                if not _has_room(target, lines, row):
+                    raise _too_large(order, lines, row)
+                made.append(target)
+                open_files[kind] = target
+            _put(target, order, lines)
+        for one in made:
+            one.file.flush()
+    except OSError as error:
+        raise DiskError(
+            f"can't write what is to be handed in to {folder}: {reason(error)}", hint="free some space there"
+        ) from error
+    return made
+
+
+def numbered(order: Order) -> Iterator[tuple[str, Request]]:
+    """The requests of *order*, each with its `custom_id`."""
+    wanted, begin = order.purchase.wanted, 0
+    key = key_of(wanted.id, wanted.hash)
+    for request in order.requests():
+        n = request.ask.rendering.n
+        yield str(Place(key=key, begin=begin, n=n)), request
+        begin += n
+
+
+def planned(order: Order) -> tuple[tuple[str, ...], ...]:
+    """What the journal keeps of what *order* asks for."""
+    parts = [request.part for request in order.requests()]
+    return tuple(paths for part in parts if part for paths in part.planned)
+
+
+def _kind(order: Order, row: BatchRow) -> tuple[str, str]:
+    ask = order.purchase.item.ask
+    return row.endpoints[OPERATIONS[type(ask)]], ask.rendering.model
+
+
+def _has_room(target: InputFile, lines: list[bytes], row: BatchRow) -> bool:
+    return target.lines + len(lines) <= row.max_requests and target.bytes + sum(map(len, lines)) <= row.max_bytes
+
+
+def _put(target: InputFile, order: Order, lines: list[bytes]) -> None:
+    for line in lines:
+        target.file.write(line)
+    target.orders.append(order)
+    target.lines += len(lines)
+    target.bytes += sum(map(len, lines))
+
+
+def _new(folder: Path, stack: ExitStack) -> IO[bytes]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return stack.enter_context(NamedTemporaryFile(dir=folder, prefix="batch-", suffix=".jsonl"))
+
+
+def _too_large(order: Order, lines: list[bytes], row: BatchRow) -> UsageError:
+    return UsageError(
+        f"{order.purchase.wanted.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
+        f"{row.max_requests:,} of {row.max_bytes:,}; nothing was sent",
+        hint="a smaller n, or leave --batch-api out",
+    )

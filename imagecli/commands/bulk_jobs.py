@@ -1,0 +1,89 @@
+"""A manifest by the provider's Batch API: what is done is fetched, what is missing handed in; each run is a step on."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from imagecli.batch.journal import read_journals
+from imagecli.batch.lock import locked
+from imagecli.batch.tally import Tally
+from imagecli.batch.writing import Journal
+from imagecli.commands.bench import Bench
+from imagecli.commands.bulk import decided, kept_of, recover_first
+from imagecli.commands.bulk_ends import Ends
+from imagecli.commands.bulk_office import Office, is_needed, open_office
+from imagecli.commands.bulk_wait import waited
+from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_code
+from imagecli.report.bulk import Bulk
+from imagecli.report.listen import open_bulk_listener
+from imagecli.spending.budget import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """How far a run goes."""
+
+    wait: bool = False
+    """Until all is there."""
+    cancel: bool = False
+    """Nothing is handed in, and what is away is called back."""
+
+
+def hand_in(bench: Bench, mode: Mode) -> int:
+    """One step on: fetches what is done, hands in what is missing, shows both, and returns the exit code.
+
+    Raises UsageError, InputImageError, OutputError or AuthenticationError before anything is sent.
+    """
+    _check_place(bench, mode)
+    with locked(bench.owner, bench.shard), open_bulk_listener(bench.env, bench.style) as heard, ExitStack() as stack:
+        watch = BulkWatch(heard)
+        bench.remark(watch)
+        ledger = read_journals(bench.owner, watch)
+        journal = Journal(bench.owner, bench.shard, ledger)
+        recover_first(bench, ledger, journal, watch)
+        purchases = decided(bench, ledger, watch)
+        tally = Tally(total=len(purchases), kept=kept_of(purchases))
+        ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), Budget.of((), bench.cap()))
+        ends.kept(purchases, ledger)
+        if not is_needed(bench, purchases, ledger):
+            return ends.shown([], watch)
+        office = open_office(bench, purchases, ledger, journal, ends, watch, stack)
+        errors = _served(office, mode, tally)
+        ends.away(office.purchases, ledger)
+        tally.to_buy = tally.bought + tally.failed
+    return ends.shown(errors, watch, handed=office.handed, batches=office.states())
+
+
+def _served(office: Office, mode: Mode, tally: Tally) -> list[ImagecliError]:
+    """What went wrong outside of rows."""
+    errors: list[ImagecliError] = []
+    try:
+        if mode.cancel:
+            errors += office.called_back()
+        errors += office.fetched()
+        if not mode.cancel and not errors:
+            errors += office.handed_in()
+        if mode.wait and not errors:
+            errors += waited(office)
+    except (KeyboardInterrupt, Terminated) as signal:
+        tally.signal_code = signal_code(signal)
+        errors.append(_interrupted(office))
+    return errors
+
+
+def _check_place(bench: Bench, mode: Mode) -> None:
+    """Raises UsageError where what is handed in would be gone with the command."""
+    if bench.settings.provider.embedded and not mode.wait:
+        raise UsageError(
+            "the sandbox of a command ends with it, and so do its batches; nothing was sent",
+            hint="add --wait; or imagecli sandbox in another terminal, and --base-url with the address that it prints",
+        )
+
+
+def _interrupted(office: Office) -> ImagecliError:
+    away = len(office.slips)
+    words = f"interrupted: the Batch API has {away:,} rows, and goes on" if away else "interrupted"
+    hint = "run the same command again: it goes on where this one stopped; --cancel calls back what is away"
+    return UnsavedError(words, hint=hint, code="interrupted")
