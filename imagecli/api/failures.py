@@ -101,6 +101,15 @@ def too_slow(url: str, *, is_over: bool) -> UnsavedError:
     return UnsavedError(what.format(shown(url)), hint=HINT_TOO_SLOW, code="timeout")
 
 
+def nothing_bought(error: ImagecliError) -> ImagecliError:
+    """*error* where the request it befell could buy nothing: a lost answer is the network's failure, and no more."""
+    if not isinstance(error, UnsavedError):
+        return error
+    return NetworkError(
+        error.message, hint=_HINT_FREE, code=error.code, status=error.status, request_id=error.request_id
+    )
+
+
 def _timed_out(error: BaseException) -> bool:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return False
@@ -114,6 +123,7 @@ _HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
 _HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
 _HINT_NETWORK = "check the network and --base-url; nothing was sent"
 HINT_TOO_SLOW = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
+_HINT_FREE = "nothing was bought by this; run the same command again"
 _HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
 
 

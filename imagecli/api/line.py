@@ -73,6 +73,7 @@ class _Line(HTTPConnection):
         super().connect()
         # urllib3 would wait for each piece of an upload no longer than for the connection.
         self.sock.settimeout(self._terms.patience())
+        self._terms.connected = True
 
     def _new_conn(self) -> socket.socket:
         try:

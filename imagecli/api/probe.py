@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.api.failures import shown
+from imagecli.api.failures import nothing_bought, shown
 from imagecli.api.session import Authorization, open_session
 from imagecli.api.wire import Timeouts, post
 from imagecli.domain import Secret
-from imagecli.errors import NetworkError, RefusedError
+from imagecli.errors import NetworkError, RefusedError, UnsavedError
 from imagecli.exchange import HttpRequest
 from imagecli.providers.address import join
 from imagecli.providers.refusal import error_for
@@ -53,16 +53,19 @@ def models_at(
     """
     url = join(base_url, path or MODELS_PATH, query)
     body = _Limited()
-    answer = post(
-        open_session(direct=direct),
-        HttpRequest(method="GET", url=url),
-        auth=Authorization(key, auth),
-        headers=headers,
-        timeouts=PATIENCE,
-        into=body,
-        uploaded=_unheard,
-        received=_unheard,
-    )
+    try:
+        answer = post(
+            open_session(direct=direct),
+            HttpRequest(method="GET", url=url),
+            auth=Authorization(key, auth),
+            headers=headers,
+            timeouts=PATIENCE,
+            into=body,
+            uploaded=_unheard,
+            received=_unheard,
+        )
+    except UnsavedError as error:
+        raise nothing_bought(error) from error
     if 200 <= answer.status < 300:
         return Listing(status=answer.status, models=_models(body.getvalue(), url))
     failure = error_for(answer.status, answer.headers, answer.error_body)

@@ -50,6 +50,8 @@ class Terms:
     judge: Judge | None = None
     resolve: Resolve = addresses_of
     enough: Enough = lambda: None
+    connected: bool = False
+    """There is a line, and the request is on its way."""
     came: int = 0
     """Bytes of the answer so far."""
     early: bytearray = field(default_factory=bytearray)

@@ -23,6 +23,7 @@ from imagecli.api.failures import RefusedAddressError, in_our_words, shown, to_t
 from imagecli.api.session import Authorization, Session
 from imagecli.api.terms import Enough, Into, Judge, Resolve, Terms
 from imagecli.api.tls import speaks_tls
+from imagecli.api.upload import Upload
 from imagecli.errors import UnsavedError
 from imagecli.exchange import HttpRequest
 
@@ -77,20 +78,32 @@ def post(
     received: Progress,
     enough: Enough = lambda: None,
     packed: bool = False,
+    max_bytes: int = MAX_ANSWER_BYTES,
+    upload: Upload | None = None,
 ) -> HttpAnswer:
-    """Sends *http* once. A 2xx body goes *into* the file as it arrives; redirects are not followed.
+    """Sends *http* once, its body from *upload* where there is one; redirects are not followed.
+
+    A 2xx body goes *into* the file as it arrives; more than *max_bytes* of it are no answer.
 
     *enough* is asked after every piece whether to wait for the end, and how long. *packed*: a compressed body is not
     unpacked.
     Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
     its way, DiskError where it could not be kept.
     """
-    terms = timeouts.from_now(MAX_ANSWER_BYTES, enough=enough, packed=packed)
-    body = CountingBody(b"", uploaded)
+    terms = timeouts.from_now(max_bytes, enough=enough, packed=packed)
+    body: CountingBody | Upload | None = upload
+
+    def begun() -> bool:
+        """Of a request without a body all goes out with its line."""
+        return body.tell() > 0 if body else terms.connected
+
     try:
-        with in_our_words(http.url, begun=lambda: body.tell() > 0, is_over=lambda: terms.dripped):
+        with in_our_words(http.url, begun=begun, is_over=lambda: terms.dripped):
             request = session.prepare_request(_request(http, auth, headers))
-            if request.body:
+            if upload:
+                request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
+                request.body = upload  # type: ignore[assignment]
+            elif request.body:
                 body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
                 request.body = body  # type: ignore[assignment]
             return _exchanged(session, request, timeouts, terms, into, received)

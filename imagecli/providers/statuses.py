@@ -39,12 +39,12 @@ STATUSES: Final = (
 )
 
 
-def is_retried(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer may be followed by the same request again.
+def is_retried(status: int, headers: Mapping[str, str], *, free: bool = False) -> bool:
+    """Whether an answer may be followed by the same request again; *free*: one that can't be a purchase.
 
     `x-should-retry: false` forbids it; `true` allows nothing that the table does not: it would be a second purchase.
     """
-    listed = any(row.again for row in STATUSES if row.status == status)
+    listed = any(row.again or free for row in STATUSES if row.status == status) or (free and 501 < status < 600)
     return listed and headers.get("x-should-retry", "").strip().lower() != "false"
 
 

@@ -67,7 +67,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (refusal("403 Forbidden", "not for this key"), 0, "does not list its models"),
         (refusal("429 Too Many", "no credit", code="insufficient_quota"), 5, "out of credit"),
         (http("503 Service Unavailable", b"loading"), 6, "the server failed (HTTP 503)"),
-        (reset, 6, "no connection"),
+        (reset, 6, "was lost"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", 6, ""),
     ],
 )

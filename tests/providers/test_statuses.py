@@ -12,6 +12,12 @@ def test_the_retried_statuses_are_these_and_no_others() -> None:
     assert [status for status in range(100, 1000) if is_retried(status, {})] == [429, 500, 502, 503, 520, 529]
 
 
+def test_what_can_not_be_a_purchase_is_sent_again_after_every_failure_that_may_pass() -> None:
+    again = [status for status in range(100, 1000) if is_retried(status, {}, free=True)]
+    assert again == [408, 409, 425, 429, 500, *range(502, 600)]
+    assert not any(is_retried(status, {"x-should-retry": "false"}, free=True) for status in again)
+
+
 def test_the_statuses_that_leave_it_open_are_these_and_no_others() -> None:
     assert [status for status in range(100, 1000) if is_perhaps_bought(status)] == [408, 504, 524]
 

@@ -1,0 +1,225 @@
+"""A provider's Batch API: files up and down, batches made, looked at and cancelled.
+
+OpenAI API reference, files and batches, read 2026-11-22. Making a batch is the purchase; all else is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal, NoReturn
+
+from imagecli.api.calls import LOST, Call, Calls, Form, step
+from imagecli.api.wire import Timeouts
+from imagecli.catalog import BatchRow
+from imagecli.domain import Json, Secret
+from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
+from imagecli.events import Listen
+from imagecli.providers.job import Job, is_id, read_job, read_jobs
+
+PAGE: Final = 100
+"""Batches a page of the list: the most there can be."""
+NO_API: Final = (404, 405, 501)
+"""What a server says where it knows no such place."""
+ENDLESS: Final = 2**60
+"""Bytes; results are as long as their pictures are, and go on to the disk."""
+
+
+class Jobs:
+    """One for a command. A batch of the provider's is a job here."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        row: BatchRow,
+        key: Secret | None,
+        auth: str,
+        headers: dict[str, str],
+        query: Mapping[str, str],
+        timeouts: Timeouts,
+        max_retries: int,
+        max_wait: float,
+        direct: bool,
+    ) -> None:
+        self._row = row
+        self._calls = Calls(
+            base_url=base_url,
+            key=key,
+            auth=auth,
+            headers=headers,
+            query=query,
+            timeouts=timeouts,
+            max_retries=max_retries,
+            max_wait=max_wait,
+            direct=direct,
+        )
+
+    def upload(
+        self,
+        source: Path | bytes,
+        *,
+        filename: str,
+        media_type: str,
+        purpose: Literal["batch", "vision"],
+        listen: Listen,
+    ) -> str:
+        """The id that the file has at the provider. It is read while it is sent, and sent anew until it is there.
+
+        Raises UsageError where there is no Batch API, or *source* can't be read.
+        """
+        form = Form(source=source, filename=filename, media_type=media_type, fields={"purpose": purpose})
+        call = Call(method="POST", path=self._row.files_path, form=form, long=True)
+        try:
+            document = self._calls.document(call, listen)
+        except ImagecliError as error:
+            if error.status == 413 and purpose == "batch":
+                error.hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
+            self._no_api(error)
+        file_id = document.get("id") if isinstance(document, dict) else None
+        if not isinstance(file_id, str) or not is_id(file_id):
+            raise NetworkError(f"{self._calls.place} took a file and did not name it", hint=_HINT_API, code="no_file")
+        return file_id
+
+    def create(self, *, input_file_id: str, endpoint: str, metadata: Mapping[str, str], listen: Listen) -> Job:
+        """The batch that is made of the file: the purchase.
+
+        Raises UnsavedError where it may have been made and nobody knows; then nothing was sent a second time.
+        """
+        body: dict[str, Json] = {
+            "input_file_id": input_file_id,
+            "endpoint": endpoint,
+            "completion_window": self._row.window,
+            "metadata": {**metadata},
+        }
+        call = Call(method="POST", path=self._row.path, json=body, free=False)
+        try:
+            return read_job(self._calls.document(call, listen))
+        except UnsavedError as error:
+            error.hint = (
+                "the batch may have been made; look at the provider's page of batches before it is bought again"
+            )
+            raise
+        except ImagecliError as error:
+            if input_file_id in error.message:
+                raise
+            self._no_api(error)
+
+    def job(self, id: str, listen: Listen) -> Job:
+        """The batch as it stands. Raises RefusedError `not_found` where the provider does not know it."""
+        return self._job(Call(path=self._one(self._row.path, id)), id, listen)
+
+    def jobs(self, listen: Listen) -> Iterator[Job]:
+        """All that the key's project has, the newest first, asked for as they are wanted."""
+        query, seen = {"limit": str(PAGE)}, {""}
+        while True:
+            try:
+                found, after = read_jobs(self._calls.document(Call(path=self._row.path, query=query), listen))
+            except ImagecliError as error:
+                self._no_api(error)
+            yield from found
+            if after is None or after in seen:
+                return
+            seen.add(after)
+            query = {"limit": str(PAGE), "after": after}
+
+    def cancel(self, id: str, listen: Listen) -> Job:
+        """The batch on its way to its end, or as it stands where it had ended before."""
+        call = Call(method="POST", path=f"{self._one(self._row.path, id)}/cancel", final=(409,))
+        try:
+            return self._job(call, id, listen)
+        except RefusedError as error:
+            if error.status not in (400, 409):
+                raise
+            job = self.job(id, listen)
+            if error.status == 409 or job.ended:
+                return job
+            raise
+
+    def content(self, file_id: str, take: Callable[[bytes], object], listen: Listen) -> None:
+        """Gives a file's bytes to *take* as they come: any number of them, in a day at most.
+
+        Once some were taken it is not asked for anew: raises UnsavedError where the rest was lost, and what *take*
+        raises, DiskError for an OSError. RefusedError `not_found` where the provider does not have it any more.
+        """
+        pieces = _Pieces(take)
+        call = Call(
+            path=f"{self._one(self._row.files_path, file_id)}/content",
+            max_bytes=ENDLESS,
+            long=True,
+            again=lambda: not pieces.begun,
+        )
+        try:
+            self._calls.send(call, lambda: pieces, listen)
+        except ImagecliError as error:
+            if pieces.problem and not isinstance(pieces.problem, OSError):
+                raise pieces.problem from None
+            if error.status == 404:
+                raise _gone(file_id, error) from error
+            if error.code in LOST:
+                raise UnsavedError(error.message, hint=_HINT_STAYS, code=error.code) from error
+            raise
+
+    def delete(self, file_id: str, listen: Listen) -> None:
+        """Takes a file away at the provider, once, if that can be done."""
+        with suppress(ImagecliError):
+            self._calls.document(Call(method="DELETE", path=self._one(self._row.files_path, file_id), tries=1), listen)
+
+    def _job(self, call: Call, id: str, listen: Listen) -> Job:
+        try:
+            return read_job(self._calls.document(call, listen))
+        except ImagecliError as error:
+            if error.status == 404:
+                raise _gone(id, error) from error
+            raise
+
+    def _one(self, path: str, id: str) -> str:
+        if not is_id(id):
+            raise UsageError("what is asked for is no id of a batch or file", hint="a journal may have been damaged")
+        return f"{path}/{step(id)}"
+
+    def _no_api(self, error: ImagecliError) -> NoReturn:
+        """Raises *error*, which met a place that every Batch API has, in clearer words where that was not there."""
+        if error.status not in NO_API:
+            raise error
+        said = f"no Batch API at {self._calls.place} (HTTP {error.status}); nothing was bought"
+        raise UsageError(said, hint="leave --batch-api out", code="no_batch_api", status=error.status) from error
+
+
+class _Pieces:
+    """A file's bytes on their way to whoever takes them."""
+
+    def __init__(self, take: Callable[[bytes], object]) -> None:
+        self._take = take
+        self.begun = False
+        self.problem: Exception | None = None
+        """What the taker met, which is nothing of the network's."""
+
+    def write(self, piece: bytes, /) -> int:
+        if not piece:
+            return 0
+        self.begun = True
+        try:
+            self._take(piece)
+        except Exception as problem:
+            self.problem = problem
+            raise
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def _gone(id: str, error: ImagecliError) -> RefusedError:
+    return RefusedError(
+        f"the provider does not have {id} any more, or never had it (HTTP 404)",
+        hint="files of batches are kept for 30 days; is it the key of the same project?",
+        code="not_found",
+        status=404,
+        request_id=error.request_id,
+    )
+
+
+_HINT_API: Final = "is --base-url that of an API with batches? Else leave --batch-api out"
+_HINT_STAYS: Final = "what was bought stays at the provider: the same command again fetches it"

@@ -1,0 +1,656 @@
+"""The Batch API's client on real sockets: what goes up, what comes back, what is sent again and what never is."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from imagecli.api.jobs import Jobs
+from imagecli.api.wire import Timeouts
+from imagecli.catalog import load
+from imagecli.domain import Secret
+from imagecli.errors import (
+    AuthenticationError,
+    DiskError,
+    ImagecliError,
+    LimitError,
+    NetworkError,
+    QuotaError,
+    RefusedError,
+    UnsavedError,
+    UsageError,
+)
+from imagecli.events import Event, Received, Sent, Told, Waiting
+from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.api.sending import KEY, QUICK
+
+ROW = load().provider("openai").batch
+assert ROW
+BATCH: dict[str, Any] = {"id": "batch_1", "object": "batch", "status": "in_progress", "input_file_id": "file-in"}
+ENDED = BATCH | {"status": "completed", "output_file_id": "file-out"}
+MADE: dict[str, Any] = {"input_file_id": "file-in", "endpoint": "/v1/images/generations", "metadata": {"a": "b"}}
+
+
+def client(base_url: str, **more: Any) -> Jobs:
+    plain: dict[str, Any] = {
+        "base_url": base_url,
+        "row": ROW,
+        "key": Secret(KEY),
+        "auth": "bearer",
+        "headers": {},
+        "query": {},
+        "timeouts": QUICK,
+        "max_retries": 2,
+        "max_wait": 0.02,
+        "direct": True,
+    }
+    return Jobs(**plain | more)
+
+
+def deaf(event: Event) -> None:
+    """Nobody listens."""
+
+
+def ok(document: Any) -> bytes:
+    return http("200 OK", json.dumps(document).encode())
+
+
+def error(status: str, *headers: str, **detail: Any) -> bytes:
+    return http(status, json.dumps({"error": {"message": "no", **detail}}).encode(), *headers)
+
+
+Act = Callable[[Jobs], Any]
+FREE: dict[str, tuple[Act, bytes]] = {
+    "upload": (
+        lambda jobs: jobs.upload(b"x", filename="a.png", media_type="image/png", purpose="vision", listen=deaf),
+        ok({"id": "file-1", "object": "file"}),
+    ),
+    "job": (lambda jobs: jobs.job("batch_1", deaf), ok(BATCH)),
+    "jobs": (lambda jobs: list(jobs.jobs(deaf)), ok({"object": "list", "data": [BATCH], "has_more": False})),
+    "cancel": (lambda jobs: jobs.cancel("batch_1", deaf), ok(BATCH)),
+    "content": (lambda jobs: jobs.content("file-1", lambda piece: None, deaf), http("200 OK", b"a line\n")),
+}
+each_free = pytest.mark.parametrize("name", FREE)
+
+
+def create(jobs: Jobs) -> Any:
+    return jobs.create(**MADE, listen=deaf)
+
+
+# --- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Request line without HTTP's version, headers, body."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    line, _, fields = head.partition(b"\r\n")
+    names = dict(message_from_bytes(fields).items())
+    return line.decode().rpartition(" ")[0], {name.lower(): value for name, value in names.items()}, body
+
+
+@pytest.mark.parametrize(
+    ("act", "answer", "line"),
+    [
+        (FREE["job"][0], ok(BATCH), "GET /v1/batches/batch_1"),
+        (FREE["jobs"][0], FREE["jobs"][1], "GET /v1/batches?limit=100"),
+        (FREE["cancel"][0], ok(BATCH), "POST /v1/batches/batch_1/cancel"),
+        (FREE["content"][0], FREE["content"][1], "GET /v1/files/file-1/content"),
+        (lambda jobs: jobs.delete("file-1", deaf), ok({}), "DELETE /v1/files/file-1"),
+        (create, ok(BATCH), "POST /v1/batches"),
+        (FREE["upload"][0], FREE["upload"][1], "POST /v1/files"),
+    ],
+)
+def test_each_goes_where_the_reference_has_it_and_with_the_key(act: Act, answer: bytes, line: str) -> None:
+    with raw_server(answer) as server:
+        act(client(server.base_url, headers={"OpenAI-Project": "proj_1"}))
+    said, headers, _ = heads(*server.requests)
+    assert said == line
+    assert headers["authorization"] == f"Bearer {KEY}"
+    assert headers["openai-project"] == "proj_1"
+    assert headers["user-agent"].startswith("imagecli/")
+
+
+def test_a_batch_is_made_of_a_file_for_an_endpoint_and_a_day() -> None:
+    with raw_server(ok(BATCH)) as server:
+        assert create(client(server.base_url)).id == "batch_1"
+    _, headers, body = heads(*server.requests)
+    assert headers["content-type"] == "application/json"
+    assert json.loads(body) == {
+        "input_file_id": "file-in",
+        "endpoint": "/v1/images/generations",
+        "completion_window": "24h",
+        "metadata": {"a": "b"},
+    }
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+@pytest.mark.parametrize("data", [b"", b"one\r\n--\ntwo\x00" * 5000])
+def test_a_file_goes_up_as_a_form_whole_and_under_its_name(
+    httpserver: HTTPServer, tmp_path: Path, data: bytes, on_disk: bool
+) -> None:
+    came: list[tuple[dict[str, str], str | None, str, bytes]] = []
+
+    def answer(request: Request) -> Response:
+        file = request.files["file"]
+        came.append((dict(request.form), file.filename, file.mimetype, file.read()))
+        return Response(json.dumps({"id": "file-9"}))
+
+    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
+    source: Path | bytes = data
+    if on_disk:
+        source = tmp_path / "secret name.jsonl"
+        source.write_bytes(data)
+    heard: list[Event] = []
+    file_id = client(httpserver.url_for("/v1")).upload(
+        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=heard.append
+    )
+    assert file_id == "file-9"
+    assert came == [({"purpose": "batch"}, "rows.jsonl", "application/jsonl", data)]
+    sent = [event for event in heard if isinstance(event, Sent)]
+    assert sent[-1].sent == sent[-1].total > len(data)
+
+
+def test_the_key_is_in_nothing_that_is_told() -> None:
+    heard: list[Event] = []
+    with raw_server(FREE["upload"][1]) as server:
+        client(server.base_url).upload(
+            b"x", filename="a.png", media_type="image/png", purpose="vision", listen=heard.append
+        )
+    told = [event.message for event in heard if isinstance(event, Told)]
+    assert any("purpose vision, file: image/png, 1 bytes" in message for message in told)
+    assert KEY not in repr(heard)
+
+
+def test_a_query_of_the_provider_s_row_goes_with_every_address() -> None:
+    with raw_server(FREE["jobs"][1]) as server:
+        list(client(server.base_url, query={"api-version": "preview"}).jobs(deaf))
+    assert heads(*server.requests)[0] == "GET /v1/batches?api-version=preview&limit=100"
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("id", "path"),
+    [
+        ("a/../../models", "a%2F..%2F..%2Fmodels"),
+        ("a?limit=1#x", "a%3Flimit%3D1%23x"),
+        ("%2e%2e", "%252e%252e"),
+        ("{model}", "%7Bmodel%7D"),
+        ("...", "..."),
+        ("x" * 1024, "x" * 1024),
+    ],
+)
+def test_an_id_stays_one_step_of_the_path(id: str, path: str) -> None:
+    with raw_server(ok(BATCH)) as server:
+        client(server.base_url).job(id, deaf)
+    assert heads(*server.requests)[0] == f"GET /v1/batches/{path}"
+
+
+@pytest.mark.parametrize("id", ["", ".", "..", "a b", "a\r\nX: y", "é", "x" * 1025])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda jobs, one: jobs.job(one, deaf),
+        lambda jobs, one: jobs.cancel(one, deaf),
+        lambda jobs, one: jobs.content(one, lambda piece: None, deaf),
+    ],
+    ids=["job", "cancel", "content"],
+)
+def test_what_is_no_id_is_never_asked_for(act: Callable[[Jobs, str], Any], id: str) -> None:
+    with raw_server(ok(BATCH)) as server:
+        with pytest.raises(UsageError):
+            act(client(server.base_url), id)
+        assert not server.requests
+
+
+# --- what is sent again ----------------------------------------------------------------------------------------------
+
+
+@each_free
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529])
+def test_what_is_free_is_asked_again_after_a_failure(name: str, status: int) -> None:
+    act, answer = FREE[name]
+    if (name, status) == ("cancel", 409):
+        return  # says that it had ended
+    with raw_server(error(f"{status} No"), error(f"{status} No"), answer) as server:
+        act(client(server.base_url))
+        assert len(server.requests) == 3
+
+
+@each_free
+@pytest.mark.parametrize("lost", [reset, silence(2), http("200 OK", b"", length=9), b"no HTTP\r\n\r\n"])
+def test_what_is_free_is_asked_again_after_a_lost_answer(name: str, lost: Answer) -> None:
+    act, answer = FREE[name]
+    with raw_server(lost, answer) as server:
+        act(client(server.base_url))
+        assert len(server.requests) == 2
+
+
+@each_free
+@pytest.mark.parametrize("lost", [reset, error("504 Gateway Timeout"), error("408 Request Timeout")])
+def test_what_is_free_is_not_said_to_be_billed_however_often_it_is_lost(name: str, lost: Answer) -> None:
+    with raw_server(lost) as server:
+        with pytest.raises(ImagecliError) as caught:
+            FREE[name][0](client(server.base_url))
+        assert len(server.requests) == 3
+    assert "may have been billed" not in (caught.value.hint or "")
+    assert "the same command again" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 520, 529])
+def test_a_batch_is_made_again_where_the_server_says_it_made_none(status: int) -> None:
+    with raw_server(error(f"{status} No"), ok(BATCH)) as server:
+        assert create(client(server.base_url)).id == "batch_1"
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        reset,
+        silence(2),
+        http("200 OK", b'{"id": "ba', length=90),
+        http("200 OK", b"<html>welcome</html>"),
+        http("200 OK", b""),
+        ok([]),
+        ok({"object": "file", "id": "file-1", "status": "processed"}),
+        ok({"id": "..", "status": "validating"}),
+        http("200 OK", b"[" * 100_000),
+        error("504 Gateway Timeout"),
+        error("408 Request Timeout"),
+        error("524 Timeout"),
+    ],
+)
+def test_a_batch_that_may_have_been_made_is_never_made_again(lost: Answer) -> None:
+    with raw_server(lost, ok(BATCH)) as server:
+        with pytest.raises(UnsavedError) as caught:
+            create(client(server.base_url))
+        assert len(server.requests) == 1
+    assert caught.value.exit_code == 7
+    assert (
+        caught.value.hint
+        == "the batch may have been made; look at the provider's page of batches before it is bought again"
+    )
+
+
+def test_a_batch_is_asked_for_until_there_is_a_connection_and_then_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    heard: list[Event] = []
+    with pytest.raises(NetworkError) as caught:
+        client(base_url).create(**MADE, listen=heard.append)
+    assert caught.value.code == "no_connection"
+    assert len([event for event in heard if isinstance(event, Waiting)]) == 2
+
+
+@pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0]])
+def test_a_quota_is_never_asked_again(act: Act) -> None:
+    with raw_server(error("429 Too Many Requests", code="insufficient_quota")) as server:
+        with pytest.raises(QuotaError):
+            act(client(server.base_url))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["content"][0]])
+def test_a_wait_that_is_too_long_ends_with_the_time_to_come_back(act: Act) -> None:
+    with raw_server(error("429 Too Many Requests", "Retry-After: 90")) as server:
+        with pytest.raises(LimitError, match=r"it asks to wait 90 s, more than --max-wait 0\.02") as caught:
+            act(client(server.base_url))
+        assert len(server.requests) == 1
+    assert "run the same command again in 90 s" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["jobs"][0]])
+def test_a_server_can_forbid_another_try(act: Act) -> None:
+    with raw_server(error("500 No", "x-should-retry: false")) as server:
+        with pytest.raises(NetworkError):
+            act(client(server.base_url))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"),
+    [
+        (error("401 Unauthorized", code="invalid_api_key"), AuthenticationError),
+        (error("403 Forbidden"), RefusedError),
+        (error("400 Bad Request"), RefusedError),
+    ],
+)
+@pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0], FREE["jobs"][0], FREE["content"][0]])
+def test_a_refusal_is_final(act: Act, answer: bytes, wanted: type[ImagecliError]) -> None:
+    with raw_server(answer) as server:
+        with pytest.raises(wanted):
+            act(client(server.base_url))
+        assert len(server.requests) == 1
+
+
+# --- what is not there -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer", [error("404 Not Found"), http("404 Not Found", b"<html>nginx</html>"), http("404 No")]
+)
+@pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["jobs"][0]])
+def test_a_server_without_a_batch_api_is_said_to_be_one(act: Act, answer: bytes) -> None:
+    with raw_server(answer) as server, pytest.raises(UsageError) as caught:
+        act(client(server.base_url.replace("http://", "http://me:secret@")))
+    assert caught.value.message == f"no Batch API at {server.base_url} (HTTP 404); nothing was bought"
+    assert (caught.value.hint, caught.value.code) == ("leave --batch-api out", "no_batch_api")
+
+
+@pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented"])
+def test_a_place_that_is_there_for_something_else_is_no_batch_api(status: str) -> None:
+    with raw_server(error(status)) as server, pytest.raises(UsageError, match="no Batch API at"):
+        create(client(server.base_url))
+
+
+def test_an_input_file_that_is_gone_is_no_missing_batch_api() -> None:
+    gone = error("404 Not Found", message="No such File object: file-in")
+    with raw_server(gone) as server, pytest.raises(RefusedError, match="No such File object: file-in"):
+        create(client(server.base_url))
+
+
+@pytest.mark.parametrize("name", ["job", "cancel", "content"])
+def test_a_batch_or_file_that_is_gone_has_a_code_of_its_own(name: str) -> None:
+    gone = error("404 Not Found", "x-request-id: req_7", code="other")
+    with raw_server(gone) as server, pytest.raises(RefusedError) as caught:
+        FREE[name][0](client(server.base_url))
+    assert (caught.value.code, caught.value.status, caught.value.request_id) == ("not_found", 404, "req_7")
+
+
+# --- the list --------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_asked_for_page_by_page_as_it_is_wanted() -> None:
+    def page(*ids: str, more: bool) -> bytes:
+        return ok({"data": [BATCH | {"id": one} for one in ids], "has_more": more, "last_id": ids[-1]})
+
+    with raw_server(page("a", "b/2", more=True), page("c", more=False)) as server:
+        jobs = client(server.base_url).jobs(deaf)
+        assert [next(jobs).id, next(jobs).id] == ["a", "b/2"]
+        assert len(server.requests) == 1
+        assert [job.id for job in jobs] == ["c"]
+    assert heads(server.requests[1])[0] == "GET /v1/batches?limit=100&after=b%2F2"
+
+
+def test_a_list_that_never_ends_ends() -> None:
+    with raw_server(ok({"data": [BATCH], "has_more": True, "last_id": "batch_1"})) as server:
+        assert len(list(client(server.base_url).jobs(deaf))) == 2
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("answer", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
+def test_a_list_that_is_none_is_an_error(answer: bytes) -> None:
+    with raw_server(answer) as server, pytest.raises(UnsavedError, match="no list of batches"):
+        list(client(server.base_url).jobs(deaf))
+
+
+@pytest.mark.parametrize("answer", [ok({}), ok([]), ok({"id": 7}), ok({"id": "a b"}), http("200 OK", b"<html>")])
+def test_a_file_that_got_no_name_is_an_error(answer: bytes) -> None:
+    with raw_server(answer) as server, pytest.raises(NetworkError) as caught:
+        FREE["upload"][0](client(server.base_url))
+    assert caught.value.code == "no_file"
+
+
+# --- ends ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_that_had_ended_is_cancelled_without_an_error() -> None:
+    with raw_server(error("409 Conflict"), ok(ENDED)) as server:
+        assert client(server.base_url).cancel("batch_1", deaf).status == "completed"
+    assert [heads(request)[0] for request in server.requests] == [
+        "POST /v1/batches/batch_1/cancel",
+        "GET /v1/batches/batch_1",
+    ]
+
+
+def test_a_refusal_to_cancel_is_one_where_the_batch_goes_on() -> None:
+    never = error("400 Bad Request", message="never")
+    with raw_server(never, ok(BATCH)) as server, pytest.raises(RefusedError, match="never"):
+        client(server.base_url).cancel("batch_1", deaf)
+    with raw_server(error("400 Bad Request"), ok(ENDED)) as server:
+        assert client(server.base_url).cancel("batch_1", deaf).ended
+
+
+@pytest.mark.parametrize("answer", [ok({}), error("500 No"), reset, error("404 No"), silence(2)])
+def test_taking_a_file_away_is_tried_once_and_never_fails(answer: Answer) -> None:
+    with raw_server(answer) as server:
+        client(server.base_url).delete("file-1", deaf)
+        client(server.base_url).delete("..", deaf)
+        assert len(server.requests) == 1
+
+
+# --- what comes down -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_comes_in_pieces_as_it_arrives() -> None:
+    came: list[bytes] = []
+    heard: list[Event] = []
+    with raw_server(then(http("200 OK", b"", length=12), drip(b'{"a"}\n{"b"}\n', 0.02))) as server:
+        client(server.base_url).content("file-1", came.append, heard.append)
+    assert b"".join(came) == b'{"a"}\n{"b"}\n'
+    assert len(came) > 1
+    assert [event.received for event in heard if isinstance(event, Received)][-1] == 12
+
+
+def test_a_file_longer_than_any_answer_comes_whole() -> None:
+    size, piece = 700 * 2**20, b"x" * 2**20
+    taken = 0
+
+    def long(connection: socket.socket) -> None:
+        connection.sendall(http("200 OK", b"", length=size))
+        for _ in range(size // len(piece)):
+            connection.sendall(piece)
+
+    def take(piece: bytes) -> None:
+        nonlocal taken
+        taken += len(piece)
+
+    with raw_server(long) as server:
+        client(server.base_url, timeouts=Timeouts(silence=20, total=60)).content("file-1", take, deaf)
+    assert taken == size
+
+
+def test_a_file_has_longer_than_other_answers_as_long_as_it_moves() -> None:
+    came: list[bytes] = []
+    quick = Timeouts(connect=2, silence=0.5, total=0.2)
+    with raw_server(then(http("200 OK", b"", length=20), drip(b"x" * 20, 0.02))) as server:
+        client(server.base_url, timeouts=quick).content("file-1", came.append, deaf)
+    assert b"".join(came) == b"x" * 20
+
+
+@pytest.mark.parametrize("end", [reset, silence(2), lambda connection: None])
+def test_a_file_that_broke_off_is_not_asked_for_anew_behind_the_back_of_whoever_takes_it(end: Any) -> None:
+    came: list[bytes] = []
+    with raw_server(then(http("200 OK", b"one\n", length=90), end), http("200 OK", b"one\ntwo\n")) as server:
+        with pytest.raises(UnsavedError) as caught:
+            client(server.base_url).content("file-1", came.append, deaf)
+        assert len(server.requests) == 1
+    assert b"".join(came) == b"one\n"
+    assert "the same command again fetches it" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("problem", [ValueError("a"), KeyError("b"), TypeError("c"), DiskError("d"), UnsavedError("e")])
+def test_what_the_taker_meets_is_raised_as_it_is(problem: Exception) -> None:
+    def take(piece: bytes) -> None:
+        raise problem
+
+    with raw_server(FREE["content"][1]) as server:
+        with pytest.raises(type(problem)) as caught:
+            client(server.base_url).content("file-1", take, deaf)
+        assert caught.value is problem
+        assert len(server.requests) == 1
+
+
+def test_a_disk_that_takes_no_more_is_said_as_such() -> None:
+    def take(piece: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with raw_server(FREE["content"][1]) as server, pytest.raises(DiskError, match="No space left on device"):
+        client(server.base_url).content("file-1", take, deaf)
+
+
+# --- where the key goes, and what a server can do --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("act", [create, *(FREE[name][0] for name in FREE)])
+def test_no_redirect_is_followed_and_the_key_stays(act: Act, status: int) -> None:
+    with raw_server(ok(BATCH)) as elsewhere:
+        moved = http(f"{status} Moved", b"", f"Location: {elsewhere.base_url}/batches")
+        with raw_server(moved) as server:
+            with pytest.raises(NetworkError, match="the key is not sent there"):
+                act(client(server.base_url))
+            assert len(server.requests) == 1
+        assert not elsewhere.requests
+
+
+def test_an_upload_that_is_refused_while_it_is_sent_is_told_at_once(tmp_path: Path) -> None:
+    big = tmp_path / "rows.jsonl"
+    big.write_bytes(b"x" * 20_000_000)
+    read = threading.Event()
+
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(error("413 Payload Too Large", message="too large"))
+        read.wait(5)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                refuse(connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises(RefusedError, match="too large") as caught:
+            client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1").upload(
+                big, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=deaf
+            )
+    finally:
+        read.set()
+        listener.close()
+        thread.join(5)
+    assert caught.value.hint == "batch.max_bytes in [providers.NAME] makes files smaller; it is 200,000,000"
+
+
+def test_a_file_is_read_from_its_start_each_time_it_goes_up(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(b"one\n" * 100_000)
+    with raw_server(error("500 No"), ok({"id": "file-1"})) as server:
+        client(server.base_url).upload(
+            rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=deaf
+        )
+    assert [request.count(b"one\n") for request in server.requests] == [100_000, 100_000]
+
+
+def test_a_file_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    with raw_server(ok({"id": "file-1"})) as server:
+        with pytest.raises(UsageError, match=r"rows\.jsonl can't be read: No such file"):
+            client(server.base_url).upload(
+                tmp_path / "rows.jsonl",
+                filename="rows.jsonl",
+                media_type="application/jsonl",
+                purpose="batch",
+                listen=deaf,
+            )
+        assert not server.requests
+
+
+def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as_it_was(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+
+    def grow() -> None:
+        with rows.open("ab") as file:
+            file.write(b"Y" * 100_000)
+
+    def upload(base_url: str, change: Callable[[], object]) -> str:
+        rows.write_bytes(b"x" * 100_000)
+        changes = iter([change])
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Sent):
+                for one in changes:
+                    one()
+
+        return client(base_url).upload(
+            rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=listen
+        )
+
+    with raw_server(ok({"id": "file-1"})) as server:
+        assert upload(server.base_url, grow) == "file-1"
+        assert b"x" * 100_000 + b"\r\n--" in server.requests[0]
+        with pytest.raises(UsageError, match="became shorter"):
+            upload(server.base_url, lambda: rows.write_bytes(b"x" * 20_000))
+
+
+MEASURED = """
+    import json, socket, sys, threading, tracemalloc
+    from pathlib import Path
+    from imagecli.api.jobs import Jobs
+    from imagecli.api.wire import Timeouts
+    from imagecli.catalog import load
+
+    port, path = int(sys.argv[1]), Path(sys.argv[2])
+    jobs = Jobs(base_url=f"http://127.0.0.1:{port}/v1", row=load().provider("openai").batch, key=None, auth="bearer",
+                headers={}, query={}, timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
+    tracemalloc.start()
+    if path.exists():
+        jobs.upload(path, filename="a", media_type="application/jsonl", purpose="batch", listen=lambda event: None)
+    else:
+        jobs.content("file-1", lambda piece: None, lambda event: None)
+    print(tracemalloc.get_traced_memory()[1])
+"""
+LARGE = 60 * 2**20
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_memory_does_not_grow_with_a_file(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    if way == "up":
+        with path.open("wb") as file:
+            file.truncate(LARGE)
+    counted = 0
+
+    def answer(connection: socket.socket) -> None:
+        nonlocal counted
+        while way == "up" and counted < LARGE:
+            counted += len(connection.recv(2**20))
+        if way == "down":
+            connection.recv(65536)
+        connection.sendall(ok({"id": "file-1"}) if way == "up" else http("200 OK", b"", length=LARGE))
+        while way == "down" and counted < LARGE:
+            connection.sendall(b"x" * 2**20)
+            counted += 2**20
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                answer(connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+    with listener:
+        command = [sys.executable, "-c", textwrap.dedent(MEASURED), str(listener.getsockname()[1]), str(path)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    assert counted >= LARGE
+    assert int(said) < 8 * 2**20
