@@ -1,6 +1,7 @@
 """Every JSON that goes out, held against the schemas of OpenAI's own API description (its snapshot of 2026-08-21).
 
 A key that the schemas don't know is refused too, unless NEWER lists it: what came after the snapshot, and only that.
+What the description's own examples write as null, and its schemas leave out, is in EMPTY.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import requests
 from imagecli import catalog
 from imagecli.sandbox.failing import Failure
 from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.batching import begin, content, ended, fast, get, line, upload
 from tests.sandbox.making import CLASSIC, GPT, encoded, events, hole, photo, post
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "data" / "openapi" / "images.json").read_text("utf-8"))
@@ -65,12 +67,20 @@ NEWER: dict[tuple[str, str], dict[str, Any]] = {
 """(schema, property) → what it is today. Source: openai-python 3.54.0, types of 2026-11-17."""
 
 
+STATUSES = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
+EMPTY = {"Batch": ("errors", "output_file_id", "error_file_id", *(f"{status}_at" for status in STATUSES))}
+"""Schema → properties that are null until there is something to tell. Source: the snapshot's examples of batches."""
+
+
 def strict() -> dict[str, Any]:
     """The schemas with what is NEWER, and closed against all else."""
     document: dict[str, Any] = copy.deepcopy(DOCUMENT)
     schemas = document["components"]["schemas"]
     for (schema, name), newer in NEWER.items():
         schemas[schema]["properties"][name] = newer
+    for schema, names in EMPTY.items():
+        for name in names:
+            schemas[schema]["properties"][name] = {"anyOf": [schemas[schema]["properties"][name], {"type": "null"}]}
     for schema in schemas.values():
         if "properties" in schema:
             schema["additionalProperties"] = False
@@ -152,6 +162,37 @@ def test_models_fit(sandbox: Sandbox) -> None:
     hold(requests.get(f"{sandbox.base_url}/models", timeout=9).json(), "ListModelsResponse")
     for name in catalog.load().models:
         hold(requests.get(f"{sandbox.base_url}/models/{name}", timeout=9).json(), "Model")
+
+
+def test_files_fit(sandbox: Sandbox) -> None:
+    hold(get(sandbox, "/files"), "ListFilesResponse")
+    hold(upload(sandbox, b"x", name="a.png", purpose="vision"), "OpenAIFile")
+    hold(upload(sandbox, b"x"), "OpenAIFile")
+    hold(get(sandbox, "/files"), "ListFilesResponse")
+    hold(requests.get(f"{sandbox.base_url}/files/none", timeout=9).json(), "ErrorResponse")
+
+
+@pytest.mark.parametrize("failure", ["batch_failed%2", "batch_expired", "502%3"])
+def test_batch_and_what_its_lines_hold_fit(failure: str) -> None:
+    with fast(failure) as server:
+        for _ in range(2):
+            started = begin(server, [line("a"), line("b", n=2), line("c", size="1x1")], metadata={"a": "b"})
+            hold(started, "Batch")
+            batch = ended(server, started)
+            hold(batch, "Batch")
+        for file in get(server, "/files", purpose="batch_output")["data"]:
+            for answered in content(server, file["id"]):
+                assert set(answered) == {"id", "custom_id", "response", "error"}
+                response = answered["response"]
+                if response:
+                    hold(response["body"], "ImagesResponse" if response["status_code"] == 200 else "ErrorResponse")
+        hold(get(server, "/batches"), "ListBatchesResponse")
+        hold(requests.get(f"{server.base_url}/batches/none", timeout=9).json(), "ErrorResponse")
+
+
+def test_batch_under_way_and_cancelled_fits(sandbox: Sandbox) -> None:
+    batch = begin(sandbox, [line("a")])
+    hold(requests.post(f"{sandbox.base_url}/batches/{batch['id']}/cancel", timeout=9).json(), "Batch")
 
 
 def test_nothing_is_listed_as_newer_that_the_snapshot_has() -> None:

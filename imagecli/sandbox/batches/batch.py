@@ -49,19 +49,19 @@ class Batch:
     def cancel(self) -> None:
         """Raises ApiError 409 where there is nothing left to cancel."""
         with self._lock:
-            status = self._moment().status
-            if status == "cancelling":
-                return
-            if self._moment().ended:
-                raise ApiError(f"Cannot cancel a batch with status '{status}'.", status=409)
-            self._life = replace(self._life, cancelled=self._age())
+            age = self._age()
+            moment = self._life.at(age)
+            if moment.ended:
+                raise ApiError(f"Cannot cancel a batch with status '{moment.status}'.", status=409)
+            if moment.status != "cancelling":
+                self._life = replace(self._life, cancelled=age)
 
     def described(self) -> dict[str, Any]:
         """The `Batch` of the API's schema. At its end its requests are let go of: the files that it left hold them."""
         with self._lock:
             if self._work is None:
                 return self._final
-            moment = self._moment()
+            moment = self._life.at(self._age())
             told = self._object(moment, self._work)
             if moment.ended:
                 self._final, self._work = told, None
@@ -69,9 +69,6 @@ class Batch:
 
     def _age(self) -> float:
         return self._clock.now() - self._born
-
-    def _moment(self) -> Moment:
-        return self._life.at(self._age())
 
     def _leave(self, moment: Moment, work: Work, done: int, refused: int) -> dict[str, str]:
         """Files the answers and gives the ids of the files by what they are; an empty file is not left."""

@@ -1,0 +1,87 @@
+"""Files and batches for these tests, over plain HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import requests
+
+from imagecli.sandbox.failing import Failure
+from imagecli.sandbox.server import Options, Sandbox
+
+GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
+SMALL = {"model": "dall-e-2", "response_format": "b64_json", "size": "256x256"}
+
+
+def line(custom_id: str, *, url: str = GENERATIONS, **body: Any) -> dict[str, Any]:
+    """A request for a small picture, unless *body* says more."""
+    return {"custom_id": custom_id, "method": "POST", "url": url, "body": {**SMALL, "prompt": custom_id, **body}}
+
+
+def jsonl(lines: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(one) + "\n" for one in lines).encode()
+
+
+def upload(server: Sandbox, data: bytes, *, name: str = "in.jsonl", purpose: str = "batch", **more: str) -> Any:
+    """The answer's body; fails where it is refused."""
+    answer = send(server, data, name=name, purpose=purpose, **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def send(server: Sandbox, data: bytes, *, name: str = "in.jsonl", **fields: str) -> requests.Response:
+    return requests.post(f"{server.base_url}/files", data=fields, files={"file": (name, data)}, timeout=60)
+
+
+def get(server: Sandbox, path: str, **query: Any) -> Any:
+    answer = requests.get(server.base_url + path, params=query, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def begin(server: Sandbox, lines: list[dict[str, Any]], *, endpoint: str = GENERATIONS, **more: Any) -> Any:
+    """Uploads *lines* and creates a batch of them."""
+    return create(server, input_file_id=upload(server, jsonl(lines))["id"], endpoint=endpoint, **more).json()
+
+
+def create(server: Sandbox, **fields: Any) -> requests.Response:
+    body = {"completion_window": "24h", "endpoint": GENERATIONS, **fields}
+    return requests.post(f"{server.base_url}/batches", json=body, timeout=60)
+
+
+def ended(server: Sandbox, batch: Any) -> Any:
+    """*batch* as it is told when nothing more happens to it."""
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit:
+        batch = get(server, f"/batches/{batch['id']}")
+        if batch["status"] in ("completed", "failed", "expired", "cancelled"):
+            return batch
+        time.sleep(0.02)
+    raise AssertionError(batch)
+
+
+def content(server: Sandbox, file_id: str) -> list[Any]:
+    """The lines of a file."""
+    answer = requests.get(f"{server.base_url}/files/{file_id}/content", timeout=60)
+    assert answer.status_code == 200, answer.text
+    return [json.loads(one) for one in answer.content.splitlines()]
+
+
+def run(server: Sandbox, lines: list[dict[str, Any]], **more: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """The batch at its end, and its answers and errors by custom_id."""
+    batch = ended(server, begin(server, lines, **more))
+    found = [content(server, batch[name]) if batch[name] else [] for name in ("output_file_id", "error_file_id")]
+    answers, errors = ({one["custom_id"]: one for one in several} for several in found)
+    return batch, answers, errors
+
+
+def fast(*failures: str, **more: Any) -> Sandbox:
+    """A sandbox in which a batch takes 6 ms."""
+    return Sandbox(Options(speed=100_000, failures=tuple(Failure.parse(one) for one in failures), **more))
+
+
+def counts(batch: Any) -> list[int]:
+    """Its requests: in all, completed, failed."""
+    return [batch["request_counts"][name] for name in ("total", "completed", "failed")]

@@ -1,0 +1,103 @@
+"""What is wrong with a batch's file is found line by line, and nothing in it raises."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli import catalog
+from imagecli.sandbox.batches.lines import Input, body_of_line, read_input
+from tests.sandbox.batching import EDITS, GENERATIONS, jsonl, line
+
+CATALOG = catalog.load()
+
+
+def read(data: bytes, endpoint: str = GENERATIONS) -> Input:
+    return read_input(data, endpoint, CATALOG)
+
+
+def spoiled(**fields: Any) -> bytes:
+    """A good line, then one with other *fields*; None takes a field out."""
+    second = {name: value for name, value in {**line("b"), **fields}.items() if value is not None}
+    return jsonl([line("a"), second])
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "param"),
+    [
+        (jsonl([line("a")]) + b"{", "invalid_json_line", None),
+        (jsonl([line("a")]) + b"[]", "invalid_json_line", None),
+        (jsonl([line("a")]) + b"[" * 100_000, "invalid_json_line", None),
+        (jsonl([line("a")]) + b'"\xff"', "invalid_json_line", None),
+        (spoiled(custom_id=None), "missing_required_parameter", "custom_id"),
+        (spoiled(method=None), "missing_required_parameter", "method"),
+        (spoiled(url=None), "missing_required_parameter", "url"),
+        (spoiled(body=None), "missing_required_parameter", "body"),
+        (spoiled(custom_id=7), "invalid_request", "custom_id"),
+        (spoiled(custom_id=""), "invalid_request", "custom_id"),
+        (spoiled(custom_id="a"), "duplicate_custom_id", "custom_id"),
+        (spoiled(method="GET"), "invalid_method", "method"),
+        (spoiled(url=EDITS), "url_mismatch", "url"),
+        (spoiled(url="/v1/chat/completions"), "url_mismatch", "url"),
+        (spoiled(body=[1]), "invalid_request", "body"),
+        (spoiled(body={"model": "gpt-image-9"}), "model_not_found", "body.model"),
+        (spoiled(body={"model": ["dall-e-2"]}), "model_not_found", "body.model"),
+        (spoiled(body={"model": "gpt-image-2"}), "model_mismatch", "body.model"),
+    ],
+)
+def test_line_that_can_not_be_is_named(data: bytes, code: str, param: str | None) -> None:
+    (error,) = read(data).errors
+    assert (error.code, error.param, error.line) == (code, param, 2)
+    assert error.message
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b" \r\n\n"])
+def test_file_without_requests_is_an_error_of_no_line(data: bytes) -> None:
+    (error,) = read(data).errors
+    assert (error.code, error.line) == ("empty_file", None)
+
+
+def test_each_spoiled_line_is_told_but_not_without_end() -> None:
+    assert [error.line for error in read(b"{\n" + jsonl([line("a")]) + b"\n{").errors] == [1, 4]
+    assert len(read(b"{\n" * 5000).errors) == 100
+
+
+def test_good_file_tells_its_lines_model_and_pictures() -> None:
+    bodies: list[dict[str, Any]] = [
+        {"images": [{"file_id": "file-1"}, {"file_id": 3}, 4, {"image_url": "data:"}], "mask": {"file_id": "file-2"}},
+        {"images": "none", "markup": {"file_id": "file-3"}},
+    ]
+    data = jsonl([line(str(n), url=EDITS, **body) for n, body in enumerate(bodies)]).replace(b"\n", b"\r\n\n")
+    found = read(data, EDITS)
+    assert not found.errors
+    assert (found.model, sorted(found.file_ids)) == ("dall-e-2", ["file-1", "file-2", "file-3"])
+    assert [body_of_line(data, one) for one in found.lines] == [
+        json.loads(text)["body"] for text in data.splitlines() if text
+    ]
+
+
+@pytest.mark.parametrize(("count", "codes"), [(50_000, []), (50_001, ["too_many_tasks"])])
+def test_batch_of_more_than_fifty_thousand_fails(count: int, codes: list[str]) -> None:
+    text = '{"custom_id":"%d","method":"POST","url":"/v1/images/generations","body":{}}\n'
+    assert [error.code for error in read("".join(text % n for n in range(count)).encode()).errors] == codes
+
+
+def test_file_of_more_than_two_hundred_megabytes_fails() -> None:
+    assert [error.code for error in read(b" " * 200_000_001).errors] == ["file_too_large"]
+
+
+NAMES = st.sampled_from(["custom_id", "method", "url", "body", "model", "images", "mask", "file_id"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from(["POST", GENERATIONS, "dall-e-2"]),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
+)
+
+
+@given(st.lists(JSON.map(json.dumps).map(str.encode) | st.binary()).map(b"\n".join))
+def test_no_file_raises(data: bytes) -> None:
+    found = read(data)
+    assert found.errors or found.lines

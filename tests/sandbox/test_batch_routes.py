@@ -1,0 +1,80 @@
+"""What batches are created with, and how they are listed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.batching import (
+    begin,
+    create,
+    ended,
+    get,
+    jsonl,
+    line,
+    upload,
+)
+
+CREATED = {"input_file_id": "GOOD"}
+EXPIRY = {"anchor": "created_at"}
+SECONDS = "output_expires_after.seconds"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({}, "input_file_id", "missing_required_parameter"),
+        ({"input_file_id": "file-none"}, "input_file_id", "invalid_value"),
+        ({"input_file_id": "PICTURE"}, "input_file_id", "invalid_value"),
+        ({"input_file_id": 7}, "input_file_id", "invalid_type"),
+        ({**CREATED, "endpoint": "/v1/images/variations"}, "endpoint", "invalid_value"),
+        ({**CREATED, "endpoint": "/v1/chat/completions"}, "endpoint", "invalid_value"),
+        ({**CREATED, "endpoint": None}, "endpoint", "missing_required_parameter"),
+        ({**CREATED, "completion_window": "1h"}, "completion_window", "invalid_value"),
+        ({**CREATED, "completion_window": None}, "completion_window", "missing_required_parameter"),
+        ({**CREATED, "extra": 1}, "extra", "unknown_parameter"),
+        ({**CREATED, "metadata": "x"}, "metadata", "invalid_type"),
+        ({**CREATED, "metadata": {str(n): "" for n in range(17)}}, "metadata", "object_above_max_properties"),
+        ({**CREATED, "metadata": {"a": 1}}, "metadata.a", "invalid_type"),
+        ({**CREATED, "metadata": {"a": "x" * 513}}, "metadata.a", "string_above_max_length"),
+        ({**CREATED, "metadata": {"k" * 65: "x"}}, f"metadata.{'k' * 65}", "string_above_max_length"),
+        ({**CREATED, "output_expires_after": 7}, "output_expires_after.anchor", "invalid_value"),
+        ({**CREATED, "output_expires_after": EXPIRY}, SECONDS, "invalid_type"),
+        ({**CREATED, "output_expires_after": {**EXPIRY, "seconds": 9}}, SECONDS, "invalid_value"),
+    ],
+    ids=lambda value: str(value)[:60],
+)  # fmt: skip
+def test_batch_that_can_not_be_is_refused(sandbox: Sandbox, fields: dict[str, Any], param: str, code: str) -> None:
+    held = {"GOOD": upload(sandbox, jsonl([line("a")]))["id"], "PICTURE": upload(sandbox, b"x", purpose="vision")["id"]}
+    if fields.get("input_file_id") in held:
+        fields = {**fields, "input_file_id": held[fields["input_file_id"]]}
+    error = create(sandbox, **fields)
+    assert (error.status_code, error.json()["error"]["param"], error.json()["error"]["code"]) == (400, param, code)
+
+
+def test_largest_metadata_is_taken_and_files_live_as_long_as_asked() -> None:
+    metadata = {f"{n:064}": "x" * 512 for n in range(16)}
+    expiry = {"anchor": "created_at", "seconds": 2_592_000}
+    with Sandbox(Options(speed=1000)) as server:
+        batch = ended(server, begin(server, [line("a")], metadata=metadata, output_expires_after=expiry))
+        file = get(server, f"/files/{batch['output_file_id']}")
+    assert batch["metadata"] == metadata
+    assert file["expires_at"] - file["created_at"] == pytest.approx(2592, abs=1)
+
+
+def test_batches_are_listed_from_the_newest(sandbox: Sandbox) -> None:
+    made = [begin(sandbox, [line("a")])["id"] for _ in range(3)][::-1]
+    pages = [get(sandbox, "/batches", **query) for query in ({}, {"limit": 2}, {"limit": 2, "after": made[1]})]
+    assert [[one["id"] for one in page["data"]] for page in pages] == [made, made[:2], made[2:]]
+    assert [page["has_more"] for page in pages] == [False, True, False]
+    assert (pages[1]["first_id"], pages[1]["last_id"]) == (made[0], made[1])
+    assert requests.get(f"{sandbox.base_url}/batches", params={"limit": 101}, timeout=9).status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/cancel")])
+def test_batch_of_nobody_is_not_found(sandbox: Sandbox, method: str, path: str) -> None:
+    answer = requests.request(method, f"{sandbox.base_url}/batches/batch_none{path}", timeout=9)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "No batch found with id 'batch_none'.")

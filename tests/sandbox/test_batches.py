@@ -1,0 +1,125 @@
+"""`/v1/batches`: a batch goes its way by the clock, and leaves its files."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+from imagecli.sandbox.server import Options, Sandbox
+from tests.sandbox.batching import (
+    begin,
+    content,
+    counts,
+    ended,
+    fast,
+    get,
+    line,
+    run,
+)
+
+
+def test_batch_goes_its_way_with_rising_counts() -> None:
+    seen: dict[str, list[list[int]]] = {}
+    with Sandbox(Options(speed=400)) as server:
+        began = time.time()
+        batch = begin(server, [line(str(n)) for n in range(20)], metadata={"manifest": "ab12"})
+        while batch["status"] != "completed":
+            seen.setdefault(batch["status"], []).append(counts(batch))
+            time.sleep(0.03)
+            batch = get(server, f"/batches/{batch['id']}")
+    assert 1.4 < time.time() - began < 15
+    assert list(seen) == ["validating", "in_progress", "finalizing"]
+    assert seen["validating"][0] == [0, 0, 0]
+    done = [completed for _, completed, _ in seen["in_progress"]]
+    assert done == sorted(done)
+    assert len(set(done)) > 3
+    assert seen["finalizing"][0] == counts(batch) == [20, 20, 0]
+    dates = [batch[f"{name}_at"] for name in ("created", "in_progress", "finalizing", "completed", "expires")]
+    assert dates == sorted(dates)
+    assert int(began) <= dates[0] <= dates[3] <= began + 15
+    assert (batch["metadata"], batch["model"], batch["error_file_id"]) == ({"manifest": "ab12"}, "dall-e-2", None)
+
+
+def test_answers_are_the_same_each_time_and_in_another_order_than_requests() -> None:
+    names = [f"row-{n}" for n in range(12)]
+    with fast() as server:
+        batch = ended(server, begin(server, [line(name) for name in names]))
+        first, second = (content(server, batch["output_file_id"]) for _ in range(2))
+        other = ended(server, begin(server, [line(name) for name in names]))
+        order = [one["custom_id"] for one in content(server, other["output_file_id"])]
+    assert first == second
+    assert [one["custom_id"] for one in first] == order != names
+    assert sorted(order) == sorted(names)
+    assert len({one["id"] for one in first}) == len({one["response"]["request_id"] for one in first}) == 12
+
+
+def test_file_of_answers_tells_its_true_length() -> None:
+    with fast() as server:
+        batch = ended(server, begin(server, [line("a"), line("b")]))
+        file = get(server, f"/files/{batch['output_file_id']}")
+        answer = requests.get(f"{server.base_url}/files/{file['id']}/content", timeout=60)
+    assert (file["bytes"], file["purpose"]) == (len(answer.content), "batch_output")
+    assert file["expires_at"] - file["created_at"] == pytest.approx(2_592_000 / 100_000, abs=1)
+
+
+def test_batch_of_nothing_but_refusals_leaves_no_output() -> None:
+    with fast() as server:
+        batch, _, errors = run(server, [line("a", size="1x1")])
+    assert (batch["output_file_id"], counts(batch), list(errors)) == (None, [1, 0, 1], ["a"])
+
+
+def test_expired_batch_keeps_its_half() -> None:
+    with fast("batch_expired:1") as server:
+        batch, answers, errors = run(server, [line(str(n)) for n in range(5)])
+        assert ended(server, begin(server, [line("a")]))["status"] == "completed"
+    assert (batch["status"], counts(batch), sorted(answers)) == ("expired", [5, 2, 3], ["0", "1"])
+    assert batch["expired_at"] == batch["expires_at"]
+    assert sorted(errors) == ["2", "3", "4"]
+    assert {(one["response"], one["error"]["code"]) for one in errors.values()} == {(None, "batch_expired")}
+
+
+def test_cancelled_batch_keeps_what_was_done() -> None:
+    with Sandbox(Options(speed=300)) as server:
+        batch = begin(server, [line(str(n)) for n in range(10)])
+        while counts(batch)[1] < 3:
+            time.sleep(0.03)
+            batch = get(server, f"/batches/{batch['id']}")
+        url = f"{server.base_url}/batches/{batch['id']}/cancel"
+        for _ in range(2):
+            assert requests.post(url, timeout=9).json()["status"] == "cancelling"
+        batch = ended(server, batch)
+        late = requests.post(url, timeout=9)
+        answers, errors = (content(server, batch[name]) for name in ("output_file_id", "error_file_id"))
+    assert batch["status"] == "cancelled"
+    assert 3 <= counts(batch)[1] == len(answers) == 10 - len(errors) < 10
+    assert {(one["response"], one["error"]["code"]) for one in errors} == {(None, "batch_cancelled")}
+    assert (late.status_code, "status 'cancelled'" in late.json()["error"]["message"]) == (409, True)
+
+
+def test_file_that_can_not_be_fails_the_batch() -> None:
+    with fast() as server:
+        batch = ended(server, begin(server, [line("a"), line("a"), {**line("b"), "method": "GET"}]))
+    found = [(one["code"], one["line"], one["param"]) for one in batch["errors"]["data"]]
+    assert found == [("duplicate_custom_id", 2, "custom_id"), ("invalid_method", 3, "method")]
+    assert (batch["status"], batch["output_file_id"], batch["error_file_id"]) == ("failed", None, None)
+    assert counts(batch) == [0, 0, 0]
+    assert batch["failed_at"] is not None
+
+
+def test_batch_fails_on_purpose() -> None:
+    with fast("batch_failed%2") as server:
+        statuses = [ended(server, begin(server, [line("a")]))["status"] for _ in range(3)]
+        assert statuses == ["completed", "failed", "completed"]
+        assert get(server, "/batches")["data"][1]["errors"]["data"][0]["line"] == 1
+
+
+def test_first_answer_comes_before_the_last_is_drawn() -> None:
+    with fast() as server:
+        batch = ended(server, begin(server, [line(str(n)) for n in range(2000)]))
+        began = time.monotonic()
+        url = f"{server.base_url}/files/{batch['output_file_id']}/content"
+        with requests.get(url, stream=True, timeout=20) as answer:
+            assert b'"status_code": 200' in next(answer.iter_lines())
+        assert time.monotonic() - began < 5
