@@ -8,23 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from imagecli.api import telling
+from imagecli.api.again import local_time, refusal_of, too_long
 from imagecli.api.buckets import Ticket
 from imagecli.api.failures import NotConnectedError
 from imagecli.api.pacer import Pacer, StormError, TooLongError
 from imagecli.api.session import Authorization, open_session
 from imagecli.api.terms import Enough, Into
-from imagecli.api.waits import server_wait, wait_before
+from imagecli.api.waits import wait_before
 from imagecli.api.wire import HttpAnswer, Timeouts, post
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import Listen, Noted, Received, Sent, Told, Waiting
 from imagecli.exchange import HttpRequest
-from imagecli.providers.refusal import error_for, is_quota
-from imagecli.providers.statuses import is_retried
-
-
-def _local_time() -> datetime:
-    return datetime.now().astimezone()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +57,7 @@ class Transport:
         max_wait: float,
         direct: bool,
         per_minute: float | None = None,
-        now: Callable[[], datetime] = _local_time,
+        now: Callable[[], datetime] = local_time,
     ) -> None:
         """*per_minute*: no more pictures a minute than this are asked for. *now* is said, and never waited by."""
         self._session = open_session(direct=direct)
@@ -119,7 +114,7 @@ class Transport:
             raise attempt.last or LimitError(said, hint="run the same command again later") from None
         except TooLongError as error:
             reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
-            raise self._too_long(reached, error.seconds) from None
+            raise too_long(reached, error.seconds, self._max_wait, self._now()) from None
 
     def _once(self, attempt: _Try, into: Into, enough: Enough, packed: bool) -> HttpAnswer:
         http, request, listen = attempt.http, attempt.request, attempt.listen
@@ -147,13 +142,12 @@ class Transport:
 
     def _refused(self, attempt: _Try, ticket: Ticket, answer: HttpAnswer) -> None:
         """Returns when the request is to be sent again; raises where it is not."""
-        failure = error_for(answer.status, answer.headers, answer.error_body)
-        again = is_retried(answer.status, answer.headers) and not is_quota(answer.status, answer.error_body)
+        refusal = refusal_of(answer, self._now())
+        failure, again, asked = refusal.failure, refusal.again, refusal.asked
         if not again:
             self._pacer.answered(ticket, answer.headers)
             self._drop_unknown(attempt, answer, failure)
             return
-        asked = server_wait(answer.headers, self._now(), failure.message)
         rounds = self._pacer.rounds
         hold = wait_before(rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
         attempt.last = failure
@@ -166,7 +160,7 @@ class Transport:
             again = attempt.retries < self._max_retries
         if asked is not None and asked > self._max_wait:
             self._pacer.hold(asked)
-            raise self._too_long(failure, asked)
+            raise too_long(failure, asked, self._max_wait, self._now())
         if not again:
             raise failure
         if answer.status == 429:
@@ -196,16 +190,6 @@ class Transport:
             self._pacer.hold(seconds)
         else:
             time.sleep(seconds)
-
-    def _too_long(self, failure: ImagecliError, asked: float) -> LimitError:
-        until = datetime.fromtimestamp(self._now().timestamp() + asked, self._now().tzinfo)
-        return LimitError(
-            f"{failure.message}; it asks to wait {asked:.0f} s, more than --max-wait {self._max_wait:g}",
-            hint=f"run the same command again in {asked:.0f} s, after {until:%Y-%m-%d %H:%M:%S}; nothing was bought",
-            code=failure.code,
-            status=failure.status,
-            request_id=failure.request_id,
-        )
 
 
 def _images(http: HttpRequest) -> int:
