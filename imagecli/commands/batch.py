@@ -162,10 +162,11 @@ def batch(
         raise typer.Exit(tidy(bench, yes=yes))
     if check:
         raise typer.Exit(look(bench))
+    pace = Pace(jobs=jobs, rate=rate, fail_fast=fail_fast)
     if money.dry_run:
-        raise typer.Exit(rehearse(bench, rate))
+        raise typer.Exit(rehearse(bench, pace))
     if bench.batch_api:
         from imagecli.commands.bulk_jobs import Mode, hand_in
 
         raise typer.Exit(hand_in(bench, Mode(wait=wait, cancel=cancel)))
-    raise typer.Exit(carry_out(bench, Pace(jobs=jobs, rate=rate, fail_fast=fail_fast)))
+    raise typer.Exit(carry_out(bench, pace))

@@ -11,7 +11,7 @@ from imagecli.batch.order import Order
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import Shelf, check_all, decided, errand_of, kept_of, orders_of
+from imagecli.commands.bulk import Pace, Shelf, check_all, decided, errand_of, kept_of, orders_of
 from imagecli.commands.bulk_ends import NOTHING, cost_of, kept_files, keys_of
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.rehearsal import planned_request
@@ -68,8 +68,8 @@ def _show_row(purchase: Purchase, ledger: Ledger, bench: Bench, bulk: Bulk) -> N
     bulk.row(purchase.item.row, Report(command=COMMAND, kept=tuple(kept), cost=NOTHING), **keys)
 
 
-def rehearse(bench: Bench, rate: float | None) -> int:
-    """Shows what would be bought, for how much, and how long it takes at least at *rate* pictures a minute."""
+def rehearse(bench: Bench, pace: Pace) -> int:
+    """Shows what would be bought, for how much, and how long it takes at least."""
     errors: list[ImagecliError] = []
     with open_listener(bench.env, bench.style) as heard:
         watch = BulkWatch(heard)
@@ -81,7 +81,7 @@ def rehearse(bench: Bench, rate: float | None) -> int:
     if refusal := budget.refusal():
         errors.append(refusal)
     bulk = Bulk(bench.env, bench.style, heard)
-    shown = _plan(bench, purchases, orders, budget, rate)
+    shown = _plan(bench, purchases, orders, budget, pace)
     if bench.style.json:
         _show_requests(bench, orders, budget, bulk, watch)
     bulk.lines(plan_lines(shown))
@@ -105,9 +105,8 @@ def rehearse(bench: Bench, rate: float | None) -> int:
     return errors[0].exit_code if errors else 0
 
 
-def _plan(
-    bench: Bench, purchases: Sequence[Purchase], orders: Sequence[Order], budget: Budget, rate: float | None
-) -> Plan:
+def _plan(bench: Bench, purchases: Sequence[Purchase], orders: Sequence[Order], budget: Budget, pace: Pace) -> Plan:
+    batch = bench.settings.provider.batch if bench.batch_api else None
     pictures = sum(len(order.purchase.decision.buy) for order in orders)
     return Plan(
         manifest=bench.manifest.name,
@@ -120,8 +119,10 @@ def _plan(
         files=sum(len(order.purchase.decision.writes) for order in orders),
         cost=budget.cost() if orders else NOTHING,
         # The first goes out at once.
-        least_seconds=round(max(pictures - 1, 0) * 60 / rate, 1) if rate else None,
-        rate=rate,
+        least_seconds=round(max(pictures - 1, 0) * 60 / pace.rate, 1) if pace.rate and not batch else None,
+        rate=pace.rate,
+        jobs=pace.jobs or bench.settings.provider.jobs,
+        window=batch.window if batch else "",
         first=tuple(
             (order.purchase.decision.kind, path) for order in orders[:20] for path in order.purchase.decision.writes
         ),

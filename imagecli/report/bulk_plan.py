@@ -27,6 +27,10 @@ class Plan:
     least_seconds: float | None
     """None where no rate is known."""
     rate: float | None
+    jobs: int
+    """Requests under way at once."""
+    window: str
+    """How long a Batch API may take, in its words; empty where rows are bought one by one."""
     first: tuple[tuple[str, str], ...]
     """missing or stale, and a file."""
     more: int
@@ -41,13 +45,23 @@ def plan_lines(plan: Plan) -> list[str]:
         ("requests", f"{plan.requests:,} for {counted(plan.pictures, 'picture')} in {counted(plan.files, 'file')}"),
         ("price", price(plan.cost)),
     ]
-    if plan.least_seconds is not None:
-        rows.append(("time", f"at least {spoken(plan.least_seconds)}, at {plan.rate:g} a minute"))
+    if plan.requests:
+        rows.append(("time", _time(plan)))
     rows += plan.first
     if plan.more:
         rows.append(("and", f"{plan.more:,} more; --json tells of each"))
     rows.append(("sent", "nothing: this was a dry run"))
     return [f"{label:<10}{harmless(text)}" for label, text in rows]
+
+
+def _time(plan: Plan) -> str:
+    if plan.window:
+        return f"within {plan.window}, by the Batch API"
+    if plan.least_seconds is not None:
+        return f"at least {spoken(plan.least_seconds)}, at {plan.rate:g} a minute"
+    rounds = -(-plan.requests // plan.jobs)
+    long = "as long as a request" if rounds == 1 else f"{rounds:,} times as long as a request"
+    return f"unknown; at least {long}, {plan.jobs:,} at once (--rate tells a limit)"
 
 
 def _buys(plan: Plan) -> str:

@@ -298,6 +298,30 @@ def test_a_dry_run_shows_price_and_time_and_needs_no_key(imagecli: Run, folder: 
     assert "time      at least 2 min 00 s, at 1 a minute\n" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--rate", "50"), "at least 2 s, at 50 a minute"),
+        ((), "unknown; at least as long as a request, 4 at once (--rate tells a limit)"),
+        (("-j", "1"), "unknown; at least 3 times as long as a request, 1 at once (--rate tells a limit)"),
+        (("--batch-api",), "within 24h, by the Batch API"),
+    ],
+)
+def test_a_dry_run_tells_the_time_as_far_as_it_is_known(
+    imagecli: Run, folder: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    manifest(folder)
+    assert f"time      {said}\n" in imagecli("batch", "assets.jsonl", "--dry-run", *arguments).stdout
+
+
+def test_a_dry_run_of_nothing_takes_no_time(imagecli: Run, folder: Path, server: Server) -> None:
+    manifest(folder)
+    imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--dry-run")
+    assert "buys      0 of 3, 3 are there\n" in result.stdout
+    assert "time" not in result.stdout
+
+
 def test_a_dry_run_gives_whole_requests_to_others(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     *rows, summary = objects(imagecli("batch", "assets.jsonl", "--dry-run", "--json").stdout)
