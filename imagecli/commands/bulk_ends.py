@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,12 @@ from imagecli.batch.order import Ended, Order
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
+from imagecli.commands.bulk_kept import kept_files
 from imagecli.commands.bulk_watch import BulkWatch
-from imagecli.commands.kept import described
 from imagecli.domain import Json
-from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_code
+from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, UnsavedError, signal_code
 from imagecli.money import between, dollars
-from imagecli.outcome import Cost, Kept, Report
+from imagecli.outcome import Cost, Report
 from imagecli.quoting import quoted
 from imagecli.report.bulk import Bulk, of_row
 from imagecli.spending.budget import Budget
@@ -153,18 +152,6 @@ def keys_of(item: Item, state: str) -> dict[str, Json]:
 def outputs_of(item: Item) -> list[str]:
     """The files that are planned, from the manifest's folder."""
     return [target.path for targets in item.pictures for target in targets]
-
-
-def kept_files(purchase: Purchase, ledger: Ledger, folder: Path) -> list[Kept]:
-    """The files of a row that stay as they are, as far as they stand there."""
-    found = []
-    for targets in purchase.item.pictures:
-        for target in targets:
-            known = ledger.planned(target.path)
-            path = folder / (known[1].path if known else target.path)
-            with contextlib.suppress(OutputError):
-                found.append(described(path, (0, 0))[0])
-    return found
 
 
 NOTHING = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")

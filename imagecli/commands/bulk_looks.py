@@ -12,7 +12,8 @@ from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import Pace, Shelf, check_all, decided, errand_of, kept_of, orders_of
-from imagecli.commands.bulk_ends import NOTHING, cost_of, kept_files, keys_of
+from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of
+from imagecli.commands.bulk_kept import kept_files
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.rehearsal import planned_request
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError

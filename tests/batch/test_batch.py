@@ -380,6 +380,25 @@ def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder
     }
 
 
+def test_what_the_journal_knows_of_a_kept_file_is_not_read_from_it(imagecli: Run, folder: Path, server: Server) -> None:
+    manifest(folder)
+    command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+    imagecli(*command)
+    known = {file["path"]: file for entry in journal(folder) for file in entry.get("files", ())}
+    # Of the recorded length: taken for what was saved. Of another: it is the user's, and read.
+    for name, cut in (("cat.png", 1), ("owl.png", 2)):
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[:-cut] + b"!")
+    rows = objects(imagecli(*command, "--check", "--json").stdout)[:-1]
+    images = {Path(image["path"]).name: image for row in rows for image in row["images"]}
+    assert [(image["format"], image["width"], image["height"]) for image in images.values()] == [("png", 64, 64)] * 3
+    same = {name: image["sha256"] == known[name]["sha256"] for name, image in images.items()}
+    assert same == {"cat.png": True, "owl.png": False, "fox.png": True}
+    assert images["owl.png"]["bytes"] == known["owl.png"]["bytes"] - 1
+    folder.joinpath("fox.png").unlink()
+    assert [row["images"] for row in objects(imagecli(*command, "--check", "--json").stdout)[2:-1]] == [[]]
+
+
 def test_all_mistakes_are_told_at_once_with_their_lines(imagecli: Run, folder: Path, server: Server) -> None:
     (folder / "a.jsonl").write_text('{"prompt": "a", "szie": "1x1"}\n{"prompt": 3}\n{"prompt": "ok"}\n')
     result = imagecli("batch", "a.jsonl", "--base-url", server.base_url)
