@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -56,6 +57,9 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
     """The error of ours that *error* is: nothing sent (6), or perhaps bought (7)."""
     where = shown(url)
     match error:
+        case requests.exceptions.ProxyError() if not begun and _WANTS_PASSWORD.search(_reason(error)):
+            said = f"the proxy on the way to {where} wants a name and a password, and not those that it was given"
+            return NotConnectedError(f"{said} (HTTP 407)", hint=_HINT_PROXY_PASSWORD, code="proxy")
         case requests.exceptions.ProxyError() if not begun:
             return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
         case requests.exceptions.SSLError() if not begun:
@@ -120,6 +124,11 @@ def _timed_out(error: BaseException) -> bool:
 
 
 _HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
+_HINT_PROXY_PASSWORD = (
+    "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
+)
+_WANTS_PASSWORD = re.compile(r"\b407\b")
+"""In what http.client says of a CONNECT that was refused."""
 _HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
 _HINT_NETWORK = "check the network and --base-url; nothing was sent"
 HINT_TOO_SLOW = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"

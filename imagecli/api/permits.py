@@ -6,7 +6,7 @@ networks, and neither those of the other. Cloud credentials, multicast and reser
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from imagecli.api.addresses import Kind, literal_kind, own_kind
 from imagecli.api.failures import shown
@@ -48,6 +48,15 @@ class Permits:
             return "public"
 
 
+def _check_port(parts: SplitResult, url: str) -> None:
+    try:
+        nowhere = parts.port == 0
+    except ValueError:
+        nowhere = True
+    if nowhere:
+        raise UnsavedError(f"its address names a port that no server has: {shown(url)}", code="result_refused")
+
+
 def check_address(url: str) -> None:
     """Raises UnsavedError for what is no plain http(s) address: other schemes, a name and password, odd characters."""
     if any(character < " " or character in "\x7f\\" for character in url):
@@ -56,6 +65,7 @@ def check_address(url: str) -> None:
         parts = urlsplit(url)
     except ValueError as error:
         raise UnsavedError(f"its address is none: {shown(url)}", code="result_refused") from error
+    _check_port(parts, url)
     if parts.scheme not in ("http", "https"):
         raise UnsavedError(f"its address is not http(s): {shown(url)}", code="result_refused")
     if "@" in parts.netloc:

@@ -65,13 +65,8 @@ class Results:
             except DiskError:
                 raise
             except ImagecliError as error:
-                refused = error.code == "result_refused"
-                if last or refused or isinstance(error, UsageError) or error.code == "result_url":
-                    raise UnsavedError(
-                        f"the picture was not fetched: {error.message}",
-                        hint=_HINT_REFUSED if refused else _HINT,
-                        code="result_refused" if refused else "result_url",
-                    ) from error
+                if last or error.code in _HOPELESS or isinstance(error, UsageError):
+                    raise _unfetched(error) from error
             else:
                 if answer.status == 200 and (last or is_whole(into)):
                     return
@@ -115,8 +110,21 @@ def _joined(url: str, location: str) -> str:
         return location
 
 
+_HOPELESS = frozenset({"result_refused", "result_url", "tls"})
+"""Codes of errors that asking again does not mend."""
 _HINT = "it is paid for; its address lies in the kept answer and lives about an hour"
 _HINT_REFUSED = "it is paid for; its address lies in the kept answer, should you want to fetch it yourself"
+
+
+def _unfetched(error: ImagecliError) -> UnsavedError:
+    """Why nothing came, and that it is paid for; with the way out of what the network or a proxy is in the way of."""
+    refused = error.code == "result_refused"
+    hint = _HINT_REFUSED if refused else _HINT
+    if error.hint and error.code in ("tls", "proxy"):
+        hint = f"{hint}; {error.hint}"
+    return UnsavedError(
+        f"the picture was not fetched: {error.message}", hint=hint, code="result_refused" if refused else "result_url"
+    )
 
 
 def _refused(url: str, answer: HttpAnswer) -> UnsavedError:
@@ -126,6 +134,8 @@ def _refused(url: str, answer: HttpAnswer) -> UnsavedError:
         or b"AuthenticationFailed" in answer.error_body
     )
     why = "its address has expired" if expired else f"{shown(url)} answered HTTP {answer.status}"
+    if 300 <= answer.status < 400:
+        why += ", which leads nowhere and is no picture"
     return UnsavedError(
         f"the picture was not fetched: {why}",
         hint=_HINT,

@@ -128,7 +128,7 @@ def get(
     *judge* says which kinds of addresses may be asked: all without it. *resolve* stands in for the system's resolver.
     """
     terms = timeouts.from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
-    with in_our_words(url, is_over=lambda: terms.dripped):
+    with in_our_words(url, begun=lambda: terms.connected, is_over=lambda: terms.dripped):
         request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
         return _exchanged(session, request, timeouts, terms, into, received)
 

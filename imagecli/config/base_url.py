@@ -50,7 +50,7 @@ def _without_secrets(url: str) -> str:
 
 def is_local(base_url: str) -> bool:
     """Whether the host is this machine or a private address, where servers commonly want no key."""
-    host = urlsplit(base_url).hostname or ""
+    host = (urlsplit(base_url).hostname or "").removesuffix(".")
     if host == "localhost" or host.endswith((".localhost", ".local")):
         return True
     try:

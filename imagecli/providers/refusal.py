@@ -36,6 +36,7 @@ POLICY_CODES = (
     "contentFilter",  # Azure's
     "content_filter",
 )
+_REDIRECTS = (301, 302, 303, 307, 308)
 MAX_FOUND = 200
 """Characters of what a filter found that are shown."""
 
@@ -69,6 +70,9 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
     if status < 200:
         return UnsavedError(f"the answer ended with HTTP {status}, which is only a prelude", hint=_HINT_BILLED, **facts)
+    if 300 <= status < 400 and status not in _REDIRECTS:
+        said = f"the server answered HTTP {status}, which is no answer to a purchase and holds no picture"
+        return NetworkError(said, hint=_HINT_BASE_URL, **facts)
     if 300 <= status < 400:
         return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
     if status == 407:
@@ -94,7 +98,7 @@ _HINT_RATE = "wait a little, then run the same command again"
 _HINT_KEY = "check the key, and that it belongs to this provider and project"
 _HINT_POLICY = "change the prompt or the picture; nothing was made"
 _HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1"
-_HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
+_HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
 _HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
 _HINT_LATER = "nothing was made as far as the answer says; run the same command again later"
 _HINT_VERIFY = "the organization must be verified in the provider's settings; access follows within half an hour"

@@ -19,6 +19,11 @@ MAX_ITEMS = 3
 """So many errors of a list are shown."""
 MAX_CATEGORIES = 8
 
+_RUN = r"[A-Za-z0-9+/_\\-]"
+_ENCODED = re.compile(
+    rf"(?<!{_RUN})(?:{_RUN}{{120,}}+={{0,2}}|{_RUN}{{60,}}+(?:\s+{_RUN}{{60,}}+)+(?:\s+{_RUN}{{20,}}+)?={{0,2}})"
+)
+"""What no language has words of: base64 on one line or on several, as of a picture that a server repeats."""
 _SENTENCES = ("message", "msg", "error", "detail", "title", "errors")
 """Where a sentence stands, the best place first."""
 
@@ -126,7 +131,8 @@ def sound(text: str) -> str:
 
 
 def short(text: str, most: int = MAX_WORDS) -> str:
-    """*text* on one line, of at most *most* characters."""
+    """*text* on one line, of at most *most* characters, without what a server encoded."""
+    text = _ENCODED.sub("[encoded data]", text)
     text = sound(" ".join(text[: 10 * most].split()))
     return text if len(text) <= most else text[: most - 1] + "…"
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.api.addresses import Kind, kind_of, literal, literal_kind, own_kind
+from imagecli.api.resolving import addresses_of
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,10 @@ def test_an_address_is_read_in_every_spelling(host: str, address: str) -> None:
 def test_a_name_is_no_address(host: str) -> None:
     assert literal(host) is None
     assert literal_kind(host) is None
+
+
+def test_localhost_is_found_with_a_dot_behind_it_too() -> None:
+    assert set(addresses_of("localhost.", 80)) == set(addresses_of("localhost", 80))
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "a.localhost", "a.localhost."])

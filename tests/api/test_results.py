@@ -58,6 +58,9 @@ def test_a_fetch_that_fails_is_made_again_from_the_start(first: Answer) -> None:
         (http("403 No", b"go away"), "result_url", 1),
         (http("404 No"), "result_url", 1),
         (http("410 No"), "result_url", 1),
+        (http("304 Not Modified"), "result_url", 1),
+        (http("300 Multiple Choices"), "result_url", 1),
+        (http("302 Found"), "result_url", 1),
         (http("503 No"), "result_url", 3),
         (reset, "result_url", 3),
     ],
@@ -70,6 +73,7 @@ def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str
     assert (caught.value.exit_code, caught.value.code) == (7, code)
     assert "paid for" in (caught.value.hint or "")
     assert "secret" not in caught.value.message
+    assert ("no picture" in caught.value.message) == (300 <= (caught.value.status or 0) < 400)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +89,17 @@ def test_what_can_t_be_fetched_is_paid_for_and_said_so(answer: Answer, code: str
         "http://",
         "http:///a.png",
         "http://x:99999/a.png",
+        "http://x:0/a.png",
+        "http://x:-1/a.png",
+        "http://x:8o/a.png",
         "http://exa mple/a.png",
     ],
 )
 def test_an_address_that_is_no_http_address_is_refused(url: str) -> None:
-    with pytest.raises(UnsavedError):
+    with pytest.raises(UnsavedError) as caught:
         fetch(url)
+    assert caught.value.code == "result_refused"
+    assert "lost" not in caught.value.message
 
 
 def test_a_redirect_is_followed_and_no_loop_without_end() -> None:

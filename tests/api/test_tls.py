@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.api.results import Results
 from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
 from imagecli.domain import Secret
-from imagecli.errors import ImagecliError
+from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.exchange import HttpRequest
 from tests.api.raw import http, raw_server, read_request
 
@@ -92,6 +93,20 @@ def test_an_untrusted_certificate_gets_no_request() -> None:
             send(base_url)
         assert requests == []
     assert (caught.value.exit_code, caught.value.code) == (6, "tls")
+    assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
+
+
+def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_is_said() -> None:
+    into = io.BytesIO()
+    results = Results(timeouts=PATIENCE, direct=False, max_wait=0.02)
+    with tls_server(lambda line: line.sendall(http("200 OK", b"picture"))) as (url, requests):
+        with pytest.raises(UnsavedError) as caught:
+            results.fetch(url, into, lambda done, total: None, lambda file: True, base_url=url)
+        assert requests == []
+    assert (caught.value.exit_code, caught.value.code) == (7, "result_url")
+    assert "certificate verify failed" in caught.value.message
+    assert "lost" not in caught.value.message
+    assert "it is paid for" in (caught.value.hint or "")
     assert "REQUESTS_CA_BUNDLE" in (caught.value.hint or "")
 
 

@@ -66,6 +66,8 @@ def test_a_password_in_it_is_not_shown(text: str) -> None:
     [
         ("http://localhost/v1", True),
         ("http://a.localhost/v1", True),
+        ("http://localhost.:8080/v1", True),
+        ("http://127.0.0.1./v1", True),
         ("http://127.1.2.3:80/v1", True),
         ("http://[::1]/v1", True),
         ("http://10.0.0.1/v1", True),
@@ -74,6 +76,7 @@ def test_a_password_in_it_is_not_shown(text: str) -> None:
         ("http://printer.local/v1", True),
         ("http://8.8.8.8/v1", False),
         ("https://api.openai.com/v1", False),
+        ("https://api.openai.com./v1", False),
         ("https://localhost.example/v1", False),
         ("https://notlocalhost/v1", False),
         ("", False),

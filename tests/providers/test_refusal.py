@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -179,7 +181,7 @@ PAGE = b"<!doctype html><html><title>Not here</title></html>"
         (600, b"", 6, "network", "HTTP 600"),
         (103, b"", 7, "unsaved", "only a prelude"),
         (302, b"", 6, "network", "redirects elsewhere"),
-        (304, b"", 6, "network", "redirects elsewhere"),
+        (303, b"", 6, "network", "redirects elsewhere"),
     ],
 )
 def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int, code: str, words: str) -> None:
@@ -253,6 +255,34 @@ def test_no_body_floods_or_breaks_the_message(body: bytes) -> None:
     error = error_for(500, {}, body)
     assert len(error.message) < 700
     assert len(error.code) < 200
+
+
+ENCODED = base64.b64encode(bytes(range(256)) * 20).decode()
+
+
+@pytest.mark.parametrize(
+    "encoded", [ENCODED, ENCODED.rstrip("="), base64.encodebytes(bytes(600)).decode(), ENCODED.replace("/", "\\/")]
+)
+@pytest.mark.parametrize("status", [429, 500, 400])
+def test_a_picture_that_a_server_repeats_in_its_complaint_is_not_repeated_by_us(encoded: str, status: int) -> None:
+    for body in (f"no: {encoded} is too large".encode(), openai(message=f"no: {encoded} is too large", code=encoded)):
+        message = error_for(status, {}, body).message
+        assert "no: [encoded data] is too large" in message
+        assert not re.search("[A-Za-z0-9+/=]{40}", message)
+
+
+def test_an_address_in_a_complaint_is_kept() -> None:
+    address = "https://platform.openai.com/docs/guides/error-codes/api-errors-and-what-they-mean-for-you"
+    assert address in error_for(400, {}, openai(message=f"see {address}")).message
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(300, "HTTP 300"), (304, "HTTP 304"), (306, "HTTP 306"), (302, "redirects elsewhere")]
+)
+def test_an_answer_that_redirects_is_told_from_one_that_only_begins_alike(status: int, words: str) -> None:
+    error = error_for(status, {}, b"")
+    assert words in error.message
+    assert (error.exit_code, error.status) == (6, status)
 
 
 def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
