@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.live import Live
@@ -18,7 +19,13 @@ from imagecli.report.bulk_plan import spoken
 from imagecli.report.plain import Plain
 from imagecli.report.style import Style
 
+Cell: TypeAlias = tuple[str, str]
+"""A heading, and what stands under it."""
 WINDOW_SECONDS: Final = 60.0
+GAP: Final = 3
+"""Blanks between columns."""
+ECHO: Final = 4
+"""Columns at the right edge that stay free: a Ctrl-C is echoed there, and on a full line it would break the table."""
 
 
 class BulkLive(Plain):
@@ -64,13 +71,13 @@ class BulkLive(Plain):
 
     def _table(self) -> Table:
         now = time.monotonic()
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        for heading, _ in (cells := self._cells(now)):
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+        for heading, _ in (cells := fitting(self._cells(now), self._console.width - ECHO)):
             table.add_column(heading, no_wrap=True)
         table.add_row(*(Text(text) for _, text in cells))
         return table
 
-    def _cells(self, now: float) -> list[tuple[str, str]]:
+    def _cells(self, now: float) -> list[Cell]:
         last = self._last
         if last is None:
             return [("preparing", "")]
@@ -91,3 +98,16 @@ class BulkLive(Plain):
     def _left(self, last: Progressed, now: float) -> str:
         ended = last.done + last.failed
         return spoken((now - self._began) / ended * (last.total - ended)) if ended else "?"
+
+
+SPARED: Final = ("a minute", "cost", "left", "failed", "waiting for the limit")
+"""What a narrow terminal goes without, the first of them first; before all of these what is 0."""
+
+
+def fitting(cells: Sequence[Cell], width: int) -> list[Cell]:
+    """As many of *cells* as stand side by side in *width* columns, in their order."""
+    left = list(cells)
+    spared = sorted(cells, key=lambda cell: (cell[1] != "0", SPARED.index(cell[0]) if cell[0] in SPARED else 99))
+    while sum(max(map(len, cell)) + GAP for cell in left) - GAP > width and len(left) > 1:
+        left.remove(spared.pop(0))
+    return left

@@ -13,6 +13,7 @@ from imagecli import schedule
 from imagecli.env import Env
 from imagecli.events import Listen, Progressed
 from imagecli.report.bulk import BulkPlain
+from imagecli.report.bulk_live import fitting
 from imagecli.report.style import Style
 from tests.batch.serving import COST, refusal, serving
 from tests.batch.test_batch import manifest
@@ -87,3 +88,33 @@ def test_a_long_run_is_heard_of_every_half_minute() -> None:
         "imagecli: 3 of 20 saved, 1 failed after 0 s",
     ]
     assert schedule.HEARTBEAT_SECONDS == 30
+
+
+CELLS = [
+    ("done", "12/200"),
+    ("failed", "0"),
+    ("waiting for the limit", "0"),
+    ("a minute", "24"),
+    ("cost", "$0.28"),
+    ("left", "7 min"),
+]
+WAITS = [cell if cell[0] != "waiting for the limit" else (cell[0], "3, 12 s") for cell in CELLS]
+
+
+@pytest.mark.parametrize(
+    ("cells", "width", "shown"),
+    [
+        (CELLS, 96, ["done", "failed", "waiting for the limit", "a minute", "cost", "left"]),
+        (CELLS, 40, ["done", "a minute", "cost", "left"]),
+        (CELLS, 36, ["done", "a minute", "cost", "left"]),
+        (CELLS, 30, ["done", "cost", "left"]),
+        (WAITS, 44, ["done", "waiting for the limit", "left"]),
+        (WAITS, 36, ["done", "waiting for the limit"]),
+        (CELLS, 6, ["done"]),
+        (CELLS, -3, ["done"]),
+    ],
+)
+def test_a_narrow_terminal_has_the_columns_that_matter_and_none_is_cut(
+    cells: list[tuple[str, str]], width: int, shown: list[str]
+) -> None:
+    assert [heading for heading, _ in fitting(cells, width)] == shown
