@@ -1,4 +1,4 @@
-"""How a PNG is built: a signature, then chunks, each with its length and CRC. Knows no Pillow and inflates nothing.
+"""How a PNG is built: a signature, then chunks, each with its length and CRC. Knows no Pillow.
 
 Source: W3C PNG Specification, third edition.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
+from imagecli.pictures.scanlines import Scanlines
 from imagecli.pictures.view import View, pieces
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -44,20 +45,31 @@ def size(data: View) -> Size | None:
 
 
 def problem(data: View) -> str | None:
-    """The first thing that is wrong between the signature and IEND; every CRC is checked."""
-    has_pixels = False
+    """The first thing that is wrong between the signature and IEND: every CRC is checked, and the pixels are counted.
+
+    The first chunk has to be an IHDR (`size` tells).
+    """
+    scanlines: Scanlines | None = None
     for chunk in chunks(data):
-        if not (chunk.kind.isascii() and chunk.kind.isalpha()):
-            return f"PNG is damaged: no chunk at byte {chunk.start:,}"
-        name = chunk.kind.decode("ascii")
-        if chunk.end > len(data):
-            return f"PNG ends in the middle of its {name} chunk"
-        if _crc(data, chunk) != int.from_bytes(data[chunk.end - 4 : chunk.end]):
-            return f"PNG has a bad CRC in its {name} chunk"
-        if chunk.kind == b"IEND":
-            return None if has_pixels else "PNG has no pixels"
-        has_pixels = has_pixels or chunk.kind == b"IDAT"
+        if broken := _broken(data, chunk):
+            return broken
+        if scanlines is None:
+            scanlines = Scanlines(bytes(data[chunk.start + 8 : chunk.end - 4]))
+        scanlines.take(chunk.kind, data, chunk.start + 8, chunk.end - 4)
+        if chunk.kind == b"IEND" or scanlines.problem:
+            return scanlines.problem or scanlines.end()
     return "PNG ends before its IEND chunk"
+
+
+def _broken(data: View, chunk: Chunk) -> str | None:
+    if not (chunk.kind.isascii() and chunk.kind.isalpha()):
+        return f"PNG is damaged: no chunk at byte {chunk.start:,}"
+    name = chunk.kind.decode("ascii")
+    if chunk.end > len(data):
+        return f"PNG ends in the middle of its {name} chunk"
+    if _crc(data, chunk) != int.from_bytes(data[chunk.end - 4 : chunk.end]):
+        return f"PNG has a bad CRC in its {name} chunk"
+    return None
 
 
 def _crc(data: View, chunk: Chunk) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from typing import Any
@@ -83,11 +84,23 @@ def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
     return png[:33] + chunk(kind, body) + png[33:]
 
 
+def png_of(header: tuple[int, ...], packed: bytes, *before: bytes) -> bytes:
+    """A PNG of these seven values of its IHDR, of pixel data as it is packed, and of chunks *before* that."""
+    first = chunk(b"IHDR", struct.pack(">IIBBBBB", *header))
+    return b"".join((b"\x89PNG\r\n\x1a\n", first, *before, chunk(b"IDAT", packed), chunk(b"IEND", b"")))
+
+
 def lying_png(width: int, height: int) -> bytes:
     """A few bytes that say they are a picture of this size."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    signature = b"\x89PNG\r\n\x1a\n"
-    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return png_of((width, height, 8, 2, 0, 0, 0), zlib.compress(b"\0" * 1000))
+
+
+def large_png(size: int, dice: random.Random | None = None) -> bytes:
+    """A whole picture of about *size* bytes, packed and unpacked: black, or the noise of *dice*."""
+    row, rows = 1_001, size // 1_001
+    pixels = bytearray(dice.randbytes(row * rows) if dice else row * rows)
+    pixels[::row] = bytes(rows)
+    return png_of((row - 1, rows, 8, 0, 0, 0, 0), zlib.compress(pixels, 0))
 
 
 def exif(orientation: int = 1, place: bool = False) -> bytes:

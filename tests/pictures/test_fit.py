@@ -22,12 +22,12 @@ from tests.pictures.making import (
     YELLOW,
     Pixel,
     alike,
-    chunk,
     corners,
     exif,
     fitted,
     mask_of,
     opened,
+    png_of,
     saved,
     scene,
 )
@@ -136,9 +136,7 @@ def test_deep_samples_are_scaled_and_not_clipped(name: str) -> None:
 
 def sixteen_bit_rgb(alpha: bool) -> bytes:
     samples = b"".join(struct.pack(">H", round(65_535 * x / 63)) * 3 + b"\x80\0" * alpha for x in range(64))
-    header = struct.pack(">IIBBBBB", 64, 40, 16, 6 if alpha else 2, 0, 0, 0)
-    body = zlib.compress((b"\0" + samples) * 40)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return png_of((64, 40, 16, 6 if alpha else 2, 0, 0, 0), zlib.compress((b"\0" + samples) * 40))
 
 
 @pytest.mark.parametrize("alpha", [False, True])

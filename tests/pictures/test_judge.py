@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 import mmap
+import random
 import time
 import tracemalloc
+import zlib
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +20,8 @@ from PIL import Image
 
 from imagecli.domain import Identity, Size
 from imagecli.pictures.judge import identify, judge, judge_file
-from tests.pictures.making import chunk, saved, scene, with_chunk, with_segment
+from imagecli.pictures.scanlines import MOST_BYTES
+from tests.pictures.making import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
 
 SVG = b"""<?xml version="1.0"?>
 <!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg" width="60" height="40px"></svg>
@@ -31,6 +37,8 @@ WHOLE = {
     "png": saved(scene()),
     "png-16": saved(Image.new("I;16", (60, 40))),
     "png-palette": saved(scene().quantize(8)),
+    "png-bits": saved(scene(mode="1")),
+    "png-alpha": saved(scene(mode="RGBA")),
     "apng": animated("PNG"),
     "jpeg": saved(scene(), "JPEG"),
     "jpeg-progressive": saved(scene(), "JPEG", progressive=True, quality=95),
@@ -177,22 +185,48 @@ def test_a_damaged_file_is_judged_like_its_bytes(data: bytes, at: int, junk: byt
     assert judge_file(io.BytesIO(changed)) == judge(changed)
 
 
-def test_a_large_file_is_judged_in_little_memory(tmp_path: Path) -> None:
+BOMB = zlib.compress(bytes(100_000_000), 9)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [large_png(40_000_000), png_of((100_000, 999, 8, 0, 0, 0, 0), BOMB), LARGE["png"]],
+    ids=["large", "bomb", "noise"],
+)
+def test_a_large_file_is_judged_in_little_memory(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "large.png"
-    path.write_bytes(LARGE["png"][:33] + chunk(b"IDAT", bytes(40_000_000)) + LARGE["png"][-12:])
+    path.write_bytes(data)
     tracemalloc.start()
     with path.open("rb") as file:
-        assert judge_file(file).whole
-    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        found = judge_file(file)
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    assert found.whole
+    assert peak < 1_000_000
 
 
-def test_a_pixel_bomb_is_judged_without_being_decoded() -> None:
-    buffer = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+def zeros(size: int) -> bytes:
+    """So many, packed as tightly as can be."""
+    squeeze = zlib.compressobj(1)
+    return (
+        b"".join(squeeze.compress(bytes(min(size - at, 1 << 20))) for at in range(0, size, 1 << 20)) + squeeze.flush()
+    )
+
+
+@pytest.mark.parametrize("promised", [10_000, 30_000])
+def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: int) -> None:
+    bomb = png_of((promised, 1, 8, 0, 0, 0, 0), BOMB)
     started = time.process_time()
-    assert judge(buffer.getvalue()) == Identity(format="png", size=Size(20_000, 20_000))
+    assert judge(bomb) == Identity(format="png", size=Size(promised, 1))
     assert time.process_time() - started < 0.1
+
+
+def test_of_a_huge_picture_a_part_is_unpacked_and_the_rest_believed() -> None:
+    header = (MOST_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
+    packed = zeros(header[0] * 1_100 + 1_100)
+    assert judge(png_of(header, packed[:-1] + b"x")).whole
+    assert judge(png_of(header, packed[: len(packed) // 2])).problem == "PNG has too few pixels"
+    assert judge(lying_png(100_000, 100_000)).problem == "PNG has too few pixels"
 
 
 @pytest.mark.parametrize(
@@ -246,3 +280,75 @@ def test_a_bad_crc_outside_the_pixels_is_seen_too() -> None:
     data = bytearray(with_chunk(WHOLE["png"], b"tEXt", b"Title\0a cat"))
     data[45] ^= 1
     assert judge(data).problem == "PNG has a bad CRC in its tEXt chunk"
+
+
+ADAM7 = ("16462646", "77777777", "56565656", "77777777", "36463646", "77777777", "56565656", "77777777")
+"""In which pass a pixel of an interlaced PNG comes; W3C PNG Specification, third edition, 8.1."""
+KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 4: (8, 16), 6: (8, 16)}
+SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
+
+
+def unpacked_size(width: int, height: int, bits: int, interlaced: int) -> int:
+    """Bytes of all rows, each with its filter's, counted pixel by pixel."""
+    rows = Counter((ADAM7[y % 8][x % 8] if interlaced else "", y) for y in range(height) for x in range(width))
+    return sum(1 + math.ceil(pixels * bits / 8) for pixels in rows.values())
+
+
+@pytest.mark.parametrize("interlaced", [0, 1], ids=["straight", "interlaced"])
+@pytest.mark.parametrize(("colour", "depth"), [(colour, depth) for colour, depths in KINDS.items() for depth in depths])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (17, 29), (5, 1), (1, 9)], ids=str)
+def test_one_byte_too_few_is_seen(size: tuple[int, int], colour: int, depth: int, interlaced: int) -> None:
+    header = (*size, depth, colour, 0, 0, interlaced)
+    wanted = unpacked_size(*size, depth * SAMPLES[colour], interlaced)
+    assert judge(png_of(header, zlib.compress(bytes(wanted)))).whole
+    assert judge(png_of(header, zlib.compress(bytes(wanted - 1)))).problem == "PNG has too few pixels"
+
+
+GRAY = (10, 10, 8, 0, 0, 0, 0)
+PACKED = zlib.compress(bytes(110))
+UNPACKABLE = "PNG has pixels that can't be unpacked"
+SENSELESS = "PNG has a header that makes no sense"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (png_of(GRAY, PACKED), None),
+        (png_of(GRAY, zlib.compress(bytes(99))), "PNG has too few pixels"),
+        (png_of(GRAY, PACKED[:4]), "PNG has too few pixels"),
+        (png_of(GRAY, b""), "PNG has too few pixels"),
+        (png_of(GRAY, b"not packed at all"), UNPACKABLE),
+        (png_of(GRAY, zlib.compress(random.Random(1).randbytes(110))[:-20] + bytes(20)), UNPACKABLE),
+        (png_of(GRAY, PACKED[:-1] + b"x"), UNPACKABLE),
+        (png_of(GRAY, PACKED[:-4]), None),
+        (png_of(GRAY, zlib.compress(bytes(500_000))), None),
+        (png_of(GRAY, PACKED + b"more"), None),
+        (png_of(GRAY, zlib.compress(bytes(99) + b"\5" + bytes(10))), "PNG has a row whose filter is none"),
+        (png_of(GRAY, zlib.compress(bytes(99) + b"\4" + b"\5" * 10)), None),
+        (png_of((10, 10, 3, 0, 0, 0, 0), PACKED), SENSELESS),
+        (png_of((10, 10, 4, 2, 0, 0, 0), PACKED), SENSELESS),
+        (png_of((10, 10, 8, 1, 0, 0, 0), PACKED), SENSELESS),
+        (png_of((10, 10, 8, 0, 1, 0, 0), PACKED), SENSELESS),
+        (png_of((10, 10, 8, 0, 0, 1, 0), PACKED), SENSELESS),
+        (png_of((10, 10, 8, 0, 0, 0, 2), PACKED), SENSELESS),
+        (png_of((10, 10, 8, 3, 0, 0, 0), PACKED), "PNG has no palette for its pixels"),
+        (png_of((10, 10, 8, 3, 0, 0, 0), PACKED, chunk(b"PLTE", bytes(6))), None),
+    ],
+)
+def test_checksums_that_are_right_do_not_make_a_png_whole(data: bytes, problem: str | None) -> None:
+    assert (
+        judge(data)
+        == judge_file(io.BytesIO(data))
+        == Identity(format="png", size=Size(10, 10), whole=problem is None, problem=problem)
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(0, 400), max_size=5), st.sampled_from([PACKED, zlib.compress(bytes(99)), PACKED[:-1] + b"x"])
+)
+def test_it_does_not_matter_how_pixels_are_cut_into_chunks(cuts: list[int], packed: bytes) -> None:
+    ends = [0, *sorted(cut % len(packed) for cut in cuts), len(packed)]
+    *before, last = (packed[start:end] for start, end in pairwise(ends))
+    parted = png_of(GRAY, last, *(chunk(b"IDAT", piece) for piece in before))
+    assert judge(parted) == judge(png_of(GRAY, packed))

@@ -94,7 +94,7 @@ def test_half_a_picture_of_any_format_is_refused(format: str, share: float) -> N
 
 
 def test_pixels_that_are_too_few_for_the_header_are_refused() -> None:
-    with pytest.raises(InputImageError, match=r"photo\.jpg can't be read as a picture"):
+    with pytest.raises(InputImageError, match=r"photo\.jpg is broken: PNG has too few pixels"):
         fitted(lying_png(2_000, 2_000))
 
 

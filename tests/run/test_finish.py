@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +32,14 @@ from imagecli.pictures.judge import judge
 from imagecli.run.finish import finish
 from imagecli.run.prepare import describe
 from tests.api.raw import http, pictures, png, raw_server, then
-from tests.pictures.making import chunk
+from tests.pictures.making import large_png, png_of
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
 JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'
 CUT = RED[:-20]
+HUGE = png_of((11_000, 11_000, 1, 0, 0, 0, 0), zlib.compress(bytes(1_376 * 11_000)))
+"""Whole, and more pixels than are decoded."""
 
 
 @pytest.fixture
@@ -162,20 +165,11 @@ def test_a_literal_ending_is_kept_by_converting_and_the_original_stays(tmp_path:
 
 
 def test_what_can_t_be_converted_is_kept_and_paid_for(tmp_path: Path) -> None:
-    bomb = png(1, 1)
-    bomb = bomb[:16] + (40000).to_bytes(4, "big") * 2 + bomb[24:29] + crc(bomb, 40000) + bomb[33:]
-    outcome, _ = finished(of(tmp_path, "cat", literal="jpeg"), pictures(bomb))
+    outcome, _ = finished(of(tmp_path, "cat", literal="jpeg"), pictures(HUGE))
     (error,) = outcome.errors
     assert (code(outcome), error.code) == (7, "not_converted")
     assert error.rescued_path == str(tmp_path / "cat.orig.png")
-    assert files(tmp_path) == {"cat.orig.png": bomb}
-
-
-def crc(data: bytes, edge: int) -> bytes:
-    """The header's checksum with both edges replaced."""
-    import zlib
-
-    return zlib.crc32(b"IHDR" + edge.to_bytes(4, "big") * 2 + data[24:29]).to_bytes(4, "big")
+    assert files(tmp_path) == {"cat.orig.png": HUGE}
 
 
 LARGE = png(64, 34)
@@ -229,13 +223,11 @@ def test_an_svg_is_kept_as_it_is_and_that_is_said(tmp_path: Path) -> None:
 
 
 def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
-    bomb = png(1, 1)
-    bomb = bomb[:16] + (40000).to_bytes(4, "big") * 2 + bomb[24:29] + crc(bomb, 40000) + bomb[33:]
-    outcome, _ = finished(of(tmp_path, "cat", fit=Size(4, 4)), pictures(bomb))
+    outcome, _ = finished(of(tmp_path, "cat", fit=Size(4, 4)), pictures(HUGE))
     (error,) = outcome.errors
     assert (code(outcome), error.code) == (7, "not_fitted")
     assert error.rescued_path == str(tmp_path / "cat.orig.png")
-    assert files(tmp_path) == {"cat.orig.png": bomb}
+    assert files(tmp_path) == {"cat.orig.png": HUGE}
 
 
 def test_fit_reaches_stdout_too(prepared: Prepared, tmp_path: Path) -> None:
@@ -265,8 +257,7 @@ def test_damaged_base64_is_rescued_where_its_address_gives_nothing(tmp_path: Pat
 
 
 def test_large_pictures_come_whole_out_of_an_answer_that_escapes_them(tmp_path: Path) -> None:
-    noise = random.Random(7).randbytes(900_000)
-    large = RED[:33] + chunk(b"IDAT", noise) + RED[-12:]
+    large = large_png(900_000, random.Random(7))
     plain = base64.b64encode(large).decode()
     text = plain.replace("/", "\\/").replace("+", "\\u002b")
     lines = "\\r\\n".join(plain[at : at + 76] for at in range(0, len(plain), 76)).replace("+", "\\u002B")
@@ -278,7 +269,7 @@ def test_large_pictures_come_whole_out_of_an_answer_that_escapes_them(tmp_path: 
 
 
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
-    large = RED[:33] + chunk(b"IDAT", bytes(30_000_000)) + RED[-12:]
+    large = large_png(30_000_000)
     path = tmp_path / "body"
     path.write_bytes(pictures(large, large, large))
     results = Results(timeouts=Timeouts(), direct=True)

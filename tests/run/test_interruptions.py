@@ -17,7 +17,7 @@ import pytest
 from tests.api.raw import http, pictures, png, raw_server, silence, then
 from tests.api.test_spool import MOUNT, can_mount
 from tests.children import Children
-from tests.pictures.making import chunk, saved, scene
+from tests.pictures.making import large_png, saved, scene
 
 COMMAND = [sys.executable, "-m", "imagecli"]
 RED = png()
@@ -144,7 +144,7 @@ class TestFullDisks:
         return {**json.loads(done.stdout), "stderr": done.stderr}
 
     def test_the_answer_goes_on_beside_the_output(self, small: Path, folder: Path, environ: dict[str, str]) -> None:
-        picture = RED[:33] + chunk(b"IDAT", random.Random(5).randbytes(40_000_000)) + RED[-12:]
+        picture = large_png(40_000_000, random.Random(5))
         with raw_server(http("200 OK", pictures(picture))) as server:
             environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
             said = self.run(small, environ, folder, "generate", "cat", "--base-url", server.base_url)
@@ -155,7 +155,7 @@ class TestFullDisks:
     def test_a_picture_whose_own_disk_is_full_is_rescued(
         self, small: Path, folder: Path, tmp_path: Path, environ: dict[str, str]
     ) -> None:
-        picture = RED[:33] + chunk(b"IDAT", random.Random(6).randbytes(50_000_000)) + RED[-12:]
+        picture = large_png(50_000_000, random.Random(6))
         with raw_server(http("200 OK", pictures(picture))) as server:
             said = self.run(
                 small, environ, folder, "generate", "cat", "-o", f"{small}/out/", "--base-url", server.base_url
@@ -169,7 +169,7 @@ class TestFullDisks:
     def test_no_disk_at_all_is_a_disk_error_that_keeps_what_came(
         self, small: Path, folder: Path, environ: dict[str, str]
     ) -> None:
-        picture = RED[:33] + chunk(b"IDAT", random.Random(7).randbytes(40_000_000)) + RED[-12:]
+        picture = large_png(40_000_000, random.Random(7))
         with raw_server(http("200 OK", pictures(picture))) as server:
             environ = {**environ, "IMAGECLI_STATE_DIR": str(small / "state")}
             out = f"{small}/out/"
