@@ -20,7 +20,7 @@ JOINERS = "\u200c\u200d"
 """Format characters that stand within words and emoji, and steer nothing."""
 STATES = ("bought", "kept", "failed", "submitted", "done", "missing", "stale")
 """Of a row, with and without --check."""
-COUNTED = ("bought", "kept", "failed", "not_sent", "missing_or_stale", "requests")
+COUNTED = ("bought", "submitted", "kept", "failed", "not_sent", "missing_or_stale", "requests")
 """What the command's summary counts, and is told on."""
 
 

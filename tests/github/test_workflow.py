@@ -1,0 +1,279 @@
+"""README's workflow and the Action, carried out on machines without GitHub, against a server that counts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.batch.serving import Server, refusal, serving
+from tests.conftest import photo
+from tests.github.commands import read_log
+from tests.github.machines import ROOT, Hub, Job, parsed
+from tests.github.readme import FILES, MANIFEST, block
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("git"), reason="git is not installed"),
+]
+
+WORKFLOW = parsed(block("yaml", "# .github/workflows/assets.yml"))
+ACTION = parsed((ROOT / ".github/actions/batch/action.yml").read_text("utf-8"))
+KEY = "sk-test-of-the-workflow"
+PROMPTS = [
+    "a lighthouse at dusk, flat colours",
+    "a bell, as an icon on white",
+    "a cat in a hat",
+    "a owl in a hat",
+    "the same place in winter",
+]
+
+
+def git(folder: Path, *words: str) -> str:
+    command = ["git", "-c", "user.name=me", "-c", "user.email=me@localhost", *words]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Somebody's clone of a repository with README's manifest; what is committed in it is pushed."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
+    git(tmp_path, "clone", "--quiet", "origin.git", "clone")
+    folder = tmp_path / "clone"
+    (folder / "assets.toml").write_text(MANIFEST)
+    (folder / ".gitignore").write_text(block("gitignore"))
+    photo(folder / "photo.jpg")
+    push(folder)
+    return folder
+
+
+def push(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Assets")
+    git(folder, "push", "--quiet", "origin", "HEAD:main")
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    git(folder, "pull", "--quiet", "origin", "main")
+    path = folder / "assets.toml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    push(folder)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def hub(tmp_path: Path, clone: Path, server: Server) -> Hub:
+    """The repository with its secret, on machines that have imagecli and whose OpenAI is *server*."""
+    place = tmp_path / "hub"
+    place.mkdir()
+    return Hub(
+        root=place,
+        origin=tmp_path / "origin.git",
+        secrets={"OPENAI_API_KEY": KEY},
+        environ={"OPENAI_BASE_URL": server.base_url},
+        inputs={"package": "none"},
+    )
+
+
+def asked(server: Server) -> list[str]:
+    """The prompts of all requests; an edit's stands in its form."""
+    return sorted(next((known for known in PROMPTS if known in prompt), prompt) for prompt in server.prompts)
+
+
+def all_jobs(ran: dict[str, list[Job]]) -> list[Job]:
+    return [job for jobs in ran.values() for job in jobs]
+
+
+def held(hub: Hub, place: Path) -> list[str]:
+    """The files of the repository, in a new clone at *place*."""
+    git(hub.root, "clone", "--quiet", str(hub.origin), str(place))
+    return git(place, "ls-files").split()
+
+
+# --- README's workflow -----------------------------------------------------------------------------------------------
+
+
+def test_three_machines_buy_each_row_once_and_what_they_made_comes_together(
+    hub: Hub, server: Server, tmp_path: Path
+) -> None:
+    ran = hub.run(WORKFLOW)
+    logs = "\n".join(job.log for job in all_jobs(ran))
+    assert all(job.ok for job in all_jobs(ran)), logs
+    assert [len(jobs) for jobs in ran.values()] == [3, 1]
+    assert asked(server) == sorted(PROMPTS)
+    files = held(hub, tmp_path / "fresh")
+    assert [name for name in files if name in FILES] == [*FILES]
+    assert sum(".journal." in name for name in files) == 3
+    assert not [name for name in files if "failed" in name or name.endswith((".lock", ".tar"))]
+    assert "all 5 are there" in ran["merge"][0].log
+    assert "<p>5 kept as they are; exit 0</p>" in ran["merge"][0].summary
+    assert KEY not in logs
+
+
+def test_a_second_run_sends_nothing_and_commits_nothing(hub: Hub, server: Server, clone: Path) -> None:
+    hub.run(WORKFLOW)
+    sent, commit = len(server.prompts), git(clone, "ls-remote", "origin", "main")
+    ran = hub.run(WORKFLOW)
+    assert all(job.ok for job in all_jobs(ran))
+    assert (len(server.prompts), git(clone, "ls-remote", "origin", "main")) == (sent, commit)
+
+
+def test_a_row_that_was_edited_is_bought_by_one_machine(hub: Hub, server: Server, clone: Path) -> None:
+    hub.run(WORKFLOW)
+    edit(clone, "at dusk", "at dawn")
+    ran = hub.run(WORKFLOW)
+    assert all(job.ok for job in all_jobs(ran))
+    assert server.prompts[len(PROMPTS) :] == ["a lighthouse at dawn, flat colours"]
+
+
+def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub) -> None:
+    wrong = {"a cat in a hat"}
+    with serving(lambda fields: refusal("400 Bad Request", "x") if fields["prompt"] in wrong else None) as server:
+        hub.environ = {"OPENAI_BASE_URL": server.base_url}
+        ran = hub.run(WORKFLOW)
+        assert sorted(job.ok for job in ran["make"]) == [False, True, True]
+        (merge,) = ran["merge"]
+        errors = [one for one in read_log(merge.log).commands if one.name == "error"]
+        assert (merge.ok, [one.message for one in errors]) == (False, ["animals/cat.png is missing"])
+        assert "animals/owl.png" in held(hub, tmp_path / "fresh")
+        sent = len(server.prompts)
+        wrong.clear()
+        again = hub.run(WORKFLOW)
+        assert all(job.ok for job in all_jobs(again))
+        assert server.prompts[sent:] == ["a cat in a hat"]
+
+
+def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, server: Server, clone: Path) -> None:
+    commit = git(clone, "ls-remote", "origin", "main")
+    hub.secrets = {}
+    ran = hub.run(WORKFLOW, "pull_request")
+    assert all(job.ok for job in all_jobs(ran)), ran
+    assert "all 5 are there" in ran["merge"][0].log
+    assert (server.prompts, git(clone, "ls-remote", "origin", "main"), hub.caches) == ([], commit, {})
+
+
+@pytest.mark.parametrize(("event", "secrets"), [("pull_request", {"OPENAI_API_KEY": KEY}), ("push", {})])
+def test_the_sandbox_leaves_what_was_bought_and_says_so(
+    hub: Hub, server: Server, clone: Path, event: str, secrets: dict[str, str]
+) -> None:
+    hub.run(WORKFLOW)
+    edit(clone, "at dusk", "at dawn")
+    sent, commit, hub.secrets = len(server.prompts), git(clone, "ls-remote", "origin", "main"), secrets
+    ran = hub.run(WORKFLOW, event)
+    assert all(job.ok for job in all_jobs(ran))
+    warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
+    assert warnings == [
+        "img/hero.webp was bought, and its row or an input has changed since: the sandbox leaves it as it is"
+    ]
+    assert (len(server.prompts), git(clone, "ls-remote", "origin", "main")) == (sent, commit)
+
+
+def test_what_the_sandbox_drew_is_bought_by_a_real_provider(hub: Hub, server: Server, clone: Path) -> None:
+    key, hub.secrets = hub.secrets, {}
+    (job, *others) = hub.run(WORKFLOW, "pull_request")["make"]
+    for one in (job, *others):
+        for path in one.folder.rglob("*.journal.*"):
+            (clone / path.name).write_bytes(path.read_bytes())
+        for name in FILES:
+            if (one.folder / name).exists():
+                (clone / name).parent.mkdir(exist_ok=True)
+                (clone / name).write_bytes((one.folder / name).read_bytes())
+    push(clone)
+    hub.secrets = key
+    assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
+    assert asked(server) == sorted(PROMPTS)
+
+
+# --- the Action ------------------------------------------------------------------------------------------------------
+
+CACHING = """
+jobs:
+  one:
+    steps:
+      - uses: actions/checkout@v6
+      - uses: OWNER/imagecli/.github/actions/batch@main
+        with:
+          manifest: assets.toml
+          provider: ${{ secrets.OPENAI_API_KEY && 'openai' || 'sandbox' }}
+          api-key: ${{ secrets.OPENAI_API_KEY }}
+          cache: |
+            img
+            icons/*
+            animals/
+"""
+
+
+def test_pictures_that_are_not_committed_come_from_the_cache(hub: Hub, server: Server, clone: Path) -> None:
+    caching = parsed(CACHING)
+    (first,) = hub.run(caching)["one"]
+    assert (first.ok, len(server.prompts), len(hub.caches)) == (True, 5, 1), first.log
+    (again,) = hub.run(caching)["one"]
+    assert (again.ok, len(server.prompts), len(hub.caches)) == (True, 5, 1)
+    assert again.steps[-1].outputs == {"exit-code": "0", "bought": "0", "failed": "0", "cost-usd": "0"}
+    edit(clone, "at dusk", "at dawn")
+    (edited,) = hub.run(caching)["one"]
+    assert (edited.ok, len(server.prompts), len(hub.caches)) == (True, 6, 2)
+    assert edited.steps[-1].outputs["bought"] == "1"
+    assert float(edited.steps[-1].outputs["cost-usd"]) > 0
+
+
+def test_what_was_bought_before_a_failure_is_cached_and_the_step_fails(hub: Hub) -> None:
+    with serving(lambda fields: refusal("400 Bad Request", "x") if "owl" in fields["prompt"] else None) as server:
+        hub.environ = {"OPENAI_BASE_URL": server.base_url}
+        (job,) = hub.run(parsed(CACHING))["one"]
+        assert (job.ok, job.steps[-1].outputs["exit-code"], len(hub.caches)) == (False, "9", 1)
+        (again,) = hub.run(parsed(CACHING))["one"]
+        assert (again.steps[-1].outputs["bought"], len(server.prompts)) == ("0", 6)
+
+
+def test_a_fork_reads_the_cache_and_keeps_nothing(hub: Hub, server: Server) -> None:
+    hub.run(parsed(CACHING))
+    kept, hub.secrets = list(hub.caches), {}
+    (job,) = hub.run(parsed(CACHING), "pull_request")["one"]
+    assert (job.ok, job.steps[-1].outputs["bought"], list(hub.caches), len(server.prompts)) == (True, "0", kept, 5)
+
+
+def test_inputs_reach_scripts_by_their_environment_alone_and_the_key_one_step() -> None:
+    steps = ACTION["runs"]["steps"]
+    assert not [step["run"] for step in steps if "${{" in step.get("run", "")]
+    with_key = [step for step in steps if "api-key" in str(step)]
+    assert [step["id"] for step in with_key] == ["run"]
+    assert with_key[0]["env"]["API_KEY"] == "${{ inputs.api-key }}"
+    assert all(step.get("shell") == "bash" for step in steps if "run" in step)
+
+
+def test_others_actions_are_pinned_to_their_major_version() -> None:
+    steps = [*ACTION["runs"]["steps"], *(step for job in WORKFLOW["jobs"].values() for step in job["steps"])]
+    uses = [step["uses"] for step in steps if step.get("uses", "").startswith("actions/")]
+    assert len(uses) >= 6
+    assert all(re.fullmatch(r"actions/[a-z/-]+@v[0-9]+", use) for use in uses)
+
+
+@pytest.mark.parametrize("manifest", ["$(touch hacked).toml", "a'; touch hacked; '.toml", '"; touch hacked #.toml'])
+def test_an_input_is_never_run(hub: Hub, manifest: str) -> None:
+    workflow = parsed(CACHING)
+    given = workflow["jobs"]["one"]["steps"][1]["with"]
+    given |= {"manifest": manifest, "shard": manifest, "args": manifest.replace("'", ""), "max-cost": manifest}
+    (job,) = hub.run(workflow)["one"]
+    assert (job.ok, list(job.folder.rglob("*hacked"))) == (False, [])
+
+
+def uses_of_the_action() -> Iterator[dict[str, str]]:
+    for job in WORKFLOW["jobs"].values():
+        yield from (step["with"] for step in job["steps"] if "/.github/actions/batch@" in step.get("uses", ""))
+
+
+def test_the_workflow_asks_for_no_input_that_the_action_does_not_have() -> None:
+    given = list(uses_of_the_action())
+    assert len(given) == 2
+    assert all(set(one) <= set(ACTION["inputs"]) for one in given)
