@@ -22,6 +22,11 @@ PAGE: Final = 100
 """Batches a page of the list: the most there can be."""
 NO_API: Final = (404, 405, 501)
 """What a server says where it knows no such place."""
+EXPIRY: Final[Mapping[str, Mapping[str, str]]] = {
+    "vision": {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(30 * 24 * 3600)}
+}
+"""Purpose → further fields: a picture would be kept for ever otherwise, and a batch's file is for 30 days anyhow.
+OpenAI API reference, files, read 2026-11-22."""
 ENDLESS: Final = 2**60
 """Bytes; results are as long as their pictures are, and go on to the disk."""
 
@@ -69,7 +74,8 @@ class Jobs:
 
         Raises UsageError where there is no Batch API, or *source* can't be read.
         """
-        form = Form(source=source, filename=filename, media_type=media_type, fields={"purpose": purpose})
+        fields = {"purpose": purpose, **EXPIRY.get(purpose, {})}
+        form = Form(source=source, filename=filename, media_type=media_type, fields=fields)
         call = Call(method="POST", path=self._row.files_path, form=form, long=True)
         try:
             document = self._calls.document(call, listen)

@@ -163,6 +163,20 @@ def test_a_file_goes_up_as_a_form_whole_and_under_its_name(
     assert sent[-1].sent == sent[-1].total > len(data)
 
 
+def test_an_input_picture_is_kept_there_for_as_long_as_a_batch_s_file_and_not_for_ever(httpserver: HTTPServer) -> None:
+    came: list[dict[str, str]] = []
+
+    def answer(request: Request) -> Response:
+        came.append(dict(request.form))
+        return Response(json.dumps({"id": "file-9"}))
+
+    httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
+    client(httpserver.url_for("/v1")).upload(
+        b"x", filename="a.png", media_type="image/png", purpose="vision", listen=lambda event: None
+    )
+    assert came == [{"purpose": "vision", "expires_after[anchor]": "created_at", "expires_after[seconds]": "2592000"}]
+
+
 def test_the_key_is_in_nothing_that_is_told() -> None:
     heard: list[Event] = []
     with raw_server(FREE["upload"][1]) as server:
@@ -170,7 +184,7 @@ def test_the_key_is_in_nothing_that_is_told() -> None:
             b"x", filename="a.png", media_type="image/png", purpose="vision", listen=heard.append
         )
     told = [event.message for event in heard if isinstance(event, Told)]
-    assert any("purpose vision, file: image/png, 1 bytes" in message for message in told)
+    assert any("file: image/png, 1 bytes" in message for message in told)
     assert KEY not in repr(heard)
 
 
