@@ -216,7 +216,8 @@ def _bought(
     inputs = run.Inputs(bench.catalog.unknown_model)
     errand = errand_of(bench, run_id(bench.env))
     tools = lay_out(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
-    clear_unanswered((settings.state_dir / "spool",), watch)
+    doubted = {order.purchase.wanted.hash for order in orders if order.purchase.decision.in_doubt}
+    clear_unanswered((settings.state_dir / "spool",), watch, told=doubted)
     shelf, till = Shelf(), Till(budget)
     buyer = Buyer(
         tools=lambda purchase: replace(tools, inputs=shelf.of(purchase.item.model)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -58,12 +58,16 @@ def forget(leftover: Leftover) -> None:
     remove(leftover.left.body)
 
 
-def clear_unanswered(folders: Sequence[Path], listen: Listen) -> None:
-    """Takes away what no answer came to, and says what may have been billed all the same."""
+def clear_unanswered(folders: Sequence[Path], listen: Listen, *, told: Collection[str] = ()) -> None:
+    """Takes away what no answer came to, and says what may have been billed all the same.
+
+    *told* are the hashes of manifests' purchases of which that is said already.
+    """
     for left in left_in(folders):
         if left.alive or left.bytes:
             continue
-        if left.sent:
+        prepared = _read(left)
+        if left.sent and not (prepared and prepared.part and prepared.part.hash in told):
             said = f"an earlier request was sent, and no answer came; it may have been billed: {_about(left)}"
             listen(Warned(code="unanswered", message=said))
         remove(left.body)

@@ -72,6 +72,27 @@ def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_a
     assert not list((state / "spool").glob("*")) if (state / "spool").exists() else True
 
 
+def test_what_may_be_billed_twice_is_said_once_and_of_other_requests_too(
+    imagecli: Run, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, ROWS[0])
+    slow = iter((5.0, 5.0))
+    with serving(lambda fields: time.sleep(next(slow, 0.0))) as server:
+        base_url = ("--base-url", server.base_url)
+        typed = ([*COMMAND, *base_url], [*COMMAND[:3], "generate", "a dog", *base_url])
+        processes = [children.start(command, cwd=folder, env=environ) for command in typed]
+        until(lambda: len(server.prompts) == 2)
+        for process in processes:
+            process.kill()
+            process.wait(timeout=10)
+        result = imagecli("batch", "assets.jsonl", *base_url)
+    assert result.exit_code == 0
+    warned = [line for line in result.stderr.splitlines() if "billed" in line]
+    assert len(warned) == 2
+    assert "0.png was sent once, and no picture of it is here" in warned[0]
+    assert warned[1].endswith("a dog")
+
+
 def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:
