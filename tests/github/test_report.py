@@ -163,7 +163,7 @@ def test_a_run_is_summed_up_with_what_failed_first_and_at_its_line(imagecli: Run
     rows = [{"prompt": word, "output": f"{word[:3]}.png"} for word in ("cat", "moderation_blocked", "owl")]
     result, told = ran(imagecli, folder, *rows, shard="2/3", flags=["--shard", "1/1"])
     assert (result.exit_code, told.exit_code) == (9, 9)
-    assert told.outputs == {"bought": "2", "failed": "1", "cost-usd": "0"}
+    assert told.outputs == {"bought": "2", "failed": "1", "cost-usd": "0", "keep": "true"}
     assert "<p>2 bought, 1 failed; exit 9</p>" in told.summary
     shown = Shown(told.summary)
     assert shown.codes[:3] == ["assets.jsonl", "2/3", "mod.png"]
@@ -238,15 +238,31 @@ def test_a_servers_message_is_text_in_the_summary_and_no_command_in_the_log(imag
 @pytest.mark.parametrize("exit_code", ["", "x", "-1", "²"])
 def test_a_step_that_did_not_run_fails_and_says_so(tmp_path: Path, exit_code: str) -> None:
     told = report(tmp_path, None, exit_code)
-    assert (told.exit_code, told.outputs) == (1, {"bought": "0", "failed": "0", "cost-usd": ""})
+    assert (told.exit_code, told.outputs) == (1, {"bought": "0", "failed": "0", "cost-usd": "", "keep": "false"})
     assert "it ended without a summary" in told.summary
 
 
 def test_of_a_run_that_was_killed_the_rows_that_were_told_are_counted(tmp_path: Path) -> None:
     rows = b'{"state": "bought", "outputs": ["a.png"]}\n{"state": "failed"}\n{"state": "bou'
     told = report(tmp_path, rows, 137)
-    assert (told.exit_code, told.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": ""})
+    assert (told.exit_code, told.outputs) == (137, {"bought": "1", "failed": "1", "cost-usd": "", "keep": "true"})
     assert "1 bought, 1 failed; it ended without a summary; 1 lines could not be read; exit 137" in told.summary
+
+
+@pytest.mark.parametrize(
+    ("lines", "exit_code", "keep"),
+    [
+        (b'{"status": "ok", "summary": {"bought": 0, "failed": 0, "submitted": 0}}', 0, "false"),
+        (b'{"status": "submitted", "summary": {"bought": 0, "failed": 0, "submitted": 3}}', 10, "true"),
+        (b'{"status": "failed", "summary": {"bought": 0, "failed": 1, "submitted": 0}}', 4, "true"),
+        (b'{"status": "stale", "summary": {"missing_or_stale": 4}}', 10, "false"),
+        (b'{"status": "failed", "errors": [{"message": "x"}]}', 2, "false"),
+        (b"", 137, "true"),
+        (b'{"status": "partial", "summary": {"bought": 0}}', 130, "true"),
+    ],
+)
+def test_a_journal_is_kept_where_it_has_something_new(tmp_path: Path, lines: bytes, exit_code: int, keep: str) -> None:
+    assert report(tmp_path, lines, exit_code).outputs["keep"] == keep
 
 
 @given(lines=st.lists(LINE, max_size=8).map(b"\n".join), name=HOSTILE, shard=HOSTILE)
@@ -258,6 +274,7 @@ def test_whatever_a_command_says_the_log_has_annotations_alone_and_the_summary_t
     lines_of_log = told.log.splitlines()
     assert len(told.commands) == len(lines_of_log)
     assert {one.name for one in told.commands} <= {"error", "warning"}
+    assert told.outputs.pop("keep") in ("true", "false")
     assert set(told.outputs) == {"bought", "failed", "cost-usd"}
     assert all(set(value) <= set("0123456789.") for value in told.outputs.values())
     shown = Shown(told.summary)

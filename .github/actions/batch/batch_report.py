@@ -16,6 +16,9 @@ from batch_summary import summary
 SUMMARY_BYTES = 1 << 20
 """A step's summary beyond this is refused whole (CreateStepSummaryCommand of GitHub's runner, read 2026-11-23)."""
 
+SIGNALS = 128
+"""Exit codes from here on are of runs that a signal ended."""
+
 
 def main(environ: Mapping[str, str], stdout: TextIO) -> int:
     """Writes all three, and returns the exit code of the command; 1 where it did not run."""
@@ -32,7 +35,15 @@ def main(environ: Mapping[str, str], stdout: TextIO) -> int:
     shown = summary(said, manifest, shard, exit_code, SUMMARY_BYTES - before - 1)
     append(path, f"\n{shown}" if shown else "")
     cost = "" if said.cost_usd is None else f"{said.cost_usd:.6f}".rstrip("0").rstrip(".")
-    outputs = {"bought": said.count("bought"), "failed": said.count("failed"), "cost-usd": cost}
+    counts = {state: said.count(state) for state in ("bought", "failed", "submitted")}
+    # The journal has something new; of a run that was ended it may have.
+    keep = any(counts.values()) or exit_code >= SIGNALS
+    outputs = {
+        "bought": counts["bought"],
+        "failed": counts["failed"],
+        "cost-usd": cost,
+        "keep": "true" if keep else "false",
+    }
     append(Path(environ["GITHUB_OUTPUT"]), "".join(f"{name}={value}\n" for name, value in outputs.items()))
     return exit_code
 
