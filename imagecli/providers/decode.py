@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
-from imagecli.exchange import Answer
+from imagecli.exchange import Answer, Found
 from imagecli.providers.batch_answer import answer_in, is_line
-from imagecli.providers.item import found_in
+from imagecli.providers.hidden import FURTHER, pictures_in
+from imagecli.providers.item import all_found_in
+from imagecli.providers.repeated import parsed
 from imagecli.providers.reported import error_told
 from imagecli.providers.said import sound
 from imagecli.providers.sse import is_stream
@@ -39,17 +40,31 @@ def decode(body: bytes, base_url: str) -> Answer:
         document = answer_in(document)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
-    items = document.get("data") or document.get("images")
+    items = _items(document)
     if not items and (document.get("error") or {"code", "message"} <= document.keys()):
         raise error_told(document)
-    if not isinstance(items, list) or not items:
+    if not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
     answer = _answer(items, document.get("usage"), base_url)
+    if all(found == Found() for found in answer.found) and (hidden := list(pictures_in(document))):
+        answer = _answer(hidden, document.get("usage"), base_url)
     return replace(answer, svg_usage=_table(document.get("svg_usage")))
 
 
+def _items(document: dict[str, Any]) -> list[Any]:
+    """What stands where pictures stand; what lies elsewhere only where nothing stands there, and no error is told."""
+    places = [document, *document.get(FURTHER, [])]
+    items = [item for place in places for item in _listed(place.get("data") or place.get("images"))]
+    return items if items or document.get("error") else list(pictures_in(document))
+
+
+def _listed(items: Any) -> list[Any]:
+    return items if isinstance(items, list) else [items] if isinstance(items, dict) else []
+
+
 def _answer(items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()) -> Answer:
-    return Answer(found=tuple(found_in(item, base_url) for item in items), usage=_table(usage), errors=errors)
+    found = tuple(found for item in items for found in all_found_in(item, base_url))
+    return Answer(found=found, usage=_table(usage), errors=errors)
 
 
 def _table(usage: Any) -> dict[str, Any] | None:
@@ -61,7 +76,7 @@ _BILLED = "it may have been billed; the provider's usage page tells. Is --base-u
 
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return parsed(body)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<" and b"<svg" not in body[:1000]:
             raise NetworkError(

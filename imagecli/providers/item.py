@@ -6,8 +6,29 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.exchange import Found
+from imagecli.providers.hidden import FURTHER, pictures_in
 from imagecli.providers.reported import error_told
 from imagecli.providers.said import sound
+
+
+def all_found_in(item: Any, base_url: str) -> tuple[Found, ...]:
+    """As `found_in`; where nothing stands in its place, every picture that *item* holds under other names.
+
+    And what it says twice: an object that names its picture again has two.
+    """
+    found = found_in(item, base_url)
+    if not isinstance(item, (dict, list)):
+        return (found,)
+    nothing = not (found.b64_json or found.url or found.error)
+    hidden = pictures_in(item if nothing else {FURTHER: _repeated(item)})
+    others = tuple(found_in(other, base_url) for other in hidden)
+    return others or (found,) if nothing else (found, *others)
+
+
+def _repeated(item: Any) -> list[Any]:
+    """What is said before something else under the same name; an address there is a picture's."""
+    repeated: list[Any] = item.get(FURTHER, []) if isinstance(item, dict) else []
+    return [{"image": value} for one in repeated for name, value in one.items() if name in ("b64_json", "url")]
 
 
 def found_in(item: Any, base_url: str) -> Found:

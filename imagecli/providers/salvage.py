@@ -8,10 +8,11 @@ from typing import Final
 
 from imagecli.errors import UnsavedError
 from imagecli.exchange import Answer
+from imagecli.providers.hidden import pictures_in
 from imagecli.providers.item import found_in
 from imagecli.providers.sse import is_stream
 
-_PICTURE: Final = re.compile(rb'"(b64_json|url)"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
+_STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
 """A name and a string that ends."""
 
 
@@ -21,11 +22,15 @@ def salvage(body: bytes, base_url: str) -> Answer:
     What a stream had brought whole is no matter of salvage: `decode` reads it.
     """
     found = []
-    for name, text in [] if is_stream(body) else _PICTURE.findall(body):
+    for name, text in [] if is_stream(body) else _STRING.findall(body):
         try:
-            found.append(found_in({name.decode(): json.loads(text, strict=False)}, base_url))
+            said = json.loads(text, strict=False)
         except ValueError:
             continue
+        if name in (b"b64_json", b"url"):
+            found.append(found_in({name.decode(): said}, base_url))
+        else:
+            found += [found_in(item, base_url) for item in pictures_in({name.decode("latin-1"): said})]
     if not found:
         raise UnsavedError(
             "only a part of an answer came, and no whole picture with it",

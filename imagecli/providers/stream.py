@@ -6,7 +6,6 @@ and the stream with a `completed` that holds usage alone. All read 2026-11-23.
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from functools import reduce
 from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
+from imagecli.providers.hidden import pictures_in
+from imagecli.providers.repeated import parsed
 from imagecli.providers.reported import error_told
 from imagecli.providers.sse import END_BYTES, Event, Reader
 
@@ -67,7 +68,7 @@ def shows_picture(event: Event) -> bool:
 def payload_of(event: Event) -> Any:
     """Its JSON, or None where it is none. Lines that a server broke inside a string are joined as they come."""
     try:
-        return json.loads(event.data.decode("utf-8", "replace"), strict=False)
+        return parsed(event.data.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return None
 
@@ -104,6 +105,8 @@ class _Tale:
             self._hear_no_object(event, role, whole=whole)
             return
         items = _items_of(payload)
+        if role == "picture" and not items and any(pictures_in(payload)):
+            items = [payload]
         if role == "picture" or (role == "other" and _is_plain(event, payload)):
             self.items += items
             if isinstance(payload.get("usage"), dict):

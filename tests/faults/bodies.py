@@ -70,6 +70,7 @@ def odd() -> dict[str, bytes]:
 
 
 WHOLE = pictures(PNG)
+TWO_LISTS = WHOLE[:-1] + b"," + pictures(png(9, 9), png(8, 9))[1:]
 CASES = (
     Case(id="B1", case="a login page", posts=said(b"<html><title>Log in</title>", "Content-Type: text/html")),
     Case(id="B2", case="an error object", posts=(answer({"error": {"message": "no", "code": "x"}}),)),
@@ -87,6 +88,7 @@ CASES = (
     Case(id="B6", case="5000 digits", posts=said(WHOLE[:-1] + b',"created":' + b"9" * 5000 + b"}")),
     Case(id="B7", case="two of three", posts=(http("200 OK", pictures(PNG, png(9, 9))),), argv=("-n", "3")),
     Case(id="B8", case="three of one", posts=(http("200 OK", pictures(PNG, png(9, 9), png(8, 9))),)),
+    Case(id="B8", case="two lists by one name", posts=said(TWO_LISTS)),
     Case(id="B9", case="null beside a url", posts=(linked(more={"b64_json": None}),)),
     Case(id="B9", case="null", posts=item(b64_json=None)),
     Case(id="B10", case="empty", posts=item(b64_json="")),
@@ -97,6 +99,8 @@ CASES = (
     Case(id="B11", case="lines", posts=item(b64_json=base64.encodebytes(PNG).decode())),
     Case(id="B11", case="no padding", posts=item(b64_json=B64.rstrip("="))),
     Case(id="B11", case="a data URL", posts=item(b64_json="data:image/png;base64," + B64)),
+    Case(id="B11", case="a name of its own", posts=item(image_base64=B64)),
+    Case(id="B11", case="no list", posts=(answer({"result": {"image": {"bytes": B64}}}),)),
     Case(id="B11", case="escaped slashes", posts=said(WHOLE.replace(b"/", b"\\/"))),
     Case(id="B12", case="16 MB", posts=made(large)),
     Case(id="B13", case="HTML", posts=holding(b"<html>sorry</html>")),

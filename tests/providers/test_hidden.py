@@ -1,0 +1,127 @@
+"""A picture is found under whatever name it lies, said twice or not; and what a server only repeats is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli.errors import ImagecliError, RefusedError, UnsavedError
+from imagecli.exchange import Found
+from imagecli.providers.decode import decode
+from imagecli.providers.hidden import FURTHER
+from imagecli.providers.repeated import parsed
+from imagecli.providers.salvage import salvage
+from imagecli.providers.stream import read_stream
+from tests.api.raw import png
+
+BASE = "https://api.example/v1"
+ONE, TWO = (base64.b64encode(png(color=color)).decode() for color in ("red", "blue"))
+URL = "https://cdn.example/a.png"
+
+
+def found(document: Any) -> list[str | None]:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return [one.b64_json or one.url for one in decode(body, BASE).found]
+
+
+@pytest.mark.parametrize("name", ["image", "image_base64", "b64", "base64", "bytesBase64Encoded", "content"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_a_picture_is_known_by_how_it_begins(name: str, format: str) -> None:
+    text = base64.b64encode(png(format=format)).decode()
+    assert found({"data": [{name: text}]}) == [text]
+    assert found({"data": [{name: f"data:image/x;base64,{text}"}]}) == [text]
+    assert found({name: text}) == [text]
+
+
+@pytest.mark.parametrize(
+    ("document", "pictures"),
+    [
+        ({"data": [{"image": {"b64": ONE}}, {"image": {"b64": TWO}}]}, [ONE, TWO]),
+        ({"data": {"b64_json": ONE}}, [ONE]),
+        ({"data": {"url": URL}}, [URL]),
+        ({"data": {"images": [{"image": ONE}, {"image": TWO}]}}, [ONE, TWO]),
+        ({"data": [], "images": [{"b64_json": ONE}]}, [ONE]),
+        ({"data": [{"id": 1}], "images": [{"b64_json": ONE}]}, [ONE]),
+        ({"output": [ONE, TWO]}, [ONE, TWO]),
+        ({"artifacts": [{"base64": ONE, "seed": 1}]}, [ONE]),
+        ({"code": 0, "message": "success", "image": ONE}, [ONE]),
+        ({"data": [{"image_url": URL}]}, [URL]),
+        ({"data": [{"image": {"url": URL}}]}, [URL]),
+        ({"data": [{"b64_json": ONE, "thumbnail": TWO}]}, [ONE]),
+        ({"data": [{"url": URL, "input": {"image": TWO}}]}, [URL]),
+        ({"parameters": {"init_images": [TWO]}, "images": [ONE]}, [ONE]),
+    ],
+)
+def test_other_shapes_are_read(document: Any, pictures: list[str]) -> None:
+    assert found(document) == pictures
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"id": "iVBORw0KGgo"},
+        {"docs": URL},
+        {"input": {"image": ONE}},
+        {"request": ONE},
+        {"parameters": {"init_images": [ONE]}},
+    ],
+)
+def test_what_is_only_repeated_or_too_short_is_no_picture(item: dict[str, Any]) -> None:
+    assert decode(json.dumps({"data": [item]}).encode(), BASE).found == (Found(),)
+    with pytest.raises(UnsavedError):
+        found(item)
+
+
+def test_an_error_is_told_though_it_repeats_the_picture_it_is_about() -> None:
+    with pytest.raises(RefusedError, match="too large"):
+        found({"error": {"message": "too large"}, "image": ONE})
+
+
+@pytest.mark.parametrize(
+    ("body", "pictures"),
+    [
+        ('{"data": [{"b64_json": "%(one)s"}], "data": [{"b64_json": "%(two)s"}]}', [ONE, TWO]),
+        ('{"data": [{"b64_json": "%(one)s"}], "data": null}', [ONE]),
+        ('{"data": [{"b64_json": "%(one)s"}], "data": []}', [ONE]),
+        ('{"data": [{"url": "%(url)s"}], "data": {"b64_json": "%(two)s"}}', [TWO, URL]),
+        ('{"images": [{"b64_json": "%(one)s"}], "images": [{"b64_json": "%(two)s"}]}', [ONE, TWO]),
+        ('{"data": [{"b64_json": "%(one)s", "b64_json": "%(two)s"}]}', [TWO, ONE]),
+        ('{"data": [{"b64_json": "%(one)s", "b64_json": ""}]}', [ONE]),
+        ('{"data": [{"b64_json": "%(one)s", "b64_json": "%(one)s"}]}', [ONE]),
+        ('{"data": [{"url": "%(url)s", "url": "%(url)s?2"}]}', [URL + "?2", URL]),
+        ('{"data": [{"b64_json": "%(one)s", "revised_prompt": "a", "revised_prompt": "b"}]}', [ONE]),
+    ],
+)
+def test_what_is_said_twice_is_seen_twice(body: str, pictures: list[str]) -> None:
+    assert found((body % {"one": ONE, "two": TWO, "url": URL}).encode()) == pictures
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_json_that_says_nothing_twice_is_as_ever(document: Any) -> None:
+    assert parsed(json.dumps(document)) == document
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.integers()) | st.integers() | st.none())))
+def test_of_what_is_said_twice_nothing_is_lost(pairs: list[tuple[str, Any]]) -> None:
+    body = "{" + ",".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in pairs) + "}"
+    left = parsed(body)
+    places = [left, *left.pop(FURTHER, [])]
+    for name, value in pairs:
+        told = [place[name] for place in places if name in place]
+        whole = [one for one in told if isinstance(one, list)]
+        assert not value or value in told or all(any(one in inner for inner in whole) for one in value)
+
+
+def test_streams_and_broken_answers_are_searched_too() -> None:
+    event = json.dumps({"type": "image_generation.completed", "image": ONE})
+    assert len(read_stream(f"event: image_generation.completed\ndata: {event}\n\n".encode()).items) == 1
+    partial = json.dumps({"type": "image_generation.partial_image", "image": ONE})
+    with pytest.raises(ImagecliError):
+        read_stream(f"data: {partial}\n\n".encode())
+    cut = json.dumps({"data": [{"image": ONE}, {"image": TWO}]})[:-30].encode()
+    assert [one.b64_json for one in salvage(cut, BASE).found] == [ONE]
