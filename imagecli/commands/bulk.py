@@ -24,13 +24,12 @@ from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
 from imagecli.batch.writing import Journal
 from imagecli.catalog import ModelRow
-from imagecli.checks import inputs_of
 from imagecli.commands.bench import Bench
+from imagecli.commands.bulk_checks import Shelf, check_all
 from imagecli.commands.bulk_ends import Ends
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.purchase import say_whose_key
 from imagecli.commands.tools import lay_out, run_id
-from imagecli.domain import Edit, Generate
 from imagecli.errors import ImagecliError, OutputError, Terminated
 from imagecli.events import Listen
 from imagecli.plan import Request
@@ -39,7 +38,6 @@ from imagecli.report.listen import open_bulk_listener
 from imagecli.run.recovery import BESIDE, clear_unanswered
 from imagecli.spending.budget import Budget
 from imagecli.spending.till import Till
-from imagecli.store.places import check_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         orders, budget = orders_of(bench, purchases)
         if refusal := budget.refusal():
             raise refusal
-        check_all(bench, orders, watch, make=True)
+        check_all(orders, watch, make=True)
         if orders and bench.settings.no_key:
             raise bench.settings.no_key
         journal.open()
@@ -161,44 +159,10 @@ def errand_of(bench: Bench, name: str) -> run.Errand:
     )
 
 
-def check_all(bench: Bench, orders: Sequence[Order], listen: Listen, *, make: bool) -> None:
-    """Fits every input once and keeps none, and tries the folders. Raises InputImageError, OutputError."""
-    shelf = Shelf()
-    for item in _with_inputs(orders):
-        shelf.of(item.model).fitted(item.ask, listen)
-    for folder in dict.fromkeys(folder for order in orders for folder in order.folders):
-        check_folder(folder, make=make)
-
-
-def _with_inputs(orders: Sequence[Order]) -> Iterator[Item]:
-    """An item for each set of inputs that goes up: many rows send the same."""
-    seen = set()
-    for order in orders:
-        item = order.purchase.item
-        if sources := inputs_of(item.ask):
-            layers = (item.ask.mask, item.ask.markup) if isinstance(item.ask, Edit) else ()
-            framing = None if isinstance(item.ask, Generate) else item.ask.framing
-            key = (item.model.name, sources, layers, framing)
-            if key not in seen:
-                seen.add(key)
-                yield item
-
-
 def settling_of(bench: Bench, budget: Budget, journal: Journal) -> Settling:
     """How the orders of *bench* end."""
     folder = bench.manifest.folder
     return Settling(budget=budget, journal=journal, standing=Standing(folder), folder=folder)
-
-
-class Shelf:
-    """Inputs by the model that they are fitted for."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, run.Inputs] = {}
-
-    def of(self, model: ModelRow) -> run.Inputs:
-        """Those that are fitted for *model*."""
-        return self._of.setdefault(model.name, run.Inputs(model))
 
 
 def _bought(

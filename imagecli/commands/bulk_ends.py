@@ -120,8 +120,7 @@ class Ends:
                 **more,
             },
         )
-        disk = self._bulk.failure
-        return tally.exit_code or (disk.exit_code if disk else 0)
+        return tally.exit_code or self._bulk.exit_code
 
     def _ways_on(self, failed: Path | None) -> Iterator[str]:
         """What to type next."""

@@ -11,7 +11,8 @@ from imagecli.batch.order import Order
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import Pace, Shelf, check_all, decided, errand_of, kept_of, orders_of
+from imagecli.commands.bulk import Pace, decided, errand_of, kept_of, orders_of
+from imagecli.commands.bulk_checks import Shelf, check_all
 from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of
 from imagecli.commands.bulk_kept import kept_files
 from imagecli.commands.bulk_watch import BulkWatch
@@ -57,7 +58,7 @@ def check(bench: Bench) -> int:
             "submitted": len(away),
         },
     )
-    return tally.exit_code
+    return tally.exit_code or bulk.exit_code
 
 
 def _show_row(purchase: Purchase, ledger: Ledger, bench: Bench, bulk: Bulk) -> None:
@@ -78,7 +79,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
         ledger = read_journals(bench.owner, watch)
         purchases = decided(bench, ledger, watch)
         orders, budget = orders_of(bench, purchases)
-        check_all(bench, orders, watch, make=False)
+        check_all(orders, watch, make=False)
     if refusal := budget.refusal():
         errors.append(refusal)
     bulk = Bulk(bench.env, bench.style, heard)
@@ -103,7 +104,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
             "least_seconds": shown.least_seconds,
         },
     )
-    return errors[0].exit_code if errors else 0
+    return errors[0].exit_code if errors else bulk.exit_code
 
 
 def _plan(bench: Bench, purchases: Sequence[Purchase], orders: Sequence[Order], budget: Budget, pace: Pace) -> Plan:

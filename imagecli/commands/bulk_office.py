@@ -16,8 +16,9 @@ from imagecli.batch.order import Ended
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.writing import Journal
 from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import Shelf, check_all, errand_of, orders_of, settling_of
+from imagecli.commands.bulk import errand_of, orders_of, settling_of
 from imagecli.commands.bulk_away import away, is_away
+from imagecli.commands.bulk_checks import Shelf, check_all
 from imagecli.commands.bulk_ends import Ends
 from imagecli.commands.counter import Counter, lay_out_counter
 from imagecli.commands.tools import run_id
@@ -115,7 +116,7 @@ class Office:
             return []
         if refusal := budget.refusal():
             return [refusal]
-        check_all(self.bench, orders, self.listen, make=True)
+        check_all(orders, self.listen, make=True)
         shelf = Shelf()
         hander = Hander(
             client=self.counter.client,

@@ -55,4 +55,4 @@ def prune(bench: Bench, *, yes: bool) -> int:
             "removed": removed,
         },
     )
-    return 0
+    return bulk.exit_code

@@ -55,6 +55,11 @@ class Bulk:
         self.failure: DiskError | None = None
         """Why stdout takes no more."""
 
+    @property
+    def exit_code(self) -> int:
+        """Of what stdout did not take; 0 where it took all."""
+        return self.failure.exit_code if self.failure else 0
+
     def row(self, row: int, report: Report, **more: Json) -> None:
         """One row's end: its paths, or its object; *more* are keys of that."""
         if self._style.json:

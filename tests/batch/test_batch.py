@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -433,6 +436,32 @@ def test_a_manifest_comes_through_stdin_too(imagecli: Run, folder: Path, server:
     command = ("batch", "-", "--base-url", server.base_url)
     assert imagecli(*command, stdin=b"a red fox\n").stdout == "a-red-fox.png\n"
     assert imagecli(*command, stdin=b"a red fox\n").stderr == "imagecli: 1 kept as they are\n"
+
+
+def test_what_is_said_of_inputs_and_folders_has_the_words_of_rows(imagecli: Run, folder: Path, server: Server) -> None:
+    (folder / "there").write_bytes(b"")
+    manifest(folder, {"prompt": "a cat", "output": "there/cat.png"})
+    result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
+    assert (result.exit_code, server.prompts) == (2, [])
+    assert result.stderr.endswith("hint: choose another folder with output\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is Linux's")
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--dry-run"], ["--check"], ["--prune"]])
+def test_a_full_stdout_is_a_failure_whatever_is_looked_at(
+    folder: Path, tmp_path: Path, server: Server, arguments: list[str]
+) -> None:
+    path = manifest(folder, {"prompt": "a cat", "output": "cat.png"}, {"prompt": "an owl", "output": "owl.png"})
+    command = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl", "--base-url", server.base_url]
+    own = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
+    if "--prune" in arguments:
+        subprocess.run(command, cwd=folder, env=os.environ | own, check=True, capture_output=True, timeout=60)
+        path.write_text(path.read_text().splitlines()[0] + "\n")
+    with Path("/dev/full").open("wb") as full:
+        typed = [*command, *arguments]
+        done = subprocess.run(typed, cwd=folder, env=os.environ | own, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == (10 if "--check" in arguments else 8)
+    assert b"stdout can't be written: No space left on device" in done.stderr
 
 
 @pytest.mark.parametrize(
