@@ -8,6 +8,7 @@ from typing import Final
 
 from imagecli.errors import UnsavedError
 from imagecli.exchange import Answer
+from imagecli.providers.decode import decode
 from imagecli.providers.hidden import pictures_in
 from imagecli.providers.item import found_in
 from imagecli.providers.sse import is_stream
@@ -19,10 +20,12 @@ _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+
 def salvage(body: bytes, base_url: str) -> Answer:
     """The pictures of a *body* that is no whole JSON. Raises UnsavedError where none of them came whole.
 
-    What a stream had brought whole is no matter of salvage: `decode` reads it.
+    What a stream had brought whole is no matter of salvage: `decode` reads it, and says what it is.
     """
+    if is_stream(body):
+        return decode(body, base_url)
     found = []
-    for name, text in [] if is_stream(body) else _STRING.findall(body):
+    for name, text in _STRING.findall(body):
         try:
             said = json.loads(text, strict=False)
         except ValueError:

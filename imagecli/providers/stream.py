@@ -124,7 +124,11 @@ class _Tale:
             self.errors.append(error_told({"error": event.data[:END_BYTES].decode("utf-8", "replace")}))
 
     def why_none(self) -> ImagecliError:
-        """Why there is no picture."""
+        """Why there is no picture. What was refused with partial pictures there was made so far, and billed perhaps."""
+        if self.errors and self.partials:
+            error = self.errors[0]
+            said = f"{error.message}; partial pictures had come before ({self.partials})"
+            return UnsavedError(said, hint=_BILLED, code=error.code, status=error.status)
         if self.errors:
             return self.errors[0]
         words = "the stream held no picture"

@@ -6,6 +6,7 @@ and it is from there that pictures are read.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
@@ -13,6 +14,7 @@ from typing import IO, Any, Final
 from imagecli.api.wire import MAX_ANSWER_BYTES
 from imagecli.domain import Identity
 from imagecli.errors import DiskError, UnsavedError, as_error
+from imagecli.events import Event as Spoken
 from imagecli.events import Listen, Noted, Partial, Warned
 from imagecli.exchange import Prepared
 from imagecli.naming import marked, path_for
@@ -22,6 +24,7 @@ from imagecli.providers.packing import Unpacker
 from imagecli.providers.sse import MAX_EVENT_BYTES, Event, Reader, is_document
 from imagecli.store.files import save
 
+_PIECE_BYTES: Final = 256 * 1024
 GRACE_SECONDS: Final = 5.0
 """So long is waited for the end of a stream whose pictures are all there: its usage may follow, or one too many."""
 MAX_INDEX: Final = 99
@@ -43,10 +46,14 @@ class Ear:
         """Into the file first, as it came. Raises UnsavedError for an event that does not end."""
         written = self._file.write(piece)
         self._file.flush()
+        self.hear(piece)
+        return written
+
+    def hear(self, piece: bytes) -> None:
+        """What *piece* of the answer tells. Raises UnsavedError as `write`."""
         if not self._is_document:
             for part in self._unpacker.feed(piece):
                 self._listen_to(part)
-        return written
 
     def _listen_to(self, piece: bytes) -> None:
         if self._is_document is None and piece.strip():
@@ -117,6 +124,23 @@ class Partials:
             return None
         self.listen(Noted(code="partial", message=f"partial picture {index} is kept as {path}"))
         return path
+
+
+def keep_partials(body: IO[bytes], prepared: Prepared, listen: Listen) -> Path | None:
+    """Saves the partial pictures in the answer *body*, where they are all there is of it; the last one's path."""
+    last: list[Path] = []
+
+    def heard(event: Spoken) -> None:
+        if isinstance(event, Partial) and event.path:
+            last[:] = [event.path]
+        listen(event)
+
+    partials = Partials(prepared=replace(prepared, keep_partials=True), asked=None, listen=heard)
+    ear = Ear(io.BytesIO(), partials)
+    body.seek(0)
+    while piece := body.read(_PIECE_BYTES):
+        ear.hear(piece)
+    return last[0] if last else None
 
 
 def _is_picture(name: str, head: bytes) -> bool:

@@ -21,6 +21,7 @@ from imagecli.providers.condense import condense
 from imagecli.providers.decode import decode
 from imagecli.providers.salvage import salvage
 from imagecli.run.finish import finish, is_settled
+from imagecli.run.partials import keep_partials
 from imagecli.run.prepare import read_description, with_folders
 from imagecli.run.unpacked import unpacked
 from imagecli.store.places import check_folder
@@ -94,7 +95,10 @@ def recover(
             if prepared is None:
                 raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
             read = salvage if leftover.state == "part" else decode
-            outcome = _finished(_as_planned(prepared, request, folder), body, read, results, state_dir, listen)
+            planned = _as_planned(prepared, request, folder)
+            outcome = _or_partials(
+                lambda: _finished(planned, body, read, results, state_dir, listen), planned, body, listen
+            )
         except Exception as problem:
             outcome = replace(outcome, errors=(as_error(problem),))
     return _cleared(leftover, outcome)
@@ -109,6 +113,19 @@ def _finished(
         discard_all(folder, prepared.id)
     discard_all(rescue_folder, prepared.id)
     return finish(prepared, body, results, rescue_folder, listen, again=True, read=read)
+
+
+def _or_partials(finished: Callable[[], Outcome], prepared: Prepared, body: IO[bytes], listen: Listen) -> Outcome:
+    """What *finished* gives. Where that is no picture, a stream's partial ones are kept, and named by what it raises.
+
+    Those that the command itself had kept are not kept again.
+    """
+    try:
+        return finished()
+    except UnsavedError as error:
+        if not prepared.keep_partials and (kept := keep_partials(body, prepared, listen)):
+            error.rescued_path = str(kept)
+        raise
 
 
 def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:

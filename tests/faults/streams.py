@@ -58,7 +58,15 @@ POSTS: dict[str, tuple[str, tuple[bytes | Act, ...]]] = {
     "all that is allowed": ("S3", stream(strangely())),
     "seven bytes at a time": ("S3", (dripping(WHOLE + DONE, 0.0005, 7), OK)),
     "unknown events": ("S4", stream(event("new", a=1), b"event: x\ndata: not JSON\n\n", completed(), DONE)),
-    "an error": ("S5", stream(partial(), b'data: {"error": {"message": "boom", "code": "server_error"}}\n\n')),
+    "an error": ("S5", stream(b'data: {"error": {"message": "boom", "code": "server_error"}}\n\n')),
+    "an error after partials": (
+        "S5",
+        stream(partial(), b'data: {"error": {"message": "boom", "code": "server_error"}}\n\n'),
+    ),
+    "a refusal after partials": (
+        "S5",
+        stream(partial(), b'event: error\ndata: {"error": {"message": "no", "code": "moderation_blocked"}}\n\n'),
+    ),
     "a refusal": ("S5", stream(b'event: error\ndata: {"error": {"message": "no", "code": "moderation_blocked"}}\n\n')),
     "only the end": ("S6", stream(DONE)),
     "nothing": ("S6", stream()),

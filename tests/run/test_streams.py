@@ -140,7 +140,9 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
         pytest.param([then(stream(), drip7(ODD))], [], 0, 1, {"cat.png": RED}, id="S3 odd lines"),
         pytest.param([stream(UNKNOWN, completed(), UNKNOWN)], [], 0, 1, {"cat.png": RED}, id="S4 unknown events"),
         pytest.param([stream(UNKNOWN)], [], 7, 1, {}, id="S4 nothing but unknown events"),
-        pytest.param([stream(partial(), SERVER_ERROR)], [], 6, 1, {}, id="S5 failure"),
+        pytest.param([stream(SERVER_ERROR)], [], 6, 1, {}, id="S5 failure"),
+        pytest.param([stream(partial(), SERVER_ERROR)], [], 7, 1, {}, id="S5 failure after a partial"),
+        pytest.param([stream(partial(), REFUSAL)], [], 7, 1, {}, id="S5 refusal after a partial"),
         pytest.param([stream(REFUSAL)], [], 4, 1, {}, id="S5 refusal"),
         pytest.param([stream(completed(), REFUSAL)], ["-n", 2], 9, 1, {"cat-1.png": RED}, id="S5 refusal of one"),
         pytest.param([stream(completed(), REFUSAL)], [], 0, 1, {"cat.png": RED}, id="S5 after all that was asked"),
@@ -366,7 +368,9 @@ def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[
     [
         ([partial(), completed()], 0, {"cat.png": RED}),
         ([completed(), partial()[:-20]], 0, {"cat.png": RED}),
-        ([partial()], 7, {}),
+        ([partial()], 7, {"cat.partial-0.png": BLUE}),
+        ([partial(), partial(1, GREEN), REFUSAL], 7, {"cat.partial-0.png": BLUE, "cat.partial-1.png": GREEN}),
+        ([DONE], 7, {}),
     ],
 )
 def test_a_stream_whose_process_died_is_recovered_as_any_answer(
