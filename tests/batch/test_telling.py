@@ -57,7 +57,7 @@ def test_rows_are_told_of_once_on_every_screen(
     with serving() as server:
         result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, *arguments, tty=tty)
     assert result.exit_code == 0
-    assert len(re.findall(r"^imagecli: \d of 3: ", result.stderr, re.M)) == lines
+    assert len(re.findall(r"imagecli: \d of 3: ", result.stderr)) == lines
 
 
 @pytest.mark.slow
