@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.batch.entries import NewerSchemaError, entry_of
+from imagecli.batch.entries import Entry, NewerSchemaError, entry_of
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.shards import Shard
 from imagecli.errors import UsageError
@@ -79,6 +80,11 @@ def _check_shared(manifest: Path, ledger: Ledger) -> None:
             )
 
 
+def _as_it_stands(entry: Entry) -> Entry:
+    """*entry*; what an embedded server had for later ended with the process that it was in."""
+    return replace(entry, state="failed", planned=()) if entry.sandbox and entry.is_away else entry
+
+
 class _Reading:
     """One journal on its way into a ledger."""
 
@@ -96,7 +102,7 @@ class _Reading:
 
     def _take(self, number: int, line: bytes) -> None:
         try:
-            self._ledger.add(entry_of(line, self._ledger.shared))
+            self._ledger.add(_as_it_stands(entry_of(line, self._ledger.shared)))
         except NewerSchemaError as error:
             raise UsageError(
                 f"{self._path}:{number} was written by a newer imagecli (schema {error}, this one reads 1)",

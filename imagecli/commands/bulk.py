@@ -76,7 +76,7 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         tally = Tally(total=len(purchases), to_buy=len(orders), kept=kept_of(purchases))
         ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), budget)
         ends.kept(purchases, ledger)
-        ends.away(purchases, ledger)
+        ends.away(purchases, ledger, {})
         errors = _bought(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
     return ends.shown(errors, watch)
 

@@ -14,16 +14,14 @@ from imagecli.commands.bench import Bench
 from imagecli.plan import Request
 from imagecli.spending.budget import Budget
 
-
-def is_away(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> bool:
-    """Whether anything is."""
-    return bool(away(bench, purchases, ledger)[0])
+Priced = list[tuple[Request, ModelRow]]
+"""Requests, each with its model."""
 
 
-def away(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> tuple[list[Slip], Budget]:
-    """The slips of all that this run is about, their requests numbered, and what those cost."""
+def away(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> tuple[list[Slip], Priced]:
+    """The slips of all that this run is about, and their requests, numbered in that order."""
     slips: list[Slip] = []
-    priced: list[tuple[Request, ModelRow]] = []
+    priced: Priced = []
     for purchase in purchases:
         slip = slip_of(purchase, ledger, len(priced), bench.owner)
         if slip and _is_here(slip.entry, bench):
@@ -32,11 +30,17 @@ def away(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> tuple[l
     if not bench.only:
         # Rows that are gone were bought all the same: what comes of them is kept.
         known = {item.pictures[0][0].path for item in bench.assets.items}
-        slips += [slip for slip in strays(ledger, known, bench.owner) if _is_mine(slip.entry, bench)]
-    return slips, Budget.of(priced, bench.cap(), fixed=True, share=bench.share)
+        slips += [slip for slip in strays(ledger, known, bench.owner) if is_mine(slip.entry, bench)]
+    return slips, priced
 
 
-def _is_mine(entry: Entry, bench: Bench) -> bool:
+def budget_of(bench: Bench, priced: Priced) -> Budget:
+    """What they cost by the Batch API."""
+    return Budget.of(priced, bench.cap(), fixed=True, share=bench.share)
+
+
+def is_mine(entry: Entry, bench: Bench) -> bool:
+    """Whether it is with the provider that this run asks, and no other shard's."""
     return _is_here(entry, bench) and (bench.shard is None or bench.shard.has(entry.id))
 
 

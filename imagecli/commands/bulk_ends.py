@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,15 +33,19 @@ class Ends:
         self._bench, self._bulk, self._budget = bench, bulk, budget
         self._failed: set[int] = set()
 
-    def away(self, purchases: Sequence[Purchase], ledger: Ledger) -> None:
-        """The rows that a provider's Batch API has, counted; an object of each for those who want one."""
+    def away(self, purchases: Sequence[Purchase], ledger: Ledger, prices: Mapping[str, Cost]) -> None:
+        """Those of *purchases* that a provider's Batch API has, counted; an object of each for those who want one.
+
+        *prices*: what they can cost, by their ids, as far as that is known.
+        """
         for purchase in purchases:
-            if purchase.decision.kind == "submitted" and (entry := ledger.last(purchase.wanted.id)):
+            if (entry := ledger.last(purchase.wanted.id)) and entry.is_away:
                 self.tally.away += 1
                 if self._bench.style.json:
                     keys = keys_of(purchase.item, "submitted")
                     keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
-                    self._bulk.row(purchase.item.row, Report(command="batch", cost=NOTHING), **keys)
+                    report = Report(command="batch", cost=prices.get(entry.id, Cost()))
+                    self._bulk.row(purchase.item.row, report, **keys)
 
     def reprice(self, budget: Budget) -> None:
         """The requests are numbered anew."""
@@ -88,22 +92,32 @@ class Ends:
         return UnsavedError(words, hint=hint, code="interrupted")
 
     def shown(
-        self, errors: Sequence[ImagecliError], watch: BulkWatch, *, handed: Cost | None = None, **more: Json
+        self,
+        errors: Sequence[ImagecliError],
+        watch: BulkWatch,
+        *,
+        cost: Cost | None = None,
+        away: Cost | None = None,
+        **more: Json,
     ) -> int:
-        """The summary, and the exit code. *handed*: what rows handed in now can cost; *more* are keys of the object."""
+        """The summary, and the exit code.
+
+        *cost* is what all of it can cost where the budget is not of all of it, *away* what rows can that the Batch API
+        has still; *more* are keys of the object.
+        """
         self.tally.codes.update(error.exit_code for error in errors)
         failed = self._failed_manifest()
         tally = self.tally
         watch.say_made()
         if overrun := self._budget.passed(tally.billed_usd, whole=not tally.unknown):
             watch(overrun)
-        cost = handed or self._budget.cost()
-        actual = None if handed and not (tally.bought or tally.failed) else tally.actual_usd
+        cost = cost or self._budget.cost()
+        actual = None if away and not (tally.bought or tally.failed) else tally.actual_usd
         paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=actual, about=cost.about)
         self._bulk.summary(
-            "; ".join((sentence(tally, paid, handed), *self._ways_on(failed))),
+            "; ".join((sentence(tally, paid, away), *self._ways_on(failed))),
             errors,
-            paid if tally.to_buy or handed else NOTHING,
+            paid if tally.to_buy or away else NOTHING,
             watch.remarks,
             status=tally.status,
             exit_code=tally.exit_code,
@@ -125,7 +139,8 @@ class Ends:
     def _ways_on(self, failed: Path | None) -> Iterator[str]:
         """What to type next."""
         if failed:
-            yield f"imagecli batch {quoted(failed)} runs the failed rows again"
+            typed = f"{quoted(failed)}{' --batch-api' * self._bench.batch_api}"
+            yield f"imagecli batch {typed} runs the failed rows again"
         if self.tally.away:
             yield "the same command fetches them" if self._bench.batch_api else "--batch-api fetches them"
 
@@ -162,11 +177,11 @@ def _for(cost: Cost | None) -> str:
     return f" for about {between(cost.low_usd, cost.high_usd)}"
 
 
-def sentence(tally: Tally, cost: Cost, handed: Cost | None = None) -> str:
-    """`17 bought, 2 kept, 1 failed; cost: $0.53`. *handed* is what was handed in now can cost."""
+def sentence(tally: Tally, cost: Cost, away: Cost | None = None) -> str:
+    """`17 bought, 2 kept, 1 failed; cost: $0.53`. *away* is what the Batch API's rows can cost."""
     counts = [
         (tally.bought, "bought"),
-        (tally.away, "with the Batch API" + _for(handed)),
+        (tally.away, "with the Batch API" + _for(away)),
         (tally.kept, "kept as they are"),
         (tally.failed, "failed"),
         (tally.unsent, "not sent"),

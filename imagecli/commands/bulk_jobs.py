@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from imagecli.batch.journal import read_journals
 from imagecli.batch.lock import locked
+from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
 from imagecli.batch.writing import Journal
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import decided, kept_of, recover_first
 from imagecli.commands.bulk_ends import Ends
+from imagecli.commands.bulk_fetching import called_back, fetched
+from imagecli.commands.bulk_handing import handed_in
 from imagecli.commands.bulk_office import Office, is_needed, open_office
 from imagecli.commands.bulk_wait import waited
 from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.commands.tools import run_id
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_code
 from imagecli.report.bulk import Bulk
 from imagecli.report.listen import open_bulk_listener
@@ -47,28 +52,38 @@ def hand_in(bench: Bench, mode: Mode) -> int:
         tally = Tally(total=len(purchases), kept=kept_of(purchases))
         ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), Budget.of((), bench.cap()))
         ends.kept(purchases, ledger)
+        _remember(purchases, journal)
         if not is_needed(bench, purchases, ledger):
             return ends.shown([], watch)
-        office = open_office(bench, purchases, ledger, journal, ends, watch, stack)
-        errors = _served(office, mode, tally)
-        ends.away(office.purchases, ledger)
-        tally.to_buy = tally.bought + tally.failed
-    return ends.shown(errors, watch, handed=office.handed, batches=office.states())
+        office = open_office(bench, ledger, journal, ends, watch, run_id(bench.env), stack)
+        errors = _served(office, mode)
+        office.close()
+    away = office.budget.cost() if office.slips else None
+    return ends.shown(errors, watch, cost=office.cost(), away=away, batches=office.states())
 
 
-def _served(office: Office, mode: Mode, tally: Tally) -> list[ImagecliError]:
+def _remember(purchases: Sequence[Purchase], journal: Journal) -> None:
+    """Tells the journal of files that were found or adopted. Raises OutputError, DiskError."""
+    if entries := [entry for purchase in purchases for entry in purchase.decision.entries]:
+        journal.open()
+        journal.write_all(entries)
+
+
+def _served(office: Office, mode: Mode) -> list[ImagecliError]:
     """What went wrong outside of rows."""
     errors: list[ImagecliError] = []
     try:
+        office.journal.open()
         if mode.cancel:
-            errors += office.called_back()
-        errors += office.fetched()
-        if not mode.cancel and not errors:
-            errors += office.handed_in()
-        if mode.wait and not errors:
-            errors += waited(office)
+            errors += called_back(office)
+        if mode.wait:
+            errors += waited(office, hand_in=not mode.cancel)
+        else:
+            errors += fetched(office)
+            if not mode.cancel and not errors:
+                errors += handed_in(office)
     except (KeyboardInterrupt, Terminated) as signal:
-        tally.signal_code = signal_code(signal)
+        office.ends.tally.signal_code = signal_code(signal)
         errors.append(_interrupted(office))
     return errors
 
@@ -83,7 +98,11 @@ def _check_place(bench: Bench, mode: Mode) -> None:
 
 
 def _interrupted(office: Office) -> ImagecliError:
-    away = len(office.slips)
-    words = f"interrupted: the Batch API has {away:,} rows, and goes on" if away else "interrupted"
-    hint = "run the same command again: it goes on where this one stopped; --cancel calls back what is away"
-    return UnsavedError(words, hint=hint, code="interrupted")
+    hint = "run the same command again: it goes on where this one stopped"
+    if office.bench.settings.provider.embedded:
+        return UnsavedError("interrupted: the sandbox's batches end with it", hint=hint, code="interrupted")
+    if away := len(office.away):
+        rows = "row" if away == 1 else "rows"
+        said, hint = f"interrupted: the Batch API has {away:,} {rows}, and goes on", f"{hint}; --cancel calls back"
+        return UnsavedError(said, hint=hint, code="interrupted")
+    return UnsavedError("interrupted", hint=hint, code="interrupted")

@@ -1,30 +1,24 @@
-"""A run's dealings with the provider's Batch API: what is away is asked for and fetched, what is missing handed in."""
+"""A run's view of the provider's Batch API: what is away, what is missing, and what was heard of its batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from imagecli.batch.jobs.collecting import Collector
 from imagecli.batch.jobs.finding import claim, resolve
-from imagecli.batch.jobs.handing import Handed, Hander
-from imagecli.batch.jobs.inputs import SentInputs
 from imagecli.batch.jobs.slips import Slip
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.order import Ended
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.writing import Journal
 from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import errand_of, orders_of, settling_of
-from imagecli.commands.bulk_away import away, is_away
-from imagecli.commands.bulk_checks import Shelf, check_all
-from imagecli.commands.bulk_ends import Ends
+from imagecli.commands.bulk import orders_of
+from imagecli.commands.bulk_away import Priced, away, budget_of, is_mine
+from imagecli.commands.bulk_ends import Ends, cost_of
 from imagecli.commands.counter import Counter, lay_out_counter
-from imagecli.commands.tools import run_id
 from imagecli.domain import Json
-from imagecli.errors import AuthenticationError, ImagecliError, UnsavedError
-from imagecli.events import Awaited, Listen, Noted
+from imagecli.events import Listen, Noted
 from imagecli.outcome import Cost
 from imagecli.providers.job import Job
 from imagecli.spending.budget import Budget
@@ -32,34 +26,25 @@ from imagecli.spending.budget import Budget
 
 def is_needed(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> bool:
     """Whether there is anything to ask or to hand in."""
-    return any(purchase.decision.buy for purchase in purchases) or is_away(bench, purchases, ledger)
+    return any(purchase.decision.buy for purchase in purchases) or bool(away(bench, purchases, ledger)[0])
 
 
 def open_office(
-    bench: Bench,
-    purchases: Sequence[Purchase],
-    ledger: Ledger,
-    journal: Journal,
-    ends: Ends,
-    listen: Listen,
-    stack: ExitStack,
+    bench: Bench, ledger: Ledger, journal: Journal, ends: Ends, listen: Listen, name: str, stack: ExitStack
 ) -> Office:
-    """The office, once it is known what the provider has.
+    """The office, once it is known what the provider has. *name* is the run's.
 
-    Raises AuthenticationError and OutputError, and what finding that out meets.
+    Raises AuthenticationError before anything is sent, and what finding that out meets.
     """
     if bench.settings.no_key:
         raise bench.settings.no_key
-    journal.open()
-    for purchase in purchases:
-        for entry in purchase.decision.entries:
-            journal.write(entry)
     counter = lay_out_counter(bench.settings, bench.catalog, stack)
     bench.env.begun()
-    resolve(counter.client, ledger, journal, listen)
-    office = Office(bench=bench, ledger=ledger, journal=journal, ends=ends, listen=listen, counter=counter)
+    unknown = [entry for entry in ledger.away() if entry.state == "sent" and is_mine(entry, bench)]
+    resolve(counter.client, unknown, journal, listen)
+    office = Office(bench=bench, ledger=ledger, journal=journal, ends=ends, listen=listen, counter=counter, name=name)
     office.look_again()
-    orders, _ = orders_of(bench, office.purchases)
+    orders, _ = orders_of(bench, office.missing)
     if orders and claim(counter.client, orders, bench.manifest.digest, ledger, journal, listen):
         office.look_again()
     return office
@@ -67,7 +52,7 @@ def open_office(
 
 @dataclass(slots=True, kw_only=True)
 class Office:
-    """Changes as the run goes on: what is away, and what has come back."""
+    """Changes as the run goes on."""
 
     bench: Bench
     ledger: Ledger
@@ -75,73 +60,91 @@ class Office:
     ends: Ends
     listen: Listen
     counter: Counter
+    name: str
     purchases: list[Purchase] = field(default_factory=list)
     slips: list[Slip] = field(default_factory=list)
     """What is away."""
-    handed: Cost | None = None
-    """What rows that were handed in now can cost."""
     budget: Budget = field(init=False)
     """Prices of what is away."""
-    _jobs: dict[str, Job] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    """Batches of which all was fetched that could be."""
+    jobs: dict[str, Job] = field(default_factory=dict)
     _over: set[str] = field(default_factory=set)
     """The purchases that have ended in this run: they are not handed in again by it."""
+    _priced: dict[str, Priced] = field(default_factory=dict)
+    """The requests of every row that was away in this run."""
 
     def look_again(self) -> None:
         """What becomes of every row now, by the journal and the disk."""
         self.purchases = self.bench.purchases(self.ledger)
-        slips, self.budget = away(self.bench, self.purchases, self.ledger)
-        self.slips = [slip for slip in slips if slip.entry.id not in self._over]
+        slips, priced = away(self.bench, self.purchases, self.ledger)
+        self.slips = [slip for slip in slips if slip.entry.batch not in self.done]
+        for slip in self.slips:
+            if order := slip.order:
+                self._priced[slip.entry.id] = priced[order.first : order.first + order.count]
+        self.budget = budget_of(self.bench, priced)
         self.ends.reprice(self.budget)
+        self.show_progress()
 
-    def called_back(self) -> list[ImagecliError]:
-        """Cancels every batch that is away; what was made until then still comes."""
-        return self._for_each(lambda batch, slips: self._heard_of(self.counter.client.cancel(batch, self.listen)))
+    @property
+    def missing(self) -> list[Purchase]:
+        """What is to be handed in, and has not failed in this run."""
+        return [one for one in self.purchases if one.decision.buy and not self._is_away(one) and self._is_open(one)]
 
-    def fetched(self) -> list[ImagecliError]:
-        """Asks for every batch that is away, and saves what those have brought that have ended."""
-        before = len(self._over)
-        errors = self._for_each(self._fetch)
-        if len(self._over) > before:
-            self.look_again()
-        jobs = [self._jobs[batch] for batch in self._batches() if batch in self._jobs]
-        answered, total = sum(job.completed + job.failed for job in jobs), sum(job.total for job in jobs)
-        self.listen(Awaited(batches=len(jobs), answered=answered, total=total))
-        return errors
+    @property
+    def away(self) -> list[Purchase]:
+        """What the provider has of the rows that this run is about."""
+        return [one for one in self.purchases if self._is_away(one) and self._is_open(one)]
 
-    def handed_in(self) -> list[ImagecliError]:
-        """Hands in what is missing and has not failed in this run. Raises InputImageError, OutputError."""
-        wanted = [purchase for purchase in self.purchases if purchase.wanted.id not in self._over]
-        orders, budget = orders_of(self.bench, wanted)
-        if not orders:
-            return []
-        if refusal := budget.refusal():
-            return [refusal]
-        check_all(orders, self.listen, make=True)
-        shelf = Shelf()
-        hander = Hander(
-            client=self.counter.client,
-            provider=self.bench.settings.provider,
-            inputs=SentInputs(self.counter.client, lambda purchase: shelf.of(purchase.item.model)),
-            journal=self.journal,
-            manifest=self.bench.owner,
-            digest=self.bench.manifest.digest,
-            folder=self.bench.settings.state_dir / "batches",
-        )
-        errors: list[ImagecliError] = []
+    def _is_open(self, purchase: Purchase) -> bool:
+        return purchase.wanted.id not in self._over
 
-        def handed(one: Handed) -> None:
-            if one.job:
-                self._heard_of(one.job)
-            if one.error:
-                errors.append(one.error)
+    def _is_away(self, purchase: Purchase) -> bool:
+        last = self.ledger.last(purchase.wanted.id)
+        return last is not None and last.is_away
 
-        try:
-            hander.hand_in(orders, self.listen, handed)
-        except ImagecliError as error:
-            errors.append(error)
-        self.handed = budget.cost()
-        self.look_again()
-        return errors
+    def batches(self) -> dict[str, list[Slip]]:
+        """What is away, by its batch."""
+        found: dict[str, list[Slip]] = {}
+        for slip in self.slips:
+            found.setdefault(slip.entry.batch or "", []).append(slip)
+        return found
+
+    def hear(self, job: Job) -> None:
+        """Says how a batch stands, where that is another state than the last that was said."""
+        before = self.jobs.get(job.id)
+        self.jobs[job.id] = job
+        if before is None or before.status != job.status:
+            self.listen(Noted(code="batch", message=_state(job)))
+
+    def ended(self, ended: Ended) -> None:
+        """A row has, and is told."""
+        self._over.add(ended.order.purchase.wanted.id)
+        self._count()
+        self.ends.ended(ended)
+        self.show_progress()
+
+    def show_progress(self) -> None:
+        """How far it is, to whoever listens."""
+        self._count()
+        self.listen(self.ends.tally.progress)
+
+    def _count(self) -> None:
+        ended = len(self._over)
+        left = sum(1 for slip in self.slips if slip.order and slip.entry.id not in self._over)
+        self.ends.tally.to_buy = ended + left
+
+    def close(self) -> None:
+        """Counts and tells what the run leaves behind."""
+        tally = self.ends.tally
+        tally.gaps = len(self.missing)
+        tally.to_buy = len(self._over) + tally.gaps
+        prices = {slip.entry.id: cost_of(slip.order, self.budget) for slip in self.slips if slip.order}
+        self.ends.away(self.away, self.ledger, prices)
+
+    def cost(self) -> Cost:
+        """What all rows that were away in this run can cost."""
+        return budget_of(self.bench, [pair for priced in self._priced.values() for pair in priced]).cost()
 
     def states(self) -> list[Json]:
         """What is known of every batch of this run, as `--json` has it."""
@@ -154,71 +157,8 @@ class Office:
                 "failed": job.failed,
                 "expires_at": job.expires_at,
             }
-            for job in self._jobs.values()
+            for job in self.jobs.values()
         ]
-
-    def _batches(self) -> dict[str, list[Slip]]:
-        """What is away, by its batch."""
-        found: dict[str, list[Slip]] = {}
-        for slip in self.slips:
-            found.setdefault(slip.entry.batch or "", []).append(slip)
-        return found
-
-    def _for_each(self, act: Callable[[str, list[Slip]], None]) -> list[ImagecliError]:
-        """Does *act* for every batch that is away. One batch's trouble is not the others', unless the key is."""
-        errors: list[ImagecliError] = []
-        for batch, slips in self._batches().items():
-            try:
-                act(batch, slips)
-            except ImagecliError as error:
-                errors.append(error)
-                if isinstance(error, AuthenticationError):
-                    break
-        return errors
-
-    def _fetch(self, batch: str, slips: list[Slip]) -> None:
-        collector = self._collector()
-        try:
-            job = self.counter.client.job(batch, self.listen)
-        except ImagecliError as error:
-            if error.code != "not_found":
-                raise
-            gone = UnsavedError(
-                f"{batch} is not known there (any more): {error.message}",
-                hint="it may have been billed; the same command hands its rows in again",
-                code="batch_gone",
-            )
-            collector.give_up(slips, gone, self.listen, self._ended)
-            return
-        self._heard_of(job)
-        if job.ended:
-            collector.collect(job, slips, self.listen, self._ended)
-            self._over.update(slip.entry.id for slip in slips)
-
-    def _collector(self) -> Collector:
-        settings = self.bench.settings
-        errand = replace(errand_of(self.bench, run_id(self.bench.env)), base_url=self.counter.base_url)
-        return Collector(
-            client=self.counter.client,
-            settling=settling_of(self.bench, self.budget, self.journal),
-            results=self.counter.results,
-            errand=errand,
-            state_dir=settings.state_dir,
-        )
-
-    def _ended(self, ended: Ended) -> None:
-        self._over.add(ended.order.purchase.wanted.id)
-        self.ends.ended(ended)
-        tally = self.ends.tally
-        tally.to_buy = tally.bought + tally.failed + sum(slip.entry.id not in self._over for slip in self.slips)
-        self.listen(tally.progress)
-
-    def _heard_of(self, job: Job) -> None:
-        """Says how a batch stands, where that is another state than the last that was said."""
-        before = self._jobs.get(job.id)
-        self._jobs[job.id] = job
-        if before is None or before.status != job.status:
-            self.listen(Noted(code="batch", message=_state(job)))
 
 
 def _state(job: Job) -> str:

@@ -43,20 +43,18 @@ def found_by(client: Jobs, key: str, value: str, listen: Listen) -> Job | None:
     return None
 
 
-def resolve(client: Jobs, ledger: Ledger, journal: Journal, listen: Listen) -> None:
-    """Finds out what became of what was handed in without an answer, and tells the journal.
+def resolve(client: Jobs, unknown: Sequence[Entry], journal: Journal, listen: Listen) -> None:
+    """Finds out what became of what was handed in there without an answer, and tells the journal.
 
     Raises what asking meets, and DiskError.
     """
-    unknown = [entry for entry in ledger.away() if entry.state == "sent"]
     if not unknown:
         return
     ids = {job.metadata.get(SUBMISSION): job.id for job in _recent(client, listen)}
     told = []
     for entry in unknown:
         batch = ids.get(entry.submission)
-        known = replace(entry, state="submitted", batch=batch) if batch else _never(entry)
-        told.append(known)
+        told.append(replace(entry, state="submitted", batch=batch) if batch else _never(entry))
     journal.write_all(told)
     for batch in dict.fromkeys(entry.batch for entry in told if entry.batch):
         said = f"{batch} was handed in by a run that was ended before it could say so"

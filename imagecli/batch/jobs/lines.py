@@ -1,12 +1,12 @@
-"""Orders → the input files of as many batches as the provider's limits make of them, on the disk."""
+"""Orders → the input files of as few batches as the provider's limits allow, on the disk."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
 
 from imagecli.batch.jobs.ids import Place, key_of
@@ -40,26 +40,29 @@ class InputFile:
 def input_files(
     orders: Iterable[Order], line_of: LineOf, row: BatchRow, folder: Path, stack: ExitStack
 ) -> list[InputFile]:
-    """The input files that *orders* make, in *folder*; removed with *stack*. Each is of one endpoint and one model.
+    """The input files that *orders* make, whole and closed. Each is of one endpoint and one model.
 
-    An order is in one file, whole. Raises UsageError for one that no batch has room for, DiskError.
+    *folder* is for them alone: what a killed run left there goes, and all of it with *stack*. An order is in one
+    file, whole. Raises UsageError for one that no batch has room for, DiskError.
     """
     made: list[InputFile] = []
     open_files: dict[tuple[str, str], InputFile] = {}
     try:
+        _clear(folder, stack)
         for order in orders:
             lines = [line_of(custom_id, request, order) for custom_id, request in numbered(order)]
             kind = _kind(order, row)
             target = open_files.get(kind)
             if target is None or not _has_room(target, lines, row):
-                target = InputFile(endpoint=kind[0], model=kind[1], file=_new(folder, stack))
+                if target:
+                    target.file.close()
+                target = open_files[kind] = _new(kind, folder / f"{len(made)}.jsonl", stack)
                 if not _has_room(target, lines, row):
                     raise _too_large(order, lines, row)
                 made.append(target)
-                open_files[kind] = target
             _put(target, order, lines)
-        for one in made:
-            one.file.flush()
+        for one in open_files.values():
+            one.file.close()
     except OSError as error:
         raise DiskError(
             f"can't write what is to be handed in to {folder}: {reason(error)}", hint="free some space there"
@@ -100,14 +103,20 @@ def _put(target: InputFile, order: Order, lines: list[bytes]) -> None:
     target.bytes += sum(map(len, lines))
 
 
-def _new(folder: Path, stack: ExitStack) -> IO[bytes]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return stack.enter_context(NamedTemporaryFile(dir=folder, prefix="batch-", suffix=".jsonl"))
+def _clear(folder: Path, stack: ExitStack) -> None:
+    """Makes *folder* anew, empty, and has *stack* remove it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _new(kind: tuple[str, str], path: Path, stack: ExitStack) -> InputFile:
+    return InputFile(endpoint=kind[0], model=kind[1], file=stack.enter_context(path.open("xb")))
 
 
 def _too_large(order: Order, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
         f"{order.purchase.wanted.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
-        f"{row.max_requests:,} of {row.max_bytes:,}; nothing was sent",
+        f"{row.max_requests:,} of {row.max_bytes:,}; nothing was handed in",
         hint="a smaller n, or leave --batch-api out",
     )

@@ -12,6 +12,8 @@ from imagecli.store.files import reason
 
 IN_MEMORY: Final = 1 << 20
 """Bytes of a line that are held without the disk."""
+_ENDS: Final = b"\r"
+"""A blank line is no longer."""
 
 
 class Lines:
@@ -52,11 +54,20 @@ class Lines:
             ) from error
 
     def _end(self) -> None:
-        if self._file.tell():
+        if not self._is_blank():
             self._file.seek(0)
             self._line(self._file)
+        if self._file.tell():
             self._file.close()
             self._file = self._new()
+
+    def _is_blank(self) -> bool:
+        """Whether there is nothing but what ends a line elsewhere."""
+        length = self._file.tell()
+        if length <= len(_ENDS):
+            self._file.seek(0)
+            return not self._file.read(len(_ENDS)).strip(_ENDS)
+        return False
 
     def _new(self) -> IO[bytes]:
         return SpooledTemporaryFile(IN_MEMORY, dir=str(self._folder) if self._folder else None)

@@ -28,6 +28,8 @@ class Slip:
     """None where its row has changed, or is gone."""
     manifest: Path
     """Whose journal it is."""
+    replaces: tuple[tuple[str, str | None], ...] = ()
+    """Files that what comes stands in for, as they were when it was last looked: `Decision.replaces`."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """By the first picture of each request."""
 
@@ -76,6 +78,7 @@ class Slip:
             output_format=None,
             size=None,
             files=tuple((Destination(name=name),) for name in names),
+            replaces=tuple((self.manifest.parent / path, sha256) for path, sha256 in self.replaces),
             part=Part(
                 manifest=str(self.manifest.absolute()),
                 id=self.entry.id,
@@ -96,31 +99,36 @@ def slip_of(purchase: Purchase, ledger: Ledger, first: int, manifest: Path) -> S
     entry = ledger.last(purchase.wanted.id)
     if entry is None or not entry.is_away:
         return None
-    return Slip(entry=entry, order=_order(purchase, entry, ledger, first, manifest), manifest=manifest)
+    replaces = _replaced(entry, ledger)
+    order = _order(purchase, entry, replaces, first, manifest)
+    return Slip(entry=entry, order=order, manifest=manifest, replaces=replaces)
 
 
-def _order(purchase: Purchase, entry: Entry, ledger: Ledger, first: int, manifest: Path) -> Order | None:
+def _order(
+    purchase: Purchase, entry: Entry, replaces: tuple[tuple[str, str | None], ...], first: int, manifest: Path
+) -> Order | None:
     """What was asked for then, as far as the row still says that."""
     places = {target.path: index for index, targets in enumerate(purchase.item.pictures) for target in targets}
     buy = tuple(dict.fromkeys(places[paths[0]] for paths in entry.planned if paths[0] in places))
     if not purchase.wanted.is_asked_by(entry) or len(buy) < len(entry.planned) or not buy:
         return None
     writes = tuple(path for paths in entry.planned for path in paths if path in places)
-    known = [found for path in writes if (found := ledger.planned(path))]
-    decision = Decision(
-        kind="missing",
-        buy=buy,
-        writes=writes,
-        replaces=tuple((record.path, record.sha256) for _, record in known),
-    )
+    decision = Decision(kind="missing", buy=buy, writes=writes, replaces=replaces)
     # What the journal is told is of the request that was made, of a model that may be no default any more.
     wanted = replace(purchase.wanted, model=entry.model)
     asked = replace(purchase, wanted=wanted, decision=decision)
     return Order(purchase=asked, first=first, count=len(asks_of(asked)), manifest=manifest)
 
 
+def _replaced(entry: Entry, ledger: Ledger) -> tuple[tuple[str, str | None], ...]:
+    """The files of the journal that stand where *entry* was planned, those beside them too."""
+    known = [found for paths in entry.planned for path in paths if (found := ledger.planned(path))]
+    old = {record.path: record.sha256 for _, record in known}
+    return tuple((old | {record.path: record.sha256 for told, _ in known for record in told.originals}).items())
+
+
 def strays(ledger: Ledger, known: set[str], manifest: Path) -> Iterator[Slip]:
     """The slips of what is away and of no row that is *known* by its id."""
     for entry in list(ledger.away()):
         if entry.id not in known:
-            yield Slip(entry=entry, order=None, manifest=manifest)
+            yield Slip(entry=entry, order=None, manifest=manifest, replaces=_replaced(entry, ledger))

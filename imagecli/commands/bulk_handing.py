@@ -1,0 +1,59 @@
+"""What is missing on its way to the provider's Batch API."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from imagecli.batch.jobs.handing import Handed, Hander
+from imagecli.batch.jobs.inputs import SentInputs
+from imagecli.commands.bench import Bench
+from imagecli.commands.bulk import orders_of
+from imagecli.commands.bulk_checks import Shelf, check_all
+from imagecli.commands.bulk_office import Office
+from imagecli.errors import ImagecliError
+
+
+def handed_in(office: Office) -> list[ImagecliError]:
+    """Hands in what is missing, and says what was in the way. Raises InputImageError, OutputError."""
+    orders, budget = orders_of(office.bench, office.missing)
+    if not orders:
+        return []
+    if refusal := budget.refusal():
+        return [refusal]
+    check_all(orders, office.listen, make=True)
+    errors: list[ImagecliError] = []
+
+    def handed(one: Handed) -> None:
+        if one.job:
+            office.hear(one.job)
+        if one.error:
+            errors.append(one.error)
+
+    try:
+        _hander(office).hand_in(orders, office.listen, handed)
+    except ImagecliError as error:
+        errors.append(error)
+    office.look_again()
+    return errors
+
+
+def _hander(office: Office) -> Hander:
+    bench, client, shelf = office.bench, office.counter.client, Shelf()
+    return Hander(
+        client=client,
+        provider=bench.settings.provider,
+        inputs=SentInputs(client, lambda purchase: shelf.of(purchase.item.model)),
+        journal=office.journal,
+        manifest=bench.owner,
+        digest=bench.manifest.digest,
+        folder=_folder(bench),
+    )
+
+
+def _folder(bench: Bench) -> Path:
+    """Where input files lie until they are up: of this manifest and shard alone, as its lock is."""
+    whose = f"{bench.owner.absolute()} {bench.shard or ''}"
+    return (
+        bench.settings.state_dir / "batches" / hashlib.sha256(whose.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    )
