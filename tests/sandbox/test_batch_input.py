@@ -94,6 +94,7 @@ NAMES = st.sampled_from(["custom_id", "method", "url", "body", "model", "images"
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from(["POST", GENERATIONS, "dall-e-2"]),
     lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
+    max_leaves=8,
 )
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import requests
 
+from imagecli.catalog import load
+from imagecli.sandbox.batches.routes import BatchRoutes
+from imagecli.sandbox.clock import Clock
+from imagecli.sandbox.exchange import Request
+from imagecli.sandbox.failing import Saboteur
+from imagecli.sandbox.files.held import Files, Stored
 from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.shelf import Shelf
+from imagecli.sandbox.studio import Studio
 from tests.sandbox.batching import (
+    GENERATIONS,
     begin,
     create,
     ended,
@@ -78,3 +88,15 @@ def test_batches_are_listed_from_the_newest(sandbox: Sandbox) -> None:
 def test_batch_of_nobody_is_not_found(sandbox: Sandbox, method: str, path: str) -> None:
     answer = requests.request(method, f"{sandbox.base_url}/batches/batch_none{path}", timeout=9)
     assert (answer.status_code, answer.json()["error"]["message"]) == (404, "No batch found with id 'batch_none'.")
+
+
+def test_oldest_batches_are_forgotten() -> None:
+    clock = Clock()
+    files = Files(clock)
+    routes = BatchRoutes(files, Studio(load(), Saboteur(()), Shelf(60, clock)), clock, capacity=2)
+    file = files.put("in.jsonl", "batch", Stored(jsonl([line("a")])), lifetime=None)
+    body = json.dumps({"input_file_id": file.id, "endpoint": GENERATIONS, "completion_window": "24h"}).encode()
+    order = Request(method="POST", target="/v1/batches", headers={}, body=body)
+    made = [json.loads(routes.answer(order, []).body)["id"] for _ in range(3)]
+    listed = json.loads(routes.answer(Request(method="GET", target="/v1/batches", headers={}), []).body)
+    assert [one["id"] for one in listed["data"]] == [made[2], made[1]]

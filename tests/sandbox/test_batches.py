@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 import requests
@@ -81,19 +82,21 @@ def test_expired_batch_keeps_its_half() -> None:
 
 
 def test_cancelled_batch_keeps_what_was_done() -> None:
-    with Sandbox(Options(speed=300)) as server:
-        batch = begin(server, [line(str(n)) for n in range(10)])
+    with Sandbox(Options(speed=50)) as server:
+        batch = begin(server, [line(str(n)) for n in range(100)])
         while counts(batch)[1] < 3:
             time.sleep(0.03)
             batch = get(server, f"/batches/{batch['id']}")
         url = f"{server.base_url}/batches/{batch['id']}/cancel"
-        for _ in range(2):
-            assert requests.post(url, timeout=9).json()["status"] == "cancelling"
+        first = requests.post(url, timeout=9).json()
+        time.sleep(0.3)
+        again = requests.post(url, timeout=9).json()
+        assert (first["status"], again["status"], counts(again)) == ("cancelling", "cancelling", counts(first))
         batch = ended(server, batch)
         late = requests.post(url, timeout=9)
         answers, errors = (content(server, batch[name]) for name in ("output_file_id", "error_file_id"))
     assert batch["status"] == "cancelled"
-    assert 3 <= counts(batch)[1] == len(answers) == 10 - len(errors) < 10
+    assert 3 <= counts(batch)[1] == len(answers) == 100 - len(errors) < 50
     assert {(one["response"], one["error"]["code"]) for one in errors} == {(None, "batch_cancelled")}
     assert (late.status_code, "status 'cancelled'" in late.json()["error"]["message"]) == (409, True)
 
@@ -123,3 +126,18 @@ def test_first_answer_comes_before_the_last_is_drawn() -> None:
         with requests.get(url, stream=True, timeout=20) as answer:
             assert b'"status_code": 200' in next(answer.iter_lines())
         assert time.monotonic() - began < 5
+
+
+def test_ended_batch_without_its_files_holds_nothing() -> None:
+    with fast() as server:
+        tracemalloc.start()
+        try:
+            batch = ended(server, begin(server, [line("a", prompt="x" * 20_000_000)]))
+            held, _ = tracemalloc.get_traced_memory()
+            for name in ("input_file_id", "error_file_id"):
+                requests.delete(f"{server.base_url}/files/{batch[name]}", timeout=9)
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert get(server, f"/batches/{batch['id']}") == batch
+    assert kept < 10_000_000 < held

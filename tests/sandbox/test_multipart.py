@@ -46,6 +46,7 @@ def test_what_a_library_sends_is_read(sent: list[tuple[str, str | None, bytes]])
         (b'--B\r\nContent-Disposition: form-data; name="a"\r\n--B--', []),
         (b"--B\r\n\r\nnameless\r\n--B--", []),
         (b"x--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--B--", []),
+        (b"--B\r\n--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--B--", [("a", None, b"1")]),
         (b"--B--", []),
         (b"", []),
     ],

@@ -31,8 +31,9 @@ TOLD_TO_FAIL: Final = LineError(code="invalid_request", message="The sandbox was
 class BatchRoutes:
     """Answers what is asked of batches. Safe between threads."""
 
-    def __init__(self, files: Files, studio: Studio, clock: Clock) -> None:
+    def __init__(self, files: Files, studio: Studio, clock: Clock, capacity: int = MAX_BATCHES) -> None:
         self._files = files
+        self._capacity = capacity
         self._studio = studio
         self._clock = clock
         self._batches: dict[str, Batch] = {}
@@ -75,7 +76,7 @@ class BatchRoutes:
         batch = self._begin(wanted, file, request.headers.get("host", "127.0.0.1"))
         with self._lock:
             self._batches[batch.id] = batch
-            if len(self._batches) > MAX_BATCHES:
+            if len(self._batches) > self._capacity:
                 del self._batches[next(iter(self._batches))]
         return as_json(200, batch.described())
 
