@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -187,6 +188,6 @@ def test_a_run_that_is_cancelled_hears_of_it_and_tells_what_is_saved(
 ) -> None:
     with cancelled(children, folder, world, number) as step:
         assert step.outputs["exit-code"] == code
-        assert "interrupted: 1 of 8 saved" in step.text
+        assert re.search("interrupted: [1-7] of 8 saved", step.text), step.text
         assert step.log.token is None
         assert json.loads(step.said.splitlines()[-1])["exit_code"] == int(code)

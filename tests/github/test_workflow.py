@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.sandbox.server import Options, Sandbox
 from tests.batch.serving import Server, refusal, serving
 from tests.conftest import photo
 from tests.github.commands import read_log
@@ -117,7 +118,14 @@ def test_three_machines_buy_each_row_once_and_what_they_made_comes_together(
     assert not [name for name in files if "failed" in name or name.endswith((".lock", ".tar"))]
     assert "all 5 are there" in ran["merge"][0].log
     assert "<p>5 kept as they are; exit 0</p>" in ran["merge"][0].summary
-    assert KEY not in logs
+
+
+def test_the_key_reaches_the_provider_and_no_log(hub: Hub) -> None:
+    with Sandbox(Options(require_key=KEY)) as provider:
+        hub.environ = {"OPENAI_BASE_URL": provider.base_url}
+        ran = hub.run(WORKFLOW)
+    assert all(job.ok for job in all_jobs(ran))
+    assert KEY not in "".join(job.log + job.summary for job in all_jobs(ran))
 
 
 def test_a_second_run_sends_nothing_and_commits_nothing(hub: Hub, server: Server, clone: Path) -> None:
@@ -241,6 +249,9 @@ def test_a_fork_reads_the_cache_and_keeps_nothing(hub: Hub, server: Server) -> N
     kept, hub.secrets = list(hub.caches), {}
     (job,) = hub.run(parsed(CACHING), "pull_request")["one"]
     assert (job.ok, job.steps[-1].outputs["bought"], list(hub.caches), len(server.prompts)) == (True, "0", kept, 5)
+    hub.caches.clear()
+    (job,) = hub.run(parsed(CACHING), "pull_request")["one"]
+    assert (job.ok, job.steps[-1].outputs["bought"], hub.caches, len(server.prompts)) == (True, "5", {}, 5)
 
 
 def test_inputs_reach_scripts_by_their_environment_alone_and_the_key_one_step() -> None:
