@@ -44,6 +44,10 @@ _STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 
 
+class BombError(InputImageError):
+    """A picture of more pixels than are decoded."""
+
+
 @contextmanager
 def translated(name: str) -> Iterator[None]:
     """Any exception of a decoder becomes InputImageError: they raise OSError, SyntaxError, ValueError, KeyError, …"""
@@ -116,6 +120,6 @@ def _refuse_bomb(size: Size, bytes_per_pixel: int, name: str) -> None:
         raise InputImageError(f"{name} says it is {size} pixels")
     most = MAX_DECODED_BYTES // bytes_per_pixel
     if size.pixels > most:
-        raise InputImageError(
+        raise BombError(
             f"{name} is {size}, {size.pixels:,} pixels; at most {most:,} are decoded", hint="send a smaller copy"
         )

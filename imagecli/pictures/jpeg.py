@@ -15,7 +15,7 @@ from imagecli.pictures.view import View, find
 SIGNATURE = b"\xff\xd8\xff"
 SOS = 0xDA
 EOI = 0xD9
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = frozenset({0xD8, EOI})
 """Markers without a length."""
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
@@ -50,7 +50,7 @@ def size(data: View) -> Size | None:
     for marker, start, end in segments(data):
         if marker == SOS:
             return None
-        if marker in _SOF and end <= len(data) and end >= start + 9:
+        if marker in SOF and end <= len(data) and end >= start + 9:
             return Size(int.from_bytes(data[start + 7 : start + 9]), int.from_bytes(data[start + 5 : start + 7]))
     return None
 

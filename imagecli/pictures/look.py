@@ -9,7 +9,7 @@ from PIL import ImageFile
 from imagecli.domain import Size
 from imagecli.errors import InputImageError
 from imagecli.pictures import exif
-from imagecli.pictures.decode import format_of, open_picture, translated
+from imagecli.pictures.decode import BombError, format_of, open_picture, translated
 from imagecli.pictures.judge import LABELS, identify, judge
 from imagecli.pictures.metadata import exif_of, has_metadata
 
@@ -66,9 +66,11 @@ def look(data: bytes, name: str) -> Look:
         image = open_picture(data, known, name)
         with translated(name):
             return _described(image, data, known, name)
+    except BombError:
+        raise
     except InputImageError as error:
         problem = judge(data).problem if known in LABELS else None
-        if problem is None or "pixels; at most" in error.message:
+        if problem is None:
             raise
         raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew") from error
 

@@ -2,40 +2,74 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
-from PIL import ImageFile, ImageSequence
+from PIL import ImageSequence
 
 from imagecli.domain import Identity
 from imagecli.errors import InputImageError
-from imagecli.pictures.decode import BYTES_PER_PIXEL, MAX_DECODED_BYTES, open_picture, translated
+from imagecli.pictures.decode import BombError, open_picture, translated
 from imagecli.pictures.judge import LABELS
+from imagecli.pictures.scans import FILLERS, HUFFMAN, PROGRESSIVE, Structure, filled, is_unfinished
 
 WANTED: Final = frozenset({"jpeg", "webp", "gif"})
-MAX_FRAME_PIXELS: Final = 1_000_000_000
-"""So many pixels of an animation are looked at; what comes behind is believed."""
+MAX_PIXELS: Final = 1_000_000_000
+"""So many pixels are looked at, of all frames or scans together; what comes behind is believed."""
+_LEAST_PIXELS: Final = 1_000_000
+"""A scan is counted as so many: each takes time, however small its picture is."""
+_STRIP_ROWS: Final = 64
 
 
 def damage(data: bytes, identity: Identity) -> str | None:
     """Why *data*, whole by its structure, can't be decoded to its end; None where it can, or is too large to try."""
-    size, kind = identity.size, identity.format
-    if not size or kind not in WANTED or size.pixels > MAX_DECODED_BYTES // BYTES_PER_PIXEL[kind]:
+    kind = identity.format
+    if not identity.size or kind not in WANTED:
         return None
     try:
-        image = open_picture(data, kind, LABELS[kind])
         with translated(LABELS[kind]):
-            _decode(image)
+            if kind == "jpeg":
+                return _lost(data, identity.size.pixels)
+            _load_frames(data, kind)
+    except BombError:
+        return None
     except InputImageError as error:
         return None if isinstance(error.__cause__, MemoryError) else error.message
     return None
 
 
-def _decode(image: ImageFile.ImageFile) -> None:
-    """All of it, a JPEG at an eighth of its size: every bit is read, and little memory used."""
-    image.draft("RGB", (image.width // 8, image.height // 8))
+def _load_frames(data: bytes, kind: str) -> None:
     pixels = 0
-    for frame in ImageSequence.Iterator(image):
+    for frame in ImageSequence.Iterator(open_picture(data, kind, LABELS[kind])):
         frame.load()
         pixels += frame.width * frame.height
-        if pixels > MAX_FRAME_PIXELS:
+        if pixels > MAX_PIXELS:
             return
+
+
+def _lost(data: bytes, pixels: int) -> str | None:
+    """A JPEG's missing parts. Raises InputImageError for what no decoder takes."""
+    with memoryview(data) as view:
+        structure = Structure.of(view)
+        if max(pixels, _LEAST_PIXELS) * len(structure.scans) > MAX_PIXELS:
+            return None
+        if structure.frame not in HUFFMAN:
+            _decoded(data, False)
+            return None
+        seen = {_decoded(filled(view, structure, filler), structure.frame == PROGRESSIVE) for filler in FILLERS}
+        is_cut = len(seen) > 1 or is_unfinished(view, structure)
+    return "JPEG lacks a part of its pixels" if is_cut else None
+
+
+def _decoded(data: bytes, is_fine: bool) -> bytes:
+    """A hash of the pixels: of all, or at an eighth. That too reads every bit, fast and in little memory; what it
+    does not show is detail, which a progressive JPEG has in scans of its own.
+    """
+    image = open_picture(data, "jpeg", LABELS["jpeg"])
+    if not is_fine:
+        image.draft("RGB", (max(image.width // 8, 1), max(image.height // 8, 1)))
+    found = hashlib.blake2b()
+    image.load()
+    for top in range(0, image.height, _STRIP_ROWS):
+        found.update(image.crop((0, top, image.width, min(top + _STRIP_ROWS, image.height))).tobytes())
+    return found.digest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageSequence
 
 from imagecli.pictures.judge import identify
 from tests.api.raw import pictures
+from tests.pictures.making import png_of
 from tests.pictures.test_judge import LARGE, RASTER
 from tests.run.test_finish import code, files, finished, of
 
@@ -86,6 +88,23 @@ def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
         else:
             assert code(outcome) == 7
             assert not data or ".damaged." in kept[0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png_of((60, 40, 8, 2, 0, 0, 0), zlib.compress(bytes(39 * 181))),
+        png_of((60, 40, 8, 2, 0, 0, 0), bytes(900)),
+        SOURCES["jpeg-large"][:60_000] + b"\xff\xd9",
+        SOURCES["jpeg-progressive"][:-200] + b"\xff\xd9",
+        SOURCES["jpeg-restarts"][:-100] + b"\xff\xd9",
+    ],
+    ids=["png-rows", "png-pixels", "jpeg", "jpeg-progressive", "jpeg-restarts"],
+)
+def test_a_broken_picture_that_was_wrapped_well_gets_no_final_name(tmp_path: Path, data: bytes) -> None:
+    outcome, _ = finished(of(tmp_path, "cat"), pictures(data))
+    (name,) = files(tmp_path)
+    assert (code(outcome), name.startswith("cat.damaged."), files(tmp_path)[name]) == (7, True, data)
 
 
 @pytest.mark.parametrize("name", SOURCES)
