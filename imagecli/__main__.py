@@ -12,12 +12,26 @@ def run() -> None:
         if sys.argv[1:] == ["--version"]:
             _show_version()
             return
+        _say_names_in_utf8()
         from imagecli.process import run_to_exit
 
         run_to_exit(sys.argv[1:])
     except KeyboardInterrupt:
         # Before there was anything to clean up, or a second time: whoever presses it wants to be out.
         os._exit(130)
+
+
+def _say_names_in_utf8() -> None:
+    """Begins anew in UTF-8 where Python was told that all text and all names of files are ASCII.
+
+    LC_ALL=C with PYTHONUTF8=0 or PYTHONCOERCECLOCALE=0 says so; what is typed there, and named, is UTF-8 all the same.
+    """
+    if sys.getfilesystemencoding() != "ascii" or sys.flags.utf8_mode or not sys.executable:
+        return
+    try:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    except OSError:
+        return
 
 
 def _show_version() -> None:

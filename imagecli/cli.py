@@ -13,7 +13,6 @@ from imagecli import __version__, commands
 from imagecli.env import Env
 from imagecli.errors import (
     EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
     DiskError,
     ImagecliError,
     Terminated,
@@ -166,8 +165,8 @@ def main(argv: Sequence[str], env: Env) -> int:
         failure = _usage(error, command)
     except typer.Abort:
         return EXIT_INTERRUPTED
-    except Terminated:
-        return EXIT_TERMINATED
+    except Terminated as signal:
+        return signal.exit_code
     except Exception as error:
         failure = _unwritten(error) or as_error(error)
     from imagecli.report.final import show_failure

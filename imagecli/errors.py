@@ -12,9 +12,10 @@
     │  └─ QuotaError              5  the account is out of money; nothing after it can succeed
     ├─ NetworkError               6  network or server; nothing was bought as far as its answer says
     ├─ UnsavedError               7  bought, or perhaps bought, and not saved
-    └─ DiskError                  8  the local disk, after paying
+    ├─ DiskError                  8  the local disk, after paying
+    └─ MemoryShortError           8  the local memory, perhaps after paying
 
-Two more codes are no error's own: 9 (partly done) and 10 (nothing failed, not all is there yet). 130 and 143 are
+Two more codes are no error's own: 9 (partly done) and 10 (nothing failed, not all is there yet). 129, 130 and 143 are
 signals. The graver of two failures is decided by GRAVITY.
 """
 
@@ -25,6 +26,7 @@ from typing import Final
 EXIT_OK: Final = 0
 EXIT_PARTIAL: Final = 9
 EXIT_INCOMPLETE: Final = 10
+EXIT_HUNG_UP: Final = 129
 EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
 
@@ -146,10 +148,23 @@ class DiskError(ImagecliError):
     code = "disk"
 
 
+class MemoryShortError(ImagecliError):
+    """This machine, or a limit on it, had no more memory to give."""
+
+    exit_code = 8
+    code = "memory"
+
+
 def as_error(error: BaseException) -> ImagecliError:
     """*error* where it is ours; what nobody foresaw as an error that can be shown beside others."""
     if isinstance(error, ImagecliError):
         return error
+    if isinstance(error, MemoryError):
+        return MemoryShortError(
+            "there is not enough memory for it",
+            hint="end what else runs, raise a limit (ulimit -v, a container's), or use smaller pictures; "
+            "what was bought is kept: imagecli recover",
+        )
     found = ImagecliError(
         f"this is a bug of imagecli: {type(error).__name__}: {error}",
         hint="please report it with what --debug adds; an answer that came is kept",
@@ -175,9 +190,13 @@ class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedErr
 
 
 class Terminated(BaseException):
-    """SIGTERM, raised in the main thread so that it is answered where Ctrl-C is."""
+    """SIGTERM or SIGHUP, raised in the main thread so that it is answered where Ctrl-C is."""
+
+    def __init__(self, exit_code: int = EXIT_TERMINATED) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
 
 
 def signal_code(signal: BaseException) -> int:
-    """143 for SIGTERM, 130 for Ctrl-C."""
-    return EXIT_TERMINATED if isinstance(signal, Terminated) else EXIT_INTERRUPTED
+    """143 for SIGTERM, 129 for SIGHUP, 130 for Ctrl-C."""
+    return signal.exit_code if isinstance(signal, Terminated) else EXIT_INTERRUPTED

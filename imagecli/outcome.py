@@ -147,7 +147,7 @@ class Report:
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong outside any request."""
     signal_code: int | None = None
-    """130 or 143 when a signal ended it."""
+    """129, 130 or 143 when a signal ended it."""
     cost: Cost = Cost()
     planned: tuple[PlannedRequest, ...] | None = None
     """What a dry run would have sent; None where it was none."""

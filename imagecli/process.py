@@ -9,10 +9,10 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from imagecli.env import Env
-from imagecli.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
+from imagecli.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 
 UNCOLLECTED = 100_000
 """Objects made until garbage is looked for, while a command starts. All it loads is half of that, and stays."""
@@ -28,21 +28,28 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not under nohup
+        signal.signal(signal.SIGHUP, _hang_up)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     # Pillow warns of odd inputs on stderr; what matters of them is said by us.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     code = main(argv, Env.real(has_stdout=has_stdout, begun=begun))
-    if code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+    if code in (EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED):
         # Threads may be at work, and stdout's reader may never read: nothing is waited for any more.
         os._exit(code)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # Whoever read stdout is gone. Python would complain once more when it closes the stream at exit.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        _let_go_of(stream)
     sys.exit(code)
+
+
+def _let_go_of(stream: TextIO) -> None:
+    """Where its reader is gone or its disk full Python would complain once more, and exit with 120."""
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _put_off_collecting() -> Callable[[], None]:
@@ -68,4 +75,10 @@ def _leave(number: int, frame: object) -> NoReturn:
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated
+    raise Terminated(EXIT_TERMINATED)
+
+
+def _hang_up(number: int, frame: object) -> NoReturn:
+    """The terminal was closed. The system says so, and often the shell once more."""
+    signal.signal(number, signal.SIG_IGN)
+    raise Terminated(EXIT_HUNG_UP)

@@ -49,6 +49,7 @@ def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, ke
         (report(AuthenticationError("no"), DiskError("no")), 8, "failed"),
         (report(DiskError("no"), UnsavedError("no"), RefusedError("no")), 7, "failed"),
         (report(as_error(ValueError()), UnsavedError("no")), 1, "failed"),
+        (report(as_error(MemoryError()), NetworkError("no")), 8, "failed"),
         (report(UsageError("no")), 2, "failed"),
         (report(saved=1, signal=130), 130, "partial"),
         (report(UnsavedError("no"), signal=143), 143, "failed"),

@@ -97,7 +97,10 @@ def _component(template: str, fields: Fields) -> str:
         raise OutputError(
             f"{text[:40]}… is longer than the {MAX_NAME_BYTES} bytes a file name can have", hint="shorten the template"
         )
-    return safe_component(text) if has_values else text
+    if not has_values:
+        return text
+    # A name that no one typed is no option for the next command.
+    return safe_component(text if template.startswith("-") else text.lstrip("-"))
 
 
 def _cleaner(limit: int) -> Callable[[str], str]:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from imagecli.events import Event, Progressed, Sent, Waiting
 from imagecli.money import dollars
 from imagecli.report.bulk_plan import spoken
 from imagecli.report.plain import Plain
+from imagecli.report.screen import open_screen
 from imagecli.report.style import Style
 
 Cell: TypeAlias = tuple[str, str]
@@ -33,7 +33,7 @@ class BulkLive(Plain):
 
     def __init__(self, env: Env, style: Style) -> None:
         super().__init__(env, style)
-        self._console = Console(file=env.stderr, force_terminal=True, no_color=not style.color, highlight=False)
+        self._console = open_screen(env, style)
         self._began = time.monotonic()
         self._ends: deque[float] = deque(maxlen=10_000)
         self._waiting: dict[int, float] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -11,6 +10,7 @@ from rich.text import Text
 from imagecli.env import Env
 from imagecli.events import Event, Partial, Received, Saved, Sent, Started, Waiting
 from imagecli.report.plain import Plain, counted
+from imagecli.report.screen import open_screen
 from imagecli.report.style import Style
 
 
@@ -19,12 +19,11 @@ class Live(Plain):
 
     def __init__(self, env: Env, style: Style) -> None:
         super().__init__(env, style)
-        console = Console(file=env.stderr, force_terminal=True, no_color=not style.color, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=console,
+            console=open_screen(env, style),
             transient=True,
         )
         self._doing = "preparing"

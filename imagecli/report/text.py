@@ -36,6 +36,10 @@ def say(stream: TextIO, text: str) -> None:
 
 
 def as_typed(path: Path, stream: TextIO) -> str:
-    """*path* as one line: escaped where a person reads it; to the letter where a program does, but for line ends."""
+    """*path* as one line: escaped where a person reads it; to the letter where a program does, but for line ends.
+
+    Never like an option, so that the next command can take it.
+    """
     text = str(path).replace("\n", "\\x0a")
+    text = f"./{text}" if text.startswith("-") else text
     return harmless(text) if stream.isatty() else text

@@ -58,6 +58,22 @@ def test_a_full_disk_behind_stdout_exits_8_and_the_picture_is_a_file(
 
 
 @needs_full
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["-o", "-"]], ids=str)
+def test_a_full_disk_behind_both_streams_exits_8_too(folder: Path, start: Start, arguments: list[str]) -> None:
+    process = start("generate", "a cat", *arguments, *SANDBOX, command=closing(">/dev/full 2>&1"))
+    process.communicate(timeout=30)
+    assert process.returncode == 8
+    assert (folder / "a-cat.png").read_bytes().startswith(b"\x89PNG")
+
+
+@needs_full
+def test_a_full_disk_behind_stderr_alone_loses_words_and_nothing_else(folder: Path, start: Start) -> None:
+    process = start("generate", "a cat", "-v", *SANDBOX, command=closing("2>/dev/full"))
+    stdout, _ = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (0, b"a-cat.png\n")
+
+
+@needs_full
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["generate", "--help"]], ids=" ".join)
 def test_a_full_disk_behind_help_and_version_exits_8(start: Start, arguments: list[str]) -> None:
     with FULL.open("wb") as full:

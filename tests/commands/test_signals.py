@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
@@ -10,9 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.commands.conftest import Start
+from tests.children import interruptible
+from tests.commands.conftest import COMMAND, Start
 from tests.conftest import picture
 
 PIPE_BYTES = 65536
@@ -41,7 +44,10 @@ def shell_code(process: subprocess.Popen[bytes]) -> int:
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_ends_it_within_a_second_and_says_what_may_be_paid(
     folder: Path, tmp_path: Path, start: Start, slow: str, number: signal.Signals, code: int
 ) -> None:
@@ -92,7 +98,33 @@ def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start)
     assert (folder / "a-cat.png").stat().st_size > PIPE_BYTES
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_terminal_that_is_closed_leaves_what_can_be_recovered(folder: Path, tmp_path: Path, slow: str) -> None:
+    typed = ["-m", "imagecli", "generate", "a cat", "--base-url", slow]
+    environ = {**os.environ, "TERM": "xterm", "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
+    with interruptible():
+        child = pexpect.spawn(sys.executable, typed, cwd=str(folder), env=environ)
+    wait_for_request(tmp_path)
+    os.close(child.fileno())
+    assert os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1]) == 129
+    child.closed = child.terminated = child.flag_eof = True
+    assert list(tmp_path.rglob("*.sent"))
+    assert not list(folder.iterdir())
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(folder: Path, start: Start, slow: str, tmp_path: Path) -> None:
+    process = start(
+        "generate", "a cat", "--base-url", slow, command=["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND]
+    )
+    wait_for_request(tmp_path)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 143
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_while_stdin_is_read_has_its_object_too(start: Start, number: signal.Signals, code: int) -> None:
     process = start("generate", "-", "--json", "--provider", "sandbox", stdin=subprocess.PIPE)
     time.sleep(1)

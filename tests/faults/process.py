@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from signal import SIGCONT, SIGINT, SIGKILL, SIGSTOP, SIGTERM
+from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
+
+from PIL import Image
 
 from tests.api.raw import http, pictures
 from tests.conftest import Result
@@ -120,6 +122,8 @@ CASES = (
     ),
     signalled("P2", "twice", SIGINT, SIGINT, after=lambda *_: None),
     signalled("P3", "waiting", SIGTERM),
+    signalled("P3", "a closed terminal", SIGHUP),
+    signalled("P3", "a closed terminal, said twice", SIGHUP, SIGHUP),
     signalled("P3", "in the body", SIGTERM, posts=(silent(HALF),)),
     Case(
         id="P4",
@@ -148,6 +152,7 @@ CASES = (
     Case(id="P7", case="a reader that went away", child=Child(by=UNREAD)),
     Case(id="P7", case="a picture for a reader that went away", argv=("-o", "-"), child=Child(by=UNREAD)),
     Case(id="P7", case="a closed stdout", child=Child(streams="1>&-")),
+    Case(id="P7", case="full disks", argv=("--json",), child=Child(streams=">/dev/full 2>&1")),
     Case(id="P7", case="all closed", child=Child(streams="0<&- 1>&- 2>&-")),
     Case(id="P8", case="nobody to ask for a prompt", command=("generate",)),
     Case(id="P8", case="an empty stdin", command=("generate", "-")),
@@ -185,6 +190,13 @@ CASES = (
         child=Child(signals=((0.0, SIGSTOP), (1.0, SIGCONT))),
     ),
     Case(id="P13", case="stopped, and nothing happened", child=Child(signals=((0.0, SIGSTOP), (1.0, SIGCONT)))),
+    Case(
+        id="P14",
+        case="an input that there is no memory for",
+        command=("edit", "huge.png", "a cat"),
+        before=lambda place: Image.new("RGB", (7000, 7000)).save(place.folder / "huge.png"),
+        child=Child(shell="ulimit -d 120000"),
+    ),
     Case(
         id="P14",
         case="ten of 18 MB",

@@ -87,6 +87,10 @@ def test_names_before_paying(output: str | None, count: int, result: list[str]) 
         (".{dots}/{slug}", "picture/a-cat.png"),
         ("{no}", "picture.png"),
         ("{slug}{no}.", "a-cat.png"),
+        ("{no}-{slug}", "a-cat.png"),
+        ("x/{no}--{slug}", "x/a-cat.png"),
+        ("{no}-", "picture.png"),
+        ("-{slug}", "-a-cat.png"),
         ("c{no}on", "_con.png"),
     ],
 )

@@ -61,6 +61,12 @@ def test_what_a_stream_can_not_say_is_escaped(encoding: str, text: str) -> None:
     assert stream.buffer.read().endswith(b"\n")
 
 
+@pytest.mark.parametrize("path", ["-x.png", "--help", "-/x.png", "-"])
+@pytest.mark.parametrize("tty", [True, False])
+def test_a_path_is_no_option_to_the_next_command(path: str, tty: bool) -> None:
+    assert as_typed(Path(path), Stream(tty=tty)) == f"./{path}"
+
+
 @given(HOSTILE.filter(lambda text: "\0" not in text))
 def test_a_path_is_one_line_and_to_the_letter_for_a_program(name: str) -> None:
     typed = as_typed(Path("a" + name.replace("/", "")), Stream())
