@@ -204,9 +204,6 @@ def _truly(name: Name) -> Name:
 def _holds(path: Path, staged: Staged) -> bool:
     """Whether *path* is a file with the same bytes."""
     try:
-        if path.stat().st_size != staged.bytes:
-            return False
-        with path.open("rb") as file:
-            return described(file).sha256 == staged.sha256
+        return path.stat().st_size == staged.bytes and _sha256(path) == staged.sha256
     except OSError:
         return False

@@ -20,8 +20,8 @@ from imagecli.providers.condense import Condensed
 from imagecli.store.files import disk_errors
 from imagecli.store.staging import discard, staging
 
-Fill = Callable[[IO[bytes]], object]
-"""Writes a picture's bytes into a file; may be asked again."""
+Fill = Callable[[IO[bytes]], Identity | None]
+"""Writes a picture's bytes into a file, and says what they are where it had to look; may be asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +78,22 @@ class Gatherer:
         if found.url:
             yield partial(self._fetch, found.url)
 
-    def _fetch(self, url: str, into: IO[bytes]) -> None:
+    def _fetch(self, url: str, into: IO[bytes]) -> Identity | None:
+        """What was fetched, if it is whole: at its last try the answer is not looked at."""
+        seen: list[Identity] = []
+
+        def is_whole(file: IO[bytes]) -> bool:
+            seen.append(judge_file(file))
+            return seen[-1].whole
+
         self.results.fetch(
             url,
             into,
             lambda done, total: self.listen(Received(request=self.prepared.request, received=done, total=total)),
-            lambda file: judge_file(file).whole,
+            is_whole,
             base_url=self.prepared.base_url,
         )
+        return seen[-1] if seen and seen[-1].whole else None
 
     def _staged(self, folder: Path, fill: Fill) -> Staged:
         """In *folder*, or where its disk fails in the rescue folder, for the user alone."""
@@ -103,17 +111,18 @@ class Gatherer:
 
     def _filled(self, folder: Path, fill: Fill, mode: int, problem: DiskError | None) -> Staged:
         with staging(folder, label=self.prepared.id, mode=mode) as file:
-            fill(file)
-            staged = described(file, problem)
+            identity = fill(file)
+            staged = described(file, problem, identity)
             return replace(staged, identity=_decoded(file, staged.identity))
 
 
-def described(file: IO[bytes], problem: DiskError | None = None) -> Staged:
-    """What a staged file holds: its hash, and its structure judged to the end."""
+def described(file: IO[bytes], problem: DiskError | None = None, identity: Identity | None = None) -> Staged:
+    """What a staged file holds: its hash, and its structure judged to the end, where that is not known already."""
     length = file.seek(0, 2)
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    return Staged(path=Path(file.name), bytes=length, sha256=sha256, identity=judge_file(file), disk=problem)
+    identity = identity or judge_file(file)
+    return Staged(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk=problem)
 
 
 def _decoded(file: IO[bytes], identity: Identity) -> Identity:
