@@ -163,7 +163,7 @@ def as_error(error: BaseException) -> ImagecliError:
         return MemoryShortError(
             "there is not enough memory for it",
             hint="end what else runs, raise a limit (ulimit -v, a container's), or use smaller pictures; "
-            "what was bought is kept: imagecli recover",
+            "an answer that came is kept",
         )
     found = ImagecliError(
         f"this is a bug of imagecli: {type(error).__name__}: {error}",

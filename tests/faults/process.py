@@ -6,8 +6,6 @@ import json
 import time
 from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
-from PIL import Image
-
 from tests.api.raw import http, pictures
 from tests.conftest import Result
 from tests.faults.addresses import EXPIRED
@@ -18,6 +16,8 @@ from tests.faults.server import Call, Lab
 
 BODY = pictures(PNG)
 HALF = http("200 OK", BODY[: len(BODY) // 2], length=len(BODY))
+HUGE = http("200 OK", BODY[:-1] + b', "x": [' + b"{}," * 1_300_000 + b"{}]}")
+"""Four megabytes that are a hundred once they are read."""
 NOT_ASCII = ("generate", "a cat 🐈 猫")
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 """Names of files too."""
@@ -194,9 +194,10 @@ CASES = (
         id="P14",
         case="an input that there is no memory for",
         command=("edit", "huge.png", "a cat"),
-        before=lambda place: Image.new("RGB", (7000, 7000)).save(place.folder / "huge.png"),
-        child=Child(shell="ulimit -d 120000"),
+        before=lambda place: place.put("huge.png", PNG + bytes(45 * 2**20)),
+        child=Child(shell="ulimit -d 60000"),
     ),
+    Case(id="P14", case="an answer that there is no memory for", posts=(HUGE,), child=Child(shell="ulimit -d 80000")),
     Case(
         id="P14",
         case="ten of 18 MB",
