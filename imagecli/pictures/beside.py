@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from imagecli.domain import Transform
+from PIL import Image
+
+from imagecli.domain import Framing, InputImage, Size, Transform
 from imagecli.errors import InputImageError, MaskError
-from imagecli.pictures.fit import TURNED, Fitted
+from imagecli.pictures.decode import load, open_picture
+from imagecli.pictures.encode import saved
+from imagecli.pictures.fit import NO_METADATA, TURNED, Fitted, check_whole
 from imagecli.pictures.look import Look
+from imagecli.pictures.metadata import without_metadata
 
 
-def its_transform(look: Look, image: Fitted, what: str) -> Transform:
-    """The transform of *image* for *look*, a *what* of the image's upright size; none for one of its sent size.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One kind of what lies on an image."""
 
-    Raises MaskError for any other size.
+    what: str
+    """As users call it: "mask"."""
+    is_clear: str
+    """Where it is transparent."""
+    way_out: str
+    """How one without transparency gets some."""
+    formats: tuple[str, ...]
+    modes: frozenset[str]
+    """Pillow's words for pixels that may stay as they are; empty where all are drawn anew."""
+    max_bytes: int
+    drawn: Callable[[Look, Transform], Image.Image]
+    """Its pixels where it lies, RGBA. Raises InputImageError for broken ones."""
+    redrawn: str
+    """What was done where nothing else was."""
+
+
+def lay(layer: Layer, look: Look, image: Fitted, framing: Framing) -> Fitted:
+    """*look* with the transform that its *image* got; its own orientation is applied first.
+
+    One of the image's upright size is cropped, padded and resized with it; one that has the size the image is sent at
+    is taken as it is. Raises MaskError for any other size, without alpha, broken, or too large.
     """
+    if not look.has_alpha:
+        raise MaskError(
+            f"{look.name} has no transparency; a {layer.what} is transparent {layer.is_clear}", hint=layer.way_out
+        )
+    transform = _its_transform(look, image, layer.what)
+    with _as_mask_error():
+        check_whole(look)
+        return _as_it_is(layer, look, framing, transform) or _encoded(layer, look, transform)
+
+
+def _its_transform(look: Look, image: Fitted, what: str) -> Transform:
     if look.size == image.transform.upright:
         return image.transform
     if look.size == image.image.size:
@@ -29,15 +67,8 @@ def its_transform(look: Look, image: Fitted, what: str) -> Transform:
     )
 
 
-def as_its_image(transform: Transform) -> str | None:
-    """What was done to it, as a phrase."""
-    done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
-    words = [word for word, step in done if step]
-    return f"{' and '.join(words)} as its image" if words else None
-
-
 @contextmanager
-def as_mask_error() -> Iterator[None]:
+def _as_mask_error() -> Iterator[None]:
     """What is wrong with a picture that lies on another is raised as the MaskError that it is."""
     try:
         yield
@@ -45,3 +76,48 @@ def as_mask_error() -> Iterator[None]:
         raise
     except InputImageError as error:
         raise MaskError(error.message, hint=error.hint) from error
+
+
+def _as_it_is(layer: Layer, look: Look, framing: Framing, transform: Transform) -> Fitted | None:
+    """The user's own bytes, at most with the metadata cut out of them; None when that does not satisfy."""
+    changed = transform.crop or transform.pad or transform.size or look.orientation != 1
+    if changed or look.format not in layer.formats or look.mode not in layer.modes or not look.is_plain:
+        return None
+    stripped = None if framing.keep_metadata else without_metadata(look.data, look.format)
+    data = stripped or look.data
+    if len(data) > layer.max_bytes:
+        return None
+    load(open_picture(look.data, look.format, look.name), look.name)
+    image = InputImage(data=data, format=look.format, size=look.size, has_alpha=True)
+    return Fitted(name=look.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
+
+
+def _encoded(layer: Layer, look: Look, transform: Transform) -> Fitted:
+    pixels = layer.drawn(look, transform)
+    data = saved(pixels, "png", compress_level=9)
+    if len(data) > layer.max_bytes:
+        raise MaskError(
+            f"{look.name} is {len(data):,} bytes as PNG, at most {layer.max_bytes:,} are taken",
+            hint=f"--input-size makes image and {layer.what} smaller",
+        )
+    image = InputImage(data=data, format="png", size=Size(*pixels.size), has_alpha=True)
+    return Fitted(
+        name=look.name, image=image, transform=transform, changes=_changes(look, transform) or (layer.redrawn,)
+    )
+
+
+def _changes(look: Look, transform: Transform) -> tuple[str, ...]:
+    said = (
+        f"first of {look.frames} frames taken" if look.frames > 1 else None,
+        TURNED if look.orientation != 1 else None,
+        _as_its_image(transform),
+        "converted to PNG" if look.format != "png" else None,
+        NO_METADATA if look.has_metadata else None,
+    )
+    return tuple(phrase for phrase in said if phrase)
+
+
+def _as_its_image(transform: Transform) -> str | None:
+    done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
+    words = [word for word, step in done if step]
+    return f"{' and '.join(words)} as its image" if words else None

@@ -15,7 +15,8 @@ from imagecli.pictures.metadata import exif_of, has_metadata
 
 _EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
-_SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
+SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
+"""Modes of 8 bits that every endpoint takes as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Look:
     @property
     def is_plain(self) -> bool:
         """One frame of 8-bit gray, RGB or palette, with or without transparency."""
-        return self.frames == 1 and self.mode in _SENDABLE and not self.deep
+        return self.frames == 1 and self.mode in SENDABLE and not self.deep
 
     @property
     def stored(self) -> Size:
