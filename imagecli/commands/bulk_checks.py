@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from imagecli import run
 from imagecli.batch.manifest.item import Item
@@ -13,7 +14,10 @@ from imagecli.checks import inputs_of
 from imagecli.domain import Edit, Generate
 from imagecli.errors import InputImageError, OutputError
 from imagecli.events import Listen
-from imagecli.store.places import check_folder
+from imagecli.store.places import check_answers, check_folder
+
+MOST: Final = 10
+"""No request asks for more pictures."""
 
 
 def check_all(orders: Sequence[Order], listen: Listen, *, make: bool) -> None:
@@ -22,6 +26,7 @@ def check_all(orders: Sequence[Order], listen: Listen, *, make: bool) -> None:
     try:
         for item in _with_inputs(orders):
             shelf.of(item.model).fitted(item.ask, listen)
+        check_answers(max((min(order.purchase.item.ask.rendering.n, MOST) for order in orders), default=1))
         for folder in dict.fromkeys(folder for order in orders for folder in order.folders):
             check_folder(folder, make=make)
     except (InputImageError, OutputError) as error:

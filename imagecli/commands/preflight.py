@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from imagecli import run
 from imagecli.commands.desk import Desk
 from imagecli.events import Listen
 from imagecli.plan import Request
-from imagecli.store.places import check_folder
+from imagecli.store.places import check_answers, check_folder
 
 
 def errand_of(desk: Desk, base_url: str, run_id: str) -> run.Errand:
@@ -31,8 +31,9 @@ def check_inputs(requests: Iterable[Request], inputs: run.Inputs, listen: Listen
         inputs.fitted(request.ask, listen)
 
 
-def check_folders(desk: Desk, requests: Iterable[Request], *, make: bool) -> None:
+def check_folders(desk: Desk, requests: Collection[Request], *, make: bool) -> None:
     """Tries every folder that is saved to; *make*: missing ones are made. Raises OutputError, DiskError."""
+    check_answers(max((request.ask.rendering.n for request in requests), default=1))
     if desk.output.kind != "stdout":
         for folder in dict.fromkeys(folder for request in requests for folder in request.folders):
             check_folder(folder, make=make)

@@ -18,6 +18,9 @@ from imagecli.store.staging import discard, discard_all, stage
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less is refused: one large picture can have as much."""
 
+ANSWER_BYTES: Final = 32 * 1024**2
+"""What a large picture needs as base64."""
+
 _CHECK: Final = "check"
 """The label of the file that is written to see whether it can be."""
 _NEED: Final = f"a picture may need {MIN_FREE_BYTES // 1024**2} MB"
@@ -65,6 +68,21 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
         raise kind(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
     except ValueError as error:
         raise OutputError(f"{str(folder)!r} can't be a folder's name here: {error}", hint=_HINT) from error
+
+
+def check_answers(pictures: int) -> None:
+    """Returns when the answer to a request for so many *pictures* may be kept in one file.
+
+    What such a limit cuts off can't be kept in another place either. Raises DiskError.
+    """
+    need = pictures * ANSWER_BYTES
+    if (limit := _largest_file()) < need:
+        many = "a picture" if pictures == 1 else f"{pictures} pictures"
+        raise DiskError(
+            f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and an answer with {many} may need "
+            f"{need // 1024**2} MB; nothing was sent",
+            hint="ulimit -f unlimited" + (", or fewer pictures a request: -n" if pictures > 1 else ""),
+        )
 
 
 def _nearest(folder: Path) -> Path:

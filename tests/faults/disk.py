@@ -51,6 +51,12 @@ CASES = (
     ),
     Case(
         id="D1",
+        case="an answer is larger than any file may be",
+        posts=made(lambda: large(3700)),
+        child=Child(shell="ulimit -f 70000"),
+    ),
+    Case(
+        id="D1",
         case="a disk of 17 MB",
         posts=made(lambda: large(2450)),
         argv=("-o", "small/"),

@@ -112,6 +112,28 @@ def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
     assert [path.read_bytes() for path in (disk / "folder").iterdir()] == [b"a picture"]
 
 
+ANSWERS = """
+import resource, sys
+from imagecli.errors import DiskError
+from imagecli.store.places import check_answers
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]) * 2**20, resource.RLIM_INFINITY))
+try:
+    check_answers(int(sys.argv[2]))
+except DiskError as error:
+    print(error.exit_code, error.message)
+"""
+
+
+@pytest.mark.parametrize(("megabytes", "pictures", "fits"), [(17, 1, False), (40, 1, True), (40, 2, False)])
+def test_a_limit_for_files_that_no_answer_fits_is_found_before_paying(
+    megabytes: int, pictures: int, fits: bool
+) -> None:
+    command = [sys.executable, "-c", ANSWERS, str(megabytes), str(pictures)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert bool(told) is not fits
+    assert fits or told.startswith(f"8 a file may have {megabytes}.0 MB at most here (ulimit -f), and an answer with")
+
+
 LIMITED = """
 import resource, sys
 from pathlib import Path
