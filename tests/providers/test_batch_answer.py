@@ -93,6 +93,11 @@ def test_what_was_never_made_can_be_handed_in_again(code: str) -> None:
     assert ("a strange thing" in caught.value.message) == (code == "strange")
 
 
+def test_a_refusal_without_a_body_gives_no_reason() -> None:
+    with pytest.raises(RefusedError, match="no reason given"):
+        decode(line(response(400, None)), BASE)
+
+
 def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
     with pytest.raises(RefusedError) as caught:
         decode(line(response(403, refusal(message="no access"))), BASE)
