@@ -56,8 +56,11 @@ def _orphan(entry: Entry, record: FileRecord, standing: Standing) -> Orphan | No
     return Orphan(entry=entry, record=record, unchanged=same)
 
 
-def moves(bought: Iterable[tuple[Wanted, Decision]], orphans: Iterable[Orphan]) -> list[Noted]:
-    """For purchases of which nothing is there: the orphans of the same request that only have to be moved."""
+def moves(bought: Iterable[tuple[Wanted, Decision]], orphans: Iterable[Orphan], folder: Path) -> list[Noted]:
+    """For purchases of which nothing is there: the orphans of the same request that only have to be moved.
+
+    *folder* is the manifest's, as the user would type it.
+    """
     free: dict[tuple[str, str], list[str]] = {}
     for orphan in orphans:
         if orphan.unchanged and orphan.record in orphan.entry.files:
@@ -67,7 +70,7 @@ def moves(bought: Iterable[tuple[Wanted, Decision]], orphans: Iterable[Orphan]) 
         for plan in decision.writes if decision.kind == "missing" else ():
             if before := free.get((wanted.hash, ending(plan))):
                 old = before.pop(0)
-                way = f"mv {quoted(old)} {quoted(plan)} saves buying it again"
+                way = f"mv {quoted(folder / old)} {quoted(folder / plan)} saves buying it again"
                 said.append(Noted(code="moved", message=f"{plan} was bought as {old}: {way}"))
     return said
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.order import Order
+from imagecli.batch.pruning import moves, orphans
 from imagecli.batch.purchase import Purchase
+from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import Pace, decided, errand_of, kept_of, orders_of
 from imagecli.commands.bulk_checks import Shelf, check_all
-from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of
+from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of, outputs_of
 from imagecli.commands.bulk_kept import kept_files
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.rehearsal import planned_request
@@ -34,6 +36,7 @@ def check(bench: Bench) -> int:
         bench.remark(watch)
         ledger = read_journals(bench.owner, watch)
         purchases = decided(bench, ledger, watch)
+        _say_moves(bench, purchases, ledger, watch)
     bulk = Bulk(bench.env, bench.style, heard)
     gaps = [purchase for purchase in purchases if purchase.decision.kind != "done"]
     away = [purchase for purchase in gaps if not purchase.decision.buy]
@@ -61,6 +64,16 @@ def check(bench: Bench) -> int:
     return tally.exit_code or bulk.exit_code
 
 
+def _say_moves(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger, listen: Listen) -> None:
+    """What is missing under its new name alone need not be bought."""
+    folder = bench.manifest.folder
+    missing = [(one.wanted, one.decision) for one in purchases if one.decision.kind == "missing"]
+    if missing and ledger.runs:
+        planned = [path for item in bench.assets.items for path in outputs_of(item)]
+        for note in moves(missing, orphans(planned, ledger, Standing(folder)), folder):
+            listen(note)
+
+
 def _show_row(purchase: Purchase, ledger: Ledger, bench: Bench, bulk: Bulk) -> None:
     """A row's object: what of it is there, and whether that is all."""
     kept = kept_files(purchase, ledger, bench.manifest.folder)
@@ -78,6 +91,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
         bench.remark(watch)
         ledger = read_journals(bench.owner, watch)
         purchases = decided(bench, ledger, watch)
+        _say_moves(bench, purchases, ledger, watch)
         orders, budget = orders_of(bench, purchases)
         check_all(orders, watch, make=False)
     if refusal := budget.refusal():

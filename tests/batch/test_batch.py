@@ -494,3 +494,16 @@ def test_a_terminal_has_a_table_that_is_gone_at_the_end(imagecli: Run, folder: P
     assert result.stdout == "cat.png\nowl.png\n"
     elsewhere = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--only", "fox.png")
     assert "a minute" not in elsewhere.stderr
+
+
+@pytest.mark.parametrize("look", ["--check", "--dry-run"])
+def test_a_look_tells_of_a_picture_that_only_has_to_be_moved(imagecli: Run, folder: Path, look: str) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "old.png"})
+    with serving() as server:
+        assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
+        manifest(folder, {"prompt": "a cat", "output": "new.png"})
+        found = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, look)
+        assert "new.png was bought as old.png: mv old.png new.png saves buying it again" in found.stderr
+        (folder / "old.png").rename(folder / "new.png")
+        assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "--check").exit_code == 0
+        assert len(server.prompts) == 1

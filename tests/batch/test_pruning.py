@@ -72,7 +72,7 @@ def test_what_came_later_under_the_same_name_is_whose_it_is_now(tmp_path: Path) 
     assert pruned(tmp_path, ("icon-32.png",), ledger) == {}
     assert pruned(tmp_path, (), ledger) == {"icon-32.orig.png": True, "icon-32.png": True}
     moved = replace(HERO, id="new.png", pictures=(("new.png",),))
-    (said,) = moves([(moved, decide(moved, ledger, standing))], orphans((), ledger, standing))
+    (said,) = moves([(moved, decide(moved, ledger, standing))], orphans((), ledger, standing), Path())
     assert said.message.startswith("new.png was bought as icon-32.png: ")
 
 
@@ -82,7 +82,7 @@ def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tm
     ledger.add(replace(HERO, said="another row").entry("saved", files=(record("old-2.png"),)))
     wanted = [replace(OLD, id=path, pictures=((path,),)) for path in ("1.png", "2.png", "3.webp")]
     left = orphans([one.id for one in wanted], ledger, standing)
-    said = moves([(one, decide(one, ledger, standing)) for one in wanted], left)
+    said = moves([(one, decide(one, ledger, standing)) for one in wanted], left, Path())
     assert [note.message for note in said] == [
         "1.png was bought as old.png: mv old.png 1.png saves buying it again",
         '3.webp was bought as a b.webp: mv "a b.webp" 3.webp saves buying it again',
