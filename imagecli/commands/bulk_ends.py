@@ -115,7 +115,7 @@ class Ends:
         actual = None if away and not (tally.bought or tally.failed) else tally.actual_usd
         paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=actual, about=cost.about)
         self._bulk.summary(
-            "; ".join((sentence(tally, paid, away), *self._ways_on(failed))),
+            "; ".join((sentence(tally, paid, away), *self._ways_on(failed, here=bool(away)))),
             errors,
             paid if tally.to_buy or away else NOTHING,
             watch.remarks,
@@ -136,13 +136,15 @@ class Ends:
         )
         return tally.exit_code or self._bulk.exit_code
 
-    def _ways_on(self, failed: Path | None) -> Iterator[str]:
-        """What to type next."""
+    def _ways_on(self, failed: Path | None, *, here: bool) -> Iterator[str]:
+        """What to type next. *here*: this run's own Batch API has something."""
         if failed:
             typed = f"{quoted(failed)}{' --batch-api' * self._bench.batch_api}"
             yield f"imagecli batch {typed} runs the failed rows again"
-        if self.tally.away:
-            yield "the same command fetches them" if self._bench.batch_api else "--batch-api fetches them"
+        if here:
+            yield "the same command fetches them"
+        elif self.tally.away and not self._bench.batch_api:
+            yield "--batch-api fetches them"
 
     def _failed_manifest(self) -> Path | None:
         bench = self._bench

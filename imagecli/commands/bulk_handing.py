@@ -26,7 +26,7 @@ def handed_in(office: Office) -> list[ImagecliError]:
 
     def handed(one: Handed) -> None:
         if one.job:
-            office.hear(one.job)
+            office.handed(one.job, sum(order.count for order in one.orders))
         if one.error:
             errors.append(one.error)
 

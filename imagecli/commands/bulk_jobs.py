@@ -54,6 +54,7 @@ def hand_in(bench: Bench, mode: Mode) -> int:
         ends.kept(purchases, ledger)
         _remember(purchases, journal)
         if not is_needed(bench, purchases, ledger):
+            ends.away(purchases, ledger, {})
             return ends.shown([], watch)
         office = open_office(bench, ledger, journal, ends, watch, run_id(bench.env), stack)
         errors = _served(office, mode)

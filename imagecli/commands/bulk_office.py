@@ -117,6 +117,12 @@ class Office:
         if before is None or before.status != job.status:
             self.listen(Noted(code="batch", message=_state(job)))
 
+    def handed(self, job: Job, requests: int) -> None:
+        """Says that a batch was made."""
+        self.jobs[job.id] = job
+        many = "1 request" if requests == 1 else f"{requests:,} requests"
+        self.listen(Noted(code="batch", message=f"{job.id}: {many} handed in"))
+
     def ended(self, ended: Ended) -> None:
         """A row has, and is told."""
         self._over.add(ended.order.purchase.wanted.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -60,6 +61,10 @@ class Gathering:
                 self._end(slip, None)
 
     def _finished(self, prepared: Prepared, said: Line, file: IO[bytes]) -> Outcome:
+        for folder in prepared.folders:
+            # Another machine may have handed it in.
+            with suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
         try:
             outcome = finish(prepared, file, self._results, self._rescue_folder, self._listen, again=True)
         except Exception as problem:

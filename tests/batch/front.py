@@ -1,0 +1,180 @@
+"""A proxy in front of the sandbox: hears every request, holds batches back, and does to some answers what is asked."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.api.raw import http as answer
+from tests.api.raw import read_request, reset
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A request."""
+
+    method: str
+    path: str
+    body: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+Forward = Callable[[], tuple[int, bytes]]
+"""Passes the request on; status and body of what the sandbox says."""
+Act = Callable[[socket.socket, Forward], None]
+
+
+@dataclass
+class Front:
+    """What it was asked, and what it does."""
+
+    base_url: str
+    behind: str
+    asleep: bool = False
+    """Batches look as if nothing had come of them yet."""
+    heard: list[Heard] = field(default_factory=list)
+    rules: list[tuple[str, Act]] = field(default_factory=list)
+
+    def once(self, pattern: str, act: Act) -> None:
+        """Does *act* to the next request that is like `POST /v1/batches`."""
+        self.rules.append((pattern, act))
+
+    def asked(self, pattern: str) -> list[Heard]:
+        """The requests that were so."""
+        return [one for one in self.heard if re.fullmatch(pattern, str(one))]
+
+    @property
+    def batches(self) -> list[dict[str, Any]]:
+        """Those that the sandbox has, as it tells of them, the newest first."""
+        listed: list[dict[str, Any]] = json.loads(self.forwarded(Heard("GET", "/v1/batches?limit=100", b""), {})[1])[
+            "data"
+        ]
+        return listed
+
+    def forwarded(self, request: Heard, headers: dict[str, str]) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(urlsplit(self.behind).netloc, timeout=60)
+        try:
+            connection.request(request.method, request.path, request.body, headers)
+            said = connection.getresponse()
+            return said.status, said.read()
+        finally:
+            connection.close()
+
+    def serve(self, connection: socket.socket) -> None:
+        request, headers = _read(connection)
+        self.heard.append(request)
+
+        def forward() -> tuple[int, bytes]:
+            status, body = self.forwarded(request, headers)
+            return status, _held_back(body) if self.asleep and "/v1/batches" in request.path else body
+
+        rule = next((one for one in self.rules if re.fullmatch(one[0], str(request))), None)
+        if rule:
+            self.rules.remove(rule)
+        act = rule[1] if rule else whole
+        act(connection, forward)
+
+
+def whole(connection: socket.socket, forward: Forward) -> None:
+    """The sandbox's answer."""
+    status, body = forward()
+    connection.sendall(answer(f"{status} x", body))
+
+
+def lost(connection: socket.socket, forward: Forward) -> None:
+    """What is asked is done, and nobody hears of it."""
+    forward()
+    reset(connection)
+
+
+def silent(connection: socket.socket, forward: Forward) -> None:
+    """What is asked is done, and nothing said until the client is gone."""
+    forward()
+    connection.settimeout(60)
+    with suppress(OSError):
+        connection.recv(1)
+
+
+def refused(connection: socket.socket, forward: Forward) -> None:
+    """Nothing is done."""
+    reset(connection)
+
+
+def saying(status: str, document: Any) -> Act:
+    """*document* in place of the sandbox's answer, which is not asked."""
+    return lambda connection, forward: connection.sendall(answer(status, json.dumps(document).encode()))
+
+
+def changed(change: Callable[[bytes], bytes]) -> Act:
+    """The answer's body, changed."""
+
+    def act(connection: socket.socket, forward: Forward) -> None:
+        status, body = forward()
+        connection.sendall(answer(f"{status} x", change(body)))
+
+    return act
+
+
+def cut(share: float) -> Act:
+    """So much of the answer's body, and then nothing more."""
+
+    def act(connection: socket.socket, forward: Forward) -> None:
+        status, body = forward()
+        connection.sendall(answer(f"{status} x", body[: int(len(body) * share)], length=len(body)))
+
+    return act
+
+
+@contextmanager
+def fronting(behind: str) -> Iterator[Front]:
+    """*behind* is the sandbox's base URL."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    front = Front(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1", behind=behind)
+
+    def one(connection: socket.socket) -> None:
+        with connection, suppress(OSError, http.client.HTTPException):
+            front.serve(connection)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield front
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=5)
+
+
+def _read(connection: socket.socket) -> tuple[Heard, dict[str, str]]:
+    head, _, body = read_request(connection).partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+    kept = {name: value for name, value in headers.items() if name.lower() in ("content-type", "authorization")}
+    return Heard(method, path, body), kept
+
+
+def _held_back(body: bytes) -> bytes:
+    """The batches of *body* as they were before anything came of them."""
+    document = json.loads(body)
+    for one in document.get("data", [document]):
+        if one.get("object") == "batch":
+            one |= {"status": "in_progress", "output_file_id": None, "error_file_id": None}
+            one["request_counts"] |= {"completed": 0, "failed": 0}
+    return json.dumps(document).encode()

@@ -1,0 +1,80 @@
+"""A sandbox that is done with a batch at once, behind a proxy that can hold that back; and the command typed there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.sandbox.failing import Failure
+from imagecli.sandbox.server import Options, Sandbox
+from tests.batch.front import Front, fronting
+from tests.conftest import Result, Run
+
+INSTANTLY = 1_000_000
+"""A batch takes less than a millisecond."""
+PROMPTS = ("a cat", "an owl", "a fox")
+SMALL = {"model": "gpt-image-1-mini", "quality": "low", "size": "1024x1024"}
+
+Batch = Callable[..., Result]
+
+
+@contextmanager
+def server(*failures: str, speed: float = INSTANTLY) -> Iterator[Front]:
+    """A sandbox behind a proxy."""
+    told = tuple(Failure.parse(one) for one in failures)
+    with Sandbox(Options(speed=speed, failures=told)) as sandbox, fronting(sandbox.base_url) as front:
+        yield front
+
+
+@pytest.fixture
+def front() -> Iterator[Front]:
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def batch(imagecli: Run, front: Front) -> Batch:
+    """Types `imagecli batch assets.jsonl --batch-api` for *front*, or another server."""
+
+    def run(*arguments: str, at: Front = front, of: str = "assets.jsonl", **more: Any) -> Result:
+        return imagecli("batch", of, "--batch-api", "--base-url", at.base_url, *arguments, **more)
+
+    return run
+
+
+def manifest(folder: Path, *rows: dict[str, Any], name: str = "assets.jsonl") -> Path:
+    """A manifest of *rows*, or of PROMPTS, each for a file of its own name."""
+    found = rows or tuple(row(prompt) for prompt in PROMPTS)
+    path = folder / name
+    path.write_text("".join(json.dumps({**SMALL, **one}) + "\n" for one in found))
+    return path
+
+
+def row(prompt: str, **more: Any) -> dict[str, Any]:
+    """A row for a file of its prompt's last word."""
+    return {"prompt": prompt, "output": f"{prompt.split()[-1]}.png", **more}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def journal(folder: Path, name: str = "assets") -> list[dict[str, Any]]:
+    path = folder / f"{name}.journal.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def states(folder: Path) -> list[str]:
+    return [entry["state"] for entry in journal(folder)]
+
+
+def made(folder: Path) -> list[str]:
+    """The pictures that stand there."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix in (".png", ".webp", ".jpg", ".svg", ".gif"))

@@ -1,0 +1,390 @@
+"""What a batch brings, through the real `main`, also where its rows, end, lines or the disk are not as hoped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.batch.front import Front, changed, cut
+from tests.batch.jobs.conftest import Batch, edit, journal, made, manifest, row, server, states
+from tests.children import Children
+from tests.conftest import Run, picture
+
+FILES = ["cat.png", "fox.png", "owl.png"]
+EIGHT = tuple(row(f"a {name}") for name in ("cat", "owl", "fox", "hen", "elk", "ant", "bee", "cow"))
+CONTENT = "GET /v1/files/.*/content"
+
+
+def until(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+# --- rows that change meanwhile --------------------------------------------------------------------------------------
+
+
+def test_of_a_row_that_was_edited_meanwhile_what_comes_is_kept_and_said_and_the_row_handed_in_anew(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    path = manifest(folder)
+    batch()
+    edit(path, "a cat", "a big cat")
+    result = batch()
+    assert (result.exit_code, sorted(result.stdout.split())) == (10, ["fox.png", "owl.png"])
+    assert "cat.png has changed since it was handed in" in result.stderr
+    assert "cat.png is of the row as it was handed in, which is another now or gone" in result.stderr
+    earlier = (folder / "cat.png").read_bytes()
+    assert picture(folder / "cat.png").size == (1024, 1024)
+    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert (folder / "cat.png").read_bytes() != earlier
+    assert [one["request_counts"]["total"] for one in front.batches] == [1, 3]
+    assert batch().stderr == "imagecli: 3 kept as they are\n"
+
+
+def test_an_edit_of_what_was_bought_before_leaves_one_file_whatever_comes_in_between(
+    batch: Batch, folder: Path
+) -> None:
+    path = manifest(folder, row("a cat"))
+    batch("--wait")
+    edit(path, "a cat", "a big cat")
+    batch()
+    edit(path, "a big cat", "a huge cat")
+    assert batch().exit_code == 10
+    assert made(folder) == ["cat.png"]
+    assert batch("--wait").exit_code == 0
+    assert made(folder) == ["cat.png"]
+    assert batch().stderr == "imagecli: 1 kept as they are\n"
+
+
+def test_wait_stays_until_the_row_as_it_is_now_is_there(batch: Batch, front: Front, folder: Path) -> None:
+    path = manifest(folder)
+    batch()
+    edit(path, "a cat", "a big cat")
+    assert batch("--wait").exit_code == 0
+    assert [entry["state"] for entry in journal(folder) if entry["id"] == "cat.png"].count("saved") == 2
+    assert batch("--check").exit_code == 0
+
+
+def test_of_a_row_that_is_gone_what_comes_is_kept_and_said(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    batch()
+    manifest(folder, row("an owl"), row("a fox"))
+    result = batch()
+    assert (result.exit_code, made(folder)) == (0, FILES)
+    assert "cat.png is of the row as it was handed in" in result.stderr
+    asked = len(front.heard)
+    assert batch().stderr == "imagecli: 2 kept as they are\n"
+    assert len(front.heard) == asked
+    assert batch("--prune").stdout == "cat.png\n"
+
+
+# --- ends that are none that was hoped for ---------------------------------------------------------------------------
+
+
+def test_what_an_expired_batch_has_made_is_saved_and_only_the_rest_is_handed_in_again(
+    batch: Batch, folder: Path
+) -> None:
+    manifest(folder, *EIGHT)
+    with server("batch_expired:1") as front:
+        assert batch(at=front).exit_code == 10
+        result = batch(at=front)
+        assert (result.exit_code, len(made(folder))) == (9, 4)
+        errors = [entry.get("error") for entry in journal(folder) if entry["state"] in ("saved", "failed")]
+        assert sorted(map(str, errors)) == ["None"] * 4 + ["batch_expired"] * 4
+        failed = [json.loads(line)["output"] for line in (folder / "assets.failed.jsonl").read_text().splitlines()]
+        assert sorted(failed + made(folder)) == sorted(one["output"] for one in EIGHT)
+        assert result.stderr.count("hint:") == 1
+        assert batch(at=front).exit_code == 10
+        assert (batch(at=front).exit_code, len(made(folder))) == (0, 8)
+        assert [one["request_counts"]["total"] for one in front.batches] == [4, 8]
+        assert not (folder / "assets.failed.jsonl").exists()
+
+
+def test_one_row_of_several_requests_keeps_those_that_were_made(batch: Batch, folder: Path) -> None:
+    manifest(folder, row("a leaf", n=12))
+    with server("batch_expired:1") as front:
+        batch(at=front)
+        result = batch(at=front)
+        assert (result.exit_code, len(made(folder))) == (9, 10)
+        assert batch(at=front).exit_code == 10
+        assert (batch(at=front).exit_code, len(made(folder))) == (0, 12)
+        assert batch(at=front).stderr == "imagecli: 1 kept as they are\n"
+        ends = [entry for entry in journal(folder) if entry["state"] == "saved"]
+        assert [len(entry["files"]) for entry in ends] == [10, 2]
+
+
+@pytest.mark.slow
+def test_cancel_calls_back_what_is_away_and_saves_what_was_made(batch: Batch, folder: Path) -> None:
+    manifest(folder, *EIGHT)
+    with server(speed=60) as front:
+        assert batch(at=front).exit_code == 10
+        until(lambda: front.batches[0]["request_counts"]["completed"] >= 1)
+        called = batch("--cancel", at=front)
+        assert called.exit_code == 10
+        assert "cancelling" in called.stderr
+        result = batch("--cancel", "--wait", at=front)
+        assert result.exit_code == 9
+        assert 0 < len(made(folder)) < 8
+        errors = {entry.get("error") for entry in journal(folder) if entry["state"] == "failed"}
+        assert errors == {"batch_cancelled"}
+        assert len(front.batches) == 1
+        # Nothing is away any more: a cancel hands nothing in, and says that not all is there.
+        assert batch("--cancel", at=front).exit_code == 10
+        assert len(front.batches) == 1
+        assert batch(at=front).exit_code == 10
+        assert front.batches[0]["request_counts"]["total"] == 8 - len(made(folder)) or len(front.batches) == 2
+
+
+def test_a_batch_that_is_refused_as_a_whole_is_billed_nothing_and_names_its_line(batch: Batch, folder: Path) -> None:
+    manifest(folder)
+    with server("batch_failed:1") as front:
+        batch(at=front)
+        result = batch(at=front)
+        assert (result.exit_code, made(folder)) == (4, [])
+        assert "was refused for its line 1: The sandbox was told to fail this batch." in result.stderr
+        ends = [entry for entry in journal(folder) if entry["state"] == "failed"]
+        assert [(entry["error"], entry["cost_usd"], entry.get("may_be_billed")) for entry in ends] == [
+            ("batch_failed", 0.0, None)
+        ] * 3
+        assert batch("--wait", at=front).exit_code == 0
+
+
+def test_a_batch_for_which_the_queue_has_no_room_is_a_limit(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    batch()
+    said = [{"code": "token_limit_exceeded", "line": None, "message": "Enqueued token limit reached", "param": None}]
+
+    def full(body: bytes) -> bytes:
+        more = {"status": "failed", "output_file_id": None, "errors": {"object": "list", "data": said}}
+        return json.dumps(json.loads(body) | more).encode()
+
+    front.once("GET /v1/batches/.*", changed(full))
+    result = batch()
+    assert (result.exit_code, made(folder)) == (5, [])
+    assert "once batches that are under way have ended" in result.stderr
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_download_that_breaks_off_is_begun_anew_and_every_picture_saved_once(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder)
+    batch()
+    front.once(CONTENT, cut(0.6))
+    result = batch()
+    assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
+    assert "fetched again" in result.stderr
+    assert len(front.asked(CONTENT)) == 2
+    assert [entry["state"] for entry in journal(folder)].count("saved") == 3
+
+
+def test_a_download_that_always_breaks_off_leaves_the_rest_with_the_provider(
+    batch: Batch, front: Front, folder: Path, state: Path
+) -> None:
+    manifest(folder)
+    batch()
+    for _ in range(3):
+        front.once(CONTENT, cut(0.6))
+    result = batch()
+    there = len(made(folder))
+    assert 0 < there < 3
+    assert result.exit_code == 9
+    assert f"{there} bought, {3 - there} with the Batch API" in result.stderr
+    assert not [path for path in (state / "spool").rglob("*") if path.is_file()]
+    again = batch()
+    assert (again.exit_code, made(folder), len(again.stdout.split())) == (0, FILES, 3 - there)
+
+
+def test_a_kill_between_the_pictures_of_a_row_saves_none_of_them_twice(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder, row("a leaf", n=12))
+    batch()
+    # The first of its two requests is there when it ends for good: the journal hears nothing of a part.
+    for _ in range(3):
+        front.once(CONTENT, cut(0.97))
+    assert batch().exit_code == 7
+    there = made(folder)
+    assert there
+    assert (batch().exit_code, len(made(folder))) == (0, 12)
+    assert set(there) <= set(made(folder))
+
+
+def test_lines_that_make_no_sense_are_passed_over(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    batch()
+
+    def spoiled(body: bytes) -> bytes:
+        first, *lines = body.splitlines()
+        stranger = json.dumps(json.loads(first) | {"custom_id": "request-1"}).encode()
+        of_none = json.dumps(json.loads(first) | {"custom_id": f"{'0' * 16}-{'0' * 24}-0-1"}).encode()
+        much = json.dumps(json.loads(first) | {"custom_id": json.loads(first)["custom_id"][:-1] + "7"}).encode()
+        return b"\r\n".join([b"{garbage", stranger, of_none, much, first, first, b"", *lines, b"[1]", b"\xff\xfe"])
+
+    front.once(CONTENT, changed(spoiled))
+    result = batch()
+    assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
+    # They are all the same remark.
+    assert result.stderr.count("a line of the batch can't be read") == 1
+    assert [entry["state"] for entry in journal(folder)].count("saved") == 3
+
+
+def test_a_row_without_a_line_is_told_of(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    batch()
+    front.once(CONTENT, changed(lambda body: b"".join(body.splitlines(keepends=True)[1:])))
+    result = batch()
+    assert (result.exit_code, len(made(folder))) == (9, 2)
+    assert "has no line for it" in result.stderr
+    assert [entry["error"] for entry in journal(folder) if entry["state"] == "failed"] == ["no_line"]
+
+
+def test_a_picture_that_is_damaged_is_the_trouble_of_its_row_alone(
+    batch: Batch, front: Front, folder: Path, state: Path
+) -> None:
+    manifest(folder)
+    batch()
+
+    def damaged(body: bytes) -> bytes:
+        first, *lines = body.splitlines(keepends=True)
+        document = json.loads(first)
+        document["response"]["body"]["data"][0]["b64_json"] = "aGVsbG8="
+        return b"".join([json.dumps(document).encode() + b"\n", *lines])
+
+    front.once(CONTENT, changed(damaged))
+    result = batch()
+    assert (result.exit_code, len([name for name in made(folder) if "rescue" not in name])) == (9, 2)
+    assert "is not a whole picture" in result.stderr
+
+
+# --- the disk --------------------------------------------------------------------------------------------------------
+
+
+def test_rows_for_which_there_is_no_place_stay_with_the_batch_api(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder, row("an owl"), {"prompt": "a cat", "output": "out/cat.png"})
+    batch()
+    (folder / "out").rmdir()
+    (folder / "out").write_bytes(b"in the way")
+    stuck = batch()
+    assert (stuck.exit_code, made(folder)) == (9, ["owl.png"])
+    assert "1 bought, 1 failed" in stuck.stderr
+    assert [entry["state"] for entry in journal(folder) if entry["id"] == "out/cat.png"] == ["sent", "submitted"]
+    (folder / "out").unlink()
+    again = batch()
+    assert (again.exit_code, again.stdout) == (0, "out/cat.png\n")
+    assert len(front.batches) == 1
+
+
+def test_another_machine_that_has_no_folder_yet_fetches_all_the_same(batch: Batch, folder: Path) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "far/out/cat.png"})
+    batch()
+    (folder / "far" / "out").rmdir()
+    (folder / "far").rmdir()
+    assert (batch().exit_code, (folder / "far" / "out" / "cat.png").is_file()) == (0, True)
+
+
+def test_wait_ends_where_there_is_no_place(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder, {"prompt": "a cat", "output": "out/cat.png"})
+    batch()
+    manifest(folder, {"prompt": "a dog", "output": "out/cat.png"})
+    (folder / "out").rmdir()
+    (folder / "out").write_bytes(b"in the way")
+    began = time.monotonic()
+    batch("--wait")
+    assert time.monotonic() - began < 20
+    assert states(folder) == ["sent", "submitted"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size")
+def test_a_disk_without_room_leaves_the_rows_with_the_batch_api(
+    batch: Batch, front: Front, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder)
+    batch()
+    typed = shlex.join([*command(front)])
+    process = children.start(["sh", "-c", f"ulimit -f 40; exec {typed}"], cwd=folder, env=environ)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, made(folder)) == (8, []), stderr
+    assert states(folder)[3:] == ["submitted"] * 3
+    assert not list(folder.glob(".imagecli*"))
+    assert (batch().exit_code, made(folder)) == (0, FILES)
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environ(state: Path, tmp_path: Path) -> dict[str, str]:
+    """That of a real process."""
+    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "IMAGECLI"))},
+        **ours,
+    }
+
+
+def command(front: Front, *more: str) -> list[str]:
+    typed = ["batch", "assets.jsonl", "--batch-api", "--base-url", front.base_url]
+    return [sys.executable, "-m", "imagecli", *typed, *more]
+
+
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_waiting_ends_at_once_by_a_signal_and_what_is_away_stays_so(
+    batch: Batch,
+    front: Front,
+    folder: Path,
+    environ: dict[str, str],
+    children: Children,
+    signal_: signal.Signals,
+    code: int,
+) -> None:
+    manifest(folder)
+    front.asleep = True
+    process = children.start(command(front, "--wait"), cwd=folder, env=environ)
+    until(lambda: states(folder).count("submitted") == 3)
+    time.sleep(0.3)
+    began = time.monotonic()
+    process.send_signal(signal_)
+    _, stderr = process.communicate(timeout=10)
+    assert (process.returncode, time.monotonic() - began < 1.5) == (code, True), stderr
+    assert b"interrupted: the Batch API has 3 rows, and goes on" in stderr
+    assert b"3 with the Batch API" in stderr
+    front.asleep = False
+    assert (batch().exit_code, made(folder), len(front.batches)) == (0, FILES, 1)
+
+
+def test_an_embedded_sandbox_is_not_said_to_go_on(
+    imagecli: Run, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, *EIGHT)
+    typed = [
+        sys.executable,
+        "-m",
+        "imagecli",
+        "batch",
+        "assets.jsonl",
+        "--provider",
+        "sandbox",
+        "--batch-api",
+        "--wait",
+    ]
+    process = children.start(typed, cwd=folder, env=environ)
+    until(lambda: "submitted" in states(folder))
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert b"interrupted: the sandbox's batches end with it" in stderr
+    assert imagecli("batch", "assets.jsonl", "--provider", "sandbox").exit_code == 0
+    assert len(made(folder)) == 8

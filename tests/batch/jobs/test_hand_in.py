@@ -1,0 +1,318 @@
+"""`imagecli batch --batch-api` through the real `main`: handed in, looked at, fetched, and then nothing more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.batch.front import Front, saying
+from tests.batch.jobs.conftest import Batch, edit, journal, made, manifest, row, server, states
+from tests.conftest import Run, photo, picture
+
+FILES = ["cat.png", "fox.png", "owl.png"]
+HALF = (7 * 2.0 + 272 * 8.0) / 1_000_000 / 2
+"""USD: of gpt-image-1-mini a million text tokens cost 2, of a low picture's 8; the sandbox counts 7 of the former."""
+
+
+def test_rows_are_handed_in_together_and_the_journal_is_told_before_and_after(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder)
+    front.asleep = True
+    result = batch()
+    assert (result.exit_code, result.stdout) == (10, "")
+    first, last = result.stderr.splitlines()
+    assert first == f"imagecli: note: {front.batches[0]['id']}: 3 requests handed in"
+    assert last.startswith("imagecli: 3 with the Batch API for about $0.0")
+    assert last.endswith("; the same command fetches them")
+    assert states(folder) == ["sent"] * 3 + ["submitted"] * 3
+    (there,) = front.batches
+    entries = journal(folder)
+    assert {entry["submission"] for entry in entries} == {there["metadata"]["imagecli_submission"]}
+    assert [entry.get("batch") for entry in entries] == [None] * 3 + [there["id"]] * 3
+    assert [entry["planned"] for entry in entries[:3]] == [[["cat.png"]], [["owl.png"]], [["fox.png"]]]
+    assert len(front.asked("POST /v1/images/.*")) == 0
+
+
+def test_a_second_run_tells_the_state_and_makes_nothing_twice(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    front.asleep = True
+    batch()
+    told = journal(folder)
+    again = batch()
+    assert (again.exit_code, again.stdout) == (10, "")
+    assert f"{front.batches[0]['id']}: in progress, 0 of 3 answered" in again.stderr
+    assert (len(front.batches), journal(folder)) == (1, told)
+
+
+def test_what_is_done_is_saved_for_half_the_price_and_the_next_run_sends_nothing(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder)
+    assert batch().exit_code == 10
+    result = batch()
+    assert (result.exit_code, sorted(result.stdout.split())) == (0, FILES)
+    assert made(folder) == FILES
+    saved = [entry for entry in journal(folder) if entry["state"] == "saved"]
+    assert [entry["cost_usd"] for entry in saved] == pytest.approx([HALF] * 3)
+    assert f"3 bought; cost: ${3 * HALF:.3f}" in result.stderr
+    asked = len(front.heard)
+    again = batch()
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "imagecli: 3 kept as they are\n")
+    assert len(front.heard) == asked
+
+
+def test_wait_stays_until_all_is_there(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    result = batch("--wait")
+    assert (result.exit_code, sorted(result.stdout.split())) == (0, FILES)
+    assert len(front.batches) == 1
+
+
+def test_the_embedded_sandbox_is_waited_for_and_refused_where_it_would_not_be(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    refused = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--batch-api")
+    assert (refused.exit_code, states(folder)) == (2, [])
+    assert "add --wait" in refused.stderr
+    waited = imagecli("batch", "assets.jsonl", "--provider", "sandbox", "--batch-api", "--wait")
+    assert (waited.exit_code, made(folder)) == (0, FILES)
+    assert all(entry["sandbox"] for entry in journal(folder))
+
+
+def test_a_live_run_buys_nothing_that_is_away_and_says_where_it_is(
+    imagecli: Run, batch: Batch, front: Front, folder: Path
+) -> None:
+    path = manifest(folder)
+    front.asleep = True
+    batch()
+    path.write_text(path.read_text() + json.dumps({**row("a hen"), "model": "gpt-image-1-mini", "quality": "low"}))
+    live = imagecli("batch", "assets.jsonl", "--base-url", front.base_url)
+    assert (live.exit_code, live.stdout) == (10, "hen.png\n")
+    assert "3 with the Batch API" in live.stderr
+    assert "--batch-api fetches them" in live.stderr
+    assert len(front.asked("POST /v1/images/generations")) == 1
+
+
+def test_check_lists_what_is_away(imagecli: Run, batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    front.asleep = True
+    batch()
+    asked = len(front.heard)
+    look = imagecli("batch", "assets.jsonl", "--base-url", front.base_url, "--check")
+    assert (look.exit_code, len(front.heard)) == (10, asked)
+    assert look.stdout == "submitted cat.png\nsubmitted owl.png\nsubmitted fox.png\n"
+
+
+def test_only_takes_the_rows_that_it_names(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    front.asleep = True
+    assert batch("--only", "owl*").exit_code == 10
+    assert [entry["id"] for entry in journal(folder)] == ["owl.png"] * 2
+    front.asleep = False
+    # The others are no business of this run, which says nothing of them.
+    again = batch("--only", "cat*")
+    assert (again.exit_code, made(folder)) == (10, [])
+    assert batch().exit_code == 10
+    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert [batch["request_counts"]["total"] for batch in front.batches] == [1, 1, 1]
+
+
+def test_shards_hand_in_their_own_rows_and_none_touches_anothers(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder, *(row(f"a {name}") for name in ("cat", "owl", "fox", "hen", "elk", "ant")))
+    front.asleep = True
+    assert [batch("--shard", f"{index}/2").exit_code for index in (1, 2)] == [10, 10]
+    front.asleep = False
+    first = batch("--shard", "1/2")
+    assert first.exit_code == 0
+    assert made(folder) == sorted(first.stdout.split())
+    assert batch("--shard", "2/2").exit_code == 0
+    assert len(made(folder)) == 6
+    assert len(front.batches) == 2
+    assert batch("--check").exit_code == 0
+
+
+def test_a_shard_leaves_alone_what_another_one_is_handing_in(batch: Batch, front: Front, folder: Path) -> None:
+    rows = [row(f"a {name}") for name in ("cat", "owl", "fox", "hen", "elk", "ant")]
+    manifest(folder, *rows)
+    front.asleep = True
+    batch("--shard", "1/2")
+    # As the journal of a run on its way looks: sent, and no batch is made yet.
+    mine = folder / "assets.journal.1-2.jsonl"
+    mine.write_text("".join(line + "\n" for line in mine.read_text().splitlines() if '"sent"' in line))
+    before = mine.read_text()
+    assert batch("--shard", "2/2").exit_code == 10
+    theirs = [json.loads(line) for line in (folder / "assets.journal.2-2.jsonl").read_text().splitlines()]
+    assert mine.read_text() == before
+    assert {entry["id"] for entry in theirs}.isdisjoint(json.loads(line)["id"] for line in before.splitlines())
+
+
+def test_a_picture_that_several_rows_send_goes_up_once(batch: Batch, front: Front, folder: Path) -> None:
+    photo(folder / "in.png", 64, 64)
+    photo(folder / "other.png", 96, 96)
+    rows: list[dict[str, Any]] = [
+        {"command": "edit", "image": "in.png", "prompt": "at night", "output": "night.png"},
+        {"command": "edit", "image": "in.png", "prompt": "at noon", "output": "noon.png"},
+        {"command": "edit", "image": ["other.png", "in.png"], "prompt": "together", "output": "both.png"},
+    ]
+    manifest(folder, *rows)
+    assert batch().exit_code == 10
+    vision = [one for one in front.asked("POST /v1/files") if b'"purpose"\r\n\r\nvision' in one.body]
+    assert len(vision) == 2
+    assert front.batches[0]["endpoint"] == "/v1/images/edits"
+    assert (batch().exit_code, made(folder)) == (0, ["both.png", "in.png", "night.png", "noon.png", "other.png"])
+
+
+def test_a_variation_is_an_edit_there_and_svg_and_gif_rows_go_in(batch: Batch, front: Front, folder: Path) -> None:
+    photo(folder / "in.jpg", 64, 64)
+    manifest(
+        folder,
+        {"command": "vary", "image": "in.jpg", "output": "varied.png"},
+        {"prompt": "a wheel", "output": "wheel.svg", "model": "gpt-image-2.6-flare", "size": "auto"},
+        {"prompt": "a flag", "output": "flag.gif", "model": "gpt-image-2", "size": "auto"},
+    )
+    handed = batch()
+    assert handed.exit_code == 10, handed.stderr
+    fetched = batch()
+    assert (fetched.exit_code, sorted(fetched.stdout.split())) == (
+        0,
+        ["flag.gif", "varied.png", "wheel.svg"],
+    ), fetched.stderr
+    assert picture(folder / "flag.gif").format == "GIF"
+    assert (folder / "wheel.svg").read_text().lstrip().startswith(("<svg", "<?xml"))
+    assert {one["endpoint"] for one in front.batches} == {"/v1/images/generations", "/v1/images/edits"}
+
+
+def test_many_pictures_of_one_row_and_several_files_of_one_picture(batch: Batch, front: Front, folder: Path) -> None:
+    outputs = [{"output": "16.png", "fit": "16x16"}, {"output": "32.webp", "fit": "32x32"}, {"output": "whole.png"}]
+    many = {"prompt": "a leaf", "n": 12, "output": "leaf.png"}
+    manifest(folder, many, {"prompt": "a bell", "outputs": outputs})
+    assert batch().exit_code == 10
+    assert front.batches[0]["request_counts"]["total"] == 3
+    result = batch()
+    assert result.exit_code == 0, result.stderr
+    leaves = sorted(f"leaf-{number}.png" for number in range(1, 13))
+    assert [name for name in made(folder) if name.startswith("leaf")] == leaves
+    assert len({(folder / name).read_bytes() for name in leaves}) == 12
+    assert [picture(folder / name).size for name in ("16.png", "32.webp")] == [(16, 16), (32, 32)]
+    (folder / "leaf-11.png").unlink()
+    (folder / "leaf-3.png").unlink()
+    assert batch("--wait").exit_code == 0
+    assert [name for name in made(folder) if name.startswith("leaf")] == leaves
+    assert [one["request_counts"]["total"] for one in front.batches] == [1, 3]
+    assert journal(folder)[-1]["files"][0]["path"] == "leaf-3.png"
+
+
+def test_objects_tell_of_rows_that_are_away_and_what_is_not_known_is_null(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder)
+    front.asleep = True
+    *rows, whole = map(json.loads, batch("--json").stdout.splitlines())
+    there = front.batches[0]["id"]
+    assert [(one["status"], one["exit_code"], one["state"], one["batch"]) for one in rows] == [
+        ("submitted", 10, "submitted", there)
+    ] * 3
+    assert {one["cost"]["actual_usd"] for one in (*rows, whole)} == {None}
+    assert all(one["cost"]["estimated_usd"] > 0 for one in rows)
+    assert whole["cost"]["estimated_usd"] == pytest.approx(sum(one["cost"]["estimated_usd"] for one in rows), abs=1e-5)
+    assert (whole["status"], whole["exit_code"], whole["summary"]["submitted"]) == ("submitted", 10, 3)
+    assert [(one["id"], one["status"]) for one in whole["summary"]["batches"]] == [(there, "in_progress")]
+    looked = json.loads(batch("--json").stdout.splitlines()[-1])
+    assert (looked["cost"]["actual_usd"], looked["cost"]["estimated_usd"]) == (None, whole["cost"]["estimated_usd"])
+    front.asleep = False
+    *rows, whole = map(json.loads, batch("--json").stdout.splitlines())
+    assert {(one["status"], one["state"]) for one in rows} == {("ok", "bought")}
+    assert whole["cost"]["actual_usd"] == pytest.approx(sum(one["cost"]["actual_usd"] for one in rows))
+    assert whole["cost"]["estimated_usd"] == pytest.approx(looked["cost"]["estimated_usd"])
+
+
+def test_a_cap_refuses_before_anything_goes_up(batch: Batch, front: Front, folder: Path) -> None:
+    photo(folder / "in.png", 64, 64)
+    manifest(folder, {"command": "edit", "image": "in.png", "prompt": "at night", "output": "night.png"})
+    result = batch("--max-cost", "0.000001")
+    assert (result.exit_code, front.asked("POST .*"), states(folder)) == (5, [], [])
+    assert "1 not sent" in result.stderr
+
+
+def test_without_a_key_nothing_is_sent(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", "--batch-api")
+    assert (result.exit_code, result.stdout, states(folder)) == (3, "", [])
+    assert "no key for provider openai" in result.stderr
+
+
+def test_the_key_goes_to_its_provider_and_into_no_file(imagecli: Run, front: Front, folder: Path, state: Path) -> None:
+    manifest(folder)
+    env = {"OPENAI_API_KEY": "sk-verysecretindeed", "OPENAI_BASE_URL": front.base_url}
+    said = [imagecli("batch", "assets.jsonl", "--batch-api", "--debug", env=env) for _ in range(2)]
+    assert [one.exit_code for one in said] == [10, 0]
+    assert all("verysecretindeed" not in one.stderr + one.stdout for one in said)
+    files = [path for root in (folder, state) for path in root.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"verysecretindeed" in path.read_bytes()]
+
+
+def test_a_provider_without_a_batch_api_is_told_so(imagecli: Run, folder: Path) -> None:
+    manifest(folder)
+    result = imagecli("batch", "assets.jsonl", "--batch-api", "--provider", "azure")
+    assert (result.exit_code, states(folder)) == (2, [])
+    assert "azure" in result.stderr
+
+
+def test_a_server_without_a_batch_api_is_told_of_and_nothing_is_left_of_it(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder)
+    front.once("GET /v1/batches.*", saying("404 Not Found", {"error": {"message": "no such route"}}))
+    result = batch()
+    assert (result.exit_code, states(folder)) == (2, [])
+    assert "no Batch API at" in result.stderr
+
+
+def test_files_that_are_adopted_are_told_to_the_journal(
+    imagecli: Run, batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder)
+    batch("--wait")
+    (folder / "assets.journal.jsonl").unlink()
+    asked = len(front.heard)
+    assert batch().exit_code == 2
+    assert batch("--adopt").exit_code == 0
+    assert (states(folder), len(front.heard)) == (["adopted"] * 3, asked)
+    assert batch().stderr == "imagecli: 3 kept as they are\n"
+
+
+def test_a_row_that_is_made_no_more_under_a_name_leaves_no_input_behind(
+    batch: Batch, state: Path, folder: Path
+) -> None:
+    manifest(folder)
+    batch()
+    assert not [path for path in (state / "batches").rglob("*") if path.is_file()]
+
+
+def test_failures_of_lines_are_the_rows_and_the_rest_is_saved(batch: Batch, folder: Path) -> None:
+    manifest(folder)
+    with server("moderation_blocked:1") as front:
+        assert batch(at=front).exit_code == 10
+        result = batch(at=front)
+        assert (result.exit_code, len(made(folder))) == (9, 2)
+        assert "assets.failed.jsonl --batch-api runs the failed rows again" in result.stderr
+        failed = [entry for entry in journal(folder) if entry["state"] == "failed"]
+        assert [(entry["error"], entry["cost_usd"]) for entry in failed] == [("moderation_blocked", 0.0)]
+        # It is handed in again alone.
+        assert batch(at=front).exit_code == 10
+        assert front.batches[0]["request_counts"]["total"] == 1
+
+
+def test_a_row_that_was_edited_is_handed_in_anew(batch: Batch, front: Front, folder: Path) -> None:
+    path = manifest(folder)
+    batch("--wait")
+    old = (folder / "cat.png").read_bytes()
+    edit(path, "a cat", "a big cat")
+    assert batch("--wait").exit_code == 0
+    assert (folder / "cat.png").read_bytes() != old
+    assert made(folder) == FILES
+    assert front.batches[0]["request_counts"]["total"] == 1
