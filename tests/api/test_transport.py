@@ -25,7 +25,7 @@ def half(body: bytes = b'{"data": [', length: int = 500) -> bytes:
     return http("200 OK", body, length=length)
 
 
-PACKED = gzip.compress(b"{}")
+PACKED = gzip.compress(b"{}", mtime=0)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -75,10 +75,10 @@ def test_a_slow_answer_within_the_limits_is_whole() -> None:
         b"HTTP/1.0 200 OK\r\n\r\n{}",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         CHUNKED + b"1\r\n{\r\n1;ext=1\r\n}\r\n0\r\nTrailer: x\r\n\r\n",
-        http("200 OK", gzip.compress(b"{}"), "Content-Encoding: gzip"),
+        http("200 OK", gzip.compress(b"{}", mtime=0), "Content-Encoding: gzip"),
         CHUNKED.replace(b"chunked", b"chunked\r\nContent-Encoding: gzip")
-        + b"%x\r\n" % len(gzip.compress(b"{}"))
-        + gzip.compress(b"{}")
+        + b"%x\r\n" % len(gzip.compress(b"{}", mtime=0))
+        + gzip.compress(b"{}", mtime=0)
         + b"\r\n0\r\n\r\n",
         http("201 Created", b"{}", "Content-Type: text/plain"),
     ],
@@ -162,7 +162,7 @@ def test_a_compressed_answer_is_kept_as_it_came_or_unpacked_where_it_can_be(
     assert into.getvalue() == kept
 
 
-@pytest.mark.parametrize("body", [b'{"error": "words"}', gzip.compress(b'{"error": "words"}')])
+@pytest.mark.parametrize("body", [b'{"error": "words"}', gzip.compress(b'{"error": "words"}', mtime=0)])
 @pytest.mark.parametrize("headers", [[], ["Content-Encoding: gzip"]])
 def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, headers: list[str]) -> None:
     with raw_server(http("400 No", body, *headers)) as server, pytest.raises(RefusedError, match="words"):
