@@ -135,7 +135,7 @@ def test_what_a_batch_had_no_time_for_can_be_handed_in_again(tmp_path: Path) -> 
         job = ended(jobs, handed_in(jobs, tmp_path, asks, "generations"))
         assert job.status == "expired"
         made, missing = lines(jobs, job.output_file_id), lines(jobs, job.error_file_id)
-        assert (made.keys() | missing.keys(), len(made), len(missing)) == (asks.keys(), 1, 1)
+        assert ({*made, *missing}, len(made), len(missing)) == ({*asks}, 1, 1)
         for line in missing.values():
             with pytest.raises(NetworkError) as caught:
                 decode(line, server.base_url)
