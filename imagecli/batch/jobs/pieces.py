@@ -12,8 +12,8 @@ from imagecli.store.files import reason
 
 IN_MEMORY: Final = 1 << 20
 """Bytes of a line that are held without the disk."""
-_ENDS: Final = b"\r"
-"""A blank line is no longer."""
+BLANK: Final = (b"", b"\r")
+"""What stands on a line that is none."""
 
 
 class Lines:
@@ -62,12 +62,10 @@ class Lines:
             self._file = self._new()
 
     def _is_blank(self) -> bool:
-        """Whether there is nothing but what ends a line elsewhere."""
-        length = self._file.tell()
-        if length <= len(_ENDS):
-            self._file.seek(0)
-            return not self._file.read(len(_ENDS)).strip(_ENDS)
-        return False
+        if self._file.tell() > max(map(len, BLANK)):
+            return False
+        self._file.seek(0)
+        return self._file.read() in BLANK
 
     def _new(self) -> IO[bytes]:
         return SpooledTemporaryFile(IN_MEMORY, dir=str(self._folder) if self._folder else None)

@@ -1,0 +1,41 @@
+"""Orders of a manifest for these tests, as a run makes them where nothing stands yet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from imagecli.batch.deciding import decide
+from imagecli.batch.hashing import Digests
+from imagecli.batch.ledger import Ledger
+from imagecli.batch.order import Order
+from imagecli.batch.purchase import Purchase, wanted_of
+from imagecli.batch.standing import Standing
+from imagecli.catalog import in_batch
+from tests.batch.manifests import ROWS, assets_of
+from tests.batch.manifests import manifest as read
+
+OPENAI = ROWS.provider("openai")
+
+
+def purchases(folder: Path, *rows: dict[str, Any], ledger: Ledger | None = None) -> list[Purchase]:
+    """What becomes of each row."""
+    manifest = read("".join(json.dumps(row) + "\n" for row in rows), folder=folder)
+    items = assets_of(manifest, provider="openai").items
+    found = []
+    for item in items:
+        wanted = wanted_of(item, in_batch(OPENAI), OPENAI.base_url or "", Digests())
+        found.append(Purchase(item=item, wanted=wanted, decision=decide(wanted, ledger or Ledger(), Standing(folder))))
+    return found
+
+
+def orders(folder: Path, *rows: dict[str, Any]) -> list[Order]:
+    made: list[Order] = []
+    first = 0
+    for purchase in purchases(folder, *rows):
+        order = Order(purchase=purchase, first=first, count=1, manifest=folder / "m.jsonl")
+        many = len(order.requests()) if len(purchase.decision.buy) <= 10 else 2
+        made.append(Order(purchase=purchase, first=first, count=many, manifest=folder / "m.jsonl"))
+        first += many
+    return made

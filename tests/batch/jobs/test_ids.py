@@ -1,0 +1,64 @@
+"""Names of what is ours at the provider: read back as they were given, and nobody else's taken for one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecli.batch.jobs.ids import Place, key_of, metadata_of, read_custom_id
+
+KEY = f"{'0123456789abcdef'}-{'f' * 24}"
+DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
+
+
+@given(st.text(), DIGESTS, st.integers(0, 10**9 - 1), st.integers(0, 10**9 - 1))
+def test_a_name_is_read_back_as_what_it_names(id: str, digest: str, begin: int, n: int) -> None:
+    place = Place(key=key_of(id, digest), begin=begin, n=n)
+    assert read_custom_id(str(place)) == place
+    # 64 characters are what other providers take.
+    assert re.fullmatch(r"[0-9a-f-]{1,64}", str(place))
+
+
+@given(st.tuples(st.text(), DIGESTS), st.tuples(st.text(), DIGESTS))
+def test_two_purchases_have_two_names(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert (key_of(*one) == key_of(*other)) == (one[0] == other[0] and one[1][:24] == other[1][:24])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "request-1",
+        KEY,
+        f"{KEY}-0",
+        f"{KEY}-0-1\n",
+        f" {KEY}-0-1",
+        f"{KEY.upper()}-0-1",
+        f"{KEY}-٣-1",
+        f"{KEY}-+1-1",
+        f"{KEY}-0-1-2",
+        f"{KEY}-{10**9}-1",
+        f"{KEY[1:]}-0-1",
+    ],
+)
+def test_what_is_not_ours_is_nothing(text: str) -> None:
+    assert read_custom_id(f"{KEY}-0-1") == Place(key=KEY, begin=0, n=1)
+    assert read_custom_id(text) is None
+
+
+@given(st.text())
+def test_whatever_a_line_calls_itself_is_read(text: str) -> None:
+    found = read_custom_id(text)
+    assert found is None or str(found).split("-")[:2] == text.split("-")[:2]
+
+
+@given(st.text(max_size=2000))
+def test_metadata_keeps_to_the_limits_of_the_api(name: str) -> None:
+    pairs = metadata_of(name, "a" * 64, "b" * 32)
+    assert len(pairs) <= 16
+    assert all(len(key) <= 64 and len(value) <= 512 for key, value in pairs.items())
+    assert pairs["imagecli_manifest_sha256"] == "a" * 64
+    assert name.startswith(pairs["imagecli_manifest"])

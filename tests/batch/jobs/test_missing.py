@@ -1,0 +1,49 @@
+"""Why nothing came of a row: in words, and by its exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagecli.batch.jobs.missing import gone, why_missing
+from imagecli.errors import RefusedError
+from imagecli.providers.job import read_job
+
+
+def job(status: str, *errors: dict[str, Any]) -> Any:
+    return read_job({"id": "batch_1", "status": status, "errors": {"data": list(errors)}})
+
+
+@pytest.mark.parametrize(
+    ("ended", "code", "exit_code", "words"),
+    [
+        (job("expired"), "batch_expired", 6, "batch_1 was given up before it was made: its time was over"),
+        (job("cancelled"), "batch_cancelled", 6, "batch_1 was cancelled before it was made"),
+        (job("failed"), "batch_failed", 4, "batch_1 was refused: no reason given"),
+        (
+            job("failed", {"code": "invalid_json_line", "message": "This line is no JSON.", "line": 1234}),
+            "batch_failed",
+            4,
+            "batch_1 was refused for its line 1,234: This line is no JSON.",
+        ),
+        (job("failed", {"code": "x", "message": "All of it."}), "batch_failed", 4, "batch_1 was refused: All of it."),
+        (
+            job("failed", {"code": "token_limit_exceeded", "message": "Enqueued token limit reached.", "line": None}),
+            "token_limit_exceeded",
+            5,
+            "batch_1 was refused: Enqueued token limit reached.",
+        ),
+        (job("completed"), "no_line", 7, "batch_1 is completed, and has no line for it, or has it no more"),
+    ],
+)
+def test_every_end_has_its_words(ended: Any, code: str, exit_code: int, words: str) -> None:
+    error = why_missing(ended)
+    assert (error.code, error.exit_code, error.message) == (code, exit_code, words)
+    assert error.hint
+
+
+def test_a_batch_that_nobody_knows_may_have_been_billed() -> None:
+    error = gone("batch_1", RefusedError("no such batch (HTTP 404)", code="not_found"))
+    assert (error.exit_code, error.code) == (7, "batch_gone")
+    assert "may have been billed" in (error.hint or "")
