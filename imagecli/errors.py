@@ -189,6 +189,10 @@ class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedErr
         self.exit_code = signal_code(signal)
 
 
+class NotSentError(Exception):
+    """Work was called off before anything of it was sent: nobody's failure, and nothing to tell of."""
+
+
 class Terminated(BaseException):
     """SIGTERM or SIGHUP, raised in the main thread so that it is answered where Ctrl-C is."""
 

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from imagecli.errors import Terminated
+from imagecli.errors import NotSentError, Terminated
 from imagecli.events import Event, Heartbeat, Listen
+from imagecli.slots import Slot, Slots
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -26,26 +28,33 @@ class Done(Generic[Result]):
     index: int
     result: Result | None = None
     error: BaseException | None = None
+    slot: Slot | None = field(default=None, compare=False)
+    """Left when this has been heard."""
 
 
 def run(
-    work: Callable[[Item, Listen], Result],
+    work: Callable[[Item, Listen, Slot], Result],
     items: Sequence[Item],
     *,
     jobs: int,
+    ahead: bool = False,
     listen: Listen,
     done: Callable[[Result], bool],
     heartbeat: float = HEARTBEAT_SECONDS,
 ) -> None:
-    """Does *work* on every item, *jobs* at a time, and calls *done* with each result as it comes, here.
+    """Does *work* on every item, *jobs* of them in their slots at a time, and calls *done* with each result, here.
 
-    *done* answers whether to go on: after a False no further item is begun, those under way are waited for.
+    *ahead*: as many more are prepared before they have a slot, or finished when they have none any more; where one is
+    done at a time nothing else is.
+    *done* answers whether to go on: after a False no further item gets a slot, those under way are waited for.
     *work* announces by its second argument; *listen* hears it in this thread. What *work* raises is raised here.
     A signal leaves at once, with all that was announced until then heard.
     """
     inbox = SimpleQueue[Event | Done[Result]]()
-    stop = threading.Event()
-    _start(lambda item: work(item, inbox.put), items, jobs, stop, inbox.put)
+    jobs = max(jobs, 1)
+    slots = Slots(jobs)
+    threads = jobs * 2 if ahead and jobs > 1 else jobs
+    _start(lambda item, slot: work(item, inbox.put, slot), items, threads, slots, inbox.put)
     started = beat = time.monotonic()
     left = len(items)
     try:
@@ -54,20 +63,18 @@ def run(
                 beat = time.monotonic()
                 listen(Heartbeat(elapsed=beat - started))
             with suppress(Empty):
-                left -= _heard(inbox.get(timeout=1.0), listen, done, stop)
+                left -= _heard(inbox.get(timeout=1.0), listen, done, slots)
     except (KeyboardInterrupt, Terminated):
-        stop.set()
+        slots.stop()
         with suppress(Empty):
             while True:
-                _heard(inbox.get_nowait(), listen, done, stop)
+                _heard(inbox.get_nowait(), listen, done, slots)
         raise
     finally:
-        stop.set()
+        slots.stop()
 
 
-def _heard(
-    message: Event | Done[Result], listen: Listen, done: Callable[[Result], bool], stop: threading.Event
-) -> bool:
+def _heard(message: Event | Done[Result], listen: Listen, done: Callable[[Result], bool], slots: Slots) -> bool:
     """Passes one message on; whether it was an item's end."""
     if not isinstance(message, Done):
         listen(message)
@@ -75,37 +82,41 @@ def _heard(
     if message.error:
         raise message.error
     if message.result is not None and not done(message.result):
-        stop.set()
+        slots.stop()
+    if message.slot:
+        message.slot.leave()
     return True
 
 
 def ends_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Done[Result]]:
     """Does *work* on every item, *jobs* at a time, and gives the ends as they come. One at a time needs no thread."""
     if min(jobs, len(items)) <= 1:
-        for pair in enumerate(items):
-            yield _end(work, pair)
+        for index, item in enumerate(items):
+            yield _end(partial(work, item), index)
         return
     inbox = SimpleQueue[Done[Result]]()
-    _start(work, items, jobs, threading.Event(), inbox.put)
+    _start(lambda item, _: work(item), items, jobs, Slots(jobs), inbox.put)
     for _ in items:
         yield inbox.get()
 
 
-def _end(work: Callable[[Item], Result], pair: tuple[int, Item]) -> Done[Result]:
+def _end(work: Callable[[], Result], index: int, slot: Slot | None = None) -> Done[Result]:
     try:
-        return Done(pair[0], result=work(pair[1]))
+        return Done(index, result=work(), slot=slot)
+    except NotSentError:
+        return Done(index)
     except BaseException as error:
-        return Done(pair[0], error=error)
+        return Done(index, error=error, slot=slot)
 
 
 def _start(
-    work: Callable[[Item], Result],
+    work: Callable[[Item, Slot], Result],
     items: Sequence[Item],
-    jobs: int,
-    stop: threading.Event,
+    threads: int,
+    slots: Slots,
     put: Callable[[Done[Result]], None],
 ) -> None:
-    """Daemon threads that take the items in order and put a `Done` for each; once *stop* is set, without work."""
+    """Daemon threads that take the items in order and put a `Done` for each; once all is stopped, without work."""
     left = SimpleQueue[tuple[int, Item]]()
     for pair in enumerate(items):
         left.put(pair)
@@ -116,10 +127,11 @@ def _start(
                 index, item = left.get_nowait()
             except Empty:
                 return
-            if stop.is_set():
+            if slots.stopped:
                 put(Done(index))
                 continue
-            put(_end(work, (index, item)))
+            slot = slots.slot()
+            put(_end(partial(work, item, slot), index, slot))
 
-    for _ in range(min(max(jobs, 1), len(items))):
+    for _ in range(min(threads, len(items))):
         threading.Thread(target=take, daemon=True).start()

@@ -15,7 +15,7 @@ FLOORS = (
     ("__init__", "errors", "choices", "formats", "quoting", "money", "sizes", "domain", "exchange", "events", "env"),
     ("catalog", "templates", "naming", "checks", "rendering", "pricing", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
-    ("plan", "schedule", "spending", "run", "batch"),
+    ("plan", "slots", "schedule", "spending", "run", "batch"),
     ("report", "completing", "options", "grouping", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""

@@ -7,12 +7,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from imagecli.errors import Terminated
 from imagecli.events import Event, Heartbeat, Listen, Told
 from imagecli.schedule import Done, ends_of, run
+from imagecli.slots import Slot
 
 
 def told(word: object) -> Told:
@@ -37,7 +39,7 @@ def into(results: list[int]) -> Callable[[int], bool]:
 def test_every_item_is_done_once(jobs: int) -> None:
     results: list[int] = []
     run(
-        lambda item, listen: item * 2,
+        lambda item, listen, slot: item * 2,
         range(20),
         jobs=jobs,
         listen=ignore,
@@ -48,12 +50,12 @@ def test_every_item_is_done_once(jobs: int) -> None:
 
 def test_one_job_keeps_the_order() -> None:
     begun: list[int] = []
-    run(lambda item, listen: into(begun)(item), range(9), jobs=1, listen=ignore, done=lambda result: True)
+    run(lambda item, listen, slot: into(begun)(item), range(9), jobs=1, listen=ignore, done=lambda result: True)
     assert begun == list(range(9))
 
 
 def test_nothing_to_do_ends_at_once() -> None:
-    run(lambda item, listen: item, [], jobs=4, listen=ignore, done=lambda result: True)
+    run(lambda item, listen, slot: item, [], jobs=4, listen=ignore, done=lambda result: True)
     assert list(ends_of(lambda item: item, [], jobs=4)) == []
 
 
@@ -62,7 +64,7 @@ def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
     lock = threading.Lock()
     now, most = 0, 0
 
-    def work(item: int, listen: Listen) -> int:
+    def work(item: int, listen: Listen, slot: Slot) -> int:
         nonlocal now, most
         with lock:
             now += 1
@@ -76,10 +78,100 @@ def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
     assert most == 3
 
 
+def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
+    """Two at once with a server; as many more prepare before they are, or finish behind it."""
+    lock = threading.Lock()
+    with_server = most = 0
+    third_answered = threading.Event()
+
+    def work(item: int, listen: Listen, slot: Slot) -> int:
+        nonlocal with_server, most
+        with slot:
+            with lock:
+                with_server += 1
+                most = max(most, with_server)
+            time.sleep(0.01)
+            with lock:
+                with_server -= 1
+        if item in (0, 1):
+            assert third_answered.wait(5), "nobody was sent while the first were finished"
+        elif item == 2:
+            third_answered.set()
+        return item
+
+    results: list[int] = []
+    run(work, range(9), jobs=2, ahead=True, listen=ignore, done=into(results))
+    assert (sorted(results), most) == (list(range(9)), 2)
+
+
+def test_one_at_a_time_is_no_more_than_one_in_anything() -> None:
+    told_of: list[str] = []
+
+    def work(item: int, listen: Listen, slot: Slot) -> int:
+        told_of.append(f"begin {item}")
+        with slot:
+            pass
+        time.sleep(0.001)
+        told_of.append(f"end {item}")
+        return item
+
+    run(work, range(5), jobs=1, ahead=True, listen=ignore, done=lambda result: True)
+    assert told_of == [f"{what} {item}" for item in range(5) for what in ("begin", "end")]
+
+
+def test_what_is_prepared_when_the_last_straw_comes_is_not_sent() -> None:
+    prepared: list[int] = []
+    sent: list[int] = []
+    results: list[int] = []
+
+    def work(item: int, listen: Listen, slot: Slot) -> int:
+        prepared.append(item)
+        with suppress(ZeroDivisionError), slot:
+            sent.append(item)
+            while len(prepared) < 4:
+                time.sleep(0.001)
+            raise ZeroDivisionError
+        return item
+
+    def done(result: int) -> bool:
+        time.sleep(0.05)
+        return into(results)(result) and False
+
+    run(work, range(9), jobs=2, ahead=True, listen=ignore, done=done)
+    assert (len(sent), sorted(results)) == (2, sorted(sent))
+
+
+def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last_straw() -> None:
+    first_sent, over = threading.Event(), threading.Event()
+    sent: list[int] = []
+
+    def work(item: int, listen: Listen, slot: Slot) -> int:
+        with slot:
+            sent.append(item)
+            if item == 0:
+                first_sent.set()
+        if item == 0:
+            over.wait(5)
+            with slot:
+                sent.append(item)
+        else:
+            first_sent.wait(5)
+            time.sleep(0.05)
+        return item
+
+    def done(result: int) -> bool:
+        over.set()
+        return False
+
+    run(work, range(9), jobs=2, listen=ignore, done=done)
+    assert sent.count(0) == 2
+    assert len(set(sent)) < 5
+
+
 def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() -> None:
     heard: list[tuple[str, str]] = []
 
-    def work(item: int, listen: Listen) -> int:
+    def work(item: int, listen: Listen, slot: Slot) -> int:
         listen(told(f"begin {item}"))
         listen(told(f"end {item}"))
         return item
@@ -102,7 +194,7 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
     results: list[int] = []
     second_begun = threading.Event()
 
-    def work(item: int, listen: Listen) -> int:
+    def work(item: int, listen: Listen, slot: Slot) -> int:
         begun.append(item)
         if item == 0:
             second_begun.wait(5)
@@ -123,7 +215,7 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
 def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
     begun: list[int] = []
 
-    def work(item: int, listen: Listen) -> int:
+    def work(item: int, listen: Listen, slot: Slot) -> int:
         begun.append(item)
         time.sleep(0.01)
         if item == 2:
@@ -141,7 +233,7 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
     heard: list[Event] = []
     release = threading.Event()
 
-    def work(item: int, listen: Listen) -> int:
+    def work(item: int, listen: Listen, slot: Slot) -> int:
         listen(told("under way"))
         listen(told("half saved"))
         release.wait(10)
@@ -166,7 +258,7 @@ def test_ctrl_c_is_answered_while_nothing_happens() -> None:
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run(lambda item, listen: release.wait(10), [1], jobs=1, listen=ignore, done=lambda result: True)
+        run(lambda item, listen, slot: release.wait(10), [1], jobs=1, listen=ignore, done=lambda result: True)
     release.set()
     assert time.monotonic() - started < 0.9
 
@@ -174,7 +266,7 @@ def test_ctrl_c_is_answered_while_nothing_happens() -> None:
 def test_a_heart_beats_while_work_is_long() -> None:
     heard: list[Event] = []
 
-    def work(item: int, listen: Listen) -> int:
+    def work(item: int, listen: Listen, slot: Slot) -> int:
         for _ in range(4):
             time.sleep(0.06)
             listen(told("tick"))

@@ -14,7 +14,8 @@ from imagecli.batch.writing import Journal
 from imagecli.events import Event, Listen, Noted, Sent, Warned
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
-from imagecli.spending.till import Till
+from imagecli.slots import Slot
+from imagecli.spending.till import Permit, Till
 
 SAID_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full")
 """Remarks on inputs, which were made when all of them were checked."""
@@ -28,14 +29,14 @@ class Buyer:
     till: Till
     settling: Settling
 
-    def buy(self, order: Order, listen: Listen) -> Ended:
+    def buy(self, order: Order, listen: Listen, slot: Slot) -> Ended:
         """What has become of *order*. Whatever goes wrong is in the outcomes."""
         told = _Told(order.purchase, self.settling.journal)
         outcomes: list[Outcome] = []
         over = False
         requests = order.requests()
         for request in requests:
-            outcome = self.till.bought(request.index, partial(self._bought, order, request, told, listen))
+            outcome = self.till.bought(request.index, slot, partial(self._bought, order, request, told, listen))
             if outcome is None:
                 over = True
                 break
@@ -47,14 +48,14 @@ class Buyer:
         cost = self.settling.cost(outcomes)
         return Ended(order=order, outcomes=tuple(outcomes), cost_usd=cost, over_budget=over)
 
-    def _bought(self, order: Order, request: Request, told: _Told, listen: Listen) -> Outcome:
+    def _bought(self, order: Order, request: Request, told: _Told, listen: Listen, permit: Permit) -> Outcome:
         def heard(event: Event) -> None:
             if isinstance(event, Sent):
                 told.sent()
             if not (isinstance(event, (Noted, Warned)) and event.code in SAID_BEFORE):
                 listen(event)
 
-        return run.carry_out(request, self.tools(order.purchase), heard)
+        return run.carry_out(request, self.tools(order.purchase), heard, permit)
 
 
 class _Told:

@@ -202,7 +202,8 @@ def _bought(
         return not (ended.over_budget or is_final or (failed and pace.fail_fast))
 
     try:
-        schedule.run(buyer.buy, orders, jobs=pace.jobs or settings.provider.jobs, listen=watch, done=done)
+        jobs = pace.jobs or settings.provider.jobs
+        schedule.run(buyer.buy, orders, jobs=jobs, ahead=True, listen=watch, done=done)
     except (KeyboardInterrupt, Terminated) as signal:
         run.abandon([request for order in orders for request in order.requests()], tools)
         return [ends.interrupted(signal, watch)]

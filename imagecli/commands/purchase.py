@@ -63,9 +63,12 @@ def _carried_out(
     watch = Watch(listener, desk.settings.provider.name, desk.row.name)
     try:
         schedule.run(
-            lambda request, listen: till.bought(request.index, lambda: run.carry_out(request, tools, listen)),
+            lambda request, listen, slot: till.bought(
+                request.index, slot, lambda permit: run.carry_out(request, tools, listen, permit)
+            ),
             requests,
             jobs=desk.settings.provider.jobs,
+            ahead=True,
             listen=watch,
             done=done,
         )

@@ -23,6 +23,7 @@ from imagecli.report.settings import note, show_document
 from imagecli.report.style import Style
 from imagecli.run import recovery
 from imagecli.run.recovery import Leftover
+from imagecli.slots import Slot
 from imagecli.store.places import check_folder, look
 
 NOTHING = "nothing is left to be saved"
@@ -99,7 +100,7 @@ class Salvage:
         outcomes: list[Outcome] = []
         results = Results(timeouts=Timeouts(), direct=False)
 
-        def work(numbered: tuple[int, Leftover], listen: Listen) -> Outcome | None:
+        def work(numbered: tuple[int, Leftover], listen: Listen, slot: Slot) -> Outcome | None:
             number, one = numbered
             if one.state == "under_way":
                 said = f"{one.left.id} is under way in another process, which will save it"

@@ -6,14 +6,16 @@ The only room that knows the order of things. It announces, never prints, and ke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 from imagecli.api.results import Results
 from imagecli.api.spool import BODY, Entry, open_entry
 from imagecli.api.transport import Transport
 from imagecli.api.wire import HttpAnswer
-from imagecli.errors import DiskError, ImagecliError, UnsavedError, as_error
+from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, as_error
 from imagecli.events import Event, Listen, Noted, Sent, Spooled, Waiting, Warned
 from imagecli.exchange import HttpRequest, Prepared
 from imagecli.outcome import Outcome
@@ -25,6 +27,7 @@ from imagecli.run.partials import Ear, Partials
 from imagecli.run.prepare import Errand as Errand
 from imagecli.run.prepare import describe, prepare
 from imagecli.run.unpacked import beginning
+from imagecli.spending.till import Permit
 from imagecli.store.staging import discard_all
 
 
@@ -38,12 +41,16 @@ class Tools:
     results: Results
     state_dir: Path
     """Answers are kept in its `spool` until they are saved, or beside the output where it can't be written."""
+    bench: Lock = field(default_factory=Lock)
+    """Held by whoever decodes a picture."""
 
 
-def carry_out(request: Request, tools: Tools, listen: Listen) -> Outcome:
+def carry_out(request: Request, tools: Tools, listen: Listen, permit: Permit) -> Outcome:
     """Buys and saves what *request* asks for. What goes wrong, bugs too, is in the outcome."""
     try:
-        return _bought(request, tools, listen)
+        return _bought(request, tools, listen, permit)
+    except NotSentError:
+        raise
     except Exception as problem:
         error = as_error(problem)
         return Outcome(
@@ -57,21 +64,36 @@ def carry_out(request: Request, tools: Tools, listen: Listen) -> Outcome:
         )
 
 
-def _bought(request: Request, tools: Tools, listen: Listen) -> Outcome:
+def _bought(request: Request, tools: Tools, listen: Listen, permit: Permit) -> Outcome:
     prepared, http = prepare(request, tools.inputs.fitted(request.ask, listen), tools.errand)
     folders = (tools.state_dir / "spool", prepared.names[0].folder / ".imagecli-spool")
 
     def moved(body: Path) -> None:
         listen(Spooled(request=request.index, folder=body.parent))
 
-    with open_entry(prepared.id, describe(prepared), folders, moved) as entry:
+    with open_entry(prepared.id, describe(prepared), folders, moved) as entry, ExitStack() as asking:
+        asking.enter_context(permit)
         answer, lost = _answered(request, prepared, http, entry, tools, listen)
+
+        def came(outcome: Outcome) -> None:
+            permit.came(outcome)
+            asking.close()
+
         if tools.errand.provider.embedded and (note := answer.headers.get("x-sandbox-note")):
             listen(Noted(code="sandbox", message=note))
         request_id = answer.headers.get("x-request-id")
         try:
             rescue_folder = tools.state_dir / "rescued"
-            outcome = finish(prepared, entry.file, tools.results, rescue_folder, listen, release=entry.close)
+            outcome = finish(
+                prepared,
+                entry.file,
+                tools.results,
+                rescue_folder,
+                listen,
+                came=came,
+                release=entry.close,
+                bench=tools.bench,
+            )
         except Exception as problem:
             error = _because(lost, as_error(problem))
             error.status, error.request_id = answer.status, request_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -34,26 +35,32 @@ def finish(
     listen: Listen,
     *,
     again: bool = False,
+    came: Callable[[Outcome], None] = lambda outcome: None,
     release: Callable[[], None] = lambda: None,
     read: Callable[[bytes, str], Answer] = decode,
+    bench: AbstractContextManager[object] = nullcontext(),  # noqa: B008
 ) -> Outcome:
     """Saves what *body* holds: every picture that can be, and under a rescue name what is no whole picture.
 
     *body* is a file that can be sought in; it is read in pieces. *again*: the answer may have been delivered before,
-    in part. *release* is called when a picture for stdout has reached it. *read* finds the pictures in what is left
-    of the body without its long strings. Raises UnsavedError or RefusedError where it holds no pictures at all.
+    in part. *came* is called when the answer is read and none of its pictures is. *release* is called when a picture
+    for stdout has reached it. *read* finds the pictures in what is left of the body without its long strings. *bench*
+    is held while a picture is decoded: many threads at that are slower than one after the other.
+    Raises UnsavedError or RefusedError where it holds no pictures at all.
     """
     delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen, again=again)
     with unpacked(body, (rescue_folder.parent, prepared.names[0].folder), listen) as plain:
-        return _finished(delivery, condense(plain), results, release, read)
+        return _finished(delivery, condense(plain), results, came, release, read, bench)
 
 
 def _finished(
     delivery: Delivery,
     condensed: Condensed,
     results: Results,
+    came: Callable[[Outcome], None],
     release: Callable[[], None],
     read: Callable[[bytes, str], Answer],
+    bench: AbstractContextManager[object],
 ) -> Outcome:
     prepared, rescue_folder, listen = delivery.prepared, delivery.rescue_folder, delivery.listen
     answer = read(condensed.body, prepared.base_url)
@@ -66,8 +73,14 @@ def _finished(
         svg_usage=answer.svg_usage,
         errors=answer.errors if len(answer.found) < prepared.n else (),
     )
+    came(outcome)
     gatherer = Gatherer(
-        prepared=prepared, condensed=condensed, results=results, rescue_folder=rescue_folder, listen=listen
+        prepared=prepared,
+        condensed=condensed,
+        results=results,
+        rescue_folder=rescue_folder,
+        listen=listen,
+        bench=bench,
     )
     jobs = list(enumerate(answer.found))
     # Decoding is work for one thread at a time, fetching is waiting.

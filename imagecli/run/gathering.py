@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,6 +47,8 @@ class Gatherer:
     rescue_folder: Path
     """For bytes whose own folder can't take them, and for those that wait for stdout."""
     listen: Listen
+    bench: AbstractContextManager[object]
+    """Held by whoever decodes."""
 
     def gather(self, index: int, found: Found) -> Staged:
         """Picture *index*, from its base64; from its address where that is none, or no whole picture.
@@ -55,9 +58,10 @@ class Gatherer:
         folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
         failures: list[ImagecliError] = []
         damaged: list[Staged] = []
-        for fill in self._ways(found):
+        for fill, bench in self._ways(found):
             try:
-                staged = self._staged(folder, fill)
+                with bench:
+                    staged = self._staged(folder, fill)
             except ImagecliError as error:
                 failures.append(error)
                 continue
@@ -72,11 +76,11 @@ class Gatherer:
             return damaged[0]
         raise _failure(failures, found)
 
-    def _ways(self, found: Found) -> Iterator[Fill]:
+    def _ways(self, found: Found) -> Iterator[tuple[Fill, AbstractContextManager[object]]]:
         if found.b64_json:
-            yield partial(_decode, self.condensed, found.b64_json)
+            yield partial(_decode, self.condensed, found.b64_json), self.bench
         if found.url:
-            yield partial(self._fetch, found.url)
+            yield partial(self._fetch, found.url), nullcontext()
 
     def _fetch(self, url: str, into: IO[bytes]) -> Identity | None:
         """What was fetched, if it is whole: at its last try the answer is not looked at."""

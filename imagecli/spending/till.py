@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from imagecli.config.layers import flag
-from imagecli.errors import LimitError
+from imagecli.errors import LimitError, NotSentError
 from imagecli.money import at_least, dollars
 from imagecli.outcome import Outcome
+from imagecli.slots import Slot
 from imagecli.spending.budget import OVER_BUDGET, Budget, cap_words
 
 
@@ -25,16 +27,22 @@ class Till:
         self._ended: set[int] = set()
         self._refused: int | None = None
 
-    def bought(self, index: int, buy: Callable[[], Outcome]) -> Outcome | None:
-        """What *buy* gives; None, and nothing bought, once the cap has no room for another request."""
-        if not self._enter(index):
-            return None
+    def bought(self, index: int, slot: Slot, buy: Callable[[Permit], Outcome]) -> Outcome | None:
+        """What *buy* gives; None, and nothing bought, once the cap has no room for another request.
+
+        Raises NotSentError where *slot* does.
+        """
+        permit = Permit(self, index, slot)
         billed = self._budget.counted(index)
         try:
-            outcome = buy()
+            outcome = buy(permit)
             told = self._budget.told(outcome)
             billed = billed if told is None else told
             return outcome
+        except NotSentError:
+            if permit.is_over:
+                return None
+            raise
         finally:
             self._leave(index, billed)
 
@@ -53,7 +61,7 @@ class Till:
             code=OVER_BUDGET,
         )
 
-    def _enter(self, index: int) -> bool:
+    def enter(self, index: int) -> bool:
         """Waits until there is room, or until nothing is under way that could still turn out cheaper."""
         counted = self._budget.counted(index)
         with self._changed:
@@ -66,12 +74,46 @@ class Till:
             self._open[index] = counted
             return True
 
+    def came(self, outcome: Outcome) -> None:
+        """An answer tells what it cost, before its pictures are saved: from now on it counts that."""
+        usd = self._budget.told(outcome)
+        if outcome.usage and usd is not None:
+            with self._changed:
+                self._open[outcome.request] = usd
+                self._changed.notify_all()
+
     def _leave(self, index: int, billed: float) -> None:
+        """Nothing, for a request that never entered."""
         with self._changed:
-            del self._open[index]
-            self._ended.add(index)
-            self._billed += billed
-            self._changed.notify_all()
+            if self._open.pop(index, None) is not None:
+                self._ended.add(index)
+                self._billed += billed
+                self._changed.notify_all()
 
     def _fits(self, counted: float) -> bool:
         return self._budget.allows(self._billed + sum(self._open.values()) + counted)
+
+
+class Permit:
+    """What a request needs to be sent: a slot, and room under the cap. Held until it is known what the answer cost."""
+
+    def __init__(self, till: Till, index: int, slot: Slot) -> None:
+        self._till, self._index, self._slot = till, index, slot
+        self.is_over = False
+
+    def __enter__(self) -> Permit:
+        """Raises NotSentError where there is no slot any more, or no room."""
+        with ExitStack() as stack:
+            stack.enter_context(self._slot)
+            self.is_over = not self._till.enter(self._index)
+            if self.is_over:
+                raise NotSentError
+            stack.pop_all()
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._slot.__exit__(kind, error, trace)
+
+    def came(self, outcome: Outcome) -> None:
+        """*outcome* holds what the answer tells, and no pictures yet."""
+        self._till.came(outcome)

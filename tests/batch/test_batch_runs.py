@@ -100,6 +100,7 @@ def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
     with serving(latency=1.0) as server:
         process = children.start([*COMMAND, "--base-url", server.base_url, "-j", "2"], cwd=folder, env=environ)
         until(lambda: len(list(folder.glob("*.png"))) >= 2 and len(server.prompts) >= 4)
+        time.sleep(0.3)  # the next ones are sent while the journal is told of these
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=10)

@@ -15,6 +15,7 @@ from imagecli.events import Listen, Progressed
 from imagecli.report.bulk import BulkPlain
 from imagecli.report.bulk_live import fitting
 from imagecli.report.style import Style
+from imagecli.slots import Slot
 from tests.batch.serving import COST, refusal, serving
 from tests.batch.test_batch import manifest
 from tests.conftest import NOW, Run, Stream
@@ -76,7 +77,7 @@ def test_a_long_run_is_heard_of_every_half_minute() -> None:
     env = Env(stdin=Stream(), stdout=Stream(), stderr=heard, environ={}, now=lambda: NOW)
     listener = BulkPlain(env, Style())
 
-    def work(failed: int, listen: Listen) -> int:
+    def work(failed: int, listen: Listen, slot: Slot) -> int:
         listen(Progressed(done=3, failed=failed, total=20, billed_usd=0.3, unknown=False))
         return failed
 

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ import pytest
 from imagecli import catalog, config, plan
 from imagecli.domain import Generate, Rendering, Size
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, RefusedError, UnsavedError
+from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, NotSentError, RefusedError, UnsavedError
 from imagecli.outcome import Outcome
 from imagecli.pricing import Estimate
+from imagecli.slots import Slot, Slots
 from imagecli.spending.budget import Budget
-from imagecli.spending.till import Till
+from imagecli.spending.till import Permit, Till
 from tests.api.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
@@ -165,23 +167,60 @@ def outcome(index: int, tokens: int | None = None, *errors: ImagecliError) -> Ou
     return Outcome(request=index, asked=1, provider="openai", model="gpt-image-2", usage=usage, errors=errors)
 
 
+def free() -> Slot:
+    return Slots(1).slot()
+
+
+def ending(end: Outcome) -> Callable[[Permit], Outcome]:
+    def buy(permit: Permit) -> Outcome:
+        with permit:
+            return end
+
+    return buy
+
+
+def test_an_answer_that_has_told_its_cost_counts_that_before_its_pictures_are_saved() -> None:
+    till = Till(budget(1.0, 0.6, 0.6))
+
+    def buy(permit: Permit) -> Outcome:
+        with permit:
+            pass
+        permit.came(outcome(0, 10_000))
+        assert till.bought(1, free(), ending(outcome(1))) is not None
+        return outcome(0, 10_000)
+
+    assert till.bought(0, free(), buy) is not None
+    assert till.refusals() == ()
+
+
+def test_what_was_not_sent_was_not_bought() -> None:
+    till, slots = Till(budget(1.0, 0.6, 0.6)), Slots(1)
+    slots.stop()
+    with pytest.raises(NotSentError):
+        till.bought(0, slots.slot(), ending(outcome(0)))
+    assert till.bought(1, free(), ending(outcome(1))) is not None
+    assert till.refusals() == ()
+
+
 def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> None:
     till = Till(budget(1.0, 0.6, 0.6))
     first, second = threading.Event(), threading.Event()
 
-    def slow() -> Outcome:
-        first.wait(20)
-        return outcome(0, 10_000)
+    def slow(permit: Permit) -> Outcome:
+        with permit:
+            first.wait(20)
+            return outcome(0, 10_000)
 
-    def quick() -> Outcome:
-        second.set()
-        return outcome(1, 10_000)
+    def quick(permit: Permit) -> Outcome:
+        with permit:
+            second.set()
+            return outcome(1, 10_000)
 
-    threads = [threading.Thread(target=till.bought, args=(0, slow), daemon=True)]
+    threads = [threading.Thread(target=till.bought, args=(0, free(), slow), daemon=True)]
     threads[0].start()
     while not till._open:
         threading.Event().wait(0.01)
-    threads.append(threading.Thread(target=till.bought, args=(1, quick), daemon=True))
+    threads.append(threading.Thread(target=till.bought, args=(1, free(), quick), daemon=True))
     threads[1].start()
     assert not second.wait(0.3)
     first.set()
@@ -205,30 +244,35 @@ def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> Non
 )
 def test_what_may_have_been_bought_counts_at_its_upper_end(end: Outcome, more: bool) -> None:
     till = Till(budget(1.0, 0.6, 0.6))
-    assert till.bought(0, lambda: end) is end
-    assert (till.bought(1, lambda: outcome(1)) is not None) is more
+    assert till.bought(0, free(), ending(end)) is end
+    assert (till.bought(1, free(), ending(outcome(1))) is not None) is more
     assert len(till.refusals()) == (not more)
 
 
 def test_a_bug_under_way_counts_too_and_lets_nobody_wait_for_ever() -> None:
     till = Till(budget(1.0, 0.6, 0.6))
+
+    def buy(permit: Permit) -> Outcome:
+        with permit:
+            return outcome(1 // 0)
+
     with pytest.raises(ZeroDivisionError):
-        till.bought(0, lambda: outcome(1 // 0))
-    assert till.bought(1, lambda: outcome(1)) is None
+        till.bought(0, free(), buy)
+    assert till.bought(1, free(), ending(outcome(1))) is None
 
 
 def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
     till = Till(budget(1.0, None, None, None, origin=None))
-    assert till.bought(0, lambda: outcome(0, 10_000))
-    assert till.bought(1, lambda: outcome(1, 30_000))
-    assert till.bought(2, lambda: outcome(2)) is None
+    assert till.bought(0, free(), ending(outcome(0, 10_000)))
+    assert till.bought(1, free(), ending(outcome(1, 30_000)))
+    assert till.bought(2, free(), ending(outcome(2))) is None
     (error,) = till.refusals()
     assert error.message == "$1.20 may be spent, more than the built-in cap of $1"
 
 
 def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
     till = Till(budget(0.3, 0.1, 0.1, 0.1))
-    assert all(till.bought(index, lambda index=index: outcome(index)) for index in range(3))  # type: ignore[misc]
+    assert all(till.bought(index, free(), ending(outcome(index))) for index in range(3))
 
 
 # --- after -----------------------------------------------------------------------------------------------------------
