@@ -11,7 +11,6 @@ from imagecli.batch.jobs.slips import Slip
 from imagecli.commands.bulk import errand_of, settling_of
 from imagecli.commands.bulk_office import Office
 from imagecli.errors import AuthenticationError, ImagecliError
-from imagecli.events import Awaited
 
 
 def called_back(office: Office) -> list[ImagecliError]:
@@ -28,9 +27,8 @@ def fetched(office: Office) -> list[ImagecliError]:
     errors = _for_each(office, lambda batch, slips: _fetch(office, batch, slips))
     if len(office.done) > before:
         office.look_again()
-    jobs = [office.jobs[batch] for batch in office.batches() if batch in office.jobs]
-    answered, total = sum(job.completed + job.failed for job in jobs), sum(job.total for job in jobs)
-    office.listen(Awaited(batches=len(jobs), answered=answered, total=total))
+    else:
+        office.show_progress()
     return errors
 
 

@@ -103,7 +103,7 @@ def _interrupted(office: Office) -> ImagecliError:
     if office.bench.settings.provider.embedded:
         return UnsavedError("interrupted: the sandbox's batches end with it", hint=hint, code="interrupted")
     if away := len(office.away):
-        rows = "row" if away == 1 else "rows"
-        said, hint = f"interrupted: the Batch API has {away:,} {rows}, and goes on", f"{hint}; --cancel calls back"
-        return UnsavedError(said, hint=hint, code="interrupted")
+        rows, them = ("row", "it") if away == 1 else ("rows", "them")
+        said = f"interrupted: the Batch API has {away:,} {rows}, and goes on"
+        return UnsavedError(said, hint=f"{hint}; --cancel calls {them} back", code="interrupted")
     return UnsavedError("interrupted", hint=hint, code="interrupted")

@@ -18,7 +18,7 @@ from imagecli.commands.bulk_away import Priced, away, budget_of, is_mine
 from imagecli.commands.bulk_ends import Ends, cost_of
 from imagecli.commands.counter import Counter, lay_out_counter
 from imagecli.domain import Json
-from imagecli.events import Listen, Noted
+from imagecli.events import Awaited, Listen, Noted
 from imagecli.outcome import Cost
 from imagecli.providers.job import Job
 from imagecli.spending.budget import Budget
@@ -134,6 +134,9 @@ class Office:
         """How far it is, to whoever listens."""
         self._count()
         self.listen(self.ends.tally.progress)
+        there = [self.jobs[batch] for batch in self.batches() if batch in self.jobs]
+        answered, total = sum(job.completed + job.failed for job in there), sum(job.total for job in there)
+        self.listen(Awaited(batches=len(there), answered=answered, total=total))
 
     def _count(self) -> None:
         ended = len(self._over)

@@ -9,7 +9,7 @@ from typing import Protocol
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
-from imagecli.events import Event, Heartbeat, Noted, Progressed, Warned
+from imagecli.events import Awaited, Event, Heartbeat, Noted, Progressed, Warned
 from imagecli.money import dollars
 from imagecli.outcome import Cost, Outcome, Report
 from imagecli.report.envelope import as_text, envelope
@@ -34,16 +34,24 @@ class BulkPlain(Plain):
     def __init__(self, env: Env, style: Style) -> None:
         super().__init__(env, style)
         self._last: Progressed | None = None
+        self._awaited: Awaited | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Progressed):
             self._last = event
+        elif isinstance(event, Awaited):
+            self._awaited = event
         elif isinstance(event, Heartbeat) and self._last and not self._style.quiet:
-            last = self._last
-            failed = f", {last.failed:,} failed" * bool(last.failed)
-            self.line(f"imagecli: {last.done:,} of {last.total:,} saved{failed} after {event.elapsed:.0f} s")
+            self.line(f"imagecli: {self._how_far(self._last)} after {event.elapsed:.0f} s")
         else:
             super().__call__(event)
+
+    def _how_far(self, last: Progressed) -> str:
+        said = f"{last.done:,} of {last.total:,} saved" + f", {last.failed:,} failed" * bool(last.failed)
+        there = self._awaited
+        if there and there.total:
+            said += f", {there.answered:,} of {there.total:,} answered by the Batch API"
+        return said
 
 
 class Bulk:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import Event, Progressed, Sent, Waiting
+from imagecli.events import Awaited, Event, Progressed, Sent, Waiting
 from imagecli.money import dollars
 from imagecli.report.bulk_plan import spoken
 from imagecli.report.plain import Plain
@@ -39,6 +39,7 @@ class BulkLive(Plain):
         self._waiting: dict[int, float] = {}
         """Request → until when it waits."""
         self._last: Progressed | None = None
+        self._awaited: Awaited | None = None
         # Last, as it asks at once what to show.
         self._live = Live(console=self._console, get_renderable=self._table, transient=True, refresh_per_second=4)
 
@@ -55,9 +56,11 @@ class BulkLive(Plain):
             case Progressed():
                 if self._last is None:
                     self._began = now
-                else:
+                elif event.done + event.failed > self._last.done + self._last.failed:
                     self._ends.append(now)
                 self._last = event
+            case Awaited():
+                self._awaited = event if event.batches else None
             case Waiting():
                 self._waiting[event.request] = now + event.seconds
                 # The table says it, of all of them together.
@@ -79,8 +82,15 @@ class BulkLive(Plain):
 
     def _cells(self, now: float) -> list[Cell]:
         last = self._last
-        if last is None:
+        if last is None or not last.total:
             return [("preparing", "")]
+        if there := self._awaited:
+            return [
+                ("done", f"{last.done:,}/{last.total:,}"),
+                ("failed", f"{last.failed:,}"),
+                ("answered", f"{there.answered:,}/{there.total:,}"),
+                ("waited", spoken(now - self._began)),
+            ]
         waits = [until - now for until in self._waiting.values() if until > now]
         return [
             ("done", f"{last.done:,}/{last.total:,}"),

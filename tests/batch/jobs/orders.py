@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,8 @@ def purchases(folder: Path, *rows: dict[str, Any], ledger: Ledger | None = None)
 
 def orders(folder: Path, *rows: dict[str, Any]) -> list[Order]:
     made: list[Order] = []
-    first = 0
     for purchase in purchases(folder, *rows):
-        order = Order(purchase=purchase, first=first, count=1, manifest=folder / "m.jsonl")
-        many = len(order.requests()) if len(purchase.decision.buy) <= 10 else 2
-        made.append(Order(purchase=purchase, first=first, count=many, manifest=folder / "m.jsonl"))
-        first += many
+        first = sum(order.count for order in made)
+        order = Order(purchase=purchase, first=first, count=0, manifest=folder / "m.jsonl")
+        made.append(replace(order, count=len(order.requests())))
     return made

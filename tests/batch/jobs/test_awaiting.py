@@ -1,0 +1,73 @@
+"""What is shown while a batch is waited for: a table where something moves, a heartbeat elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from imagecli.env import Env
+from imagecli.events import Awaited, Event, Heartbeat, Progressed
+from imagecli.report.bulk import BulkPlain
+from imagecli.report.bulk_live import BulkLive
+from imagecli.report.style import Style
+from tests.batch.front import Front
+from tests.batch.jobs.conftest import Batch, manifest
+from tests.conftest import NOW, Stream
+
+PROGRESS = Progressed(done=3, failed=0, total=20, billed_usd=0.0, unknown=False)
+
+
+def env_of(heard: Stream) -> Env:
+    return Env(stdin=Stream(), stdout=Stream(), stderr=heard, environ={}, now=lambda: NOW)
+
+
+def seen(text: str) -> str:
+    """*text* without colours and moves."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([PROGRESS], "3 of 20 saved after 30 s"),
+        (
+            [PROGRESS, Awaited(batches=2, answered=1200, total=1700)],
+            "3 of 20 saved, 1,200 of 1,700 answered by the Batch API after 30 s",
+        ),
+        ([PROGRESS, Awaited(batches=1, answered=1, total=2), Awaited(batches=0, answered=0, total=0)], "3 of 20 saved"),
+        ([PROGRESS, Awaited(batches=1, answered=0, total=0)], "3 of 20 saved after 30 s"),
+    ],
+)
+def test_a_heartbeat_tells_how_far_the_batch_api_is(events: list[Event], told: str) -> None:
+    heard = Stream()
+    with BulkPlain(env_of(heard), Style()) as listener:
+        for event in [*events, Heartbeat(elapsed=30.0)]:
+            listener(event)
+    assert heard.raw_bytes.getvalue().decode().startswith(f"imagecli: {told}")
+
+
+def test_the_table_tells_what_is_awaited_until_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    heard = Stream(tty=True)
+    with BulkLive(env_of(heard), Style()) as table:
+        for event in (PROGRESS, Awaited(batches=2, answered=12, total=17)):
+            table(event)
+    shown = seen(heard.raw_bytes.getvalue().decode())
+    assert re.search(r"done +failed +answered +waited\n3/20 +0 +12/17 +0 s", shown)
+    heard = Stream(tty=True)
+    with BulkLive(env_of(heard), Style()) as table:
+        for event in (PROGRESS, Awaited(batches=1, answered=1, total=2), Awaited(batches=0, answered=0, total=0)):
+            table(event)
+    last = seen(heard.raw_bytes.getvalue().decode()).strip().splitlines()[-2:]
+    assert "answered" not in last[0]
+    assert last[1].startswith("3/20")
+
+
+def test_a_run_that_waits_shows_it_on_a_terminal(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    result = batch("--wait", tty=("stderr",))
+    assert result.exit_code == 0
+    assert re.search(r"done +failed +answered +waited", seen(result.stderr))
+    assert "preparing" in seen(result.stderr)
