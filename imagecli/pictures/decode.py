@@ -15,7 +15,7 @@ from typing import IO
 from PIL import Image, ImageFile
 
 from imagecli.domain import Size
-from imagecli.errors import InputImageError
+from imagecli.errors import InputImageError, LargeImageError
 from imagecli.pictures.judge import identify
 from imagecli.pictures.metadata import without_metadata
 
@@ -42,10 +42,6 @@ _READERS = {
 """Module and class, imported when such a picture comes: all of them are as much memory as Python itself."""
 _STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
-
-
-class BombError(InputImageError):
-    """A picture of more pixels than are decoded."""
 
 
 @contextmanager
@@ -120,6 +116,6 @@ def _refuse_bomb(size: Size, bytes_per_pixel: int, name: str) -> None:
         raise InputImageError(f"{name} says it is {size} pixels")
     most = MAX_DECODED_BYTES // bytes_per_pixel
     if size.pixels > most:
-        raise BombError(
+        raise LargeImageError(
             f"{name} is {size}, {size.pixels:,} pixels; at most {most:,} are decoded", hint="send a smaller copy"
         )
