@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -60,6 +61,13 @@ class Front:
             "data"
         ]
         return listed
+
+    def settle(self) -> None:
+        """Returns when nothing more happens to any of them."""
+        end = time.monotonic() + 30
+        while any(one["status"] not in ("completed", "failed", "expired", "cancelled") for one in self.batches):
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
     def forwarded(self, request: Heard, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self.behind).netloc, timeout=60)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.sandbox.server import Options, Sandbox
+from tests.batch.front import fronting
 from tests.batch.serving import Server, serving
 from tests.children import Children
 from tests.conftest import Result, Run, picture
@@ -20,6 +22,8 @@ SAMPLE = Path(__file__).parent.parent / "data" / "assets"
 PURCHASES = 22
 """20 rows; one of them is three, by its variable."""
 FILES = 30
+UPLOADS = 4
+"""Different pictures that a Batch API is given."""
 NO_KEY = "no key for provider openai"
 
 Batch = Callable[..., Result]
@@ -254,3 +258,28 @@ def test_three_shards_on_three_machines_come_together_as_one(
     # Another number of machines the next time is as good.
     assert [batch("--shard", f"{index}/2").exit_code for index in (1, 2)] == [0, 0]
     assert len(server.prompts) == PURCHASES
+
+
+# --- the provider's Batch API ----------------------------------------------------------------------------------------
+
+
+def test_all_of_it_is_handed_in_and_fetched_and_the_next_run_is_silent(imagecli: Run, assets: Path) -> None:
+    command = ("batch", "assets.toml", "--batch-api")
+    with Sandbox(Options(speed=20_000)) as sandbox, fronting(sandbox.base_url) as front:
+        handed = imagecli(*command, "--base-url", front.base_url)
+        assert (handed.exit_code, handed.stdout, made(assets)) == (10, "", {}), handed.stderr
+        assert sorted(batch["endpoint"] for batch in front.batches) == ["/v1/images/edits", "/v1/images/generations"]
+        assert sum(batch["request_counts"]["total"] for batch in front.batches) == PURCHASES
+        # A picture goes up once for all rows that send it alike; one of them shrinks it first, and one has a mask.
+        assert len([one for one in front.asked("POST /v1/files") if b"\r\nvision\r\n" in one.body]) == UPLOADS
+        front.settle()
+        fetched = imagecli(*command, "--base-url", front.base_url)
+        assert (fetched.exit_code, len(made(assets))) == (0, FILES), fetched.stderr
+        assert sorted(made(assets)) == sorted(str(path) for path in fetched.paths)
+        assert picture(assets / "icons" / "key-128.webp").size == (128, 128)
+        before, asked = made(assets), len(front.heard)
+        again = imagecli(*command, "--base-url", front.base_url)
+        assert (again.exit_code, again.stdout, made(assets)) == (0, "", before)
+        assert again.stderr.endswith(f"imagecli: {PURCHASES} kept as they are\n")
+        live = imagecli("batch", "assets.toml", "--base-url", front.base_url)
+        assert (live.exit_code, len(front.heard), made(assets)) == (0, asked, before)

@@ -15,8 +15,8 @@ from imagecli.sandbox.server import Options, Sandbox
 from tests.batch.front import Front, fronting
 from tests.conftest import Result, Run
 
-INSTANTLY = 1_000_000
-"""A batch takes less than a millisecond."""
+SOON = 20_000
+"""A batch takes 30 ms, and its files are there for two minutes."""
 PROMPTS = ("a cat", "an owl", "a fox")
 SMALL = {"model": "gpt-image-1-mini", "quality": "low", "size": "1024x1024"}
 
@@ -24,7 +24,7 @@ Batch = Callable[..., Result]
 
 
 @contextmanager
-def server(*failures: str, speed: float = INSTANTLY) -> Iterator[Front]:
+def server(*failures: str, speed: float = SOON) -> Iterator[Front]:
     """A sandbox behind a proxy."""
     told = tuple(Failure.parse(one) for one in failures)
     with Sandbox(Options(speed=speed, failures=told)) as sandbox, fronting(sandbox.base_url) as front:
@@ -39,10 +39,13 @@ def front() -> Iterator[Front]:
 
 @pytest.fixture
 def batch(imagecli: Run, front: Front) -> Batch:
-    """Types `imagecli batch assets.jsonl --batch-api` for *front*, or another server."""
+    """Types `imagecli batch assets.jsonl --batch-api` for *front*, or another server; *settled*: until that is done."""
 
-    def run(*arguments: str, at: Front = front, of: str = "assets.jsonl", **more: Any) -> Result:
-        return imagecli("batch", of, "--batch-api", "--base-url", at.base_url, *arguments, **more)
+    def run(*arguments: str, at: Front = front, of: str = "assets.jsonl", settled: bool = True, **more: Any) -> Result:
+        result = imagecli("batch", of, "--batch-api", "--base-url", at.base_url, *arguments, **more)
+        if settled:
+            at.settle()
+        return result
 
     return run
 

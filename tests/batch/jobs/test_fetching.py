@@ -127,21 +127,21 @@ def test_one_row_of_several_requests_keeps_those_that_were_made(batch: Batch, fo
 def test_cancel_calls_back_what_is_away_and_saves_what_was_made(batch: Batch, folder: Path) -> None:
     manifest(folder, *EIGHT)
     with server(speed=60) as front:
-        assert batch(at=front).exit_code == 10
+        assert batch(at=front, settled=False).exit_code == 10
         until(lambda: front.batches[0]["request_counts"]["completed"] >= 1)
-        called = batch("--cancel", at=front)
+        called = batch("--cancel", at=front, settled=False)
         assert called.exit_code == 10
         assert "cancelling" in called.stderr
-        result = batch("--cancel", "--wait", at=front)
+        result = batch("--cancel", "--wait", at=front, settled=False)
         assert result.exit_code == 9
         assert 0 < len(made(folder)) < 8
         errors = {entry.get("error") for entry in journal(folder) if entry["state"] == "failed"}
         assert errors == {"batch_cancelled"}
         assert len(front.batches) == 1
         # Nothing is away any more: a cancel hands nothing in, and says that not all is there.
-        assert batch("--cancel", at=front).exit_code == 10
+        assert batch("--cancel", at=front, settled=False).exit_code == 10
         assert len(front.batches) == 1
-        assert batch(at=front).exit_code == 10
+        assert batch(at=front, settled=False).exit_code == 10
         assert front.batches[0]["request_counts"]["total"] == 8 - len(made(folder)) or len(front.batches) == 2
 
 

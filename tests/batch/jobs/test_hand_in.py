@@ -247,7 +247,10 @@ def test_without_a_key_nothing_is_sent(imagecli: Run, folder: Path) -> None:
 def test_the_key_goes_to_its_provider_and_into_no_file(imagecli: Run, front: Front, folder: Path, state: Path) -> None:
     manifest(folder)
     env = {"OPENAI_API_KEY": "sk-verysecretindeed", "OPENAI_BASE_URL": front.base_url}
-    said = [imagecli("batch", "assets.jsonl", "--batch-api", "--debug", env=env) for _ in range(2)]
+    said = []
+    for _ in range(2):
+        said.append(imagecli("batch", "assets.jsonl", "--batch-api", "--debug", env=env))
+        front.settle()
     assert [one.exit_code for one in said] == [10, 0]
     assert all("verysecretindeed" not in one.stderr + one.stdout for one in said)
     files = [path for root in (folder, state) for path in root.rglob("*") if path.is_file()]
