@@ -4,6 +4,7 @@
     ├─ UsageError                 2  flags and values; nothing was sent
     │  ├─ SettingsError           2  a settings file or variable
     │  ├─ InputImageError         2  an input is no picture, or not one that can be sent
+    │  │  ├─ LargeImageError      2  it has more pixels than are decoded
     │  │  └─ MaskError            2  the mask does not fit its image
     │  └─ OutputError             2  the place to save to, found out before paying
     ├─ AuthenticationError        3  key missing or refused
@@ -86,6 +87,12 @@ class InputImageError(UsageError):
     """An input that is no picture, or not one the endpoint takes."""
 
     code = "input_image"
+
+
+class LargeImageError(InputImageError):
+    """A picture of more pixels than are decoded."""
+
+    code = "too_many_pixels"
 
 
 class MaskError(InputImageError):

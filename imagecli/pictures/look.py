@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from PIL import ImageFile
 
 from imagecli.domain import Size
-from imagecli.errors import InputImageError
+from imagecli.errors import InputImageError, LargeImageError
 from imagecli.pictures import exif
-from imagecli.pictures.decode import BombError, format_of, open_picture, translated
+from imagecli.pictures.decode import format_of, open_picture, translated
 from imagecli.pictures.judge import LABELS, identify, judge
 from imagecli.pictures.metadata import exif_of, has_metadata
 
@@ -67,7 +67,7 @@ def look(data: bytes, name: str) -> Look:
         image = open_picture(data, known, name)
         with translated(name):
             return _described(image, data, known, name)
-    except BombError:
+    except LargeImageError:
         raise
     except InputImageError as error:
         problem = judge(data).problem if known in LABELS else None

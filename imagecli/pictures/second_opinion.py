@@ -8,8 +8,8 @@ from typing import Final
 from PIL import ImageSequence
 
 from imagecli.domain import Identity
-from imagecli.errors import InputImageError
-from imagecli.pictures.decode import BombError, open_picture, translated
+from imagecli.errors import InputImageError, LargeImageError
+from imagecli.pictures.decode import open_picture, translated
 from imagecli.pictures.judge import LABELS
 from imagecli.pictures.scans import FILLERS, HUFFMAN, PROGRESSIVE, Structure, filled, is_unfinished
 
@@ -31,7 +31,7 @@ def damage(data: bytes, identity: Identity) -> str | None:
             if kind == "jpeg":
                 return _lost(data, identity.size.pixels)
             _load_frames(data, kind)
-    except BombError:
+    except LargeImageError:
         return None
     except InputImageError as error:
         return None if isinstance(error.__cause__, MemoryError) else error.message

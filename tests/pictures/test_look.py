@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagecli.domain import Framing, Size
-from imagecli.errors import InputImageError
+from imagecli.errors import InputImageError, LargeImageError
 from imagecli.pictures.inputs import fit, look
 from tests.pictures.making import (
     CLASSIC,
@@ -120,7 +120,7 @@ def bomb(format: str, width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("format", ["GIF", "BMP", "JPEG"])
 def test_a_pixel_bomb_is_refused_by_its_header(format: str) -> None:
-    with pytest.raises(InputImageError, match=r"at most (120,000,000|200,000,000|85,714,285) are decoded"):
+    with pytest.raises(LargeImageError, match=r"at most (120,000,000|200,000,000|85,714,285) are decoded"):
         look(bomb(format, 60_000, 60_000), "x")
 
 

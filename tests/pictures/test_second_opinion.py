@@ -164,6 +164,14 @@ def test_hostile_restarts_do_not_grow_without_bound() -> None:
     assert len(filled(memoryview(data), Structure.of(memoryview(data)), FILLERS[0])) < 20_000_000
 
 
+def test_what_is_too_large_to_try_is_believed() -> None:
+    """A progressive JPEG needs more memory for each pixel."""
+    data = bytearray(JPEGS["progressive-gray"])
+    at = data.index(b"\xff\xc2") + 5
+    data[at : at + 4] = b"\x27\x10" * 2
+    assert opinion(bytes(data)) is None
+
+
 @pytest.mark.parametrize(
     "behind",
     [b"\xff\xd0" * 1_000_000, b"\xff" * 2_000_000, b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 100_000],
