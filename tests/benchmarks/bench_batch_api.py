@@ -1,0 +1,189 @@
+"""A Batch API's rows: how fast they are handed in and fetched, and that memory does not grow with the pictures.
+
+Run by hand: `python tests/benchmarks/bench_batch_api.py`. A server on loopback, in a process of its own, is done with a
+batch at once. What does the same in a dozen lines of plain Python is run beside it, and keeps no journal, looks at no
+picture and finds nothing again. Whole processes, start-up included; only ratios within one run mean anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+HANDED_ROWS = 10_000
+FETCHED_ROWS = 2_000
+SMALL, LARGE = 4_000, 1_000_000
+"""Bytes of a picture."""
+HAND_IN = """
+import json, sys, requests
+url = sys.argv[1]
+with open("in.jsonl", "w") as file:
+    for number, line in enumerate(open("rows.jsonl")):
+        body = {"model": "gpt-image-2", "prompt": json.loads(line)["prompt"], "n": 1, "size": "1024x1024"}
+        row = {"custom_id": str(number), "method": "POST", "url": "/v1/images/generations", "body": body}
+        file.write(json.dumps(row) + "\\n")
+with open("in.jsonl", "rb") as file:
+    form = {"purpose": "batch"}
+    id = requests.post(url + "/files", data=form, files={"file": ("in.jsonl", file)}).json()["id"]
+body = {"input_file_id": id, "endpoint": "/v1/images/generations", "completion_window": "24h"}
+requests.post(url + "/batches", json=body).raise_for_status()
+"""
+FETCH = """
+import base64, json, sys, requests
+url = sys.argv[1]
+(batch,) = requests.get(url + "/batches").json()["data"]
+with requests.get(url + "/files/" + batch["output_file_id"] + "/content", stream=True) as answer:
+    for number, line in enumerate(answer.iter_lines(65536)):
+        with open(f"{number}.png", "wb") as file:
+            file.write(base64.b64decode(json.loads(line)["response"]["body"]["data"][0]["b64_json"]))
+"""
+
+
+class Provider(BaseHTTPRequestHandler):
+    """One batch, whose every picture is the same."""
+
+    protocol_version = "HTTP/1.1"
+    picture = b""
+    ids: list[bytes] = []  # noqa: RUF012
+    batches: list[dict[str, Any]] = []  # noqa: RUF012
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/files"):
+            type(self).ids = re.findall(rb'"custom_id": ?"([^"]+)"', body)
+            return self.say({"id": "file-in", "object": "file"})
+        asked = json.loads(body)
+        lines = len(self.ids)
+        batch = {
+            "id": f"batch_{len(self.batches)}",
+            "object": "batch",
+            "status": "completed",
+            "endpoint": asked["endpoint"],
+            "input_file_id": asked["input_file_id"],
+            "output_file_id": "file-out",
+            "created_at": int(time.time()),
+            "metadata": asked.get("metadata"),
+            "request_counts": {"total": lines, "completed": lines, "failed": 0},
+        }
+        self.batches.append(batch)
+        return self.say(batch)
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/content"):
+            return self.stream()
+        if self.path.partition("?")[0].endswith("/batches"):
+            return self.say({"object": "list", "data": self.batches, "has_more": False})
+        return self.say(self.batches[-1])
+
+    def say(self, document: Any) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def stream(self) -> None:
+        usage = b'{"input_tokens": 10, "output_tokens": 1000, "total_tokens": 1010}'
+        tail = b'", "response": {"status_code": 200, "body": {"data": [{"b64_json": "%s"}], "usage": %s}}}\n' % (
+            base64.b64encode(self.picture),
+            usage,
+        )
+        self.send_response(200)
+        self.send_header("Content-Length", str(sum(len(custom_id) + 15 + len(tail) for custom_id in self.ids)))
+        self.end_headers()
+        for custom_id in self.ids:
+            self.wfile.write(b'{"custom_id": "%s%s' % (custom_id, tail))
+
+    def log_message(self, *args: Any) -> None:
+        """Silent."""
+
+
+@contextlib.contextmanager
+def provider(picture_bytes: int) -> Iterator[str]:
+    """The base URL of a `Provider` in a process of its own."""
+    command = [sys.executable, __file__, "--serve", str(picture_bytes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        process.kill()
+
+
+def serve(picture_bytes: int) -> None:
+    # Beside this file, which is run as a script.
+    Provider.picture = importlib.import_module("bench_answers").picture(picture_bytes)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    print(server.server_port, flush=True)  # noqa: T201
+    server.serve_forever()
+
+
+def timed(command: list[str], folder: Path, expected: int) -> tuple[float, float]:
+    """Seconds, and MB at most."""
+    environ = {**os.environ, "IMAGECLI_STATE_DIR": f"{folder}/state", "NO_PROXY": "*"}
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *command], cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        _, stderr = process.communicate()
+    seconds = time.perf_counter() - began
+    assert process.returncode == expected, stderr
+    return seconds, float(stderr.split()[-1]) / 1024
+
+
+def told(code: str) -> list[str]:
+    """*code*, which tells at the end how much memory it took."""
+    return ["-c", f"{TOLD}\n{code}"]
+
+
+TOLD = """
+import atexit, os, resource, sys
+atexit.register(lambda: os.write(2, b" %d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+"""
+
+
+def measured(rows: int, picture_bytes: int, *, plain: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Seconds and MB of the hand-in of *rows*, and of fetching what comes of them."""
+    with tempfile.TemporaryDirectory() as name, provider(picture_bytes) as url:
+        folder = Path(name)
+        lines = (json.dumps({"prompt": f"cat {k}", "output": f"{k}.png", "size": "1024x1024"}) for k in range(rows))
+        (folder / "rows.jsonl").write_text("\n".join(lines))
+        if plain:
+            return timed([*told(HAND_IN), url], folder, 0), timed([*told(FETCH), url], folder, 0)
+        typed = ["batch", "rows.jsonl", "--batch-api", "--base-url", url, "--quiet", "--max-cost", "1e6"]
+        code = "import runpy; sys.argv[0] = 'imagecli'; runpy.run_module('imagecli', run_name='__main__')"
+        handed, fetched = timed([*told(code), *typed], folder, 10), timed([*told(code), *typed], folder, 0)
+        assert len(list(folder.glob("[0-9]*.png"))) == rows
+        return handed, fetched
+
+
+def show(words: str, figure: float, target: str = "") -> None:
+    print(f"  {words}: {figure:.2f}" + (f"   target {target}" if target else ""))  # noqa: T201
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--serve"]:
+        return serve(int(arguments[1]))
+    for what, rows, size in (("handed in", HANDED_ROWS, SMALL), ("fetched", FETCHED_ROWS, SMALL)):
+        index = int(what == "fetched")
+        ours, plain = (measured(rows, size, plain=plain)[index][0] for plain in (False, True))
+        print(f"{rows:,} rows {what}: {rows / ours:,.0f} a second, plain Python {rows / plain:,.0f}")  # noqa: T201
+        show("times plain Python's time", ours / plain)
+    few, many = (measured(rows, LARGE, plain=False)[1][1] for rows in (30, 300))
+    print("memory, pictures of 1 MB")  # noqa: T201
+    show(f"MB of fetching 300 ({many:.1f}) to 30 ({few:.1f})", many / few, "about 1")
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
