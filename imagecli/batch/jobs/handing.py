@@ -18,7 +18,7 @@ from imagecli.batch.order import Order
 from imagecli.batch.writing import Journal
 from imagecli.catalog import ProviderRow
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
-from imagecli.events import Listen
+from imagecli.events import Listen, Warned
 from imagecli.plan import Request
 from imagecli.providers.batch_line import batch_line
 from imagecli.providers.job import Job
@@ -97,6 +97,7 @@ class Hander:
         try:
             return self.client.create(input_file_id=file_id, endpoint=endpoint, metadata=metadata, listen=listen)
         except UnsavedError as error:
+            listen(Warned(code=error.code, message=f"{error.message}; looking whether the batch was made"))
             if job := found_by(self.client, SUBMISSION, submission, listen):
                 return job
             error.hint = "the same command again looks for it, and hands in what was not"

@@ -39,7 +39,9 @@ def keep(folder: Path, *states: str) -> None:
 def test_a_batch_whose_answer_is_lost_is_found_by_the_same_run(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     front.once(CREATE, lost)
-    assert batch().exit_code == 10
+    result = batch()
+    assert result.exit_code == 10
+    assert "looking whether the batch was made" in result.stderr
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3
     assert (batch().exit_code, made(folder)) == (0, FILES)
     assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
