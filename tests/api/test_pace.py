@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from imagecli.api.limits import Limit
 from imagecli.api.pace import Pace, of_rate
 
-QUICK, SLOW = 0.001, 0.5
+QUICK, SOON, SLOW = 0.001, 0.05, 0.5
 """How long an answer takes, in seconds; a refusal always comes quickly."""
 BETWEEN = 0.0007
 """Seconds of work between two requests of one machine."""
@@ -81,7 +81,16 @@ class Run:
     """When each request was sent."""
 
 
-def run(server: Server, prompts: int = 100, threads: int = 16, latency: float = QUICK, pace: Pace | None = None) -> Run:
+def run(
+    server: Server,
+    prompts: int = 100,
+    threads: int = 16,
+    latency: float = QUICK,
+    pace: Pace | None = None,
+    *,
+    refusal: float = QUICK,
+    between: float = BETWEEN,
+) -> Run:
     """*prompts* by *threads*, in simulated time; the tries of all end after three refusals in a row."""
     chance, counter, found = random.Random(7), itertools.count(), Run()
     pace = pace or Pace()
@@ -114,14 +123,14 @@ def run(server: Server, prompts: int = 100, threads: int = 16, latency: float = 
             continue
         pace, sent = pace.taken(now)
         found.at.append(now)
-        idle, under_way, free_at = idle - 1, under_way + 1, now + BETWEEN
+        idle, under_way, free_at = idle - 1, under_way + 1, now + between
         asked = server.take(now)
-        later(now + (latency if asked is None else QUICK), (sent, asked))
+        later(now + (latency if asked is None else refusal), (sent, asked))
         later(free_at, None)
     return found
 
 
-@pytest.mark.parametrize("latency", [QUICK, SLOW])
+@pytest.mark.parametrize("latency", [QUICK, SOON, SLOW])
 @pytest.mark.parametrize("threads", [8, 16, 100])
 @pytest.mark.parametrize(
     ("tells", "whole_seconds", "share", "refusals"),
@@ -148,6 +157,36 @@ def test_a_limit_is_filled_and_hardly_ever_met(
     assert found.refused <= refusals
     if threads > 8 or latency == QUICK:
         assert (9 + latency) / found.seconds >= share
+
+
+@pytest.mark.parametrize("threads", [16, 64])
+@pytest.mark.parametrize("tells", [nothing, a_minute_and_until_full])
+def test_threads_that_are_all_ready_at_once_do_not_all_meet_a_limit_that_nobody_has_told_of(
+    tells: Callable[[Server, float], tuple[Limit, ...]], threads: int
+) -> None:
+    found = run(Server(tells=tells), threads=threads, latency=SOON, refusal=0.004, between=0.0001)
+    assert found.answered == 100
+    assert found.refused <= 4
+
+
+@pytest.mark.parametrize("threads", [4, 16, 64])
+@pytest.mark.parametrize("whole_seconds", [False, True])
+@pytest.mark.parametrize(("a_minute", "burst", "prompts"), [(50, 50, 200), (50, 1, 100), (50, 5, 200), (5, 5, 40)])
+def test_a_slow_limit_that_only_refuses_is_got_through_by_slow_answers_too(
+    a_minute: int, burst: int, prompts: int, whole_seconds: bool, threads: int
+) -> None:
+    """Nobody is answered between two refusals; that there are refusals in a row does not mean that nothing goes."""
+    server = Server(tells=nothing, whole_seconds=whole_seconds, rate=a_minute / 60, burst=burst, level=burst)
+    found = run(server, prompts=prompts, threads=threads, latency=20.0, refusal=0.003)
+    assert found.answered == prompts
+    assert found.refused <= 4 + prompts / 12
+
+
+def test_where_nothing_is_known_so_many_go_that_no_slot_is_missed() -> None:
+    free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
+    found = run(free, prompts=64, threads=64, latency=SLOW, between=0.0001)
+    assert found.at[7] < 0.01
+    assert found.at[-1] < 0.15
 
 
 def test_only_whole_seconds_and_quick_answers_fill_the_limit_too() -> None:
