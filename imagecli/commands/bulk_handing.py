@@ -15,13 +15,12 @@ from imagecli.errors import ImagecliError
 
 
 def handed_in(office: Office) -> list[ImagecliError]:
-    """Hands in what is missing, and says what was in the way. Raises InputImageError, OutputError."""
+    """Hands in what is missing, and says what was in the way."""
     orders, budget = orders_of(office.bench, office.missing)
     if not orders:
         return []
     if refusal := budget.refusal():
         return [refusal]
-    check_all(orders, office.listen, make=True)
     errors: list[ImagecliError] = []
 
     def handed(one: Handed) -> None:
@@ -31,6 +30,7 @@ def handed_in(office: Office) -> list[ImagecliError]:
             errors.append(one.error)
 
     try:
+        check_all(orders, office.listen, make=True)
         _hander(office).hand_in(orders, office.listen, handed)
     except ImagecliError as error:
         errors.append(error)

@@ -39,7 +39,8 @@ class Mode:
 def hand_in(bench: Bench, mode: Mode) -> int:
     """One step on: fetches what is done, hands in what is missing, shows both, and returns the exit code.
 
-    Raises UsageError, InputImageError, OutputError or AuthenticationError before anything is sent.
+    Raises UsageError, OutputError or AuthenticationError before anything is sent, and what asking for the state of
+    things meets.
     """
     _check_place(bench, mode)
     with locked(bench.owner, bench.shard), open_bulk_listener(bench.env, bench.style) as heard, ExitStack() as stack:
@@ -74,7 +75,6 @@ def _served(office: Office, mode: Mode) -> list[ImagecliError]:
     """What went wrong outside of rows."""
     errors: list[ImagecliError] = []
     try:
-        office.journal.open()
         if mode.cancel:
             errors += called_back(office)
         if mode.wait:

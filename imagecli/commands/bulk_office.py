@@ -34,10 +34,11 @@ def open_office(
 ) -> Office:
     """The office, once it is known what the provider has. *name* is the run's.
 
-    Raises AuthenticationError before anything is sent, and what finding that out meets.
+    Raises AuthenticationError and OutputError before anything is sent, and what finding that out meets.
     """
     if bench.settings.no_key:
         raise bench.settings.no_key
+    journal.open()
     counter = lay_out_counter(bench.settings, bench.catalog, stack)
     bench.env.begun()
     unknown = [entry for entry in ledger.away() if entry.state == "sent" and is_mine(entry, bench)]

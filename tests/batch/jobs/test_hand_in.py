@@ -237,6 +237,24 @@ def test_a_cap_refuses_before_anything_goes_up(batch: Batch, front: Front, folde
     assert "1 not sent" in result.stderr
 
 
+def test_an_input_that_is_no_picture_stops_the_hand_in_and_not_what_is_fetched(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    path = manifest(folder, row("a cat"))
+    batch()
+    (folder / "in.png").write_bytes(b"no picture")
+    bad = {"command": "edit", "image": "in.png", "prompt": "at night", "output": "night.png", "size": "1024x1024"}
+    path.write_text(path.read_text() + json.dumps(bad) + "\n")
+    result = batch()
+    assert (result.exit_code, made(folder)) == (9, ["cat.png", "in.png"])
+    assert "1 bought, 1 not sent" in result.stderr
+    assert len(front.batches) == 1
+    (folder / "cat.png").unlink()
+    path.write_text(json.dumps(bad) + "\n")
+    nothing = batch()
+    assert (nothing.exit_code, front.asked("POST /v1/batches")[1:]) == (2, [])
+
+
 def test_without_a_key_nothing_is_sent(imagecli: Run, folder: Path) -> None:
     manifest(folder)
     result = imagecli("batch", "assets.jsonl", "--batch-api")

@@ -73,6 +73,16 @@ def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
     assert not [path for path in left if path.exists()]
 
 
+def test_a_torn_journal_is_mended_before_it_is_told_what_was_found(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder)
+    batch()
+    keep(folder, "sent")
+    with (folder / "assets.journal.jsonl").open("ab") as file:
+        file.write(b'{"id":"cat.png","sta')
+    assert (batch().exit_code, made(folder)) == (0, FILES)
+    assert states(folder) == ["sent"] * 3 + ["submitted"] * 3 + ["saved"] * 3
+
+
 @pytest.mark.slow
 def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
