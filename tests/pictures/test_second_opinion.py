@@ -97,9 +97,10 @@ def test_a_jpeg_that_was_cut_and_got_an_end_is_seen(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["progressive", "progressive-gray"])
-def test_a_progressive_jpeg_lacks_no_byte_of_its_last_scan(name: str) -> None:
+def test_a_progressive_jpeg_lacks_no_bytes_of_its_last_scan(name: str) -> None:
+    """But for the last few, which may hold nothing that is seen."""
     data = JPEGS[name]
-    for missing in range(1, 30):
+    for missing in range(8, 40):
         assert opinion(mended(data, len(data) - 2 - missing)) == LACKING, missing
 
 
