@@ -54,6 +54,10 @@ def _hander(office: Office) -> Hander:
 def _folder(bench: Bench) -> Path:
     """Where input files lie until they are up: of this manifest and shard alone, as its lock is."""
     whose = f"{bench.owner.absolute()} {bench.shard or ''}"
-    return (
-        bench.settings.state_dir / "batches" / hashlib.sha256(whose.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    )
+    name = hashlib.sha256(whose.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    folder = bench.settings.state_dir / "batches"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return bench.owner.parent / f".imagecli-batch-{name}"
+    return folder / name

@@ -306,12 +306,19 @@ def test_files_that_are_adopted_are_told_to_the_journal(
     assert batch().stderr == "imagecli: 3 kept as they are\n"
 
 
-def test_a_row_that_is_made_no_more_under_a_name_leaves_no_input_behind(
-    batch: Batch, state: Path, folder: Path
-) -> None:
+def test_what_is_handed_in_lies_nowhere_afterwards(batch: Batch, state: Path, folder: Path) -> None:
     manifest(folder)
     batch()
-    assert not [path for path in (state / "batches").rglob("*") if path.is_file()]
+    assert (state / "batches").is_dir()
+    assert not list((state / "batches").iterdir())
+
+
+def test_without_a_state_folder_it_goes_all_the_same(batch: Batch, state: Path, folder: Path) -> None:
+    manifest(folder)
+    state.write_bytes(b"no folder")
+    assert (batch().exit_code, batch().exit_code) == (10, 0)
+    assert made(folder) == FILES
+    assert not list(folder.glob(".*"))
 
 
 def test_failures_of_lines_are_the_rows_and_the_rest_is_saved(batch: Batch, folder: Path) -> None:
