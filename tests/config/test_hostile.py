@@ -70,7 +70,8 @@ def test_any_document_is_settings_or_a_sentence(document: dict[str, Any], own: b
         error = loaded(place)
     if error:
         assert error.exit_code == 2
-        assert path.name in error.message
+        # `keyring = true` is sound, and there may be none here.
+        assert path.name in error.message or "keyring" in error.message
         assert len(error.message) < 1000
 
 

@@ -126,9 +126,12 @@ CASES = (
         told=[f"m.jsonl:{MANY}: prompt: 1"],
         child=BOUNDED,
         slow=True,
+        seconds=120,
     ),
-    manifest("M8", "a mistake in every line", '{"promt": "a cat"}\n' * MANY, told=["and 99,950 more"], slow=True),
-    manifest("M8", "looked at", many(), "--check", child=BOUNDED, slow=True),
+    manifest(
+        "M8", "a mistake in every line", '{"promt": "a cat"}\n' * MANY, told=["and 99,950 more"], slow=True, seconds=120
+    ),
+    manifest("M8", "looked at", many(), "--check", child=BOUNDED, slow=True, seconds=120),
     manifest("M9", "bought", row(prompt=NASTY, output=None) + row(output=f"{NASTY[-4:]}.png")),
     manifest("M9", "refused", row(prompt=NASTY), posts=(refusal("400 Bad Request", NASTY, code=NASTY),)),
     manifest("M9", "in mistakes", row(**{NASTY: NASTY}, n=NASTY, image=NASTY, vars={NASTY: NASTY})),
