@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.front import Front, changed, cut
+from tests.batch.front import Front, changed, cut, silent, whole
 from tests.batch.jobs.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.children import Children
 from tests.conftest import Run, picture
@@ -241,6 +241,22 @@ def test_lines_that_make_no_sense_are_passed_over(batch: Batch, front: Front, fo
     assert [entry["state"] for entry in journal(folder)].count("saved") == 3
 
 
+def test_a_line_that_comes_again_changes_nothing_of_what_is_saved(batch: Batch, front: Front, folder: Path) -> None:
+    manifest(folder, row("a leaf", n=12))
+    batch()
+
+    def repeated(body: bytes) -> bytes:
+        first, second = body.splitlines(keepends=True)
+        again = json.loads(first)
+        for one in again["response"]["body"]["data"]:
+            one["b64_json"] = "aGVsbG8="
+        return first + json.dumps(again).encode() + b"\n" + second
+
+    front.once(CONTENT, changed(repeated))
+    result = batch()
+    assert (result.exit_code, len(made(folder))) == (0, 12), result.stderr
+
+
 def test_a_row_without_a_line_is_told_of(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     batch()
@@ -363,6 +379,25 @@ def test_waiting_ends_at_once_by_a_signal_and_what_is_away_stays_so(
     assert b"3 with the Batch API" in stderr
     front.asleep = False
     assert (batch().exit_code, made(folder), len(front.batches)) == (0, FILES, 1)
+
+
+def test_a_hand_in_that_is_interrupted_counts_as_away_what_may_be(
+    batch: Batch, front: Front, folder: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, row("a cat"), row("an owl", model="gpt-image-2"))
+    front.once("POST /v1/batches", whole)
+    front.once("POST /v1/batches", silent)
+    process = children.start(command(front), cwd=folder, env=environ)
+    until(lambda: len(front.batches) == 2)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert states(folder) == ["sent", "submitted", "sent"]
+    assert b"interrupted: the Batch API has 2 rows, and goes on" in stderr
+    assert b"2 with the Batch API" in stderr
+    assert b"not sent" not in stderr
+    front.settle()
+    assert (batch().exit_code, made(folder), len(front.batches)) == (0, ["cat.png", "owl.png"], 2)
 
 
 def test_an_embedded_sandbox_is_not_said_to_go_on(

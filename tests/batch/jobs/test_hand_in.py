@@ -278,9 +278,10 @@ def test_the_key_goes_to_its_provider_and_into_no_file(imagecli: Run, front: Fro
 
 def test_a_provider_without_a_batch_api_is_told_so(imagecli: Run, folder: Path) -> None:
     manifest(folder)
-    result = imagecli("batch", "assets.jsonl", "--batch-api", "--provider", "azure")
+    command = ("batch", "assets.jsonl", "--batch-api", "--provider", "xai", "--base-url", "http://127.0.0.1:1/v1")
+    result = imagecli(*command)
     assert (result.exit_code, states(folder)) == (2, [])
-    assert "azure" in result.stderr
+    assert "provider xai has no Batch API that imagecli knows; nothing was sent" in result.stderr
 
 
 def test_a_server_without_a_batch_api_is_told_of_and_nothing_is_left_of_it(

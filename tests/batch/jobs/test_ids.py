@@ -49,12 +49,6 @@ def test_what_is_not_ours_is_nothing(text: str) -> None:
     assert read_custom_id(text) is None
 
 
-@given(st.text())
-def test_whatever_a_line_calls_itself_is_read(text: str) -> None:
-    found = read_custom_id(text)
-    assert found is None or str(found).split("-")[:2] == text.split("-")[:2]
-
-
 @given(st.text(max_size=2000))
 def test_metadata_keeps_to_the_limits_of_the_api(name: str) -> None:
     pairs = metadata_of(name, "a" * 64, "b" * 32)
