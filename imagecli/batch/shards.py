@@ -45,4 +45,4 @@ def share_of_cap(cap_usd: float, mine: float, all_of_it: float) -> float:
     *mine* and *all_of_it* are what the shard and the whole manifest count if all of it were bought (USD, or purchases
     where no price is known): every machine gets the same figures, however far the others are.
     """
-    return cap_usd * mine / all_of_it if all_of_it > 0 else cap_usd
+    return cap_usd * (mine / all_of_it) if all_of_it > 0 else cap_usd
