@@ -117,16 +117,15 @@ def _start(
     put: Callable[[Done[Result]], None],
 ) -> None:
     """Daemon threads that take the items in order and put a `Done` for each; once all is stopped, without work."""
-    left = SimpleQueue[tuple[int, Item]]()
-    for pair in enumerate(items):
-        left.put(pair)
+    left, lock = iter(enumerate(items)), threading.Lock()
 
     def take() -> None:
         while True:
-            try:
-                index, item = left.get_nowait()
-            except Empty:
+            with lock:
+                pair = next(left, None)
+            if pair is None:
                 return
+            index, item = pair
             if slots.stopped:
                 put(Done(index))
                 continue

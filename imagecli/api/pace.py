@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from imagecli.api.buckets import MINUTE, Bucket, Ticket, learned
 from imagecli.api.limits import Limit
 
-FIRST_ALONE_SECONDS = 0.005
+FIRST_ALONE_SECONDS = 0.015
 """The first request goes alone for so long, so that a quick refusal of it can teach the others."""
 AT_ONCE = 8
 """So many go before anything is known of the server."""

@@ -122,6 +122,7 @@ class Entry:
 
     def _copied(self, folder: Path) -> Path:
         """What came, in *folder*, and our handle on it. Raises OSError, with nothing left there."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = _opened(self.id, self.text, folder)
         body = Path(str(file.name))
         try:
@@ -172,20 +173,20 @@ def remove(body: Path) -> None:
 def _tried(id: str, description: str, folder: Path) -> Body:
     for _ in range(OPEN_TRIES):
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             usage = shutil.disk_usage(folder)
             if usage.total and usage.free < MIN_FREE_BYTES:  # some network disks report nothing at all
                 raise OSError(errno.ENOSPC, f"less than {MIN_FREE_BYTES // 2**20} MB free")
             return _opened(id, description, folder)
-        except (FileNotFoundError, FileExistsError) as error:
-            # mkdir says "exists" where the folder goes away between its two looks.
+        except FileNotFoundError as error:
             failure = error
+            # mkdir says "exists" where the folder goes away between its two looks.
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     raise failure
 
 
 def _opened(id: str, description: str, folder: Path) -> Body:
     """The body's file, held; its description is written when it is, so that nobody takes it for a dead one's."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     body = folder / f"{id}{BODY}"
     file = Body(body)
     hold(file.fileno())

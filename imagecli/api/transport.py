@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagecli.api import telling
@@ -34,6 +34,8 @@ class _Try:
     limited: int = 0
     """How often the limit refused it first of all; what refuses many at once is counted for all together."""
     last: ImagecliError | None = None
+    sent_at: float = 0.0
+    """When its last piece went out; monotonic. Its turn is earlier by all that is written down before."""
     dropped: bool = False
     """One field was left out; no other one is."""
 
@@ -95,6 +97,7 @@ class Transport:
             except BaseException:
                 self._pacer.lost(ticket)
                 raise
+            ticket = replace(ticket, at=max(ticket.at, attempt.sent_at))
             if 200 <= answer.status < 300:
                 self._pacer.answered(ticket, answer.headers)
                 return answer
@@ -118,6 +121,11 @@ class Transport:
 
     def _once(self, attempt: _Try, into: Into, enough: Enough, packed: bool) -> HttpAnswer:
         http, request, listen = attempt.http, attempt.request, attempt.listen
+
+        def uploaded(sent: int, total: int | None) -> None:
+            listen(Sent(request=request, sent=sent, total=total or 0))
+            attempt.sent_at = time.monotonic()
+
         listen(Told(message=telling.asked(http), deep=True))
         answer = post(
             self._session,
@@ -126,7 +134,7 @@ class Transport:
             headers=self._headers,
             timeouts=self._timeouts,
             into=into,
-            uploaded=lambda sent, total: listen(Sent(request=request, sent=sent, total=total or 0)),
+            uploaded=uploaded,
             received=lambda done, total: listen(Received(request=request, received=done, total=total)),
             enough=enough,
             packed=packed,

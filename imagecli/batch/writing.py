@@ -27,7 +27,7 @@ class Journal:
     def __init__(self, manifest: Path, shard: Shard | None, ledger: Ledger) -> None:
         self.path = journal_path(manifest, shard)
         self._manifest = manifest.name
-        self._ledger = ledger
+        self._ledger: Ledger | None = ledger
         self._run = ledger.runs + 1
         self._mutex = threading.Lock()
 
@@ -51,8 +51,12 @@ class Journal:
                 hint="make the manifest's folder writable: without a journal a second run would buy all again",
             ) from error
 
+    def forget(self) -> None:
+        """The ledger hears of nothing more: nobody asks it any longer, and its memory would grow with the rows."""
+        self._ledger = None
+
     def write(self, entry: Entry) -> Entry:
-        """Appends *entry* as this run's, and the ledger knows it; back when it is on the disk. Raises DiskError.
+        """Appends *entry* as this run's, and the ledger hears of it; back when it is on the disk. Raises DiskError.
 
         The file is opened anew, as git may have put another in its place.
         """
@@ -66,8 +70,9 @@ class Journal:
             try:
                 with self._mutex:
                     _append(descriptor, b"".join(map(line_of, ours)))
-                    for entry in ours:
-                        self._ledger.add(entry)
+                    if self._ledger:
+                        for entry in ours:
+                            self._ledger.add(entry)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -180,6 +180,7 @@ def _bought(
     inputs = run.Inputs(bench.catalog.unknown_model)
     errand = errand_of(bench, run_id(bench.env))
     tools = lay_out(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
+    journal.forget()
     doubted = {order.purchase.wanted.hash for order in orders if order.purchase.decision.in_doubt}
     clear_unanswered((settings.state_dir / "spool",), watch, told=doubted)
     shelf, till = Shelf(), Till(budget)
@@ -205,6 +206,6 @@ def _bought(
         jobs = pace.jobs or settings.provider.jobs
         schedule.run(buyer.buy, orders, jobs=jobs, ahead=True, listen=watch, done=done)
     except (KeyboardInterrupt, Terminated) as signal:
-        run.abandon([request for order in orders for request in order.requests()], tools)
+        run.abandon({folder for order in orders for folder in order.folders}, tools)
         return [ends.interrupted(signal, watch)]
     return [*till.refusals()]

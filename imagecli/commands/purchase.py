@@ -73,7 +73,7 @@ def _carried_out(
             done=done,
         )
     except (KeyboardInterrupt, Terminated) as signal:
-        run.abandon(requests, tools)
+        run.abandon({folder for request in requests for folder in request.folders}, tools)
         ended = watch.interrupted(signal, outcomes, asked)
         _say_overrun(budget, ended["outcomes"], listener)
         return replace(report, **ended, cost=budget.cost(ended["outcomes"]))

@@ -5,7 +5,7 @@ The only room that knows the order of things. It announces, never prints, and ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,10 +135,9 @@ def _because(lost: ImagecliError | None, error: ImagecliError) -> ImagecliError:
     return error
 
 
-def abandon(requests: Sequence[Request], tools: Tools) -> None:
-    """Removes what was staged for pictures that an interrupted command does not save: the spool has them whole."""
-    folders = {folder for request in requests for folder in request.folders}
-    for folder in (*folders, tools.state_dir / "rescued"):
+def abandon(folders: Iterable[Path], tools: Tools) -> None:
+    """Removes what was staged in *folders* for pictures that an interrupted command does not save."""
+    for folder in {*folders, tools.state_dir / "rescued"}:
         discard_all(folder, tools.errand.run_id)
 
 

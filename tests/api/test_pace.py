@@ -185,7 +185,7 @@ def test_a_slow_limit_that_only_refuses_is_got_through_by_slow_answers_too(
 def test_where_nothing_is_known_so_many_go_that_no_slot_is_missed() -> None:
     free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
     found = run(free, prompts=64, threads=64, latency=SLOW, between=0.0001)
-    assert found.at[7] < 0.01
+    assert found.at[7] < 0.02
     assert found.at[-1] < 0.15
 
 

@@ -119,6 +119,18 @@ def test_a_writer_knows_what_it_has_written(manifest: Path) -> None:
     assert ledger.last("hero") == read(manifest).last("hero")
 
 
+def test_a_ledger_that_nobody_asks_any_more_does_not_grow_and_the_file_does(manifest: Path) -> None:
+    ledger = read(manifest)
+    journal = Journal(manifest, None, ledger)
+    journal.open()
+    journal.forget()
+    journal.write(SAVED)
+    assert ledger.last(SAVED.id) is None
+    known = read(manifest).last(SAVED.id)
+    assert known is not None
+    assert known.state == "saved"
+
+
 def test_the_journals_of_all_shards_are_read_together_and_no_others(manifest: Path) -> None:
     for number, shard in enumerate((None, Shard(index=1, of=3), Shard(index=2, of=3), Shard(index=5, of=12))):
         begun(manifest, shard).write(replace(SENT, id=f"id{number}"))
