@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 from imagecli.api.calls import LOST, Call, Calls, Form, step
-from imagecli.api.wire import Timeouts
 from imagecli.catalog import BatchRow
-from imagecli.domain import Json, Secret
+from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import Listen
 from imagecli.providers.job import Job, is_id, read_job, read_jobs
@@ -34,32 +33,8 @@ ENDLESS: Final = 2**60
 class Jobs:
     """One for a command. A batch of the provider's is a job here."""
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        row: BatchRow,
-        key: Secret | None,
-        auth: str,
-        headers: dict[str, str],
-        query: Mapping[str, str],
-        timeouts: Timeouts,
-        max_retries: int,
-        max_wait: float,
-        direct: bool,
-    ) -> None:
-        self._row = row
-        self._calls = Calls(
-            base_url=base_url,
-            key=key,
-            auth=auth,
-            headers=headers,
-            query=query,
-            timeouts=timeouts,
-            max_retries=max_retries,
-            max_wait=max_wait,
-            direct=direct,
-        )
+    def __init__(self, calls: Calls, row: BatchRow) -> None:
+        self._calls, self._row = calls, row
 
     def upload(
         self,

@@ -186,7 +186,8 @@ def sentence(tally: Tally, cost: Cost, away: Cost | None = None) -> str:
         (tally.away, "with the Batch API" + _for(away)),
         (tally.kept, "kept as they are"),
         (tally.failed, "failed"),
-        (tally.unsent, "not sent"),
+        # What was under way when a signal came is among them.
+        (tally.unsent, "not ended" if tally.signal_code else "not sent"),
     ]
     said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing to do"
     if cost.is_free or not (tally.bought or tally.failed):

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from imagecli.api.calls import Calls
 from imagecli.api.jobs import Jobs
 from imagecli.api.results import Results
 from imagecli.catalog import Catalog
@@ -29,9 +30,8 @@ def lay_out_counter(settings: Settings, catalog: Catalog, stack: ExitStack) -> C
     """The counter of the settings' provider, which has a Batch API. One that is embedded ends with *stack*."""
     assert settings.provider.batch is not None
     base_url = base_url_of(settings, catalog, stack, speed=BATCH_SPEED)
-    client = Jobs(
+    calls = Calls(
         base_url=base_url,
-        row=settings.provider.batch,
         key=settings.key.secret if settings.key else None,
         auth=settings.key.auth if settings.key else settings.provider.auth,
         headers=settings.headers,
@@ -41,4 +41,5 @@ def lay_out_counter(settings: Settings, catalog: Catalog, stack: ExitStack) -> C
         max_wait=settings.max_wait,
         direct=settings.provider.embedded,
     )
+    client = Jobs(calls, settings.provider.batch)
     return Counter(client=client, results=results_of(settings), base_url=base_url)

@@ -18,6 +18,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from imagecli.api.calls import Calls
 from imagecli.api.jobs import Jobs
 from imagecli.api.wire import Timeouts
 from imagecli.catalog import load
@@ -47,7 +48,6 @@ MADE: dict[str, Any] = {"input_file_id": "file-in", "endpoint": "/v1/images/gene
 def client(base_url: str, **more: Any) -> Jobs:
     plain: dict[str, Any] = {
         "base_url": base_url,
-        "row": ROW,
         "key": Secret(KEY),
         "auth": "bearer",
         "headers": {},
@@ -57,7 +57,8 @@ def client(base_url: str, **more: Any) -> Jobs:
         "max_wait": 0.02,
         "direct": True,
     }
-    return Jobs(**plain | more)
+    assert ROW
+    return Jobs(Calls(**plain | more), ROW)
 
 
 def deaf(event: Event) -> None:
@@ -618,13 +619,15 @@ def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as
 MEASURED = """
     import json, socket, sys, threading, tracemalloc
     from pathlib import Path
+    from imagecli.api.calls import Calls
     from imagecli.api.jobs import Jobs
     from imagecli.api.wire import Timeouts
     from imagecli.catalog import load
 
     port, path = int(sys.argv[1]), Path(sys.argv[2])
-    jobs = Jobs(base_url=f"http://127.0.0.1:{port}/v1", row=load().provider("openai").batch, key=None, auth="bearer",
-                headers={}, query={}, timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
+    calls = Calls(base_url=f"http://127.0.0.1:{port}/v1", key=None, auth="bearer", headers={}, query={},
+                  timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
+    jobs = Jobs(calls, load().provider("openai").batch)
     tracemalloc.start()
     if path.exists():
         jobs.upload(path, filename="a", media_type="application/jsonl", purpose="batch", listen=lambda event: None)

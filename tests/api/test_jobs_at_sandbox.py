@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.api.calls import Calls
 from imagecli.api.jobs import Jobs
 from imagecli.api.wire import Timeouts
 from imagecli.catalog import load
@@ -41,9 +42,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 def client(server: Sandbox, path: str = "") -> Jobs:
     assert ROW.batch
-    return Jobs(
+    calls = Calls(
         base_url=server.base_url + path,
-        row=ROW.batch,
         key=None,
         auth="none",
         headers={},
@@ -53,6 +53,7 @@ def client(server: Sandbox, path: str = "") -> Jobs:
         max_wait=2,
         direct=True,
     )
+    return Jobs(calls, ROW.batch)
 
 
 def generate(prompt: str) -> Generate:

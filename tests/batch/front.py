@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tests.api.raw import http as answer
 from tests.api.raw import read_request, reset
+from tests.listening import listening
 
 
 @dataclass(frozen=True)
@@ -146,27 +146,14 @@ def cut(share: float) -> Act:
 @contextmanager
 def fronting(behind: str) -> Iterator[Front]:
     """*behind* is the sandbox's base URL."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    front = Front(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1", behind=behind)
+    front = Front(base_url="", behind=behind)
 
     def one(connection: socket.socket) -> None:
-        with connection, suppress(OSError, http.client.HTTPException):
+        with suppress(http.client.HTTPException):
             front.serve(connection)
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
+    with listening(one) as front.base_url:
         yield front
-    finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=5)
 
 
 def _read(connection: socket.socket) -> tuple[Heard, dict[str, str]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.api.raw import http, pictures, png, read_request
+from tests.listening import listening
 
 USAGE = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}, "output_tokens": 1000}
 COST = (10 * 5 + 1000 * 30) / 1_000_000
@@ -33,31 +33,17 @@ class Server:
 
 @contextmanager
 def serving(reply: Reply = lambda fields: None, *, latency: float = 0.0) -> Iterator[Server]:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    server = Server(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    server = Server(base_url="")
 
     def answer(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            fields = fields_of(read_request(connection).partition(b"\r\n\r\n")[2])
-            server.prompts.append(fields["prompt"])
-            time.sleep(latency)
-            many, asked = int(fields.get("n", 1)), fields.get("output_format", "png")
-            connection.sendall(reply(fields) or picture_of(fields["prompt"], many, asked))
+        fields = fields_of(read_request(connection).partition(b"\r\n\r\n")[2])
+        server.prompts.append(fields["prompt"])
+        time.sleep(latency)
+        many, asked = int(fields.get("n", 1)), fields.get("output_format", "png")
+        connection.sendall(reply(fields) or picture_of(fields["prompt"], many, asked))
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
+    with listening(answer, backlog=256) as server.base_url:
         yield server
-    finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=5)
 
 
 def fields_of(body: bytes) -> dict[str, Any]:

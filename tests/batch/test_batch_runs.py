@@ -108,6 +108,8 @@ def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
     assert (process.returncode, took < 1.5) == (130, True)
     assert b"interrupted: 2 of 12 saved; 2 requests under way may be billed" in errors
     assert b"run the same command again: it goes on where this one stopped" in errors
+    # Of the ten, two were sent.
+    assert b"2 bought, 10 not ended" in errors and b"not sent" not in errors
     assert not list(folder.glob("*.lock"))
 
 

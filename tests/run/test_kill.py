@@ -7,11 +7,10 @@ import random
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 from imagecli.pictures.judge import judge
 from tests.api.raw import http, pictures, read_request
 from tests.children import Children
+from tests.listening import listening
 from tests.pictures.making import saved, scene
 
 COMMAND = [sys.executable, "-m", "imagecli"]
@@ -46,33 +46,22 @@ class Slow:
 
 @contextmanager
 def slow_server(dice: random.Random) -> Iterator[Slow]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    slow = Slow(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    slow = Slow(base_url="")
 
-    def serve() -> None:
-        with suppress(OSError):
-            connection, _ = listener.accept()
-            with connection:
-                read_request(connection)
-                slow.asked = time.monotonic()
-                answer = http("200 OK", BODY)
-                step = len(answer) // PIECES + 1
-                for at in range(0, len(answer), step):
-                    time.sleep(dice.uniform(0, 2 * 0.4 / PIECES))
-                    connection.sendall(answer[at : at + step])
-                connection.settimeout(5)
-                if connection.recv(1) == b"":
-                    slow.had_all = time.monotonic()
+    def answer(connection: socket.socket) -> None:
+        read_request(connection)
+        slow.asked = time.monotonic()
+        answer = http("200 OK", BODY)
+        step = len(answer) // PIECES + 1
+        for at in range(0, len(answer), step):
+            time.sleep(dice.uniform(0, 2 * 0.4 / PIECES))
+            connection.sendall(answer[at : at + step])
+        connection.settimeout(5)
+        if connection.recv(1) == b"":
+            slow.had_all = time.monotonic()
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
+    with listening(answer) as slow.base_url:
         yield slow
-    finally:
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=10)
 
 
 WAYS = {
