@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -79,10 +79,15 @@ def test_whole_pictures_are_whole(name: str) -> None:
         },
     ),
 )
+@example(PHOTO, (130, 194), "RGB", {"quality": 100, "progressive": True, "subsampling": 0})
 def test_no_whole_jpeg_is_called_cut(
     picture: Image.Image, size: tuple[int, int], mode: str, options: dict[str, Any]
 ) -> None:
-    data = saved(picture.crop((0, 0, *size)).convert(mode), "JPEG", **options)
+    try:
+        data = saved(picture.crop((0, 0, *size)).convert(mode), "JPEG", **options)
+    except OSError:
+        # Pillow's buffer for a progressive JPEG is too small where noise is kept at the best quality.
+        reject()
     assert opinion(data) is None
     assert opinion(data[:-2] + b"\xff\xff\xff" + EOI) is None
 
