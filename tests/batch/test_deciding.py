@@ -515,10 +515,19 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
     for path in found.writes:
         if (tmp_path / path).exists():
             content = (tmp_path / path).read_bytes()
+            # By its name, or by its content where it was bought for this request and moved.
+            known = ledger.at(path) or ledger.brought(wanted.hash)
             assert if_exists == "overwrite" or (
-                content == B and replaced[path] == hashlib.sha256(B).hexdigest() and ledger.at(path)
+                content == B and replaced[path] == hashlib.sha256(B).hexdigest() and known
             )
     json.dumps([note.message for note in found.notes])
+
+
+def test_a_bought_picture_that_was_moved_to_one_of_two_outputs_is_made_anew_with_the_other(tmp_path: Path) -> None:
+    standing = put(tmp_path, {"512.png": B})
+    found = decide(ICON, ledger_of((saved(),)), standing)
+    assert (found.kind, found.writes) == ("missing", ("64.png", "512.png"))
+    assert found.replaces == (("512.png", hashlib.sha256(B).hexdigest()),)
 
 
 AWAY = HERO.entry("submitted", submission="one", batch="batch_1", planned=(("hero.png",),))
