@@ -12,7 +12,20 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "imagecli"
 
 FLOORS = (
-    ("__init__", "errors", "choices", "formats", "quoting", "money", "sizes", "domain", "exchange", "events", "env"),
+    (
+        "__init__",
+        "errors",
+        "choices",
+        "formats",
+        "quoting",
+        "money",
+        "sizes",
+        "domain",
+        "exchange",
+        "events",
+        "env",
+        "safe_open",
+    ),
     ("catalog", "templates", "naming", "checks", "rendering", "pricing", "outcome", "providers"),
     ("api", "pictures", "store", "config", "sandbox"),
     ("plan", "slots", "schedule", "spending", "run", "batch"),
