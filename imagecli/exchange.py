@@ -100,6 +100,13 @@ class Prepared:
     replaces: tuple[tuple[Path, str | None], ...] = ()
     """Files that may be written over, each with the sha256 that it has to have still; None is any."""
     part: Part | None = None
+    allow_outside: bool = False
+    """The files of a manifest may be saved through links that lead out of its folder."""
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that everything is saved below, links resolved; None where the user typed the place."""
+        return Path(self.part.manifest).parent if self.part and not self.allow_outside else None
 
     def name(self, index: int) -> Name:
         """Picture *index*'s; one that nobody asked for shares the last."""

@@ -14,7 +14,7 @@ from imagecli.batch.deciding import Decision
 from imagecli.batch.entries import Entry, FileRecord
 from imagecli.batch.judging import ending
 from imagecli.batch.ledger import Ledger
-from imagecli.batch.standing import Standing
+from imagecli.batch.standing import Standing, has_picture_ending
 from imagecli.batch.wanted import Wanted
 from imagecli.errors import DiskError
 from imagecli.events import Noted
@@ -30,7 +30,7 @@ class Orphan:
     entry: Entry
     record: FileRecord
     unchanged: bool
-    """It is still what was saved; one that was changed by hand is listed and never removed."""
+    """It is a picture, and still what was saved; one that was changed by hand is listed and never removed."""
 
 
 def orphans(planned: Iterable[str], ledger: Ledger, standing: Standing) -> list[Orphan]:
@@ -48,12 +48,12 @@ def orphans(planned: Iterable[str], ledger: Ledger, standing: Standing) -> list[
 
 
 def _orphan(entry: Entry, record: FileRecord, standing: Standing) -> Orphan | None:
-    """None where nothing stands there any more."""
+    """None where no picture stands there any more, or none below the manifest's folder."""
     look = standing.look(record.path)
-    if look is None or look.bytes is None:
+    if look is None or look.bytes is None or not has_picture_ending(record.path):
         return None
     same = look.bytes == record.bytes and standing.sha256(record.path) == record.sha256
-    return Orphan(entry=entry, record=record, unchanged=same)
+    return Orphan(entry=entry, record=record, unchanged=same and standing.is_picture(record.path))
 
 
 def moves(bought: Iterable[tuple[Wanted, Decision]], orphans: Iterable[Orphan], folder: Path) -> list[Noted]:
@@ -81,7 +81,7 @@ def remove(orphan: Orphan, folder: Path, standing: Standing) -> bool:
     Looks once more right before. Raises DiskError.
     """
     path = folder / orphan.record.path
-    if not orphan.unchanged or standing.sha256(orphan.record.path) != orphan.record.sha256:
+    if not orphan.unchanged or not standing.may_remove(orphan.record.path, orphan.record.sha256):
         return False
     try:
         path.unlink()

@@ -100,7 +100,7 @@ def records(images: Iterable[SavedImage], part: Part, folder: Path) -> tuple[Fil
 
 def originals(images: Iterable[SavedImage], folder: Path) -> tuple[FileRecord, ...]:
     """The pictures as they came, which stand beside those of *images* that were changed."""
-    disk = Standing(folder)
+    disk = Standing(folder, allow_outside=True)
     found = []
     for path in dict.fromkeys(image.original for image in images if image.original):
         below = path.absolute().relative_to(folder.absolute()).as_posix()

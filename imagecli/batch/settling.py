@@ -63,7 +63,7 @@ class Settling:
         """Removes what was replaced and had another name, as pictures have their true endings."""
         saved = {record.path for record in files}
         for path, sha256 in order.purchase.decision.replaces:
-            if path not in saved and sha256 and self.standing.may_replace(path, sha256):
+            if path not in saved and sha256 and self.standing.may_remove(path, sha256):
                 with contextlib.suppress(OSError):
                     (self.folder / path).unlink()
 

@@ -1,13 +1,21 @@
-"""What stands on the disk below a manifest's folder, for `deciding`: never raises."""
+"""What stands on the disk below a manifest's folder, for `deciding`: never raises.
+
+Nothing is read through a link that leads out of the folder.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
+from imagecli.pictures.judge import identify
+from imagecli.store.boundary import is_below, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +23,8 @@ class Look:
     """Something stands there."""
 
     bytes: int | None
-    """Its length; None where it is no file (a folder, a device, a link that leads nowhere)."""
+    """Its length; None where it can't be a saved picture: a folder, a device, a link that leads nowhere or out of the
+    manifest's folder, a file larger than any picture."""
 
 
 class Disk(Protocol):
@@ -29,10 +38,12 @@ class Disk(Protocol):
 
 
 class Standing:
-    """The real disk below *folder*."""
+    """The real disk below *folder*; with *allow_outside* also where links lead out of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
         self._folder = folder
+        self._root = None if allow_outside else resolve(folder)
+        self._folders_inside: dict[Path, bool] = {}
 
     def look(self, path: str) -> Look | None:
         target = self._folder / path
@@ -42,9 +53,13 @@ class Standing:
             return Look(bytes=None)
         except (OSError, ValueError):
             return Look(bytes=None) if os.path.lexists(target) else None
-        return Look(bytes=status.st_size if stat.S_ISREG(status.st_mode) else None)
+        is_picture = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES and self._is_inside(target)
+        return Look(bytes=status.st_size if is_picture else None)
 
     def sha256(self, path: str) -> str:
+        seen = self.look(path)
+        if seen is None or seen.bytes is None:
+            return ""
         try:
             with (self._folder / path).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
@@ -53,7 +68,42 @@ class Standing:
 
     def may_replace(self, path: str, sha256: str | None) -> bool:
         """Whether *path* can be written now: it is free, or still has this content; None is any file's."""
+        self._folders_inside.clear()  # links may be others by now
         seen = self.look(path)
         if seen is None:
             return True
         return seen.bytes is not None and (sha256 is None or self.sha256(path) == sha256)
+
+    def may_remove(self, path: str, sha256: str) -> bool:
+        """Whether *path* can be removed now: a picture by its ending and its bytes that still has this content.
+
+        A journal can be anybody's, and it must not have any other file removed.
+        """
+        self._folders_inside.clear()  # links may be others by now
+        return self.is_picture(path) and self.sha256(path) == sha256
+
+    def is_picture(self, path: str) -> bool:
+        """Whether *path* has the ending and the first bytes of a picture."""
+        seen = self.look(path)
+        if seen is None or not seen.bytes or not has_picture_ending(path):
+            return False
+        try:
+            with (self._folder / path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return identify(data).format is not None
+        except (OSError, ValueError):
+            return False
+
+    def _is_inside(self, target: Path) -> bool:
+        if self._root is None:
+            return True
+        if target.is_symlink():
+            return is_below(target, self._root)
+        # Resolving costs a call for each part of the path, and thousands of files share a folder.
+        if target.parent not in self._folders_inside:
+            self._folders_inside[target.parent] = is_below(target.parent, self._root)
+        return self._folders_inside[target.parent]
+
+
+def has_picture_ending(path: str) -> bool:
+    """Whether *path* ends as a saved picture does."""
+    return Path(path).suffix[1:].lower() in ENDINGS

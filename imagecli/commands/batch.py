@@ -61,6 +61,14 @@ def batch(
         str | None,
         typer.Option(metavar="K/N", help="part K of N, for several machines: 1/3, 2/3, 3/3", rich_help_panel="Run"),
     ] = None,
+    allow_outside: Annotated[
+        bool,
+        typer.Option(
+            "--allow-outside",
+            help="let rows use files outside the manifest's folder and repository: trust it first",
+            rich_help_panel="Run",
+        ),
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="send nothing more once a row has failed", rich_help_panel="Run")
     ] = False,
@@ -157,6 +165,7 @@ def batch(
         if_exists=if_exists,
         shard=read_shard(shard) if shard else None,
         batch_api=batch_api,
+        allow_outside=allow_outside,
     )
     if prune:
         raise typer.Exit(tidy(bench, yes=yes))

@@ -21,12 +21,14 @@ from imagecli.batch.shards import Shard, share_of_cap
 from imagecli.batch.standing import Standing
 from imagecli.catalog import Catalog, ProviderRow, in_batch
 from imagecli.commands.patience import FOR_A_KEY, saying
+from imagecli.config.caps import NOT_RAISED
 from imagecli.config.layers import flag
 from imagecli.config.rows import load_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.events import Listen, Warned
+from imagecli.events import Listen, Noted, Warned
+from imagecli.money import at_least, dollars
 from imagecli.report.style import Style
 from imagecli.spending.budget import cap_words
 
@@ -51,6 +53,8 @@ class Bench:
     shard: Shard | None = None
     batch_api: bool = False
     """Rows are handed in to the provider's Batch API, which it has."""
+    allow_outside: bool = False
+    """Rows may read files, and save through links, outside the manifest's folder and its repository."""
 
     @property
     def share(self) -> float:
@@ -97,7 +101,7 @@ class Bench:
 
     def purchases(self, ledger: Ledger) -> list[Purchase]:
         """What becomes of every chosen item. Raises InputImageError for an input that can't be read."""
-        digests, disk = Digests(), Standing(self.manifest.folder)
+        digests, disk = Digests(), self.standing()
         found = []
         for item in self.chosen:
             wanted = wanted_of(item, self.settings.provider, self.settings.base_url, digests)
@@ -106,10 +110,18 @@ class Bench:
             found.append(Purchase(item=item, wanted=wanted, decision=decision))
         return found
 
+    def standing(self) -> Standing:
+        """The disk below the manifest's folder."""
+        return Standing(self.manifest.folder, allow_outside=self.allow_outside)
+
     def remark(self, listen: Listen) -> None:
         """Says what is to be said before anything is bought."""
         for remark in self.assets.remarks:
             listen(remark)
+        for code, message in self.settings.notes:
+            # Other settings say nothing to a manifest's rows.
+            if code in ("provider", "max_cost"):
+                listen(Noted(code=code, message=message))
         for code, message in self.settings.warnings:
             listen(Warned(code=code, message=message))
 
@@ -132,6 +144,7 @@ def open_bench(
     if_exists: IfExists | None,
     shard: Shard | None,
     batch_api: bool = False,
+    allow_outside: bool = False,
 ) -> Bench:
     """The bench for the manifest that *read* gives. *flags* are settings', *fields* are those that rows have too.
 
@@ -149,6 +162,7 @@ def open_bench(
         provider=provider,
         base_url=settings.base_url,
         today=env.now().date(),
+        allow_outside=allow_outside,
     )
     return Bench(
         env=env,
@@ -164,6 +178,7 @@ def open_bench(
         if_exists=if_exists,
         shard=shard,
         batch_api=batch_api,
+        allow_outside=allow_outside,
     )
 
 
@@ -198,8 +213,17 @@ def check_batch_api(live: Mapping[str, object], *, batch_api: bool, wait: bool) 
 
 
 def capped(settings: config.Settings, manifest: Manifest) -> config.Settings:
-    """*settings* with the manifest's cap among theirs: the lowest holds, and a flag goes before all."""
-    cap, origin = manifest.max_cost, settings.max_cost_origin
-    if cap is None or origin == flag("max_cost") or (origin and settings.max_cost <= cap):
+    """*settings* with the manifest's limit, which can lower theirs; only the flag replaces both."""
+    limit, origin = manifest.max_cost, settings.max_cost_origin
+    if limit is None or origin == flag("max_cost") or (origin and limit == settings.max_cost):
         return settings
-    return replace(settings, max_cost=cap, max_cost_origin=f"max_cost in {manifest.name}")
+    name = f"max_cost in {manifest.name}"
+    if limit <= settings.max_cost:
+        return replace(settings, max_cost=limit, max_cost_origin=name)
+    message = (
+        f"{name} is {dollars(limit)}, and a manifest can only lower the limit: {cap_words(settings)} holds; "
+        f"{flag('max_cost')} {at_least(limit)} raises it"
+    )
+    # Somebody wants a limit to hold, so that unknown prices are refused as they are under any other.
+    origin = origin or f"{name}{NOT_RAISED}"
+    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, ("max_cost", message)))

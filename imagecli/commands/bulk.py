@@ -20,7 +20,6 @@ from imagecli.batch.purchase import Purchase, asks_of
 from imagecli.batch.recovering import Recovery
 from imagecli.batch.sentences import together
 from imagecli.batch.settling import Settling
-from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
 from imagecli.batch.writing import Journal
 from imagecli.catalog import ModelRow
@@ -156,13 +155,14 @@ def errand_of(bench: Bench, name: str) -> run.Errand:
         query=bench.settings.query,
         if_exists=None,
         stdout=False,
+        allow_outside=bench.allow_outside,
     )
 
 
 def settling_of(bench: Bench, budget: Budget, journal: Journal) -> Settling:
     """How the orders of *bench* end."""
     folder = bench.manifest.folder
-    return Settling(budget=budget, journal=journal, standing=Standing(folder), folder=folder)
+    return Settling(budget=budget, journal=journal, standing=bench.standing(), folder=folder)
 
 
 def _bought(

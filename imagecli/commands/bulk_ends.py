@@ -54,13 +54,11 @@ class Ends:
     def kept(self, purchases: Sequence[Purchase], ledger: Ledger) -> None:
         """The rows of which nothing is bought, for those who want an object of each."""
         if self._bench.style.json:
+            folder, standing = self._bench.manifest.folder, self._bench.standing()
             for purchase in purchases:
                 if purchase.decision.kind == "done":
-                    report = Report(
-                        command="batch",
-                        kept=tuple(kept_files(purchase, ledger, self._bench.manifest.folder)),
-                        cost=NOTHING,
-                    )
+                    kept = kept_files(purchase, ledger, standing, folder)
+                    report = Report(command="batch", kept=tuple(kept), cost=NOTHING)
                     self._bulk.row(purchase.item.row, report, **keys_of(purchase.item, "kept"))
 
     def ended(self, ended: Ended) -> None:

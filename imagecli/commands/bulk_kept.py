@@ -10,18 +10,22 @@ from pathlib import Path
 from imagecli.batch.entries import FileRecord
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.purchase import Purchase
+from imagecli.batch.standing import Standing
 from imagecli.commands.kept import described
 from imagecli.errors import OutputError
 from imagecli.outcome import Kept
 from imagecli.pictures.judge import identify
 
 
-def kept_files(purchase: Purchase, ledger: Ledger, folder: Path) -> list[Kept]:
+def kept_files(purchase: Purchase, ledger: Ledger, standing: Standing, folder: Path) -> list[Kept]:
     """Those of a row, as far as they stand there."""
     found = []
     for plan in purchase.outputs:
         known = ledger.planned(plan)
-        path = folder / (known[1].path if known else plan)
+        below = known[1].path if known else plan
+        path, seen = folder / below, standing.look(below)
+        if seen and seen.bytes is None:
+            continue  # a pipe, or a link that leads out of the folder
         with contextlib.suppress(OutputError):
             found.append((_as_recorded(path, known[1]) if known else None) or described(path, (0, 0))[0])
     return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.order import Order
 from imagecli.batch.pruning import moves, orphans
 from imagecli.batch.purchase import Purchase
-from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import Pace, decided, errand_of, kept_of, orders_of
@@ -27,6 +28,7 @@ from imagecli.report.bulk_plan import Plan, plan_lines
 from imagecli.report.listen import open_listener
 from imagecli.run.prepare import prepare
 from imagecli.spending.budget import Budget
+from imagecli.store.boundary import resolve
 
 
 def check(bench: Bench) -> int:
@@ -70,13 +72,13 @@ def _say_moves(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger, list
     missing = [(one.wanted, one.decision) for one in purchases if one.decision.kind == "missing"]
     if missing and ledger.runs:
         planned = [path for item in bench.assets.items for path in outputs_of(item)]
-        for note in moves(missing, orphans(planned, ledger, Standing(folder)), folder):
+        for note in moves(missing, orphans(planned, ledger, bench.standing()), folder):
             listen(note)
 
 
 def _show_row(purchase: Purchase, ledger: Ledger, bench: Bench, bulk: Bulk) -> None:
     """A row's object: what of it is there, and whether that is all."""
-    kept = kept_files(purchase, ledger, bench.manifest.folder)
+    kept = kept_files(purchase, ledger, bench.standing(), bench.manifest.folder)
     keys = keys_of(purchase.item, purchase.decision.kind)
     if purchase.decision.kind != "done":
         keys |= {"status": "stale", "exit_code": EXIT_INCOMPLETE}
@@ -116,6 +118,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
             "pictures": shown.pictures,
             "files": shown.files,
             "least_seconds": shown.least_seconds,
+            "reads": [str(resolve(path)) for path in bench.assets.reads],
         },
     )
     return errors[0].exit_code if errors else bulk.exit_code
@@ -143,7 +146,16 @@ def _plan(bench: Bench, purchases: Sequence[Purchase], orders: Sequence[Order], 
             (order.purchase.decision.kind, path) for order in orders[:20] for path in order.purchase.decision.writes
         ),
         more=max(len(orders) - 20, 0),
+        reads=tuple(_with_target(path, bench.manifest.folder) for path in bench.assets.reads),
     )
+
+
+def _with_target(path: Path, folder: Path) -> str:
+    """*path*, and where it leads if links below the manifest's *folder* lead to another place."""
+    inside = path.relative_to(folder) if path.is_relative_to(folder) else path
+    target = resolve(path)
+    is_link = target != Path(os.path.normpath(resolve(folder) / inside))
+    return f"{path}, a link to {target}" if is_link else str(path)
 
 
 def _show_requests(bench: Bench, orders: Sequence[Order], budget: Budget, bulk: Bulk, listen: Listen) -> None:

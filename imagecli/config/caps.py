@@ -9,7 +9,7 @@ from imagecli.config.table import SETTINGS
 BUILT_IN: Final[float] = SETTINGS["max_cost"].default
 
 NOT_RAISED: Final = ", which can't raise the built-in cap"
-"""Behind the project's file, where that says more than it may."""
+"""Behind a project's file or a manifest that says more than it may."""
 
 Said = tuple[float, str]
 """USD, and where it was said."""

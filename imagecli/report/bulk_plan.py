@@ -35,6 +35,8 @@ class Plan:
     """missing or stale, and a file."""
     more: int
     """Purchases of which no file is shown."""
+    reads: tuple[str, ...] = ()
+    """All files that rows read, each with where it leads if it is a link."""
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -50,6 +52,7 @@ def plan_lines(plan: Plan) -> list[str]:
     rows += plan.first
     if plan.more:
         rows.append(("and", f"{plan.more:,} more; --json tells of each"))
+    rows += [("reads", path) for path in plan.reads]
     rows.append(("sent", "nothing: this was a dry run"))
     return [f"{label:<10}{harmless(text)}" for label, text in rows]
 

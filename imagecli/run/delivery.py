@@ -14,6 +14,7 @@ from imagecli.exchange import Destination, Prepared
 from imagecli.naming import marked, path_for
 from imagecli.run.change import Change, change_for
 from imagecli.run.gathering import Staged, described
+from imagecli.store.boundary import check_still_below
 from imagecli.store.files import disk_errors, publish, rescue
 from imagecli.store.staging import discard, staging
 
@@ -121,6 +122,7 @@ class Delivery:
         """The picture at *source* changed, staged in *folder*. Raises UnsavedError where it can't be, OSError."""
         from imagecli.pictures.finish import convert
 
+        check_still_below(folder, self.prepared.root)
         data = source.read_bytes()
         try:
             data = convert(data, change.format, change.fit) if change else data
@@ -135,10 +137,11 @@ class Delivery:
             return described(file)
 
     def _publish(self, staged: Staged, path: Path, overwrite: bool, number: int = 1) -> Path:
-        if self.again and _holds(path, staged):
-            discard(staged.path)
-            return path
         try:
+            check_still_below(path.parent, self.prepared.root)
+            if self.again and _holds(path, staged):
+                discard(staged.path)
+                return path
             if staged.disk:
                 raise staged.disk
             with disk_errors(path):

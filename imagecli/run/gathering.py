@@ -18,6 +18,7 @@ from imagecli.exchange import Found, Prepared
 from imagecli.pictures.judge import judge_file
 from imagecli.providers.base64_pieces import decoded
 from imagecli.providers.condense import Condensed
+from imagecli.store.boundary import check_still_below
 from imagecli.store.files import disk_errors
 from imagecli.store.staging import discard, staging
 
@@ -103,6 +104,7 @@ class Gatherer:
         """In *folder*, or where its disk fails in the rescue folder, for the user alone."""
         if folder != self.rescue_folder:
             try:
+                check_still_below(folder, self.prepared.root)
                 with disk_errors(folder):
                     return self._filled(folder, fill, 0o666, None)
             except DiskError as error:

@@ -29,6 +29,8 @@ class Errand:
     if_exists: IfExists | None
     stdout: bool
     keep_partials: bool = False
+    allow_outside: bool = False
+    """As in `Prepared`."""
     query: Mapping[str, str] = field(default_factory=dict)
     """What every request's address ends with."""
 
@@ -62,6 +64,7 @@ def prepared_of(request: Request, errand: Errand, transform: Transform | None = 
         files=request.files,
         replaces=request.replaces,
         part=request.part,
+        allow_outside=errand.allow_outside,
     )
 
 

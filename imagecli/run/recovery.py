@@ -24,6 +24,7 @@ from imagecli.run.finish import finish, is_settled
 from imagecli.run.partials import keep_partials
 from imagecli.run.prepare import read_description, with_folders
 from imagecli.run.unpacked import unpacked
+from imagecli.store.boundary import check_still_below
 from imagecli.store.places import check_folder
 from imagecli.store.staging import discard_all
 
@@ -109,6 +110,7 @@ def _finished(
 ) -> Outcome:
     rescue_folder = state_dir / "rescued"
     for folder in prepared.folders:
+        check_still_below(folder, prepared.root)
         check_folder(folder)
         discard_all(folder, prepared.id)
     discard_all(rescue_folder, prepared.id)
@@ -149,7 +151,11 @@ def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepar
     moved = with_folders(prepared, lambda planned: folder or _from_here(planned))
     # What a manifest's journal knows by its content may still be replaced by what the same row has bought.
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
-    return replace(moved, request=request, if_exists=None, stdout=False, replaces=replaces)
+    # A folder that the user types may be anywhere.
+    allow_outside = moved.allow_outside or folder is not None
+    return replace(
+        moved, request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside
+    )
 
 
 def _from_here(folder: Path) -> Path:

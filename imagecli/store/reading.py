@@ -23,17 +23,21 @@ SILENCE_SECONDS: Final = 60.0
 _PIECE: Final = 1 << 20
 
 
-def check_file(path: Path, *, error: type[UsageError] = InputImageError) -> None:
-    """Raises *error* for what `read_bounded` would refuse at once: missing, not to be read, no file. Reads nothing."""
+def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> None:
+    """Raises *error* for what is missing, may not be read, is no regular file or has more than *limit* bytes.
+
+    Reads nothing. Unlike `read_bounded` it takes no pipe.
+    """
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except OSError as problem:
         raise error(_why_not_opened(path, problem), hint=_nearby(path, problem)) from problem
     except ValueError as problem:
         raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
-    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a device"
-        raise error(f"{path} is {what}, not a file", hint="name the file itself")
+    if not stat.S_ISREG(status.st_mode):
+        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name the file itself")
+    if status.st_size > limit:
+        raise _too_large(path, status.st_size, limit, error)
     if not os.access(path, os.R_OK):
         raise error(f"can't read {path}: {os.strerror(errno.EACCES)}", hint="check the name and your rights to it")
 
@@ -62,8 +66,7 @@ def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> b
     status = os.fstat(descriptor)
     is_pipe = stat.S_ISFIFO(status.st_mode)
     if not is_pipe and not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device"
-        raise error(f"{path} is {what}, not a file", hint="name the file itself")
+        raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name the file itself")
     data = bytearray()
     while len(data) <= limit and status.st_size <= limit:
         wanted = min(_PIECE, limit + 1 - len(data))
@@ -71,8 +74,18 @@ def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> b
         if not piece:
             return bytes(data)
         data += piece
-    size = f"{status.st_size / 1e6:.1f} MB" if status.st_size else "more"
-    raise error(f"{path} is too large: {size}, at most {limit / 1e6:g} MB are read", hint="shrink it first")
+    raise _too_large(path, status.st_size, limit, error)
+
+
+def _too_large(path: Path, length: int, limit: int, error: type[UsageError]) -> UsageError:
+    size = f"{length / 1e6:.1f} MB" if length else "more"
+    return error(f"{path} is too large: {size}, at most {limit / 1e6:g} MB are read", hint="shrink it first")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    return "a folder" if stat.S_ISDIR(mode) else "a device"
 
 
 def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) -> bytes:

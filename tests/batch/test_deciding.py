@@ -36,7 +36,7 @@ ICON = replace(HERO, pictures=(("64.png", "512.png"),))
 TWO_ICONS = replace(HERO, pictures=(("a-64.png", "a-512.png"), ("b-64.png", "b-512.png")))
 
 
-def record(path: str, content: bytes = b"bought", planned: str | None = None) -> FileRecord:
+def record(path: str, content: bytes = b"GIF89a", planned: str | None = None) -> FileRecord:
     return FileRecord(path=path, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), planned=planned)
 
 
@@ -60,7 +60,7 @@ def put(folder: Path, files: dict[str, bytes]) -> Standing:
     return Standing(folder)
 
 
-B = b"bought"
+B = b"GIF89a"
 """What `saved` says was saved."""
 
 
@@ -474,7 +474,7 @@ def test_an_adopted_file_is_recorded_as_it_stands(tmp_path: Path) -> None:
     assert entry == HERO.entry("adopted", files=(record("hero.png", b"mine"),))
 
 
-_CONTENTS = st.sampled_from([None, b"", b"bought", b"BOUGHT", b"painted over"])
+_CONTENTS = st.sampled_from([None, b"", b"GIF89a", b"BOUGHT", b"painted over"])
 _WANTED = st.sampled_from([HERO, EDITED, DRAWN, FOUR, ICON, replace(HERO, model="m3"), replace(HERO, id="title")])
 _ENTRIES = st.builds(
     lambda wanted, state, may_be_billed, run: replace(
@@ -567,7 +567,7 @@ def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path
 
 def test_what_has_come_back_is_judged_as_ever(tmp_path: Path) -> None:
     ledger = ledger_of((AWAY, saved()))
-    assert decide(HERO, ledger, put(tmp_path, {"hero.png": b"bought"})).kind == "done"
+    assert decide(HERO, ledger, put(tmp_path, {"hero.png": B})).kind == "done"
     (tmp_path / "hero.png").unlink()
     assert decide(HERO, ledger_of((AWAY, HERO.entry("failed"))), put(tmp_path, {})).kind == "missing"
 

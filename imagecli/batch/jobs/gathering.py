@@ -24,6 +24,7 @@ from imagecli.providers.batch_answer import Line, read_line
 from imagecli.providers.condense import condense
 from imagecli.run.finish import finish
 from imagecli.run.prepare import Errand
+from imagecli.store.boundary import is_below
 
 
 class Gathering:
@@ -63,8 +64,9 @@ class Gathering:
     def _finished(self, prepared: Prepared, said: Line, file: IO[bytes]) -> Outcome:
         for folder in prepared.folders:
             # Another machine may have handed it in.
-            with suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
+            if prepared.root is None or is_below(folder, prepared.root):
+                with suppress(OSError):
+                    folder.mkdir(parents=True, exist_ok=True)
         try:
             outcome = finish(prepared, file, self._results, self._rescue_folder, self._listen, again=True)
         except Exception as problem:

@@ -85,6 +85,7 @@ class Slip:
                 hash=self.entry.hash,
                 planned=tuple(paths[:1] for paths in planned),
             ),
+            allow_outside=errand.allow_outside,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 from imagecli.batch.manifest.asking import Asking
@@ -20,6 +21,7 @@ from imagecli.batch.manifest.saying import Reading
 from imagecli.batch.manifest.targets import Places
 from imagecli.catalog import Catalog, ProviderRow
 from imagecli.events import Noted, Warned
+from imagecli.store.boundary import Boundary
 
 MAX_FILES: Final = 250_000
 """More than a manifest makes: it is a slip in n or in a product of vars."""
@@ -35,6 +37,8 @@ class Assets:
     """In the order of its rows."""
     remarks: tuple[Noted | Warned, ...]
     """What is to be said of them before anything is bought, each thing once."""
+    reads: tuple[Path, ...] = ()
+    """The files that its rows read: prompts, pictures, masks and drawings."""
 
 
 def items(
@@ -45,8 +49,11 @@ def items(
     provider: ProviderRow,
     base_url: str,
     today: date,
+    allow_outside: bool = False,
 ) -> Assets:
     """What *manifest* buys from *provider* at *base_url*. *flags* by the names of fields, None where not typed.
+
+    With *allow_outside* rows may name files that are neither in its folder nor in its repository.
 
     A row's own word comes before a flag's, and that before `[defaults]`; settings say nothing. Looks whether input
     files are there, opens none of them but prompt files, and sends nothing. Raises ManifestError with all that is
@@ -57,10 +64,12 @@ def items(
     reading = Reading(manifest, flags, problems)
     clashes = Clashes(manifest.path, manifest.folder, problems)
     columns = Columns(manifest)
+    boundary = Boundary.around(manifest.folder, allow_outside=allow_outside)
+    material = Material(manifest.folder, boundary)
     maker = Maker(
         looks=Looks(catalog, provider, base_url, today, remarks),
-        places=Places(manifest.folder),
-        material=Material(manifest.folder),
+        places=Places(manifest.folder, boundary),
+        material=material,
         asking=Asking(catalog=catalog, provider=provider, base_url=base_url, remarks=remarks),
         problems=problems,
         clashes=clashes,
@@ -81,4 +90,4 @@ def items(
     clashes.check()
     problems.check()
     said_by_fields = (replace(remark, message=in_fields(remark.message)) for remark in remarks)
-    return Assets(items=tuple(made), remarks=tuple(said_by_fields))
+    return Assets(items=tuple(made), remarks=tuple(said_by_fields), reads=material.paths)

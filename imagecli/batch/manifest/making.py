@@ -84,8 +84,12 @@ class Maker:
                 for place in places
             ]
             pictures = tuple(zip(*files, strict=True))
-            for target in (target for picture in pictures for target in picture):
+            targets = [target for picture in pictures for target in picture]
+            for target in targets:
                 self.clashes.makes(target.path, row.line)
+            for folder in dict.fromkeys(target.name.folder for target in targets):
+                if error := self.places.outside(folder):
+                    self.problems.refuse(row.line, error, "output")
             yield Item(
                 row=row.number,
                 line=row.line,

@@ -88,6 +88,8 @@ class Problems:
 
 
 _OPTION: Final = re.compile(r"(?<![\w-])(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")
+_OF_THE_COMMAND: Final = ("--allow-outside",)
+"""Options that no row has a field for."""
 _SHORT: Final = {"o": "output", "n": "n", "m": "model", "s": "size", "f": "prompt_file"}
 _FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ asks ))")
 """What an error begins with that is about one field."""
@@ -98,6 +100,8 @@ def in_fields(text: str) -> str:
 
     def name(match: re.Match[str]) -> str:
         long = match["long"]
+        if match[0] in _OF_THE_COMMAND:
+            return match[0]
         return ("vars" if long == "var" else long.replace("-", "_")) if long else _SHORT[match["short"]]
 
     return _OPTION.sub(name, text)

@@ -19,6 +19,7 @@ from imagecli.errors import OutputError
 from imagecli.formats import ENDINGS
 from imagecli.naming import Output, build_fields, build_names, check_ending, check_inside, parse_output
 from imagecli.naming.shape import TRUE_ENDINGS, file_for
+from imagecli.store.boundary import Boundary
 from imagecli.templates import fields_in
 
 _MOVING: Final = ("date", "time")
@@ -55,9 +56,10 @@ class Place:
 class Places:
     """The outputs of one manifest in *folder*."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, boundary: Boundary) -> None:
+        self._folder, self._boundary = folder, boundary
         self._folders: dict[Path, tuple[Path, str]] = {}
+        self._outside: dict[Path, OutputError | None] = {}
         self._known: dict[WantedFile, Place] = {}
 
     def read(self, wanted: WantedFile) -> Place:
@@ -93,6 +95,16 @@ class Places:
         for name in names:
             kept, prefix = self._kept(name, asked)
             yield Target(name=kept, path=prefix + file_for(kept, expected), fit=place.wanted.fit or fit)
+
+    def outside(self, folder: Path) -> OutputError | None:
+        """Why *folder* can't be saved to, where it leads out of the manifest's. Each one is resolved once."""
+        if folder not in self._outside:
+            try:
+                self._boundary.check_output_folder(folder)
+                self._outside[folder] = None
+            except OutputError as error:
+                self._outside[folder] = error
+        return self._outside[folder]
 
     def _kept(self, name: Name, asked: str | None) -> tuple[Name, str]:
         """*name* below the manifest's folder, its ending a promise: a template's as a literal one's; and how its path

@@ -1,0 +1,81 @@
+"""Where the files of a manifest may lie: below its folder, and inputs also below the root of its repository.
+
+A manifest can come with a cloned repository. Paths are compared after all links in them are resolved.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from imagecli.errors import DiskError, OutputError, UsageError
+
+GIT: Final = ".git"
+"""Never read from: it holds remote addresses with tokens, and what was removed from the working tree."""
+
+
+def resolve(path: Path) -> Path:
+    """*path* from the root, without links and `..`; parts that do not exist stay as they are written."""
+    return Path(os.path.realpath(path))
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether *path* leads to *folder* or to something below it."""
+    return resolve(path).is_relative_to(resolve(folder))
+
+
+def find_repository_root(folder: Path) -> Path | None:
+    """The nearest of *folder* and its parents that has a `.git`, resolved; None without one."""
+    place = resolve(folder)
+    return next((root for root in (place, *place.parents) if os.path.lexists(root / GIT)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """The files that one manifest may name."""
+
+    folder: Path
+    """The manifest's, resolved."""
+    repository: Path | None
+    allow_outside: bool = False
+    """--allow-outside was typed."""
+
+    @classmethod
+    def around(cls, folder: Path, *, allow_outside: bool = False) -> Boundary:
+        """The boundary of a manifest in *folder*."""
+        return cls(folder=resolve(folder), repository=find_repository_root(folder), allow_outside=allow_outside)
+
+    def check_input(self, path: Path) -> None:
+        """Raise UsageError where a row may not read *path*. Looks at its links only, whether it exists or not."""
+        target = resolve(path)
+        root = next((root for root in (self.repository, self.folder) if root and target.is_relative_to(root)), None)
+        parts = target.relative_to(root).parts if root else target.parts
+        if any(part.casefold() == GIT for part in parts):
+            raise UsageError(f"{path} is in a {GIT} folder, which no row may read", hint="copy the file elsewhere")
+        if root is None and not self.allow_outside:
+            what = "the repository of the manifest" if self.repository else "the manifest's folder"
+            raise UsageError(
+                f"{path} is outside {what} ({target}), and a row may not read it",
+                hint="copy the file there; or --allow-outside, if you trust the manifest",
+            )
+
+    def check_output_folder(self, folder: Path) -> None:
+        """Raise OutputError where *folder*, which a row saves to, leads out of the manifest's folder."""
+        target = resolve(folder)
+        if not self.allow_outside and not target.is_relative_to(self.folder):
+            raise OutputError(
+                f"{folder} leads out of the manifest's folder, to {target}",
+                hint="replace the link by a folder; or --allow-outside, if you trust the manifest",
+            )
+
+
+def check_still_below(folder: Path, root: Path | None) -> None:
+    """Raise DiskError where *folder* leads out of *root* by now: right before a file is written. None allows all."""
+    if root and not is_below(folder, root):
+        raise DiskError(
+            f"{folder} leads out of the manifest's folder by now, to {resolve(folder)}",
+            hint="replace the link by a folder",
+            code="outside",
+        )
