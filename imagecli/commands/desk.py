@@ -24,17 +24,19 @@ from imagecli.config.layers import PROJECT_FILE
 from imagecli.config.rows import load_catalog
 from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
-from imagecli.errors import UsageError
+from imagecli.errors import OutputError, UsageError
 from imagecli.events import Noted, Warned
 from imagecli.naming import Output, check_inside, parse_output
 from imagecli.options import CommonOptions, ShowOptions
 from imagecli.outcome import Report
+from imagecli.plan import Request
 from imagecli.rendering import with_format_of_name
 from imagecli.report.final import show
 from imagecli.report.listen import open_listener
 from imagecli.report.picture import show_picture
 from imagecli.report.plain import Plain
 from imagecli.report.style import Style
+from imagecli.store.boundary import is_below, resolve
 from imagecli.store.places import look
 
 
@@ -52,6 +54,8 @@ class Desk:
     style: Style
     dry_run: bool
     """The plan and its price are shown, and nothing is bought."""
+    output_root: Path | None = None
+    """What is saved stays below this folder, links resolved; None where the user chose the output."""
     keep_partials: bool = False
     """Partial pictures of a stream are saved too."""
     notes: tuple[Noted | Warned, ...] = ()
@@ -61,6 +65,7 @@ class Desk:
         """Buys *wanted* or shows the plan of it, and leaves with the exit code. *note* is said first."""
         remarks = judged([ask for ask, _ in wanted], self.row, self.catalog, self.settings, self.env.now().date())
         placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
+        self._check_folders(placed.requests)
         with open_listener(self.env, self.style) as listener:
             self._remark(listener, note)
             for remark in (*self.notes, *remarks, *placed.notes):
@@ -76,6 +81,15 @@ class Desk:
                 report = purchase(self, placed, report, listener)
             report = replace(report, remarks=tuple(listener.remarks), partials=tuple(listener.partials))
         raise typer.Exit(self._shown(report, listener))
+
+    def _check_folders(self, requests: Sequence[Request]) -> None:
+        """Raises OutputError where an output that a project's file chose leads out through a link."""
+        for folder in {folder for request in requests for folder in request.folders}:
+            if self.output_root and not is_below(folder, self.output_root):
+                raise OutputError(
+                    f"output in {PROJECT_FILE} leads out of the current folder, to {resolve(folder)}",
+                    hint="-o PATH, if that is where you want it",
+                )
 
     def _remark(self, listener: Plain, note: str | None) -> None:
         if note:
@@ -111,11 +125,13 @@ def open_desk(
     with_key = not options.money.dry_run
     with saying(FOR_A_KEY, env, quiet=display.quiet):
         settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+    output_root = None
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=look)
         if Path(settings.origins["output"]).name == PROJECT_FILE:
             # A file that came with a clone does not choose where outside of here something is written.
             check_inside(output)
+            output_root = config.current_folder()
     if output.kind == "stdout":
         _check_stdout(env, display)
     row = rows.model_at(settings.provider, settings.values.get("model"))
@@ -142,6 +158,7 @@ def open_desk(
             secret=settings.key.secret if settings.key else None,
         ),
         dry_run=options.money.dry_run,
+        output_root=output_root,
         keep_partials=options.live.keep_partials,
         # Where the ratio itself is sent, the server chooses the pixels.
         notes=(*(() if settings.provider.size_as == "aspect_ratio" else notes), *([converted] if converted else [])),

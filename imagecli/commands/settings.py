@@ -8,7 +8,7 @@ from imagecli import catalog, config
 from imagecli.commands.asking import agreed
 from imagecli.config.editing import set_value, unset_value
 from imagecli.config.folders import folders
-from imagecli.config.layers import read_layers
+from imagecli.config.layers import free_providers, read_layers
 from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project
 from imagecli.config.rows import load_catalog
 from imagecli.config.table import SETTINGS, variable
@@ -75,27 +75,30 @@ def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> 
     if remove:
         remember(project.path, None, places)
         return note(f"{project.path} is not trusted", env)
-    if not project.delicate:
+    rows = catalog.load()
+    said = read_layers({}, env, rows, None).said("provider")
+    delicate = project.delicate(free_providers(said[0] if said else rows.default_provider, rows))
+    if not delicate:
         return note(f"{project.path} sets nothing that wants trust", env)
     if trusted_digest(project.path, places) == project.digest:
         return note(f"{project.path} is trusted already", env)
     if not yes:
-        _ask(project, env)
+        _ask(project, delicate, env)
     remember(project.path, project.digest, places)
     return note(f"{project.path} is trusted until it changes", env)
 
 
-def _ask(project: ProjectFile, env: Env) -> None:
+def _ask(project: ProjectFile, delicate: tuple[str, ...], env: Env) -> None:
     """Shows what would be allowed, and asks. Raises UsageError for a no, and where nobody can be asked."""
     if not env.stdin.isatty():
         raise UsageError(
             "there is no terminal to ask on", hint=f"imagecli config trust {quoted(project.path.parent)} --yes"
         )
-    say(env.stderr, f"{harmless(str(project.path))} sets what decides where a key goes:")
-    for name, value in _flat(project.document, project.delicate):
+    say(env.stderr, f"{harmless(str(project.path))} sets what decides where keys and data go:")
+    for name, value in _flat(project.document, delicate):
         say(env.stderr, harmless(f"  {name} = {value!r}"))
     if not agreed("Trust it, as it is now?", env):
-        raise UsageError(f"{project.path} is not trusted", hint=f"remove {', '.join(project.delicate)} there")
+        raise UsageError(f"{project.path} is not trusted", hint=f"remove {', '.join(delicate)} there")
 
 
 def _flat(table: object, names: tuple[str, ...] = (), before: str = "") -> list[tuple[str, object]]:

@@ -43,6 +43,8 @@ class Layers:
     project: Layer
     user: Layer
     providers: Providers
+    notes: tuple[tuple[str, str], ...] = ()
+    """What was decided about a project's file, code and message."""
     warnings: tuple[tuple[str, str], ...] = ()
     """code and message."""
 
@@ -64,23 +66,59 @@ def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Pa
     places = folders(env)
     user = read_file(places.settings)
     providers = providers_of(user.pop("providers", {}), places.settings, catalog)
+    typed, environment, own = from_flags(flags), from_environment(env), checked(user, places.settings)
     project = find_project(folder) if folder else None
     document: dict[str, Any] = {}
     path = Path(PROJECT_FILE)
+    notes: list[tuple[str, str]] = []
     if project:
-        check_trusted(project, places)
         document, path = dict(project.document), project.path
+        own_provider, stronger = own.get("provider", catalog.default_provider), {**environment, **typed}
+        free = free_providers(own_provider, catalog)
+        if "provider" in stronger:
+            # The project's choice has no effect then.
+            free = (*free, str(document.get("provider")))
+        check_trusted(project, places, free)
         providers = providers_of(document.pop("providers", {}), path, catalog, providers)
+        document = checked(document, path)
+        notes = _restrict(document, path, stronger, own_provider)
     return Layers(
         folders=places,
         project_file=project,
-        flags=Layer(values=from_flags(flags), origin=flag),
-        environment=Layer(values=from_environment(env), origin=variable),
-        project=Layer(values=checked(document, path), origin=lambda name: str(path)),
-        user=Layer(values=checked(user, places.settings), origin=lambda name: str(places.settings)),
+        flags=Layer(values=typed, origin=flag),
+        environment=Layer(values=environment, origin=variable),
+        project=Layer(values=document, origin=lambda name: str(path)),
+        user=Layer(values=own, origin=lambda name: str(places.settings)),
         providers=providers,
+        notes=tuple(notes),
         warnings=tuple(unknown_variables(env)),
     )
+
+
+def free_providers(own: str, catalog: Catalog) -> tuple[str, ...]:
+    """The providers that a project's file may choose without trust: the user's *own*, and those that run in this
+    process.
+    """
+    return (own, *(row.name for row in catalog.providers.values() if row.embedded))
+
+
+def _restrict(
+    document: dict[str, Any], path: Path, stronger: Mapping[str, Any], own_provider: str
+) -> list[tuple[str, str]]:
+    """Remove from a project's *document* what no project may decide, and return notes on that and on its provider.
+
+    *stronger* are the settings of flags and variables, beside which a project's have no effect.
+    """
+    notes = []
+    chosen = document.get("provider", own_provider)
+    if chosen != own_provider and "provider" not in stronger:
+        notes.append(("provider", f"{path} chooses provider {chosen}; your own is {own_provider}"))
+    if document.get("if_exists") == "overwrite":
+        del document["if_exists"]
+        if "if_exists" not in stronger:
+            message = f"if_exists = overwrite in {path} is not applied, as it would replace files you may need"
+            notes.append(("if_exists", f"{message}; --if-exists overwrite does"))
+    return notes
 
 
 def flag(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,12 @@ class ProjectFile:
     digest: str
     document: Mapping[str, Any]
 
-    @property
-    def delicate(self) -> tuple[str, ...]:
-        """The names it sets that decide where a key goes, and so want trust."""
-        return tuple(
-            name
-            for name in self.document
-            if name == "providers" or (name in SETTINGS and not SETTINGS[name].in_project)
-        )
+    def delicate(self, free_providers: Collection[str]) -> tuple[str, ...]:
+        """The names it sets that need trust: they decide where a key goes, or who gets the user's data and is paid.
+
+        *free_providers* are those that any project file may choose.
+        """
+        return tuple(name for name, value in self.document.items() if _is_delicate(name, value, free_providers))
 
 
 def nearest_project(folder: Path) -> Path | None:
@@ -56,16 +54,28 @@ def find_project(folder: Path) -> ProjectFile | None:
     )
 
 
-def check_trusted(project: ProjectFile, folders: Folders) -> None:
+def _is_delicate(name: str, value: object, free_providers: Collection[str]) -> bool:
+    if name == "provider":
+        return isinstance(value, str) and value not in free_providers
+    return name == "providers" or (name in SETTINGS and not SETTINGS[name].in_project)
+
+
+def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collection[str]) -> None:
     """Returns where the file sets nothing delicate, or was trusted as it is. Raises SettingsError."""
-    if not project.delicate:
+    delicate = project.delicate(free_providers)
+    if not delicate:
         return
     known = trusted_digest(project.path, folders)
     if known == project.digest:
         return
-    names = ", ".join(project.delicate)
+    names = ", ".join(delicate)
     if known:
         said = f"{project.path} sets {names}, and has changed since it was trusted"
+    elif delicate == ("provider",):
+        said = (
+            f"{project.path} chooses provider {project.document['provider']}, which is not your own: "
+            "it decides who gets your prompts and pictures, and which account pays"
+        )
     else:
         said = f"{project.path} sets {names}, which a project's file may not: it decides where the key goes"
     raise SettingsError(

@@ -51,5 +51,6 @@ def _with_project(before: Providers, places: Folders, rows: Catalog) -> Provider
     project = find_project(current_folder())
     if project is None or "providers" not in project.document:
         return before
-    check_trusted(project, places)
+    # Which provider it chooses makes no difference to a list of them.
+    check_trusted(project, places, free_providers=[str(project.document.get("provider"))])
     return providers_of(project.document["providers"], project.path, rows, before)

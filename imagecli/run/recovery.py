@@ -153,9 +153,7 @@ def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepar
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
     # A folder that the user types may be anywhere.
     allow_outside = moved.allow_outside or folder is not None
-    return replace(
-        moved, request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside
-    )
+    return replace(moved, request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
 
 
 def _from_here(folder: Path) -> Path:

@@ -67,7 +67,9 @@ def test_what_came_belongs_to_the_files_that_were_made_of_it(
 
 def test_what_came_later_under_the_same_name_is_whose_it_is_now(tmp_path: Path) -> None:
     standing = put(tmp_path, {"icon-32.png": B, "icon-32.orig.png": b"GIF87a newer"})
-    again = replace(ICONS, run=2, files=(record("icon-32.png"),), originals=(record("icon-32.orig.png", b"GIF87a newer"),))
+    again = replace(
+        ICONS, run=2, files=(record("icon-32.png"),), originals=(record("icon-32.orig.png", b"GIF87a newer"),)
+    )
     ledger = ledger_of((ICONS, again))
     assert pruned(tmp_path, ("icon-32.png",), ledger) == {}
     assert pruned(tmp_path, (), ledger) == {"icon-32.orig.png": True, "icon-32.png": True}
@@ -94,7 +96,10 @@ def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tm
 def test_a_picture_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> None:
     put(tmp_path, {"old.png": b"GIF87a newer"})
     ledger = ledger_of(
-        (OLD.entry("saved", files=(record("old.png"),)), OLD.entry("saved", files=(record("old.png", b"GIF87a newer"),)))
+        (
+            OLD.entry("saved", files=(record("old.png"),)),
+            OLD.entry("saved", files=(record("old.png", b"GIF87a newer"),)),
+        )
     )
     assert pruned(tmp_path, (), ledger) == {"old.png": True}
 

@@ -6,6 +6,7 @@ import pytest
 
 from imagecli.errors import SettingsError, UsageError
 from tests.config.conftest import Home
+from tests.config.test_trust import trust
 
 MINE = '[providers.mine]\nbase_url = "http://localhost:8080/v1"\n'
 OPENAI = {
@@ -115,6 +116,7 @@ def test_a_base_url_in_a_file_is_left_behind_by_another_provider(home: Home) -> 
     home.user('provider = "xai"\nbase_url = "http://127.0.0.1:1/mine"')
     assert home.load({}).base_url == "http://127.0.0.1:1/mine"
     home.in_project('provider = "together"')
+    trust(home)
     assert home.load({}).base_url == "https://api.together.xyz/v1"
     assert home.load({}, {"IMAGECLI_BASE_URL": "http://127.0.0.1:1/v"}).base_url == "http://127.0.0.1:1/v"
 

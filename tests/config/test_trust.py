@@ -13,6 +13,7 @@ from imagecli.config.project import find_project
 from imagecli.config.trust import remember
 from imagecli.errors import SettingsError
 from tests.config.conftest import Home
+from tests.conftest import Run
 
 DELICATE = 'base_url = "http://127.0.0.1:1/project"'
 
@@ -34,6 +35,106 @@ def test_what_is_delicate_is_refused_with_the_way_to_trust_it(home: Home, text: 
         home.load({})
     assert (caught.value.code, caught.value.exit_code) == ("untrusted", 2)
     assert f"imagecli config trust {path.parent}" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("user", "project", "flags", "environ"),
+    [
+        ("", "sandbox", {}, {}),
+        ("", "openai", {}, {}),
+        ('provider = "xai"', "xai", {}, {}),
+        ('provider = "xai"', "sandbox", {}, {}),
+        ("", "together", {}, {"IMAGECLI_PROVIDER": "xai"}),
+        ("", "together", {"provider": "xai"}, {}),
+    ],
+)
+def test_a_project_may_choose_the_users_provider_or_the_sandbox_or_one_that_is_not_used(
+    home: Home, user: str, project: str, flags: dict[str, str], environ: dict[str, str]
+) -> None:
+    home.user(user)
+    path = home.in_project(f'provider = "{project}"')
+    settings = home.load(flags, environ)
+    used = "xai" if flags or environ else project
+    assert settings.provider.name == used
+    own = "xai" if user else "openai"
+    told = [("provider", f"{path} chooses provider {project}; your own is {own}")]
+    assert list(settings.notes) == (told if used == project != own else [])
+
+
+@pytest.mark.parametrize(
+    ("user", "project"),
+    [
+        ("", "together"),
+        ('provider = "xai"', "openai"),
+        ('[providers.mine]\nbase_url = "http://localhost:2/v1"', "mine"),
+    ],
+)
+def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
+    home: Home, user: str, project: str
+) -> None:
+    home.user(user)
+    path = home.in_project(f'provider = "{project}"')
+    with pytest.raises(SettingsError, match=f"chooses provider {project}, which is not your own") as caught:
+        home.load({})
+    assert caught.value.code == "untrusted"
+    assert f"imagecli config trust {path.parent}" in (caught.value.hint or "")
+    trust(home)
+    settings = home.load({})
+    assert settings.provider.name == project
+    assert [code for code, _ in settings.notes] == ["provider"]
+
+
+def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(imagecli: Run, folder: Path) -> None:
+    (folder / "imagecli.toml").write_text('provider = "sandbox"')
+    assert "sets nothing that wants trust" in imagecli("config", "trust", "--yes").stderr
+    (folder / "imagecli.toml").write_text('provider = "xai"')
+    refused = imagecli("generate", "a cat", "--dry-run")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert imagecli("config", "trust", "--yes").exit_code == 0
+    planned = imagecli("generate", "a cat", "--dry-run")
+    assert planned.exit_code == 0
+    assert "chooses provider xai; your own is openai" in planned.stderr
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_project_can_not_have_files_replaced(home: Home, trusted: bool) -> None:
+    path = home.in_project('if_exists = "overwrite"' + f"\n{DELICATE}" * trusted)
+    if trusted:
+        trust(home)
+    settings = home.load({})
+    assert "if_exists" not in settings.values
+    (note,) = settings.notes
+    assert note[0] == "if_exists"
+    assert str(path) in note[1]
+    home.user('if_exists = "skip"')
+    assert home.load({}).values["if_exists"] == "skip"
+
+
+def test_the_user_can_have_files_replaced_by_settings_variable_and_flag(home: Home) -> None:
+    home.in_project('if_exists = "overwrite"')
+    for settings in (home.load({"if_exists": "overwrite"}), home.load({}, {"IMAGECLI_IF_EXISTS": "overwrite"})):
+        assert (settings.values["if_exists"], settings.notes) == ("overwrite", ())
+    home.user('if_exists = "overwrite"')
+    assert home.load({}).values["if_exists"] == "overwrite"
+
+
+def test_a_project_s_overwrite_replaces_nothing_and_its_output_does_not_follow_a_link_out(
+    imagecli: Run, folder: Path
+) -> None:
+    (folder / "cat.png").write_text("mine")
+    (folder / "imagecli.toml").write_text('if_exists = "overwrite"\noutput = "cat.png"\nprovider = "sandbox"')
+    refused = imagecli("generate", "a cat")
+    assert refused.exit_code == 2
+    assert "cat.png already exists" in refused.stderr
+    assert (folder / "cat.png").read_text() == "mine"
+    (folder / "out").symlink_to(folder.parent)
+    for output in ("out/cat.png", "out/", "out/{slug}"):
+        (folder / "imagecli.toml").write_text(f'output = "{output}"\nprovider = "sandbox"')
+        refused = imagecli("generate", "a cat")
+        assert refused.exit_code == 2
+        assert "output in imagecli.toml leads out of the current folder" in refused.stderr
+    assert not list(folder.parent.glob("*.png"))
+    assert imagecli("generate", "a cat", "-o", "out/").exit_code == 0
 
 
 def test_a_trusted_file_may_say_everything(home: Home) -> None:
