@@ -15,7 +15,14 @@ import pytest
 
 from imagecli.batch.entries import Entry, FileRecord, line_of
 from imagecli.batch.standing import Standing
+from imagecli.domain import Name, Size
+from imagecli.errors import DiskError
+from imagecli.exchange import Part, Prepared
+from imagecli.run.delivery import Delivery
+from imagecli.run.gathering import described
 from imagecli.store.boundary import find_repository_root, is_below
+from imagecli.store.staging import staging
+from tests.api.raw import png
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.conftest import Run, photo
@@ -265,6 +272,39 @@ def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
     assert [path.name for path in (state / "rescued").iterdir()] != []
 
 
+@pytest.mark.parametrize("fit", [None, Size(2, 2)])
+def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
+    clone: Path, tmp_path: Path, fit: Size | None
+) -> None:
+    name = Name(folder=clone / "linked", stem="cat")
+    prepared = Prepared(
+        id="run-0000",
+        request=0,
+        command="batch",
+        provider="openai",
+        base_url="",
+        model="gpt-image-2",
+        n=1,
+        names=(name,),
+        if_exists=None,
+        stdout=False,
+        prompt=None,
+        output_format=None,
+        size=None,
+        fit=fit,
+        part=Part(manifest=str(clone / "assets.jsonl"), id="cat.png", hash="", planned=(("linked/cat.png",),)),
+    )
+    before = seen(clone.parent)
+    with staging(clone, label=prepared.id) as file:
+        file.write(png())
+        staged = described(file)
+    delivery = Delivery(prepared=prepared, rescue_folder=tmp_path / "rescued", listen=lambda event: None)
+    with pytest.raises(DiskError, match="leads out of the manifest's folder by now") as caught:
+        list(delivery.deliver(0, staged, None))
+    assert Path(caught.value.rescued_path or "").parent == tmp_path / "rescued"
+    assert seen(clone.parent) == before
+
+
 def test_what_is_recovered_later_does_not_follow_a_link_out_either(imagecli: Run, clone: Path, state: Path) -> None:
     elsewhere = clone.parent / "elsewhere"
     elsewhere.mkdir()
@@ -318,17 +358,18 @@ def test_a_forged_journal_removes_nothing_outside_and_nothing_but_pictures(image
     assert seen(clone.parent) == before
 
 
+@pytest.mark.parametrize(("name", "content"), [("notes.png", b"mine"), ("picture.bin", png())])
 def test_a_forged_journal_has_nothing_but_pictures_removed_when_a_row_is_made_anew(
-    imagecli: Run, clone: Path, server: Server
+    imagecli: Run, clone: Path, server: Server, name: str, content: bytes
 ) -> None:
-    (clone / "notes.txt").write_text("mine")
+    (clone / name).write_bytes(content)
     manifest(clone, {"prompt": "a cat", "output": "cat.png"})
-    forged(clone, "notes.txt")
+    forged(clone, name)
     (line,) = journal(clone)
     line["files"][0]["planned"] = "cat.png"
     (clone / "assets.journal.jsonl").write_text(json.dumps({**line, "id": "cat.png"}) + "\n")
     assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
-    assert (clone / "notes.txt").read_text() == "mine"
+    assert (clone / name).read_bytes() == content
 
 
 def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
