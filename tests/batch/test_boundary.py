@@ -179,7 +179,7 @@ def test_a_dry_run_lists_every_file_that_is_read(imagecli: Run, clone: Path) -> 
     photo(clone / "mask.png", 64, 64, "RGBA")
     (clone / "words.txt").write_text("make it red")
     (clone / "alias.png").symlink_to("good.png")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"command": "edit", "prompt_file": "words.txt", "image": ["good.png", "alias.png"], "mask": "mask.png"},
         {"command": "edit", "prompt": "blue", "image": "good.png"},
     ]

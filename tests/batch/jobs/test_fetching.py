@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -89,6 +90,22 @@ def test_of_a_row_that_is_gone_what_comes_is_kept_and_said(batch: Batch, front: 
 
 
 # --- ends that are none that was hoped for ---------------------------------------------------------------------------
+
+
+def test_of_a_row_that_is_gone_nothing_goes_through_a_link_that_leads_out(
+    batch: Batch, front: Front, folder: Path
+) -> None:
+    manifest(folder, {**row("a cat"), "output": "out/deep/cat.png"}, row("an owl"))
+    batch()
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    if (folder / "out").exists():
+        shutil.rmtree(folder / "out")
+    (folder / "out").symlink_to(elsewhere)
+    manifest(folder, row("an owl"))
+    result = batch()
+    assert "leads out of the manifest's folder by now" in result.stderr
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_what_an_expired_batch_has_made_is_saved_and_only_the_rest_is_handed_in_again(
