@@ -12,6 +12,7 @@ from imagecli.batch.pruning import moves, orphans
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.standing import Standing
 from imagecli.batch.tally import Tally
+from imagecli.batch.unrecorded import check_unrecorded
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import Pace, decided, errand_of, kept_of, orders_of
 from imagecli.commands.bulk_checks import Shelf, check_all
@@ -19,6 +20,7 @@ from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of, outputs_of
 from imagecli.commands.bulk_kept import kept_files
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.rehearsal import planned_request
+from imagecli.commands.tools import spool_places
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError
 from imagecli.events import Listen
 from imagecli.outcome import PlannedRequest, Report
@@ -92,6 +94,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
         ledger = read_journals(bench.owner, watch)
         purchases = decided(bench, ledger, watch)
         _say_moves(bench, purchases, ledger, watch)
+        check_unrecorded(purchases, spool_places(bench.settings))
         orders, budget = orders_of(bench, purchases)
         check_all(orders, watch, make=False)
     if refusal := budget.refusal():

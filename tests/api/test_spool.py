@@ -13,6 +13,7 @@ import pytest
 
 from imagecli.api.left import left_in, taken
 from imagecli.api.spool import Entry, open_entry
+from imagecli.api.spool_record import SpoolPlaces
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
 from tests.children import Children
 
@@ -126,12 +127,12 @@ def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp
 def test_an_entry_is_alive_as_long_as_it_is_open(tmp_path: Path) -> None:
     with open_entry("id", "{}", [tmp_path]) as entry:
         entry.file.write(b"body")
-        (left,) = left_in([tmp_path])
+        (left,) = left_in(SpoolPlaces(own=tmp_path))
         assert (left.id, left.alive, left.bytes, left.sent) == ("id", True, 4, False)
         with taken(left) as file:
             assert file is None
         entry.keep()
-    (left,) = left_in([tmp_path])
+    (left,) = left_in(SpoolPlaces(own=tmp_path))
     assert not left.alive
     with taken(left) as file, taken(left) as again:
         assert (file is not None, again) == (True, None)
@@ -153,17 +154,17 @@ def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Childre
     process = children.start([sys.executable, "-c", HOLDER, str(tmp_path)])
     assert process.stdout
     process.stdout.readline()
-    assert [left.alive for left in left_in([tmp_path])] == [True]
+    assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path))] == [True]
     process.kill()
     process.wait(timeout=10)
-    assert [(left.alive, left.bytes, left.sent) for left in left_in([tmp_path])] == [(False, 4, True)]
+    assert [(left.alive, left.bytes, left.sent) for left in left_in(SpoolPlaces(own=tmp_path))] == [(False, 4, True)]
 
 
 def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
     with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.file.write(b"body")
         entry.open = True
-    assert [left.alive for left in left_in([tmp_path / "spool"])] == [True]
+    assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "spool"))] == [True]
     entry.close()
     assert not (tmp_path / "spool").exists()
 
@@ -192,7 +193,7 @@ class TestFull:
             assert entry.file.read() == entry.body.read_bytes() == b"all of it"
             assert (tmp_path / "c" / "id.json").read_text() == '{"a": 1}'
             assert (tmp_path / "c" / "id.sent").exists()
-            assert [left.alive for left in left_in([tmp_path / "c"])] == [True]
+            assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "c"))] == [True]
         assert not (tmp_path / "c").exists()
 
     def test_the_disk_error_stands_where_no_folder_takes_it(self, tmp_path: Path) -> None:
