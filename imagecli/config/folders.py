@@ -16,7 +16,7 @@ class Folders:
 
     config: Path
     state: Path
-    records: tuple[Path, ...]
+    records: tuple[Path, ...] = ()
     """For the records of what is kept outside the state folder: the first one that can be used holds them."""
 
     @property
