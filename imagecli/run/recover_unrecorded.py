@@ -5,6 +5,7 @@ Nothing is fetched, replaced or removed, and its description is not read: anyone
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -18,12 +19,17 @@ from imagecli.events import Listen, Noted
 from imagecli.exchange import Answer, Found, Prepared
 from imagecli.naming import slug
 from imagecli.outcome import Outcome
+from imagecli.pictures.judge import judge_file
 from imagecli.providers.condense import condense
 from imagecli.providers.decode import decode
 from imagecli.providers.salvage import salvage
+from imagecli.run.delivery import Delivery
 from imagecli.run.finish import finish
+from imagecli.run.gathering import described
 from imagecli.run.partials import keep_partials
 from imagecli.run.unpacked import unpacked
+from imagecli.store.files import disk_errors
+from imagecli.store.staging import staging
 
 
 def recover_images(body: Path, request: int, folder: Path, state_dir: Path, listen: Listen) -> Outcome:
@@ -45,6 +51,10 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, list
 def _saved(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, listen: Listen) -> Outcome:
     """Raises ImagecliError if it has no images."""
     prepared = _prepared(id, request, folder, 1)
+    if judge_file(file).format not in (None, "svg"):
+        rescue_folder = state_dir / "rescued"
+        delivery = Delivery(prepared=prepared, rescue_folder=rescue_folder, listen=listen, again=True)
+        return _saved_as_it_is(file, delivery)
     try:
         with unpacked(file, (state_dir, folder)) as plain:
             count = len(_read_images(condense(plain).body, "").found)
@@ -55,6 +65,18 @@ def _saved(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path
         if kept := keep_partials(file, prepared, listen):
             error.rescued_path = str(kept)
         raise
+
+
+def _saved_as_it_is(file: IO[bytes], delivery: Delivery) -> Outcome:
+    """A response that is itself an image."""
+    prepared = delivery.prepared
+    folder = prepared.names[0].folder
+    with disk_errors(folder), staging(folder, label=prepared.id) as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy)
+        staged = described(copy)
+    saved = tuple(delivery.deliver(0, staged, None))
+    return Outcome(request=prepared.request, asked=1, provider="", model="", saved=saved)
 
 
 def _prepared(id: str, request: int, folder: Path, count: int) -> Prepared:
