@@ -380,9 +380,10 @@ def test_trust_is_neither_read_nor_kept_in_a_state_folder_that_others_can_change
             remember(project, "digest", places)
             assert trusted_digest(project, places) == "digest"
             return
-        for step in (lambda: remember(project, "digest", places), lambda: trusted_digest(project, places)):
-            with pytest.raises(SettingsError, match=refusal):
-                step()
+        with pytest.raises(SettingsError, match=refusal):
+            remember(project, "digest", places)
+        with pytest.raises(SettingsError, match=refusal):
+            trusted_digest(project, places)
     assert list(real.iterdir()) == []
 
 
@@ -419,6 +420,31 @@ def test_a_refused_project_stops_a_command_and_not_a_look_at_rows(home: Home, im
     assert list(home.project.iterdir()) == []
     assert rows.exit_code == 0
     assert "sandbox" in rows.stdout
+
+
+def test_a_batch_and_doctor_tell_of_the_owner_too(home: Home, imagecli: Run) -> None:
+    put(home.in_project(LINE), OTHER)
+    os.chown(home.project.parent, OTHER, OTHER)
+    here = Path.cwd()
+    try:
+        os.chdir(home.project)
+        (home.project / "rows.jsonl").write_text('{"prompt": "a cat", "output": "cat.png"}')
+        batch = imagecli("batch", "rows.jsonl", "--provider", "sandbox", "--json", env=home.environ)
+        looked = imagecli("doctor", "--provider", "sandbox", "--json", env=home.environ)
+    finally:
+        os.chdir(here)
+    assert "project_owner" in batch.stdout
+    assert batch.exit_code == 0
+    assert any("it runs as root" in finding["message"] for finding in looked.json["findings"])
+
+
+def test_doctor_names_a_state_folder_of_another_user(home: Home, imagecli: Run) -> None:
+    state = Path(home.environ["IMAGECLI_STATE_DIR"])
+    state.mkdir()
+    os.chown(state, OTHER, OTHER)
+    found = imagecli("doctor", "--provider", "sandbox", "--json", env=home.environ).json["findings"]
+    of_state = next(finding for finding in found if finding["topic"] == "state folder")
+    assert (of_state["level"], f"belongs to another user (uid {OTHER})" in of_state["message"]) == ("warning", True)
 
 
 def test_completion_offers_words_beside_a_refused_project(home: Home) -> None:
