@@ -335,6 +335,8 @@ def test_as_root_and_in_ci_another_owner_of_the_repository_is_a_note(home: Home,
     os.chown(path.parent, OTHER, OTHER)
     with acting_as(user):
         notes = home.load(environ=environ).notes
+    with acting_as(USER), pytest.raises(SettingsError, match="another user"):
+        home.load()
     reason = "CI is set" if user == USER else "it runs as root"
     message = f"{path} belongs to another user (uid {OTHER}); imagecli uses it because {reason}"
     assert notes == (("project_owner", message),)
