@@ -20,7 +20,7 @@ from typing import Any
 from imagecli.api.locks import hold
 from imagecli.api.spool_record import remove_record, write_record
 from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
-from imagecli.safe_open import check_folder_is_ours, open_regular
+from imagecli.safe_open import check_folder_is_ours, make_missing_folders, open_regular
 
 PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
 """Exit codes of errors after which something may have been bought; a bug of ours is one."""
@@ -226,7 +226,7 @@ def _tried(id: str, description: str, folder: Path, *, private: bool, min_free: 
             failure = error
             # mkdir says "exists" where the folder goes away between its two looks.
             with suppress(FileExistsError):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_missing_folders(folder)
     raise failure
 
 

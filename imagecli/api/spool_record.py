@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from imagecli.safe_open import check_folder_is_ours, open_regular, read_regular
+from imagecli.safe_open import check_folder_is_ours, make_missing_folders, open_regular, read_regular
 
 SPOOL_BESIDE: Final = ".imagecli-spool"
 """The folder beside an output that replaces a state folder that can't be written to."""
@@ -60,7 +60,7 @@ def write_record(id: str, folder: Path, description: bytes, record_folders: Sequ
     for record_folder in record_folders:
         path = record_folder / f"{id}{_ENDING}"
         with suppress(OSError):
-            record_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_missing_folders(record_folder)
             check_folder_is_ours(record_folder, private=True)
             _write_durably(path, json.dumps(record).encode())
             return path

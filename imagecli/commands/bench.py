@@ -26,7 +26,7 @@ from imagecli.config.rows import load_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.events import Listen, Warned
+from imagecli.events import Listen, Noted, Warned
 from imagecli.report.style import Style
 from imagecli.spending.budget import cap_words
 
@@ -110,6 +110,8 @@ class Bench:
         """Says what is to be said before anything is bought."""
         for remark in self.assets.remarks:
             listen(remark)
+        for code, message in self.settings.notes:
+            listen(Noted(code=code, message=message))
         for code, message in self.settings.warnings:
             listen(Warned(code=code, message=message))
 

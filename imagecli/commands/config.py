@@ -80,7 +80,7 @@ def show(
     rows = load_catalog(ctx.obj)
     layers = read_layers({}, ctx.obj, rows, config.current_folder())
     found = settings_shown(layers, ctx.obj, rows)
-    for _, message in layers.warnings:
+    for _, message in (*layers.notes, *layers.warnings):
         note(message, ctx.obj)
     if not as_json:
         return show_settings(found, ctx.obj, origin=origin)

@@ -90,7 +90,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         max_cost_origin=max_cost_origin,
         state_dir=layers.folders.state,
         record_folders=layers.folders.records,
-        notes=(("model", left_out),) if left_out else (),
+        notes=(*layers.notes, *((("model", left_out),) if left_out else ())),
         warnings=(*_warnings(base_url, key), *_open_folder(layers.folders.config), *layers.warnings),
     )
 

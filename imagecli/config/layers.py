@@ -43,6 +43,7 @@ class Layers:
     project: Layer
     user: Layer
     providers: Providers
+    notes: tuple[tuple[str, str], ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()
     """code and message."""
 
@@ -64,7 +65,7 @@ def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Pa
     places = folders(env)
     user = read_file(places.settings)
     providers = providers_of(user.pop("providers", {}), places.settings, catalog)
-    project = find_project(folder) if folder else None
+    project = find_project(folder, in_ci=env.in_ci) if folder else None
     document: dict[str, Any] = {}
     path = Path(PROJECT_FILE)
     if project:
@@ -79,6 +80,7 @@ def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Pa
         project=Layer(values=checked(document, path), origin=lambda name: str(path)),
         user=Layer(values=checked(user, places.settings), origin=lambda name: str(places.settings)),
         providers=providers,
+        notes=(("project_owner", project.note),) if project and project.note else (),
         warnings=tuple(unknown_variables(env)),
     )
 

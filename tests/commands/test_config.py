@@ -118,6 +118,18 @@ def test_what_stops_a_command_stops_show_with_the_same_words(imagecli: Run, fold
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "untrusted")
 
 
+@pytest.mark.parametrize("command", [("generate", "a cat"), ("doctor",)])
+def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    os.mkfifo(folder / ".env")  # opening it would wait for a writer
+    environ = {
+        "PATH": os.environ["PATH"],
+        "IMAGECLI_CONFIG_DIR": str(tmp_path / "config"),
+        "IMAGECLI_STATE_DIR": str(state),
+    }
+    argv = [sys.executable, "-m", "imagecli", *command, "--provider", "sandbox"]
+    assert subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=60).returncode == 0
+
+
 # --- set and unset ---------------------------------------------------------------------------------------------------
 
 

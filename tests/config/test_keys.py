@@ -22,6 +22,7 @@ KEY = "sk-test-0123456789"
 
 
 def find(place: Path, command: Sequence[str] = (), **environ: str) -> Secret | None:
+    environ["IMAGECLI_CONFIG_DIR"] = str(place)
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
     key = find_key(OPENAI, env, Folders(config=place, state=place), command=command)
     return key.secret if key else None
@@ -133,6 +134,59 @@ def test_a_key_command_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
     code = "import sys; print(repr(sys.stdin.read()) + sys.argv[1])"
     assert revealed(find(tmp_path, [*script(tmp_path, code), "$HOME;x"])) == "''$HOME;x"
+
+
+def test_a_key_command_does_not_see_the_keys_of_other_providers(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[providers.mine]\nbase_url = "http://localhost:1/v1"\nkeys = [{ env = "MINE" }]\n'
+        'query_env = { code = "MY_QUERY_TOKEN", version = "MY_VERSION" }'
+    )
+    foreign = {key.env for row in load().providers.values() for key in row.keys} - {"OPENAI_API_KEY"}
+    assert {"AZURE_OPENAI_AD_TOKEN", "XAI_API_KEY"} < foreign
+    hidden = dict.fromkeys([*foreign, "MINE", "MY_QUERY_TOKEN"], KEY)
+    kept = {"OPENAI_API_KEY": " ", "OPENAI_ORG_ID": "org", "MY_VERSION": "1", "VAULT_TOKEN": "vault"}
+    command = script(tmp_path, "import os; print('+'.join(sorted(os.environ)))")
+    seen = revealed(find(tmp_path, command, **hidden, **kept))
+    assert set((seen or "").split("+")) - {"LC_CTYPE"} == {*kept, "IMAGECLI_CONFIG_DIR"}
+
+
+def program(folder: Path, key: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "key-tool").write_text(f"#!/bin/sh\necho {key}\n")
+    (folder / "key-tool").chmod(0o755)
+
+
+@pytest.mark.parametrize("entry", [".", "", "bin", "../work", "{folder}", "{folder}/../work", "{link}"])
+def test_the_program_of_a_key_command_is_not_taken_from_the_current_folder(
+    tmp_path: Path, folder: Path, entry: str
+) -> None:
+    for place in (folder, folder / "bin"):
+        program(place, "from-the-clone")
+    program(tmp_path / "tools", "from-the-tools")
+    (tmp_path / "link").symlink_to(folder)
+    path = entry.format(folder=folder, link=tmp_path / "link")
+    with pytest.raises(ImagecliError, match="'key-tool' gave no key: there is no such program"):
+        find(tmp_path, ["key-tool"], PATH=path)
+    assert revealed(find(tmp_path, ["key-tool"], PATH=f"{path}:{tmp_path / 'tools'}")) == "from-the-tools"
+
+
+@pytest.mark.parametrize("name", ["./key-tool", "bin/key-tool", "../work/key-tool", "~/key-tool", "."])
+def test_a_relative_path_of_a_key_command_is_refused(tmp_path: Path, folder: Path, name: str) -> None:
+    program(folder, "from-the-clone")
+    program(folder / "bin", "from-the-clone")
+    with pytest.raises(ImagecliError, match="is a relative path; expected the name of a program") as caught:
+        find(tmp_path, [name])
+    assert (caught.value.exit_code, caught.value.code) == (3, "no_key")
+    assert str(tmp_path / "config.toml") in (caught.value.hint or "")
+
+
+def test_a_key_command_does_not_run_in_the_current_folder(tmp_path: Path, folder: Path) -> None:
+    (folder / "keytool.py").write_text("print('from-the-clone')")
+    command = [sys.executable, "-m", "keytool"]
+    with pytest.raises(ImagecliError, match="gave no key: it ended with exit code 1"):
+        find(tmp_path, command)
+    (tmp_path / "keytool.py").write_text("print('from-the-settings')")
+    assert revealed(find(tmp_path, command)) == "from-the-settings"
 
 
 def test_a_secret_is_not_printed_by_accident() -> None:

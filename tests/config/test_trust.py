@@ -83,6 +83,7 @@ def test_a_damaged_list_trusts_nothing_and_says_so(home: Home, text: str) -> Non
     known = folders(home).trusted
     known.parent.mkdir()
     known.write_text(text)
+    known.chmod(0o600)
     with pytest.raises(SettingsError, match="is damaged") as caught:
         home.load({})
     assert f"rm {known}" in (caught.value.hint or "")
