@@ -13,6 +13,7 @@ from imagecli.api.results import Results
 from imagecli.api.spool_record import SPOOL_BESIDE, SpoolPlaces, real_path
 from imagecli.api.wire import Timeouts
 from imagecli.config.folders import folders
+from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Listen, Noted, Warned
@@ -82,7 +83,7 @@ class Salvage:
     def show(self) -> None:
         """The list, on stdout."""
         if self.style.json:
-            rows = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
+            rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
             show_document("recover", {"left": as_rows(self.found), "unrecorded": rows}, self.env)
             return
         if self.found:

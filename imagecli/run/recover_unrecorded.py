@@ -37,15 +37,15 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, list
 
     *request* numbers it in this command's report. All that goes wrong is in the outcome.
     """
+    outcome = Outcome(request=request, asked=0, provider="", model="")
     try:
         with open_unrecorded(body) as file:
             if file:
                 return _saved(file, body.stem, request, folder, state_dir, listen)
             listen(Noted(code="under_way", message=f"{body.stem} is under way in another process"))
-            errors = ()
+            return outcome
     except Exception as problem:
-        errors = (as_error(problem),)
-    return Outcome(request=request, asked=0, provider="", model="", errors=errors)
+        return replace(outcome, errors=(as_error(problem),))
 
 
 def _saved(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, listen: Listen) -> Outcome:
