@@ -27,7 +27,7 @@ def read_state(manifest: Path) -> dict[str, Any]:
     """What the journals of a manifest say. The one place that names classes and functions of the program."""
     heard: list[Event] = []
     ledger = read_journals(manifest, heard.append)
-    last = {id: ledger.last(id) for id in ids_in(manifest.parent)}
+    last = {name: ledger.last(name) for name in ids_in(manifest.parent)}
     hashes = sorted({entry.hash for entry in last.values() if entry})
     return {
         "runs": ledger.runs,
@@ -35,13 +35,13 @@ def read_state(manifest: Path) -> dict[str, Any]:
         "submissions": sorted(ledger.submissions),
         "warnings": sum(isinstance(event, Warned) for event in heard),
         "away": sorted(entry.id for entry in ledger.away()),
-        "last": {id: as_json(entry) for id, entry in last.items()},
-        "in_doubt": [id for id, entry in last.items() if entry and entry.in_doubt],
+        "last": {name: as_json(entry) for name, entry in last.items()},
+        "in_doubt": [name for name, entry in last.items() if entry and entry.in_doubt],
         "files": {file.path: [entry.id, as_json(file)] for entry, file in ledger.files()},
         "planned": {
             file.planned: file.path for _, file in ledger.files() if file.planned and ledger.planned(file.planned)
         },
-        "brought": {hash: [[entry.id, file.path] for entry, file in ledger.brought(hash)] for hash in hashes},
+        "brought": {digest: [[entry.id, file.path] for entry, file in ledger.brought(digest)] for digest in hashes},
     }
 
 
