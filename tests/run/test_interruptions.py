@@ -107,6 +107,8 @@ def test_a_signal_names_the_folder_that_really_has_it(
 def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:
+    another = ".imagecli-another-0000-0123.part"
+    (folder / another).write_bytes(b"of a run that lives")
     with raw_server(then(http("200 OK", RED[:20], length=len(RED)), silence(20)), http("200 OK", RED)) as results:
         body = json.dumps({"data": [{"url": f"{results.base_url}/a.png"}]}).encode()
         with raw_server(http("200 OK", body)) as server:
@@ -116,10 +118,10 @@ def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=10)
         assert process.returncode == 130
-        assert files(folder) == {}
+        assert files(folder) == {another: b"of a run that lives"}
         after = recovered(folder, environ)
         assert after.stdout == "cat.png\n", after.stderr
-    assert files(folder) == {"cat.png": RED}
+    assert files(folder) == {another: b"of a run that lives", "cat.png": RED}
 
 
 class TestFullDisks:
