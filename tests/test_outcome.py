@@ -27,12 +27,29 @@ IMAGE = SavedImage(
     path=Path("a.png"), bytes=1, format="png", size=None, sha256="", revised_prompt=None, request=0, index=0
 )
 
+ERRORS: tuple[type[ImagecliError], ...] = (
+    ImagecliError,
+    AuthenticationError,
+    DiskError,
+    LimitError,
+    NetworkError,
+    QuotaError,
+    RefusedError,
+    UnsavedError,
+    UsageError,
+)
+
 KEPT = Kept(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
 
 
 def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> Report:
     outcome = Outcome(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
     return Report(command="generate", outcomes=(outcome,), kept=(KEPT,) * kept, signal_code=signal)
+
+
+def test_a_bug_may_have_come_after_a_purchase() -> None:
+    ends = {error: Outcome(request=0, asked=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS}
+    assert [error for error, end in ends.items() if end.may_be_billed] == [ImagecliError, DiskError, UnsavedError]
 
 
 @pytest.mark.parametrize(

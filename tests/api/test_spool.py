@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -86,6 +87,37 @@ def test_the_next_folder_is_taken_when_the_first_can_t_be(tmp_path: Path) -> Non
     with open_entry("id", "{}", folders) as entry:
         assert entry.body.parent == tmp_path / "beside"
     assert not (tmp_path / "beside").exists()
+
+
+@pytest.mark.parametrize(("total", "free", "taken_"), [(2**40, 2**25 - 1, "b"), (2**40, 2**25, "a"), (0, 0, "a")])
+def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, taken_: str
+) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    usage = shutil.disk_usage
+    scarce = usage(tmp_path)._replace(total=total, free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: scarce if path == folders[0] else usage(path))
+    with open_entry("id", "{}", folders) as entry:
+        assert entry.body.parent.name == taken_
+
+
+def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    unlink = Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda path: (gone.append(path.suffix), unlink(path)))
+    with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
+        entry.mark(sent=True)
+    assert gone == [".body", ".sent", ".json"]
+
+
+def test_a_description_that_can_t_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "id.json").write_text("another's")
+    with open_entry("id", "{}", [tmp_path / "a", tmp_path / "b"]) as entry:
+        assert entry.body.parent == tmp_path / "b"
+        assert not (tmp_path / "a" / "id.body").exists()
 
 
 def test_no_folder_at_all_is_found_out_before_sending(tmp_path: Path) -> None:
@@ -193,6 +225,7 @@ class TestFull:
             assert entry.file.read() == entry.body.read_bytes() == b"all of it"
             assert (tmp_path / "c" / "id.json").read_text() == '{"a": 1}'
             assert (tmp_path / "c" / "id.sent").exists()
+            assert mode(tmp_path / "c") == 0o700
             assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "c"))] == [True]
         assert not (tmp_path / "c").exists()
 

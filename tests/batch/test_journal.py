@@ -106,6 +106,13 @@ def test_what_is_written_together_is_read_and_says_what_is_away(manifest: Path) 
     assert ledger.submissions == {"ours"}
 
 
+def test_files_of_a_run_before_one_that_failed_are_still_known() -> None:
+    ledger = Ledger()
+    for number, entry in enumerate((SAVED, replace(SENT, state="failed")), start=1):
+        ledger.add(replace(entry, run=number))
+    assert [file for _, file in ledger.brought(SAVED.hash)] == [FILE]
+
+
 def test_a_second_run_counts_on(manifest: Path) -> None:
     begun(manifest).write(SENT)
     assert begun(manifest).write(SENT).run == 2
@@ -332,6 +339,22 @@ def test_a_journal_belongs_to_one_manifest(manifest: Path) -> None:
     assert read(other).last("hero")
 
 
+def test_a_journal_is_on_the_disk_when_it_is_opened(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def listen(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", listen)
+    journal = begun(manifest)
+    assert synced == [manifest.parent]
+    journal.path.write_bytes(b'{"torn')
+    begun(manifest)
+    assert synced == [manifest.parent, journal.path]
+
+
 def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
     journal_path(manifest).mkdir()
     with pytest.raises(UsageError, match="can't read the journal"):
@@ -401,8 +424,11 @@ def test_a_journal_that_git_put_another_in_place_of_is_written_on(manifest: Path
     assert {one for one, entry in last.items() if entry} == {"id1", "id2"}
 
 
-def test_threads_write_whole_lines(manifest: Path) -> None:
+def test_threads_write_whole_lines(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = begun(manifest)
+    write = os.write
+    # As a disk may: a part of what was given.
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2 + 1]))
     threads = [threading.Thread(target=lambda: [journal.write(entry) for entry in entries(50)]) for number in range(8)]
     for thread in threads:
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -84,10 +85,10 @@ def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: 
 
 
 def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
-    lock_path(manifest).write_text('{"pid": 1, "host": "here"}\n')
+    lock_path(manifest).write_text(f'{{"pid": 1, "host": "{"here" * 100}"}}\n')
     lock_path(manifest, OTHER).write_text("")
     with locked(manifest):
-        assert str(os.getpid()) in lock_path(manifest).read_text()
+        assert json.loads(lock_path(manifest).read_text()) == {"pid": os.getpid(), "host": platform.node()}
     assert left(manifest) == []
 
 

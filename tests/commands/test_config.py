@@ -370,6 +370,12 @@ def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Pa
     assert "from the system's keyring" in imagecli(*here, env=keyring).stdout
 
 
+def test_a_keyring_without_the_key_leaves_it_to_the_command(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
+    written(home, 'keyring = true\n[providers.openai]\napi_key_command = ["printf", "sk-of-the-command"]')
+    said = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
+    assert "key: set, 17 characters, from api_key_command" in said
+
+
 def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
     written(home, "[openai]\nkeyring = true\n", "credentials.toml")
     result = imagecli("generate", "a cat", env=keyring)
