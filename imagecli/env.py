@@ -28,6 +28,11 @@ class Env:
     has_stdout: bool = True
     """False where the process was started with stdout closed: what is written there reaches nobody."""
 
+    @property
+    def in_ci(self) -> bool:
+        """Whether this is a job of continuous integration: all services set CI."""
+        return self.environ.get("CI", "").lower() not in ("", "0", "false")
+
     @classmethod
     def real(cls, *, has_stdout: bool, begun: Callable[[], None] = lambda: None) -> Env:
         """This process. An empty variable is a missing one."""

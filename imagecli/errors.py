@@ -14,9 +14,10 @@
     ├─ NetworkError               6  network or server; nothing was bought as far as its answer says
     ├─ UnsavedError               7  bought, or perhaps bought, and not saved
     ├─ DiskError                  8  the local disk, after paying
-    └─ MemoryShortError           8  the local memory, perhaps after paying
+    ├─ MemoryShortError           8  the local memory, perhaps after paying
+    └─ UnrecordedError           10  a response may be here already, in a place that is not believed
 
-Two more codes are no error's own: 9 (partly done) and 10 (nothing failed, not all is there yet). 129, 130 and 143 are
+9 (partly done) is no error's own, and 10 (nothing failed, not all is there yet) is one's alone. 129, 130 and 143 are
 signals. The graver of two failures is decided by GRAVITY.
 """
 
@@ -31,7 +32,7 @@ EXIT_HUNG_UP: Final = 129
 EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
 
-GRAVITY: Final = (1, 7, 8, 3, 5, 4, 6, 2)
+GRAVITY: Final = (1, 7, 8, 3, 5, 4, 6, 2, EXIT_INCOMPLETE)
 """Exit codes of failed requests, gravest first: a bug of ours above all, what was never sent last."""
 
 
@@ -160,6 +161,13 @@ class MemoryShortError(ImagecliError):
 
     exit_code = 8
     code = "memory"
+
+
+class UnrecordedError(ImagecliError):
+    """A response to a request that would be sent may be beside its output, but only the working tree says so."""
+
+    exit_code = EXIT_INCOMPLETE
+    code = "unrecorded"
 
 
 def as_error(error: BaseException) -> ImagecliError:

@@ -13,6 +13,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from imagecli.quoting import quoted
+
 _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno.ELOOP)}
 """What systems answer to O_NOFOLLOW when the name is a symbolic link (Linux, FreeBSD, NetBSD)."""
 
@@ -20,18 +22,27 @@ _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno
 class UnsafeFileError(OSError):
     """A file or folder that is refused because of what it is; `strerror` says what that is."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path, problem: str, *, hint: str | None = None) -> None:
         super().__init__(errno.EPERM, problem, str(path))
+        self.hint = hint
+        """What to do, where that can be said."""
 
 
 def open_regular(
-    path: Path, flags: int, mode: int = 0o666, *, max_links: int | None = 1, owners: Collection[int] | None = None
+    path: Path,
+    flags: int,
+    mode: int = 0o666,
+    *,
+    max_links: int | None = 1,
+    owners: Collection[int] | None = None,
+    forbidden_mode: int = 0,
 ) -> int:
     """Open *path* as `os.open` does, and return the descriptor; O_TRUNC takes effect after the checks.
 
     *max_links* is the number of names (hard links) that the file may have, None for any. *owners* are the user ids
-    that may own it; None is `trusted_owners` of its folder. Raises UnsafeFileError for a symbolic link, anything but a
-    regular file, further hard links, and another owner; OSError otherwise.
+    that may own it; None is `trusted_owners` of its folder. *forbidden_mode* are permission bits that it must not have.
+    Raises UnsafeFileError for a symbolic link, anything but a regular file, further hard links, another owner, and a
+    forbidden permission; OSError otherwise.
     """
     _check_before_opening(path)
     # Without O_NONBLOCK, opening a pipe that was put there after the check would wait for its other end.
@@ -43,7 +54,9 @@ def open_regular(
             raise UnsafeFileError(path, "it is a symbolic link") from error
         raise
     try:
-        _check_status(path, os.fstat(descriptor), max_links, owners)
+        status = os.fstat(descriptor)
+        _check_status(path, status, max_links, owners)
+        check_mode(path, status, forbidden_mode)
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
     except BaseException:
@@ -53,10 +66,16 @@ def open_regular(
 
 
 def read_regular(
-    path: Path, limit: int, *, max_links: int | None = None, owners: Collection[int] | None = None
+    path: Path,
+    limit: int,
+    *,
+    max_links: int | None = None,
+    owners: Collection[int] | None = None,
+    forbidden_mode: int = 0,
 ) -> bytes:
     """The content of *path*. Raises UnsafeFileError as `open_regular` does, and for more than *limit* bytes."""
-    with os.fdopen(open_regular(path, os.O_RDONLY, max_links=max_links, owners=owners), "rb") as file:
+    descriptor = open_regular(path, os.O_RDONLY, max_links=max_links, owners=owners, forbidden_mode=forbidden_mode)
+    with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise UnsafeFileError(path, f"it has more than {limit:,} bytes")
@@ -79,6 +98,87 @@ def check_folder_is_ours(folder: Path, *, private: bool = False) -> None:
         raise UnsafeFileError(folder, f"it belongs to another user (uid {status.st_uid})")
     if private and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UnsafeFileError(folder, f"other users can access it (mode {stat.S_IMODE(status.st_mode):04o})")
+
+
+def make_missing_folders(folder: Path) -> None:
+    """Make *folder* and its missing parents, each accessible to the user alone; those that exist stay as they are.
+
+    `Path.mkdir(parents=True)` gives the mode to the last folder only. Raises OSError.
+    """
+    if folder.is_dir():
+        return
+    make_missing_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make *folder* as `make_missing_folders` does, and raise UnsafeFileError if others could replace what is in it."""
+    make_missing_folders(folder)
+    check_private_folder(folder)
+
+
+def check_private_folder(folder: Path) -> None:
+    """Raise UnsafeFileError if another user owns *folder*, made the link that it is, or can change its content.
+
+    Raises FileNotFoundError if it does not exist. Unlike `check_folder_is_ours` it accepts a link of the user's: many
+    keep such folders on another disk.
+    """
+    status = folder.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnsafeFileError(folder, "it is not a folder")
+    if os.name == "nt":
+        return
+    check_link_owner(folder, {os.geteuid(), 0})
+    _check_owner(folder, status, {os.geteuid()})
+    check_mode(folder, status, stat.S_IWOTH)
+
+
+def check_link_owner(path: Path, owners: Collection[int] | None) -> None:
+    """Raise UnsafeFileError if *path* is a link that someone other than *owners* made; None is anyone."""
+    status = path.lstat()
+    if owners is not None and stat.S_ISLNK(status.st_mode) and status.st_uid not in owners:
+        raise UnsafeFileError(path, f"it is a link of another user (uid {status.st_uid})")
+
+
+def check_mode(path: Path, status: os.stat_result, forbidden: int) -> None:
+    """Raise UnsafeFileError if *path*, whose status is *status*, has a permission of *forbidden*. Windows has none."""
+    found = status.st_mode & forbidden
+    if not found or os.name == "nt":
+        return
+    if found == stat.S_IWOTH and not _stores_modes(status):
+        return
+    readable = forbidden & stat.S_IROTH
+    raise UnsafeFileError(
+        path,
+        f"other users can {'read or ' if readable else ''}change it (mode {stat.S_IMODE(status.st_mode):04o})",
+        hint=f"chmod {'600' if readable else 'o-w'} {quoted(path)}",
+    )
+
+
+_WITHOUT_MODES: Final = frozenset(
+    ("9p", "cifs", "drvfs", "exfat", "fuse.vmhgfs-fuse", "fuseblk", "msdos", "ntfs", "ntfs3", "vboxsf", "vfat")
+)
+"""Linux file systems of Windows' disks and of shared folders of virtual machines."""
+
+
+def _stores_modes(status: os.stat_result) -> bool:
+    """Whether the file system stores the mode of each file; others show one mode for all, often 0777, and chmod fails.
+
+    Who can write there was decided by whoever mounted it.
+    """
+    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return True
+    # proc(5): "ID PARENT MAJOR:MINOR ROOT PLACE OPTIONS … - TYPE SOURCE OPTIONS"
+    types = {mount.partition(" - ")[2].split(" ")[0] for mount in mounts if mount.split(" ")[2] == device}
+    return not types & _WITHOUT_MODES
+
+
+def real_path(path: Path) -> Path:
+    """*path*, absolute and without links; unlike `Path.resolve`, also where links lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def trusted_owners(folder: Path) -> Collection[int] | None:
@@ -111,7 +211,12 @@ def _check_status(path: Path, status: os.stat_result, max_links: int | None, own
     if os.name == "nt":
         return
     allowed = owners if owners is not None else trusted_owners(path.parent)
-    if allowed is not None and status.st_uid not in allowed:
+    if allowed is not None:
+        _check_owner(path, status, allowed)
+
+
+def _check_owner(path: Path, status: os.stat_result, owners: Collection[int]) -> None:
+    if status.st_uid not in owners:
         raise UnsafeFileError(path, f"it belongs to another user (uid {status.st_uid})")
 
 

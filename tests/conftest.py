@@ -89,7 +89,12 @@ def imagecli(folder: Path, state: Path, tmp_path: Path) -> Run:
             stdin=Stream(stdin, tty="stdin" in tty),
             stdout=stdout,
             stderr=stderr,
-            environ={"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state), **(env or {})},
+            environ={
+                "IMAGECLI_CONFIG_DIR": str(tmp_path / "config"),
+                "IMAGECLI_STATE_DIR": str(state),
+                "TMPDIR": str(tmp_path),
+                **(env or {}),
+            },
             now=lambda: NOW,
         )
         code = main([str(word) for word in argv], world)

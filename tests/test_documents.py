@@ -85,6 +85,14 @@ def test_a_key_is_told_of_every_provider_that_reads_it() -> None:
             assert provider.name in about[key.env].split(), (provider.name, key.env)
 
 
+@pytest.mark.parametrize("bound", ["pillow>=13.0", "urllib3>=2.7", "pi-heif>=1.4"])
+def test_a_bound_against_a_known_fault_names_it(bound: str) -> None:
+    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
+    place = lines.index(f'    "{bound}",')
+    assert bound.partition(">=")[2] in lines[place - 1]
+    assert re.search(r"\bCVE-2026-\d+\b", lines[place - 1])
+
+
 def test_the_models_toml_that_is_shown_gives_a_model_its_price(imagecli: Run, tmp_path: Path) -> None:
     (block,) = [block.text for block in blocks() if block.text.startswith("# models.toml")]
     (tmp_path / "config").mkdir()

@@ -27,12 +27,29 @@ IMAGE = SavedImage(
     path=Path("a.png"), bytes=1, format="png", size=None, sha256="", revised_prompt=None, request=0, index=0
 )
 
+ERRORS: tuple[type[ImagecliError], ...] = (
+    ImagecliError,
+    AuthenticationError,
+    DiskError,
+    LimitError,
+    NetworkError,
+    QuotaError,
+    RefusedError,
+    UnsavedError,
+    UsageError,
+)
+
 KEPT = Kept(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
 
 
 def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> Report:
     outcome = Outcome(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
     return Report(command="generate", outcomes=(outcome,), kept=(KEPT,) * kept, signal_code=signal)
+
+
+def test_a_bug_may_have_come_after_a_purchase() -> None:
+    ends = {error: Outcome(request=0, asked=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS}
+    assert [error for error, end in ends.items() if end.may_be_billed] == [ImagecliError, DiskError, UnsavedError]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +106,7 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
         kind = left.pop()
         left += kind.__subclasses__()
         found.append((kind.__name__, kind.exit_code, kind.code))
-    assert {exit_code for _, exit_code, _ in found} == {1, 2, 3, 4, 5, 6, 7, 8}
+    assert {exit_code for _, exit_code, _ in found} == {1, 2, 3, 4, 5, 6, 7, 8, 10}
     assert len({code for _, _, code in found}) == len(found)
 
 

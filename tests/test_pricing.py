@@ -175,9 +175,9 @@ def test_input_pictures_and_masks_add_to_the_upper_end() -> None:
     source = Source(name="a.png")
     alone = ends(ask())
     edit = Edit(prompt="a cat", images=(source, source), rendering=ask().rendering)
-    two, masked = ends(edit), ends(replace(edit, mask=source))
+    two, masked, marked = ends(edit), ends(replace(edit, mask=source)), ends(replace(edit, markup=source))
     assert two[1] - alone[1] == pytest.approx(2 * 7000 * 8 / 1_000_000)
-    assert masked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
+    assert masked[1] - alone[1] == marked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
     assert two[0] - alone[0] == pytest.approx(2 * 194 * 8 / 1_000_000)
     assert masked[0] == two[0]
     assert ends(Vary(image=source, rendering=ask().rendering))[1] > alone[1]
@@ -276,9 +276,20 @@ def billed(prices: Prices = GPT_2, wanted: Ask | None = None, **change: Any) -> 
         ({"input_tokens": "many", "total_tokens": None}, FULL),
         ({"output_tokens_details": {"image_tokens": 1_756, "text_tokens": 0}}, FULL),
         (
-            {"input_tokens_details": {"text_tokens": 100, "image_tokens": 1_000, "cached_tokens": 500}},
+            {"input_tokens_details": {"text_tokens": 100, "image_tokens": 1_000, "cached_tokens": 50}},
             FULL,
         ),
+        (
+            {
+                "input_tokens_details": {
+                    "text_tokens": 100,
+                    "image_tokens": 1_000,
+                    "cached_tokens_details": {"text_tokens": 101, "image_tokens": 1_001},
+                }
+            },
+            FULL,
+        ),
+        ({"output_tokens_details": {"image_tokens": 0, "text_tokens": 1_757}}, None),
         (
             {
                 "input_tokens_details": {

@@ -9,7 +9,7 @@ import pytest
 
 from imagecli import catalog, config, plan
 from imagecli.config import Settings
-from imagecli.domain import Generate, Rendering, Size
+from imagecli.domain import Edit, Generate, Rendering, Size, Source
 from imagecli.env import Env
 from imagecli.errors import NetworkError
 from imagecli.outcome import Outcome
@@ -50,6 +50,22 @@ def test_half_of_what_usage_says_is_billed() -> None:
     assert live.billed(outcome(MILLION)) == pytest.approx(30)
     assert half.billed(outcome(MILLION)) == half.told(outcome(MILLION)) == pytest.approx(15)
     assert half.cost([outcome(MILLION)]).actual_usd == pytest.approx(15)
+
+
+def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
+    look = Rendering(model="gpt-image-1-mini", quality="high", size=Size(1024, 1024))
+    edit = Edit(prompt="x", images=(Source(name="a.png"),), rendering=replace(look, model="gpt-image-2"))
+    wanted = [
+        (plan.Request(index=0, ask=Generate(prompt="x", rendering=look)), ROWS.model("gpt-image-1-mini")),
+        (plan.Request(index=1, ask=edit), ROWS.model("gpt-image-2")),
+    ]
+    mixed = Budget.of(wanted, settings(50))
+    ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
+    assert [mixed.told(end) for end in ends] == [pytest.approx(8), pytest.approx(30)]
+    assert mixed.cost(ends).actual_usd == pytest.approx(38)
+    # Without kinds, input is text where no picture was sent, and unknown where one was.
+    ends = [replace(end, usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
+    assert [mixed.told(end) for end in ends] == [pytest.approx(8), None]
 
 
 def test_what_nobody_knows_is_not_half_known() -> None:

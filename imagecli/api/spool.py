@@ -1,7 +1,8 @@
 """What is bought lands here first: an answer's body as it arrives, beside what is needed to finish it.
 
 One folder, 0700, and 0600 files a request: `ID.body`, held by a lock while its process lives, and `ID.json`
-(`Prepared`); `ID.sent` from when the request goes out. Removed when all is saved.
+(`Prepared`); `ID.sent` from when the request goes out. Removed when all is saved. An entry outside the state folder
+has a record (`spool_record`), without which no later command uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.api.locks import hold
+from imagecli.api.spool_record import remove_record, write_record
 from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
+from imagecli.safe_open import check_folder_is_ours, make_missing_folders, open_regular
 
 PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
 """Exit codes of errors after which something may have been bought; a bug of ours is one."""
@@ -64,6 +67,9 @@ class Entry:
     file: Body
     further: list[Path] = field(default_factory=list)
     """Folders to go on in when this one fails."""
+    record: Path | None = None
+    """The record that vouches for it, if it is outside the state folder."""
+    record_folders: Sequence[Path] = ()
     moved: Callable[[Path], None]
     """Told of the body's path, now and whenever it is another."""
     kept: bool = False
@@ -89,7 +95,7 @@ class Entry:
         with suppress(OSError):
             self.file.close()
         if not self.kept:
-            remove(self.body)
+            remove(self.body, self.record)
 
     def keep(self) -> Path:
         """Something in it is not saved: it stays. Returns the body's path."""
@@ -109,21 +115,20 @@ class Entry:
 
     def go_elsewhere(self, error: OSError) -> None:
         """Moves what came to the next folder that takes it, and goes on there. Raises *error* where none does."""
-        before, was_sent = self.body, self.sent
+        before, record, was_sent = self.body, self.record, self.sent
         while self.further:
             with suppress(OSError):
-                self.body = self._copied(self.further.pop(0))
+                self.body, self.record = self._copied(self.further.pop(0))
                 self.sent = False
                 self.mark(sent=was_sent)
-                remove(before)
+                remove(before, record)
                 self.moved(self.body)
                 return
         raise error
 
-    def _copied(self, folder: Path) -> Path:
-        """What came, in *folder*, and our handle on it. Raises OSError, with nothing left there."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = _opened(self.id, self.text, folder)
+    def _copied(self, folder: Path) -> tuple[Path, Path | None]:
+        """What came, in *folder*, and our handle on it; and its record. Raises OSError, with nothing left there."""
+        file, record = _recorded(self.id, self.text, folder, self.record_folders, min_free=0)
         body = Path(str(file.name))
         try:
             self.file.seek(0)
@@ -132,26 +137,47 @@ class Entry:
                     raise OSError(errno.EIO, "what came can't be read back")
             os.dup2(file.fileno(), self.file.fileno())
         except OSError:
-            remove(body)
+            remove(body, record)
             raise
         finally:
             file.close()
-        return body
+        return body, record
 
 
 def open_entry(
-    id: str, description: str, folders: Sequence[Path], moved: Callable[[Path], None] = lambda body: None
+    id: str,
+    description: str,
+    folders: Sequence[Path],
+    moved: Callable[[Path], None] = lambda body: None,
+    record_folders: Sequence[Path] = (),
 ) -> Entry:
-    """An entry in the first of *folders* that can be written. Raises OutputError where none can: nothing was sent."""
+    """An entry in the first of *folders* that can be written to; the first one is the state folder's.
+
+    An entry in another one is recorded in one of *record_folders*, if any of them can be written to.
+    Raises OutputError if no folder can be used: nothing was sent.
+    """
     reasons = []
     for index, folder in enumerate(folders):
+        record = None
         try:
-            file = _tried(id, description, folder)
+            if index == 0:
+                file = _tried(id, description, folder, private=True)
+            else:
+                file, record = _recorded(id, description, folder, record_folders)
         except OSError as error:
             reasons.append(f"{folder}: {error.strerror}")
             continue
         body = Path(str(file.name))
-        entry = Entry(id=id, text=description, body=body, file=file, further=[*folders[index + 1 :]], moved=moved)
+        entry = Entry(
+            id=id,
+            text=description,
+            body=body,
+            file=file,
+            further=[*folders[index + 1 :]],
+            record=record,
+            record_folders=record_folders,
+            moved=moved,
+        )
         file.elsewhere = entry.go_elsewhere
         moved(body)
         return entry
@@ -161,27 +187,46 @@ def open_entry(
     )
 
 
-def remove(body: Path) -> None:
-    """Takes an entry away, its description last: what is left of a half removed one can be told."""
-    for ending in (BODY, SENT, DESCRIPTION):
-        with suppress(OSError):
-            body.with_suffix(ending).unlink()
+def remove(body: Path, record: Path | None = None) -> None:
+    """Remove an entry, its description last, so that a half removed one is recognized; and then its record."""
+    description = body.with_suffix(DESCRIPTION)
     with suppress(OSError):
-        body.parent.rmdir()
+        check_folder_is_ours(body.parent)  # not if a link has taken its place
+        for path in (body, body.with_suffix(SENT), description):
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):
+            body.parent.rmdir()
+    if record and not os.path.lexists(description):
+        remove_record(record)
 
 
-def _tried(id: str, description: str, folder: Path) -> Body:
+def _recorded(
+    id: str, description: str, folder: Path, record_folders: Sequence[Path], min_free: int = MIN_FREE_BYTES
+) -> tuple[Body, Path | None]:
+    """The body's file in a *folder* outside the state folder, and the record, which is written first."""
+    record = write_record(id, folder, description.encode(), record_folders)
+    try:
+        return _tried(id, description, folder, private=False, min_free=min_free), record
+    except BaseException:
+        if record:
+            remove_record(record)
+        raise
+
+
+def _tried(id: str, description: str, folder: Path, *, private: bool, min_free: int = MIN_FREE_BYTES) -> Body:
     for _ in range(OPEN_TRIES):
         try:
+            check_folder_is_ours(folder, private=private)
             usage = shutil.disk_usage(folder)
-            if usage.total and usage.free < MIN_FREE_BYTES:  # some network disks report nothing at all
+            if usage.total and usage.free < min_free:  # some network disks report nothing at all
                 raise OSError(errno.ENOSPC, f"less than {MIN_FREE_BYTES // 2**20} MB free")
             return _opened(id, description, folder)
         except FileNotFoundError as error:
             failure = error
             # mkdir says "exists" where the folder goes away between its two looks.
             with suppress(FileExistsError):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_missing_folders(folder)
     raise failure
 
 
@@ -191,8 +236,9 @@ def _opened(id: str, description: str, folder: Path) -> Body:
     file = Body(body)
     hold(file.fileno())
     try:
-        with open(_private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as described:
-            described.write(description)
+        descriptor = _private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(descriptor, "wb") as described:
+            described.write(description.encode())
     except BaseException:
         file.close()
         remove(body)
@@ -201,4 +247,4 @@ def _opened(id: str, description: str, folder: Path) -> Body:
 
 
 def _private(path: str | Path, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return open_regular(Path(path), flags, 0o600)

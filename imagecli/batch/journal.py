@@ -6,6 +6,7 @@ writes to its own (`writing`). Reading changes nothing and needs no lock.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,9 +19,12 @@ from imagecli.batch.shards import Shard
 from imagecli.errors import UsageError
 from imagecli.events import Listen, Warned
 from imagecli.quoting import quoted
+from imagecli.safe_open import UnsafeFileError, open_regular
 
 MAX_LINE_BYTES: Final = 1 << 20
 """A longer line is none of ours."""
+MAX_BYTES: Final = 1 << 30
+"""A hundred runs of ten thousand rows take about as much; a larger file is refused."""
 TOLD_LINES: Final = 5
 """So many unreadable lines of a journal are told one by one."""
 _MARKERS: Final = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
@@ -58,14 +62,29 @@ def read_journals(manifest: Path, listen: Listen) -> Ledger:
     ledger = Ledger()
     for path, _ in journals_beside(manifest):
         try:
-            with path.open("rb") as file:
+            with _open_journal(path) as file:
                 _Reading(path, ledger, listen).read(file)
+        except UnsafeFileError as error:
+            raise UsageError(
+                f"can't read the journal {path}: {error.strerror}",
+                hint=f"if it isn't yours, remove it: rm {quoted(path)}",
+                code="journal",
+            ) from error
         except OSError as error:
             raise UsageError(
                 f"can't read the journal {path}: {error.strerror}", hint="check your rights to it", code="journal"
             ) from error
     _check_shared(manifest, ledger)
     return ledger
+
+
+def _open_journal(path: Path) -> IO[bytes]:
+    """Raises UnsafeFileError for a link, a pipe, a device or an enormous file; OSError."""
+    file = os.fdopen(open_regular(path, os.O_RDONLY, max_links=None), "rb")
+    if os.fstat(file.fileno()).st_size > MAX_BYTES:
+        file.close()
+        raise UnsafeFileError(path, f"it has more than {MAX_BYTES >> 20:,} MB")
+    return file
 
 
 def _check_shared(manifest: Path, ledger: Ledger) -> None:
@@ -94,7 +113,7 @@ class _Reading:
         self._marked = False
 
     def read(self, file: IO[bytes]) -> None:
-        for number, line in enumerate(_lines(file), start=1):
+        for number, line in enumerate(read_lines(file), start=1):
             if line.strip():
                 self._take(number, line)
         if (more := self._unreadable - TOLD_LINES) > 0:
@@ -127,7 +146,7 @@ class _Reading:
         self._listen(Warned(code="journal", message=message))
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
+def read_lines(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of *file* with their ends; of one that is too long only its beginning, so that memory stays flat."""
     while line := file.readline(MAX_LINE_BYTES):
         rest = line

@@ -22,11 +22,15 @@ from imagecli.api.locks import hold
 from imagecli.batch.journal import beside, journal_path
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
+from imagecli.quoting import quoted
+from imagecli.safe_open import UnsafeFileError, open_regular, read_regular
 from imagecli.store.files import reason
 
 PATIENCE_SECONDS: Final = 1.0
 """Another run that only looks whether it may start holds a lock for a moment."""
 _LOOK_SECONDS: Final = 0.05
+_MAX_BYTES: Final = 4096
+_FIRST_KEY: Final = b'{"pid":'
 
 
 def lock_path(manifest: Path, shard: Shard | None = None) -> Path:
@@ -64,7 +68,8 @@ def _held(path: Path, manifest: Path) -> Iterator[None]:
         yield
     finally:
         # Removed while it is held: nobody can take it for free and lose it again. Windows removes no open file.
-        if os.name != "nt":
+        # What was put in its place meanwhile is not ours to remove.
+        if os.name != "nt" and _is_still(path, descriptor):
             with contextlib.suppress(OSError):
                 path.unlink()
         os.close(descriptor)
@@ -79,6 +84,10 @@ def _take(path: Path, manifest: Path) -> int:
     while True:
         try:
             descriptor = _tried(path)
+        except UnsafeFileError as error:
+            raise OutputError(
+                f"can't use the lock {path}: {error.strerror}", hint=f"remove it if it isn't yours: rm {quoted(path)}"
+            ) from error
         except OSError as error:
             raise OutputError(
                 f"can't write {path}: {reason(error)}",
@@ -93,9 +102,10 @@ def _take(path: Path, manifest: Path) -> int:
 
 def _tried(path: Path) -> int | None:
     """None where another holds it, or removed it in this moment."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         if hold(descriptor) and _is_still(path, descriptor):
+            _check_content(path, descriptor)
             _sign(descriptor)
             return descriptor
     except BaseException:
@@ -107,8 +117,16 @@ def _tried(path: Path) -> int | None:
 
 def _is_still(path: Path, descriptor: int) -> bool:
     with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
     return False
+
+
+def _check_content(path: Path, descriptor: int) -> None:
+    """A run that was killed leaves its lock; any other file of the name is not ours to truncate."""
+    content = os.read(descriptor, len(_FIRST_KEY))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    if not _FIRST_KEY.startswith(content):
+        raise UnsafeFileError(path, "it is not a lock of imagecli")
 
 
 def _sign(descriptor: int) -> None:
@@ -118,7 +136,7 @@ def _sign(descriptor: int) -> None:
 
 def _in_use(path: Path, manifest: Path) -> UsageError:
     try:
-        holder = json.loads(path.read_bytes()[:4096])
+        holder = json.loads(read_regular(path, _MAX_BYTES))
         pid, host = int(holder["pid"]), str(holder["host"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         who, way = "a process that has not said its name", "wait until it has ended"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagecli.api.results import Results
+from imagecli.api.spool_record import SpoolPlaces
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.purchase import originals, records
 from imagecli.batch.writing import Journal
@@ -25,15 +25,14 @@ class Recovery:
     owner: Path
     """The manifest that has the journal."""
     state_dir: Path
-    folders: Sequence[Path]
-    """Spools."""
+    places: SpoolPlaces
 
     def found(self) -> list[tuple[Leftover, Part]]:
         """The answers of this manifest, the oldest first."""
         mine = str(self.owner.absolute())
         return [
             (left, left.prepared.part)
-            for left in leftovers(self.folders)
+            for left in leftovers(self.places)
             if left.state in WORTH_A_TRY and left.prepared and left.prepared.part
             if left.prepared.part.manifest == mine
         ]

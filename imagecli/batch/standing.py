@@ -15,7 +15,8 @@ from typing import Protocol
 
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.pictures.judge import identify
-from imagecli.store.boundary import is_below, resolve
+from imagecli.safe_open import real_path
+from imagecli.store.boundary import is_below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Standing:
 
     def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
         self._folder = folder
-        self._root = None if allow_outside else resolve(folder)
+        self._root = None if allow_outside else real_path(folder)
         self._folders_inside: dict[Path, bool] = {}
 
     def look(self, path: str) -> Look | None:

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.batch.entries import Entry, NewerSchemaError, entry_of, line_of
-from imagecli.batch.journal import MAX_LINE_BYTES, journal_path
+from imagecli.batch.journal import MAX_LINE_BYTES, journal_path, read_lines
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError
+from imagecli.quoting import quoted
+from imagecli.safe_open import UnsafeFileError, open_regular
 from imagecli.store.files import reason, sync_folder
 
 _PIECE_BYTES: Final = 1 << 16
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
+_FIRST_KEYS: Final = (b'{"base_url":', b'{"batch":', b'{"cost_usd":')
+"""What an entry can begin with: its keys are sorted, and `cost_usd` is always there."""
 
 
 class Journal:
@@ -38,13 +42,21 @@ class Journal:
         """
         try:
             is_new = not self.path.exists()
-            descriptor = os.open(self.path, _FLAGS, 0o666)
+            descriptor = open_regular(self.path, _FLAGS)
             try:
+                if not _looks_like_journal(descriptor):
+                    raise UnsafeFileError(self.path, "it is not a journal of imagecli")
                 _mend(descriptor)
             finally:
                 os.close(descriptor)
             if is_new:
                 sync_folder(self.path.parent)
+        except UnsafeFileError as error:
+            raise OutputError(
+                f"can't write the journal {self.path}: {error.strerror}",
+                hint=f"move it away or rename the manifest: mv {quoted(self.path)} "
+                f"{quoted(self.path.with_name(self.path.name + '.old'))}",
+            ) from error
         except OSError as error:
             raise OutputError(
                 f"can't write the journal {self.path}: {reason(error)}",
@@ -66,7 +78,7 @@ class Journal:
         """As `write`, for several that are true together: all of them are written, or none."""
         ours = tuple(replace(entry, manifest=self._manifest, run=self._run) for entry in entries)
         try:
-            descriptor = os.open(self.path, _FLAGS, 0o666)
+            descriptor = open_regular(self.path, _FLAGS)
             try:
                 with self._mutex:
                     _append(descriptor, b"".join(map(line_of, ours)))
@@ -98,6 +110,29 @@ def _append(descriptor: int, line: bytes) -> None:
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, before)
         raise
+
+
+def _looks_like_journal(descriptor: int) -> bool:
+    """Whether a line of it is an entry, or there is nothing but the beginning of one that a kill cut off."""
+    unreadable = []
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        for line in filter(bytes.strip, read_lines(file)):
+            try:
+                entry_of(line)
+            except NewerSchemaError:
+                return True
+            except ValueError:
+                unreadable.append(line[:20])
+            else:
+                return True
+    match unreadable:
+        case []:
+            return True
+        case [begin]:
+            return any(begin.startswith(key) or key.startswith(begin) for key in _FIRST_KEYS)
+        case _:
+            return False
 
 
 def _mend(descriptor: int) -> None:

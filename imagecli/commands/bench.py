@@ -120,7 +120,7 @@ class Bench:
             listen(remark)
         for code, message in self.settings.notes:
             # Other settings say nothing to a manifest's rows.
-            if code in ("provider", "max_cost"):
+            if code in ("project_owner", "provider", "max_cost"):
                 listen(Noted(code=code, message=message))
         for code, message in self.settings.warnings:
             listen(Warned(code=code, message=message))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from imagecli import run, schedule
 from imagecli.api.results import Results
@@ -14,13 +13,13 @@ from imagecli.batch.buying import Buyer
 from imagecli.batch.journal import read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.lock import locked
-from imagecli.batch.manifest.item import Item
 from imagecli.batch.order import Ended, Order
 from imagecli.batch.purchase import Purchase, asks_of
 from imagecli.batch.recovering import Recovery
 from imagecli.batch.sentences import together
 from imagecli.batch.settling import Settling
 from imagecli.batch.tally import Tally
+from imagecli.batch.unrecorded import check_unrecorded
 from imagecli.batch.writing import Journal
 from imagecli.catalog import ModelRow
 from imagecli.commands.bench import Bench
@@ -28,13 +27,13 @@ from imagecli.commands.bulk_checks import Shelf, check_all
 from imagecli.commands.bulk_ends import Ends
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.purchase import say_whose_key
-from imagecli.commands.tools import lay_out, run_id
+from imagecli.commands.tools import lay_out, run_id, spool_places
 from imagecli.errors import ImagecliError, OutputError, Terminated
 from imagecli.events import Listen
 from imagecli.plan import Request
 from imagecli.report.bulk import Bulk
 from imagecli.report.listen import open_bulk_listener
-from imagecli.run.recovery import BESIDE, clear_unanswered
+from imagecli.run.recovery import clear_unanswered
 from imagecli.spending.budget import Budget
 from imagecli.spending.till import Till
 
@@ -62,6 +61,7 @@ def carry_out(bench: Bench, pace: Pace) -> int:
         journal = Journal(bench.owner, bench.shard, ledger)
         recover_first(bench, ledger, journal, watch)
         purchases = decided(bench, ledger, watch)
+        check_unrecorded(purchases, spool_places(bench.settings))
         orders, budget = orders_of(bench, purchases)
         if refusal := budget.refusal():
             raise refusal
@@ -82,17 +82,11 @@ def carry_out(bench: Bench, pace: Pace) -> int:
 
 def recover_first(bench: Bench, ledger: Ledger, journal: Journal, listen: Listen) -> None:
     """Saves what earlier runs of this manifest had received and not saved."""
-    state_dir = bench.settings.state_dir
-    folders = dict.fromkeys(folder for item in bench.assets.items for folder in _folders_of(item))
-    spools = (state_dir / "spool", *(folder / BESIDE for folder in folders))
-    recovery = Recovery(owner=bench.owner, state_dir=state_dir, folders=spools)
+    settings = bench.settings
+    recovery = Recovery(owner=bench.owner, state_dir=settings.state_dir, places=spool_places(settings))
     if recovery.found():
         journal.open()
-        recovery.finish(ledger, journal, Results(timeouts=Timeouts(), direct=bench.settings.provider.embedded), listen)
-
-
-def _folders_of(item: Item) -> Iterator[Path]:
-    return (targets[0].name.folder for targets in item.pictures)
+        recovery.finish(ledger, journal, Results(timeouts=Timeouts(), direct=settings.provider.embedded), listen)
 
 
 def decided(bench: Bench, ledger: Ledger, listen: Listen) -> list[Purchase]:
@@ -182,7 +176,7 @@ def _bought(
     tools = lay_out(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
     journal.forget()
     doubted = {order.purchase.wanted.hash for order in orders if order.purchase.decision.in_doubt}
-    clear_unanswered((settings.state_dir / "spool",), watch, told=doubted)
+    clear_unanswered(spool_places(settings), watch, told=doubted)
     shelf, till = Shelf(), Till(budget)
     buyer = Buyer(
         tools=lambda purchase: replace(tools, inputs=shelf.of(purchase.item.model)),

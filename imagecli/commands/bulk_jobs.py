@@ -10,6 +10,7 @@ from imagecli.batch.journal import read_journals
 from imagecli.batch.lock import locked
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
+from imagecli.batch.unrecorded import check_unrecorded
 from imagecli.batch.writing import Journal
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import decided, kept_of, recover_first
@@ -19,7 +20,7 @@ from imagecli.commands.bulk_handing import handed_in
 from imagecli.commands.bulk_office import Office, is_needed, open_office
 from imagecli.commands.bulk_wait import waited
 from imagecli.commands.bulk_watch import BulkWatch
-from imagecli.commands.tools import run_id
+from imagecli.commands.tools import run_id, spool_places
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_code
 from imagecli.report.bulk import Bulk
 from imagecli.report.listen import open_bulk_listener
@@ -50,6 +51,8 @@ def hand_in(bench: Bench, mode: Mode) -> int:
         journal = Journal(bench.owner, bench.shard, ledger)
         recover_first(bench, ledger, journal, watch)
         purchases = decided(bench, ledger, watch)
+        if not mode.cancel:
+            check_unrecorded(purchases, spool_places(bench.settings))
         tally = Tally(total=len(purchases), kept=kept_of(purchases))
         ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), Budget.of((), bench.cap()))
         ends.kept(purchases, ledger)

@@ -13,6 +13,7 @@ from imagecli.batch.order import Order
 from imagecli.batch.pruning import moves, orphans
 from imagecli.batch.purchase import Purchase
 from imagecli.batch.tally import Tally
+from imagecli.batch.unrecorded import check_unrecorded
 from imagecli.commands.bench import Bench
 from imagecli.commands.bulk import Pace, decided, errand_of, kept_of, orders_of
 from imagecli.commands.bulk_checks import Shelf, check_all
@@ -20,6 +21,7 @@ from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of, outputs_of
 from imagecli.commands.bulk_kept import kept_files
 from imagecli.commands.bulk_watch import BulkWatch
 from imagecli.commands.rehearsal import planned_request
+from imagecli.commands.tools import spool_places
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError
 from imagecli.events import Listen
 from imagecli.outcome import PlannedRequest, Report
@@ -27,8 +29,8 @@ from imagecli.report.bulk import COMMAND, Bulk
 from imagecli.report.bulk_plan import Plan, plan_lines
 from imagecli.report.listen import open_listener
 from imagecli.run.prepare import prepare
+from imagecli.safe_open import real_path
 from imagecli.spending.budget import Budget
-from imagecli.store.boundary import resolve
 
 
 def check(bench: Bench) -> int:
@@ -94,6 +96,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
         ledger = read_journals(bench.owner, watch)
         purchases = decided(bench, ledger, watch)
         _say_moves(bench, purchases, ledger, watch)
+        check_unrecorded(purchases, spool_places(bench.settings))
         orders, budget = orders_of(bench, purchases)
         check_all(orders, watch, make=False)
     if refusal := budget.refusal():
@@ -118,7 +121,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
             "pictures": shown.pictures,
             "files": shown.files,
             "least_seconds": shown.least_seconds,
-            "reads": [str(resolve(path)) for path in bench.assets.reads],
+            "reads": [str(real_path(path)) for path in bench.assets.reads],
         },
     )
     return errors[0].exit_code if errors else bulk.exit_code
@@ -153,8 +156,8 @@ def _plan(bench: Bench, purchases: Sequence[Purchase], orders: Sequence[Order], 
 def _with_target(path: Path, folder: Path) -> str:
     """*path*, and where it leads if links below the manifest's *folder* lead to another place."""
     inside = path.relative_to(folder) if path.is_relative_to(folder) else path
-    target = resolve(path)
-    is_link = target != Path(os.path.normpath(resolve(folder) / inside))
+    target = real_path(path)
+    is_link = target != Path(os.path.normpath(real_path(folder) / inside))
     return f"{path}, a link to {target}" if is_link else str(path)
 
 

@@ -36,7 +36,8 @@ from imagecli.report.listen import open_listener
 from imagecli.report.picture import show_picture
 from imagecli.report.plain import Plain
 from imagecli.report.style import Style
-from imagecli.store.boundary import is_below, resolve
+from imagecli.safe_open import real_path
+from imagecli.store.boundary import is_below
 from imagecli.store.places import look
 
 
@@ -87,7 +88,7 @@ class Desk:
         for folder in {folder for request in requests for folder in request.folders}:
             if self.output_root and not is_below(folder, self.output_root):
                 raise OutputError(
-                    f"output in {PROJECT_FILE} leads out of the current folder, to {resolve(folder)}",
+                    f"output in {PROJECT_FILE} leads out of the current folder, to {real_path(folder)}",
                     hint="-o PATH, if that is where you want it",
                 )
 

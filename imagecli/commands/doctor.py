@@ -87,6 +87,8 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
         yield failed("key" if error.exit_code == 3 else "settings", error)
     if settings is None:
         return
+    for _, message in settings.notes:
+        yield Finding(topic="settings", level="note", message=message)
     for code, message in settings.warnings:
         if code == "open_folder":
             # The folder's own line has said it.

@@ -19,6 +19,7 @@ from imagecli.errors import DiskError, OutputError
 from imagecli.quoting import quoted
 from imagecli.report.findings import Finding, failed
 from imagecli.report.tables import columns_of
+from imagecli.safe_open import check_private_folder
 from imagecli.store.places import check_folder
 
 
@@ -43,6 +44,11 @@ def _own_folder(topic: str, folder: Path) -> Finding:
     if os.name == "posix" and folder.stat().st_mode & 0o002:
         hint = f"chmod o-w {quoted(folder)}"
         return Finding(topic=topic, level="warning", message=f"{folder} can be written to by anybody", hint=hint)
+    try:
+        check_private_folder(folder)
+    except OSError as error:
+        hint = f"IMAGECLI_{_VARIABLES[topic]}=FOLDER"
+        return Finding(topic=topic, level="warning", message=f"{folder}: {error.strerror}", hint=hint)
     return Finding(topic=topic, message=f"{folder} can be written to, {_free(folder)} free")
 
 

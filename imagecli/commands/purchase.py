@@ -10,7 +10,7 @@ from imagecli import run, schedule
 from imagecli.commands.desk import Desk
 from imagecli.commands.order import Order
 from imagecli.commands.preflight import check_folders, check_inputs, errand_of
-from imagecli.commands.tools import lay_out, run_id
+from imagecli.commands.tools import lay_out, run_id, spool_places
 from imagecli.commands.watch import Watch
 from imagecli.config.keys import Key
 from imagecli.errors import AuthenticationError, Terminated
@@ -39,7 +39,7 @@ def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Repo
         check_folders(desk, placed.requests, make=True)
         if settings.no_key:
             raise settings.no_key
-        clear_unanswered((settings.state_dir / "spool",), listener)
+        clear_unanswered(spool_places(settings), listener)
         return _carried_out(desk, placed.requests, tools, budget, report, listener)
 
 

@@ -18,6 +18,10 @@ def recover(
     delete: Annotated[
         list[str] | None, typer.Option("--delete", metavar="ID", help="remove one of them, unsaved; repeatable")
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FOLDER", help="save images from entries that this machine has no record of"),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="save there  [default: where they were to go]"),
@@ -29,8 +33,10 @@ def recover(
       imagecli recover
       imagecli recover --list
       imagecli recover -o rescued/
+      imagecli recover --from . -o rescued/     fetches and removes nothing
     """
-    from imagecli.commands.salvage import Salvage
+    from imagecli.commands.salvage import Salvage, save_from
+    from imagecli.errors import UsageError
     from imagecli.report.style import Style
 
     style = Style.build(
@@ -41,6 +47,10 @@ def recover(
         debug=display.debug,
         color=display.color,
     )
+    if source is not None:
+        if delete or only_list:
+            raise UsageError("--from only saves", hint="omit --list and --delete")
+        raise typer.Exit(save_from(ctx.obj, style, source, output))
     salvage = Salvage.find(ctx.obj, style, output)
     if delete:
         salvage.delete(delete)

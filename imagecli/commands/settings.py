@@ -69,7 +69,7 @@ def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> 
     """Trusts the project file for *folder*, or the current one, once somebody said so; or trusts it no more."""
     places = folders(env)
     place = (folder or config.current_folder()).absolute()
-    project = find_project(place)
+    project = find_project(place, in_ci=env.in_ci)
     if project is None:
         raise UsageError(f"there is no {PROJECT_FILE} for {place}", hint="imagecli config trust DIR")
     if remove:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from imagecli import run
 from imagecli.api.results import Results
+from imagecli.api.spool_record import SpoolPlaces
 from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
 from imagecli.catalog import Catalog
@@ -50,7 +51,13 @@ def lay_out(
         ),
         results=results_of(settings),
         state_dir=settings.state_dir,
+        record_folders=settings.record_folders,
     )
+
+
+def spool_places(settings: Settings) -> SpoolPlaces:
+    """Where earlier commands left what imagecli finishes or deletes."""
+    return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
 
 
 def base_url_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: float = 1.0) -> str:

@@ -51,6 +51,8 @@ class Settings:
     max_cost_origin: str | None
     """Where the cap was said; None where nobody said one and the built-in cap holds."""
     state_dir: Path
+    record_folders: tuple[Path, ...] = ()
+    """`Folders.records`."""
     notes: tuple[tuple[str, str], ...] = ()
     """What was decided here and not spelled out: code and message."""
     warnings: tuple[tuple[str, str], ...] = ()
@@ -87,6 +89,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         max_cost=max_cost,
         max_cost_origin=max_cost_origin,
         state_dir=layers.folders.state,
+        record_folders=layers.folders.records,
         notes=(*layers.notes, *((("model", left_out),) if left_out else ())),
         warnings=(*_warnings(base_url, key), *_open_folder(layers.folders.config), *layers.warnings),
     )

@@ -12,7 +12,8 @@ from imagecli.config.folders import Folders
 from imagecli.config.keys import is_key_name
 from imagecli.config.layers import checked
 from imagecli.config.own_providers import providers_of
-from imagecli.config.toml_file import parsed, read_bytes
+from imagecli.config.owners import read_user_file
+from imagecli.config.toml_file import parsed
 from imagecli.config.writing import replace_file, with_value, without
 from imagecli.errors import SettingsError, UsageError
 
@@ -84,7 +85,7 @@ def _refuse_keys(names: tuple[str, ...], text: str) -> None:
 def _settings(folders: Folders) -> tuple[Path, str]:
     """The user's file and its text. Raises SettingsError where it is no TOML."""
     path = folders.settings
-    data = read_bytes(path) or b""
+    data = read_user_file(path) or b""
     parsed(data, path)
     return path, data.decode("utf-8-sig")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ class Folders:
 
     config: Path
     state: Path
+    records: tuple[Path, ...] = ()
+    """For the records of what is kept outside the state folder: the first one that can be used holds them."""
 
     @property
     def settings(self) -> Path:
@@ -41,4 +45,16 @@ def folders(env: Env) -> Folders:
 
     config = env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")
     state = env.environ.get("IMAGECLI_STATE_DIR") or platformdirs.user_state_dir("imagecli")
-    return Folders(config=Path(config), state=Path(state))
+    return Folders(config=Path(config), state=Path(state), records=_record_folders(Path(state), env))
+
+
+def _record_folders(state: Path, env: Env) -> tuple[Path, ...]:
+    """In the state folder; if that can't be written to, in another private folder of the user."""
+    runtime = env.environ.get("XDG_RUNTIME_DIR")
+    temporary = Path(env.environ.get("TMPDIR") or tempfile.gettempdir())
+    name = "imagecli" if os.name == "nt" else f"imagecli-{os.geteuid()}"
+    return (
+        state / "spooled-elsewhere",
+        *([Path(runtime) / "imagecli"] if runtime else []),
+        temporary / name,
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from imagecli.catalog import ProviderRow
@@ -57,7 +59,8 @@ def key_places(
         read = lambda: system_keyring.stored_key(row.name, env)  # noqa: E731
         yield KeyPlace(origin=KEYRING, auth=row.auth, sure=stored == IN_KEYRING, read=read)
     if command:
-        yield KeyPlace(origin="api_key_command", auth=row.auth, sure=True, read=lambda: _run(command))
+        read = lambda: _run(command, row, env, folders)  # noqa: E731
+        yield KeyPlace(origin="api_key_command", auth=row.auth, sure=True, read=read)
 
 
 def find_key(
@@ -104,13 +107,23 @@ def is_key_name(name: str) -> bool:
     return re.search(r"(^|_)(key|token|secret|password)s?$", name.lower()) is not None
 
 
-def _run(command: Sequence[str]) -> str:
-    """What the user's key command prints. No shell; its output is never shown."""
+def _run(command: Sequence[str], row: ProviderRow, env: Env, folders: Folders) -> str:
+    """What the user's key command prints. No shell; its output is never shown.
+
+    The current folder may be an untrusted clone: the program is not searched for there, and does not run there.
+    """
     import subprocess
 
+    place = folders.config.absolute()
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KEY_COMMAND_SECONDS, check=True
+            [_program(command[0], env, folders), *command[1:]],
+            cwd=place if place.is_dir() else place.anchor,
+            env=_environ_for(row, env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=KEY_COMMAND_SECONDS,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise AuthenticationError(
@@ -119,6 +132,47 @@ def _run(command: Sequence[str]) -> str:
             code="no_key",
         ) from None
     return done.stdout.decode("utf-8", "replace")
+
+
+def _program(name: str, env: Env, folders: Folders) -> str:
+    """The absolute path of a key command's program.
+
+    Raises FileNotFoundError, or AuthenticationError for a relative path: what it names depends on the current folder.
+    """
+    import shutil
+
+    if Path(name).is_absolute():
+        return name
+    if Path(name).name != name:
+        raise AuthenticationError(
+            f"api_key_command {name!r} is a relative path; expected the name of a program or an absolute path",
+            hint=f"write the absolute path of the program into {folders.settings}",
+            code="no_key",
+        )
+    for place in env.environ.get("PATH", os.defpath).split(os.pathsep):
+        folder = Path(place)
+        if folder.is_absolute() and not _is_current(folder) and (found := shutil.which(str(folder / name))):
+            return found
+    raise FileNotFoundError
+
+
+def _is_current(folder: Path) -> bool:
+    try:
+        return folder.samefile(os.curdir)
+    except OSError:
+        return False
+
+
+def _environ_for(row: ProviderRow, env: Env) -> dict[str, str]:
+    """The environment of the provider's key command: without the variables that hold keys of other providers."""
+    from imagecli.config.rows import load_rows
+
+    foreign: set[str] = set()
+    for other in load_rows(env)[0].providers.values():
+        named = (other.base_url_env, other.organization_env, other.project_env, *other.query_env.values())
+        foreign |= {key.env for key in other.keys} | {name for name in named if name and is_key_name(name)}
+    foreign -= {key.env for key in row.keys}
+    return {name: value for name, value in env.environ.items() if name not in foreign}
 
 
 def _why(error: Exception) -> str:

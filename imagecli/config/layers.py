@@ -67,7 +67,7 @@ def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Pa
     user = read_file(places.settings)
     providers = providers_of(user.pop("providers", {}), places.settings, catalog)
     typed, environment, own = from_flags(flags), from_environment(env), checked(user, places.settings)
-    project = find_project(folder) if folder else None
+    project = find_project(folder, in_ci=env.in_ci) if folder else None
     document: dict[str, Any] = {}
     path = Path(PROJECT_FILE)
     notes: list[tuple[str, str]] = []
@@ -90,7 +90,7 @@ def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Pa
         project=Layer(values=document, origin=lambda name: str(path)),
         user=Layer(values=own, origin=lambda name: str(places.settings)),
         providers=providers,
-        notes=tuple(notes),
+        notes=(*((("project_owner", project.note),) if project and project.note else ()), *notes),
         warnings=tuple(unknown_variables(env)),
     )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagecli.config.folders import Folders
+from imagecli.config.owners import read_project_file
 from imagecli.config.table import SETTINGS
-from imagecli.config.toml_file import parsed, read_bytes
+from imagecli.config.toml_file import parsed
 from imagecli.config.trust import digest_of, trusted_digest
 from imagecli.errors import SettingsError
 from imagecli.quoting import quoted
@@ -24,6 +26,8 @@ class ProjectFile:
     path: Path
     digest: str
     document: Mapping[str, Any]
+    note: str | None = None
+    """That another user owns it, where it is used all the same."""
 
     def delicate(self, free_providers: Collection[str]) -> tuple[str, ...]:
         """The names it sets that need trust: they decide where a key goes, or who gets the user's data and is paid.
@@ -36,22 +40,22 @@ class ProjectFile:
 def nearest_project(folder: Path) -> Path | None:
     """The nearest project file from *folder* up to the repository's root."""
     for place in (folder, *folder.parents):
-        if (place / PROJECT_FILE).is_file():
+        # Whatever has the name counts: a link that leads nowhere, or a pipe, is refused and not passed over.
+        if os.path.lexists(place / PROJECT_FILE):
             return place / PROJECT_FILE
-        if (place / ".git").exists():
+        if os.path.lexists(place / ".git"):
             break
     return None
 
 
-def find_project(folder: Path) -> ProjectFile | None:
-    """The nearest project file, read. Raises SettingsError."""
+def find_project(folder: Path, *, in_ci: bool = False) -> ProjectFile | None:
+    """The nearest project file, read. Raises SettingsError, also for one that another user put there."""
     path = nearest_project(folder)
-    data = read_bytes(path) if path else None
-    return (
-        ProjectFile(path=path, digest=digest_of(data), document=parsed(data, path))
-        if path and data is not None
-        else None
-    )
+    found = read_project_file(path, folder, in_ci=in_ci) if path else None
+    if path is None or found is None:
+        return None
+    data, note = found
+    return ProjectFile(path=path, digest=digest_of(data), document=parsed(data, path), note=note)
 
 
 def _is_delicate(name: str, value: object, free_providers: Collection[str]) -> bool:

@@ -36,19 +36,19 @@ def load_rows(env: Env) -> tuple[Catalog, SettingsError | None]:
     rows, places = load_catalog(env), folders(env)
     providers = providers_of(read_file(places.settings).get("providers", {}), places.settings, rows)
     try:
-        providers = _with_project(providers, places, rows)
+        providers = _with_project(providers, places, rows, env)
     except SettingsError as error:
         return replace(rows, providers=dict(providers.rows)), error
     return replace(rows, providers=dict(providers.rows)), None
 
 
-def _with_project(before: Providers, places: Folders, rows: Catalog) -> Providers:
+def _with_project(before: Providers, places: Folders, rows: Catalog, env: Env) -> Providers:
     """Those of the project's file too, where it has any. Raises SettingsError, also where they are not trusted."""
     from imagecli.config import current_folder
     from imagecli.config.own_providers import providers_of
     from imagecli.config.project import check_trusted, find_project
 
-    project = find_project(current_folder())
+    project = find_project(current_folder(), in_ci=env.in_ci)
     if project is None or "providers" not in project.document:
         return before
     # Which provider it chooses makes no difference to a list of them.

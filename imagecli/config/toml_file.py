@@ -8,23 +8,17 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from imagecli.config.owners import read_user_file
 from imagecli.errors import SettingsError
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """A TOML file's tables; empty where there is no such file. Raises SettingsError with line and column."""
-    data = read_bytes(path)
+    """The tables of a TOML file of the user's; empty where there is no such file.
+
+    Raises SettingsError with line and column, and for a file that is not used because of its owner or mode.
+    """
+    data = read_user_file(path)
     return {} if data is None else parsed(data, path)
-
-
-def read_bytes(path: Path) -> bytes | None:
-    """What *path* holds; None where there is no such file. Raises SettingsError."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}") from error
 
 
 def parsed(data: bytes, path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from imagecli.config.folders import Folders
-from imagecli.config.toml_file import read_bytes
+from imagecli.config.owners import check_state_folder, read_private_file
 from imagecli.config.writing import replace_file
 from imagecli.errors import SettingsError
 from imagecli.quoting import quoted
@@ -33,8 +33,9 @@ def remember(path: Path, digest: str | None, folders: Folders) -> None:
 
 
 def _all(folders: Folders) -> dict[str, str]:
-    """Path → digest. Raises SettingsError for a file that is none of ours."""
-    data = read_bytes(folders.trusted)
+    """Path → digest. Raises SettingsError for a file that is none of ours, and for one that others can change."""
+    check_state_folder(folders.state)
+    data = read_private_file(folders.trusted)
     if data is None:
         return {}
     try:

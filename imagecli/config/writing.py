@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.errors import SettingsError
+from imagecli.safe_open import make_missing_folders
 
 
 def with_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
@@ -87,7 +88,7 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
 
     try:
         target = path.resolve()
-        _make_private(target.parent)
+        make_missing_folders(target.parent)
         if mode is None:
             mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         temporary = target.parent / f".imagecli-{secrets.token_hex(8)}.part"
@@ -105,11 +106,3 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
             raise
     except OSError as error:
         raise SettingsError(f"{path} can't be written: {error.strerror}", hint="IMAGECLI_CONFIG_DIR=FOLDER") from error
-
-
-def _make_private(folder: Path) -> None:
-    """*folder* and its parents; what is made is the user's alone."""
-    if folder.is_dir():
-        return
-    _make_private(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)

@@ -17,7 +17,7 @@ from imagecli.naming.output import (
     parse_output,
 )
 from imagecli.naming.settle import Planned, asked_format, build_names, plan
-from imagecli.naming.shape import path_for
+from imagecli.naming.shape import path_for, rebuild_name
 from imagecli.naming.used import braces_in, check_used
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "parse_output",
     "path_for",
     "plan",
+    "rebuild_name",
     "slug",
 ]

@@ -85,6 +85,22 @@ def _filled(template: str, fields: Fields, suffix: str) -> Name:
     )
 
 
+def rebuild_name(name: Name) -> Name:
+    """*name*, read back from a file, as the rules of this module make names: one component, an image's extension."""
+    separators = {"/", os.sep, os.altsep}
+    pieces, ending = name.stem.split(EXT), name.ending
+    if separators & set(name.stem):
+        pieces = [safe_value(piece) for piece in pieces]
+    if not (ending and ending.lower() in ENDINGS):
+        ending = None
+    return replace(
+        name,
+        stem=clip(EXT.join(pieces), MAX_NAME_BYTES - len(".webp")) or "picture",
+        ending=ending,
+        literal_format=ENDINGS[ending.lower()] if ending and name.literal_format else None,
+    )
+
+
 def _component(template: str, fields: Fields) -> str:
     """One piece of the path, with its values cut as short as it needs to fit."""
     has_values = bool(fields_in(template))

@@ -12,11 +12,11 @@ from imagecli.errors import DiskError, ImagecliError
 from imagecli.events import Awaited, Event, Heartbeat, Noted, Progressed, Warned
 from imagecli.money import dollars
 from imagecli.outcome import Cost, Outcome, Report
-from imagecli.report.envelope import as_text, envelope
+from imagecli.report.envelope import envelope
 from imagecli.report.final import put, show_error
 from imagecli.report.plain import Plain
 from imagecli.report.style import Style
-from imagecli.report.text import as_typed, harmless, say
+from imagecli.report.text import as_typed, harmless, json_line, say
 
 COMMAND = "batch"
 
@@ -71,7 +71,7 @@ class Bulk:
     def row(self, row: int, report: Report, **more: Json) -> None:
         """One row's end: its paths, or its object; *more* are keys of that."""
         if self._style.json:
-            self._put(as_text({**envelope(report, row), "row": row, **more}, plain=self._env.stdout.isatty()))
+            self._put(json_line({**envelope(report, row), "row": row, **more}, ascii_only=self._env.stdout.isatty()))
         else:
             for image in report.saved:
                 if image.path:
@@ -122,7 +122,7 @@ class Bulk:
             say(self._env.stderr, f"imagecli: {harmless(sentence)}")
         if self._style.json:
             whole = envelope(Report(command=COMMAND, errors=tuple(errors), cost=cost, remarks=tuple(remarks)))
-            self._put(as_text({**whole, **more}, plain=self._env.stdout.isatty()))
+            self._put(json_line({**whole, **more}, ascii_only=self._env.stdout.isatty()))
         if self.failure:
             show_error(self.failure, self._style, self._env)
 

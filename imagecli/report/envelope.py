@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
 from imagecli.events import Noted, Warned
 from imagecli.outcome import Cost, Kept, Outcome, PlannedRequest, Report
+from imagecli.report.text import json_line
 
 
 def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
@@ -46,21 +46,8 @@ def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
 
 
 def as_line(report: Report, *, plain: bool) -> str:
-    """The object on one line; *plain* in ASCII, where a terminal must not be steered by what it says.
-
-    A path that is not UTF-8 can only be said in escapes.
-    """
-    return as_text(envelope(report), plain=plain)
-
-
-def as_text(document: dict[str, Json], *, plain: bool) -> str:
-    """*document* on one line, as `as_line` has it."""
-    text = json.dumps(document, ensure_ascii=plain)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(document)
-    return text
+    """The object on one line; *plain* in ASCII alone."""
+    return json_line(envelope(report), ascii_only=plain)
 
 
 def _remark(remark: Noted | Warned) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.report.final import put
-from imagecli.report.text import as_typed, harmless, say
+from imagecli.report.text import as_typed, harmless, json_line, say
 
 if TYPE_CHECKING:
     from imagecli.config.shown import Shown, Used
@@ -67,7 +67,7 @@ def show_document(
         "exit_code": exit_code,
         **further,
     }
-    _put_lines([json.dumps(document, ensure_ascii=env.stdout.isatty())], env)
+    _put_lines([json_line(document, ascii_only=env.stdout.isatty())], env)
 
 
 def _put_lines(lines: Sequence[str], env: Env) -> None:

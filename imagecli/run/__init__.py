@@ -13,6 +13,7 @@ from threading import Lock
 
 from imagecli.api.results import Results
 from imagecli.api.spool import BODY, Entry, open_entry
+from imagecli.api.spool_record import SPOOL_BESIDE
 from imagecli.api.transport import Transport
 from imagecli.api.wire import HttpAnswer
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, as_error
@@ -41,6 +42,8 @@ class Tools:
     results: Results
     state_dir: Path
     """Answers are kept in its `spool` until they are saved, or beside the output where it can't be written."""
+    record_folders: tuple[Path, ...] = ()
+    """For the records of those that are beside an output."""
     bench: Lock = field(default_factory=Lock)
     """Held by whoever decodes a picture."""
 
@@ -66,12 +69,16 @@ def carry_out(request: Request, tools: Tools, listen: Listen, permit: Permit) ->
 
 def _bought(request: Request, tools: Tools, listen: Listen, permit: Permit) -> Outcome:
     prepared, http = prepare(request, tools.inputs.fitted(request.ask, listen), tools.errand)
-    folders = (tools.state_dir / "spool", prepared.names[0].folder / ".imagecli-spool")
+    folders = (tools.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
 
     def moved(body: Path) -> None:
         listen(Spooled(request=request.index, folder=body.parent))
 
-    with open_entry(prepared.id, describe(prepared), folders, moved) as entry, ExitStack() as asking:
+    description = describe(prepared)
+    with (
+        open_entry(prepared.id, description, folders, moved, tools.record_folders) as entry,
+        ExitStack() as asking,
+    ):
         asking.enter_context(permit)
         answer, lost = _answered(request, prepared, http, entry, tools, listen)
 

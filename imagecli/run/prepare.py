@@ -90,17 +90,19 @@ def _plain(value: Any) -> Any:
 
 def with_folders(prepared: Prepared, moved: Callable[[Path], Path]) -> Prepared:
     """*prepared* with every folder that it saves to put where *moved* says."""
+    named = with_names(prepared, lambda name: dataclasses.replace(name, folder=moved(name.folder)))
+    replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
+    return dataclasses.replace(named, replaces=replaces)
 
-    def named(name: Name) -> Name:
-        return dataclasses.replace(name, folder=moved(name.folder))
 
+def with_names(prepared: Prepared, changed: Callable[[Name], Name]) -> Prepared:
+    """*prepared* with every name that it saves under as *changed* returns it."""
     return dataclasses.replace(
         prepared,
-        names=tuple(named(name) for name in prepared.names),
+        names=tuple(changed(name) for name in prepared.names),
         files=tuple(
-            tuple(dataclasses.replace(file, name=named(file.name)) for file in files) for files in prepared.files
+            tuple(dataclasses.replace(file, name=changed(file.name)) for file in files) for files in prepared.files
         ),
-        replaces=tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces),
     )
 
 

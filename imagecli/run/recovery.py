@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,26 +13,27 @@ from typing import IO, Literal
 from imagecli.api.left import Left, left_in, taken
 from imagecli.api.results import Results
 from imagecli.api.spool import remove
+from imagecli.api.spool_record import SpoolPlaces
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, as_error
-from imagecli.events import Listen, Warned
+from imagecli.events import Listen, Noted, Warned
 from imagecli.exchange import Answer, Prepared
+from imagecli.naming import rebuild_name
 from imagecli.outcome import Outcome
 from imagecli.providers.condense import condense
 from imagecli.providers.decode import decode
 from imagecli.providers.salvage import salvage
 from imagecli.run.finish import finish, is_settled
 from imagecli.run.partials import keep_partials
-from imagecli.run.prepare import read_description, with_folders
+from imagecli.run.prepare import read_description, with_folders, with_names
 from imagecli.run.unpacked import unpacked
-from imagecli.store.boundary import check_still_below
+from imagecli.safe_open import real_path
+from imagecli.store.boundary import is_below
 from imagecli.store.places import check_folder
 from imagecli.store.staging import discard_all
 
 State = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 Read = Callable[[bytes, str], Answer]
 """An answer's body, without long strings, and the base URL → its pictures."""
-BESIDE = ".imagecli-spool"
-"""The folder beside the output that stands in for a state folder that can't be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,29 +51,34 @@ class Leftover:
         return datetime.fromtimestamp(self.left.since).astimezone()
 
 
-def leftovers(folders: Sequence[Path]) -> list[Leftover]:
-    """What earlier commands left in *folders*, the oldest first."""
-    return [_leftover(left) for left in left_in(folders)]
+def leftovers(places: SpoolPlaces) -> list[Leftover]:
+    """What earlier commands left, the oldest first."""
+    return [_leftover(left) for left in left_in(places)]
 
 
 def forget(leftover: Leftover) -> None:
     """Takes it away, unsaved."""
-    remove(leftover.left.body)
+    remove(leftover.left.body, leftover.left.record)
 
 
-def clear_unanswered(folders: Sequence[Path], listen: Listen, *, told: Collection[str] = ()) -> None:
+def clear_unanswered(places: SpoolPlaces, listen: Listen, *, told: Collection[str] = ()) -> None:
     """Takes away what no answer came to, and says what may have been billed all the same.
 
     *told* are the hashes of manifests' purchases of which that is said already.
     """
-    for left in left_in(folders):
+    removed = 0
+    for left in left_in(places):
         if left.alive or left.bytes:
             continue
         prepared = _read(left)
         if left.sent and not (prepared and prepared.part and prepared.part.hash in told):
             said = f"an earlier request was sent, and no answer came; it may have been billed: {_about(left)}"
             listen(Warned(code="unanswered", message=said))
-        remove(left.body)
+        remove(left.body, left.record)
+        removed += 1
+    if removed:
+        entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
+        listen(Noted(code="removed", message=f"removed {entries} of earlier requests from the spool"))
 
 
 def recover(
@@ -97,12 +103,24 @@ def recover(
                 raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
             read = salvage if leftover.state == "part" else decode
             planned = _as_planned(prepared, request, folder)
+            _check_folders(planned)
             outcome = _or_partials(
                 lambda: _finished(planned, body, read, results, state_dir, listen), planned, body, listen
             )
         except Exception as problem:
             outcome = replace(outcome, errors=(as_error(problem),))
-    return _cleared(leftover, outcome)
+    return _cleared(leftover, outcome, listen)
+
+
+def _check_folders(prepared: Prepared) -> None:
+    """Raises UnsavedError if a manifest's image would be saved outside its folder, because of a link made since."""
+    for folder in prepared.folders:
+        if prepared.root and not is_below(folder, prepared.root):
+            raise UnsavedError(
+                f"{folder} leads to {real_path(folder)}, outside the manifest's folder",
+                hint="imagecli recover -o FOLDER/ saves it in FOLDER",
+                code="outside",
+            )
 
 
 def _finished(
@@ -110,7 +128,6 @@ def _finished(
 ) -> Outcome:
     rescue_folder = state_dir / "rescued"
     for folder in prepared.folders:
-        check_still_below(folder, prepared.root)
         check_folder(folder)
         discard_all(folder, prepared.id)
     discard_all(rescue_folder, prepared.id)
@@ -130,7 +147,7 @@ def _or_partials(finished: Callable[[], Outcome], prepared: Prepared, body: IO[b
         raise
 
 
-def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:
+def _cleared(leftover: Leftover, outcome: Outcome, listen: Listen) -> Outcome:
     """Takes the answer away unless there is more to be had of it; what stays is said with its way out."""
     body = leftover.left.body
     stays = False
@@ -142,13 +159,16 @@ def _cleared(leftover: Leftover, outcome: Outcome) -> Outcome:
             away = f"imagecli recover --delete {leftover.left.id} removes it"
             error.hint = f"{error.hint}; {away}" if error.hint else away
     if not stays:
-        remove(body)
+        remove(body, leftover.left.record)
+        if not outcome.saved:
+            listen(Noted(code="removed", message=f"removed {leftover.left.id} from the spool: it has no images"))
     return outcome
 
 
 def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepared:
     """*prepared* for another day: nothing is overwritten, nothing goes to stdout."""
-    moved = with_folders(prepared, lambda planned: folder or _from_here(planned))
+    named = with_names(prepared, rebuild_name)
+    moved = with_folders(named, lambda planned: folder or _from_here(planned))
     # What a manifest's journal knows by its content may still be replaced by what the same row has bought.
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
     # A folder that the user types may be anywhere.
@@ -171,7 +191,7 @@ def _leftover(left: Left) -> Leftover:
 def _read(left: Left) -> Prepared | None:
     try:
         return read_description(left.text)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -9,7 +9,21 @@ from imagecli.catalog import ModelRow
 from imagecli.domain import Operation, Size, Svg
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.pictures import Picture
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A decoded input, turned upright."""
+
+    format: str
+    has_alpha: bool
+    image: Image.Image = field(repr=False)
+    """RGB, or RGBA where *has_alpha*."""
+
+    @property
+    def size(self) -> Size:
+        return Size(*self.image.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

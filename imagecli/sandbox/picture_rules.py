@@ -6,16 +6,11 @@ Classic rows (those that hand out URLs) are refused in the manner of the DALL·E
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from imagecli.catalog import ModelRow
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Upload
-
-if TYPE_CHECKING:
-    from imagecli.sandbox.painter.pictures import Picture
+from imagecli.sandbox.job import Picture, Upload
 
 
 def check_pictures(

@@ -11,24 +11,20 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.errors import DiskError, OutputError, UsageError
+from imagecli.safe_open import real_path
 
 GIT: Final = ".git"
 """Never read from: it holds remote addresses with tokens, and what was removed from the working tree."""
 
 
-def resolve(path: Path) -> Path:
-    """*path* from the root, without links and `..`; parts that do not exist stay as they are written."""
-    return Path(os.path.realpath(path))
-
-
 def is_below(path: Path, folder: Path) -> bool:
     """Whether *path* leads to *folder* or to something below it."""
-    return resolve(path).is_relative_to(resolve(folder))
+    return real_path(path).is_relative_to(real_path(folder))
 
 
 def find_repository_root(folder: Path) -> Path | None:
     """The nearest of *folder* and its parents that has a `.git`, resolved; None without one."""
-    place = resolve(folder)
+    place = real_path(folder)
     return next((root for root in (place, *place.parents) if os.path.lexists(root / GIT)), None)
 
 
@@ -45,11 +41,11 @@ class Boundary:
     @classmethod
     def around(cls, folder: Path, *, allow_outside: bool = False) -> Boundary:
         """The boundary of a manifest in *folder*."""
-        return cls(folder=resolve(folder), repository=find_repository_root(folder), allow_outside=allow_outside)
+        return cls(folder=real_path(folder), repository=find_repository_root(folder), allow_outside=allow_outside)
 
     def check_input(self, path: Path) -> None:
         """Raise UsageError where a row may not read *path*. Looks at its links only, whether it exists or not."""
-        target = resolve(path)
+        target = real_path(path)
         root = next((root for root in (self.repository, self.folder) if root and target.is_relative_to(root)), None)
         parts = target.relative_to(root).parts if root else target.parts
         if any(part.casefold() == GIT for part in parts):
@@ -63,7 +59,7 @@ class Boundary:
 
     def check_output_folder(self, folder: Path) -> None:
         """Raise OutputError where *folder*, which a row saves to, leads out of the manifest's folder."""
-        target = resolve(folder)
+        target = real_path(folder)
         if not self.allow_outside and not target.is_relative_to(self.folder):
             raise OutputError(
                 f"{folder} leads out of the manifest's folder, to {target}",
@@ -75,7 +71,7 @@ def check_still_below(folder: Path, root: Path | None) -> None:
     """Raise DiskError where *folder* leads out of *root* by now: right before a file is written. None allows all."""
     if root and not is_below(folder, root):
         raise DiskError(
-            f"{folder} leads out of the manifest's folder by now, to {resolve(folder)}",
+            f"{folder} leads out of the manifest's folder by now, to {real_path(folder)}",
             hint="replace the link by a folder",
             code="outside",
         )

@@ -9,9 +9,12 @@ import contextlib
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
+
+from imagecli.safe_open import trusted_owners
 
 
 @contextlib.contextmanager
@@ -46,9 +49,13 @@ def discard(staged: Path) -> None:
 
 
 def discard_all(folder: Path, label: str) -> None:
-    """Removes what a process that has ended left staged under *label*."""
+    """Removes what a process that has ended left staged under *label*; only files of the user's."""
+    owners = trusted_owners(folder) if folder.is_dir() else None
     for path in folder.glob(f"{glob.escape(_start(label))}*.part"):
-        discard(path)
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and (owners is None or status.st_uid in owners):
+                discard(path)
 
 
 def _start(label: str) -> str:

@@ -285,3 +285,8 @@ def test_nothing_that_servers_say_breaks_the_pace(events: list[tuple[str, float,
             else:
                 pace = pace.lost(ticket)
         assert pace.wait(now, images) >= 0
+
+
+def test_a_request_for_several_pictures_takes_as_many_of_one_s_own_limit() -> None:
+    pace, _ = of_rate(60, 0.0).taken(0.0, images=3)
+    assert pace.wait(0.0) == pytest.approx(3)

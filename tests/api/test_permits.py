@@ -9,10 +9,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import get_args
 
 import pytest
 
+from imagecli.api.addresses import Kind
+from imagecli.api.permits import Permits
 from imagecli.api.results import Results
+from imagecli.api.session import open_session
 from imagecli.api.terms import Resolve
 from imagecli.api.wire import Timeouts
 from imagecli.errors import UnsavedError
@@ -219,6 +223,40 @@ def test_a_server_on_this_machine_hands_out_pictures_of_this_machine(
         assert fetch(f"http://127.0.0.1:{server.port}/a.png", base_url, resolve) == b"picture"
 
 
+def test_a_base_url_whose_name_changes_its_mind_opens_nothing_more() -> None:
+    answers = iter([["10.0.0.1"], ["127.0.0.1"], ["127.0.0.1"]])
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        return next(answers) if host == "box.example.com" else [host]
+
+    results = Results(timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve)
+    with listening() as seen:
+        for _ in range(2):
+            with pytest.raises(UnsavedError) as caught:
+                url = f"http://127.0.0.1:{seen.port}/a.png"
+                results.fetch(url, io.BytesIO(), lambda *_: None, lambda _: True, base_url="http://box.example.com/v1")
+            assert caught.value.code == "result_refused"
+        assert seen.connections == []
+
+
+def test_what_is_for_nobody_is_not_for_a_server_that_stands_there() -> None:
+    judge = Permits(open_session(direct=True), names()).judge("http://169.254.169.254/v1")
+    assert [kind for kind in get_args(Kind) if judge(kind)] == ["public"]
+
+
+def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
+    def resolve(host: str, port: int) -> Sequence[str]:
+        if host == "api.example.com":
+            raise OSError("no such name")
+        return [host]
+
+    with listening() as seen:
+        with pytest.raises(UnsavedError) as caught:
+            fetch(f"http://127.0.0.1:{seen.port}/a.png", "http://api.example.com/v1", resolve)
+        assert seen.connections == []
+    assert caught.value.code == "result_refused"
+
+
 @pytest.mark.parametrize(
     ("base_url", "addresses"),
     [
@@ -247,6 +285,8 @@ def test_any_other_server_does_not(base_url: str, addresses: Sequence[str] | Non
         "http://user:hush@127.0.0.1:{port}/a.png",
         "http://hush@127.0.0.1:{port}/a.png",
         "http://127.0.0.1:{port}\\@example.com/hush",
+        "http://127.0.0.1:{port}/a\\hush",
+        "http://127.0.0.1:{port}/a\x7fhush",
         "http://127.0.0.1:{port}/a\r\nX-Injected: hush",
         "http://127.0.0.1:{port}/a\nhush",
         "http://127.0.0.1:{port}/a\thush",

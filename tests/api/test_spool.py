@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from imagecli.api.left import left_in, taken
 from imagecli.api.spool import Entry, open_entry
+from imagecli.api.spool_record import SpoolPlaces
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
 from tests.children import Children
 
@@ -87,6 +89,37 @@ def test_the_next_folder_is_taken_when_the_first_can_t_be(tmp_path: Path) -> Non
     assert not (tmp_path / "beside").exists()
 
 
+@pytest.mark.parametrize(("total", "free", "taken_"), [(2**40, 2**25 - 1, "b"), (2**40, 2**25, "a"), (0, 0, "a")])
+def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, taken_: str
+) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    usage = shutil.disk_usage
+    scarce = usage(tmp_path)._replace(total=total, free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: scarce if path == folders[0] else usage(path))
+    with open_entry("id", "{}", folders) as entry:
+        assert entry.body.parent.name == taken_
+
+
+def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    unlink = Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda path: (gone.append(path.suffix), unlink(path)))
+    with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
+        entry.mark(sent=True)
+    assert gone == [".body", ".sent", ".json"]
+
+
+def test_a_description_that_can_t_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "id.json").write_text("another's")
+    with open_entry("id", "{}", [tmp_path / "a", tmp_path / "b"]) as entry:
+        assert entry.body.parent == tmp_path / "b"
+        assert not (tmp_path / "a" / "id.body").exists()
+
+
 def test_no_folder_at_all_is_found_out_before_sending(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError) as caught:
@@ -126,12 +159,12 @@ def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp
 def test_an_entry_is_alive_as_long_as_it_is_open(tmp_path: Path) -> None:
     with open_entry("id", "{}", [tmp_path]) as entry:
         entry.file.write(b"body")
-        (left,) = left_in([tmp_path])
+        (left,) = left_in(SpoolPlaces(own=tmp_path))
         assert (left.id, left.alive, left.bytes, left.sent) == ("id", True, 4, False)
         with taken(left) as file:
             assert file is None
         entry.keep()
-    (left,) = left_in([tmp_path])
+    (left,) = left_in(SpoolPlaces(own=tmp_path))
     assert not left.alive
     with taken(left) as file, taken(left) as again:
         assert (file is not None, again) == (True, None)
@@ -153,17 +186,17 @@ def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Childre
     process = children.start([sys.executable, "-c", HOLDER, str(tmp_path)])
     assert process.stdout
     process.stdout.readline()
-    assert [left.alive for left in left_in([tmp_path])] == [True]
+    assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path))] == [True]
     process.kill()
     process.wait(timeout=10)
-    assert [(left.alive, left.bytes, left.sent) for left in left_in([tmp_path])] == [(False, 4, True)]
+    assert [(left.alive, left.bytes, left.sent) for left in left_in(SpoolPlaces(own=tmp_path))] == [(False, 4, True)]
 
 
 def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
     with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.file.write(b"body")
         entry.open = True
-    assert [left.alive for left in left_in([tmp_path / "spool"])] == [True]
+    assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "spool"))] == [True]
     entry.close()
     assert not (tmp_path / "spool").exists()
 
@@ -192,7 +225,8 @@ class TestFull:
             assert entry.file.read() == entry.body.read_bytes() == b"all of it"
             assert (tmp_path / "c" / "id.json").read_text() == '{"a": 1}'
             assert (tmp_path / "c" / "id.sent").exists()
-            assert [left.alive for left in left_in([tmp_path / "c"])] == [True]
+            assert mode(tmp_path / "c") == 0o700
+            assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "c"))] == [True]
         assert not (tmp_path / "c").exists()
 
     def test_the_disk_error_stands_where_no_folder_takes_it(self, tmp_path: Path) -> None:

@@ -149,3 +149,33 @@ def test_a_shard_has_its_share_of_the_cap(imagecli: Run, folder: Path) -> None:
         short = imagecli(*command, "--max-cost", f"{whole * 0.9}", "--shard", "1/3")
         assert (short.exit_code, server.prompts) == (5, [])
         assert "(the share 1/3 of --max-cost" in short.stderr
+
+
+def test_every_step_is_on_the_disk_before_the_next(
+    imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync = os.fsync
+
+    def hear(descriptor: int) -> None:
+        fsync(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path == folder:
+            steps.append("folder with cat.png" if (folder / "cat.png").exists() else "folder")
+        elif path.suffix == ".jsonl":
+            steps.append(f"journal: {journal(folder)[-1]['state']}")
+        elif "-check-" not in path.name:
+            steps.append("cat.png under another name" if not (folder / "cat.png").exists() else path.name)
+
+    monkeypatch.setattr(os, "fsync", hear)
+    manifest(folder, {"prompt": "a cat", "output": "cat.png"})
+    with serving(lambda fields: steps.append("POST")) as server:
+        assert imagecli("batch", "assets.jsonl", "--base-url", server.base_url).exit_code == 0
+    assert steps == [
+        "folder",
+        "journal: sent",
+        "POST",
+        "cat.png under another name",
+        "folder with cat.png",
+        "journal: saved",
+    ]

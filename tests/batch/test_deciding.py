@@ -430,6 +430,19 @@ def test_after_what_is_to_be_bought_was_bought_nothing_is_bought_again(row: Row,
     assert decide(row.wanted, ledger, standing).kind == "done"
 
 
+def test_what_is_found_after_a_kill_was_made_by_the_model_of_then(tmp_path: Path) -> None:
+    sent = HERO.entry("sent")
+    found = decide(replace(HERO, model="gpt-image-3"), ledger_of((sent,)), put(tmp_path, {"hero.png": B}))
+    assert [(entry.state, entry.model, entry.hash) for entry in found.entries] == [("saved", sent.model, sent.hash)]
+
+
+def test_a_file_that_a_killed_run_may_have_replaced_is_not_taken_for_the_one_before_by_its_length(
+    tmp_path: Path,
+) -> None:
+    found = decide(HERO, ledger_of((saved(), HERO.entry("sent"))), put(tmp_path, {"hero.png": b"BOUGHT"}))
+    assert [entry.files for entry in found.entries] == [(record("hero.png", b"BOUGHT"),)]
+
+
 def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
     standing = put(tmp_path, {"hero.png": B})
     (tmp_path / "hero.png").write_bytes(b"BOUGHT")

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagecli.batch.entries import Entry, FileRecord, line_of
-from imagecli.batch.journal import TOLD_LINES, journal_path, journals_beside, read_journals
+from imagecli.batch.journal import MAX_BYTES, TOLD_LINES, journal_path, journals_beside, read_journals
 from imagecli.batch.ledger import Ledger
 from imagecli.batch.shards import Shard
 from imagecli.batch.writing import Journal
@@ -104,6 +104,13 @@ def test_what_is_written_together_is_read_and_says_what_is_away(manifest: Path) 
     ledger = read(manifest)
     assert [(entry.id, entry.batch, entry.planned) for entry in ledger.away()] == [(first.id, "batch_1", planned)]
     assert ledger.submissions == {"ours"}
+
+
+def test_files_of_a_run_before_one_that_failed_are_still_known() -> None:
+    ledger = Ledger()
+    for number, entry in enumerate((SAVED, replace(SENT, state="failed")), start=1):
+        ledger.add(replace(entry, run=number))
+    assert [file for _, file in ledger.brought(SAVED.hash)] == [FILE]
 
 
 def test_a_second_run_counts_on(manifest: Path) -> None:
@@ -332,6 +339,22 @@ def test_a_journal_belongs_to_one_manifest(manifest: Path) -> None:
     assert read(other).last("hero")
 
 
+def test_a_journal_is_on_the_disk_when_it_is_opened(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def listen(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", listen)
+    journal = begun(manifest)
+    assert synced == [manifest.parent]
+    journal.path.write_bytes(b'{"torn')
+    begun(manifest)
+    assert synced == [manifest.parent, journal.path]
+
+
 def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
     journal_path(manifest).mkdir()
     with pytest.raises(UsageError, match="can't read the journal"):
@@ -401,8 +424,11 @@ def test_a_journal_that_git_put_another_in_place_of_is_written_on(manifest: Path
     assert {one for one, entry in last.items() if entry} == {"id1", "id2"}
 
 
-def test_threads_write_whole_lines(manifest: Path) -> None:
+def test_threads_write_whole_lines(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = begun(manifest)
+    write = os.write
+    # As a disk may: a part of what was given.
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2 + 1]))
     threads = [threading.Thread(target=lambda: [journal.write(entry) for entry in entries(50)]) for number in range(8)]
     for thread in threads:
         thread.start()
@@ -463,3 +489,73 @@ def test_memory_grows_with_purchases_and_not_with_lines(manifest: Path) -> None:
     kept, peak = map(int, done.stdout.split())
     assert kept < 1_000_000  # the lines are 7 MB
     assert peak < 2_000_000
+
+
+def outside(tmp_path: Path) -> Path:
+    """A folder that is not the manifest's, with a file in it."""
+    folder = tmp_path.parent / f"{tmp_path.name}-outside"
+    folder.mkdir()
+    (folder / "profile").write_bytes(b"export A=1\nexport B=2")
+    return folder
+
+
+def put_in_place(kind: str, path: Path, target: Path) -> None:
+    """Something under *path* that is not a journal of imagecli; links lead to *target*."""
+    match kind:
+        case "link":
+            path.symlink_to(target)
+        case "dangling link":
+            path.symlink_to(target.with_name("new"))
+        case "hard link":
+            path.hardlink_to(target)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "folder"])
+def test_a_journal_is_never_written_to_through_another_file(manifest: Path, tmp_path: Path, kind: str) -> None:
+    folder = outside(tmp_path)
+    journal = Journal(manifest, None, Ledger())
+    put_in_place(kind, journal.path, folder / "profile")
+    with pytest.raises(OutputError, match="can't write the journal"):
+        journal.open()
+    with pytest.raises(DiskError, match="can't write the journal"):
+        journal.write(SENT)
+    assert [path.name for path in folder.iterdir()] == ["profile"]
+    assert (folder / "profile").read_bytes() == b"export A=1\nexport B=2"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_journal_is_never_read_through_another_file(manifest: Path, tmp_path: Path, kind: str) -> None:
+    put_in_place(kind, journal_path(manifest), outside(tmp_path) / "profile")
+    with pytest.raises(UsageError, match="can't read the journal") as raised:
+        read(manifest)
+    assert raised.value.code == "journal"
+
+
+def test_an_endless_journal_is_refused(manifest: Path, tmp_path: Path) -> None:
+    with journal_path(manifest).open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(UsageError, match=r"more than 1,024 MB"):
+        read(manifest)
+
+
+@pytest.mark.parametrize(
+    "content", [b"export A=1\nexport B=2", b'{"a": 1}', b'{"a":', b"one\ntwo\n", b'{"cost_usd":1}\nmore']
+)
+def test_a_file_that_is_not_a_journal_is_left_as_it_is(manifest: Path, content: bytes) -> None:
+    journal = Journal(manifest, None, Ledger())
+    journal.path.write_bytes(content)
+    with pytest.raises(OutputError, match="it is not a journal of imagecli"):
+        journal.open()
+    assert journal.path.read_bytes() == content
+
+
+@pytest.mark.parametrize("length", [1, 5, 12, 40, 150])
+def test_the_beginning_of_a_first_entry_is_a_journal(manifest: Path, length: int) -> None:
+    journal = Journal(manifest, None, Ledger())
+    journal.path.write_bytes(line_of(SAVED)[:length])
+    journal.open()
+    assert journal.path.read_bytes() == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -84,10 +85,10 @@ def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: 
 
 
 def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
-    lock_path(manifest).write_text('{"pid": 1, "host": "here"}\n')
+    lock_path(manifest).write_text(f'{{"pid": 1, "host": "{"here" * 100}"}}\n')
     lock_path(manifest, OTHER).write_text("")
     with locked(manifest):
-        assert str(os.getpid()) in lock_path(manifest).read_text()
+        assert json.loads(lock_path(manifest).read_text()) == {"pid": os.getpid(), "host": platform.node()}
     assert left(manifest) == []
 
 
@@ -171,3 +172,43 @@ def test_of_many_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path)
 def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="can't write"), locked(tmp_path / "none" / "assets.toml"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "folder", "other content"])
+@pytest.mark.parametrize("of", [None, Shard(index=1, of=3)])
+def test_another_file_under_the_lock_s_name_is_left_as_it_is(tmp_path: Path, kind: str, of: Shard | None) -> None:
+    """The lock of this run, and that of a shard which would shut it out."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    target = folder / "profile"
+    target.write_bytes(b"export A=1")
+    manifest = tmp_path / "clone" / "assets.toml"
+    manifest.parent.mkdir()
+    path = lock_path(manifest, of)
+    match kind:
+        case "link":
+            path.symlink_to(target)
+        case "dangling link":
+            path.symlink_to(folder / "new")
+        case "hard link":
+            path.hardlink_to(target)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.write_bytes(b"export A=1")
+    before = path.lstat()
+    with pytest.raises(OutputError, match="can't use the lock"), locked(manifest):
+        pass
+    assert os.path.samestat(path.lstat(), before)
+    assert [entry.name for entry in folder.iterdir()] == ["profile"]
+    assert target.read_bytes() == b"export A=1"
+
+
+def test_a_lock_that_was_replaced_meanwhile_stays(manifest: Path) -> None:
+    path = lock_path(manifest)
+    with locked(manifest):
+        path.unlink()
+        path.write_bytes(b"another's")
+    assert path.read_bytes() == b"another's"

@@ -118,6 +118,18 @@ def test_what_stops_a_command_stops_show_with_the_same_words(imagecli: Run, fold
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "untrusted")
 
 
+@pytest.mark.parametrize("command", [("generate", "a cat"), ("doctor",)])
+def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    os.mkfifo(folder / ".env")  # opening it would wait for a writer
+    environ = {
+        "PATH": os.environ["PATH"],
+        "IMAGECLI_CONFIG_DIR": str(tmp_path / "config"),
+        "IMAGECLI_STATE_DIR": str(state),
+    }
+    argv = [sys.executable, "-m", "imagecli", *command, "--provider", "sandbox"]
+    assert subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=60).returncode == 0
+
+
 # --- set and unset ---------------------------------------------------------------------------------------------------
 
 
@@ -356,6 +368,12 @@ def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Pa
     assert "key: none" in imagecli(*here, env=keyring).stdout
     written(home, "keyring = true")
     assert "from the system's keyring" in imagecli(*here, env=keyring).stdout
+
+
+def test_a_keyring_without_the_key_leaves_it_to_the_command(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
+    written(home, 'keyring = true\n[providers.openai]\napi_key_command = ["printf", "sk-of-the-command"]')
+    said = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
+    assert "key: set, 17 characters, from api_key_command" in said
 
 
 def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:

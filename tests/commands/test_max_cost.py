@@ -270,6 +270,14 @@ def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
     assert error.message == "$1.20 may be spent, more than the built-in cap of $1"
 
 
+def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None:
+    till = Till(budget(10, 6, 6))
+    assert till.bought(0, free(), ending(outcome(0, None, UnsavedError("lost"))))
+    assert till.bought(1, free(), ending(outcome(1))) is None
+    (error,) = till.refusals()
+    assert error.hint == "--max-cost 12 would have sufficed for all"
+
+
 def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
     till = Till(budget(0.3, 0.1, 0.1, 0.1))
     assert all(till.bought(index, free(), ending(outcome(index))) for index in range(3))

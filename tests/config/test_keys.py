@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from imagecli.catalog import load
+from imagecli.config import keys
 from imagecli.config.folders import Folders
 from imagecli.config.keys import find_key
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
+from tests.api.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 OPENAI = load().provider("openai")
@@ -22,6 +26,7 @@ KEY = "sk-test-0123456789"
 
 
 def find(place: Path, command: Sequence[str] = (), **environ: str) -> Secret | None:
+    environ["IMAGECLI_CONFIG_DIR"] = str(place)
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
     key = find_key(OPENAI, env, Folders(config=place, state=place), command=command)
     return key.secret if key else None
@@ -120,19 +125,91 @@ def test_a_file_without_this_providers_key_has_none(tmp_path: Path, text: str) -
 def test_a_key_command_that_fails_is_said_without_its_output(tmp_path: Path, code: str, words: str) -> None:
     with pytest.raises(ImagecliError) as caught:
         find(tmp_path, script(tmp_path, code))
-    assert caught.value.exit_code == 3
+    assert (caught.value.exit_code, caught.value.code) == (3, "bad_key" if "character" in words else "no_key")
     assert words in caught.value.message
     assert KEY not in caught.value.message
 
 
-def test_a_key_command_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_key_command_that_can_not_be_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(ImagecliError, match="gave no key: there is no such program"):
         find(tmp_path, ["no-such-program-anywhere"])
+    with pytest.raises(ImagecliError, match="gave no key: permission denied"):
+        find(tmp_path, [str(tmp_path)])
+
+
+def test_a_key_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "KEY_COMMAND_SECONDS", 0.2)
+    with pytest.raises(ImagecliError, match=r"gave no key: it took longer than 0\.2 s") as caught:
+        find(tmp_path, script(tmp_path, "import time; time.sleep(20)"))
+    assert caught.value.code == "no_key"
 
 
 def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
-    code = "import sys; print(repr(sys.stdin.read()) + sys.argv[1])"
-    assert revealed(find(tmp_path, [*script(tmp_path, code), "$HOME;x"])) == "''$HOME;x"
+    """In a process of its own, whose stdin brings the prompt."""
+    code = "import sys; print(f'sk-{len(sys.stdin.read())}-{sys.argv[1]}')"
+    (tmp_path / "config.toml").write_text(
+        f"[providers.openai]\napi_key_command = {json.dumps([*script(tmp_path, code), '$HOME;x'])}"
+    )
+    environ = {"PATH": os.defpath, "IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
+    with raw_server(http("200 OK", pictures(png()))) as server:
+        command = [sys.executable, "-m", "imagecli", "generate", "-", "--base-url", server.base_url]
+        subprocess.run(command, cwd=tmp_path, env=environ, input=b"a cat in the rain", check=True, capture_output=True)
+    (request,) = server.requests
+    assert b"a cat in the rain" in request
+    assert b"Bearer sk-0-$HOME;x\r\n" in request
+
+
+def test_a_key_command_does_not_see_the_keys_of_other_providers(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[providers.mine]\nbase_url = "http://localhost:1/v1"\nkeys = [{ env = "MINE" }]\n'
+        'query_env = { code = "MY_QUERY_TOKEN", version = "MY_VERSION" }'
+    )
+    foreign = {key.env for row in load().providers.values() for key in row.keys} - {"OPENAI_API_KEY"}
+    assert {"AZURE_OPENAI_AD_TOKEN", "XAI_API_KEY"} < foreign
+    hidden = dict.fromkeys([*foreign, "MINE", "MY_QUERY_TOKEN"], KEY)
+    kept = {"OPENAI_API_KEY": " ", "OPENAI_ORG_ID": "org", "MY_VERSION": "1", "VAULT_TOKEN": "vault"}
+    command = script(tmp_path, "import os; print('+'.join(sorted(os.environ)))")
+    seen = revealed(find(tmp_path, command, **hidden, **kept))
+    assert set((seen or "").split("+")) - {"LC_CTYPE"} == {*kept, "IMAGECLI_CONFIG_DIR"}
+
+
+def program(folder: Path, key: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "key-tool").write_text(f"#!/bin/sh\necho {key}\n")
+    (folder / "key-tool").chmod(0o755)
+
+
+@pytest.mark.parametrize("entry", [".", "", "bin", "../work", "{folder}", "{folder}/../work", "{link}"])
+def test_the_program_of_a_key_command_is_not_taken_from_the_current_folder(
+    tmp_path: Path, folder: Path, entry: str
+) -> None:
+    for place in (folder, folder / "bin"):
+        program(place, "from-the-clone")
+    program(tmp_path / "tools", "from-the-tools")
+    (tmp_path / "link").symlink_to(folder)
+    path = entry.format(folder=folder, link=tmp_path / "link")
+    with pytest.raises(ImagecliError, match="'key-tool' gave no key: there is no such program"):
+        find(tmp_path, ["key-tool"], PATH=path)
+    assert revealed(find(tmp_path, ["key-tool"], PATH=f"{path}:{tmp_path / 'tools'}")) == "from-the-tools"
+
+
+@pytest.mark.parametrize("name", ["./key-tool", "bin/key-tool", "../work/key-tool", "~/key-tool", "."])
+def test_a_relative_path_of_a_key_command_is_refused(tmp_path: Path, folder: Path, name: str) -> None:
+    program(folder, "from-the-clone")
+    program(folder / "bin", "from-the-clone")
+    with pytest.raises(ImagecliError, match="is a relative path; expected the name of a program") as caught:
+        find(tmp_path, [name])
+    assert (caught.value.exit_code, caught.value.code) == (3, "no_key")
+    assert str(tmp_path / "config.toml") in (caught.value.hint or "")
+
+
+def test_a_key_command_does_not_run_in_the_current_folder(tmp_path: Path, folder: Path) -> None:
+    (folder / "keytool.py").write_text("print('from-the-clone')")
+    command = [sys.executable, "-m", "keytool"]
+    with pytest.raises(ImagecliError, match="gave no key: it ended with exit code 1"):
+        find(tmp_path, command)
+    (tmp_path / "keytool.py").write_text("print('from-the-settings')")
+    assert revealed(find(tmp_path, command)) == "from-the-settings"
 
 
 def test_a_secret_is_not_printed_by_accident() -> None:

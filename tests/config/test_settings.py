@@ -166,7 +166,7 @@ def test_a_wrong_flag_is_named(home: Home, flags: dict[str, Any]) -> None:
 
 def test_a_file_that_can_t_be_read_is_named(home: Home) -> None:
     (home.config / "config.toml").mkdir()
-    with pytest.raises(SettingsError, match=r"config\.toml can't be read"):
+    with pytest.raises(SettingsError, match=r"config\.toml is not used: it is a folder"):
         home.load()
     (home.config / "config.toml").rmdir()
     (home.config / "config.toml").write_bytes(b'model = "\xff"')

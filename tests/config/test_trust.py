@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.config.folders import Folders
-from imagecli.config.project import find_project
-from imagecli.config.trust import remember
+from imagecli.config.project import find_project, nearest_project
+from imagecli.config.trust import remember, trusted_digest
 from imagecli.errors import SettingsError
 from tests.config.conftest import Home
 from tests.conftest import Run
@@ -152,6 +152,23 @@ def test_a_changed_file_is_trusted_no_more(home: Home) -> None:
         home.load({})
 
 
+@pytest.mark.parametrize("through", ["trusted", "read"])
+def test_trust_is_of_the_file_and_not_of_the_link_that_led_to_it(home: Home, tmp_path: Path, through: str) -> None:
+    path = home.in_project(DELICATE)
+    (tmp_path / "link").symlink_to(path.parent)
+    linked = tmp_path / "link" / path.name
+    remember(linked if through == "trusted" else path, "digest", folders(home))
+    assert trusted_digest(linked if through == "read" else path, folders(home)) == "digest"
+
+
+def test_a_repository_ends_the_search_also_where_git_is_a_file(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "imagecli.toml").write_text(DELICATE)
+    git = tmp_path / "repository" / ".git"
+    git.rmdir()
+    git.write_text("gitdir: ../elsewhere/.git/worktrees/repository")
+    assert nearest_project(home.project) is None
+
+
 def test_trust_holds_for_that_folder_alone(home: Home, tmp_path: Path) -> None:
     path = home.in_project(DELICATE, 2)
     trust(home)
@@ -184,6 +201,7 @@ def test_a_damaged_list_trusts_nothing_and_says_so(home: Home, text: str) -> Non
     known = folders(home).trusted
     known.parent.mkdir()
     known.write_text(text)
+    known.chmod(0o600)
     with pytest.raises(SettingsError, match="is damaged") as caught:
         home.load({})
     assert f"rm {known}" in (caught.value.hint or "")

@@ -155,6 +155,21 @@ def test_its_exit_code_is_kept(
     assert (step.log.commands, step.log.token) == ([], None)
 
 
+@pytest.mark.parametrize("entry", [".", "", "bin"])
+def test_imagecli_is_not_taken_from_the_workspace(
+    children: Children, folder: Path, world: dict[str, str], entry: str
+) -> None:
+    manifest(folder, {"prompt": "cat", "output": "cat.png"})
+    (folder / "bin").mkdir()
+    for place in (folder, folder / "bin"):
+        (place / "imagecli").write_text("#!/bin/sh\ntouch hacked\n")
+        (place / "imagecli").chmod(0o755)
+    path = f"{entry}{os.pathsep}{world['PATH']}"
+    step = ran(children, {**world, "PATH": path, "PROVIDER": "sandbox", "API_KEY": "sk-test-unused"})
+    assert step.outputs["exit-code"] == "0"
+    assert not (folder / "hacked").exists()
+
+
 def test_a_servers_message_is_no_command_in_the_log(children: Children, folder: Path, world: dict[str, str]) -> None:
     message = "no ##[set-output name=exit-code]0 ::add-mask::a"
     manifest(folder, {"prompt": "cat", "output": "cat.png"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -263,11 +264,52 @@ def test_inputs_reach_scripts_by_their_environment_alone_and_the_key_one_step() 
     assert all(step.get("shell") == "bash" for step in steps if "run" in step)
 
 
-def test_others_actions_are_pinned_to_their_major_version() -> None:
-    steps = [*ACTION["runs"]["steps"], *(step for job in WORKFLOW["jobs"].values() for step in job["steps"])]
-    uses = [step["uses"] for step in steps if step.get("uses", "").startswith("actions/")]
-    assert len(uses) >= 6
-    assert all(re.fullmatch(r"actions/[a-z/-]+@v[0-9]+", use) for use in uses)
+def test_actions_are_pinned_by_commit_and_name_their_version() -> None:
+    """Also where people copy from; a release of our own can't be named before it exists."""
+    texts = [(ROOT / path).read_text("utf-8") for path in (".github/actions/batch/action.yml", "README.md")]
+    uses = [line for text in texts for line in re.findall(r"^[ -]+uses: (.*)$", text, re.M)]
+    assert len(uses) >= 8
+    ours = "OWNER/imagecli/.github/actions/batch@COMMIT"
+    assert all(re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use) for use in uses if use != ours)
+    known = dict(use.split("  # ") for use in uses if use != ours)
+    assert len({(re.sub("/.*@", "@", use.partition("/")[2]), version) for use, version in known.items()}) == 5
+
+
+def test_no_expression_is_part_of_a_script_that_people_copy() -> None:
+    steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+    assert not [step["run"] for step in steps if "${{" in step.get("run", "")]
+
+
+HOSTILE_MODULE = "open('hacked', 'w').close()\n"
+
+
+def wheel(path: Path) -> None:
+    """A wheel of one empty module, so that pip installs without a network."""
+    files = {
+        "quiet_tool.py": "",
+        "quiet_tool-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: quiet-tool\nVersion: 1.0\n",
+        "quiet_tool-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "quiet_tool-1.0.dist-info/RECORD"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in {**files, record: "".join(f"{name},,\n" for name in [*files, record])}.items():
+            archive.writestr(name, text)
+
+
+@pytest.mark.parametrize("package", ["{}", "./{}", "{clone}/{}"])
+def test_no_module_of_the_workspace_is_run(hub: Hub, clone: Path, tmp_path: Path, package: str) -> None:
+    """Neither by pip, which installs a wheel by a path from the workspace, nor by the steps after it."""
+    for name in ("pip", "json", "batch_said", "batch_summary", "subprocess", "imagecli", "sitecustomize"):
+        (clone / f"{name}.py").write_text(HOSTILE_MODULE)
+    wheel(clone / "wheels" / "quiet_tool-1.0-py3-none-any.whl")
+    push(clone)
+    hub.inputs = {"package": package.format("wheels/quiet_tool-1.0-py3-none-any.whl", clone=clone)}
+    hub.environ |= {"PIP_TARGET": str(tmp_path / "installed"), "PIP_NO_INDEX": "1"}
+    (job,) = hub.run(parsed(CACHING))["one"]
+    assert job.ok, job.log
+    assert (tmp_path / "installed" / "quiet_tool.py").exists()
+    assert list(job.folder.rglob("hacked")) == []
 
 
 @pytest.mark.parametrize("manifest", ["$(touch hacked).toml", "a'; touch hacked; '.toml", '"; touch hacked #.toml'])

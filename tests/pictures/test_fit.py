@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from imagecli.domain import Framing, InputRule, Size, Transform
 from imagecli.errors import InputImageError
+from imagecli.pictures.frame import target
 from imagecli.pictures.inputs import fit, look
 from tests.pictures.making import (
     BLUE,
@@ -85,15 +86,31 @@ def test_every_orientation_comes_out_as_a_viewer_shows_it(orientation: int, rule
     assert not opened(result.image.data).getexif()
 
 
+BOXES = {
+    (128, 64): {
+        "left": (0, 0, 64, 64),
+        "right": (64, 0, 128, 64),
+        "top": (32, 0, 96, 64),
+        "bottom": (32, 0, 96, 64),
+    },
+    (64, 128): {
+        "left": (0, 32, 64, 96),
+        "right": (0, 32, 64, 96),
+        "top": (0, 0, 64, 64),
+        "bottom": (0, 64, 64, 128),
+    },
+}
+"""Size → crop → what is sent of it; where a side can't be cut, the middle."""
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("size", [(128, 64), (64, 128)])
+@pytest.mark.parametrize("size", BOXES)
 @pytest.mark.parametrize("crop", ["left", "right", "top", "bottom"])
 def test_the_crop_lies_in_the_upright_picture(orientation: int, size: tuple[int, int], crop: str) -> None:
     data = saved(stored_as(scene(*size), orientation), "JPEG", exif=exif(orientation), quality=95)
     result = fitted(data, CLASSIC, Framing(crop=crop))  # type: ignore[arg-type]
-    box = result.transform.crop
-    assert box and (box[2] - box[0], box[3] - box[1]) == (64, 64)
-    assert alike(corners(opened(result.image.data)), corners(scene(*size).crop(box)))
+    assert result.transform.crop == BOXES[size][crop]
+    assert alike(corners(opened(result.image.data)), corners(scene(*size).crop(BOXES[size][crop])))
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "TIFF"])
@@ -250,16 +267,17 @@ def test_a_lossy_photograph_becomes_jpeg_and_a_lossless_one_png() -> None:
 
 
 @pytest.mark.parametrize(
-    ("crop", "expected"),
+    ("size", "crop", "expected"),
     [
-        ("center", (RED, GREEN, BLUE, YELLOW)),
-        ("left", (RED, RED, BLUE, BLUE)),
-        ("right", (GREEN, GREEN, YELLOW, YELLOW)),
-        ("top", (RED, GREEN, BLUE, YELLOW)),
+        ((160, 80), "center", (RED, GREEN, BLUE, YELLOW)),
+        ((160, 80), "left", (RED, RED, BLUE, BLUE)),
+        ((160, 80), "right", (GREEN, GREEN, YELLOW, YELLOW)),
+        ((80, 160), "top", (RED, GREEN, RED, GREEN)),
+        ((80, 160), "bottom", (BLUE, YELLOW, BLUE, YELLOW)),
     ],
 )
-def test_the_square_is_cut_where_crop_says(crop: str, expected: tuple[Pixel, ...]) -> None:
-    result = fitted(saved(scene(160, 80)), CLASSIC, Framing(crop=crop))  # type: ignore[arg-type]
+def test_the_square_is_cut_where_crop_says(size: tuple[int, int], crop: str, expected: tuple[Pixel, ...]) -> None:
+    result = fitted(saved(scene(*size)), CLASSIC, Framing(crop=crop))  # type: ignore[arg-type]
     assert result.image.size == Size(80, 80)
     assert corners(opened(result.image.data)) == expected
     assert result.changes == ("centre square 80x80 cropped".replace("centre", crop.replace("center", "centre")),)
@@ -366,3 +384,16 @@ def test_averaging_in_strips_gives_what_resizing_at_once_gives() -> None:
 def test_fit_leaves_the_look_usable_again() -> None:
     seen = look(saved(scene(160, 80), "JPEG"), "x.jpg")
     assert fit(seen, CLASSIC, Framing()) == fit(seen, CLASSIC, Framing())
+
+
+def test_what_is_encoded_anew_is_brought_under_the_limit_by_a_whole_factor() -> None:
+    assert target(Size(12_000, 6_000), GPT, Framing()) == Size(6_000, 3_000)
+    assert target(Size(7_000, 7_000), GPT, Framing()) == Size(7_000, 7_000)
+
+
+def test_a_jpeg_that_would_fit_and_does_not_decode_is_refused() -> None:
+    data = bytearray(saved(scene(64, 64), "JPEG"))
+    table = data.index(b"\xff\xc4") + 5
+    data[table : table + 16] = bytes([3]) + bytes(15)
+    with pytest.raises(InputImageError, match="broken"):
+        fitted(bytes(data))

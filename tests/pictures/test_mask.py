@@ -7,7 +7,8 @@ from PIL import Image
 
 from imagecli.domain import Framing, InputImage, InputRule, Size
 from imagecli.errors import MaskError
-from imagecli.pictures.inputs import Fitted, coverage, fit, fit_mask, look
+from imagecli.pictures.inputs import Fitted, coverage, fit, fit_markup, fit_mask, look
+from imagecli.pictures.metadata import has_metadata
 from tests.pictures.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
 
 
@@ -33,6 +34,17 @@ def test_a_mask_that_fits_is_sent_byte_for_byte() -> None:
     assert result.image.data == mask
     assert result.changes == ()
     assert result.image == InputImage(data=mask, format="png", size=Size(160, 80), has_alpha=True)
+
+
+@pytest.mark.parametrize("name", ["mask", "markup"])
+def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_a_picture(name: str) -> None:
+    data = saved(mask_of(160, 80, (10, 10, 50, 50)), exif=exif(place=True))
+    image = fitted(PHOTO)
+    result = masked(data, image) if name == "mask" else fit_markup(look(data, "m.png"), 10**6, image, Framing())
+    assert has_metadata(data, "png")
+    assert not has_metadata(result.image.data, "png")
+    assert result.changes == ("location and camera data removed",)
+    assert opened(result.image.data).tobytes() == opened(data).tobytes()
 
 
 def test_a_mask_is_cropped_as_its_image() -> None:

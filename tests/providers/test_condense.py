@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -184,3 +185,30 @@ def test_nothing_comes_behind_the_padding(pieces: list[str]) -> None:
 
 def test_padding_may_come_in_pieces_of_its_own() -> None:
     assert b"".join(decoded([b"QQ", b"=", b" \n", b"=", b""])) == b"A"
+
+
+def test_an_escape_behind_the_first_piece_of_a_long_string_is_undone() -> None:
+    assert read(b'["' + b"x" * 2 * PIECE_BYTES + b'\\/"]') == ["x" * 2 * PIECE_BYTES + "/"]
+
+
+def test_a_quote_that_a_piece_begins_with_ends_its_string() -> None:
+    body = b'{"a": "' + b"x" * (PIECE_BYTES - 7) + b'", "b": 1}'
+    assert body[PIECE_BYTES : PIECE_BYTES + 1] == b'"'
+    assert read(body) == {"a": "x" * (PIECE_BYTES - 7), "b": 1}
+
+
+class Hesitant(io.BytesIO):
+    """A file whose reader is overtaken between finding its place and reading there."""
+
+    def seek(self, *where: int) -> int:
+        place = super().seek(*where)
+        time.sleep(0.001)
+        return place
+
+
+def test_threads_read_their_own_strings_of_one_body() -> None:
+    texts = [letter * 4 * PIECE_BYTES for letter in "ab"]
+    condensed = condense(Hesitant(json.dumps(texts).encode()))
+    marked = json.loads(condensed.body)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(condensed.text, marked * 4)) == texts * 4

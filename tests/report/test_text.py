@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.report.text import MAX_CHARACTERS, as_typed, harmless, say
+from imagecli.report.text import MAX_CHARACTERS, as_typed, harmless, json_line, say
 from tests.conftest import Stream
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
@@ -50,6 +51,28 @@ def test_everything_else_stays_in_its_order(text: str) -> None:
 def test_no_length_makes_it_longer_than_its_escapes(over: int, text: str) -> None:
     shown = harmless("x" * (MAX_CHARACTERS - 1 + over) + text)
     assert len(shown) <= MAX_CHARACTERS + max(1, 6 * len(text))
+
+
+def units(text: str) -> bytes:
+    """As JSON compares text: two escapes of surrogates in a row are one character."""
+    return text.encode("utf-16", "surrogatepass")
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@given(HOSTILE | st.text(max_size=60))
+@example("".join([*CONTROLS, *BIDI, *LINES, *SURROGATES]))
+def test_json_controls_no_terminal_and_means_the_same(ascii_only: bool, text: str) -> None:
+    line = json_line({text: [text, 1, None]}, ascii_only=ascii_only)
+    assert steers(line) == []
+    assert "\n" not in line
+    line.encode("ascii" if ascii_only else "utf-8")
+    ((key, (value, *others)),) = json.loads(line).items()
+    assert units(key) == units(value) == units(text)
+    assert others == [1, None]
+
+
+def test_json_for_a_program_keeps_text_that_controls_nothing() -> None:
+    assert json_line("猫 é 🐈 \u200d", ascii_only=False) == '"猫 é 🐈 \u200d"'
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])

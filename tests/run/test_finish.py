@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import random
+import resource
 import socket
 import subprocess
 import sys
@@ -14,25 +15,27 @@ import textwrap
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imagecli.api.results import Results
 from imagecli.api.wire import Timeouts
 from imagecli.domain import Name, Size
 from imagecli.errors import ImagecliError
 from imagecli.events import Event, Noted, Saved, Warned
-from imagecli.exchange import Prepared
+from imagecli.exchange import Destination, Prepared
 from imagecli.outcome import Outcome, Report
 from imagecli.pictures.judge import judge
 from imagecli.run.finish import finish
 from imagecli.run.prepare import describe
 from tests.api.raw import http, pictures, png, raw_server, then
-from tests.pictures.making import large_png, png_of
+from tests.pictures.making import large_png, png_of, saved
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
 JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
@@ -298,6 +301,62 @@ def test_overwrite_replaces_its_own_name_and_no_more(prepared: Prepared, tmp_pat
         (tmp_path / name).write_bytes(b"old")
     finished(replace(prepared, if_exists="overwrite"), pictures(RED, BLUE))
     assert files(tmp_path) == {"cat.png": RED, "cat_2.png": b"old", "cat_3.png": BLUE}
+
+
+@pytest.mark.parametrize(
+    ("known", "left"), [(b"old", {"cat.png": RED}), (b"other", {"cat.png": b"old", "cat_2.png": RED})]
+)
+def test_a_file_is_replaced_only_while_it_is_what_it_was(tmp_path: Path, known: bytes, left: dict[str, bytes]) -> None:
+    (tmp_path / "cat.png").write_bytes(b"old")
+    replaces = ((tmp_path / "cat.png", hashlib.sha256(known).hexdigest()),)
+    finished(of(tmp_path, "cat", replaces=replaces), pictures(RED))
+    assert files(tmp_path) == left
+
+
+def made_of(folder: Path, *, literal: str | None = None) -> Prepared:
+    """One picture of which two files are made: `cat`, and `cat-64.png`."""
+    first = of(folder, "cat", literal=literal)
+    further = of(folder, "cat-64", literal="png")
+    return replace(first, files=((Destination(name=first.name(0)), Destination(name=further.name(0))),))
+
+
+def test_a_further_file_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cat-64.png").write_bytes(b"old")
+    outcome, _ = finished(made_of(tmp_path), pictures(RED))
+    assert files(tmp_path) == {"cat.png": RED, "cat-64.png": b"old", "cat-64_2.png": RED}
+    assert [image.copy for image in outcome.saved] == [0, 1]
+
+
+@contextmanager
+def small_files(limit: int) -> Iterator[None]:
+    """No file grows over *limit* bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+NOISE = saved(Image.effect_noise((128, 128), 90).convert("RGB"), "JPEG", quality=5)
+"""Several times as large when it is a PNG."""
+
+
+def test_a_conversion_that_the_disk_refuses_is_an_error_of_the_disk_and_the_picture_stays(tmp_path: Path) -> None:
+    with small_files(3 * len(NOISE)):
+        outcome, _ = finished(of(tmp_path, "cat", literal="png"), pictures(NOISE))
+    (error,) = outcome.errors
+    assert error.exit_code == 8
+    assert str(tmp_path / "cat.png") in error.message
+    assert files(tmp_path) == {"cat.orig.jpg": NOISE}
+
+
+def test_a_further_file_that_the_disk_refuses_says_where_the_picture_is(tmp_path: Path) -> None:
+    with small_files(3 * len(NOISE)):
+        outcome, _ = finished(made_of(tmp_path), pictures(NOISE))
+    (error,) = outcome.errors
+    assert (error.exit_code, error.rescued_path) == (8, str(tmp_path / "cat.jpg"))
+    assert files(tmp_path) == {"cat.jpg": NOISE}
 
 
 def test_stdout_gets_the_first_and_a_file_every_other(prepared: Prepared, tmp_path: Path) -> None:

@@ -104,9 +104,24 @@ def test_a_signal_names_the_folder_that_really_has_it(
     assert "only a part" in after.stderr
 
 
+def test_a_kill_while_a_refused_request_waits_says_nothing_of_a_bill(
+    folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
+) -> None:
+    spool = tmp_path / "state" / "spool"
+    with raw_server(http("429 Slow down", b'{"error": {"message": "slow"}}', "Retry-After: 30")) as server:
+        process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
+        wait_for(lambda: server.requests and not list(spool.glob("*.sent")), process)
+        process.kill()
+        process.wait(timeout=10)
+    assert list(spool.glob("*.json"))
+    assert "billed" not in recovered(folder, environ).stderr
+
+
 def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:
+    another = ".imagecli-another-0000-0123.part"
+    (folder / another).write_bytes(b"of a run that lives")
     with raw_server(then(http("200 OK", RED[:20], length=len(RED)), silence(20)), http("200 OK", RED)) as results:
         body = json.dumps({"data": [{"url": f"{results.base_url}/a.png"}]}).encode()
         with raw_server(http("200 OK", body)) as server:
@@ -116,10 +131,10 @@ def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=10)
         assert process.returncode == 130
-        assert files(folder) == {}
+        assert files(folder) == {another: b"of a run that lives"}
         after = recovered(folder, environ)
         assert after.stdout == "cat.png\n", after.stderr
-    assert files(folder) == {"cat.png": RED}
+    assert files(folder) == {another: b"of a run that lives", "cat.png": RED}
 
 
 class TestFullDisks:

@@ -18,6 +18,8 @@ from tests.api.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.pictures.making import chunk
 
+NOWHERE = Path("/dev/null/spool")
+"""No folder can be made there."""
 RED, BLUE, JPEG = png(), png(color="blue"), png(format="JPEG")
 Leave = Callable[..., str]
 
@@ -43,9 +45,10 @@ def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> Prepared:
     return Prepared(**plain | more)
 
 
-def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True) -> Entry:
-    """An entry as a command that is at work has it."""
-    entry = open_entry(prepared.id, describe(prepared), [spool])
+def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True, records: Path | None = None) -> Entry:
+    """An entry as a command that is at work has it; with *records* one beside the output, recorded there."""
+    folders = [spool] if records is None else [NOWHERE, spool]
+    entry = open_entry(prepared.id, describe(prepared), folders, record_folders=[records] if records else [])
     entry.mark(sent=sent)
     entry.file.write(body)
     return entry
@@ -55,8 +58,17 @@ def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True) -
 def leave(folder: Path, state: Path) -> Leave:
     """Leaves an entry as a killed process does, and returns its id."""
 
-    def leave(body: bytes, *, id: str = "run-0000", sent: bool = True, spool: Path | None = None, **more: Any) -> str:
-        entry = opened(spool or state / "spool", prepared_for(folder, id, **more), body, sent=sent)
+    def leave(
+        body: bytes,
+        *,
+        id: str = "run-0000",
+        sent: bool = True,
+        spool: Path | None = None,
+        into: Path = folder,
+        **more: Any,
+    ) -> str:
+        records = state / "spooled-elsewhere" if spool else None
+        entry = opened(spool or state / "spool", prepared_for(into, id, **more), body, sent=sent, records=records)
         entry.keep()
         entry.close()
         return id
@@ -101,11 +113,12 @@ def test_what_was_saved_before_the_end_is_not_saved_twice_and_what_is_another_st
     imagecli: Run, leave: Leave, folder: Path
 ) -> None:
     leave(pictures(RED, BLUE), n=2, if_exists="overwrite")
+    as_long = bytes(len(BLUE))
     (folder / "cat-1.png").write_bytes(RED)
-    (folder / "cat-2.png").write_bytes(b"another cat")
+    (folder / "cat-2.png").write_bytes(as_long)
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2_2.png\n")
-    assert files(folder) == {"cat-1.png": RED, "cat-2.png": b"another cat", "cat-2_2.png": BLUE}
+    assert files(folder) == {"cat-1.png": RED, "cat-2.png": as_long, "cat-2_2.png": BLUE}
 
 
 def test_a_literal_name_is_kept_by_converting_and_only_once(imagecli: Run, leave: Leave, folder: Path) -> None:
@@ -132,9 +145,7 @@ def test_relative_folders_are_written_down_from_the_root(folder: Path) -> None:
 def test_a_folder_can_be_chosen_and_one_that_went_away_is_made_again(imagecli: Run, leave: Leave, folder: Path) -> None:
     leave(pictures(RED))
     assert imagecli("recover", "-o", "rescued/").paths == [Path("rescued/cat.png")]
-    entry = opened(folder / ".imagecli-spool", prepared_for(folder / "gone", "run-0001"), pictures(RED))
-    entry.keep()
-    entry.close()
+    leave(pictures(RED), id="run-0001", into=folder / "gone")
     assert imagecli("recover").paths == [Path("gone/cat.png")]
 
 
@@ -146,10 +157,14 @@ def test_one_name_for_many_pictures_is_refused(imagecli: Run, leave: Leave, stat
     assert len(files(state)) == 3
 
 
-def test_the_folder_beside_the_output_is_looked_into(imagecli: Run, leave: Leave, folder: Path) -> None:
+def test_a_recorded_entry_beside_the_output_is_saved_wherever_the_command_is_typed(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leave(pictures(RED), spool=folder / ".imagecli-spool")
-    assert imagecli("recover").stdout == "cat.png\n"
+    monkeypatch.chdir(tmp_path)
+    assert imagecli("recover").stdout == f"{Path('work') / 'cat.png'}\n"
     assert files(folder) == {"cat.png": RED}
+    assert files(state) == {}
 
 
 @pytest.mark.parametrize(

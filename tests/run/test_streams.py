@@ -377,7 +377,7 @@ def test_a_stream_whose_process_died_is_recovered_as_any_answer(
     imagecli: Run, folder: Path, state: Path, events: list[bytes], exit_code: int, left: dict[str, bytes]
 ) -> None:
     spool = state / "spool"
-    spool.mkdir(parents=True)
+    spool.mkdir(mode=0o700, parents=True)
     (spool / "run-0000.json").write_text(describe(prepared(folder)))
     (spool / "run-0000.body").write_bytes(b"".join(events))
     result = imagecli("recover")

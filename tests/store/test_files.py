@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -67,6 +68,14 @@ def test_a_folder_and_a_pipe_are_not_overwritten(tmp_path: Path) -> None:
     assert save(b"new", tmp_path / "cat.png", overwrite=True).name == "cat_2.png"
     assert save(b"new", tmp_path / "dog.png", overwrite=True).name == "dog_2.png"
     assert stat.S_ISFIFO((tmp_path / "dog.png").stat().st_mode)
+
+
+def test_a_link_to_a_folder_is_overwritten_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "cat.png"
+    link.symlink_to("folder")
+    assert save(b"new", link, overwrite=True) == link
+    assert (link.is_symlink(), contents(tmp_path), contents(tmp_path / "folder")) == (False, {"cat.png": b"new"}, {})
 
 
 def test_threads_that_save_one_name_all_keep_their_picture(tmp_path: Path) -> None:
@@ -190,6 +199,16 @@ def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"cat.png": b"1"}
 
 
+def test_a_disk_without_links_saves_and_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(link: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    assert save(b"1", tmp_path / "cat.png") == tmp_path / "cat.png"
+    assert save(b"2", tmp_path / "cat.png") == tmp_path / "cat_2.png"
+    assert contents(tmp_path) == {"cat.png": b"1", "cat_2.png": b"2"}
+
+
 def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
     state = tmp_path / "state"
     path = tmp_path / "cat.png"
@@ -206,8 +225,9 @@ def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
     state = tmp_path / "deep" / "state"
     kept = rescue(stage(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
     assert kept == state / name
+    again = rescue(stage(b"y", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
     assert contents(tmp_path) == {}
-    assert kept.read_bytes() == b"x"
+    assert (kept.read_bytes(), again.read_bytes()) == (b"x", b"y")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 

@@ -7,10 +7,12 @@ command; commands are off until it has ended.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,11 +33,21 @@ def words_of(environ: Mapping[str, str]) -> list[str]:
     return ["imagecli", "batch", "--json", *said, *more, "--", environ.get("MANIFEST", "")]
 
 
+def program() -> str:
+    """The path of imagecli. Folders of the PATH that depend on the current one, the workspace, are not searched."""
+    for folder in map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep)):
+        if folder.is_absolute() and (found := shutil.which(str(folder / "imagecli"))):
+            return found
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
 def key_variable(provider: str) -> str | None:
     """The variable in which *provider* looks for its key; None where it has none, or is not known."""
     asked = ["imagecli", "providers", "--json", "--", provider]
     try:
-        told = subprocess.run(asked, capture_output=True, stdin=subprocess.DEVNULL, check=True).stdout
+        told = subprocess.run(
+            asked, executable=program(), capture_output=True, stdin=subprocess.DEVNULL, check=True
+        ).stdout
         (row,) = json.loads(told)["providers"]
         return str(row["keys"][0]["env"])
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
@@ -53,7 +65,9 @@ def environ_of(environ: Mapping[str, str]) -> dict[str, str]:
 def run(words: list[str], environ: dict[str, str], said: Path) -> int:
     """The exit code, as a shell has it. stdout goes to *said*, stderr to the log."""
     with said.open("wb") as file:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=1, env=environ)
+        process = subprocess.Popen(
+            words, executable=program(), stdin=subprocess.DEVNULL, stdout=file, stderr=1, env=environ
+        )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: _pass_on(process, number))
         code = process.wait()

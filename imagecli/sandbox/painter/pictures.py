@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from imagecli.domain import Size
-from imagecli.sandbox.job import Job
+from imagecli.sandbox.job import Job, Picture
 
 MAX_PIXELS = 128_000_000
 """More are not decoded: a small file can unpack into all the memory there is."""
@@ -16,20 +15,6 @@ MAX_PIXELS = 128_000_000
 
 class UnreadableError(Exception):
     """Bytes that are no whole picture of a known format."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A decoded input, turned upright."""
-
-    format: str
-    has_alpha: bool
-    image: Image.Image = field(repr=False)
-    """RGB, or RGBA where *has_alpha*."""
-
-    @property
-    def size(self) -> Size:
-        return Size(*self.image.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

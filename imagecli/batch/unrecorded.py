@@ -1,0 +1,52 @@
+"""Spool entries beside outputs that no record of this machine vouches for: they can stop a run, and do nothing else.
+
+Such an entry may be an honest response (of another machine, or the record is lost), so its row is not requested again
+unasked; or a forgery in a cloned repository, so nothing is saved, fetched, replaced or removed because of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from imagecli.api.left import left_in, read_unrecorded_description, unrecorded_in
+from imagecli.api.spool_record import SPOOL_BESIDE, SpoolPlaces
+from imagecli.batch.purchase import Purchase
+from imagecli.errors import UnrecordedError
+from imagecli.quoting import quoted
+
+
+def check_unrecorded(purchases: Iterable[Purchase], places: SpoolPlaces) -> None:
+    """Raises UnrecordedError if an unrecorded entry names a row that would be requested."""
+    recorded: Collection[Path] | None = None
+    named_in: dict[Path, set[tuple[str, str]]] = {}
+    for purchase in purchases:
+        if not purchase.decision.buy:
+            continue
+        for folder in dict.fromkeys(targets[0].name.folder for targets in purchase.item.pictures):
+            if folder not in named_in:
+                if recorded is None:
+                    recorded = {left.body for left in left_in(places)}
+                named_in[folder] = set(_rows_named_in(folder / SPOOL_BESIDE, recorded))
+            if (purchase.wanted.id, purchase.wanted.hash) in named_in[folder]:
+                raise _refusal(purchase.wanted.id, folder)
+
+
+def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[str, str]]:
+    """Id and request hash of the rows that the unrecorded entries in *spool* have a response for, as they say."""
+    with suppress(OSError):
+        for body in unrecorded_in(spool, recorded):
+            with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
+                if body.lstat().st_size:
+                    part = json.loads(read_unrecorded_description(body))["part"]
+                    yield str(part["id"]), str(part["hash"])
+
+
+def _refusal(id: str, folder: Path) -> UnrecordedError:
+    spool = folder / SPOOL_BESIDE
+    return UnrecordedError(
+        f"{spool} has a response for {id} that this machine has no record of; nothing was sent",
+        hint=f"imagecli recover --from {quoted(folder)} saves its images; without {spool}, the row is requested again",
+    )

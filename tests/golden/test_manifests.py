@@ -1,0 +1,102 @@
+"""Manifests that 48b1051 read: every row keeps its request hash, its id and the paths of its files.
+
+The expected values beside them are literals, written once from 48b1051; don't regenerate them. Where they differ,
+users who run such a manifest again pay for every picture a second time.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecli.batch.hashing import Digests
+from imagecli.batch.manifest.items import items
+from imagecli.batch.manifest.problems import ManifestError
+from imagecli.batch.manifest.reading import Manifest, read_manifest
+from imagecli.batch.purchase import wanted_of
+from imagecli.catalog import load
+
+GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"
+SAMPLE = GOLDEN.parent.parent / "assets" / "assets.toml"
+CHANGED_BY_YAML_1_2 = GOLDEN / "differs.yaml"
+MANIFESTS = sorted(
+    path for path in GOLDEN.iterdir() if path.is_file() and path.suffix != ".json" and path != CHANGED_BY_YAML_1_2
+)
+
+TODAY = date(2026, 5, 1)
+"""dall-e-2 and dall-e-3 still answer."""
+WAYS: dict[str, dict[str, Any]] = {
+    "openai": {"provider": "openai", "base_url": None, "flags": {}},
+    "elsewhere": {
+        "provider": "openai",
+        "base_url": "http://me:pw@LOCALHOST:8000/v1/?a=b",
+        "flags": {"model": "gpt-image-2.6-flare", "quality": None},
+    },
+    "sandbox": {"provider": "sandbox", "base_url": None, "flags": {}},
+}
+"""How the command was typed: provider, --base-url, and the flags that rows have as fields."""
+
+
+def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
+    """The items that a manifest asks for. The one place that names classes and functions of the program."""
+    catalog = load()
+    provider = catalog.provider(WAYS[way]["provider"])
+    base_url = WAYS[way]["base_url"] or provider.base_url or ""
+    found = items(
+        read,
+        flags=WAYS[way]["flags"],
+        catalog=catalog,
+        provider=provider,
+        base_url=base_url,
+        today=TODAY,
+    )
+    rows = []
+    for item in found.items:
+        known = wanted_of(item, provider, base_url, Digests())
+        rows.append(
+            {
+                "row": item.row,
+                "id": known.id,
+                "hash": known.hash,
+                "model": known.model,
+                "model_named": known.model_named,
+                "prompt": item.prompt,
+                "outputs": [list(paths) for paths in known.pictures],
+            }
+        )
+    return rows
+
+
+def read_one_by_one(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
+    """Per row its items; None where it is refused."""
+    read = read_manifest(path)
+    found: list[list[dict[str, Any]] | None] = []
+    for row in read.rows:
+        try:
+            found.append(read_rows(replace(read, rows=(row,)), way))
+        except ManifestError:
+            found.append(None)
+    return found
+
+
+def expected(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((GOLDEN / f"{path.name}.json").read_text("utf-8"))
+    return document
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", [*MANIFESTS, SAMPLE], ids=lambda path: path.name)
+def test_every_row_keeps_its_hash_its_id_and_its_paths(path: Path, way: str) -> None:
+    assert read_rows(read_manifest(path), way) == expected(path)[way]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_row_that_yaml_1_2_reads_differently_keeps_its_hash_or_is_refused(way: str) -> None:
+    rows, wanted = read_one_by_one(CHANGED_BY_YAML_1_2, way), expected(CHANGED_BY_YAML_1_2)[way]
+    assert len(rows) == len(wanted)
+    assert [row or wanted[number] for number, row in enumerate(rows)] == wanted
