@@ -162,7 +162,8 @@ def _key(row: ProviderRow, layers: Layers, env: Env) -> Key | None:
     if row.auth == "none":
         return None
     command = layers.providers.beside(row.name).api_key_command
-    return find_key(row, env, layers.folders, command=command, keyring=setting("keyring", layers))
+    providers = layers.providers.rows.values()
+    return find_key(row, env, layers.folders, providers=providers, command=command, keyring=setting("keyring", layers))
 
 
 def _headers(row: ProviderRow, env: Env) -> dict[str, str]:

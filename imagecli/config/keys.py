@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,18 @@ class KeyPlace:
 
 
 def key_places(
-    row: ProviderRow, env: Env, folders: Folders, *, command: Sequence[str] = (), keyring: bool = False
+    row: ProviderRow,
+    env: Env,
+    folders: Folders,
+    *,
+    providers: Iterable[ProviderRow],
+    command: Sequence[str] = (),
+    keyring: bool = False,
 ) -> Iterator[KeyPlace]:
     """Where the provider's key is, first place first: its variables, the credentials file, the keyring, the command.
 
     The keyring stands there only where `login` put the key into it, or settings say so (*keyring*).
+    The command does not see the keys of other *providers*.
     """
     for variable in row.keys:
         if text := env.environ.get(variable.env, "").strip():
@@ -59,15 +66,22 @@ def key_places(
         read = lambda: system_keyring.stored_key(row.name, env)  # noqa: E731
         yield KeyPlace(origin=KEYRING, auth=row.auth, sure=stored == IN_KEYRING, read=read)
     if command:
-        read = lambda: _run(command, row, env, folders)  # noqa: E731
+        environ = _environ_for(row, env, providers)
+        read = lambda: _run(command, env, environ, folders)  # noqa: E731
         yield KeyPlace(origin="api_key_command", auth=row.auth, sure=True, read=read)
 
 
 def find_key(
-    row: ProviderRow, env: Env, folders: Folders, *, command: Sequence[str] = (), keyring: bool = False
+    row: ProviderRow,
+    env: Env,
+    folders: Folders,
+    *,
+    providers: Iterable[ProviderRow],
+    command: Sequence[str] = (),
+    keyring: bool = False,
 ) -> Key | None:
     """The provider's key from the first place that has one. Raises AuthenticationError for one that is no key."""
-    for place in key_places(row, env, folders, command=command, keyring=keyring):
+    for place in key_places(row, env, folders, providers=providers, command=command, keyring=keyring):
         text = place.read()
         if text is None and place.sure:
             raise AuthenticationError(
@@ -107,7 +121,7 @@ def is_key_name(name: str) -> bool:
     return re.search(r"(^|_)(key|token|secret|password)s?$", name.lower()) is not None
 
 
-def _run(command: Sequence[str], row: ProviderRow, env: Env, folders: Folders) -> str:
+def _run(command: Sequence[str], env: Env, environ: Mapping[str, str], folders: Folders) -> str:
     """What the user's key command prints. No shell; its output is never shown.
 
     The current folder may be an untrusted clone: the program is not searched for there, and does not run there.
@@ -119,7 +133,7 @@ def _run(command: Sequence[str], row: ProviderRow, env: Env, folders: Folders) -
         done = subprocess.run(
             [_program(command[0], env, folders), *command[1:]],
             cwd=place if place.is_dir() else place.anchor,
-            env=_environ_for(row, env),
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=KEY_COMMAND_SECONDS,
@@ -163,12 +177,10 @@ def _is_current(folder: Path) -> bool:
         return False
 
 
-def _environ_for(row: ProviderRow, env: Env) -> dict[str, str]:
-    """The environment of the provider's key command: without the variables that hold keys of other providers."""
-    from imagecli.config.rows import load_rows
-
+def _environ_for(row: ProviderRow, env: Env, providers: Iterable[ProviderRow]) -> dict[str, str]:
+    """The environment of the provider's key command: without the variables that hold keys of other *providers*."""
     foreign: set[str] = set()
-    for other in load_rows(env)[0].providers.values():
+    for other in providers:
         named = (other.base_url_env, other.organization_env, other.project_env, *other.query_env.values())
         foreign |= {key.env for key in other.keys} | {name for name in named if name and is_key_name(name)}
     foreign -= {key.env for key in row.keys}

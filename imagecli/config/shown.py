@@ -89,7 +89,9 @@ def _key(row: ProviderRow, layers: Layers, env: Env) -> Shown:
         return Shown(name=name, value=None, origin=None, remark="none wanted")
     command = layers.providers.beside(row.name).api_key_command
     keyring = config.setting("keyring", layers)
-    for place in key_places(row, env, layers.folders, command=command, keyring=keyring):
+    for place in key_places(
+        row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
+    ):
         return Shown(name=name, value=None, origin=place.origin, remark="set" if place.sure else "looked for")
     return Shown(name=name, value=None, origin=None, remark="not needed" if row.key_optional else "not set")
 

@@ -95,7 +95,7 @@ def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_
 ) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
     usage = shutil.disk_usage
     scarce = usage(tmp_path)._replace(total=total, free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: scarce if path == folders[0] else usage(path))

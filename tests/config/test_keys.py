@@ -15,6 +15,7 @@ from imagecli.catalog import load
 from imagecli.config import keys
 from imagecli.config.folders import Folders
 from imagecli.config.keys import find_key
+from imagecli.config.rows import load_rows
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
@@ -28,7 +29,8 @@ KEY = "sk-test-0123456789"
 def find(place: Path, command: Sequence[str] = (), **environ: str) -> Secret | None:
     environ["IMAGECLI_CONFIG_DIR"] = str(place)
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
-    key = find_key(OPENAI, env, Folders(config=place, state=place), command=command)
+    places = Folders(config=place, state=place)
+    key = find_key(OPENAI, env, places, providers=load_rows(env)[0].providers.values(), command=command)
     return key.secret if key else None
 
 
