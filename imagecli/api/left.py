@@ -28,6 +28,8 @@ class Left:
     """The request went out, and no refusal came."""
     alive: bool
     """Its process is still at work."""
+    peer: str | None = None
+    """The address that the request was sent to, if that was recorded."""
 
     @property
     def id(self) -> str:
@@ -66,6 +68,7 @@ def _looked_at(description: Path) -> Left:
         bytes=body.stat().st_size if body.exists() else 0,
         sent=description.with_suffix(SENT).exists(),
         alive=False,
+        peer=_peer(description.with_suffix(SENT)),
     )
     with taken(left) as file:
         return Left(
@@ -75,4 +78,12 @@ def _looked_at(description: Path) -> Left:
             bytes=left.bytes,
             sent=left.sent,
             alive=file is None and body.exists(),
+            peer=left.peer,
         )
+
+
+def _peer(sent: Path) -> str | None:
+    try:
+        return sent.read_text("ascii") or None
+    except (OSError, UnicodeError):
+        return None

@@ -1,7 +1,7 @@
 """What is bought lands here first: an answer's body as it arrives, beside what is needed to finish it.
 
 One folder, 0700, and 0600 files a request: `ID.body`, held by a lock while its process lives, and `ID.json`
-(`Prepared`); `ID.sent` from when the request goes out. Removed when all is saved.
+(`Prepared`); `ID.sent`, with the address it goes to, from when the request goes out. Removed when all is saved.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class Entry:
     open: bool = False
     """It outlives its block: whoever took it calls `close`."""
     sent: bool = False
+    peer: str | None = None
+    """The address that the request goes to, as far as it is known."""
 
     def __enter__(self) -> Entry:
         return self
@@ -103,7 +105,8 @@ class Entry:
         self.sent = sent
         with suppress(OSError):
             if sent:
-                os.close(_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT))
+                with open(_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file:
+                    file.write(self.peer or "")
             else:
                 self.body.with_suffix(SENT).unlink()
 

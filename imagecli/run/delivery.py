@@ -11,7 +11,7 @@ from imagecli.domain import Identity, Name, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Listen, Noted, Saved, Warned
 from imagecli.exchange import Destination, Prepared
-from imagecli.naming import marked, path_for
+from imagecli.naming import marked, numbered, path_for
 from imagecli.run.change import Change, change_for
 from imagecli.run.gathering import Staged, described
 from imagecli.store.files import disk_errors, publish, rescue
@@ -135,9 +135,10 @@ class Delivery:
             return described(file)
 
     def _publish(self, staged: Staged, path: Path, overwrite: bool, number: int = 1) -> Path:
-        if self.again and _holds(path, staged):
+        planned = numbered(path, number) if number > 1 else path
+        if self.again and _holds(planned, staged):
             discard(staged.path)
-            return path
+            return planned
         try:
             if staged.disk:
                 raise staged.disk

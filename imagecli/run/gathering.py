@@ -49,6 +49,8 @@ class Gatherer:
     listen: Listen
     bench: AbstractContextManager[object]
     """Held by whoever decodes."""
+    peer: str | None = None
+    """The address that the request was sent to."""
 
     def gather(self, index: int, found: Found) -> Staged:
         """Picture *index*, from its base64; from its address where that is none, or no whole picture.
@@ -96,6 +98,7 @@ class Gatherer:
             lambda done, total: self.listen(Received(request=self.prepared.request, received=done, total=total)),
             is_whole,
             base_url=self.prepared.base_url,
+            peer=self.peer,
         )
         return seen[-1] if seen and seen[-1].whole else None
 

@@ -65,6 +65,7 @@ class Collector:
             rescue_folder=self.state_dir / "rescued",
             listen=listen,
             ended=ended,
+            peer=lambda: self.client.peer,
         )
 
     def _fetch(self, file_id: str, gathering: Gathering, listen: Listen) -> None:
