@@ -94,7 +94,7 @@ def sandbox(
       imagecli sandbox --port 0 --rate-limit 50 --url-ttl 60
       imagecli sandbox --fail 429:3 --fail 500%10 --latency 2
       imagecli sandbox --speed 100 --fail batch_expired:1
-      imagecli sandbox --require-key - < key.txt
+      imagecli sandbox --require-key -
       imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """

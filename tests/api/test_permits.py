@@ -16,11 +16,13 @@ import pytest
 from imagecli.api.addresses import endpoint_of
 from imagecli.api.permits import permit
 from imagecli.api.results import Results
-from imagecli.api.session import open_session
+from imagecli.api.session import Authorization, open_session
 from imagecli.api.terms import Resolve
-from imagecli.api.wire import Timeouts, get
+from imagecli.api.wire import Timeouts, get, post
 from imagecli.errors import UnsavedError
+from imagecli.exchange import HttpRequest
 from tests.api.raw import http, raw_server
+from tests.api.sending import transport
 from tests.api.test_tls import OWN, tls_server
 
 OK = http("200 OK", b"picture")
@@ -278,6 +280,35 @@ def test_a_server_in_a_private_network_may_link_to_private_networks(
 ) -> None:
     judge = permit("http://box.example.com:8080/v1", peer)
     assert judge(endpoint_of(ipaddress.ip_address(address), 8080)) == allowed
+
+
+def test_the_address_that_a_request_is_sent_to_is_reported() -> None:
+    peers: list[str | None] = []
+    with raw_server(http("200 OK", b"{}")) as server:
+        request = HttpRequest(method="POST", url=f"http://localhost:{server.port}/v1", json={})
+        for _ in range(2):
+            transport().send(request, io.BytesIO(), 0, lambda event: None, on_connect=peers.append)
+    assert peers == ["127.0.0.1"] * 2
+
+
+def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    peers: list[str | None] = []
+    with raw_server(http("200 OK", b"{}")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        post(
+            open_session(direct=False),
+            HttpRequest(method="POST", url="http://api.example.com/v1", json={}),
+            auth=Authorization(None),
+            headers={},
+            timeouts=QUICK,
+            into=io.BytesIO(),
+            uploaded=lambda *_: None,
+            received=lambda *_: None,
+            on_connect=peers.append,
+        )
+    assert peers == [None]
 
 
 @pytest.mark.parametrize(

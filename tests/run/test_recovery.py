@@ -43,9 +43,10 @@ def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> Prepared:
     return Prepared(**plain | more)
 
 
-def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True) -> Entry:
+def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True, peer: str | None = None) -> Entry:
     """An entry as a command that is at work has it."""
     entry = open_entry(prepared.id, describe(prepared), [spool])
+    entry.peer = peer
     entry.mark(sent=sent)
     entry.file.write(body)
     return entry
@@ -55,8 +56,16 @@ def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True) -
 def leave(folder: Path, state: Path) -> Leave:
     """Leaves an entry as a killed process does, and returns its id."""
 
-    def leave(body: bytes, *, id: str = "run-0000", sent: bool = True, spool: Path | None = None, **more: Any) -> str:
-        entry = opened(spool or state / "spool", prepared_for(folder, id, **more), body, sent=sent)
+    def leave(
+        body: bytes,
+        *,
+        id: str = "run-0000",
+        sent: bool = True,
+        spool: Path | None = None,
+        peer: str | None = None,
+        **more: Any,
+    ) -> str:
+        entry = opened(spool or state / "spool", prepared_for(folder, id, **more), body, sent=sent, peer=peer)
         entry.keep()
         entry.close()
         return id
@@ -66,6 +75,31 @@ def leave(folder: Path, state: Path) -> Leave:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "peer", "beside", "allowed"),
+    [
+        ("http://box.example.com:{port}/v1", "127.0.0.1", False, True),
+        ("http://127.0.0.1:{port}/v1", None, False, True),
+        ("http://box.example.com:{port}/v1", None, False, False),
+        ("http://box.example.com:{port}/v1", "192.168.1.5", False, False),
+        ("http://box.example.com:{port}/v1", "no address", False, False),
+        ("http://box.example.com:1/v1", "127.0.0.1", False, False),
+        ("http://box.example.com:{port}/v1", "127.0.0.1", True, False),
+    ],
+)
+def test_result_urls_may_lead_to_where_the_request_was_sent_to(
+    imagecli: Run, leave: Leave, folder: Path, base_url: str, peer: str | None, beside: bool, allowed: bool
+) -> None:
+    """By the state folder's own record; what lies beside the output may be anybody's."""
+    with raw_server(http("200 OK", RED)) as server:
+        body = json.dumps({"data": [{"url": f"{server.base_url}/a.png"}]}).encode()
+        spool = folder / ".imagecli-spool" if beside else None
+        leave(body, base_url=base_url.format(port=server.port), peer=peer, spool=spool)
+        result = imagecli("recover")
+        assert len(server.requests) == allowed
+    assert (result.exit_code, (folder / "cat.png").exists()) == ((0, True) if allowed else (7, False))
 
 
 def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool(
