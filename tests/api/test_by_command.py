@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.api.raw import Answer, drip, http, pictures, png, raw_server, reset, then
+from tests.api.raw import Answer, drip, http, linking, pictures, png, raw_server, reset, then
 from tests.api.test_limits import deaf_server, waits
 from tests.api.test_permits import listening
 from tests.api.test_tls import tls_server
@@ -124,11 +124,11 @@ def test_a_public_server_can_not_have_this_machine_asked(
 
 
 def test_a_server_of_this_machine_can_and_the_key_stays_with_the_api(generate: Bought, folder: Path) -> None:
-    def linking(connection: socket.socket) -> None:
-        body = json.dumps({"data": [{"url": f"http://127.0.0.1:{connection.getsockname()[1]}/a"}]}).encode()
-        connection.sendall(http("200 OK", body, "Set-Cookie: session=crumbs; Path=/"))
+    def answer(base_url: str) -> bytes:
+        body = json.dumps({"data": [{"url": f"{base_url}/a"}]}).encode()
+        return http("200 OK", body, "Set-Cookie: session=crumbs; Path=/")
 
-    with raw_server(linking, http("200 OK", png(), "Set-Cookie: a=b")) as server:
+    with raw_server(linking(answer), http("200 OK", png(), "Set-Cookie: a=b")) as server:
         assert generate(server.base_url).exit_code == 0
         post, get = server.requests
     assert KEY.encode() in post

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.raw import http, pictures, png, raw_server, silence, then
+from tests.api.raw import http, linking, pictures, png, raw_server, silence, then
 from tests.api.test_spool import MOUNT, can_mount
 from tests.children import Children
 from tests.pictures.making import large_png, saved, scene
@@ -107,14 +107,14 @@ def test_a_signal_names_the_folder_that_really_has_it(
 def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:
-    with raw_server(then(http("200 OK", RED[:20], length=len(RED)), silence(20)), http("200 OK", RED)) as results:
-        body = json.dumps({"data": [{"url": f"{results.base_url}/a.png"}]}).encode()
-        with raw_server(http("200 OK", body)) as server:
-            arguments = ["generate", "cat", "--base-url", server.base_url]
-            process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
-            wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=10)
+    answer = linking(lambda base_url: http("200 OK", json.dumps({"data": [{"url": f"{base_url}/a.png"}]}).encode()))
+    half = then(http("200 OK", RED[:20], length=len(RED)), silence(20))
+    with raw_server(answer, half, http("200 OK", RED)) as server:
+        arguments = ["generate", "cat", "--base-url", server.base_url]
+        process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
+        wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
         assert process.returncode == 130
         assert files(folder) == {}
         after = recovered(folder, environ)
