@@ -119,7 +119,7 @@ class TestUrls:
 
         def picture(request: Request) -> Response:
             fetched.append(request.path)
-            return Response(RED)
+            return Response(png(color=f"#0000{int(request.path[1:]):02x}"))
 
         threaded.expect_request(re.compile(r"/\d+")).respond_with_handler(picture)
         exit_code, said, _ = self.run(imagecli, threaded, 2)
