@@ -188,6 +188,9 @@ class WhereOptions:
         ),
     ] = None
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None
+    insecure_http: Annotated[
+        bool | None, typer.Option("--insecure-http", help="send the API key to a public host over plain http://")
+    ] = None
     timeout: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="the longest time to wait for an answer  [default: 1800, 300 in silence]"),

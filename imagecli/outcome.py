@@ -52,6 +52,8 @@ class Outcome:
     usage: dict[str, Any] | None = None
     svg_usage: dict[str, Any] | None = None
     """What the model that wrote an svg took."""
+    unfetched: int = 0
+    """Result URLs that were more than were asked for and not fetched; they are in the kept response."""
     parcel: Parcel | None = None
     """The picture that goes to stdout (`-o -`)."""
 

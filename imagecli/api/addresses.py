@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import SplitResult
 
 Kind: TypeAlias = Literal["public", "loopback", "private", "link-local", "shared", "benchmark", "never"]
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -70,6 +71,30 @@ _EMBEDDED: Final[tuple[tuple[str, int], ...]] = (
 """IPv6 ranges that are another way to write an IPv4 address, and the bit where that begins."""
 
 
+_SELF: Final = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})
+"""Addresses that reach the same servers as `localhost` does; 127.0.0.2 and others may have servers of their own."""
+
+
+class Endpoint(NamedTuple):
+    """A server's address and port."""
+
+    kind: Kind
+    host: str
+    """The address in one spelling; `localhost` for every address in `_SELF`."""
+    port: int
+
+
+def endpoint_of(address: Address, port: int) -> Endpoint:
+    """The endpoint at *port* of *address*."""
+    text = str(_unwrapped(address))
+    return Endpoint(kind_of(address), "localhost" if text in _SELF else text, port)
+
+
+def port_of(url: SplitResult) -> int:
+    """The port of an http or https URL. Raises ValueError if it isn't a number."""
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
 def kind_of(address: Address) -> Kind:
     """What kind of place *address* is; an IPv4 address inside an IPv6 one counts as itself."""
     plain = _unwrapped(address)
@@ -106,17 +131,10 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def literal_kind(host: str) -> Kind | None:
-    """The kind of *host* as far as it can be told without asking anybody; None for a name that needs resolving."""
+def literal_endpoint(host: str, port: int) -> Endpoint | None:
+    """The endpoint that *host* names without DNS: an address or `localhost`; None for any other name."""
     address = literal(host)
     if address:
-        return kind_of(address)
+        return endpoint_of(address, port)
     name = host.lower().rstrip(".")
-    return "loopback" if name == "localhost" or name.endswith(".localhost") else None
-
-
-def own_kind(addresses: tuple[str, ...]) -> Kind:
-    """The kind that a host with these *addresses* is; public where they differ, so that nothing is allowed for it."""
-    kinds = {kind_of(parsed(address)) for address in addresses}
-    kind = kinds.pop() if len(kinds) == 1 else "public"
-    return kind if kind != "never" else "public"
+    return Endpoint("loopback", "localhost", port) if name == "localhost" or name.endswith(".localhost") else None

@@ -95,6 +95,8 @@ class Calls:
         self._timeouts = timeouts
         self._max_retries, self._max_wait = max_retries, max_wait
         self._now = now
+        self.peer: str | None = None
+        """The address that the last request was sent to; None before the first, and behind a proxy."""
 
     @property
     def place(self) -> str:
@@ -175,10 +177,14 @@ class Calls:
                 received=lambda done, total: listen(Received(request=NO_REQUEST, received=done, total=total)),
                 max_bytes=call.max_bytes,
                 upload=upload,
+                on_connect=self._connected,
             )
         listen(Told(message=telling.answered(http, answer)))
         listen(Told(message=telling.headers(answer), deep=True))
         return answer
+
+    def _connected(self, peer: str | None) -> None:
+        self.peer = peer
 
     def _timeouts_of(self, call: Call) -> Timeouts:
         return replace(self._timeouts, total=max(self._timeouts.total, DAY_SECONDS)) if call.long else self._timeouts

@@ -25,7 +25,8 @@ class RefusedAddressError(UnsavedError):
     code = "result_refused"
 
     def __init__(self, kind: Kind) -> None:
-        super().__init__(f"it leads to {NAMES[kind]}")
+        other = ", but not to the host and port of the base URL" if kind == "loopback" else ""
+        super().__init__(f"it leads to {NAMES[kind]}{other}")
 
 
 @contextmanager

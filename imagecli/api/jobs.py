@@ -36,6 +36,11 @@ class Jobs:
     def __init__(self, calls: Calls, row: BatchRow) -> None:
         self._calls, self._row = calls, row
 
+    @property
+    def peer(self) -> str | None:
+        """The address that the last request was sent to, if it is known."""
+        return self._calls.peer
+
     def upload(
         self,
         source: Path | bytes,

@@ -16,6 +16,7 @@ from imagecli.api.spool_record import SpoolPlaces, read_records
 from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, open_regular, read_regular, real_path
 
 MAX_DESCRIPTION_BYTES: Final = 16 * 1024**2
+MAX_PEER_BYTES: Final = 256
 """A longer description is not one of imagecli's."""
 
 
@@ -37,6 +38,8 @@ class Left:
     """Its process is still at work."""
     record: Path | None = None
     """What vouches for it, if it is outside the state folder."""
+    peer: str | None = None
+    """The address that the request was sent to, if that was recorded."""
 
     @property
     def id(self) -> str:
@@ -132,4 +135,12 @@ def _read_entry(description: Path, text: bytes, record: Path | None) -> Left:
         sent=os.path.lexists(description.with_suffix(SENT)),
         alive=alive,
         record=record,
+        peer=_read_peer(description.with_suffix(SENT)),
     )
+
+
+def _read_peer(sent: Path) -> str | None:
+    try:
+        return read_regular(sent, MAX_PEER_BYTES).decode("ascii") or None
+    except (OSError, UnicodeError):
+        return None

@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameReso
 from urllib3.util.connection import create_connection
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.api.addresses import kind_of, literal_kind, parsed
+from imagecli.api.addresses import endpoint_of, literal_endpoint, parsed
 from imagecli.api.failures import RefusedAddressError
 from imagecli.api.resolving import in_time
 from imagecli.api.terms import PatientBytes, Terms
@@ -67,6 +67,7 @@ class _Line(HTTPConnection):
     def __init__(self, *arguments: Any, terms: Terms, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._terms = terms
+        self._peer: str | None = None
         self.response_class: Any = partial(Reply, terms=terms)
 
     def connect(self) -> None:
@@ -74,6 +75,7 @@ class _Line(HTTPConnection):
         # urllib3 would wait for each piece of an upload no longer than for the connection.
         self.sock.settimeout(self._terms.patience())
         self._terms.connected = True
+        self._terms.on_connect(None if self.proxy else self._peer)
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -92,15 +94,16 @@ class _Line(HTTPConnection):
         except UnicodeError:
             raise LocationParseError(f"{self.host!r}, label empty or too long") from None
         judge = None if self.proxy else self._terms.judge
-        if judge and (written := literal_kind(self._dns_host)) and not judge(written):
-            raise RefusedAddressError(written)
+        written = literal_endpoint(self._dns_host, self.port)
+        if judge and written and not judge(written):
+            raise RefusedAddressError(written.kind)
         seconds = min(_seconds(self.timeout), self._terms.left())
         found = in_time(self._terms.resolve, self._dns_host, self.port, seconds)
         if not judge:
             return found
-        allowed = [address for address in found if judge(kind_of(parsed(address)))]
+        allowed = [address for address in found if judge(endpoint_of(parsed(address), self.port))]
         if found and not allowed:
-            raise RefusedAddressError(kind_of(parsed(found[0])))
+            raise RefusedAddressError(endpoint_of(parsed(found[0]), self.port).kind)
         return allowed
 
     def _connected(self, addresses: Sequence[str]) -> socket.socket:
@@ -110,11 +113,14 @@ class _Line(HTTPConnection):
         for number, address in enumerate(addresses):
             share = max((until - time.monotonic()) / (len(addresses) - number), 0.01)
             try:
-                return create_connection(
+                connection = create_connection(
                     (address, self.port), share, source_address=self.source_address, socket_options=self.socket_options
                 )
             except OSError as error:
                 failure = error
+            else:
+                self._peer = address
+                return connection
         raise failure
 
     def send(self, data: Any) -> None:

@@ -1,51 +1,46 @@
-"""Where a result may be fetched from: the open network; beside it only the kind of place that the base URL's host is.
+"""Which addresses a result URL may lead to: public ones, and others only if the server itself is at such a place.
 
-A server on this machine may so hand out pictures of this machine, one in a private network pictures of private
-networks, and neither those of the other. Cloud credentials, multicast and reserved addresses are for nobody.
+The place is the address that the request for the images was sent to. A second DNS lookup could give another one. A
+server on this machine may link to itself, which is the same host and port, and one in a private network to private
+networks. No server may link to cloud credentials, multicast or reserved addresses.
 """
 
 from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from imagecli.api.addresses import Kind, literal_kind, own_kind
+from imagecli.api.addresses import Endpoint, endpoint_of, literal_endpoint, parsed, port_of
 from imagecli.api.failures import shown
-from imagecli.api.resolving import in_time
-from imagecli.api.session import Session
-from imagecli.api.terms import Judge, Resolve
-from imagecli.api.wire import goes_by_proxy
+from imagecli.api.terms import Judge
 from imagecli.errors import UnsavedError
 
-RESOLVE_SECONDS = 10.0
+
+def permit(base_url: str, peer: str | None) -> Judge:
+    """Whether a result URL in a response from *base_url* may lead to an endpoint.
+
+    *peer* is the address that the request was sent to. None means unknown (a proxy was used, or a crash left no record
+    of it): then the base URL counts if it is itself an address or localhost, and any other name counts as public.
+    """
+    own = _own_endpoint(base_url, peer)
+
+    def judge(endpoint: Endpoint) -> bool:
+        if endpoint.kind == "public":
+            return True
+        if own is None or endpoint.kind == "never" or endpoint.kind != own.kind:
+            return False
+        return endpoint.kind != "loopback" or endpoint == own
+
+    return judge
 
 
-class Permits:
-    """Remembers what kind of place each base URL is, so that a name can't change its mind from picture to picture."""
-
-    def __init__(self, session: Session, resolve: Resolve) -> None:
-        self._session, self._resolve = session, resolve
-        self._kinds: dict[str, Kind] = {}
-
-    def judge(self, base_url: str) -> Judge:
-        """Whether a kind of address may be asked for pictures of an answer from *base_url*."""
-        return lambda kind: kind == "public" or (kind != "never" and kind == self._own(base_url))
-
-    def _own(self, base_url: str) -> Kind:
-        if base_url not in self._kinds:
-            self._kinds[base_url] = self._found(base_url)
-        return self._kinds[base_url]
-
-    def _found(self, base_url: str) -> Kind:
-        """A name that a proxy resolves, or nobody does, opens nothing."""
-        try:
-            parts = urlsplit(base_url)
-            host, port = parts.hostname or "", parts.port or 443
-            kind = literal_kind(host)
-            if kind or not host or goes_by_proxy(self._session, base_url):
-                return kind or "public"
-            return own_kind(tuple(in_time(self._resolve, host, port, RESOLVE_SECONDS)))
-        except (OSError, ValueError):
-            return "public"
+def _own_endpoint(base_url: str, peer: str | None) -> Endpoint | None:
+    try:
+        parts = urlsplit(base_url)
+        if peer:
+            return endpoint_of(parsed(peer), port_of(parts))
+        return literal_endpoint(parts.hostname or "", port_of(parts))
+    except ValueError:
+        return None
 
 
 def _check_port(parts: SplitResult, url: str) -> None:

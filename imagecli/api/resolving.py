@@ -9,12 +9,13 @@ from queue import Empty, SimpleQueue
 
 from urllib3.util.connection import allowed_gai_family
 
-from imagecli.api.addresses import literal, literal_kind
+from imagecli.api.addresses import literal, literal_endpoint
 
 
 def addresses_of(host: str, port: int) -> Sequence[str]:
     """What the system says; asks only for the families this machine can use. Raises OSError."""
-    if literal_kind(host) == "loopback":
+    written = literal_endpoint(host, port)
+    if written and written.kind == "loopback":
         host = host.rstrip(".")  # `localhost.` is localhost (RFC 6761), which not every system's resolver knows
     found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -9,7 +9,7 @@ from typing import IO
 from urllib.parse import urljoin
 
 from imagecli.api.failures import RefusedAddressError, shown
-from imagecli.api.permits import Permits, check_address
+from imagecli.api.permits import check_address, permit
 from imagecli.api.resolving import addresses_of
 from imagecli.api.session import open_session
 from imagecli.api.terms import Judge, Resolve
@@ -37,7 +37,6 @@ class Results:
     ) -> None:
         self._session = open_session(direct=direct)
         self._resolve = resolve
-        self._permits = Permits(self._session, resolve)
         self._timeouts = timeouts
         self._max_wait = max_wait
 
@@ -49,14 +48,16 @@ class Results:
         is_whole: Callable[[IO[bytes]], bool],
         *,
         base_url: str = "",
+        peer: str | None = None,
     ) -> None:
         """The bytes behind *url*, *into* a file from its start; fetched anew while they are not whole.
 
-        *base_url* is where the answer with this address came from: what its host is may be asked too (`Permits`).
+        *base_url* and *peer* are the URL and the address that the response with this URL came from: they decide
+        which addresses other than public ones may be asked (`permit`).
         At the last try the bytes are taken whatever they are. Raises UnsavedError where they are paid for and not
         here, DiskError where the file takes no more.
         """
-        judge = self._permits.judge(base_url)
+        judge = permit(base_url, peer)
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             asked = None

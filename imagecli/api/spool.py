@@ -1,8 +1,8 @@
 """What is bought lands here first: an answer's body as it arrives, beside what is needed to finish it.
 
 One folder, 0700, and 0600 files a request: `ID.body`, held by a lock while its process lives, and `ID.json`
-(`Prepared`); `ID.sent` from when the request goes out. Removed when all is saved. An entry outside the state folder
-has a record (`spool_record`), without which no later command uses it.
+(`Prepared`); `ID.sent`, with the address it goes to, from when the request goes out. Removed when all is saved. An
+entry outside the state folder has a record (`spool_record`), without which no later command uses it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
 from imagecli.safe_open import check_folder_is_ours, make_missing_folders, open_regular
 
 PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
-"""Exit codes of errors after which something may have been bought; a bug of ours is one."""
+"""Exit codes of errors after which something may be billed; a bug is one."""
 MIN_FREE_BYTES = 32 * 1024 * 1024
-"""A large picture as base64; a folder with less room is passed over before anything is paid for."""
+"""A folder with less room is passed over."""
 OPEN_TRIES = 20
 """A folder that a neighbour has just emptied and removed is made again."""
 _PIECE_BYTES = 256 * 1024
@@ -76,6 +76,8 @@ class Entry:
     open: bool = False
     """It outlives its block: whoever took it calls `close`."""
     sent: bool = False
+    peer: str | None = None
+    """The address that the request goes to, as far as it is known."""
 
     def __enter__(self) -> Entry:
         return self
@@ -109,7 +111,8 @@ class Entry:
         self.sent = sent
         with suppress(OSError):
             if sent:
-                os.close(_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT))
+                with open(_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file:
+                    file.write(self.peer or "")
             else:
                 self.body.with_suffix(SENT).unlink()
 
@@ -224,20 +227,17 @@ def _tried(id: str, description: str, folder: Path, *, private: bool, min_free: 
             return _opened(id, description, folder)
         except FileNotFoundError as error:
             failure = error
-            # mkdir says "exists" where the folder goes away between its two looks.
-            with suppress(FileExistsError):
+            with suppress(FileExistsError):  # mkdir's answer if the folder is removed between its two looks
                 make_missing_folders(folder)
     raise failure
 
 
 def _opened(id: str, description: str, folder: Path) -> Body:
     """The body's file, held; its description is written when it is, so that nobody takes it for a dead one's."""
-    body = folder / f"{id}{BODY}"
-    file = Body(body)
+    file = Body(body := folder / f"{id}{BODY}")
     hold(file.fileno())
     try:
-        descriptor = _private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(descriptor, "wb") as described:
+        with open(_private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as described:
             described.write(description.encode())
     except BaseException:
         file.close()

@@ -10,14 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imagecli.api.addresses import Kind
+from imagecli.api.addresses import Endpoint
 from imagecli.api.resolving import addresses_of
 
 MAX_HEAD_BYTES = 1024 * 1024
 """Preludes and headers of one answer; http.client's own limit for headers alone is about six times more."""
 
-Judge = Callable[[Kind], bool]
-"""Whether an address of that kind may be connected to."""
+Judge = Callable[[Endpoint], bool]
+"""Whether that endpoint may be connected to."""
+OnConnect = Callable[[str | None], None]
+"""Called with the address that was connected to, before anything is sent; None if that is a proxy's."""
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host. Raises OSError."""
 
@@ -50,6 +52,7 @@ class Terms:
     judge: Judge | None = None
     resolve: Resolve = addresses_of
     enough: Enough = lambda: None
+    on_connect: OnConnect = lambda peer: None
     connected: bool = False
     """There is a line, and the request is on its way."""
     came: int = 0

@@ -13,7 +13,7 @@ from imagecli.api.buckets import Ticket
 from imagecli.api.failures import NotConnectedError
 from imagecli.api.pacer import Pacer, StormError, TooLongError
 from imagecli.api.session import Authorization, open_session
-from imagecli.api.terms import Enough, Into
+from imagecli.api.terms import Enough, Into, OnConnect
 from imagecli.api.waits import wait_before
 from imagecli.api.wire import HttpAnswer, Timeouts, post
 from imagecli.domain import Secret
@@ -80,6 +80,7 @@ class Transport:
         enough: Enough = lambda: None,
         *,
         packed: bool = False,
+        on_connect: OnConnect = lambda peer: None,
     ) -> HttpAnswer:
         """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*; compressed still if *packed*.
 
@@ -89,7 +90,7 @@ class Transport:
         while True:
             ticket = self._turn(attempt)
             try:
-                answer = self._once(attempt, into, enough, packed)
+                answer = self._once(attempt, into, enough, packed, on_connect)
             except NotConnectedError as error:
                 self._pacer.lost(ticket)
                 self._not_connected(attempt, error)
@@ -119,7 +120,7 @@ class Transport:
             reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
             raise too_long(reached, error.seconds, self._max_wait, self._now()) from None
 
-    def _once(self, attempt: _Try, into: Into, enough: Enough, packed: bool) -> HttpAnswer:
+    def _once(self, attempt: _Try, into: Into, enough: Enough, packed: bool, on_connect: OnConnect) -> HttpAnswer:
         http, request, listen = attempt.http, attempt.request, attempt.listen
 
         def uploaded(sent: int, total: int | None) -> None:
@@ -138,6 +139,7 @@ class Transport:
             received=lambda done, total: listen(Received(request=request, received=done, total=total)),
             enough=enough,
             packed=packed,
+            on_connect=on_connect,
         )
         listen(Told(message=telling.answered(http, answer)))
         listen(Told(message=telling.headers(answer), deep=True))

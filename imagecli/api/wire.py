@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import requests
 
 from imagecli.api.adapter import OnceAdapter, proxied
-from imagecli.api.addresses import literal_kind
+from imagecli.api.addresses import literal_endpoint, port_of
 from imagecli.api.arrival import HttpAnswer as HttpAnswer
 from imagecli.api.arrival import Progress as Progress
 from imagecli.api.arrival import taken
 from imagecli.api.failures import RefusedAddressError, in_our_words, shown, to_tls_in_plain
 from imagecli.api.session import Authorization, Session
-from imagecli.api.terms import Enough, Into, Judge, Resolve, Terms
+from imagecli.api.terms import Enough, Into, Judge, OnConnect, Resolve, Terms
 from imagecli.api.tls import speaks_tls
 from imagecli.api.upload import Upload
 from imagecli.errors import UnsavedError
@@ -80,6 +80,7 @@ def post(
     packed: bool = False,
     max_bytes: int = MAX_ANSWER_BYTES,
     upload: Upload | None = None,
+    on_connect: OnConnect = lambda peer: None,
 ) -> HttpAnswer:
     """Sends *http* once, its body from *upload* where there is one; redirects are not followed.
 
@@ -90,7 +91,7 @@ def post(
     Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
     its way, DiskError where it could not be kept.
     """
-    terms = timeouts.from_now(max_bytes, enough=enough, packed=packed)
+    terms = timeouts.from_now(max_bytes, enough=enough, packed=packed, on_connect=on_connect)
     body: CountingBody | Upload | None = upload
 
     def begun() -> bool:
@@ -125,7 +126,8 @@ def get(
 ) -> HttpAnswer:
     """Asks *url* once, without any key; a redirect is an answer like any other. Errors as for `post`.
 
-    *judge* says which kinds of addresses may be asked: all without it. *resolve* stands in for the system's resolver.
+    *judge* decides which addresses may be connected to; without it, all may. *resolve* stands in for the system's
+    resolver.
     """
     terms = timeouts.from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
     with in_our_words(url, begun=lambda: terms.connected, is_over=lambda: terms.dripped):
@@ -156,9 +158,10 @@ def _exchanged(
     settings = session.surroundings(url)
     if terms.judge and proxied(session, url, settings):
         # The proxy resolves the name: only what the address itself says can be judged.
-        kind = literal_kind(urlsplit(url).hostname or "")
-        if kind and not terms.judge(kind):
-            raise RefusedAddressError(kind)
+        parts = urlsplit(url)
+        written = literal_endpoint(parts.hostname or "", port_of(parts))
+        if written and not terms.judge(written):
+            raise RefusedAddressError(written.kind)
     with closing(OnceAdapter(terms, session.trust)) as adapter:
         response = adapter.send(request, timeout=timeouts.of_socket(), **settings)
         return taken(response, terms, into, received)

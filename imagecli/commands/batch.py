@@ -152,6 +152,7 @@ def batch(
         {
             "provider": where.provider,
             "base_url": where.base_url,
+            "insecure_http": where.insecure_http,
             "timeout": where.timeout,
             "max_retries": where.max_retries,
             "max_wait": where.max_wait,

@@ -12,6 +12,7 @@ from imagecli.commands.bulk import orders_of
 from imagecli.commands.bulk_checks import Shelf, check_all
 from imagecli.commands.bulk_office import Office
 from imagecli.errors import ImagecliError
+from imagecli.safe_open import make_private_folder
 
 
 def handed_in(office: Office) -> list[ImagecliError]:
@@ -57,7 +58,7 @@ def _folder(bench: Bench) -> Path:
     name = hashlib.sha256(whose.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     folder = bench.settings.state_dir / "batches"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError:
         return bench.owner.parent / f".imagecli-batch-{name}"
     return folder / name

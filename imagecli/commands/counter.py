@@ -10,7 +10,7 @@ from imagecli.api.calls import Calls
 from imagecli.api.jobs import Jobs
 from imagecli.api.results import Results
 from imagecli.catalog import Catalog
-from imagecli.commands.tools import base_url_of, results_of, timeouts_of
+from imagecli.commands.tools import results_of, server_of, timeouts_of
 from imagecli.config import Settings
 
 BATCH_SPEED: Final = 600.0
@@ -29,11 +29,11 @@ class Counter:
 def lay_out_counter(settings: Settings, catalog: Catalog, stack: ExitStack) -> Counter:
     """The counter of the settings' provider, which has a Batch API. One that is embedded ends with *stack*."""
     assert settings.provider.batch is not None
-    base_url = base_url_of(settings, catalog, stack, speed=BATCH_SPEED)
+    server = server_of(settings, catalog, stack, speed=BATCH_SPEED)
     calls = Calls(
-        base_url=base_url,
-        key=settings.key.secret if settings.key else None,
-        auth=settings.key.auth if settings.key else settings.provider.auth,
+        base_url=server.base_url,
+        key=server.key,
+        auth=server.auth,
         headers=settings.headers,
         query=settings.query,
         timeouts=timeouts_of(settings),
@@ -42,4 +42,4 @@ def lay_out_counter(settings: Settings, catalog: Catalog, stack: ExitStack) -> C
         direct=settings.provider.embedded,
     )
     client = Jobs(calls, settings.provider.batch)
-    return Counter(client=client, results=results_of(settings), base_url=base_url)
+    return Counter(client=client, results=results_of(settings), base_url=server.base_url)

@@ -29,6 +29,9 @@ def doctor(
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="where to ask  [default: as for generate]")
     ] = None,
+    insecure_http: Annotated[
+        bool | None, typer.Option("--insecure-http", help="send the API key to a public host over plain http://")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
 ) -> None:
     """Look whether all is there that a picture needs: key, server, folders, terminal. Spends nothing.
@@ -44,7 +47,8 @@ def doctor(
     env: Env = ctx.obj
     models: list[str] = []
     found: list[Finding] = []
-    for finding in _look({"provider": provider, "base_url": base_url}, env, models):
+    flags = {"provider": provider, "base_url": base_url, "insecure_http": insecure_http}
+    for finding in _look(flags, env, models):
         found.append(finding)
         if not as_json:
             show_finding(finding, env, columns_of(env))

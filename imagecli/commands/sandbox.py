@@ -77,7 +77,10 @@ def sandbox(
         ),
     ] = 1.0,
     require_key: Annotated[
-        str | None, typer.Option(metavar="KEY", help="refuse every other key with 401  [default: any key, or none]")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="refuse every other key with 401; - reads it from stdin  [default: any key, or none]"
+        ),
     ] = None,
 ) -> None:
     """Serve the Images API on this machine: free, offline, deterministic.
@@ -91,6 +94,7 @@ def sandbox(
       imagecli sandbox --port 0 --rate-limit 50 --url-ttl 60
       imagecli sandbox --fail 429:3 --fail 500%10 --latency 2
       imagecli sandbox --speed 100 --fail batch_expired:1
+      imagecli sandbox --require-key -
       imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """
@@ -106,7 +110,7 @@ def sandbox(
         failures=tuple(Failure.parse(text) for text in fail or ()),
         url_ttl=url_ttl,
         speed=speed,
-        require_key=require_key or None,
+        require_key=(_key(env) if require_key == "-" else require_key) or None,
         catalog=load_catalog(env),
     )
     with Sandbox(options, log=lambda line: _say(env, line)) as server:
@@ -114,6 +118,20 @@ def sandbox(
         env.stdout.flush()
         env.begun()
         _until_interrupted()
+
+
+def _key(env: Env) -> str:
+    """The key on stdin, which no list of processes shows as it shows arguments. Raises UsageError if there is none."""
+    from imagecli.commands.asking import hidden, piped
+    from imagecli.errors import UsageError
+
+    key = (hidden("Key to require, not shown: ", env) if env.stdin.isatty() else piped(env)).strip()
+    if not key or not key.isascii() or not key.isprintable():
+        raise UsageError(
+            "stdin has no key: one line of ASCII text was expected",
+            hint="imagecli sandbox --require-key - < FILE reads the key from a file",
+        )
+    return key
 
 
 def _say(env: Env, line: str) -> None:

@@ -39,21 +39,18 @@ def look_at_provider(settings: Settings) -> Finding:
 def look_at_server(settings: Settings, catalog: Catalog, today: date, models: list[str]) -> Iterator[Finding]:
     """Asks the server for its models, which go into *models*, and tells what that showed."""
     from imagecli.api.probe import models_at
+    from imagecli.commands.tools import server_of
 
     row, key = settings.provider, settings.key
     with ExitStack() as stack:
-        base_url = settings.base_url
-        if row.embedded:
-            from imagecli.sandbox.server import Sandbox
-
-            base_url = stack.enter_context(Sandbox()).base_url
+        server = server_of(settings, catalog, stack)
         try:
             listing = models_at(
-                base_url,
+                server.base_url,
                 path=row.models_path,
                 query=settings.query,
-                key=key.secret if key else None,
-                auth=key.auth if key else row.auth,
+                key=server.key,
+                auth=server.auth,
                 headers=settings.headers,
                 direct=row.embedded,
             )
@@ -63,7 +60,7 @@ def look_at_server(settings: Settings, catalog: Catalog, today: date, models: li
                 error.message += f"; it comes from {key.origin}"
             yield failed("server", error)
             return
-    where = f"{shown(base_url)} answers" if not row.embedded else "the sandbox starts and answers"
+    where = f"{shown(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:
         said = f", and does not list its models: {_covered(listing.refusal, settings) or 'no list'}"
         untested = "whether address and key are right can't be tested without buying"

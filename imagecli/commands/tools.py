@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from imagecli import run
 from imagecli.api.results import Results
@@ -13,6 +14,7 @@ from imagecli.api.transport import Transport
 from imagecli.api.wire import Timeouts
 from imagecli.catalog import Catalog
 from imagecli.config import Settings
+from imagecli.domain import Secret
 from imagecli.env import Env
 
 
@@ -34,14 +36,15 @@ def lay_out(
 
     *per_minute*: no more pictures a minute are asked for.
     """
-    errand = replace(errand, base_url=base_url_of(settings, catalog, stack))
+    server = server_of(settings, catalog, stack)
+    errand = replace(errand, base_url=server.base_url)
     timeouts = timeouts_of(settings)
     return run.Tools(
         errand=errand,
         inputs=inputs,
         transport=Transport(
-            key=settings.key.secret if settings.key else None,
-            auth=settings.key.auth if settings.key else settings.provider.auth,
+            key=server.key,
+            auth=server.auth,
             headers=settings.headers,
             timeouts=timeouts,
             max_retries=settings.max_retries,
@@ -60,13 +63,33 @@ def spool_places(settings: Settings) -> SpoolPlaces:
     return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
 
 
-def base_url_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: float = 1.0) -> str:
-    """Where the provider is; one that is embedded is started, its clock *speed* times as fast."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where requests go, and the key that they carry."""
+
+    base_url: str
+    key: Secret | None
+    auth: str
+    """How the key is sent."""
+
+
+def server_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: float = 1.0) -> Server:
+    """The provider's server. An embedded one is started, with its clock running *speed* times as fast.
+
+    An embedded server accepts only a random key that nothing but this process knows.
+    """
     if not settings.provider.embedded:
-        return settings.base_url
+        key = settings.key
+        return Server(
+            base_url=settings.base_url,
+            key=key.secret if key else None,
+            auth=key.auth if key else settings.provider.auth,
+        )
     from imagecli.sandbox.server import Options, Sandbox
 
-    return stack.enter_context(Sandbox(Options(catalog=catalog, speed=speed))).base_url
+    random = secrets.token_urlsafe(32)
+    sandbox = stack.enter_context(Sandbox(Options(catalog=catalog, speed=speed, require_key=random)))
+    return Server(base_url=sandbox.base_url, key=Secret(random), auth=settings.provider.auth)
 
 
 def timeouts_of(settings: Settings) -> Timeouts:

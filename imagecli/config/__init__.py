@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local
+from imagecli.config.base_url import shown as shown_base_url
 from imagecli.config.caps import settled as settled_cap
 from imagecli.config.elsewhere import model_of_another
 from imagecli.config.keys import Key, find_key, no_key
@@ -63,7 +65,8 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
     """The settings of a command typed in *folder*; *flags* hold what was typed, None where nothing was.
 
     *with_key* false asks nobody for a key, neither a file nor a command, and misses none.
-    Raises SettingsError, UsageError, or AuthenticationError for a key that is none.
+    Raises SettingsError, AuthenticationError for a key that is none, or UsageError, also for a key that would go over
+    plain http:// to a public host.
     """
     layers = read_layers(flags, env, catalog, folder)
     said = layers.all_said()
@@ -72,6 +75,13 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         del said["model"]
     base_url, _ = base_url_of(row, layers, env, catalog)
     key = _key(row, layers, env) if with_key else None
+    is_plain = key is not None and urlsplit(base_url).scheme == "http" and not is_local(base_url)
+    if is_plain and not setting("insecure_http", layers):
+        raise UsageError(
+            f"the API key would go over plain http:// to a public host, {shown_base_url(base_url)}; nothing was sent",
+            hint="use https://; or --insecure-http, if you trust the network up to that host",
+            code="insecure_base_url",
+        )
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
     max_cost, max_cost_origin = cap_of(layers)
     return Settings(
@@ -91,7 +101,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         state_dir=layers.folders.state,
         record_folders=layers.folders.records,
         notes=(*layers.notes, *((("model", left_out),) if left_out else ())),
-        warnings=(*_warnings(base_url, key), *_open_folder(layers.folders.config), *layers.warnings),
+        warnings=(*_warnings(is_plain), *_open_folder(layers.folders.config), *layers.warnings),
     )
 
 
@@ -176,10 +186,9 @@ def _headers(row: ProviderRow, env: Env) -> dict[str, str]:
     return {header: text for header, (_, text) in found.items() if text}
 
 
-def _warnings(base_url: str, key: Key | None) -> tuple[tuple[str, str], ...]:
-    if key and base_url.startswith("http://") and not is_local(base_url):
-        return (("insecure_base_url", "the key goes over plain http:// to a public host; https:// keeps it secret"),)
-    return ()
+def _warnings(is_plain: bool) -> tuple[tuple[str, str], ...]:
+    message = "the API key goes over plain http:// to a public host; https:// keeps it secret"
+    return (("insecure_base_url", message),) if is_plain else ()
 
 
 def _open_folder(folder: Path) -> tuple[tuple[str, str], ...]:

@@ -111,6 +111,9 @@ SETTINGS: Mapping[str, Setting] = {
     "max_wait": Setting(
         read=_seconds, about="the longest wait before a request is sent again, in seconds", default=120.0
     ),
+    "insecure_http": Setting(
+        read=_yes, about="true lets a key go over plain http:// to a public host", default=False, in_project=False
+    ),
     "keyring": Setting(
         read=_yes, about="true looks for keys in the system's keyring too", default=False, in_project=False
     ),

@@ -22,7 +22,7 @@ from imagecli.exchange import HttpRequest, Prepared
 from imagecli.outcome import Outcome
 from imagecli.plan import Request
 from imagecli.providers.sse import HEAD_BYTES, is_stream
-from imagecli.run.finish import finish, is_settled
+from imagecli.run.finish import finish, is_settled, not_fetched
 from imagecli.run.inputs import Inputs as Inputs
 from imagecli.run.partials import Ear, Partials
 from imagecli.run.prepare import Errand as Errand
@@ -100,6 +100,7 @@ def _bought(request: Request, tools: Tools, listen: Listen, permit: Permit) -> O
                 came=came,
                 release=entry.close,
                 bench=tools.bench,
+                peer=entry.peer,
             )
         except Exception as problem:
             error = _because(lost, as_error(problem))
@@ -107,6 +108,8 @@ def _bought(request: Request, tools: Tools, listen: Listen, permit: Permit) -> O
             raise error from problem
         if lost:
             listen(Warned(code=lost.code, message=lost.message))
+        if outcome.unfetched:
+            listen(not_fetched(outcome, entry.keep()))
         for error in outcome.errors:
             error.request_id = request_id
             if not is_settled(error):
@@ -125,9 +128,14 @@ def _answered(
     """
     asked = request.ask.rendering.partial_images
     ear = Ear(entry.file, Partials(prepared=prepared, asked=asked, listen=listen))
+
+    def on_connect(peer: str | None) -> None:
+        entry.peer = peer
+
     try:
         heard = _marking(entry, listen)
-        return tools.transport.send(http, ear, request.index, heard, ear.enough, packed=True), None
+        answer = tools.transport.send(http, ear, request.index, heard, ear.enough, packed=True, on_connect=on_connect)
+        return answer, None
     except (UnsavedError, DiskError) as error:
         if not is_stream(beginning(entry.file, HEAD_BYTES)):
             raise

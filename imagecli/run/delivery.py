@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +12,16 @@ from imagecli.domain import Identity, Name, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Listen, Noted, Saved, Warned
 from imagecli.exchange import Destination, Prepared
-from imagecli.naming import marked, path_for
+from imagecli.naming import marked, numbered, path_for
+from imagecli.pictures.svg import active_parts
 from imagecli.run.change import Change, change_for
 from imagecli.run.gathering import Staged, described
 from imagecli.store.boundary import check_still_below
 from imagecli.store.files import disk_errors, publish, rescue
 from imagecli.store.staging import discard, staging
+
+MAX_USUAL_PIXELS = 120_000_000
+"""No model makes larger images; decoded, this one takes 480 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +100,21 @@ class Delivery:
             self.listen(Warned(code="other_format", message=f"{asked} was asked for, {identity.format} came"))
         if size and identity.size and size != identity.size:
             self.listen(Warned(code="other_size", message=f"{size} was asked for, {identity.size} came"))
+        self._warn_of_content(staged)
         return name
+
+    def _warn_of_content(self, staged: Staged) -> None:
+        """What is saved all the same, and should not be opened or published unseen."""
+        identity = staged.identity
+        if identity.format == "svg":
+            with suppress(OSError), staged.path.open("rb") as file:
+                if parts := active_parts(file):
+                    message = f"the SVG has {', '.join(parts)}; check it before you open it in a browser or publish it"
+                    self.listen(Warned(code="active_svg", message=message))
+        elif identity.size and identity.size.pixels > MAX_USUAL_PIXELS:
+            megapixels = identity.size.pixels // 1_000_000
+            message = f"the image has {identity.size}, {megapixels} megapixels; opening it can take much memory"
+            self.listen(Warned(code="large_image", message=message))
 
     def _changed(self, staged: Staged, name: Name, change: Change, overwrite: bool) -> tuple[Path, Path, Staged]:
         """The changed picture under its name, and what came beside it: under a name nobody gave, so numbered."""
@@ -139,9 +158,10 @@ class Delivery:
     def _publish(self, staged: Staged, path: Path, overwrite: bool, number: int = 1) -> Path:
         try:
             check_still_below(path.parent, self.prepared.root)
-            if self.again and _holds(path, staged):
+            planned = numbered(path, number) if number > 1 else path
+            if self.again and _holds(planned, staged):
                 discard(staged.path)
-                return path
+                return planned
             if staged.disk:
                 raise staged.disk
             with disk_errors(path):

@@ -18,6 +18,7 @@ from imagecli.exchange import Found, Prepared
 from imagecli.pictures.judge import judge_file
 from imagecli.providers.base64_pieces import decoded
 from imagecli.providers.condense import Condensed
+from imagecli.safe_open import make_private_folder
 from imagecli.store.boundary import check_still_below
 from imagecli.store.files import disk_errors
 from imagecli.store.staging import discard, staging
@@ -50,6 +51,8 @@ class Gatherer:
     listen: Listen
     bench: AbstractContextManager[object]
     """Held by whoever decodes."""
+    peer: str | None = None
+    """The address that the request was sent to."""
 
     def gather(self, index: int, found: Found) -> Staged:
         """Picture *index*, from its base64; from its address where that is none, or no whole picture.
@@ -97,6 +100,7 @@ class Gatherer:
             lambda done, total: self.listen(Received(request=self.prepared.request, received=done, total=total)),
             is_whole,
             base_url=self.prepared.base_url,
+            peer=self.peer,
         )
         return seen[-1] if seen and seen[-1].whole else None
 
@@ -112,7 +116,7 @@ class Gatherer:
         else:
             problem = None
         with disk_errors(self.rescue_folder):
-            self.rescue_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.rescue_folder)
             return self._filled(self.rescue_folder, fill, 0o600, problem)
 
     def _filled(self, folder: Path, fill: Fill, mode: int, problem: DiskError | None) -> Staged:

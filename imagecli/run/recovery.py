@@ -22,7 +22,7 @@ from imagecli.outcome import Outcome
 from imagecli.providers.condense import condense
 from imagecli.providers.decode import decode
 from imagecli.providers.salvage import salvage
-from imagecli.run.finish import finish, is_settled
+from imagecli.run.finish import finish, is_settled, not_fetched
 from imagecli.run.partials import keep_partials
 from imagecli.run.prepare import read_description, with_folders, with_names
 from imagecli.run.unpacked import unpacked
@@ -104,11 +104,15 @@ def recover(
             read = salvage if leftover.state == "part" else decode
             planned = _as_planned(prepared, request, folder)
             _check_folders(planned)
+            # Only the state folder's own record may open other addresses than public ones to result URLs.
+            peer = leftover.left.peer if leftover.left.body.parent == state_dir / "spool" else None
             outcome = _or_partials(
-                lambda: _finished(planned, body, read, results, state_dir, listen), planned, body, listen
+                lambda: _finished(planned, body, read, results, state_dir, listen, peer), planned, body, listen
             )
         except Exception as problem:
             outcome = replace(outcome, errors=(as_error(problem),))
+    if outcome.unfetched:
+        listen(not_fetched(outcome, leftover.left.body))
     return _cleared(leftover, outcome, listen)
 
 
@@ -124,14 +128,20 @@ def _check_folders(prepared: Prepared) -> None:
 
 
 def _finished(
-    prepared: Prepared, body: IO[bytes], read: Read, results: Results, state_dir: Path, listen: Listen
+    prepared: Prepared,
+    body: IO[bytes],
+    read: Read,
+    results: Results,
+    state_dir: Path,
+    listen: Listen,
+    peer: str | None,
 ) -> Outcome:
     rescue_folder = state_dir / "rescued"
     for folder in prepared.folders:
         check_folder(folder)
         discard_all(folder, prepared.id)
     discard_all(rescue_folder, prepared.id)
-    return finish(prepared, body, results, rescue_folder, listen, again=True, read=read)
+    return finish(prepared, body, results, rescue_folder, listen, again=True, read=read, peer=peer)
 
 
 def _or_partials(finished: Callable[[], Outcome], prepared: Prepared, body: IO[bytes], listen: Listen) -> Outcome:
@@ -150,7 +160,7 @@ def _or_partials(finished: Callable[[], Outcome], prepared: Prepared, body: IO[b
 def _cleared(leftover: Leftover, outcome: Outcome, listen: Listen) -> Outcome:
     """Takes the answer away unless there is more to be had of it; what stays is said with its way out."""
     body = leftover.left.body
-    stays = False
+    stays = bool(outcome.unfetched)
     for error in outcome.errors:
         nothing_bought = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
         if not (error.rescued_path or is_settled(error) or nothing_bought):

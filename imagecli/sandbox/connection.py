@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ IDLE_SECONDS = 120.0
 LINGER_SECONDS = 2.0
 """How long a refused body is still taken in, so that its sender gets to read the refusal."""
 LAST_CHUNK = b"0\r\n\r\n"
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
+"""The names of the server. Any other one is a website's that made its name resolve to this machine (DNS rebinding)."""
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -35,6 +38,9 @@ class Connection(BaseHTTPRequestHandler):
     def answer(self) -> None:
         """One request of this connection, whatever its method."""
         started = time.monotonic()
+        if refusal := foreign(self.headers, self.server.server_port):
+            self.refuse_unread(*refusal)
+            return
         try:
             body = read_body(self.rfile, self.headers)
         except BodyError as error:
@@ -110,6 +116,19 @@ class Connection(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: `note` is the log."""
+
+
+def foreign(headers: Message, port: int) -> tuple[int, str] | None:
+    """Status and message for a request that a website sent from a browser; None for one meant for this server."""
+    own = [f"{host}:{port}" for host in HOSTS] + [*HOSTS] * (port == 80)
+    hosts = headers.get_all("Host", [])
+    if len(hosts) != 1 or hosts[0].strip().lower() not in own:
+        found = harmless(", ".join(hosts)) or "missing"
+        return 421, f"The Host header is {found}; expected one of {', '.join(own)}."
+    for origin in headers.get_all("Origin", []):
+        if origin.strip().lower() not in [f"http://{host}" for host in own]:
+            return 403, f"The Origin header is {harmless(origin)}; requests from other servers' web pages are refused."
+    return None
 
 
 def framed(part: bytes) -> bytes:

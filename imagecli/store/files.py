@@ -15,6 +15,7 @@ from typing import Final
 
 from imagecli.errors import DiskError
 from imagecli.naming import marked, numbered
+from imagecli.safe_open import make_private_folder
 from imagecli.store.staging import discard, stage
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
@@ -56,7 +57,7 @@ def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
     with disk_errors(kept):
         if staged.parent == folder:
             return publish(staged, kept)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         with staged.open("rb") as source:
             copied = stage(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
         used = publish(copied, kept)

@@ -89,6 +89,11 @@ def then(first: bytes, act: Callable[[socket.socket], None]) -> Callable[[socket
     return answer
 
 
+def linking(answer: Callable[[str], bytes]) -> Callable[[socket.socket], None]:
+    """Sends what *answer* makes of the server's own base URL: result URLs of this machine may lead there alone."""
+    return lambda connection: connection.sendall(answer(f"http://127.0.0.1:{connection.getsockname()[1]}/v1"))
+
+
 def silence(seconds: float) -> Callable[[socket.socket], None]:
     """Says nothing until the client hangs up, for *seconds* at most."""
 

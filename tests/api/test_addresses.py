@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.api.addresses import Kind, kind_of, literal, literal_kind, own_kind
+from imagecli.api.addresses import Endpoint, Kind, endpoint_of, kind_of, literal, literal_endpoint, port_of
 from imagecli.api.resolving import addresses_of
 
 
@@ -107,7 +108,7 @@ def test_an_address_is_read_in_every_spelling(host: str, address: str) -> None:
 @pytest.mark.parametrize("host", ["example.com", "cafe", "1.2.3.4.5", "256.256.256.256.example", "", "127.0.0.1 x"])
 def test_a_name_is_no_address(host: str) -> None:
     assert literal(host) is None
-    assert literal_kind(host) is None
+    assert literal_endpoint(host, 80) is None
 
 
 def test_localhost_is_found_with_a_dot_behind_it_too() -> None:
@@ -116,22 +117,21 @@ def test_localhost_is_found_with_a_dot_behind_it_too() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "a.localhost", "a.localhost."])
 def test_localhost_is_this_machine_without_asking(host: str) -> None:
-    assert literal_kind(host) == "loopback"
+    assert literal_endpoint(host, 8080) == Endpoint("loopback", "localhost", 8080)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
+def test_every_address_of_localhost_is_the_same_host(address: str) -> None:
+    assert endpoint_of(ipaddress.ip_address(address), 80) == Endpoint("loopback", "localhost", 80)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2", "10.0.0.1", "8.8.8.8", "fd00::1"])
+def test_any_other_address_is_a_host_of_its_own(address: str) -> None:
+    assert endpoint_of(ipaddress.ip_address(address), 80).host == address
 
 
 @pytest.mark.parametrize(
-    ("addresses", "kind"),
-    [
-        (("127.0.0.1", "::1"), "loopback"),
-        (("192.168.1.5",), "private"),
-        (("192.168.1.5", "fd00::5"), "private"),
-        (("100.70.1.2",), "shared"),
-        (("8.8.8.8", "127.0.0.1"), "public"),
-        (("192.168.1.5", "127.0.0.1"), "public"),
-        (("169.254.169.254",), "public"),
-        (("8.8.8.8",), "public"),
-        ((), "public"),
-    ],
+    ("url", "port"), [("http://a/v1", 80), ("https://a/v1", 443), ("https://a:80/v1", 80), ("http://[::1]:443/", 443)]
 )
-def test_a_host_of_mixed_addresses_opens_nothing(addresses: tuple[str, ...], kind: Kind) -> None:
-    assert own_kind(addresses) == kind
+def test_a_url_without_a_port_has_its_schemes(url: str, port: int) -> None:
+    assert port_of(urlsplit(url)) == port

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.api.raw import Answer, drip, http, pictures, png, raw_server, reset, then
+from tests.api.raw import Answer, drip, http, linking, pictures, png, raw_server, reset, then
 from tests.api.test_limits import deaf_server, waits
 from tests.api.test_permits import listening
 from tests.api.test_tls import tls_server
@@ -114,7 +114,7 @@ def test_a_public_server_can_not_have_this_machine_asked(
             monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
             if direct:
                 monkeypatch.setenv("NO_PROXY", f"{host.strip('[]')},localhost")
-            result = generate("http://api.example.test/v1", "--verbose")
+            result = generate("http://api.example.test/v1", "--insecure-http", "--verbose")
             assert [request[:4] for request in proxy.requests] == [b"POST"]
         assert here.connections == []
     assert result.exit_code == 7
@@ -124,15 +124,17 @@ def test_a_public_server_can_not_have_this_machine_asked(
 
 
 def test_a_server_of_this_machine_can_and_the_key_stays_with_the_api(generate: Bought, folder: Path) -> None:
-    with raw_server(http("200 OK", png(), "Set-Cookie: a=b")) as here:
-        body = json.dumps({"data": [{"url": f"http://127.0.0.1:{here.port}/a"}]}).encode()
-        with raw_server(http("200 OK", body, "Set-Cookie: session=crumbs; Path=/")) as server:
-            assert generate(server.base_url).exit_code == 0
-            assert KEY.encode() in server.requests[0]
-        (request,) = here.requests
-        assert KEY.encode() not in request
-        assert b"crumbs" not in request
-        assert b"authorization" not in request.lower()
+    def answer(base_url: str) -> bytes:
+        body = json.dumps({"data": [{"url": f"{base_url}/a"}]}).encode()
+        return http("200 OK", body, "Set-Cookie: session=crumbs; Path=/")
+
+    with raw_server(linking(answer), http("200 OK", png(), "Set-Cookie: a=b")) as server:
+        assert generate(server.base_url).exit_code == 0
+        post, get = server.requests
+    assert KEY.encode() in post
+    assert KEY.encode() not in get
+    assert b"crumbs" not in get
+    assert b"authorization" not in get.lower()
     assert [path.name for path in folder.iterdir()] == ["a-cat.png"]
 
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import get_args
 
 import pytest
 
-from imagecli.api.addresses import Kind
-from imagecli.api.permits import Permits
+from imagecli.api.addresses import endpoint_of, parsed
+from imagecli.api.permits import permit
 from imagecli.api.results import Results
-from imagecli.api.session import open_session
+from imagecli.api.session import Authorization, open_session
 from imagecli.api.terms import Resolve
-from imagecli.api.wire import Timeouts
+from imagecli.api.wire import Timeouts, get, post
 from imagecli.errors import UnsavedError
+from imagecli.exchange import HttpRequest
 from tests.api.raw import http, raw_server
+from tests.api.sending import transport
 from tests.api.test_tls import OWN, tls_server
 
 OK = http("200 OK", b"picture")
@@ -39,10 +41,16 @@ def names(**hosts: str | Sequence[str]) -> Resolve:
     return resolve
 
 
-def fetch(url: str, base_url: str = "https://api.example.com/v1", resolve: Resolve | None = None) -> bytes:
+def fetch(
+    url: str,
+    base_url: str = "https://api.example.com/v1",
+    resolve: Resolve | None = None,
+    *,
+    peer: str | None = None,
+) -> bytes:
     results = Results(timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve or names(api_example_com="8.8.8.8"))
     into = io.BytesIO()
-    results.fetch(url, into, lambda *_: None, lambda _: True, base_url=base_url)
+    results.fetch(url, into, lambda *_: None, lambda _: True, base_url=base_url, peer=peer)
     return into.getvalue()
 
 
@@ -204,44 +212,40 @@ def test_a_name_is_resolved_once_and_what_was_judged_is_connected_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "addresses"),
+    ("base_url", "peer"),
     [
-        ("http://127.0.0.1:8080/v1", None),
-        ("http://localhost:8080/v1", None),
-        ("http://127.1/v1", None),
-        ("http://[::1]:8080/v1", None),
-        ("http://0.0.0.0:8080/v1", None),
-        ("http://box.example.com/v1", ["127.0.0.1"]),
-        ("http://box.example.com/v1", ["127.0.0.1", "::1"]),
+        ("http://127.0.0.1:{port}/v1", None),
+        ("http://localhost:{port}/v1", None),
+        ("http://127.1:{port}/v1", None),
+        ("http://[::1]:{port}/v1", None),
+        ("http://0.0.0.0:{port}/v1", None),
+        ("http://box.example.com:{port}/v1", "127.0.0.1"),
+        ("http://box.example.com:{port}/v1", "::1"),
+        ("http://box.example.com:{port}/v1", "::ffff:127.0.0.1"),
     ],
 )
-def test_a_server_on_this_machine_hands_out_pictures_of_this_machine(
-    base_url: str, addresses: Sequence[str] | None
-) -> None:
-    resolve = names(box_example_com=addresses) if addresses else names()
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "box.example.com"])
+def test_a_server_on_this_machine_may_link_to_itself(base_url: str, peer: str | None, host: str) -> None:
     with raw_server(OK) as server:
-        assert fetch(f"http://127.0.0.1:{server.port}/a.png", base_url, resolve) == b"picture"
+        url = f"http://{host}:{server.port}/a.png"
+        resolve = names(box_example_com="127.0.0.1")
+        assert fetch(url, base_url.format(port=server.port), resolve, peer=peer) == b"picture"
 
 
-def test_a_base_url_whose_name_changes_its_mind_opens_nothing_more() -> None:
-    answers = iter([["10.0.0.1"], ["127.0.0.1"], ["127.0.0.1"]])
-
-    def resolve(host: str, port: int) -> Sequence[str]:
-        return next(answers) if host == "box.example.com" else [host]
-
-    results = Results(timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve)
+def test_what_the_name_of_the_base_url_leads_to_later_does_not_count() -> None:
     with listening() as seen:
-        for _ in range(2):
-            with pytest.raises(UnsavedError) as caught:
-                url = f"http://127.0.0.1:{seen.port}/a.png"
-                results.fetch(url, io.BytesIO(), lambda *_: None, lambda _: True, base_url="http://box.example.com/v1")
-            assert caught.value.code == "result_refused"
+        url = f"http://127.0.0.1:{seen.port}/a.png"
+        with pytest.raises(UnsavedError) as caught:
+            fetch(url, f"http://box.example.com:{seen.port}/v1", names(box_example_com="127.0.0.1"), peer="10.0.0.1")
+        assert caught.value.code == "result_refused"
         assert seen.connections == []
 
 
-def test_what_is_for_nobody_is_not_for_a_server_that_stands_there() -> None:
-    judge = Permits(open_session(direct=True), names()).judge("http://169.254.169.254/v1")
-    assert [kind for kind in get_args(Kind) if judge(kind)] == ["public"]
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "224.0.0.1"])
+def test_a_server_at_an_address_of_cloud_credentials_opens_nothing(address: str) -> None:
+    allowed = permit("http://169.254.169.254/v1", "169.254.169.254")
+    assert not allowed(endpoint_of(parsed(address), 80))
+    assert allowed(endpoint_of(parsed("8.8.8.8"), 80))
 
 
 def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
@@ -258,25 +262,82 @@ def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "addresses"),
+    ("base_url", "peer"),
     [
-        ("https://api.example.com/v1", ["8.8.8.8"]),
-        ("http://10.0.0.5/v1", None),
-        ("http://api.example.com/v1", ["192.168.1.5"]),
-        ("http://api.example.com/v1", ["8.8.8.8", "127.0.0.1"]),
-        ("http://api.example.com/v1", []),
-        ("http://169.254.169.254/v1", None),
+        ("https://api.example.com:{port}/v1", "8.8.8.8"),
+        ("http://10.0.0.5:{port}/v1", None),
+        ("http://api.example.com:{port}/v1", "192.168.1.5"),
+        ("http://api.example.com:{port}/v1", None),
+        ("http://api.example.com:{port}/v1", "no address"),
+        ("http://169.254.169.254:{port}/v1", None),
+        ("http://api.example.com:{port}/v1", "169.254.169.254"),
+        ("http://127.0.0.1:1/v1", None),
+        ("http://127.0.0.1/v1", None),
+        ("http://api.example.com:1/v1", "127.0.0.1"),
+        ("http://127.0.0.2:{port}/v1", None),
+        ("http://localhost:{port}/v1", "8.8.8.8"),
         ("", None),
         ("http://[bad/v1", None),
     ],
 )
-def test_any_other_server_does_not(base_url: str, addresses: Sequence[str] | None) -> None:
-    resolve = names(api_example_com=addresses) if addresses is not None else names()
+def test_any_other_server_may_not_link_there(base_url: str, peer: str | None) -> None:
+    """What a second DNS lookup says of the base URL is not asked: here it says that the server is this machine."""
     with listening() as seen:
         with pytest.raises(UnsavedError) as caught:
-            fetch(f"http://127.0.0.1:{seen.port}/a.png", base_url, resolve)
+            resolve = names(api_example_com="127.0.0.1")
+            fetch(f"http://127.0.0.1:{seen.port}/a.png", base_url.format(port=seen.port), resolve, peer=peer)
         assert seen.connections == []
     assert caught.value.code == "result_refused"
+
+
+@pytest.mark.parametrize(
+    ("peer", "address", "allowed"),
+    [
+        ("192.168.1.5", "10.0.0.1", True),
+        ("192.168.1.5", "fd00::1", True),
+        ("192.168.1.5", "100.64.0.1", False),
+        ("192.168.1.5", "fd00:ec2::254", False),
+        ("192.168.1.5", "127.0.0.1", False),
+        ("100.70.1.2", "100.64.0.1", True),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("8.8.8.8", "1.1.1.1", True),
+        (None, "192.168.1.5", False),
+    ],
+)
+def test_a_server_in_a_private_network_may_link_to_private_networks(
+    peer: str | None, address: str, allowed: bool
+) -> None:
+    judge = permit("http://box.example.com:8080/v1", peer)
+    assert judge(endpoint_of(ipaddress.ip_address(address), 8080)) == allowed
+
+
+def test_the_address_that_a_request_is_sent_to_is_reported() -> None:
+    peers: list[str | None] = []
+    with raw_server(http("200 OK", b"{}")) as server:
+        request = HttpRequest(method="POST", url=f"http://localhost:{server.port}/v1", json={})
+        for _ in range(2):
+            transport().send(request, io.BytesIO(), 0, lambda event: None, on_connect=peers.append)
+    assert peers == ["127.0.0.1"] * 2
+
+
+def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    peers: list[str | None] = []
+    with raw_server(http("200 OK", b"{}")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        post(
+            open_session(direct=False),
+            HttpRequest(method="POST", url="http://api.example.com/v1", json={}),
+            auth=Authorization(None),
+            headers={},
+            timeouts=QUICK,
+            into=io.BytesIO(),
+            uploaded=lambda *_: None,
+            received=lambda *_: None,
+            on_connect=peers.append,
+        )
+    assert peers == [None]
 
 
 @pytest.mark.parametrize(
@@ -330,8 +391,16 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         started = time.monotonic()
-        resolve = names(box_example_com=["127.0.0.2", "127.0.0.1"])
-        assert fetch(f"http://box.example.com:{server.port}/a", server.base_url, resolve) == b"picture"
+        into = io.BytesIO()
+        get(
+            open_session(direct=True),
+            f"http://box.example.com:{server.port}/a",
+            timeouts=QUICK,
+            into=into,
+            received=lambda *_: None,
+            resolve=names(box_example_com=["127.0.0.2", "127.0.0.1"]),
+        )
+        assert into.getvalue() == b"picture"
         assert time.monotonic() - started < 0.9
         for one in held:
             one.close()

@@ -226,12 +226,33 @@ def test_an_unknown_provider_is_answered_with_the_known(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "warned"),
-    [("http://api.example/v1", True), ("https://api.example/v1", False), ("http://10.0.0.7/v1", False)],
+    ("base_url", "refused"),
+    [
+        ("http://api.example/v1", True),
+        ("http://8.8.8.8/v1", True),
+        ("HTTP://api.example/v1", True),
+        ("https://api.example/v1", False),
+        ("http://10.0.0.7/v1", False),
+        ("http://localhost:8080/v1", False),
+        ("http://box.local/v1", False),
+    ],
 )
-def test_a_key_in_clear_to_a_public_host_is_warned_of(home: Home, base_url: str, warned: bool) -> None:
-    codes = [code for code, _ in home.load({"base_url": base_url}, {"OPENAI_API_KEY": "sk-1"}).warnings]
-    assert codes == (["insecure_base_url"] if warned else [])
+def test_a_key_over_plain_http_to_a_public_host_is_refused(home: Home, base_url: str, refused: bool) -> None:
+    flags, key = {"base_url": base_url}, {"OPENAI_API_KEY": "sk-1"}
+    if not refused:
+        assert home.load(flags, key).warnings == ()
+        return
+    with pytest.raises(UsageError) as caught:
+        home.load(flags, key)
+    assert (caught.value.exit_code, caught.value.code) == (2, "insecure_base_url")
+    assert "--insecure-http" in (caught.value.hint or "")
+    for allowed in ({**flags, "insecure_http": True}, flags):
+        settings = home.load(allowed, {**key, "IMAGECLI_INSECURE_HTTP": "true"} if allowed is flags else key)
+        assert [code for code, _ in settings.warnings] == ["insecure_base_url"]
+
+
+def test_no_key_may_go_over_plain_http(home: Home) -> None:
+    assert home.load({"base_url": "http://api.example/v1"}).key is None
 
 
 def test_no_key_tells_the_three_ways_and_the_sandbox(home: Home) -> None:

@@ -72,6 +72,8 @@ def the_proxy_was_told_its_password(place: Place, lab: Lab, result: Result) -> N
         assert b"\r\nproxy-authorization: basic bwu6ahvudgvymg==\r\n" in call.lower()
 
 
+PLAIN = {"IMAGECLI_INSECURE_HTTP": "true"}
+"""The key may go over plain http to a public host, which the proxy stands for."""
 WANTS_PASSWORD = http("407 Proxy Authentication Required", b"<html>hunter2?", 'Proxy-Authenticate: Basic realm="x"')
 CASES = (
     Case(id="N1", case="closed port", base_url=closed, argv=("--max-retries", "1")),
@@ -90,7 +92,7 @@ CASES = (
         argv=QUICK,
     ),
     Case(id="N9", case="half, then silence", posts=(silent(HALF),), argv=QUICK),
-    Case(id="N10", case="no such name", base_url=lambda lab: "http://nobody.invalid/v1", argv=("--max-retries", "0")),
+    Case(id="N10", case="no such name", base_url=lambda lab: "https://nobody.invalid/v1", argv=("--max-retries", "0")),
     Case(id="N11", case="a label of 80", base_url=lambda lab: f"http://{'a' * 80}.example/v1"),
     Case(id="N12", case="self-signed", tls=True, after=no_request_went_out),
     Case(id="N13", case="https to a plain port", base_url=lambda lab: f"https://{lab.api.host}/v1"),
@@ -105,7 +107,7 @@ CASES = (
         Case(
             id="N15",
             case=f"nobody listens, {scheme}",
-            env={"ALL_PROXY": "http://me:hunter2@{closed}"},
+            env={**PLAIN, "ALL_PROXY": "http://me:hunter2@{closed}"},
             base_url=public(scheme),
             argv=("--max-retries", "1"),
         )
@@ -116,7 +118,7 @@ CASES = (
             id="N16",
             case=f"no or a wrong password, {scheme}",
             posts=(WANTS_PASSWORD,),
-            env={"ALL_PROXY": "http://me:hunter2@{api}"},
+            env={**PLAIN, "ALL_PROXY": "http://me:hunter2@{api}"},
             base_url=public(scheme),
             argv=("--max-retries", "1", "-v"),
             after=the_proxy_was_told_its_password,
@@ -134,7 +136,7 @@ CASES = (
         id="N17",
         case="the API by proxy, the results' host not",
         posts=(at("http://cdn.invalid/x.png"),),
-        env={"HTTP_PROXY": "http://{api}", "NO_PROXY": "cdn.invalid"},
+        env={**PLAIN, "HTTP_PROXY": "http://{api}", "NO_PROXY": "cdn.invalid"},
         base_url=public("http"),
         argv=QUICK,
         after=lambda place, lab, result: cdn_was_asked_directly(lab),

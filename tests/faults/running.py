@@ -93,7 +93,11 @@ def _as_child(
     children: Children,
     environ: Mapping[str, str],
 ) -> Ran:
-    folders = {"IMAGECLI_STATE_DIR": str(place.state), "IMAGECLI_CONFIG_DIR": str(place.config)}
+    folders = {
+        "IMAGECLI_STATE_DIR": str(place.state),
+        "IMAGECLI_CONFIG_DIR": str(place.config),
+        "XDG_RUNTIME_DIR": str(place.state.parent),
+    }
     shell = ["/bin/sh", "-c", f'{child.shell or ":"}; exec "$@" {child.streams}', "sh"]
     process = children.start(
         [*child.by, *shell, *COMMAND, *typed],

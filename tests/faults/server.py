@@ -1,4 +1,8 @@
-"""Two origins made of bare sockets, an API and a host of results, that answer as they are told and count what comes."""
+"""Origins made of bare sockets that answer as they are told and count what comes.
+
+An API on this machine may link to results on its own host and port alone, so the results are there too: requests for
+them are told apart by their path.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +64,7 @@ class Origin:
 
 @dataclass
 class Lab:
-    """An API, a host of result URLs, and a third origin that nothing may ever reach with the key."""
+    """An API, the result URLs on its port, and another origin that nothing may ever reach with the key."""
 
     api: Origin
     results: Origin
@@ -80,10 +84,11 @@ def lab(
     folder: Path,
     tls: bool = False,
 ) -> Iterator[Lab]:
-    """The three origins, answering until the block is left."""
-    api, results, stranger = origins = [
-        Origin(socket.create_server(("127.0.0.1", 0), backlog=100), answers) for answers in (posts, gets, elsewhere)
+    """The origins, answering until the block is left."""
+    api, stranger = origins = [
+        Origin(socket.create_server(("127.0.0.1", 0), backlog=100), answers) for answers in (posts, elsewhere)
     ]
+    results = Origin(api.listener, gets)
     api.tls = tls
     with socket.create_server(("127.0.0.1", 0)) as unheard:
         closed = f"127.0.0.1:{unheard.getsockname()[1]}"
@@ -104,25 +109,29 @@ def _serve(origin: Origin, made: Lab) -> None:
         while True:
             connection, address = origin.listener.accept()
             origin.connections.append(address)
-            threading.Thread(target=_meet, args=(origin, connection, made), daemon=True).start()
+            threading.Thread(target=_meet, args=(origin, connection, address, made), daemon=True).start()
 
 
-def _meet(origin: Origin, connection: socket.socket, made: Lab) -> None:
+def _meet(origin: Origin, connection: socket.socket, address: object, made: Lab) -> None:
     with connection, suppress(OSError, ValueError):
         connection.settimeout(30)
         if origin.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(OWN)
             with context.wrap_socket(connection, server_side=True) as line:
-                _answer(origin, line, made)
+                _answer(origin, line, address, made)
         elif connection.recv(1, socket.MSG_PEEK) == TLS:
             connection.sendall(http("400 Bad Request", b"plain HTTP is spoken here"))
         else:
-            _answer(origin, connection, made)
+            _answer(origin, connection, address, made)
 
 
-def _answer(origin: Origin, connection: socket.socket, made: Lab) -> None:
+def _answer(origin: Origin, connection: socket.socket, address: object, made: Lab) -> None:
     raw = read_request(connection)
+    if origin is made.api and raw.startswith(b"GET /") and not raw.startswith(b"GET /v1"):
+        origin.connections.remove(address)
+        origin = made.results
+        origin.connections.append(address)
     origin.calls.append(raw)
     answer = origin.answers[min(len(origin.calls), len(origin.answers)) - 1]
     method, target = raw.split(b" ", 2)[:2]

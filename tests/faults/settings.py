@@ -88,7 +88,7 @@ CASES = (
     Case(
         id="C7",
         case="a proxy",
-        env={"HTTP_PROXY": "http://me:hunter2@{closed}"},
+        env={**BY_PROXY, "HTTP_PROXY": "http://me:hunter2@{closed}"},
         base_url=public,
         argv=("--debug", "--max-retries", "0"),
     ),
@@ -98,7 +98,14 @@ CASES = (
     url("nothing", ""),
     url("a slash too many", "http://{api}/v1//", after=asked_at(AT)),
     url("with its endpoint", "http://{api}/v1/images/generations", after=asked_at(AT)),
-    Case(id="C9", case="in clear", env=BY_PROXY, base_url=public),
+    Case(id="C9", case="in clear", env={"HTTP_PROXY": "http://{api}"}, base_url=public),
+    Case(
+        id="C9",
+        case="in clear, as asked",
+        env={"HTTP_PROXY": "http://{api}"},
+        base_url=public,
+        argv=("--insecure-http",),
+    ),
     *(
         Case(id="C10", case=case, base_url=None, before=project_file(text), env=BY_PROXY)
         for case, text in {

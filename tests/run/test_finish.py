@@ -157,6 +157,36 @@ def test_another_format_or_size_than_asked_is_said(
     assert (code(outcome), codes(heard)) == (0, said)
 
 
+ACTIVE = b'<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "warned"), [("svg", ACTIVE, ["active_svg"]), ("svg", SVG, []), ("png", HUGE, ["large_image"])]
+)
+def test_what_should_be_opened_with_care_is_saved_with_a_warning(
+    tmp_path: Path, asked: str, came: bytes, warned: list[str]
+) -> None:
+    outcome, heard = finished(of(tmp_path, "a", output_format=asked), pictures(came))
+    assert (code(outcome), codes(heard), files(tmp_path)) == (0, warned, {f"a.{asked}": came})
+
+
+def test_so_many_urls_are_fetched_as_were_asked_for_and_four_more(tmp_path: Path) -> None:
+    with raw_server(http("200 OK", RED)) as server:
+        data = [{"url": f"{server.base_url}/{number}.png"} for number in range(20)]
+        where = of(tmp_path, "a", "b", base_url=server.base_url)
+        outcome, heard = finished(where, json.dumps({"data": data}).encode())
+        asked = sorted(int(request.split(b"/v1/")[1].split(b".")[0]) for request in server.requests)
+    assert asked == [0, 1, 2, 3, 4, 5]
+    assert (code(outcome), outcome.unfetched, len(files(tmp_path))) == (0, 14, 6)
+    assert codes(heard) == ["more_pictures"]
+
+
+def test_urls_beside_base64_are_no_reason_to_leave_anything(tmp_path: Path) -> None:
+    item = {"b64_json": base64.b64encode(RED).decode(), "url": "http://127.0.0.1:1/a.png"}
+    outcome, _ = finished(of(tmp_path, "a"), json.dumps({"data": [item] * 9}).encode())
+    assert (code(outcome), outcome.unfetched, len(files(tmp_path))) == (0, 0, 9)
+
+
 def test_a_literal_ending_is_kept_by_converting_and_the_original_stays(tmp_path: Path) -> None:
     outcome, heard = finished(of(tmp_path, "cat", literal="png", output_format="png"), pictures(JPEG))
     left = files(tmp_path)

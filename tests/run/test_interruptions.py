@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.raw import http, pictures, png, raw_server, silence, then
+from tests.api.raw import http, linking, pictures, png, raw_server, silence, then
 from tests.api.test_spool import MOUNT, can_mount
 from tests.children import Children
 from tests.pictures.making import large_png, saved, scene
@@ -27,7 +27,13 @@ LARGE = saved(scene(600, 400), compress_level=0)
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    return {"PATH": os.defpath, "HOME": str(tmp_path / "home"), "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
+    (tmp_path / "tmp").mkdir()
+    return {
+        "PATH": os.defpath,
+        "HOME": str(tmp_path / "home"),
+        "IMAGECLI_STATE_DIR": str(tmp_path / "state"),
+        "TMPDIR": str(tmp_path / "tmp"),
+    }
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -122,14 +128,14 @@ def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
 ) -> None:
     another = ".imagecli-another-0000-0123.part"
     (folder / another).write_bytes(b"of a run that lives")
-    with raw_server(then(http("200 OK", RED[:20], length=len(RED)), silence(20)), http("200 OK", RED)) as results:
-        body = json.dumps({"data": [{"url": f"{results.base_url}/a.png"}]}).encode()
-        with raw_server(http("200 OK", body)) as server:
-            arguments = ["generate", "cat", "--base-url", server.base_url]
-            process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
-            wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=10)
+    answer = linking(lambda base_url: http("200 OK", json.dumps({"data": [{"url": f"{base_url}/a.png"}]}).encode()))
+    half = then(http("200 OK", RED[:20], length=len(RED)), silence(20))
+    with raw_server(answer, half, http("200 OK", RED)) as server:
+        arguments = ["generate", "cat", "--base-url", server.base_url]
+        process = children.start([*COMMAND, *arguments], cwd=folder, env=environ)
+        wait_for(lambda: any(path.stat().st_size for path in folder.glob(".imagecli-2*.part")), process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
         assert process.returncode == 130
         assert files(folder) == {another: b"of a run that lives"}
         after = recovered(folder, environ)

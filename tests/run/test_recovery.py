@@ -45,10 +45,19 @@ def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> Prepared:
     return Prepared(**plain | more)
 
 
-def opened(spool: Path, prepared: Prepared, body: bytes, *, sent: bool = True, records: Path | None = None) -> Entry:
+def opened(
+    spool: Path,
+    prepared: Prepared,
+    body: bytes,
+    *,
+    sent: bool = True,
+    records: Path | None = None,
+    peer: str | None = None,
+) -> Entry:
     """An entry as a command that is at work has it; with *records* one beside the output, recorded there."""
     folders = [spool] if records is None else [NOWHERE, spool]
     entry = open_entry(prepared.id, describe(prepared), folders, record_folders=[records] if records else [])
+    entry.peer = peer
     entry.mark(sent=sent)
     entry.file.write(body)
     return entry
@@ -65,10 +74,12 @@ def leave(folder: Path, state: Path) -> Leave:
         sent: bool = True,
         spool: Path | None = None,
         into: Path = folder,
+        peer: str | None = None,
         **more: Any,
     ) -> str:
         records = state / "spooled-elsewhere" if spool else None
-        entry = opened(spool or state / "spool", prepared_for(into, id, **more), body, sent=sent, records=records)
+        prepared = prepared_for(into, id, **more)
+        entry = opened(spool or state / "spool", prepared, body, sent=sent, records=records, peer=peer)
         entry.keep()
         entry.close()
         return id
@@ -78,6 +89,31 @@ def leave(folder: Path, state: Path) -> Leave:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "peer", "beside", "allowed"),
+    [
+        ("http://box.example.com:{port}/v1", "127.0.0.1", False, True),
+        ("http://127.0.0.1:{port}/v1", None, False, True),
+        ("http://box.example.com:{port}/v1", None, False, False),
+        ("http://box.example.com:{port}/v1", "192.168.1.5", False, False),
+        ("http://box.example.com:{port}/v1", "no address", False, False),
+        ("http://box.example.com:1/v1", "127.0.0.1", False, False),
+        ("http://box.example.com:{port}/v1", "127.0.0.1", True, False),
+    ],
+)
+def test_result_urls_may_lead_to_where_the_request_was_sent_to(
+    imagecli: Run, leave: Leave, folder: Path, base_url: str, peer: str | None, beside: bool, allowed: bool
+) -> None:
+    """By the state folder's own record; what lies beside the output may be anybody's."""
+    with raw_server(http("200 OK", RED)) as server:
+        body = json.dumps({"data": [{"url": f"{server.base_url}/a.png"}]}).encode()
+        spool = folder / ".imagecli-spool" if beside else None
+        leave(body, base_url=base_url.format(port=server.port), peer=peer, spool=spool)
+        result = imagecli("recover")
+        assert len(server.requests) == allowed
+    assert (result.exit_code, (folder / "cat.png").exists()) == ((0, True) if allowed else (7, False))
 
 
 def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool(

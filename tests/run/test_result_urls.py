@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,31 @@ class TestUrls:
         assert (exit_code, said["status"]) == (9, "partial")
         assert [path.name for path in folder.iterdir()] == ["a-cat-1.png"]
         assert len(list(state.rglob("*.body"))) == 1
+        # For `recover`: where the request was sent to.
+        assert [path.read_text() for path in state.rglob("*.sent")] == ["127.0.0.1"]
+
+    def test_urls_that_are_too_many_stay_in_the_response_until_it_is_removed(
+        self, imagecli: Run, threaded: HTTPServer, folder: Path, state: Path
+    ) -> None:
+        self.serve(threaded, *(f"/{number}" for number in range(30)))
+        fetched: list[str] = []
+
+        def picture(request: Request) -> Response:
+            fetched.append(request.path)
+            return Response(png(color=f"#0000{int(request.path[1:]):02x}"))
+
+        threaded.expect_request(re.compile(r"/\d+")).respond_with_handler(picture)
+        exit_code, said, _ = self.run(imagecli, threaded, 2)
+        (body,) = state.rglob("*.body")
+        assert (exit_code, len(fetched), len(list(folder.iterdir()))) == (0, 6, 6)
+        (warning,) = (one for one in said["warnings"] if one["code"] == "urls_not_fetched")
+        assert (warning["level"], str(body) in warning["message"]) == ("warning", True)
+        assert "24 result URLs" in warning["message"]
+        # Doing it again fetches and saves no more, and leaves the response where it is.
+        assert imagecli("recover").exit_code == 0
+        assert (len(fetched), len(list(folder.iterdir())), body.exists()) == (12, 6, True)
+        assert imagecli("recover", "--delete", body.stem).exit_code == 0
+        assert not body.exists()
 
     @pytest.mark.parametrize("scheme", ["file", "ftp"])
     def test_no_other_scheme_is_followed(

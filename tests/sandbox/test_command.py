@@ -22,7 +22,8 @@ Start = Callable[..., subprocess.Popen[bytes]]
 def start(children: Children) -> Start:
     """Starts `imagecli sandbox` with the arguments it is given."""
     environ = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100"}
-    return lambda *arguments: children.start([sys.executable, "-m", "imagecli", "sandbox", *arguments], env=environ)
+    command = [sys.executable, "-m", "imagecli", "sandbox"]
+    return lambda *arguments, **options: children.start([*command, *arguments], env=environ, **options)
 
 
 def test_url_is_printed_at_once_and_ctrl_c_ends_it_well(start: Start) -> None:
@@ -55,6 +56,26 @@ def test_seconds_that_are_no_number_are_refused(imagecli: Run, option: str, valu
     done = imagecli("sandbox", "--port", "0", option, value)
     assert (done.exit_code, done.stdout) == (2, "")
     assert option in done.stderr
+
+
+@pytest.mark.parametrize(("key", "status"), [("sk-right", 200), ("sk-wrong", 401)])
+def test_the_required_key_is_read_from_stdin(start: Start, key: str, status: int) -> None:
+    process = start("--port", "0", "--require-key", "-", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"sk-right\n")
+    process.stdin.close()
+    url = process.stdout.readline().decode().strip()
+    answer = requests.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=20)
+    assert answer.status_code == status
+    assert requests.get(f"{url}/models", timeout=20).status_code == 401
+
+
+@pytest.mark.parametrize("stdin", [b"", b"\n", b"two\nlines\n", "schlüssel".encode(), b"\xff"])
+def test_a_key_that_stdin_does_not_have_starts_nothing(imagecli: Run, stdin: bytes) -> None:
+    done = imagecli("sandbox", "--port", "0", "--require-key", "-", stdin=stdin)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "stdin" in done.stderr
 
 
 @pytest.mark.parametrize("line", ["imagecli sandbox --port 0 --rate-limit 50 --url-ttl 60", "--require-key"])

@@ -16,6 +16,8 @@ from imagecli.errors import UsageError
 from imagecli.sandbox.server import Options, Sandbox
 from tests.sandbox.making import post
 
+HOST = b"Host: h"
+"""Stands for the server's own, which is not known before it runs."""
 BODY = json.dumps({"prompt": "a cat", "size": "256x256"}).encode()
 
 
@@ -23,12 +25,21 @@ def say(sandbox: Sandbox, *parts: bytes) -> bytes:
     """Everything the server answers until it closes."""
     with connect(sandbox) as connection:
         for part in parts:
-            connection.sendall(part)
+            connection.sendall(addressed(sandbox, part))
         return read_all(connection)
 
 
+def addressed(sandbox: Sandbox, sent: bytes) -> bytes:
+    """*sent* with the server's own host and port instead of HOST."""
+    return sent.replace(HOST, b"Host: 127.0.0.1:%d" % port_of(sandbox))
+
+
+def port_of(sandbox: Sandbox) -> int:
+    return urlsplit(sandbox.base_url).port or 0
+
+
 def connect(sandbox: Sandbox) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", urlsplit(sandbox.base_url).port or 0), timeout=20)
+    return socket.create_connection(("127.0.0.1", port_of(sandbox)), timeout=20)
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -39,7 +50,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def head(path: bytes = b"/v1/images/generations", *lines: bytes, method: bytes = b"POST") -> bytes:
-    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", b"Host: h", b"Connection: close", *lines, b"", b""])
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", HOST, b"Connection: close", *lines, b"", b""])
 
 
 def test_chunked_body_is_read(sandbox: Sandbox) -> None:
@@ -103,7 +114,44 @@ def test_client_that_goes_away_leaves_no_trace(capfd: pytest.CaptureFixture[str]
 def connect_and_leave(sandbox: Sandbox, sent: bytes) -> None:
     with connect(sandbox) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        connection.sendall(sent)
+        connection.sendall(addressed(sandbox, sent))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Host: 127.0.0.1:{port}", 200),
+        ("Host: localhost:{port}", 200),
+        ("Host: LocalHost:{port}", 200),
+        ("Host: [::1]:{port}", 200),
+        ("Host: 127.0.0.1", 421),
+        ("Host: localhost:1", 421),
+        ("Host: rebound.example:{port}", 421),
+        ("Host: rebound.example", 421),
+        ("Host: 127.0.0.1.rebound.example:{port}", 421),
+        ("Host: 127.0.0.1:{port}@rebound.example", 421),
+        ("Host:", 421),
+        ("X: y", 421),
+        ("Host: 127.0.0.1:{port}\r\nHost: rebound.example", 421),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}", 200),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: http://localhost:{port}", 200),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: http://[::1]:{port}", 200),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: http://localhost:1", 403),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: https://rebound.example", 403),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: 127.0.0.1:{port}", 403),
+        ("Host: 127.0.0.1:{port}\r\nOrigin: null", 403),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/models", "/pictures/none.png"])
+def test_a_website_in_a_browser_can_not_use_it(sandbox: Sandbox, headers: str, status: int, path: str) -> None:
+    """Neither by a name of its own that it lets resolve to this machine, nor by a request from its page."""
+    allowed = b"404" if path.startswith("/pictures") else b"200"
+    lines = [f"GET {path} HTTP/1.1", headers.format(port=port_of(sandbox)), "Connection: close", "", ""]
+    top, _, body = say(sandbox, "\r\n".join(lines).encode()).partition(b"\r\n\r\n")
+    assert top.split()[1] == (allowed if status == 200 else b"%d" % status)
+    assert b"access-control" not in top.lower()
+    if status != 200:
+        assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
 
 
 def test_log_has_a_harmless_line_a_request() -> None:
@@ -133,7 +181,8 @@ def test_stopping_does_not_wait_for_anyone() -> None:
     before = set(threading.enumerate())
     server = Sandbox(Options(latency=60)).__enter__()
     waiting = connect(server)
-    waiting.sendall(head(b"/v1/images/generations", b"Content-Length: %d" % len(BODY)) + BODY)
+    whole = head(b"/v1/images/generations", b"Content-Length: %d" % len(BODY)) + BODY
+    waiting.sendall(addressed(server, whole))
     idle = connect(server)
     time.sleep(0.2)
     started = time.monotonic()

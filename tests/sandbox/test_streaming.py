@@ -108,8 +108,10 @@ def test_events_arrive_while_the_picture_is_made() -> None:
 
 def raw(sandbox: Sandbox, version: bytes, fields: dict[str, Any]) -> socket.socket:
     body = json.dumps(fields).encode()
-    connection = socket.create_connection(("127.0.0.1", urlsplit(sandbox.base_url).port or 0), timeout=20)
-    head = b"POST /v1/images/generations HTTP/%s\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (version, len(body))
+    port = urlsplit(sandbox.base_url).port or 0
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    lines = (b"POST /v1/images/generations HTTP/%s" % version, b"Host: localhost:%d" % port)
+    head = b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", b""])
     connection.sendall(head + body)
     return connection
 

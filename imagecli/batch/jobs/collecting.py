@@ -23,6 +23,7 @@ from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedEr
 from imagecli.events import Listen, Warned
 from imagecli.providers.job import Job
 from imagecli.run.prepare import Errand
+from imagecli.safe_open import make_private_folder
 
 TRIES: Final = 3
 """Downloads of one file."""
@@ -65,6 +66,7 @@ class Collector:
             rescue_folder=self.state_dir / "rescued",
             listen=listen,
             ended=ended,
+            peer=lambda: self.client.peer,
         )
 
     def _fetch(self, file_id: str, gathering: Gathering, listen: Listen) -> None:
@@ -87,7 +89,7 @@ class Collector:
         """Where long lines lie meanwhile."""
         folder = self.state_dir / "spool"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(folder)
         except OSError:
             return self.settling.folder
         return folder

@@ -22,7 +22,7 @@ from imagecli.outcome import Outcome
 from imagecli.plan import Request
 from imagecli.providers.batch_answer import Line, read_line
 from imagecli.providers.condense import condense
-from imagecli.run.finish import finish
+from imagecli.run.finish import finish, not_fetched
 from imagecli.run.prepare import Errand
 from imagecli.store.boundary import is_below
 
@@ -40,9 +40,12 @@ class Gathering:
         rescue_folder: Path,
         listen: Listen,
         ended: Callable[[Ended], None],
+        peer: Callable[[], str | None],
     ) -> None:
+        """*peer* gives the address that the lines come from."""
         self._settling, self._results, self._errand = settling, results, errand
         self._rescue_folder, self._listen, self._ended = rescue_folder, listen, ended
+        self._peer = peer
         self.left = {slip.key: slip for slip in slips}
 
     def line(self, file: IO[bytes]) -> None:
@@ -68,7 +71,17 @@ class Gathering:
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
         try:
-            outcome = finish(prepared, file, self._results, self._rescue_folder, self._listen, again=True)
+            outcome = finish(
+                prepared,
+                file,
+                self._results,
+                self._rescue_folder,
+                self._listen,
+                again=True,
+                peer=self._peer(),
+            )
+            if outcome.unfetched:
+                self._listen(not_fetched(outcome, None))
         except Exception as problem:
             outcome = Outcome(
                 request=prepared.request,
