@@ -368,6 +368,7 @@ def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyrin
     written(home, "[openai]\nkeyring = true\n", "credentials.toml")
     result = imagecli("generate", "a cat", env=keyring)
     assert result.exit_code == 3
+    assert "the key of openai is no more in the system's keyring" in result.stderr
     assert "imagecli config login openai" in result.stderr
 
 

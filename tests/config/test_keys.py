@@ -144,14 +144,14 @@ def test_a_key_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: p
 
 
 def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
-    """In a process of its own, whose stdin brings the prompt."""
+    """In a process of its own, whose stdin brings the prompts."""
     code = "import sys; print(f'sk-{len(sys.stdin.read())}-{sys.argv[1]}')"
     (tmp_path / "config.toml").write_text(
         f"[providers.openai]\napi_key_command = {json.dumps([*script(tmp_path, code), '$HOME;x'])}"
     )
     environ = {"PATH": os.defpath, "IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
     with raw_server(http("200 OK", pictures(png()))) as server:
-        command = [sys.executable, "-m", "imagecli", "generate", "-", "--base-url", server.base_url]
+        command = [sys.executable, "-m", "imagecli", "batch", "-", "--base-url", server.base_url]
         subprocess.run(command, cwd=tmp_path, env=environ, input=b"a cat in the rain", check=True, capture_output=True)
     (request,) = server.requests
     assert b"a cat in the rain" in request

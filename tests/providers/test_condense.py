@@ -212,3 +212,15 @@ def test_threads_read_their_own_strings_of_one_body() -> None:
     marked = json.loads(condensed.body)
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(condensed.text, marked * 4)) == texts * 4
+
+
+def test_a_raw_control_character_of_a_long_string_is_kept() -> None:
+    assert read(b'["' + b"x" * 2 * LONG + b'\t\\n"]') == ["x" * 2 * LONG + "\t\n"]
+
+
+def test_a_file_that_grew_shorter_is_no_text() -> None:
+    file = io.BytesIO(b'["' + b"x" * 2 * LONG + b'"]')
+    condensed = condense(file)
+    file.truncate(LONG)
+    with pytest.raises(ValueError, match="shorter"):
+        condensed.text(json.loads(condensed.body)[0])
