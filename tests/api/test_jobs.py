@@ -18,6 +18,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from imagecli.api import tls
 from imagecli.api.calls import Calls
 from imagecli.api.jobs import Jobs
 from imagecli.api.wire import Timeouts
@@ -84,6 +85,14 @@ FREE: dict[str, tuple[Act, bytes]] = {
     "cancel": (lambda jobs: jobs.cancel("batch_1", deaf), ok(BATCH)),
     "content": (lambda jobs: jobs.content("file-1", lambda piece: None, deaf), http("200 OK", b"a line\n")),
 }
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hung up is not asked long whether it speaks TLS."""
+    monkeypatch.setattr(tls, "SECONDS", 0.2)
+
+
 each_free = pytest.mark.parametrize("name", FREE)
 
 

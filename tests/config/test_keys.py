@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.catalog import load
+from imagecli.commands import patience
 from imagecli.config import keys
 from imagecli.config.folders import Folders
 from imagecli.config.keys import find_key
@@ -175,12 +176,12 @@ def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> N
     assert result.exit_code == 0, result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("flags", "noted"), [([], True), (["--quiet"], False)])
 def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
-    imagecli: Run, tmp_path: Path, flags: list[str], noted: bool
+    imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], noted: bool
 ) -> None:
-    command = script(tmp_path, f"import time; time.sleep(2.5); print('{KEY}')")
+    monkeypatch.setattr(patience, "SECONDS", 0.2)
+    command = script(tmp_path, f"import time; time.sleep(0.7); print('{KEY}')")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")
     result = imagecli("generate", "x", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", 0, *flags)
