@@ -75,7 +75,7 @@ def check_words(result: Result, says: str, *, redirected: bool) -> None:
     for word in ("Traceback", "this is a bug", "Exception ignored"):
         assert word not in shown
     assert says in shown
-    if 0 < result.exit_code < 128 and not redirected:
+    if 0 < result.exit_code < 128 and result.exit_code != 10 and not redirected:
         assert re.search("^imagecli: error: .", result.stderr, re.M)
         # What the API refuses speaks for itself, and nothing but another file helps where one is empty.
         assert result.exit_code == 4 or "is empty" in shown or re.search("^hint: .", result.stderr, re.M)
