@@ -23,6 +23,15 @@ from tests.children import Children
 settings.register_profile("imagecli", deadline=None)
 settings.load_profile("imagecli")
 
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is nightly, unless -m names it; a -m in addopts would be gone with `-m "not slow"`."""
+    if "nightly" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left_out)
+
+
 NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
 
 

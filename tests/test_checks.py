@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from imagecli.catalog import load
-from imagecli.checks import OWN_FIELDS, check, check_prompt_argument, inputs_of, needs_alpha
+from imagecli.checks import (
+    OWN_FIELDS,
+    check,
+    check_prompt_argument,
+    check_prompt_text,
+    inputs_of,
+    needs_alpha,
+    prompt_in,
+)
 from imagecli.domain import Ask, Crop, Edit, Framing, Generate, Rendering, Size, Source, Vary
 from imagecli.errors import UsageError
 
@@ -27,6 +35,34 @@ def edit(model: str = "gpt-image-2", images: int = 1, prompt: str = "blue", mask
 
 def vary(model: str) -> Vary:
     return Vary(image=CAT, rendering=Rendering(model=model))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"a cat\r\n", "a cat"),
+        (b"a cat\n\n", "a cat\n"),
+        (b"\xef\xbb\xbfa cat", "a cat"),
+        (b"x" * 2**20, "x" * 2**20),
+    ],
+    ids=["line end", "one line end", "byte order mark", "1 MB"],
+)
+def test_a_prompt_file_is_taken_as_it_stands(data: bytes, text: str) -> None:
+    assert prompt_in(data, "p.txt") == text
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"x" * (2**20 + 1), "p.txt is larger than 1 MB"), (b"caf\xe9", "p.txt is not UTF-8")],
+    ids=["too large", "Latin-1"],
+)
+def test_what_is_no_prompt_file_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        prompt_in(data, "p.txt")
+
+
+def test_a_prompt_is_as_long_as_its_characters() -> None:
+    check_prompt_text("猫" * 32_000, ROWS.model("gpt-image-2"))
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,12 @@ def test_the_sandbox_costs_nothing_whatever_the_model() -> None:
         assert (price.low_usd, price.high_usd, price.free) == (0, 0, True)
 
 
+def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
+    wanted = ask(output_format="svg", svg=Svg(effort="low"))
+    assert pricing.actual(USAGE, wanted, row(), SANDBOX) == 0.0
+    assert pricing.actual(USAGE, wanted, row(), OPENAI) is None
+
+
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
     one, svg = found(ask()), found(ask(output_format="svg"))
     both = pricing.total([one, one])

@@ -9,7 +9,7 @@ import pytest
 
 from imagecli import catalog, config, plan
 from imagecli.config import Settings
-from imagecli.domain import Edit, Generate, Rendering, Size, Source
+from imagecli.domain import Edit, Generate, Rendering, Size, Source, Svg
 from imagecli.env import Env
 from imagecli.errors import NetworkError
 from imagecli.outcome import Outcome
@@ -66,6 +66,18 @@ def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
     # Without kinds, input is text where no picture was sent, and unknown where one was.
     ends = [replace(end, usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
     assert [mixed.told(end) for end in ends] == [pytest.approx(8), None]
+
+
+def test_of_an_order_with_an_svg_the_bill_is_known_in_part() -> None:
+    look = Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024))
+    svg = replace(look, output_format="svg", svg=Svg(effort="low"))
+    asks = [Generate(prompt="x", rendering=one) for one in (look, svg)]
+    mixed = Budget.of(
+        [(plan.Request(index=k, ask=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)], settings(5)
+    )
+    ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
+    warnings = [mixed.overrun(some) for some in (ends[:1], ends[1:], ends)]
+    assert [warning and "at least" in warning.message for warning in warnings] == [False, True, True]
 
 
 def test_what_nobody_knows_is_not_half_known() -> None:

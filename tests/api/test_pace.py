@@ -290,3 +290,18 @@ def test_nothing_that_servers_say_breaks_the_pace(events: list[tuple[str, float,
 def test_a_request_for_several_pictures_takes_as_many_of_one_s_own_limit() -> None:
     pace, _ = of_rate(60, 0.0).taken(0.0, images=3)
     assert pace.wait(0.0) == pytest.approx(3)
+
+
+@dataclass
+class Raised(Server):
+    """Ten times as fast after a minute."""
+
+    def take(self, now: float) -> float | None:
+        self.rate = 10.0 if now >= 60 else 1.0
+        return super().take(now)
+
+
+def test_a_limit_that_was_raised_is_found_out() -> None:
+    found = run(Raised(tells=nothing, whole_seconds=True, burst=1.0, level=1.0), prompts=400)
+    assert found.answered == 400
+    assert sum(at > found.seconds - 60 for at in found.at) > 90

@@ -110,6 +110,28 @@ def test_a_redirect_is_followed_and_no_loop_without_end() -> None:
         assert len(loop.requests) < 30
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_kind_of_redirect_is_followed(status: int) -> None:
+    with raw_server(http(f"{status} Go", b"", "Location: /b.png"), OK) as server:
+        assert fetch(f"{server.base_url}/a.png") == b"picture"
+        assert [request.split()[1] for request in server.requests] == [b"/v1/a.png", b"/b.png"]
+
+
+def test_five_redirects_are_followed_and_no_sixth() -> None:
+    go = http("302 Go", b"", "Location: /again")
+    with raw_server(*[go] * 5, OK) as server:
+        assert fetch(f"{server.base_url}/a.png") == b"picture"
+    with raw_server(*[go] * 6, OK) as server, pytest.raises(UnsavedError, match="redirects without end"):
+        fetch(f"{server.base_url}/a.png")
+
+
+def test_a_redirect_to_what_is_no_address_is_refused() -> None:
+    with raw_server(http("302 Go", b"", "Location: http://[bad/b.png")) as server:
+        with pytest.raises(UnsavedError) as caught:
+            fetch(f"{server.base_url}/a.png")
+        assert (caught.value.code, len(server.requests)) == ("result_refused", 1)
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://127.0.0.1:1/x"])
 def test_a_redirect_to_where_nothing_is_fetches_nothing(target: str) -> None:
     with raw_server(http("302 Go", b"", f"Location: {target}")) as server, pytest.raises(UnsavedError):

@@ -106,7 +106,12 @@ def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_
 def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone: list[str] = []
     unlink = Path.unlink
-    monkeypatch.setattr(Path, "unlink", lambda path: (gone.append(path.suffix), unlink(path)))
+
+    def listen(path: Path) -> None:
+        unlink(path)
+        gone.append(path.suffix)
+
+    monkeypatch.setattr(Path, "unlink", listen)
     with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.mark(sent=True)
     assert gone == [".body", ".sent", ".json"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import example, given
@@ -186,3 +186,8 @@ def test_our_own_wait_is_anything_up_to_a_ceiling_that_doubles(attempt: int, mos
 def test_only_our_own_wait_is_cut_by_max_wait() -> None:
     assert all(wait_before(9, None, 0.5) <= 0.5 for _ in range(100))
     assert 30 <= wait_before(0, 30, 0.5) <= 30.1
+
+
+def test_a_date_without_a_zone_is_utc_wherever_one_is() -> None:
+    here = NOW.astimezone(timezone(timedelta(hours=2)))
+    assert server_wait({"retry-after": "Mon Nov 23 14:00:30 2026"}, here) == 30.0

@@ -355,6 +355,11 @@ def test_a_journal_is_on_the_disk_when_it_is_opened(manifest: Path, monkeypatch:
     assert synced == [manifest.parent, journal.path]
 
 
+def test_a_journal_that_begins_with_a_line_end_loses_its_torn_line_alone(manifest: Path) -> None:
+    journal_path(manifest).write_bytes(b'\n{"torn')
+    assert begun(manifest).path.read_bytes() == b"\n"
+
+
 def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
     journal_path(manifest).mkdir()
     with pytest.raises(UsageError, match="can't read the journal"):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.batch import lock
 from imagecli.batch.lock import _tried, lock_path, locked
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
@@ -37,6 +38,12 @@ FIRST, SECOND, OTHER = Shard(index=1, of=3), Shard(index=2, of=3), Shard(index=1
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     return tmp_path / "assets.toml"
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is held is not waited for long."""
+    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.2)
 
 
 def left(manifest: Path) -> list[str]:
@@ -68,6 +75,7 @@ def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -
     assert left(manifest) == []
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> None:
     with locked(manifest):
         lock_path(manifest).write_text('{"pid": 7, "host": "build-3"}\n')
@@ -76,6 +84,7 @@ def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> Non
     assert raised.value.hint == "wait until it has ended, or end it on build-3: kill 7"
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("words", ["", "nonsense", "[]", '{"pid": "x", "host": 1}', '{"pid":' * 3000])
 def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: Path) -> None:
     with locked(manifest):
@@ -92,6 +101,7 @@ def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
     assert left(manifest) == []
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("held", "wanted", "may"),
     [

@@ -221,12 +221,26 @@ def as_toml(wanted: list[dict[str, Any]]) -> str:
     )
 
 
+class Quoted(str):
+    """Text that YAML is to have in quotes."""
+
+
+yaml.SafeDumper.add_representer(
+    Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
+def quoted(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: Quoted(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
 WRITERS: dict[Format, Any] = {
     "jsonl": lambda wanted: "\n".join(json.dumps(row, ensure_ascii=False) for row in wanted),
     "csv": as_csv,
     "tsv": lambda wanted: as_csv(wanted, "\t"),
     "toml": as_toml,
-    "yaml": lambda wanted: yaml.safe_dump({"image": wanted}, allow_unicode=True),
+    # In quotes, as PyYAML takes for text what YAML 1.2 takes for a number: 0E0.
+    "yaml": lambda wanted: yaml.safe_dump({"image": [quoted(row) for row in wanted]}, allow_unicode=True),
 }
 
 

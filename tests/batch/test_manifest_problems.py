@@ -178,12 +178,15 @@ def test_two_prompts_that_begin_alike_want_names_of_their_own() -> None:
     assert "line 1" in said
 
 
-@pytest.mark.parametrize("output", ["cat.png", "Cat.PNG", "./x/../cat.png", "dog.png"])
-def test_what_the_manifest_reads_is_not_replaced(output: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [("cat.png", "line 1"), ("Cat.PNG", "line 1"), ("./x/../cat.png", "leads out"), ("dog.png", "line 1")],
+)
+def test_what_the_manifest_reads_is_not_replaced(output: str, why: str, tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
     text = row(output="x.png", command="edit", image=["./cat.png", str(folder / "dog.png")]) + "\n" + row(output=output)
     (said,) = problems(text, folder=folder)
-    assert "line 1" in said or "leads out" in said
+    assert why in said
 
 
 def test_the_manifest_itself_is_not_replaced() -> None:

@@ -136,6 +136,7 @@ def test_rows_are_shown_whatever_a_project_s_file_says(
     (folder / "imagecli.toml").write_text(project)
     result = imagecli(command)
     assert (result.exit_code, "attic" in result.stdout) == (0, False)
+    assert ("gpt-image-2" if command == "models" else "openai") in result.stdout
     assert noted in result.stderr
     assert bool(result.stderr) is bool(noted)
 

@@ -263,6 +263,7 @@ def test_a_key_is_read_from_stdin_and_kept_for_the_user_alone(imagecli: Run, hom
 def test_what_is_no_key_is_not_kept_and_not_shown(imagecli: Run, home: Path, key: bytes) -> None:
     result = imagecli("config", "login", "openai", "-", stdin=key)
     assert result.exit_code in (2, 3)
+    assert "the key" in result.stderr
     assert KEY not in result.stderr
     assert not home.exists()
 
@@ -380,6 +381,7 @@ def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyrin
     written(home, "[openai]\nkeyring = true\n", "credentials.toml")
     result = imagecli("generate", "a cat", env=keyring)
     assert result.exit_code == 3
+    assert "the key of openai is no more in the system's keyring" in result.stderr
     assert "imagecli config login openai" in result.stderr
 
 
@@ -397,7 +399,8 @@ def test_a_keyring_that_keeps_nothing_is_found_out(
 
 def test_a_keyring_py_of_the_current_folder_is_not_run(imagecli: Run, folder: Path, keyring: dict[str, str]) -> None:
     (folder / "keyring.py").write_text("open('ran', 'w')")
-    imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring)
+    assert imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring).exit_code == 0
+    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {"imagecli openai": KEY}
     assert not (folder / "ran").exists()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagecli.api import probe
 from imagecli.catalog import load
 from tests.api.raw import Answer, http, raw_server, reset, silence
 from tests.conftest import NOW, Result, Run
@@ -141,11 +144,13 @@ def test_what_is_missing_is_named_with_its_fix(
     assert bool(result.json["errors"]) is (exit_code != 0)
 
 
-@pytest.mark.slow
-def test_a_silent_server_does_not_keep_it(imagecli: Run) -> None:
+def test_a_silent_server_does_not_keep_it(imagecli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "PATIENCE", replace(probe.PATIENCE, silence=0.5))
+    begin = time.monotonic()
     with raw_server(silence(30)) as server:
         result = imagecli("doctor", "--base-url", server.base_url)
     assert result.exit_code == 6
+    assert time.monotonic() - begin < 10
 
 
 def test_models_that_end_soon_are_named_where_they_end(imagecli: Run, tmp_path: Path) -> None:

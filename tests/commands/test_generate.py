@@ -174,9 +174,9 @@ def test_json_is_one_object_with_every_fact(imagecli: Run, folder: Path) -> None
 
 def test_the_sandbox_needs_no_variable_and_reads_none(imagecli: Run) -> None:
     result = imagecli("generate", "x", *SANDBOX, env={"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
-    assert result.exit_code == 0
+    assert (result.exit_code, result.stdout) == (0, "x.png\n")
 
 
 def test_nothing_is_left_in_the_state_folder(imagecli: Run, state: Path) -> None:
-    imagecli("generate", "x", *SANDBOX)
+    assert imagecli("generate", "x", *SANDBOX).stdout == "x.png\n"
     assert [path for path in state.rglob("*") if path.is_file()] == []

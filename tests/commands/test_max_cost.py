@@ -112,7 +112,9 @@ def test_what_can_cost_more_than_the_cap_is_refused(
     ids=["under the built-in cap", "under the flag", "unknown", "free", "another server may bill nothing"],
 )
 def test_what_fits_is_not(imagecli: Run, arguments: list[str]) -> None:
-    assert imagecli("generate", "a cat", *arguments, "--dry-run").exit_code == 0
+    result = imagecli("generate", "a cat", *arguments, "--dry-run")
+    assert result.exit_code == 0
+    assert "a-cat-1.png" in result.stdout
 
 
 def test_another_server_is_held_to_a_cap_that_was_said(imagecli: Run) -> None:

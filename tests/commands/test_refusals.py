@@ -136,21 +136,22 @@ def test_a_prompt_that_is_no_text_is_refused(imagecli: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "mistake"),
     [
-        ["generate", ""],
-        ["generate", "cat.png"],
-        ["generate", "x", "-s", "100x100"],
-        ["generate", "x", "-o", "{bad}"],
-        ["generate", "x", "-o", "old.png"],
-        ["edit", "missing.png", "x"],
-        ["vary", "old.png"],
+        (["generate", ""], "empty"),
+        (["generate", "cat.png"], "named like a picture"),
+        (["generate", "x", "-s", "100x100"], "100x100"),
+        (["generate", "x", "-o", "{bad}"], "{bad}"),
+        (["generate", "x", "-o", "old.png"], "old.png"),
+        (["edit", "missing.png", "x"], "missing.png"),
+        (["vary", "old.png"], "old.png"),
     ],
 )
-def test_a_missing_key_hides_no_other_mistake(imagecli: Run, folder: Path, arguments: list[str]) -> None:
+def test_a_missing_key_hides_no_other_mistake(imagecli: Run, folder: Path, arguments: list[str], mistake: str) -> None:
     (folder / "old.png").write_text("not a picture")
     result = imagecli(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
+    assert mistake in result.stderr
     assert "key" not in result.stderr
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.catalog import load
+from imagecli.commands import patience
 from imagecli.config import keys
 from imagecli.config.folders import Folders
 from imagecli.config.keys import find_key
@@ -147,14 +148,14 @@ def test_a_key_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: p
 
 
 def test_a_key_command_gets_no_stdin_and_no_shell(tmp_path: Path) -> None:
-    """In a process of its own, whose stdin brings the prompt."""
+    """In a process of its own, whose stdin brings the prompts."""
     code = "import sys; print(f'sk-{len(sys.stdin.read())}-{sys.argv[1]}')"
     (tmp_path / "config.toml").write_text(
         f"[providers.openai]\napi_key_command = {json.dumps([*script(tmp_path, code), '$HOME;x'])}"
     )
     environ = {"PATH": os.defpath, "IMAGECLI_CONFIG_DIR": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path)}
     with raw_server(http("200 OK", pictures(png()))) as server:
-        command = [sys.executable, "-m", "imagecli", "generate", "-", "--base-url", server.base_url]
+        command = [sys.executable, "-m", "imagecli", "batch", "-", "--base-url", server.base_url]
         subprocess.run(command, cwd=tmp_path, env=environ, input=b"a cat in the rain", check=True, capture_output=True)
     (request,) = server.requests
     assert b"a cat in the rain" in request
@@ -231,12 +232,12 @@ def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> N
     assert result.exit_code == 0, result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("flags", "noted"), [([], True), (["--quiet"], False)])
 def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
-    imagecli: Run, tmp_path: Path, flags: list[str], noted: bool
+    imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], noted: bool
 ) -> None:
-    command = script(tmp_path, f"import time; time.sleep(2.5); print('{KEY}')")
+    monkeypatch.setattr(patience, "SECONDS", 0.2)
+    command = script(tmp_path, f"import time; time.sleep(0.7); print('{KEY}')")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")
     result = imagecli("generate", "x", "--base-url", "http://127.0.0.1:1/v1", "--max-retries", 0, *flags)

@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from imagecli.catalog import load
 from tests.conftest import Run, mask_for, photo, picture
 from tests.dialects import hosted, own
-from tests.dialects.serving import KEY, Dialect
+from tests.dialects.serving import KEY, Asked, Dialect
 
 ENTRA = "entra-token-0123456789"
 DIALECTS: dict[str, tuple[type[Dialect], list[str]]] = {
@@ -126,6 +126,12 @@ MASKED = [
 ]
 
 
+def mask_in(asked: Asked) -> object:
+    """The mask of a request, wherever its server reads it; None or nothing where it has none."""
+    files = [data for name, data in asked.files if name == "mask"]
+    return files or any("mask" in name and value for name, value in (asked.json or {}).items())
+
+
 @pytest.mark.parametrize("provider", EDITING)
 def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
     imagecli: Run, server: Dialect, folder: Path, provider: str
@@ -136,6 +142,7 @@ def test_a_mask_goes_up_or_is_refused_before_it_is_lost(
     result = imagecli("edit", "in.png", "at night", *flagged, env=env(provider))
     if provider in MASKED:
         assert result.exit_code == 0, result.stderr
+        assert mask_in(server.asked[-1])
     else:
         assert (result.exit_code, server.asked) == (2, [])
         assert f"--mask: provider {provider} takes none" in result.stderr
@@ -250,6 +257,8 @@ def test_azures_endpoint_is_taken_as_its_pages_write_it(
     endpoint = {"AZURE_OPENAI_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": server.base_url.rstrip("/") + ending}
     result = imagecli("generate", "a cat", "--provider", provider, "-m", "my images", env=endpoint)
     assert result.exit_code == 0, result.stderr
+    path = "/openai/v1" if provider == "azure" else "/openai/deployments/my images"
+    assert [(asked.method, asked.path) for asked in server.asked] == [("POST", f"{path}/images/generations")]
 
 
 @pytest.mark.parametrize("provider", ["azure-classic"])
@@ -301,6 +310,7 @@ def test_only_a_model_that_was_named_is_said_to_be_unknown(
     imagecli: Run, server: Dialect, provider: str, named: list[str], warned: bool
 ) -> None:
     result = imagecli("generate", "a cat", *flags(provider, server), *named, env=env(provider))
+    assert (result.exit_code, len(result.paths)) == (0, 1), result.stderr
     assert ("is not in the catalogue" in result.stderr) is warned
 
 

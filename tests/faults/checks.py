@@ -69,11 +69,16 @@ def check_files(case: Case, place: Place, before: Seen) -> None:
     assert not [path for folder in (place.folder, place.state) for path in folder.rglob("*.part")]
 
 
-def check_words(result: Result, says: str) -> None:
+def check_words(result: Result, says: str, *, redirected: bool) -> None:
+    """*redirected*: what is said does not reach us."""
     shown = _shown(result)
     for word in ("Traceback", "this is a bug", "Exception ignored"):
         assert word not in shown
     assert says in shown
+    if 0 < result.exit_code < 128 and result.exit_code != 10 and not redirected:
+        assert re.search("^imagecli: error: .", result.stderr, re.M)
+        # What the API refuses speaks for itself, and nothing but another file helps where one is empty.
+        assert result.exit_code == 4 or "is empty" in shown or re.search("^hint: .", result.stderr, re.M)
     assert not UNSAFE.search(result.stderr.replace("\n", ""))
     assert len(result.stderr) < 4000
 

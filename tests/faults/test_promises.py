@@ -29,8 +29,12 @@ def test_a_promise_names_tests_that_exist(promise: str, text: str) -> None:
         assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text("utf-8"), re.M), test
 
 
-def test_the_tests_that_are_named_are_collected() -> None:
+def test_the_tests_that_are_named_are_collected(request: pytest.FixtureRequest) -> None:
     named = {f"{file}::{test}" for _, text in PROMISES for file, test in re.findall(TEST, text)}
+    # Where all tests run, none is left; where some do, pytest collects the others.
+    named -= {item.nodeid.partition("[")[0] for item in request.session.items}
+    if not named:
+        return
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *sorted(named)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout

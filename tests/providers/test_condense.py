@@ -138,20 +138,21 @@ def test_wide_characters_are_left_as_they_are(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("begin", "letters", "times"),
     [
-        b"\0" * 9_000_000,
-        b" " * 9_000_000,
-        b'"",' * 3_000_000,
-        b"[" * 9_000_000,
-        b'"' + b'\\"' * 9_000_000,
-        b"\n" * 9_000_000,
+        (b"", b"\0", 9_000_000),
+        (b"", b" ", 9_000_000),
+        (b"", b'"",', 3_000_000),
+        (b"", b"[", 9_000_000),
+        (b'"', b'\\"', 9_000_000),
+        (b"", b"\n", 9_000_000),
     ],
     ids=["nul", "blanks", "strings", "brackets", "quotes", "lines"],
 )
-def test_hostile_bodies_take_bounded_memory_and_time(body: bytes) -> None:
+def test_hostile_bodies_take_bounded_memory_and_time(begin: bytes, letters: bytes, times: int) -> None:
+    file = io.BytesIO(begin + letters * times)
     started = time.process_time()
-    assert len(condense(io.BytesIO(body)).body) <= MAX_REST_BYTES + 2 * PIECE_BYTES
+    assert len(condense(file).body) <= MAX_REST_BYTES + 2 * PIECE_BYTES
     assert time.process_time() - started < 5
 
 
@@ -212,3 +213,15 @@ def test_threads_read_their_own_strings_of_one_body() -> None:
     marked = json.loads(condensed.body)
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(condensed.text, marked * 4)) == texts * 4
+
+
+def test_a_raw_control_character_of_a_long_string_is_kept() -> None:
+    assert read(b'["' + b"x" * 2 * LONG + b'\t\\n"]') == ["x" * 2 * LONG + "\t\n"]
+
+
+def test_a_file_that_grew_shorter_is_no_text() -> None:
+    file = io.BytesIO(b'["' + b"x" * 2 * LONG + b'"]')
+    condensed = condense(file)
+    file.truncate(LONG)
+    with pytest.raises(ValueError, match="shorter"):
+        condensed.text(json.loads(condensed.body)[0])

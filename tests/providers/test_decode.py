@@ -118,6 +118,7 @@ def test_what_an_answer_says_of_itself_is_kept() -> None:
         (b'{"cost": NaN, "more": [-Infinity, 1e999, 1.5]}', {"cost": None, "more": [None, None, 1.5]}),
         (b'{"\\ud800": {"a": "x\\udfff"}}', {"?": {"a": "x?"}}),
         (b'{"total_tokens": 5, "free": true, "none": null}', {"total_tokens": 5, "free": True, "none": None}),
+        (b'{"a":' + b"[" * 8 + b"1" + b"]" * 8 + b"}", {"a": [[[[[[[None]]]]]]]}),
         (b'{"a":' * 9 + b"1" + b"}" * 9, {"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": None}}}}}}}}),
         (b"5", None),
     ],
@@ -177,7 +178,7 @@ def test_base64_is_read_in_every_spelling(data: bytes, width: int) -> None:
         assert picture_bytes(text) == data
 
 
-@pytest.mark.parametrize("text", ["not base64!", "QQ=Q", "A", "%3Csvg", "é", "\ud800"])
+@pytest.mark.parametrize("text", ["not base64!", "QU!JD", "QUJD!", "QQ=Q", "A", "%3Csvg", "é", "\ud800"])
 def test_what_is_not_base64_is_unsaved_and_not_guessed(text: str) -> None:
     with pytest.raises(UnsavedError) as caught:
         picture_bytes(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -236,23 +237,23 @@ def test_quota_is_told_from_rate(status: int, body: bytes, is_about_money: bool)
 @pytest.mark.parametrize(
     "body",
     [
-        b"x" * 3_000_000,
-        openai(message="x" * 3_000_000),
-        PAGE + b"x" * 3_000_000,
-        b"<title>" + b"x" * 3_000_000,
-        json.dumps({"errors": [{"message": "x" * 3_000_000}] * 50}).encode(),
-        openai("moderation_blocked", moderation_details={"categories": [f"{k}" * 3_000 for k in range(50)]}),
-        bytes(range(256)) * 4000,
-        b'{"error":' * 900 + b"1" + b"}" * 900,
-        b'{"error":' * 20_000 + b'"x"' + b"}" * 20_000,
-        b"[" * 900 + b"]" * 900,
-        b'{"code": ' + b"9" * 4000 + b"}",
-        b'{"code": "' + b"c" * 100_000 + b'"}',
-        "caf\xe9".encode("latin-1"),
+        lambda: b"x" * 3_000_000,
+        lambda: openai(message="x" * 3_000_000),
+        lambda: PAGE + b"x" * 3_000_000,
+        lambda: b"<title>" + b"x" * 3_000_000,
+        lambda: json.dumps({"errors": [{"message": "x" * 300_000}] * 50}).encode(),
+        lambda: openai("moderation_blocked", moderation_details={"categories": [f"{k}" * 3_000 for k in range(50)]}),
+        lambda: bytes(range(256)) * 4000,
+        lambda: b'{"error":' * 900 + b"1" + b"}" * 900,
+        lambda: b'{"error":' * 20_000 + b'"x"' + b"}" * 20_000,
+        lambda: b"[" * 900 + b"]" * 900,
+        lambda: b'{"code": ' + b"9" * 4000 + b"}",
+        lambda: b'{"code": "' + b"c" * 100_000 + b'"}',
+        lambda: "caf\xe9".encode("latin-1"),
     ],
 )
-def test_no_body_floods_or_breaks_the_message(body: bytes) -> None:
-    error = error_for(500, {}, body)
+def test_no_body_floods_or_breaks_the_message(body: Callable[[], bytes]) -> None:
+    error = error_for(500, {}, body())
     assert len(error.message) < 700
     assert len(error.code) < 200
 

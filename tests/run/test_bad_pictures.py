@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from imagecli.pictures.judge import identify
-from tests.api.raw import pictures
+from tests.api.raw import http, pictures, png, raw_server
+from tests.conftest import Run
 from tests.pictures.making import png_of
 from tests.pictures.test_judge import LARGE, RASTER
 from tests.run.test_finish import code, files, finished, of
@@ -111,3 +112,18 @@ def test_a_broken_picture_that_was_wrapped_well_gets_no_final_name(tmp_path: Pat
 def test_the_whole_one_gets_it(tmp_path: Path, name: str) -> None:
     outcome, _ = finished(of(tmp_path, "cat"), pictures(SOURCES[name]))
     assert (code(outcome), list(files(tmp_path).values())) == (0, [SOURCES[name]])
+
+
+def test_an_answer_with_fewer_pictures_is_named_by_its_id(imagecli: Run) -> None:
+    with raw_server(http("200 OK", pictures(png()), "x-request-id: req_7")) as server:
+        result = imagecli("generate", "cat", "-n", 2, "--base-url", server.base_url)
+    assert result.exit_code == 9
+    assert "request: req_7" in result.stderr
+
+
+def test_recover_is_named_only_for_what_it_knows(imagecli: Run, folder: Path) -> None:
+    with raw_server(http("200 OK", pictures(png()[:-20]))) as server:
+        result = imagecli("generate", "cat", "--base-url", server.base_url)
+    assert result.exit_code == 7
+    assert (folder / "cat.damaged.png.bin").exists()
+    assert "imagecli recover" not in result.stderr

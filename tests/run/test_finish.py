@@ -357,6 +357,37 @@ def test_a_further_file_replaces_nothing(tmp_path: Path) -> None:
     assert [image.copy for image in outcome.saved] == [0, 1]
 
 
+def test_what_is_done_for_a_further_file_is_said(tmp_path: Path) -> None:
+    outcome, heard = finished(made_of(tmp_path), pictures(JPEG))
+    assert (codes(heard), [image.path for image in outcome.saved]) == (
+        ["converted"],
+        [tmp_path / "cat.jpg", tmp_path / "cat-64.png"],
+    )
+
+
+def test_a_prompt_that_can_not_be_read_costs_no_picture(tmp_path: Path) -> None:
+    broken = b"x" * 20_000 + b"\\uZZZZ"
+    body = pictures(RED).replace(b'"b64_json"', b'"revised_prompt": "' + broken + b'", "b64_json"')
+    outcome, _ = finished(of(tmp_path, "cat"), body)
+    assert [(image.path, image.revised_prompt) for image in outcome.saved] == [(tmp_path / "cat.png", None)]
+
+
+REFUSED = b'event: error\ndata: {"type": "error", "error": {"message": "no", "code": "moderation_blocked"}}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("asked", "warned", "failed"), [(1, ["moderation_blocked"], []), (2, [], ["moderation_blocked"])]
+)
+def test_an_error_of_a_stream_counts_where_a_picture_is_missing(
+    tmp_path: Path, asked: int, warned: list[str], failed: list[str]
+) -> None:
+    done = json.dumps({"type": "image_generation.completed", "b64_json": base64.b64encode(RED).decode()}).encode()
+    body = REFUSED + b"event: image_generation.completed\ndata: " + done + b"\n\n"
+    outcome, heard = finished(of(tmp_path, *"ab"[:asked]), body)
+    assert len(outcome.saved) == 1
+    assert (codes(heard), [error.code for error in outcome.errors]) == (warned, failed)
+
+
 @contextmanager
 def small_files(limit: int) -> Iterator[None]:
     """No file grows over *limit* bytes, as on a full disk."""

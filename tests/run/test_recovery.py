@@ -190,6 +190,7 @@ def test_one_name_for_many_pictures_is_refused(imagecli: Run, leave: Leave, stat
     leave(pictures(RED))
     result = imagecli("recover", "-o", output)
     assert result.exit_code == 2
+    assert f"-o {output} is no folder" in result.stderr
     assert len(files(state)) == 3
 
 

@@ -19,6 +19,7 @@ from imagecli.domain import Name
 from imagecli.errors import UnsavedError
 from imagecli.events import Event, Partial
 from imagecli.exchange import Prepared
+from imagecli.run import partials
 from imagecli.run.partials import GRACE_SECONDS, Ear, Partials
 from imagecli.run.prepare import describe
 from tests.api.raw import Answer, http, linking, pictures, png, raw_server, reset, silence, then
@@ -225,14 +226,17 @@ def test_what_broke_a_stream_is_said_beside_what_is_saved_of_it(imagecli: Run, s
     assert not list(state.rglob("*.body"))
 
 
-def test_an_answer_is_left_as_soon_as_its_last_picture_is_there(imagecli: Run, folder: Path) -> None:
+def test_an_answer_is_left_as_soon_as_its_last_picture_is_there(
+    imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Silence would be waited for five minutes; what names its end is not waited for at all."""
+    monkeypatch.setattr(partials, "GRACE_SECONDS", 1.5)
     for events in ([completed(), DONE], [completed()]):
         begin = time.monotonic()
         with raw_server(stalled(*events)) as server:
             result = imagecli("generate", "cat", "--stream", "--base-url", server.base_url)
         assert result.exit_code == 0
-        assert time.monotonic() - begin < (2 if DONE in events else 8)
+        assert time.monotonic() - begin < (1.4 if DONE in events else 8)
     assert files(folder) == {"cat.png": RED, "cat_2.png": RED}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import DiskError
-from imagecli.store.files import _take_and_replace, publish, rescue, save
+from imagecli.store.files import _take_and_replace, disk_errors, publish, rescue, save
 from imagecli.store.staging import discard_all, stage, staging
 
 
@@ -176,6 +176,21 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     assert "file too large" in said
     assert "ulimit" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "free some space there"),
+        (errno.EDQUOT, "free some space there"),
+        (errno.EFBIG, "ulimit"),
+        (errno.EACCES, "another folder"),
+    ],
+)
+def test_the_way_out_is_that_of_the_trouble(tmp_path: Path, number: int, words: str) -> None:
+    with pytest.raises(DiskError) as caught, disk_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert words in (caught.value.hint or "")
 
 
 def test_a_failed_publish_keeps_what_was_staged(tmp_path: Path) -> None:
