@@ -350,13 +350,13 @@ def test_a_journal_is_on_the_disk_when_it_is_opened(manifest: Path, monkeypatch:
     monkeypatch.setattr(os, "fsync", listen)
     journal = begun(manifest)
     assert synced == [manifest.parent]
-    journal.path.write_bytes(b'{"torn')
+    journal.path.write_bytes(b'{"cost_us')
     begun(manifest)
     assert synced == [manifest.parent, journal.path]
 
 
 def test_a_journal_that_begins_with_a_line_end_loses_its_torn_line_alone(manifest: Path) -> None:
-    journal_path(manifest).write_bytes(b'\n{"torn')
+    journal_path(manifest).write_bytes(b'\n{"cost_us')
     assert begun(manifest).path.read_bytes() == b"\n"
 
 
