@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog import Catalog, ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
-from imagecli.config.base_url import is_local
+from imagecli.config.base_url import is_local, is_public
 from imagecli.config.base_url import shown as shown_base_url
 from imagecli.config.caps import settled as settled_cap
 from imagecli.config.elsewhere import model_of_another
@@ -75,7 +75,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         del said["model"]
     base_url, _ = base_url_of(row, layers, env, catalog)
     key = _key(row, layers, env) if with_key else None
-    is_plain = key is not None and urlsplit(base_url).scheme == "http" and not is_local(base_url)
+    is_plain = key is not None and urlsplit(base_url).scheme == "http" and is_public(base_url)
     if is_plain and not setting("insecure_http", layers):
         raise UsageError(
             f"the API key would go over plain http:// to a public host, {shown_base_url(base_url)}; nothing was sent",

@@ -48,6 +48,20 @@ def _without_secrets(url: str) -> str:
     return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])
 
 
+def is_public(base_url: str) -> bool:
+    """Whether the host can be on the public internet, which a name without a dot or in a private zone can't be.
+
+    100.64.0.0/10 is the address space of carriers and of overlay networks such as Tailscale (RFC 6598); `.internal` is
+    reserved for private use (ICANN, 2024-07-29), `.home.arpa` by RFC 8375.
+    """
+    host = (urlsplit(base_url).hostname or "").removesuffix(".")
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        private = host.endswith((".localhost", ".local", ".internal", ".home.arpa", ".svc", ".lan"))
+        return "." in host and not private
+
+
 def is_local(base_url: str) -> bool:
     """Whether the host is this machine or a private address, where servers commonly want no key."""
     host = (urlsplit(base_url).hostname or "").removesuffix(".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.config.base_url import checked, is_local
+from imagecli.config.base_url import checked, is_local, is_public
 from imagecli.errors import UsageError
 
 
@@ -84,3 +84,23 @@ def test_a_password_in_it_is_not_shown(text: str) -> None:
 )
 def test_this_machine_and_private_networks_are_local(base_url: str, local: bool) -> None:
     assert is_local(base_url) is local
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("api.example.com", True),
+        ("8.8.8.8", True),
+        ("[2606:4700::1111]", True),
+        ("localhost", False),
+        ("localai", False),
+        ("box.local", False),
+        ("vllm.models.svc", False),
+        ("gateway.internal.", False),
+        ("10.1.2.3", False),
+        ("100.101.102.103", False),
+        ("[fd00::1]", False),
+    ],
+)
+def test_a_host_is_public_unless_its_name_or_address_is_private(host: str, public: bool) -> None:
+    assert is_public(f"http://{host}:8080/v1") is public
