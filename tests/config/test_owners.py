@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from imagecli import __file__ as package_file
 from imagecli import safe_open
 from imagecli.config import credentials
 from imagecli.config.folders import Folders
@@ -64,7 +63,7 @@ def home() -> Iterator[Home]:
             os.chown(folder, USER, USER)
         with acting_as(USER):
             try:
-                Path(package_file).read_bytes()
+                Path(__file__).read_bytes()
             except PermissionError:
                 pytest.skip("other users can't read this working tree")
         yield made
