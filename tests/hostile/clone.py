@@ -109,7 +109,13 @@ def forge_journal(path: Path, clone: Path, home: Path) -> None:
     lines = []
     for target in ("../home/images/cat.png", str(home / "images" / "cat.png"), "linked/cat.png", "linked/dog.png"):
         record = {"path": target, "sha256": digest, "bytes": size}
-        entry = {"id": target, "hash": "0" * 64, "state": "saved", "provider": "openai", "model": "gpt-image-2"}
+        entry: dict[str, object] = {
+            "id": target,
+            "hash": "0" * 64,
+            "state": "saved",
+            "provider": "openai",
+            "model": "gpt-image-2",
+        }
         entry |= {"files": [record], "schema": 1, "cost_usd": None, "manifest": "m.jsonl", "run": 1}
         lines.append(json.dumps(entry, sort_keys=True) + "\n")
     path.write_text("".join(lines))
