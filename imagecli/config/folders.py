@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +50,8 @@ def folders(env: Env) -> Folders:
 def _record_folders(state: Path, env: Env) -> tuple[Path, ...]:
     """In the state folder; if that can't be written to, in another private folder of the user."""
     runtime = env.environ.get("XDG_RUNTIME_DIR")
-    temporary = Path(env.environ.get("TMPDIR") or tempfile.gettempdir())
+    # tempfile.gettempdir() would create a file to see whether it can: a dry run must not write.
+    temporary = Path(env.environ.get("TMPDIR") or env.environ.get("TEMP") or "/tmp")
     name = "imagecli" if os.name == "nt" else f"imagecli-{os.geteuid()}"
     return (
         state / "spooled-elsewhere",
