@@ -19,8 +19,8 @@ from imagecli.errors import (
     UsageError,
     as_error,
 )
+from imagecli.output.display import Style
 from imagecli.quoting import quoted
-from imagecli.report.style import Style
 
 WELCOME = """\
 imagecli makes, edits and varies pictures. Three commands to start with:
@@ -98,7 +98,7 @@ class Group(TyperGroup):
 
 def _meant(word: str, names: Sequence[str], before: str) -> str | None:
     """The hint that names the command that *word* begins or is a slip of, if there is one."""
-    from imagecli.commands.complaints import command_meant
+    from imagecli.commands.usage_errors import command_meant
 
     near = command_meant(word, names)
     return f"did you mean {before} {near}?" if near else None
@@ -169,7 +169,7 @@ def main(argv: Sequence[str], env: Env) -> int:
         return signal.exit_code
     except Exception as error:
         failure = _unwritten(error) or as_error(error)
-    from imagecli.report.final import show_failure
+    from imagecli.output.result import show_failure
 
     return show_failure(failure, command, style, env)
 
@@ -183,14 +183,14 @@ def _unwritten(error: Exception) -> DiskError | None:
 
 def _usage(error: typer.TyperException, command: str) -> UsageError:
     """Typer's own complaint in our words, with the replacement for a flag that other tools have."""
-    from imagecli.commands import complaints
+    from imagecli.commands import usage_errors
 
     option = getattr(error, "option_name", None)
-    if option and (here := complaints.instead_of(option)):
+    if option and (here := usage_errors.instead_of(option)):
         return UsageError(f"there is no option {option}", hint=here)
-    near = complaints.meant(option or "", getattr(error, "possibilities", None) or [])
+    near = usage_errors.meant(option or "", getattr(error, "possibilities", None) or [])
     said = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
-    message = complaints.in_our_words(said)
+    message = usage_errors.in_our_words(said)
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
     if near:
         hint = f"did you mean {' or '.join(near)}?"

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from imagecli.catalog import OPTIONAL, ModelRow
-from imagecli.checks import WHOLE, Makes, settled_size
+from imagecli.catalog.model import OPTIONAL, ModelRow
+from imagecli.checks.output_format import Makes
+from imagecli.checks.parameters import WHOLE
+from imagecli.checks.sizes import settled_size
 from imagecli.domain import Json, Rendering, Svg
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from imagecli.catalog import Catalog, ModelRow, ProviderRow
-from imagecli.checks import inputs_of, needs_alpha
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.parameters import inputs_of, needs_alpha
 from imagecli.domain import Ask, Edit, Framing, Name, Rendering, Source, Vary
 from imagecli.errors import UsageError
-from imagecli.exchange import Destination, Part
+from imagecli.prepared import Destination, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,45 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from imagecli.domain import IfExists, Json, Name, Size, Transform
-from imagecli.errors import ImagecliError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpFile:
-    """One file of a multipart form: neutral name, true media type."""
-
-    name: str
-    """The form field: image, image[], mask, markup."""
-    filename: str
-    data: bytes = field(repr=False)
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """One request as a provider's codec made it. The key is not in it: the transport adds that."""
-
-    method: str
-    url: str
-    json: dict[str, Json] | None = None
-    form: tuple[tuple[str, str], ...] = ()
-    files: tuple[HttpFile, ...] = ()
-    added: tuple[str, ...] = ()
-    """Fields that the user did not set: one of them may be left out when the server doesn't know it."""
-
-    def without(self, field: str) -> HttpRequest:
-        """The same request without *field*, which is one of `added`."""
-        return replace(
-            self,
-            json={key: value for key, value in self.json.items() if key != field} if self.json is not None else None,
-            form=tuple(pair for pair in self.form if pair[0] != field),
-            added=tuple(name for name in self.added if name != field),
-        )
+from imagecli.domain import IfExists, Name, Size, Transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,31 +88,3 @@ class Prepared:
         """All that is saved to."""
         names = [*self.names, *(file.name for files in self.files for file in files)]
         return tuple(dict.fromkeys(name.folder for name in names))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One picture of an answer: base64 text, an address, or both; neither when it is missing.
-
-    The base64 comes first. Where it is none, and there is an address, that is fetched: the other was a stand-in.
-    """
-
-    b64_json: str | None = field(default=None, repr=False)
-    url: str | None = None
-    hint: str | None = None
-    """What helps where nothing answers at the address."""
-    error: ImagecliError | None = None
-    """What the server says of a picture that is missing."""
-    revised_prompt: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a provider's codec read out of a successful body."""
-
-    found: tuple[Found, ...]
-    usage: dict[str, Any] | None = None
-    svg_usage: dict[str, Any] | None = None
-    """What the model that wrote an svg took; billed besides."""
-    errors: tuple[ImagecliError, ...] = ()
-    """What it says went wrong with further pictures."""

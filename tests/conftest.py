@@ -16,7 +16,7 @@ from PIL import Image
 
 from imagecli.cli import main
 from imagecli.env import Env
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.children import Children
 
 # How long an example takes says more of the machine than of the program.

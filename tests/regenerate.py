@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from imagecli import catalog
-from imagecli.config.table import FOLDER_VARIABLES, SETTINGS, variable
+from imagecli.catalog import catalog
+from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, variable
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.catalog import OPTIONAL, load
+from imagecli.catalog.catalog import load
+from imagecli.catalog.model import OPTIONAL
 from imagecli.domain import MEDIA_TYPES, Size
 from imagecli.errors import UsageError
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import typer
 
-from imagecli import catalog, cli, commands, errors
+from imagecli import cli, commands, errors
+from imagecli.catalog import catalog
 from tests import repaint
 from tests.conftest import Run, photo
 from tests.regenerate import README, ROOT, regenerated, spoken

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import load
-from imagecli.checks import check, check_life
+from imagecli.catalog.catalog import load
+from imagecli.checks.check import check, check_life
 from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
 from imagecli.errors import UsageError
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.catalog import at_provider, load
+from imagecli.catalog.catalog import load
+from imagecli.catalog.provider import at_provider
 from imagecli.domain import Edit, Framing, Generate, Name, Rendering, Source, Vary
 from imagecli.errors import UsageError
 from imagecli.plan import named, pictures, plan, split, vary

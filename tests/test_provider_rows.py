@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import BatchRow, KeyVariable, ProviderRow, at_provider, in_batch, load, overlaid
-from imagecli.checks.inputs import check_count
+from imagecli.catalog.catalog import load
+from imagecli.catalog.load import overlaid
+from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, at_provider, in_batch
+from imagecli.checks.parameters import check_count
 from imagecli.domain import Edit, Generate, Rendering, Size, Source
 from imagecli.errors import UsageError
-from imagecli.providers.carried import check_carried
+from imagecli.providers.capabilities import check_carried
 
 ROWS = load()
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]

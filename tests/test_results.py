@@ -21,7 +21,7 @@ from imagecli.errors import (
     as_error,
     gravest,
 )
-from imagecli.outcome import Kept, Outcome, Report
+from imagecli.results import Kept, Outcome, Report
 
 IMAGE = SavedImage(
     path=Path("a.png"), bytes=1, format="png", size=None, sha256="", revised_prompt=None, request=0, index=0

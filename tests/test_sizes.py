@@ -9,8 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagecli.catalog import SizeRule, load
-from imagecli.checks import check, settled_size
+from imagecli.catalog.catalog import load
+from imagecli.catalog.size_rule import SizeRule
+from imagecli.checks.check import check
+from imagecli.checks.sizes import settled_size
 from imagecli.domain import Generate, Rendering, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.sizes import read_size

@@ -14,7 +14,7 @@ import pytest
 from imagecli import commands
 
 HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs", "tomlkit", "keyring"}
-WORK = {"imagecli.domain", "imagecli.catalog", "imagecli.outcome", "imagecli.commands.desk"}
+WORK = {"imagecli.domain", "imagecli.catalog.catalog", "imagecli.results", "imagecli.commands.image.context"}
 """What only a command that is carried out needs: dozens of dataclasses, as slow to make as Python to start."""
 
 PROGRAM = """

@@ -13,8 +13,7 @@ import pytest
 
 from imagecli.errors import Terminated
 from imagecli.events import Event, Heartbeat, Listen, Told
-from imagecli.schedule import Done, ends_of, run
-from imagecli.slots import Slot
+from imagecli.worker_pool import Done, Slot, ends_of, run
 
 
 def told(word: object) -> Told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imagecli.batch.order import Ended
+from imagecli.batch.work_item import Ended
 from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, gravest
 from imagecli.events import Progressed
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.manifest.problems import ManifestError
-from imagecli.batch.manifest.reading import MAX_BYTES, Manifest, parse_manifest
+from imagecli.batch.manifest.errors import ManifestError
+from imagecli.batch.manifest.read import MAX_BYTES, Manifest, parse_manifest
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, UsageError
-from imagecli.store.files import save
-from imagecli.store.reading import read_bounded
+from imagecli.storage.atomic import save
+from imagecli.storage.read import read_bounded
 
 _FAILED: Final = re.compile(r"(?P<stem>.+)\.failed(\.[1-9][0-9]*-[1-9][0-9]*)?", re.ASCII | re.DOTALL)
 _OTHER_TABLE: Final = re.compile(rb"\s*\[(?!\[?\s*image\b)")

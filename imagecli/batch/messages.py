@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from imagecli.batch.entries import Entry
-from imagecli.batch.judging import Judged
-from imagecli.batch.wanted import Wanted
+from imagecli.batch.file_state import Judged
+from imagecli.batch.fingerprint import Wanted
+from imagecli.batch.journal.entry import Entry
 from imagecli.errors import OutputError
 from imagecli.events import Noted, Warned
 from imagecli.quoting import quoted

@@ -22,12 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from imagecli.batch.entries import Entry, FileRecord
-from imagecli.batch.judging import Judged, in_doubt, judge
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.sentences import Remark, notes, notes_of_absent, refusal
-from imagecli.batch.standing import Disk
-from imagecli.batch.wanted import Wanted
+from imagecli.batch.file_state import Disk, Judged, in_doubt, judge
+from imagecli.batch.fingerprint import Wanted
+from imagecli.batch.journal.entry import Entry, FileRecord
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.messages import Remark, notes, notes_of_absent, refusal
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 

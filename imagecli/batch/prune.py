@@ -10,17 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.batch.deciding import Decision
-from imagecli.batch.entries import Entry, FileRecord
-from imagecli.batch.judging import ending
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.standing import Standing, has_picture_ending
-from imagecli.batch.wanted import Wanted
+from imagecli.batch.file_state import Standing, ending, has_picture_ending
+from imagecli.batch.fingerprint import Wanted
+from imagecli.batch.journal.entry import Entry, FileRecord
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.planner import Decision
 from imagecli.errors import DiskError
 from imagecli.events import Noted
 from imagecli.naming.filenames import key
 from imagecli.quoting import quoted
-from imagecli.store.files import reason
+from imagecli.storage.atomic import reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

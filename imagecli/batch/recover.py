@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.api.results import Results
-from imagecli.api.spool_record import SpoolPlaces
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.purchase import originals, records
-from imagecli.batch.writing import Journal
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.writer import Journal
+from imagecli.batch.work_item import originals, records
+from imagecli.client.download import Results
+from imagecli.client.spool_record import SpoolPlaces
 from imagecli.events import Listen, Noted, Warned
-from imagecli.exchange import Part
-from imagecli.outcome import Outcome
-from imagecli.run.recovery import Leftover, leftovers, recover
+from imagecli.pipeline.recover import Leftover, leftovers, recover
+from imagecli.prepared import Part
+from imagecli.results import Outcome
 
 WORTH_A_TRY = ("whole", "part", "no_pictures")
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from imagecli.api.left import left_in, read_unrecorded_description, unrecorded_in
-from imagecli.api.spool_record import SPOOL_BESIDE, SpoolPlaces
-from imagecli.batch.purchase import Purchase
+from imagecli.batch.work_item import Purchase
+from imagecli.client.spool import left_in, read_unrecorded_description, unrecorded_in
+from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
 from imagecli.errors import UnrecordedError
 from imagecli.quoting import quoted
 

@@ -1,4 +1,7 @@
-"""One item of a manifest on its way: what the journal knows it as, what becomes of it, and the requests that buy it."""
+"""One item of a manifest on its way: what the journal knows it as, what becomes of it, and the requests that buy it.
+
+A purchase that is to be made, and what has become of it.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.batch.deciding import Decision
-from imagecli.batch.entries import FileRecord
-from imagecli.batch.hashing import Digests, place, said_hash
-from imagecli.batch.ledger import Ledger
+from imagecli.batch.file_state import Standing
+from imagecli.batch.fingerprint import Digests, Wanted, place, said_hash
+from imagecli.batch.journal.entry import FileRecord
+from imagecli.batch.journal.state import Ledger
 from imagecli.batch.manifest.item import Item
 from imagecli.batch.manifest.targets import Target
-from imagecli.batch.standing import Standing
-from imagecli.batch.wanted import Wanted
-from imagecli.catalog import ProviderRow
-from imagecli.checks import inputs_of
+from imagecli.batch.planner import Decision
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.parameters import inputs_of
 from imagecli.domain import Ask, Edit, SavedImage
-from imagecli.exchange import Destination, Part
 from imagecli.plan import Request, split
+from imagecli.prepared import Destination, Part
+from imagecli.results import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +126,36 @@ def _record(image: SavedImage, saved: Path, part: Part, folder: Path) -> FileRec
     path = saved.absolute().relative_to(folder.absolute()).as_posix()
     planned = part.planned[image.index][image.copy]
     return FileRecord(path=path, sha256=image.sha256, bytes=image.bytes, planned=None if planned == path else planned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A purchase that is to be made."""
+
+    purchase: Purchase
+    first: int
+    """The number of its first request."""
+    count: int
+    manifest: Path
+    """Whose journal it is."""
+
+    def requests(self) -> tuple[Request, ...]:
+        """Its requests, made when they are wanted: there may be thousands of orders."""
+        return tuple(requests_of(self.purchase, self.first, self.manifest))
+
+    @property
+    def folders(self) -> set[Path]:
+        """All that is saved to."""
+        return {target.name.folder for targets in self.purchase.item.pictures for target in targets}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What has become of an order."""
+
+    order: Order
+    outcomes: tuple[Outcome, ...]
+    """Of the requests that were sent; fewer than the order's where the cap had no room for one, or one failed."""
+    cost_usd: float | None
+    """None where the answers don't tell."""
+    over_budget: bool = False

@@ -12,17 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagecli.catalog.at_provider import at_provider as at_provider
-from imagecli.catalog.batches import BatchRow as BatchRow
-from imagecli.catalog.batches import in_batch as in_batch
-from imagecli.catalog.models import OPTIONAL as OPTIONAL
-from imagecli.catalog.models import ModelRow as ModelRow
-from imagecli.catalog.overlay import overlaid as overlaid
-from imagecli.catalog.prices import Prices as Prices
-from imagecli.catalog.providers import KeyVariable as KeyVariable
-from imagecli.catalog.providers import ProviderRow as ProviderRow
-from imagecli.catalog.rows import model_row, model_rows
-from imagecli.catalog.sizes import SizeRule as SizeRule
+from imagecli.catalog.load import model_row, model_rows, overlaid
+from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import ProviderRow, at_provider
 from imagecli.errors import UsageError
 
 
@@ -83,7 +75,7 @@ def with_own(tables: Mapping[str, Any], source: str) -> Catalog:
     Raises UsageError that names table and field of what there is not, or is none.
     """
     # Most users have no such file, and pay nothing for it.
-    from imagecli.catalog.own import laid_over
+    from imagecli.catalog.user_models import laid_over
 
     return replace(load(), models=model_rows(laid_over(_tables("models"), tables, source)))
 

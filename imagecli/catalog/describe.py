@@ -7,10 +7,9 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Any, cast
 
-from imagecli.catalog.batches import BatchRow
-from imagecli.catalog.models import ModelRow
-from imagecli.catalog.providers import ProviderRow
-from imagecli.catalog.sizes import SizeRule
+from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import BatchRow, ProviderRow
+from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import Size
 
 INNER = frozenset({"known", "sent", "lends_fields", "images_by"})

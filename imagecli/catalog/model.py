@@ -1,4 +1,7 @@
-"""A model's row: what it takes, how long it lives, what it costs."""
+"""A model's row: what it takes, how long it lives, what it costs.
+
+What a model's row says of money. USD; tokens; "about" where the provider prints no table.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from imagecli.catalog.prices import Prices
-from imagecli.catalog.sizes import SizeRule
+from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import InputRule, Operation, Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """One model's prices: USD for a million tokens, and the output tokens of one picture."""
+
+    text_in: float
+    image_in: float
+    image_out: float
+    text_in_cached: float | None = None
+    image_in_cached: float | None = None
+    text_out: float | None = None
+    output_tokens: Mapping[str, Mapping[Size, int]] = field(default_factory=dict)
+    """quality → size → tokens of one picture, as far as they are known."""
+    month: str
+    """Of the table, as `2026-11`."""
+    source: str
+
 
 OPTIONAL = (
     "quality",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from imagecli.catalog import size_tables, wanted
-from imagecli.catalog.models import OPTIONAL
-from imagecli.catalog.rows import joined
+from imagecli.catalog import validators
+from imagecli.catalog.load import joined
+from imagecli.catalog.model import OPTIONAL
 from imagecli.domain import MEDIA_TYPES, Operation
 from imagecli.errors import UsageError
 
@@ -27,7 +27,7 @@ def laid_over(shipped: Mapping[str, Any], own: Mapping[str, Any], source: str) -
         said = {} if kind == "sizes" else {"source": source}
         tables[kind] = {**tables[kind], **_over(tables[kind], _whole(own, kind, tables), said)}
     for name in own.get("sizes", {}):
-        size_tables.check_limits(f"sizes.{name}", tables["sizes"][name])
+        validators.check_limits(f"sizes.{name}", tables["sizes"][name])
     for name in own.get("prices", {}):
         _check_prices(f"[prices.{name}]", tables["prices"][name])
     return tables
@@ -50,7 +50,9 @@ def _whole(own: Mapping[str, Any], kind: str, tables: Mapping[str, Any]) -> dict
     rows = {}
     for name, table in own.get(kind, {}).items():
         if name not in tables[kind] and table.get("like") == name:
-            raise UsageError(f"{kind}.{name}: it is like itself, and nothing else says what it takes", hint=wanted.HINT)
+            raise UsageError(
+                f"{kind}.{name}: it is like itself, and nothing else says what it takes", hint=validators.HINT
+            )
         new = {} if name in tables[kind] else {"like": UNKNOWN}
         rows[name] = {**new, **{key: value for key, value in table.items() if (key, value) != ("like", name)}}
     return rows
@@ -71,35 +73,37 @@ def _check_file(own: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) ->
             raise UsageError(f"there is no table {name!r}", hint=f'a model is written as [models."{name}"]')
         raise UsageError(f"there is no field {name!r}", hint='a model is written as [models."NAME"]')
     row = _row(names)
-    checks = {"sizes": size_tables.check, "prices": _PRICES, "families": row, "models": row}
+    checks = {"sizes": validators.check, "prices": _PRICES, "families": row, "models": row}
     for kind, tables in own.items():
-        wanted.each(checks[kind])(kind, tables)
+        validators.each(checks[kind])(kind, tables)
 
 
-def _row(names: Mapping[str, tuple[str, ...]]) -> wanted.Check:
+def _row(names: Mapping[str, tuple[str, ...]]) -> validators.Check:
     """A model's table; *names* are those of size rules, prices and rows that it can name."""
-    parameter = wanted.one_of((*OPTIONAL, "markup"))
-    return wanted.table(
+    parameter = validators.one_of((*OPTIONAL, "markup"))
+    return validators.table(
         {
-            "like": wanted.one_of((*names["models"], *names["families"])),
-            "released": wanted.day,
-            "shutdown": wanted.day,
-            "successor": wanted.text,
-            "operations": wanted.list_of(wanted.one_of(get_args(Operation))),
-            "sizes": wanted.name_or(names["sizes"], size_tables.check),
-            "max_prompt": wanted.count,
-            "max_n": wanted.count,
-            "max_n_of": wanted.each(wanted.count),
-            "max_images": wanted.count,
+            "like": validators.one_of((*names["models"], *names["families"])),
+            "released": validators.day,
+            "shutdown": validators.day,
+            "successor": validators.text,
+            "operations": validators.list_of(validators.one_of(get_args(Operation))),
+            "sizes": validators.name_or(names["sizes"], validators.check),
+            "max_prompt": validators.count,
+            "max_n": validators.count,
+            "max_n_of": validators.each(validators.count),
+            "max_images": validators.count,
             "image": _INPUT,
             "mask": _INPUT,
-            "parameters": wanted.list_of(parameter),
-            "unstated": wanted.list_of(parameter),
-            **dict.fromkeys(("words", "unstated_words"), wanted.each(wanted.list_of(wanted.text), parameter)),
-            "ranges": wanted.each(wanted.bounds, parameter),
-            "edits_need_alpha": wanted.flag,
-            "prices": wanted.name_or(names["prices"], _own_prices),
-            "source": wanted.text,
+            "parameters": validators.list_of(parameter),
+            "unstated": validators.list_of(parameter),
+            **dict.fromkeys(
+                ("words", "unstated_words"), validators.each(validators.list_of(validators.text), parameter)
+            ),
+            "ranges": validators.each(validators.bounds, parameter),
+            "edits_need_alpha": validators.flag,
+            "prices": validators.name_or(names["prices"], _own_prices),
+            "source": validators.text,
         }
     )
 
@@ -112,23 +116,23 @@ def _own_prices(place: str, value: Any) -> None:
 def _check_prices(place: str, value: Mapping[str, Any]) -> None:
     for key in ("text_in", "image_in", "image_out", "month"):
         if key not in value:
-            raise UsageError(f"{place}: {key} is missing", hint=wanted.HINT)
+            raise UsageError(f"{place}: {key} is missing", hint=validators.HINT)
 
 
-_INPUT = wanted.table(
+_INPUT = validators.table(
     {
-        "formats": wanted.list_of(wanted.one_of(MEDIA_TYPES)),
-        "max_bytes": wanted.count,
-        **dict.fromkeys(("square", "alpha", "white"), wanted.flag),
+        "formats": validators.list_of(validators.one_of(MEDIA_TYPES)),
+        "max_bytes": validators.count,
+        **dict.fromkeys(("square", "alpha", "white"), validators.flag),
     }
 )
-_PRICES = wanted.table(
+_PRICES = validators.table(
     {
         **dict.fromkeys(
-            ("text_in", "text_in_cached", "text_out", "image_in", "image_in_cached", "image_out"), wanted.amount
+            ("text_in", "text_in_cached", "text_out", "image_in", "image_in_cached", "image_out"), validators.amount
         ),
-        "output_tokens": wanted.each(wanted.each(wanted.count, size_tables.size)),
-        "month": wanted.text,
-        "source": wanted.text,
+        "output_tokens": validators.each(validators.each(validators.count, validators.size)),
+        "month": validators.text,
+        "source": validators.text,
     }
 )

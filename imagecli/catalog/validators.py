@@ -1,12 +1,18 @@
-"""What a value of a user's table has to be: small checks, put together. Each raises UsageError that names the place."""
+"""What a value of a user's table has to be: small checks, put together. Each raises UsageError that names the place.
+
+A size rule as tables write it, a model's or a provider's: what may stand there, and the rule it makes. Pure.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
 
+from imagecli.catalog.size_rule import SizeRule
+from imagecli.domain import Size
 from imagecli.errors import UsageError
 
 Check: TypeAlias = Callable[[str, Any], None]
@@ -98,3 +104,45 @@ def name_or(names: Collection[str], check: Check) -> Check:
 def _meant(name: str, names: Collection[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
+
+
+def size(place: str, value: Any) -> None:
+    """Raises UsageError for a text that is no size."""
+    text(place, value)
+    try:
+        Size.parse(value)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.message}", hint=error.hint) from error
+
+
+_FIELDS = table(
+    {
+        "auto": flag,
+        **dict.fromkeys(("set", "usual"), list_of(size)),
+        **dict.fromkeys(("multiple", "max_edge", "min_pixels", "max_pixels", "long_edge"), count),
+        "max_ratio": ratio,
+    }
+)
+
+
+def check(place: str, value: Any) -> None:
+    """Raises UsageError for a table that is none, or whose limits leave no size."""
+    _FIELDS(place, value)
+    check_limits(place, value)
+
+
+def check_limits(place: str, table: Mapping[str, Any]) -> None:
+    """Raises UsageError where the least is above the most."""
+    least, most, edge = table.get("min_pixels", 1), table.get("max_pixels"), table.get("max_edge")
+    if most is not None and least > most:
+        raise UsageError(f"{place}: min_pixels {least:,} is above max_pixels {most:,}", hint=HINT)
+    if edge is not None and least > edge * edge:
+        raise UsageError(f"{place}: min_pixels {least:,} is above max_edge {edge:,} squared", hint=HINT)
+    if edge is not None and table.get("multiple", 1) > edge:
+        raise UsageError(f"{place}: multiple {table['multiple']:,} is above max_edge {edge:,}", hint=HINT)
+
+
+def laid_over(rule: SizeRule, table: Mapping[str, Any]) -> SizeRule:
+    """*rule* with what a checked *table* says in place of its own."""
+    lists = {field: tuple(map(Size.parse, table[field])) for field in ("set", "usual") if field in table}
+    return replace(rule, **{**table, **lists})

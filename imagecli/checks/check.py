@@ -1,32 +1,57 @@
-"""What can be known before paying: does this request fit its model? Pure; pictures are judged by `pictures`."""
+"""What can be known before paying: does this request fit its model? Pure; pictures are judged by `pictures`.
+
+Does a model still answer where it is asked? Pure: today is handed in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 
-from imagecli.catalog import ModelRow
-from imagecli.checks.endings import Makes as Makes
-from imagecli.checks.flags import OWN_FIELDS as OWN_FIELDS
-from imagecli.checks.framing import check_framing
-from imagecli.checks.inputs import check_count
-from imagecli.checks.inputs import inputs_of as inputs_of
-from imagecli.checks.inputs import needs_alpha as needs_alpha
-from imagecli.checks.life import check_life as check_life
-from imagecli.checks.life import said_of_model as said_of_model
-from imagecli.checks.pairs import WHOLE as WHOLE
-from imagecli.checks.pairs import check_pairs
-from imagecli.checks.parameters import check_parameters
-from imagecli.checks.prompts import MAX_PROMPT_BYTES as MAX_PROMPT_BYTES
-from imagecli.checks.prompts import check_prompt_argument as check_prompt_argument
-from imagecli.checks.prompts import check_prompt_text as check_prompt_text
-from imagecli.checks.prompts import ends_like_picture as ends_like_picture
-from imagecli.checks.prompts import prompt_in as prompt_in
+from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.parameters import check_count, check_framing, check_pairs, check_parameters
+from imagecli.checks.prompts import check_prompt_text
 from imagecli.checks.sizes import check_size
-from imagecli.checks.sizes import settled_size as settled_size
 from imagecli.domain import OPERATIONS, Ask, Edit, Generate, Operation
 from imagecli.errors import UsageError
 from imagecli.events import Warned
+
+NOTICE_DAYS: Final = 60
+"""How long before its last day a model is warned of."""
+
+
+def check_life(row: ModelRow, provider: ProviderRow, base_url: str, today: date) -> tuple[Warned, ...]:
+    """A warning where the model ends soon. Raises UsageError, which names its successor, after its last day.
+
+    Only where models retire: servers of others that speak alike go on with them. On its last day it may still answer.
+    """
+    if row.shutdown is None or not (provider.retires and provider.is_home(base_url)):
+        return ()
+    left = (row.shutdown - today).days
+    if left < 0:
+        raise UsageError(
+            f"{row.name} was shut down on {row.shutdown}",
+            hint=_instead(row, "makes pictures instead"),
+            code="model_ended",
+        )
+    if left > NOTICE_DAYS:
+        return ()
+    when = ("today", "tomorrow")[left] if left < 2 else f"in {left} days"
+    said = f"{row.name} is shut down {when}, on {row.shutdown}; {_instead(row, 'comes after it')}"
+    return (Warned(code="model_ends", message=said),)
+
+
+def said_of_model(row: ModelRow) -> tuple[Warned, ...]:
+    """A warning where the model that was named has no row."""
+    if row.known:
+        return ()
+    return (Warned(code="unknown_model", message=f"{row.name} is not in the catalogue: its options are not checked"),)
+
+
+def _instead(row: ModelRow, does: str) -> str:
+    return f"-m {row.successor} {does}" if row.successor else "-m names another model"
 
 
 def check(ask: Ask, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[Warned, ...]:

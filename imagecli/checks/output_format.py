@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imagecli.catalog import ModelRow, ProviderRow
+from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import first_living
 from imagecli.domain import Operation
 from imagecli.events import Warned

@@ -1,17 +1,142 @@
-"""Does the model take each parameter that was set, and the value it was set to?"""
+"""Does the model take each parameter that was set, and the value it was set to?
+
+How the fields of a request are called at the prompt.
+
+Does what is said of the inputs' framing go together, and does it come to anything?
+
+The pictures of a request, as far as they can be told without opening them.
+
+Do the parts of a request fit each other? Source of the rules: OpenAI API reference, images, read 2026-11-22.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from imagecli.catalog import OPTIONAL, ModelRow
-from imagecli.checks.flags import LENT, OWN_FIELDS, flag_of
-from imagecli.domain import Ask, Edit, Rendering, Svg
+from imagecli.catalog.model import OPTIONAL, ModelRow
+from imagecli.domain import Ask, Edit, Generate, Rendering, Source, Svg, Vary
 from imagecli.errors import UsageError
 from imagecli.events import Warned
 from imagecli.formats import ENDINGS
+
+
+def flag_of(name: str, value: object = None) -> str:
+    """The flag that sets the field *name* (to *value*, where it has several)."""
+    if name == "svg":
+        return "--svg-model" if isinstance(value, Svg) and value.effort is None else "--svg-reasoning-effort"
+    return "--" + name.replace("_", "-")
+
+
+OWN_FIELDS: Final[Mapping[str, str]] = {
+    **{name: flag_of(name) for name in ("model", "size", *OPTIONAL)},
+    "prompt": "PROMPT or --prompt",
+    "n": "-n",
+    "image": "imagecli edit IMAGE, and --image",
+    "image[]": "imagecli edit IMAGE, and --image",
+    "images": "imagecli edit IMAGE, and --image",
+    "mask": "imagecli edit IMAGE --mask FILE",
+    "markup": "imagecli edit IMAGE --markup FILE",
+}
+"""Fields that --param can't set, and what does: else checks and price would be passed by, or the answer misread."""
+
+LENT: Final = frozenset({"size", *OPTIONAL}) - {"stream", "partial_images"}
+"""Those of them that --param may set all the same, where nothing of ours hangs on what they say."""
+
+
+_AS_EVER = ("center", "none")
+"""Of `crop`: the default, and what comes to nothing where no square is wanted."""
+
+
+def check_framing(ask: Ask, row: ModelRow) -> Iterator[Warned]:
+    """A warning for what changes nothing. Raises UsageError for two that exclude each other."""
+    if isinstance(ask, Generate):
+        return
+    crop, pad = f"--crop {ask.framing.crop}", ask.framing.pad
+    is_said = ask.framing.crop not in _AS_EVER
+    if pad and is_said:
+        raise UsageError(f"--pad fills up to the square, and {crop} cuts one out", hint="leave one of them out")
+    if (pad or is_said) and not row.image.square:
+        said = f"{'--pad' if pad else crop} changes nothing: {row.name} wants no square"
+        yield Warned(code="no_effect", message=said)
+
+
+def inputs_of(ask: Ask) -> tuple[Source, ...]:
+    """The pictures that go up, without the mask."""
+    match ask:
+        case Edit():
+            return ask.images
+        case Vary():
+            return (ask.image,)
+    return ()
+
+
+def needs_alpha(ask: Ask, row: ModelRow) -> bool:
+    """Whether the picture's own transparency has to be the mask: a classic edit without one."""
+    return isinstance(ask, Edit) and ask.mask is None and row.edits_need_alpha
+
+
+def check_count(ask: Ask, row: ModelRow) -> None:
+    """Raises UsageError for more pictures than one request takes."""
+    count = len(inputs_of(ask))
+    if count > row.max_images:
+        taker = row.images_by or row.name
+        raise UsageError(f"{count} input pictures; {taker} takes {row.max_images}", hint="leave some --image out")
+
+
+ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {
+    "output_compression": ("jpeg", "webp"),
+    "frame_count": ("gif",),
+    "frame_duration_ms": ("gif",),
+    "svg": ("svg",),
+}
+"""Parameter → the formats that it is about."""
+
+WHOLE: Final = ("gif", "svg")
+"""Formats that are not streamed, and that nothing else is converted to without loss of what they are for."""
+
+
+def check_pairs(ask: Ask) -> None:
+    """Raises UsageError for two that exclude each other, with the one to change."""
+    look = ask.rendering
+    made = look.output_format or "png"
+    for name, formats in ONLY_FOR.items():
+        value = getattr(look, name)
+        if value is not None and made not in formats:
+            raise UsageError(
+                f"{flag_of(name, value)} is for {' and '.join(formats)}, not for {made}",
+                hint=f"add --output-format {formats[-1]}, or save to a name that ends in .{formats[-1]}",
+            )
+    if look.background == "transparent" and made not in ("png", "webp"):
+        raise UsageError(f"a transparent background needs png or webp; {made} has none", hint="--output-format png")
+    if look.fit and made == "svg":
+        raise UsageError("--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size")
+    _check_stream(look, made)
+    if isinstance(ask, Edit):
+        _check_mask(ask, made)
+    elif look.input_fidelity is not None:
+        raise UsageError("--input-fidelity is for edits", hint="imagecli edit IMAGE --input-fidelity high")
+
+
+def _check_stream(look: Rendering, made: str) -> None:
+    if look.stream and made in WHOLE:
+        raise UsageError(
+            f"--stream: {_a(made)} comes whole", hint="leave --stream and --partial-images out, or --output-format png"
+        )
+    if look.partial_images is not None and not look.stream:
+        raise UsageError("--partial-images come in a stream", hint="add --stream")
+
+
+def _check_mask(ask: Edit, made: str) -> None:
+    if ask.mask and made == "gif":
+        raise UsageError("--mask: a gif is made without one", hint="--output-format png, or leave --mask out")
+    if ask.mask and ask.markup:
+        raise UsageError("--mask and --markup exclude each other", hint="leave one of them out")
+
+
+def _a(made: str) -> str:
+    return f"an {made}" if made == "svg" else f"a {made}"
 
 
 def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[Warned]:

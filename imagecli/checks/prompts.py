@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Source
 from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS

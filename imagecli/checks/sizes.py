@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import RequestedSize, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.events import Noted

@@ -16,19 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.api import telling
-from imagecli.api.again import local_time, refusal_of, too_long
-from imagecli.api.failures import NotConnectedError, nothing_bought
-from imagecli.api.session import Authorization, open_session
-from imagecli.api.terms import Into
-from imagecli.api.upload import Upload, opened
-from imagecli.api.waits import wait_before
-from imagecli.api.wire import HttpAnswer, Timeouts, post
+from imagecli.client import send
+from imagecli.client.deadline import Into
+from imagecli.client.errors import NotConnectedError, nothing_bought
+from imagecli.client.retry import local_time, refusal_of, too_long, wait_before
+from imagecli.client.send import HttpAnswer, Timeouts, Upload, opened, post
+from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Json, Secret
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.events import Listen, Received, Sent, Told, Waiting
-from imagecli.exchange import HttpRequest
-from imagecli.providers.address import join
+from imagecli.http_message import HttpRequest
+from imagecli.providers.request import join
 
 NO_REQUEST: Final = -1
 """What events call it: none of the plan's."""
@@ -165,7 +163,7 @@ class Calls:
         with ExitStack() as stack:
             upload = _upload(call.form, stack, uploaded) if call.form else None
             about = f" {upload.about}" if upload else ""
-            listen(Told(message=telling.asked(http) + about, deep=True))
+            listen(Told(message=send.asked(http) + about, deep=True))
             answer = post(
                 self._session,
                 http,
@@ -179,8 +177,8 @@ class Calls:
                 upload=upload,
                 on_connect=self._connected,
             )
-        listen(Told(message=telling.answered(http, answer)))
-        listen(Told(message=telling.headers(answer), deep=True))
+        listen(Told(message=send.answered(http, answer)))
+        listen(Told(message=send.headers(answer), deep=True))
         return answer
 
     def _connected(self, peer: str | None) -> None:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
-from imagecli.api.calls import LOST, Call, Calls, Form, step
-from imagecli.catalog import BatchRow
+from imagecli.catalog.provider import BatchRow
+from imagecli.client.api_client import LOST, Call, Calls, Form, step
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import Listen
-from imagecli.providers.job import Job, is_id, read_job, read_jobs
+from imagecli.providers.batch_job import Job, is_id, read_job, read_jobs
 
 PAGE: Final = 100
 """Batches a page of the list: the most there can be."""

@@ -6,6 +6,8 @@ The limits hold for headers, preludes and trailers too, where any byte would sta
 
 No line is used twice: a server may close an idle one just when the next request is on its way (urllib3 #944), and a
 POST that ends like that may or may not have been bought.
+
+requests' adapter for one exchange: our lines instead of urllib3's, and the certificates that are trusted.
 """
 
 from __future__ import annotations
@@ -15,20 +17,26 @@ import io
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
+from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.api.addresses import endpoint_of, literal_endpoint, parsed
-from imagecli.api.failures import RefusedAddressError
-from imagecli.api.resolving import in_time
-from imagecli.api.terms import PatientBytes, Terms
+from imagecli.client.deadline import PatientBytes, Terms
+from imagecli.client.dns import in_time
+from imagecli.client.errors import RefusedAddressError
+from imagecli.client.ip_ranges import endpoint_of, literal_endpoint, parsed
+from imagecli.errors import SettingsError
 
 MAX_PRELUDES = 50
 STUCK_SECONDS = 0.5
@@ -171,3 +179,71 @@ class SecureLine(_Line, HTTPSConnection):
 
 def _seconds(timeout: Any) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) else 10.0
+
+
+class Trust:
+    """The certificate bundles of a command, each read once: reading one takes longer than a request (20 ms)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._contexts: dict[tuple[str | None, str | None], ssl.SSLContext] = {}
+
+    def context(self, file: str | None, folder: str | None) -> ssl.SSLContext:
+        """Trusts what *file* or *folder* holds. Raises SettingsError where that is nothing."""
+        with self._lock:
+            if (file, folder) not in self._contexts:
+                self._contexts[file, folder] = _read(file, folder)
+            return self._contexts[file, folder]
+
+
+def _read(file: str | None, folder: str | None) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    try:
+        context.load_verify_locations(file, folder)
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(
+            f"the certificate bundle {file or folder} of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE can't be read as PEM",
+            hint="set REQUESTS_CA_BUNDLE to a file of PEM certificates, or unset it",
+        ) from error
+    return context
+
+
+class OnceAdapter(HTTPAdapter):
+    """For one exchange by *terms*; closing it closes its line."""
+
+    def __init__(self, terms: Terms, trust: Trust) -> None:
+        self._trust = trust
+        self._pools = {
+            "http": partial(_pool, HTTPConnectionPool, partial(PlainLine, terms=terms)),
+            "https": partial(_pool, HTTPSConnectionPool, partial(SecureLine, terms=terms)),
+        }
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+        # A proxy that speaks TLS itself is checked by urllib3 with the files named.
+        if conn.ca_certs or conn.ca_cert_dir:
+            conn.conn_kw["ssl_context"] = self._trust.context(conn.ca_certs, conn.ca_cert_dir)
+            if not (conn.proxy and conn.proxy.scheme == "https"):
+                conn.ca_certs = conn.ca_cert_dir = None
+
+
+def _pool(pool: Any, line: Any, host: str, port: int | None, **options: Any) -> Any:
+    made = pool(host, port, **options)
+    made.ConnectionCls = line
+    return made
+
+
+def proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
+    """Whether *url* would go through a proxy by these merged environment settings."""
+    return bool(requests.utils.select_proxy(url, settings.get("proxies")))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imagecli.api.addresses import Endpoint
-from imagecli.api.resolving import addresses_of
+from imagecli.client.dns import addresses_of
+from imagecli.client.ip_ranges import Endpoint
 
 MAX_HEAD_BYTES = 1024 * 1024
 """Preludes and headers of one answer; http.client's own limit for headers alone is about six times more."""

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 
 from urllib3.util.connection import allowed_gai_family
 
-from imagecli.api.addresses import literal, literal_endpoint
+from imagecli.client.ip_ranges import literal, literal_endpoint
 
 
 def addresses_of(host: str, port: int) -> Sequence[str]:

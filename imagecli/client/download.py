@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import urljoin
 
-from imagecli.api.failures import RefusedAddressError, shown
-from imagecli.api.permits import check_address, permit
-from imagecli.api.resolving import addresses_of
-from imagecli.api.session import open_session
-from imagecli.api.terms import Judge, Resolve
-from imagecli.api.waits import MAX_BACKOFF_SECONDS, server_wait, wait_before
-from imagecli.api.wire import HttpAnswer, Progress, Timeouts, get
+from imagecli.client.deadline import Judge, Resolve
+from imagecli.client.dns import addresses_of
+from imagecli.client.errors import RefusedAddressError, shown
+from imagecli.client.retry import MAX_BACKOFF_SECONDS, server_wait, wait_before
+from imagecli.client.send import HttpAnswer, Progress, Timeouts, get
+from imagecli.client.session import open_session
+from imagecli.client.url_policy import check_address, permit
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 
 TRIES = 3

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.api.failures import nothing_bought, shown
-from imagecli.api.session import Authorization, open_session
-from imagecli.api.wire import Timeouts, post
+from imagecli.client.errors import nothing_bought, shown
+from imagecli.client.send import Timeouts, post
+from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
-from imagecli.exchange import HttpRequest
-from imagecli.providers.address import join
-from imagecli.providers.refusal import error_for
+from imagecli.http_message import HttpRequest
+from imagecli.providers.errors import error_for
+from imagecli.providers.request import join
 
 MODELS_PATH: Final = "/models"
 """Where most list their models, and where nothing is said."""

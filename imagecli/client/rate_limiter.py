@@ -3,15 +3,196 @@
 What headers tell is believed (`buckets`). Where a server only refuses, its rate is learned: between two refusals it
 has taken just as many requests as its limit lets through. After a refusal one request goes alone to see whether it is
 over; a storm of refusals so costs one request a round and not one for each thread.
+
+The limits a server tells of in its headers: how many there are, how many are left, when they are all there again.
+
+`x-ratelimit-{limit,remaining,reset}-{requests,images,tokens}`, also on 200 answers; a reset is a duration (`6m0s`,
+`12ms`) or seconds. Others leave the last part out, and give the reset as a time of the Unix clock. Pure.
+
+A server's limit as we imagine it: a bucket that fills at a rate, from which every request takes. Pure.
+
+A total is one of a minute unless the server's own figures say else. Whether they do is seen in two ways. A bucket that
+was seen nearly full is as large as the server says, so what is missing and the time to its reset give its rate; and a
+reset much later than a minute's rate would need belongs to a longer limit, such as one of a day.
+
+The one pace of all threads: whoever wants to send asks for its turn, and tells what came of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-from imagecli.api.buckets import MINUTE, Bucket, Ticket, learned
-from imagecli.api.limits import Limit
+from imagecli.client.retry import LONGEST_SECONDS, duration, number
+
+_PREFIXES = ("x-ratelimit-", "ratelimit-")
+_EPOCH_SECONDS = 1e9
+"""A larger reset is a time and no duration; a thousand times larger it is in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One measure of a server's."""
+
+    of: str
+    """requests, images, tokens, or what else a server counts."""
+    total: float
+    left: float
+    reset: float | None
+    """Seconds until all of it is there again."""
+
+
+def limits_of(headers: Mapping[str, str], now: datetime) -> tuple[Limit, ...]:
+    """The limits in *headers* (lower-case names) that make sense: a total, and no more left than that."""
+    found = []
+    for prefix in _PREFIXES:
+        for name, value in headers.items():
+            if not name.startswith(f"{prefix}remaining"):
+                continue
+            of = name.removeprefix(f"{prefix}remaining")
+            total, left = number(headers.get(f"{prefix}limit{of}")), number(value)
+            if total and left is not None and left <= total:
+                reset = _reset(headers.get(f"{prefix}reset{of}"), now)
+                found.append(Limit(of=of.lstrip("-") or "requests", total=total, left=left, reset=reset))
+    return tuple({limit.of: limit for limit in reversed(found)}.values())
+
+
+def _reset(text: str | None, now: datetime) -> float | None:
+    seconds = duration(text)
+    if seconds is not None and seconds > _EPOCH_SECONDS:
+        seconds = max((seconds / 1000 if seconds > 1000 * _EPOCH_SECONDS else seconds) - now.timestamp(), 0.0)
+    return None if seconds is None else min(seconds, LONGEST_SECONDS)
+
+
+MINUTE = 60.0
+ROUNDED = 0.99
+SEEN_FULL = 0.9
+"""A bucket of which so much was seen at once is as large as the server says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One request that went out: the how manieth, when, and how many pictures it asks for."""
+
+    number: int
+    at: float
+    """Monotonic."""
+    images: int
+    images_before: int
+    """Asked for up to and with this one."""
+
+    def count(self, of: str) -> int:
+        return self.images_before if of == "images" else self.number
+
+    def cost(self, of: str) -> int:
+        return self.images if of == "images" else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """What is thought to be left of one limit, and how fast it fills."""
+
+    of: str
+    level: float
+    at: float
+    """When *level* was so; monotonic."""
+    rate: float
+    """A second."""
+    size: float
+    """The most that was ever seen in it."""
+    unit: float = 1.0
+    """What one request takes, or one picture: more than one only where tokens are counted."""
+    told: Ticket | None = None
+    """The newest request whose answer told of it."""
+    told_left: float = 0.0
+    full_at: float = float("inf")
+    """When all of it is there again, as the server says."""
+    growth: float = 0.0
+    """A second."""
+    grown_at: float = 0.0
+    leapt: bool = False
+    """The last request went because of *full_at* alone."""
+    resets: bool = True
+    """Whether such a leap has never been refused."""
+    least: float = 0.0
+    """It fills at least as fast as this."""
+
+    def left(self, now: float) -> float:
+        return min(self.size, self.level + self.rate * (now - self.at))
+
+    def wait(self, now: float, cost: int) -> float:
+        """Seconds until *cost* can be taken; a cost larger than the bucket waits for a full one."""
+        short = min(cost * self.unit, self.size) - self.left(now)
+        if short <= 1e-9:
+            return 0.0
+        return max(min(short / self.rate, self.full_at - now if self.resets else short / self.rate), 0.0)
+
+    def taken(self, now: float, cost: int) -> Bucket:
+        left = self.left(now) - cost * self.unit
+        leapt = left < -1e-9
+        return replace(self, level=left, at=now, leapt=leapt, full_at=float("inf") if leapt else self.full_at)
+
+    def grown(self, now: float) -> Bucket:
+        """As it is now, and a little faster than when it last grew."""
+        rate = self.rate * (1 + self.growth * (now - self.grown_at))
+        return replace(self, level=self.left(now), at=now, rate=rate, grown_at=now)
+
+    def emptied(self, now: float) -> Bucket:
+        """The server refused: whatever we thought, nothing is left."""
+        return replace(self, level=min(self.left(now), 0.0), at=now, resets=self.resets and not self.leapt)
+
+
+def learned(old: Bucket | None, limit: Limit, ticket: Ticket, sent_since: int, now: float) -> Bucket:
+    """The bucket after an answer to *ticket* told of *limit*; *sent_since* were sent after it and are not in it."""
+    size = max(old.size if old else 0.0, limit.left + ticket.cost(limit.of) * (old.unit if old else 1.0))
+    size = min(size, limit.total)
+    gone = limit.total - limit.left
+    least = max(old.least if old else 0.0, (gone - ROUNDED) / limit.reset if limit.reset else 0.0)
+    rate = _rate(limit, gone, least, size)
+    if old and old.told and old.told.number > ticket.number:
+        return replace(old, level=old.left(now), at=now, size=size, least=least, rate=rate)
+    unit = _unit(old, limit, ticket, rate)
+    # Some servers tell of the moment when the request came, others of the one when the answer left: the lesser holds.
+    told = min(limit.left - sent_since * unit + rate * (now - ticket.at), limit.left)
+    return Bucket(
+        of=limit.of,
+        # What is told is whole numbers; the part of one that is left over is ours to remember.
+        level=min(max(old.left(now), told), told + ROUNDED) if old else told,
+        at=now,
+        rate=rate,
+        size=size,
+        unit=unit,
+        told=ticket,
+        told_left=limit.left,
+        full_at=now + limit.reset if limit.reset is not None else float("inf"),
+        least=least,
+        leapt=old.leapt if old else False,
+        resets=old.resets if old else True,
+    )
+
+
+def _rate(limit: Limit, gone: float, least: float, size: float) -> float:
+    """A second: that of a minute where the server's figures allow it, else what they say if they can be believed."""
+    a_minute = limit.total / MINUTE
+    if limit.reset and least <= a_minute <= gone / limit.reset:
+        return a_minute
+    believed = size >= SEEN_FULL * limit.total or least < a_minute / 2
+    return least if least > 0 and believed else a_minute
+
+
+def _unit(old: Bucket | None, limit: Limit, ticket: Ticket, rate: float) -> float:
+    """Tokens that a request takes, by what went from one answer to a later one; requests and pictures are counted."""
+    if limit.of in ("requests", "images") or not old or not old.told:
+        return 1.0
+    sent = ticket.number - old.told.number
+    if sent <= 0:
+        return old.unit
+    went = old.told_left + rate * (ticket.at - old.told.at) - limit.left
+    return min(max(went / sent, 1.0), limit.total)
+
 
 FIRST_ALONE_SECONDS = 0.015
 """The first request goes alone for so long, so that a quick refusal of it can teach the others."""
@@ -186,3 +367,98 @@ def of_rate(per_minute: float, now: float) -> Pace:
 
 def _counts_images(of: str) -> bool:
     return of in ("images", OWN)
+
+
+SLACK_SECONDS = 1.0
+"""A wait of the longest that is allowed is one of ours too, with its jitter."""
+LOOK_SECONDS = 1.0
+"""How long one sleeps before it looks again, whatever it waits for: clocks can be wrong, and machines asleep."""
+
+
+class StormError(Exception):
+    """Refusal followed refusal until the tries of all were used up."""
+
+
+class TooLongError(Exception):
+    """The next turn is further away than one may wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Pacer:
+    """Guards a `Pace` with a lock, and waits by the monotonic clock, or by the one that is handed in."""
+
+    def __init__(
+        self,
+        *,
+        max_rounds: int,
+        max_wait: float,
+        per_minute: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[threading.Condition, float], object] = threading.Condition.wait,
+    ) -> None:
+        self._max_rounds, self._max_wait = max_rounds, max_wait
+        self._clock, self._sleep = clock, sleep
+        self._changed = threading.Condition()
+        self._pace = of_rate(per_minute, clock()) if per_minute else Pace()
+        self._over = False
+
+    def turn(self, images: int = 1, waiting: Callable[[float], None] = lambda seconds: None) -> Ticket:
+        """Returns when a request for *images* pictures may be sent; *waiting* hears once of a wait worth telling.
+
+        Raises StormError when the limit did not give way, TooLongError when it would take too long.
+        """
+        told = False
+        with self._changed:
+            while True:
+                now = self._clock()
+                if self._over:
+                    raise StormError
+                limit = self._pace.limit_wait(now, images)
+                if limit > self._max_wait + SLACK_SECONDS:
+                    raise TooLongError(limit)
+                wait = self._pace.wait(now, images)
+                if wait <= 0:
+                    self._pace, ticket = self._pace.taken(now, images)
+                    return ticket
+                if limit >= LOOK_SECONDS and not told:
+                    told = True
+                    waiting(limit)
+                self._sleep(self._changed, min(wait, LOOK_SECONDS))
+
+    def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
+        """The request was let through, however it ended; *headers* with lower-case names may tell of limits."""
+        with self._changed:
+            self._pace = self._pace.answered(self._clock(), ticket, limits_of(headers, datetime.now(UTC)))
+            self._changed.notify_all()
+
+    def lost(self, ticket: Ticket) -> None:
+        """Nothing is known of the request: nobody waits for news of it."""
+        with self._changed:
+            self._pace = self._pace.lost(ticket)
+            self._changed.notify_all()
+
+    def hold(self, seconds: float) -> None:
+        """Nobody sends for *seconds*: a server that is overloaded has asked for it."""
+        with self._changed:
+            self._pace = self._pace.held(self._clock() + seconds)
+
+    def refused(self, ticket: Ticket, headers: Mapping[str, str], hold: float, asked: float | None) -> bool:
+        """The request met the limit: everybody waits *hold* seconds, of which *asked* are the server's word.
+
+        Whether there is another try in it for anybody.
+        """
+        with self._changed:
+            limits = limits_of(headers, datetime.now(UTC))
+            self._pace = self._pace.refused(self._clock(), ticket, limits, hold, asked)
+            self._over = self._over or self._pace.rounds > self._max_rounds
+            self._changed.notify_all()
+            return not self._over
+
+    @property
+    def rounds(self) -> int:
+        """How many refusals in a row there were."""
+        with self._changed:
+            return self._pace.rounds

@@ -1,6 +1,8 @@
 """What servers say about waiting, in every form they say it, and how long we wait where they say nothing. Pure.
 
 OpenAI API reference, headers of its answers, RFC 9110 §10.2.3; read 2026-11-23.
+
+What an answer that is no 2xx means for the request: whether it is sent again, and when. For all that is sent.
 """
 
 from __future__ import annotations
@@ -9,8 +11,14 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from imagecli.client.send import HttpAnswer
+from imagecli.errors import ImagecliError, LimitError
+from imagecli.providers.errors import error_for, is_quota
+from imagecli.providers.http_status import is_retried
 
 LONGEST_SECONDS = 366 * 86_400.0
 """What a server asks for beyond a year counts as a year, so that it can be said and compared."""
@@ -99,3 +107,38 @@ def _until(text: str, now: datetime) -> float | None:
         return None
     seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds()
     return seconds if seconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One such answer."""
+
+    failure: ImagecliError
+    again: bool
+    """It may be sent again."""
+    asked: float | None
+    """Seconds that the server wants to be left alone before."""
+
+
+def refusal_of(answer: HttpAnswer, now: datetime, *, free: bool = False) -> Refusal:
+    """What *answer* means. *free*: nothing can be bought by the request, however often it is sent."""
+    failure = error_for(answer.status, answer.headers, answer.error_body)
+    again = is_retried(answer.status, answer.headers, free=free) and not is_quota(answer.status, answer.error_body)
+    return Refusal(failure=failure, again=again, asked=server_wait(answer.headers, now, failure.message))
+
+
+def too_long(failure: ImagecliError, asked: float, max_wait: float, now: datetime) -> LimitError:
+    """*failure* where the wait that it *asked* for is longer than one waits."""
+    until = datetime.fromtimestamp(now.timestamp() + asked, now.tzinfo)
+    return LimitError(
+        f"{failure.message}; it asks to wait {asked:.0f} s, more than --max-wait {max_wait:g}",
+        hint=f"run the same command again in {asked:.0f} s, after {until:%Y-%m-%d %H:%M:%S}; nothing was bought",
+        code=failure.code,
+        status=failure.status,
+        request_id=failure.request_id,
+    )
+
+
+def local_time() -> datetime:
+    """What clocks on the wall show: said, and never waited by."""
+    return datetime.now().astimezone()

@@ -1,31 +1,200 @@
 """One HTTP exchange through requests.
 
 It sends once. What is worth another try is `transport`'s and `results`' to say.
+
+An answer whose headers have come: its body on its way into a file, or the beginning of an error's.
+
+A form with one file in it, read from the disk while it is sent: memory does not grow with the file.
+
+What -v and --debug are told of an exchange. Never a key: it is added behind this, and cookies are left out.
 """
 
 from __future__ import annotations
 
 import io
+import json
+import os
+import secrets
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
+from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.api.adapter import OnceAdapter, proxied
-from imagecli.api.addresses import literal_endpoint, port_of
-from imagecli.api.arrival import HttpAnswer as HttpAnswer
-from imagecli.api.arrival import Progress as Progress
-from imagecli.api.arrival import taken
-from imagecli.api.failures import RefusedAddressError, in_our_words, shown, to_tls_in_plain
-from imagecli.api.session import Authorization, Session
-from imagecli.api.terms import Enough, Into, Judge, OnConnect, Resolve, Terms
-from imagecli.api.tls import speaks_tls
-from imagecli.api.upload import Upload
-from imagecli.errors import UnsavedError
-from imagecli.exchange import HttpRequest
+from imagecli.client.connection import OnceAdapter, proxied
+from imagecli.client.deadline import Enough, Into, Judge, OnConnect, Resolve, Terms
+from imagecli.client.errors import RefusedAddressError, in_our_words, shown, speaks_tls, to_tls_in_plain, too_slow
+from imagecli.client.ip_ranges import literal_endpoint, port_of
+from imagecli.client.session import Authorization, Session
+from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.http_message import HttpRequest
+from imagecli.providers.decompress import Unpacker
+
+PIECE_BYTES = 256 * 1024
+MAX_ERROR_BYTES = 1024 * 1024
+"""So much of an error's body is read."""
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes done so far and the total, where it is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """Status, headers with lower-case names, and the body where it is an error's (else it went to the file)."""
+
+    status: int
+    headers: dict[str, str]
+    error_body: bytes = b""
+
+
+def taken(response: requests.Response, terms: Terms, into: Into, received: Progress) -> HttpAnswer:
+    """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response.
+
+    Unpacked where it is compressed, unless the terms say that it stays as it comes.
+    What breaks when enough has come breaks nothing.
+    """
+    with response:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if 200 <= response.status_code < 300:
+            try:
+                _copy(response, terms, into, received)
+            except (HTTPError, OSError, UnsavedError):
+                if terms.enough() is None:
+                    raise
+            return HttpAnswer(status=response.status_code, headers=headers)
+        terms.deadline = min(terms.deadline, time.monotonic() + terms.error_seconds)
+        return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, terms))
+
+
+def _copy(response: requests.Response, terms: Terms, into: Into, received: Progress) -> None:
+    total = _length(response)
+    unpacker = None if terms.packed else Unpacker(terms.max_bytes)
+    done = 0
+    try:
+        for piece in _pieces(response, terms):
+            done += len(piece)
+            if done > terms.max_bytes:
+                raise UnsavedError(
+                    f"the answer of {shown(response.url)} is larger than {terms.max_bytes // 2**20} MB; "
+                    "the rest was not read",
+                    hint="no pictures are as large; look at the provider's usage page",
+                    code="answer_too_large",
+                )
+            for part in unpacker.feed(piece) if unpacker else (piece,):
+                _write(part, into)
+            received(done, total)
+            terms.hurry()
+    finally:
+        for part in unpacker.end() if unpacker else ():
+            _write(part, into)
+
+
+def _length(response: requests.Response) -> int | None:
+    """Bytes that will come, where the answer says so in a number worth believing."""
+    length = response.headers.get("Content-Length", "")
+    plain = length.isascii() and length.isdigit() and len(length) < 15
+    return int(length) if plain else None
+
+
+def _pieces(response: requests.Response, terms: Terms) -> Iterator[bytes]:
+    """The body as it arrives. Raises UnsavedError past the deadline, however steadily it comes."""
+    while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
+        yield piece
+        if terms.is_over:
+            raise too_slow(response.url, is_over=True)
+
+
+def _write(piece: bytes, into: Into) -> None:
+    """To the file at once, so that a killed process leaves what had come."""
+    try:
+        into.write(piece)
+        into.flush()
+    except OSError as error:
+        raise DiskError(
+            f"the answer came and can't be kept: {error.strerror}",
+            hint="it may have been billed; free some space, or set IMAGECLI_STATE_DIR to a folder that has some",
+        ) from error
+
+
+def _beginning(response: requests.Response, terms: Terms) -> bytes:
+    """The first of an error's body; what breaks while it is read does not matter, the status is known."""
+    pieces, size = [], 0
+    unpacker = Unpacker(MAX_ERROR_BYTES)
+    with suppress(HTTPError, OSError, ImagecliError):
+        for piece in _pieces(response, terms):
+            for part in unpacker.feed(piece):
+                pieces.append(part)
+                size += len(part)
+            if size >= MAX_ERROR_BYTES:
+                break
+    with suppress(UnsavedError):
+        pieces += unpacker.end()
+    return b"".join(pieces)
+
+
+class Upload:
+    """What goes up, once: fields before the file, and *progress* hears of every piece."""
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        size: int,
+        *,
+        fields: Mapping[str, str],
+        filename: str,
+        media_type: str,
+        progress: Progress = lambda sent, total: None,
+    ) -> None:
+        """*size*: so many bytes of *file* are sent, however it grows."""
+        boundary = secrets.token_hex(16)
+        form, self.content_type = encode_multipart_formdata(
+            {**fields, "file": (filename, b"", media_type)}, boundary=boundary
+        )
+        end = len(form) - len(f"\r\n--{boundary}--\r\n")
+        self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
+        self.length = len(form) + size
+        self._sent, self._progress = 0, progress
+        said = ", ".join(f"{name} {value}" for name, value in fields.items())
+        self.about = f"{said}, file: {media_type}, {size:,} bytes"
+
+    def tell(self) -> int:
+        return self._sent
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next of it, nothing at its end. Raises UsageError where the file has become shorter."""
+        while self._left:
+            stream, left = self._left.pop(0)
+            if not left:
+                continue
+            piece = stream.read(left if size < 0 else min(size, left))
+            if not piece:
+                raise UsageError("a file became shorter while it was sent", hint="run the same command again")
+            self._left.insert(0, (stream, left - len(piece)))
+            self._sent += len(piece)
+            self._progress(self._sent, self.length)
+            return piece
+        return b""
+
+
+@contextmanager
+def opened(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
+    """*source* from its start, and how long it is. Raises UsageError where it can't be read."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), len(source)
+        return
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was handed in") from error
+    with file:
+        yield file, os.fstat(file.fileno()).st_size
+
 
 MAX_ANSWER_BYTES = 640 * 1024 * 1024
 """More is no answer: ten pictures of 3840x2160 as base64 PNG have about 400 MB."""
@@ -187,3 +356,30 @@ def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) ->
         data=list(http.form) or None,
         files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
     )
+
+
+_HIDDEN = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")
+"""Headers of answers that can hold what is nobody's business."""
+
+
+def asked(http: HttpRequest) -> str:
+    """A request's fields; of its files only what they are."""
+    fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
+    files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
+    return f"{http.method} {_path(http)} {fields}{files}"
+
+
+def answered(http: HttpRequest, answer: HttpAnswer) -> str:
+    """One exchange: where, and what came back."""
+    request_id = answer.headers.get("x-request-id")
+    return f"{http.method} {_path(http)}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")
+
+
+def headers(answer: HttpAnswer) -> str:
+    """An answer's headers, as they are but for those that are hidden."""
+    return "; ".join(f"{name}: {value}" for name, value in answer.headers.items() if name not in _HIDDEN)
+
+
+def _path(http: HttpRequest) -> str:
+    """Without host and query: both can hold what is nobody's business."""
+    return "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]

@@ -7,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from imagecli.api import telling
-from imagecli.api.again import local_time, refusal_of, too_long
-from imagecli.api.buckets import Ticket
-from imagecli.api.failures import NotConnectedError
-from imagecli.api.pacer import Pacer, StormError, TooLongError
-from imagecli.api.session import Authorization, open_session
-from imagecli.api.terms import Enough, Into, OnConnect
-from imagecli.api.waits import wait_before
-from imagecli.api.wire import HttpAnswer, Timeouts, post
+from imagecli.client import send
+from imagecli.client.deadline import Enough, Into, OnConnect
+from imagecli.client.errors import NotConnectedError
+from imagecli.client.rate_limiter import Pacer, StormError, Ticket, TooLongError
+from imagecli.client.retry import local_time, refusal_of, too_long, wait_before
+from imagecli.client.send import HttpAnswer, Timeouts, post
+from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import Listen, Noted, Received, Sent, Told, Waiting
-from imagecli.exchange import HttpRequest
+from imagecli.http_message import HttpRequest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,7 +125,7 @@ class Transport:
             listen(Sent(request=request, sent=sent, total=total or 0))
             attempt.sent_at = time.monotonic()
 
-        listen(Told(message=telling.asked(http), deep=True))
+        listen(Told(message=send.asked(http), deep=True))
         answer = post(
             self._session,
             http,
@@ -141,8 +139,8 @@ class Transport:
             packed=packed,
             on_connect=on_connect,
         )
-        listen(Told(message=telling.answered(http, answer)))
-        listen(Told(message=telling.headers(answer), deep=True))
+        listen(Told(message=send.answered(http, answer)))
+        listen(Told(message=send.headers(answer), deep=True))
         return answer
 
     def _not_connected(self, attempt: _Try, error: NotConnectedError) -> None:
@@ -180,7 +178,7 @@ class Transport:
 
     def _drop_unknown(self, attempt: _Try, answer: HttpAnswer, failure: ImagecliError) -> None:
         """Leaves out the one field that the server does not know and the user did not set, once; else raises."""
-        from imagecli.providers.unknown import unknown_field
+        from imagecli.providers.errors import unknown_field
 
         field = unknown_field(answer.status, answer.error_body, attempt.http.added)
         if field is None or attempt.dropped:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from imagecli.api.addresses import Endpoint, endpoint_of, literal_endpoint, parsed, port_of
-from imagecli.api.failures import shown
-from imagecli.api.terms import Judge
+from imagecli.client.deadline import Judge
+from imagecli.client.errors import shown
+from imagecli.client.ip_ranges import Endpoint, endpoint_of, literal_endpoint, parsed, port_of
 from imagecli.errors import UnsavedError
 
 

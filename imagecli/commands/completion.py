@@ -46,7 +46,7 @@ def sizes(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def settings(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of settings, and where those of a provider begin."""
-    from imagecli.config.table import SETTINGS
+    from imagecli.config.schema import SETTINGS
 
     return _beginning([*SETTINGS, *(f"providers.{name}." for name in _rows(ctx).providers)], incomplete)
 
@@ -68,8 +68,8 @@ def _beginning(words: list[str], incomplete: str) -> list[str]:
 
 def _rows(ctx: typer.Context) -> Any:
     """The catalogue, with the models and providers of one's own where they can be read."""
-    from imagecli import catalog
-    from imagecli.config.rows import load_rows
+    from imagecli.catalog import catalog
+    from imagecli.config.user_catalog import load_rows
     from imagecli.errors import ImagecliError
 
     try:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from imagecli import completing
-from imagecli.grouping import grouped
+from imagecli.commands import completion
+from imagecli.commands.option_groups import grouped
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
 
@@ -40,14 +40,14 @@ def path(
       imagecli config path
       $EDITOR "$(imagecli config path settings)"
     """
-    from imagecli import config
-    from imagecli.config.folders import folders
+    from imagecli.config.paths import folders
     from imagecli.config.project import nearest_project
-    from imagecli.config.shown import paths_used
+    from imagecli.config.settings import current_folder
+    from imagecli.config.show import paths_used
     from imagecli.errors import UsageError
-    from imagecli.report.settings import show_document, show_paths
+    from imagecli.output.settings import show_document, show_paths
 
-    used = paths_used(folders(ctx.obj), nearest_project(config.current_folder()))
+    used = paths_used(folders(ctx.obj), nearest_project(current_folder()))
     chosen = [one for one in used if which in (None, one.name)]
     if not chosen:
         raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(one.name for one in used)}")
@@ -71,14 +71,14 @@ def show(
       imagecli config show --origin
       imagecli config show --json | jq '.settings[] | select(.name == "model")'
     """
-    from imagecli import config
-    from imagecli.config.layers import read_layers
-    from imagecli.config.rows import load_catalog
-    from imagecli.config.shown import settings_shown
-    from imagecli.report.settings import note, show_document, show_settings
+    from imagecli.config.settings import current_folder
+    from imagecli.config.show import settings_shown
+    from imagecli.config.sources import read_layers
+    from imagecli.config.user_catalog import load_catalog
+    from imagecli.output.settings import note, show_document, show_settings
 
     rows = load_catalog(ctx.obj)
-    layers = read_layers({}, ctx.obj, rows, config.current_folder())
+    layers = read_layers({}, ctx.obj, rows, current_folder())
     found = settings_shown(layers, ctx.obj, rows)
     for _, message in (*layers.notes, *layers.warnings):
         note(message, ctx.obj)
@@ -94,7 +94,7 @@ def set_value(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completing.settings
+            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completion.settings
         ),
     ],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="text, or a TOML value")],
@@ -106,7 +106,7 @@ def set_value(
       imagecli config set max_cost 20
       imagecli config set providers.mine.base_url http://localhost:8080/v1
     """
-    from imagecli.commands.settings import write_setting
+    from imagecli.commands.config_actions import write_setting
 
     write_setting(name, value, ctx.obj)
 
@@ -117,7 +117,7 @@ def unset(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="as for set; providers.PROVIDER takes all of it", autocompletion=completing.settings
+            metavar="NAME", help="as for set; providers.PROVIDER takes all of it", autocompletion=completion.settings
         ),
     ],
 ) -> None:
@@ -127,7 +127,7 @@ def unset(
       imagecli config unset model
       imagecli config unset providers.mine
     """
-    from imagecli.commands.settings import remove_setting
+    from imagecli.commands.config_actions import remove_setting
 
     remove_setting(name, ctx.obj)
 
@@ -140,7 +140,7 @@ def login(
         typer.Argument(
             metavar="PROVIDER",
             help="whose key  [default: the provider of your settings]",
-            autocompletion=completing.provider_rows,
+            autocompletion=completion.provider_rows,
         ),
     ] = None,
     source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,
@@ -186,7 +186,7 @@ def trust(
       imagecli config trust ~/work/site --yes
       imagecli config trust --remove
     """
-    from imagecli.commands.settings import trust_project
+    from imagecli.commands.config_actions import trust_project
 
     trust_project(folder, ctx.obj, yes=yes, remove=remove)
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagecli import catalog, config
-from imagecli.commands.asking import agreed
-from imagecli.config.editing import set_value, unset_value
-from imagecli.config.folders import folders
-from imagecli.config.layers import free_providers, read_layers
-from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project
-from imagecli.config.rows import load_catalog
-from imagecli.config.table import SETTINGS, variable
-from imagecli.config.trust import remember, trusted_digest
+from imagecli.catalog import catalog
+from imagecli.commands.confirm import agreed
+from imagecli.config.edit import set_value, unset_value
+from imagecli.config.paths import folders
+from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project, remember, trusted_digest
+from imagecli.config.schema import SETTINGS, variable
+from imagecli.config.settings import current_folder
+from imagecli.config.sources import free_providers, read_layers
+from imagecli.config.user_catalog import load_catalog
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
+from imagecli.output.settings import note
+from imagecli.output.terminal import harmless, say
 from imagecli.quoting import quoted
-from imagecli.report.settings import note
-from imagecli.report.text import harmless, say
 
 
 def write_setting(name: str, text: str, env: Env) -> None:
@@ -49,7 +49,7 @@ def _stronger(name: str, env: Env) -> str | None:
     if variable(name) in env.environ:
         return variable(name)
     try:
-        layers = read_layers({}, env, catalog.load(), config.current_folder())
+        layers = read_layers({}, env, catalog.load(), current_folder())
     except (SettingsError, UsageError):
         # Whatever is wrong here is said by the command that needs it.
         return None
@@ -68,7 +68,7 @@ def remove_setting(name: str, env: Env) -> None:
 def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> None:
     """Trusts the project file for *folder*, or the current one, once somebody said so; or trusts it no more."""
     places = folders(env)
-    place = (folder or config.current_folder()).absolute()
+    place = (folder or current_folder()).absolute()
     project = find_project(place, in_ci=env.in_ci)
     if project is None:
         raise UsageError(f"there is no {PROJECT_FILE} for {place}", hint="imagecli config trust DIR")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.report.text import harmless
+from imagecli.output.terminal import harmless
 
 MAX_CHARACTERS = 20_000
 """No key is as long; a stream without end is not read."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagecli import completing
+from imagecli.commands import completion
+from imagecli.commands.option_groups import grouped
 from imagecli.env import Env
-from imagecli.grouping import grouped
 
 if TYPE_CHECKING:
-    from imagecli.report.findings import Finding
+    from imagecli.output.doctor import Finding
 
 
 @grouped
@@ -23,7 +23,7 @@ def doctor(
         typer.Option(
             metavar="NAME",
             help="whom to ask  [default: as for generate]",
-            autocompletion=completing.provider_rows,
+            autocompletion=completion.provider_rows,
         ),
     ] = None,
     base_url: Annotated[
@@ -41,8 +41,8 @@ def doctor(
       imagecli doctor --provider sandbox
       imagecli doctor --base-url http://localhost:8080/v1
     """
-    from imagecli.report.findings import show_finding, show_findings
-    from imagecli.report.tables import columns_of
+    from imagecli.output.doctor import show_finding, show_findings
+    from imagecli.output.tables import columns_of
 
     env: Env = ctx.obj
     models: list[str] = []
@@ -61,21 +61,23 @@ def doctor(
 
 def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Finding]:
     """Findings in the order in which a command would meet what they are about."""
-    from imagecli import config
-    from imagecli.commands.findings import (
+    from imagecli.commands.doctor_checks import (
         look_at_folders,
+        look_at_key,
+        look_at_provider,
+        look_at_server,
         look_at_terminal,
         look_at_variables,
         look_at_versions,
     )
-    from imagecli.commands.patience import FOR_A_KEY, saying
-    from imagecli.commands.server import look_at_key, look_at_provider, look_at_server
-    from imagecli.config.folders import folders
-    from imagecli.config.rows import load_catalog
+    from imagecli.config.paths import folders
+    from imagecli.config.settings import current_folder, load_settings
+    from imagecli.config.user_catalog import load_catalog
     from imagecli.errors import ImagecliError
-    from imagecli.report.findings import Finding, failed
+    from imagecli.output.doctor import Finding, failed
+    from imagecli.output.slow_notice import FOR_A_KEY, saying
 
-    here = config.current_folder()
+    here = current_folder()
     yield look_at_versions()
     yield look_at_terminal(env)
     yield from look_at_variables(env, here)
@@ -83,10 +85,10 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
     try:
         rows = load_catalog(env)
         # First without the key: whatever is wrong with that one is said in its own line.
-        yield look_at_provider(config.load(flags, env, rows, here, with_key=False))
+        yield look_at_provider(load_settings(flags, env, rows, here, with_key=False))
         yield from look_at_folders(folders(env), here)
         with saying(FOR_A_KEY, env, quiet=False):
-            settings = config.load(flags, env, rows, here)
+            settings = load_settings(flags, env, rows, here)
     except ImagecliError as error:
         yield failed("key" if error.exit_code == 3 else "settings", error)
     if settings is None:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from imagecli import completing
-from imagecli.grouping import grouped
-from imagecli.options import CommonOptions, InputOptions, PromptOptions
+from imagecli.commands import completion
+from imagecli.commands.option_groups import grouped
+from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
 
 
 @grouped
@@ -43,7 +43,7 @@ def edit(
             metavar="WORD",
             help="high keeps faces and logos; high or low",
             rich_help_panel="Inputs",
-            autocompletion=completing.words("input_fidelity"),
+            autocompletion=completion.words("input_fidelity"),
         ),
     ] = None,
     images: Annotated[
@@ -63,9 +63,9 @@ def edit(
     """
     from dataclasses import replace
 
-    from imagecli.commands.desk import open_desk
-    from imagecli.commands.prompts import check_one_stdin, no_prompt, read_source, read_words
-    from imagecli.commands.rendering import framing_of
+    from imagecli.commands.image.context import open_desk
+    from imagecli.commands.image.flags import framing_of
+    from imagecli.commands.image.prompt import check_one_stdin, no_prompt, read_source, read_words
     from imagecli.domain import Edit
 
     names = [image, *(images or [])]

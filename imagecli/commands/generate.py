@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from imagecli.grouping import grouped
-from imagecli.options import CommonOptions, PromptOptions
+from imagecli.commands.option_groups import grouped
+from imagecli.commands.options import CommonOptions, PromptOptions
 
 
 @grouped
@@ -28,8 +28,8 @@ def generate(
       imagecli generate "a {animal} in a hat" --var animal=cat --var animal=owl
       git log -1 --format=%s | imagecli generate - -o - > commit.png
     """
-    from imagecli.commands.desk import open_desk
-    from imagecli.commands.prompts import check_one_stdin, read_words
+    from imagecli.commands.image.context import open_desk
+    from imagecli.commands.image.prompt import check_one_stdin, read_words
     from imagecli.domain import Generate
     from imagecli.errors import UsageError
 

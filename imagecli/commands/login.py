@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from imagecli import catalog, config
-from imagecli.catalog import ProviderRow
-from imagecli.commands.asking import hidden, piped
-from imagecli.config import credentials, system_keyring
+from imagecli.catalog import catalog
+from imagecli.catalog.provider import ProviderRow
+from imagecli.commands.confirm import hidden, piped
+from imagecli.config import keys, system_keyring
 from imagecli.config.keys import KEYRING, clean
-from imagecli.config.layers import read_layers
+from imagecli.config.settings import provider_of
+from imagecli.config.sources import read_layers
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.report.settings import note
+from imagecli.output.settings import note
 
 
 def keep_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
@@ -23,7 +24,7 @@ def keep_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> N
     if keyring:
         system_keyring.store_key(row.name, secret, env)
         place = KEYRING
-    credentials.keep(layers.folders, row.name, None if keyring else secret)
+    keys.keep(layers.folders, row.name, None if keyring else secret)
     note(f"the key of {row.name} is kept in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
@@ -34,9 +35,9 @@ def drop_key(provider: str | None, env: Env) -> None:
     """Takes the provider's key out of where `keep_key` put it. Raises UsageError, SettingsError."""
     layers = read_layers({"provider": provider}, env, catalog.load(), None)
     # A provider that settings no longer name may still have a key.
-    name = provider or config.provider_of(layers, catalog.load()).name
-    stored = credentials.forget(layers.folders, name)
-    if stored == credentials.IN_KEYRING:
+    name = provider or provider_of(layers, catalog.load()).name
+    stored = keys.forget(layers.folders, name)
+    if stored == keys.IN_KEYRING:
         system_keyring.forget_key(name, env)
     if stored is None:
         raise UsageError(f"no key of {name} is kept in {layers.folders.credentials}", hint="imagecli config show")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from copy import copy
 from typing import Annotated, Any, get_args, get_type_hints
 
+from imagecli.commands.options import GROUPS, CommonOptions
 from imagecli.errors import InterruptedCommand, Terminated
-from imagecli.options import GROUPS, CommonOptions
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import typer
 
-from imagecli import completing
 from imagecli.choices import Crop, IfExists
+from imagecli.commands import completion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -43,7 +43,7 @@ class PictureOptions:
     panel: ClassVar[str] = "Picture"
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completing.models),
+        typer.Option("--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completion.models),
     ] = None
     n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="how many pictures")] = 1
     size: Annotated[
@@ -53,7 +53,7 @@ class PictureOptions:
             "-s",
             metavar="SIZE",
             help="WxH in pixels, square, landscape, portrait, 16:9, or auto",
-            autocompletion=completing.sizes,
+            autocompletion=completion.sizes,
         ),
     ] = None
     quality: Annotated[
@@ -61,31 +61,31 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="low, medium, high, xhigh, max or auto: the model's own words",
-            autocompletion=completing.words("quality"),
+            autocompletion=completion.words("quality"),
         ),
     ] = None
     background: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="transparent, opaque or auto", autocompletion=completing.words("background")),
+        typer.Option(metavar="WORD", help="transparent, opaque or auto", autocompletion=completion.words("background")),
     ] = None
     output_format: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="png, jpeg, webp, gif or svg", autocompletion=completing.words("output_format")
+            metavar="FORMAT", help="png, jpeg, webp, gif or svg", autocompletion=completion.words("output_format")
         ),
     ] = None
     output_compression: Annotated[
         int | None, typer.Option(min=0, max=100, metavar="PERCENT", help="0 to 100, for jpeg and webp")
     ] = None
     moderation: Annotated[
-        str | None, typer.Option(metavar="WORD", help="low or auto", autocompletion=completing.words("moderation"))
+        str | None, typer.Option(metavar="WORD", help="low or auto", autocompletion=completion.words("moderation"))
     ] = None
     complexity: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
             help="low, medium or high: how much is planned before it is drawn",
-            autocompletion=completing.words("complexity"),
+            autocompletion=completion.words("complexity"),
         ),
     ] = None
     safety_identifier: Annotated[
@@ -105,19 +105,19 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="none, minimal, low, medium, high, xhigh or max",
-            autocompletion=completing.words("svg"),
+            autocompletion=completion.words("svg"),
         ),
     ] = None
     style: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completing.words("style")),
+        typer.Option(metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completion.words("style")),
     ] = None
     response_format: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
             help="url or b64_json (classic models; both are saved)",
-            autocompletion=completing.words("response_format"),
+            autocompletion=completion.words("response_format"),
         ),
     ] = None
     user: Annotated[
@@ -184,7 +184,7 @@ class WhereOptions:
         typer.Option(
             metavar="NAME",
             help="openai, or sandbox: free, offline, no key; imagecli providers lists all  [default: openai]",
-            autocompletion=completing.provider_rows,
+            autocompletion=completion.provider_rows,
         ),
     ] = None
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from imagecli import completing
-from imagecli.grouping import grouped
+from imagecli.commands import completion
+from imagecli.commands.option_groups import grouped
 
 
 @grouped
@@ -15,7 +15,7 @@ def providers(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completing.provider_rows),
+        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completion.provider_rows),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
 ) -> None:
@@ -26,10 +26,10 @@ def providers(
       imagecli providers azure
       imagecli generate "a cat" --provider local --base-url http://localhost:8080/v1
     """
-    from imagecli.catalog.described import provider_described
-    from imagecli.config.rows import load_rows
-    from imagecli.report.catalogue import show_provider, show_providers
-    from imagecli.report.settings import note, show_document
+    from imagecli.catalog.describe import provider_described
+    from imagecli.config.user_catalog import load_rows
+    from imagecli.output.catalog import show_provider, show_providers
+    from imagecli.output.settings import note, show_document
 
     rows, left_out = load_rows(ctx.obj)
     if left_out:

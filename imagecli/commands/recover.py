@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from imagecli.grouping import grouped
-from imagecli.options import ShowOptions
+from imagecli.commands.option_groups import grouped
+from imagecli.commands.options import ShowOptions
 
 
 @grouped
@@ -35,9 +35,9 @@ def recover(
       imagecli recover -o rescued/
       imagecli recover --from . -o rescued/     fetches and removes nothing
     """
-    from imagecli.commands.salvage import Salvage, save_from
+    from imagecli.commands.recover_actions import Salvage, save_from
     from imagecli.errors import UsageError
-    from imagecli.report.style import Style
+    from imagecli.output.display import Style
 
     style = Style.build(
         env=ctx.obj,

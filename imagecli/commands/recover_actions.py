@@ -7,31 +7,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli import schedule
-from imagecli.api.left import unrecorded_in
-from imagecli.api.results import Results
-from imagecli.api.spool_record import SPOOL_BESIDE, SpoolPlaces
-from imagecli.api.wire import Timeouts
-from imagecli.config.folders import folders
+from imagecli import worker_pool
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
+from imagecli.client.spool import unrecorded_in
+from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
+from imagecli.config.paths import folders
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Listen, Noted, Warned
 from imagecli.naming import parse_output
-from imagecli.outcome import Outcome, Report
+from imagecli.output.choose_progress import open_listener
+from imagecli.output.display import Style
+from imagecli.output.progress import Plain
+from imagecli.output.recover import as_rows, show_leftovers
+from imagecli.output.result import show
+from imagecli.output.settings import note, show_document
+from imagecli.pipeline import recover
+from imagecli.pipeline.recover import Leftover
+from imagecli.pipeline.recover_unrecorded import recover_images
 from imagecli.quoting import quoted
-from imagecli.report.final import show
-from imagecli.report.leftovers import as_rows, show_leftovers
-from imagecli.report.listen import open_listener
-from imagecli.report.plain import Plain
-from imagecli.report.settings import note, show_document
-from imagecli.report.style import Style
-from imagecli.run import recovery
-from imagecli.run.recover_unrecorded import recover_images
-from imagecli.run.recovery import Leftover
+from imagecli.results import Outcome, Report
 from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, real_path
-from imagecli.slots import Slot
-from imagecli.store.places import check_folder, look
+from imagecli.storage.preflight import check_folder, look
+from imagecli.worker_pool import Slot
 
 NOTHING = "nothing is left to be saved"
 
@@ -69,7 +69,7 @@ class Salvage:
         folder = _read_folder(output)
         ours = folders(env)
         places = SpoolPlaces(own=ours.state / "spool", records=ours.records)
-        found = recovery.leftovers(places)
+        found = recover.leftovers(places)
         return cls(
             env=env,
             style=style,
@@ -103,7 +103,7 @@ class Salvage:
             if known[wanted].state == "under_way":
                 raise UsageError(f"{wanted} is under way in another process", hint="end that one first")
         for wanted in ids:
-            recovery.forget(known[wanted])
+            recover.forget(known[wanted])
         if self.style.json:
             show_document("recover", {"deleted": list(ids)}, self.env)
         elif not self.style.quiet:
@@ -114,7 +114,7 @@ class Salvage:
         if self.folder:
             check_folder(self.folder)
         with open_listener(self.env, self.style) as listener:
-            recovery.clear_unanswered(self.places, listener)
+            recover.clear_unanswered(self.places, listener)
             left = [one for one in self.found if one.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(Warned(code="unrecorded", message=one.message))
@@ -134,14 +134,14 @@ class Salvage:
                 said = f"{one.left.id} is under way in another process, which will save it"
                 listen(Noted(code="under_way", message=said))
                 return None
-            return recovery.recover(one, number, self.folder, results, self.state_dir, listen)
+            return recover.recover(one, number, self.folder, results, self.state_dir, listen)
 
         def done(outcome: Outcome | None) -> bool:
             outcomes.extend([outcome] if outcome else [])
             return True
 
         self.env.begun()
-        schedule.run(work, list(enumerate(left)), jobs=1, listen=listener, done=done)
+        worker_pool.run(work, list(enumerate(left)), jobs=1, listen=listener, done=done)
         return outcomes
 
 
@@ -166,7 +166,7 @@ def save_from(env: Env, style: Style, source: str, output: str | None) -> int:
 
     with open_listener(env, style) as listener:
         env.begun()
-        schedule.run(work, list(enumerate(bodies)), jobs=1, listen=listener, done=done)
+        worker_pool.run(work, list(enumerate(bodies)), jobs=1, listen=listener, done=done)
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
         listener(Noted(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there"))
         report = Report(command="recover", outcomes=tuple(outcomes), remarks=tuple(listener.remarks))

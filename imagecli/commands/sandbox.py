@@ -23,7 +23,7 @@ def _number(value: float) -> float:
 
 def _failures(values: list[str] | None) -> list[str]:
     """*values*, each of which is a failure."""
-    from imagecli.sandbox.failing import Failure
+    from imagecli.sandbox.fault_injection import Failure
 
     for value in values or ():
         try:
@@ -98,9 +98,9 @@ def sandbox(
       imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """
-    from imagecli.config.rows import load_catalog
-    from imagecli.sandbox.failing import Failure
-    from imagecli.sandbox.server import Options, Sandbox
+    from imagecli.config.user_catalog import load_catalog
+    from imagecli.sandbox.fault_injection import Failure
+    from imagecli.sandbox.http_server import Options, Sandbox
 
     env: Env = ctx.obj
     options = Options(
@@ -122,7 +122,7 @@ def sandbox(
 
 def _key(env: Env) -> str:
     """The key on stdin, which no list of processes shows as it shows arguments. Raises UsageError if there is none."""
-    from imagecli.commands.asking import hidden, piped
+    from imagecli.commands.confirm import hidden, piped
     from imagecli.errors import UsageError
 
     key = (hidden("Key to require, not shown: ", env) if env.stdin.isatty() else piped(env)).strip()

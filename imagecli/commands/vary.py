@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from imagecli.choices import Strength, Via
-from imagecli.grouping import grouped
-from imagecli.options import CommonOptions, InputOptions, PromptOptions
+from imagecli.commands.option_groups import grouped
+from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
 
 
 @grouped
@@ -36,9 +36,9 @@ def vary(
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
     """
     from imagecli import plan
-    from imagecli.commands.desk import open_desk
-    from imagecli.commands.prompts import check_one_stdin, read_source, read_words
-    from imagecli.commands.rendering import framing_of
+    from imagecli.commands.image.context import open_desk
+    from imagecli.commands.image.flags import framing_of
+    from imagecli.commands.image.prompt import check_one_stdin, read_source, read_words
 
     check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
     source = read_source(image, ctx.obj)

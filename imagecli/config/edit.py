@@ -7,14 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from imagecli.catalog import Catalog
-from imagecli.config.folders import Folders
+from imagecli.catalog.catalog import Catalog
 from imagecli.config.keys import is_key_name
-from imagecli.config.layers import checked
-from imagecli.config.own_providers import providers_of
 from imagecli.config.owners import read_user_file
-from imagecli.config.toml_file import parsed
-from imagecli.config.writing import replace_file, with_value, without
+from imagecli.config.paths import Folders
+from imagecli.config.provider_overrides import providers_of
+from imagecli.config.sources import checked
+from imagecli.config.toml_io import parsed, replace_file, with_value, without
 from imagecli.errors import SettingsError, UsageError
 
 

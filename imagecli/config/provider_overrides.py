@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.catalog import Catalog, ProviderRow
-from imagecli.catalog.overlay import overlaid
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.load import overlaid
+from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.keys import is_key_name
-from imagecli.config.table import SETTINGS
-from imagecli.config.toml_file import no_such
+from imagecli.config.schema import SETTINGS
+from imagecli.config.toml_io import no_such
 from imagecli.errors import SettingsError, UsageError
 
 

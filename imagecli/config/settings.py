@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagecli.catalog import Catalog, ProviderRow
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import checked as checked_base_url
 from imagecli.config.base_url import is_local, is_public
 from imagecli.config.base_url import shown as shown_base_url
-from imagecli.config.caps import settled as settled_cap
-from imagecli.config.elsewhere import model_of_another
 from imagecli.config.keys import Key, find_key, no_key
-from imagecli.config.layers import Layers, read_layers
-from imagecli.config.table import SETTINGS
+from imagecli.config.schema import SETTINGS
+from imagecli.config.sources import Layers, model_of_another, read_layers
+from imagecli.config.sources import settled as settled_cap
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 from imagecli.quoting import quoted
@@ -61,7 +61,9 @@ class Settings:
     """code and message."""
 
 
-def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True) -> Settings:
+def load_settings(
+    flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True
+) -> Settings:
     """The settings of a command typed in *folder*; *flags* hold what was typed, None where nothing was.
 
     *with_key* false asks nobody for a key, neither a file nor a command, and misses none.
@@ -76,7 +78,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
     base_url, _ = base_url_of(row, layers, env, catalog)
     key = _key(row, layers, env) if with_key else None
     is_plain = key is not None and urlsplit(base_url).scheme == "http" and is_public(base_url)
-    if is_plain and not setting("insecure_http", layers):
+    if is_plain and not setting_value("insecure_http", layers):
         raise UsageError(
             f"the API key would go over plain http:// to a public host, {shown_base_url(base_url)}; nothing was sent",
             hint="use https://; or --insecure-http, if you trust the network up to that host",
@@ -93,9 +95,9 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
         headers=_headers(row, env),
         values={name: value for name, (value, _) in said.items()},
         origins={name: origin for name, (_, origin) in said.items()},
-        timeout=setting("timeout", layers) or layers.providers.beside(row.name).timeout,
-        max_retries=setting("max_retries", layers),
-        max_wait=setting("max_wait", layers),
+        timeout=setting_value("timeout", layers) or layers.providers.beside(row.name).timeout,
+        max_retries=setting_value("max_retries", layers),
+        max_wait=setting_value("max_wait", layers),
         max_cost=max_cost,
         max_cost_origin=max_cost_origin,
         state_dir=layers.folders.state,
@@ -105,7 +107,7 @@ def load(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, 
     )
 
 
-def setting(name: str, layers: Layers) -> Any:
+def setting_value(name: str, layers: Layers) -> Any:
     """What holds for a setting: what the strongest place says, else its default."""
     said = layers.said(name)
     return said[0] if said else SETTINGS[name].default
@@ -173,7 +175,9 @@ def _key(row: ProviderRow, layers: Layers, env: Env) -> Key | None:
         return None
     command = layers.providers.beside(row.name).api_key_command
     providers = layers.providers.rows.values()
-    return find_key(row, env, layers.folders, providers=providers, command=command, keyring=setting("keyring", layers))
+    return find_key(
+        row, env, layers.folders, providers=providers, command=command, keyring=setting_value("keyring", layers)
+    )
 
 
 def _headers(row: ProviderRow, env: Env) -> dict[str, str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli import config
-from imagecli.catalog import Catalog, ProviderRow
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import shown as shown_url
-from imagecli.config.folders import Folders
 from imagecli.config.keys import key_places
-from imagecli.config.layers import Layers
-from imagecli.config.table import SETTINGS
+from imagecli.config.paths import Folders
+from imagecli.config.schema import SETTINGS
+from imagecli.config.settings import base_url_of, cap_of, provider_of, setting_value
+from imagecli.config.sources import Layers
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -42,13 +43,13 @@ class Used:
 
 def settings_shown(layers: Layers, env: Env, catalog: Catalog) -> list[Shown]:
     """Every setting as a command would have it, typed without flags. Raises UsageError for a provider that is none."""
-    row = config.provider_of(layers, catalog)
+    row = provider_of(layers, catalog)
     special = {
         "provider": (row.name, DEFAULT),
         "base_url": _base_url(row, layers, env, catalog),
         "model": (row.model or catalog.default_model, DEFAULT),
         "timeout": (layers.providers.beside(row.name).timeout, layers.providers.origin(row.name, "timeout")),
-        "max_cost": config.cap_of(layers),
+        "max_cost": cap_of(layers),
     }
     rows = []
     for name, setting in SETTINGS.items():
@@ -61,7 +62,7 @@ def settings_shown(layers: Layers, env: Env, catalog: Catalog) -> list[Shown]:
 
 def _base_url(row: ProviderRow, layers: Layers, env: Env, catalog: Catalog) -> tuple[str | None, str | None]:
     try:
-        url, origin = config.base_url_of(row, layers, env, catalog)
+        url, origin = base_url_of(row, layers, env, catalog)
     except UsageError:
         return None, None
     return (shown_url(url), origin) if url else (None, None)
@@ -88,7 +89,7 @@ def _key(row: ProviderRow, layers: Layers, env: Env) -> Shown:
     if row.auth == "none":
         return Shown(name=name, value=None, origin=None, remark="none wanted")
     command = layers.providers.beside(row.name).api_key_command
-    keyring = config.setting("keyring", layers)
+    keyring = setting_value("keyring", layers)
     for place in key_places(
         row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
     ):

@@ -1,4 +1,11 @@
-"""The places where settings are written, strongest first: flags, environment, a project's file, the user's file."""
+"""The places where settings are written, strongest first: flags, environment, a project's file, the user's file.
+
+The cap on what a command may cost: said by several places, the lowest holds, and only a flag goes over it.
+
+What to type so that a setting is no longer said where it was said.
+
+A model that settings name for one provider, and a command that was typed for another.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +13,42 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from imagecli.catalog import Catalog
-from imagecli.config.folders import Folders, folders
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
 from imagecli.config.keys import is_key_name
-from imagecli.config.own_providers import Providers, providers_of
-from imagecli.config.project import PROJECT_FILE as PROJECT_FILE
-from imagecli.config.project import ProjectFile, check_trusted, find_project
-from imagecli.config.table import FOLDER_VARIABLES, SETTINGS, variable
-from imagecli.config.toml_file import no_such, read_file
+from imagecli.config.paths import Folders, folders
+from imagecli.config.project import PROJECT_FILE, ProjectFile, check_trusted, find_project
+from imagecli.config.provider_overrides import Providers, providers_of
+from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, variable
+from imagecli.config.toml_io import no_such, read_file
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
+
+BUILT_IN: Final[float] = SETTINGS["max_cost"].default
+
+NOT_RAISED: Final = ", which can't raise the built-in cap"
+"""Behind a project's file or a manifest that says more than it may."""
+
+Said = tuple[float, str]
+"""USD, and where it was said."""
+
+
+def settled(*, typed: Said | None, own: list[Said], project: Said | None) -> tuple[float, str | None]:
+    """USD and where it was said; None where nobody said anything.
+
+    *typed* is the flag's; *own* what the user's variable and file say; *project* what the project's file says, which
+    can lower the built-in cap and never raise it.
+    """
+    if typed:
+        return typed
+    said = [*own, *([project] if project else [])]
+    if not said:
+        return BUILT_IN, None
+    if project and not own and project[0] > BUILT_IN:
+        return BUILT_IN, f"{project[1]}{NOT_RAISED}"
+    return min(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,3 +206,38 @@ def _read(name: str, value: Any, origin: str) -> Any:
 def _typed(value: Any) -> str:
     """A value as it was typed, as far as can be told: -1 has become -1.0 on its way."""
     return f"{value:.15g}" if isinstance(value, float) else repr(value)
+
+
+def way_to_drop(name: str, origin: str) -> str:
+    """How the setting *name* is taken out of its *origin*: a flag, a variable, or a file."""
+    origin = origin.removesuffix(NOT_RAISED)
+    if origin == flag(name):
+        return f"leave {origin} out"
+    if origin == variable(name):
+        return f"unset {origin}"
+    if origin.startswith(f"{name} in "):
+        return f"take {origin.replace(' in ', ' out of ', 1)}"
+    if Path(origin).name == PROJECT_FILE:
+        return f"take {name} out of {origin}"
+    return f"imagecli config unset {name}"
+
+
+def model_of_another(row: ProviderRow, layers: Layers, catalog: Catalog) -> str | None:
+    """Why the `model` that is set does not hold at *row*, in a sentence; None where it holds.
+
+    A typed one always does, and so does one that was set together with the provider, or with none to take its place.
+    """
+    model, provider = layers.said("model"), layers.flags.said("provider")
+    if not model or not provider or model[1] == flag("model") or _set(layers, catalog) == row.name:
+        return None
+    server_s_own = not row.takes_default_model and not row.needs_model and catalog.model(model[0]).known
+    if not row.model and not server_s_own:
+        return None
+    used = row.model or "the server's own model"
+    return f"{used} is used: {model[0]} from {model[1]} is not for provider {row.name}; -m takes any model there"
+
+
+def _set(layers: Layers, catalog: Catalog) -> str:
+    """The provider that holds where none is typed."""
+    places = (layers.environment, layers.project, layers.user)
+    return next((said[0] for place in places if (said := place.said("provider"))), catalog.default_provider)

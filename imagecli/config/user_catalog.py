@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagecli import catalog
-from imagecli.catalog import Catalog
-from imagecli.config.folders import Folders, folders
-from imagecli.config.toml_file import read_file
+from imagecli.catalog import catalog
+from imagecli.catalog.catalog import Catalog
+from imagecli.config.paths import Folders, folders
+from imagecli.config.toml_io import read_file
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from imagecli.config.own_providers import Providers
+    from imagecli.config.provider_overrides import Providers
 
 
 def load_catalog(env: Env) -> Catalog:
@@ -31,7 +31,7 @@ def load_rows(env: Env) -> tuple[Catalog, SettingsError | None]:
 
     What only looks at rows does not fail for a file that came with a clone. Raises SettingsError for the user's own.
     """
-    from imagecli.config.own_providers import providers_of
+    from imagecli.config.provider_overrides import providers_of
 
     rows, places = load_catalog(env), folders(env)
     providers = providers_of(read_file(places.settings).get("providers", {}), places.settings, rows)
@@ -44,9 +44,9 @@ def load_rows(env: Env) -> tuple[Catalog, SettingsError | None]:
 
 def _with_project(before: Providers, places: Folders, rows: Catalog, env: Env) -> Providers:
     """Those of the project's file too, where it has any. Raises SettingsError, also where they are not trusted."""
-    from imagecli.config import current_folder
-    from imagecli.config.own_providers import providers_of
     from imagecli.config.project import check_trusted, find_project
+    from imagecli.config.provider_overrides import providers_of
+    from imagecli.config.settings import current_folder
 
     project = find_project(current_folder(), in_ci=env.in_ci)
     if project is None or "providers" not in project.document:

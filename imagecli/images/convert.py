@@ -9,11 +9,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import Size
 from imagecli.errors import ImagecliError, InputImageError
-from imagecli.pictures.colour import depth_scale, eight_bit
-from imagecli.pictures.decode import format_of, open_picture, translated
-from imagecli.pictures.encode import saved
-from imagecli.pictures.exactly import animation, resized
-from imagecli.pictures.judge import identify
+from imagecli.images.color import depth_scale, eight_bit
+from imagecli.images.identify import identify
+from imagecli.images.pillow_io import format_of, open_picture, saved, translated
+from imagecli.images.resize import animation, resized
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 MADE_BY_MODEL = (

@@ -12,14 +12,13 @@ from PIL import Image
 
 from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError
-from imagecli.pictures.decode import load, open_picture
-from imagecli.pictures.encode import saved_under
-from imagecli.pictures.exif import turned_upright
-from imagecli.pictures.frame import crop_and_pad, framed, target
-from imagecli.pictures.judge import LABELS, judge
-from imagecli.pictures.look import Look
-from imagecli.pictures.metadata import exif_of, without_metadata
-from imagecli.pictures.pixels import rendered
+from imagecli.images.exif import turned_upright
+from imagecli.images.header import Look
+from imagecli.images.identify import LABELS, judge
+from imagecli.images.metadata import exif_of, without_metadata
+from imagecli.images.pillow_io import load, open_picture, saved_under
+from imagecli.images.resize import crop_and_pad, framed, target
+from imagecli.images.transform import rendered
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
 TURNED = "turned upright"

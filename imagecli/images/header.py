@@ -8,10 +8,10 @@ from PIL import ImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.pictures import exif
-from imagecli.pictures.decode import format_of, open_picture, translated
-from imagecli.pictures.judge import LABELS, identify, judge
-from imagecli.pictures.metadata import exif_of, has_metadata
+from imagecli.images import exif
+from imagecli.images.identify import LABELS, identify, judge
+from imagecli.images.metadata import exif_of, has_metadata
+from imagecli.images.pillow_io import format_of, open_picture, translated
 
 _EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})

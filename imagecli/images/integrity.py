@@ -9,9 +9,9 @@ from PIL import ImageSequence
 
 from imagecli.domain import Identity
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.pictures.decode import open_picture, translated
-from imagecli.pictures.judge import LABELS
-from imagecli.pictures.scans import FILLERS, HUFFMAN, PROGRESSIVE, Structure, filled, is_unfinished
+from imagecli.images.formats.jpeg_scans import FILLERS, HUFFMAN, PROGRESSIVE, Structure, filled, is_unfinished
+from imagecli.images.identify import LABELS
+from imagecli.images.pillow_io import open_picture, translated
 
 WANTED: Final = frozenset({"jpeg", "webp", "gif"})
 MAX_PIXELS: Final = 1_000_000_000

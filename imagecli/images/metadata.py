@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from imagecli.pictures import jpeg, png, webp
+from imagecli.images.formats import jpeg, png, webp
 
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PNG_KEYWORDS = (b"xml:com.adobe.xmp", b"raw profile type", b"exif", b"xmp", b"iptc", b"gps", b"location", b"geo")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from PIL import Image
 
 from imagecli.domain import Size
-from imagecli.pictures.frame import Box
+from imagecli.images.resize import Box
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -1,4 +1,13 @@
-"""What lies on an image, its mask or a drawing: it gets exactly the transform that the image got."""
+"""What lies on an image, its mask or a drawing: it gets exactly the transform that the image got.
+
+A mask made to lie on its image as it is sent: exactly the image's transform, and alpha 0 where may be changed.
+
+What imagecli writes serves both habits at once: edited area white with alpha 0, the rest black and opaque.
+
+A drawing over the first picture, arrows and circles that show what is meant: made to lie on it as it is sent.
+
+OpenAI API reference, read 2026-11-22: a PNG with transparent pixels, as large as the first image once that is upright.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageChops
 
-from imagecli.domain import Framing, InputImage, Size, Transform
+from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError, MaskError
-from imagecli.pictures.decode import load, open_picture
-from imagecli.pictures.encode import saved
-from imagecli.pictures.fit import NO_METADATA, TURNED, Fitted, check_whole
-from imagecli.pictures.look import Look
-from imagecli.pictures.metadata import without_metadata
+from imagecli.images.fit_input import NO_METADATA, TURNED, Fitted, check_whole
+from imagecli.images.header import SENDABLE, Look
+from imagecli.images.metadata import without_metadata
+from imagecli.images.pillow_io import load, open_picture, saved
+from imagecli.images.transform import rendered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +130,59 @@ def _as_its_image(transform: Transform) -> str | None:
     done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
     words = [word for word, step in done if step]
     return f"{' and '.join(words)} as its image" if words else None
+
+
+_UNCHANGED = (0, 0, 0, 255)
+"""Black and opaque."""
+
+
+def fit_mask(look: Look, rule: InputRule, image: Fitted, framing: Framing) -> Fitted:
+    """*look* as *rule* wants it, lying on its *image*. Padding is opaque: unchanged. No value is invented in resizing.
+
+    Raises MaskError as `lay` does.
+    """
+    mask = Layer(
+        what="mask",
+        is_clear="where the picture may change",
+        way_out="erase the area to be edited and save as PNG with alpha",
+        formats=rule.formats,
+        modes=frozenset() if rule.white else frozenset({"RGBA"}),
+        max_bytes=rule.max_bytes,
+        drawn=_drawn_mask,
+        redrawn="rewritten as white and black with alpha",
+    )
+    return lay(mask, look, image, framing)
+
+
+def coverage(mask: InputImage) -> float:
+    """The share of *mask* that may be changed (alpha 0), from 0.0 to 1.0."""
+    pixels = load(open_picture(mask.data, mask.format, "the mask"), "the mask")
+    alpha = pixels.convert("RGBA").getchannel("A")
+    return alpha.histogram()[0] / (alpha.width * alpha.height)
+
+
+def _drawn_mask(look: Look, transform: Transform) -> Image.Image:
+    pixels, _ = rendered(look, transform, Image.Resampling.NEAREST, padding=_UNCHANGED)
+    alpha = pixels.getchannel("A")
+    white = ImageChops.invert(alpha)
+    return Image.merge("RGBA", (white, white, white, alpha))
+
+
+def fit_markup(look: Look, max_bytes: int, image: Fitted, framing: Framing) -> Fitted:
+    """*look* as PNG of at most *max_bytes*, lying on its *image*. Raises MaskError as `lay` does."""
+    drawing = Layer(
+        what="drawing",
+        is_clear="where the picture shows through",
+        way_out="draw on a transparent layer, and save that layer alone as PNG",
+        formats=("png",),
+        modes=SENDABLE,
+        max_bytes=max_bytes,
+        drawn=_drawn_markup,
+        redrawn="compressed anew",
+    )
+    return lay(drawing, look, image, framing)
+
+
+def _drawn_markup(look: Look, transform: Transform) -> Image.Image:
+    pixels, _ = rendered(look, transform, Image.Resampling.LANCZOS)
+    return pixels.convert("RGBA")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from PIL import Image
 
 from imagecli.domain import Size, Transform
-from imagecli.pictures.colour import depth_scale, eight_bit, to_srgb
-from imagecli.pictures.decode import load, open_picture, translated
-from imagecli.pictures.frame import framed
-from imagecli.pictures.look import Look
-from imagecli.pictures.orient import stored_box, stored_size, upright
+from imagecli.images.color import depth_scale, eight_bit, to_srgb
+from imagecli.images.header import Look
+from imagecli.images.orientation import stored_box, stored_size, upright
+from imagecli.images.pillow_io import load, open_picture, translated
+from imagecli.images.resize import framed
 
 _DRAFT_MARGIN = 1.8
 """A JPEG is decoded to at least this many times the edge it is shrunk to: 50 dB against the full decode."""

@@ -4,21 +4,22 @@
 come `path_for` gives its path.
 """
 
-from imagecli.naming.endings import added_ending, check_ending
 from imagecli.naming.filenames import marked, numbered, slug
 from imagecli.naming.output import (
     FIELDS,
     Look,
     Output,
     Place,
+    added_ending,
+    braces_in,
     build_fields,
+    check_ending,
     check_inside,
+    check_used,
     check_variables,
     parse_output,
 )
-from imagecli.naming.settle import Planned, asked_format, build_names, plan
-from imagecli.naming.shape import path_for, rebuild_name
-from imagecli.naming.used import braces_in, check_used
+from imagecli.naming.resolve import Planned, asked_format, build_names, path_for, plan, rebuild_name
 
 __all__ = [
     "FIELDS",

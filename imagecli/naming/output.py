@@ -1,10 +1,16 @@
-"""Reads `-o`, and says what its words can be made of."""
+"""Reads `-o`, and says what its words can be made of.
+
+What the ending that a user wrote into `-o` says: a format, nothing, or something that is never saved under it.
+
+Variables whose values would go nowhere are refused before they buy anything.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 from imagecli.domain import RequestedSize
 from imagecli.errors import OutputError, UsageError
+from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.naming.filenames import is_portable, slug
 from imagecli.quoting import quoted
 from imagecli.templates import components, fields_in, fill_name
@@ -124,3 +131,68 @@ def _check_writable_text(text: str) -> None:
     except UnicodeEncodeError:
         pass
     raise UsageError(f"-o {text!r} has characters that no file name can hold", hint="leave them out, or LC_ALL=C.UTF-8")
+
+
+WRITABLE: Final = ("png", "jpg", "webp", "gif")
+"""The endings that any picture can be saved under."""
+
+_JPEGS: Final = frozenset({"jfif", "jif", "jpe"})
+
+
+def check_ending(output: Output, *, svg: bool, maker: str | None = None) -> None:
+    """Raises OutputError for an ending that is a picture's, and not one that can be saved. *svg*: that one can be.
+
+    *maker* is a model that makes svg, where another one would.
+    """
+    ending = _written(output).lower()
+    if ending not in OTHER_ENDINGS and (ending != "svg" or svg):
+        return
+    better = "jpg" if ending in _JPEGS else "png"
+    name = f"-o {quoted(output.text[: -len(ending)] + better)}"
+    raise OutputError(
+        f"-o {output.text}: a picture can be saved as {', '.join(WRITABLE)}{', svg' * svg}, not as {ending}",
+        hint=f"-m {maker} makes svg; or {name}" if maker and ending == "svg" else name,
+    )
+
+
+def added_ending(output: Output) -> str | None:
+    """What to say where a word stands like an ending and is none, so that the name will be another than was typed."""
+    ending = _written(output)
+    if not ending or ending.isdecimal() or ending.lower() in ENDINGS:
+        return None
+    return f"-o {output.text}: .{ending} is no picture's ending, so the true one is added to the name"
+
+
+def _written(output: Output) -> str:
+    """The word after the last dot of the user's own text, or an empty one: a field's value never counts."""
+    if output.kind not in ("literal", "template"):
+        return ""
+    found = re.search(r"[^/]\.(\w+)$", output.text)
+    return found[1] if found else ""
+
+
+def check_used(variables: Collection[str], text: str | None, *outputs: Output) -> None:
+    """Raises UsageError for a name that stands neither in the prompt *text*, as it was typed, nor in any of *outputs*.
+
+    Its values would all buy the same picture, or `{anmal}` would be sent as it stands.
+    """
+    braces = braces_in(text or "")
+    used = set(braces).union(*(fields_in(output.text) for output in outputs if output.kind == "template"))
+    for name in variables:
+        if name not in used:
+            raise UsageError(
+                f"--var {name}: {{{name}}} stands neither in the prompt nor in -o",
+                hint=_way_out(name, (brace for brace in braces if brace not in variables)),
+            )
+
+
+def braces_in(prompt: str) -> list[str]:
+    """What stands in the braces of a prompt, as far as a variable could have the name."""
+    return re.findall(r"\{([^{}]+)\}", prompt)
+
+
+def _way_out(name: str, spare: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(spare), n=1)
+    if near:
+        return f"the prompt has {{{near[0]}}}: write {{{name}}} there, or --var {near[0]}=VALUE"
+    return f"write {{{name}}} where its value shall stand, or leave it out"

@@ -11,12 +11,12 @@ from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.events import Awaited, Event, Heartbeat, Noted, Progressed, Warned
 from imagecli.money import dollars
-from imagecli.outcome import Cost, Outcome, Report
-from imagecli.report.envelope import envelope
-from imagecli.report.final import put, show_error
-from imagecli.report.plain import Plain
-from imagecli.report.style import Style
-from imagecli.report.text import as_typed, harmless, json_line, say
+from imagecli.output.display import Style
+from imagecli.output.json_result import envelope
+from imagecli.output.progress import Plain
+from imagecli.output.result import put, show_error
+from imagecli.output.terminal import as_typed, harmless, json_line, say
+from imagecli.results import Cost, Outcome, Report
 
 COMMAND = "batch"
 

@@ -14,10 +14,10 @@ from rich.text import Text
 from imagecli.env import Env
 from imagecli.events import Awaited, Event, Progressed, Sent, Waiting
 from imagecli.money import dollars
-from imagecli.report.bulk_plan import spoken
-from imagecli.report.plain import Plain
-from imagecli.report.screen import open_screen
-from imagecli.report.style import Style
+from imagecli.output.display import Style
+from imagecli.output.live import open_screen
+from imagecli.output.plan import spoken
+from imagecli.output.progress import Plain
 
 Cell: TypeAlias = tuple[str, str]
 """A heading, and what stands under it."""

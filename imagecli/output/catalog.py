@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from imagecli.catalog.described import model_described, provider_differences, size_rule_differences
+from imagecli.catalog.describe import model_described, provider_differences, size_rule_differences
 from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
 from imagecli.money import dollars
-from imagecli.report.final import put
-from imagecli.report.tables import folded, table, width_of
-from imagecli.report.text import harmless
+from imagecli.output.result import put
+from imagecli.output.tables import folded, table, width_of
+from imagecli.output.terminal import harmless
 
 if TYPE_CHECKING:
-    from imagecli.catalog import ModelRow, Prices, ProviderRow
+    from imagecli.catalog.model import ModelRow, Prices
+    from imagecli.catalog.provider import ProviderRow
 
 SQUARE = Size(1024, 1024)
 """The size whose price every table has."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from imagecli.env import Env
-from imagecli.report.plain import Plain
-from imagecli.report.style import Style
+from imagecli.output.display import Style
+from imagecli.output.progress import Plain
 
 
 def open_listener(env: Env, style: Style) -> Plain:
     """rich is imported only where something moves."""
     if not style.live:
         return Plain(env, style)
-    from imagecli.report.live import Live
+    from imagecli.output.live import Live
 
     return Live(env, style)
 
@@ -19,9 +19,9 @@ def open_listener(env: Env, style: Style) -> Plain:
 def open_bulk_listener(env: Env, style: Style) -> Plain:
     """As `open_listener`, for a batch."""
     if not style.live:
-        from imagecli.report.bulk import BulkPlain
+        from imagecli.output.batch import BulkPlain
 
         return BulkPlain(env, style)
-    from imagecli.report.bulk_live import BulkLive
+    from imagecli.output.batch_live import BulkLive
 
     return BulkLive(env, style)

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
-from imagecli.report.final import put
-from imagecli.report.settings import show_document
-from imagecli.report.text import harmless
+from imagecli.output.result import put
+from imagecli.output.settings import show_document
+from imagecli.output.terminal import harmless
 
 Level = Literal["ok", "note", "warning", "error"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
 from imagecli.events import Noted, Warned
-from imagecli.outcome import Cost, Kept, Outcome, PlannedRequest, Report
-from imagecli.report.text import json_line
+from imagecli.output.terminal import json_line
+from imagecli.results import Cost, Kept, Outcome, PlannedRequest, Report
 
 
 def envelope(report: Report, row: int | None = None) -> dict[str, Json]:

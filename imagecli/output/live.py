@@ -1,7 +1,14 @@
-"""The listener for a terminal: one moving line that tells what is waited for, how long, and how many bytes went."""
+"""The listener for a terminal: one moving line that tells what is waited for, how long, and how many bytes went.
+
+The terminal that rich draws on. It can be closed at any moment, and what it then does not show stops nothing.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any, TextIO, cast
+
+from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -9,9 +16,33 @@ from rich.text import Text
 
 from imagecli.env import Env
 from imagecli.events import Event, Partial, Received, Saved, Sent, Started, Waiting
-from imagecli.report.plain import Plain, counted
-from imagecli.report.screen import open_screen
-from imagecli.report.style import Style
+from imagecli.output.display import Style
+from imagecli.output.progress import Plain, counted
+
+
+def open_screen(env: Env, style: Style) -> Console:
+    """On stderr."""
+    file = cast(TextIO, _Closable(env.stderr))
+    return Console(file=file, force_terminal=True, no_color=not style.color, highlight=False)
+
+
+class _Closable:
+    """A stream whose writing never fails."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Live(Plain):

@@ -1,17 +1,123 @@
-"""A dry run's plan as lines: each request, the files it makes, and the price. rich only lays them out on a terminal."""
+"""A dry run's plan as lines: each request, the files it makes, and the price. rich only lays them out on a terminal.
+
+What a command can cost, and did cost, in a line.
+
+What a batch would buy, in lines: counts, price and time; and the first of the files. Pure.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import StringIO
 from typing import Final
 
 from imagecli.env import Env
-from imagecli.outcome import PlannedRequest, Report
-from imagecli.report.cost import price
-from imagecli.report.style import Style
-from imagecli.report.text import as_typed, harmless
+from imagecli.money import between, dollars
+from imagecli.output.display import Style
+from imagecli.output.terminal import as_typed, harmless
+from imagecli.results import Cost, PlannedRequest, Report
+
+
+def price(cost: Cost) -> str:
+    """The price before: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
+    if cost.low_usd is None:
+        return f"unknown: {cost.about}"
+    if cost.is_free:
+        return f"nothing: {cost.about}"
+    return f"about {between(cost.low_usd, cost.high_usd)} ({cost.about})"
+
+
+def bill(report: Report) -> str | None:
+    """What it did cost; None where nothing was bought, nothing is ever billed, or nothing is known of it."""
+    cost = report.cost
+    if cost.is_free or not any(outcome.may_be_billed for outcome in report.outcomes):
+        return None
+    if cost.actual_usd is not None:
+        return f"cost: {dollars(cost.actual_usd)}"
+    if cost.told_usd is not None:
+        return f"cost: {dollars(cost.told_usd)}, and {cost.besides}"
+    return f"cost: not told; {price(cost)}" if cost.low_usd is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `--dry-run` tells of."""
+
+    manifest: str
+    rows: int
+    purchases: int
+    """Rows, with each combination of their variables."""
+    kept: int
+    away: int
+    """That the Batch API has already."""
+    requests: int
+    pictures: int
+    files: int
+    cost: Cost
+    least_seconds: float | None
+    """None where no rate is known."""
+    rate: float | None
+    jobs: int
+    """Requests under way at once."""
+    window: str
+    """How long a Batch API may take, in its words; empty where rows are bought one by one."""
+    first: tuple[tuple[str, str], ...]
+    """missing or stale, and a file."""
+    more: int
+    """Purchases of which no file is shown."""
+    reads: tuple[str, ...] = ()
+    """All files that rows read, each with where it leads if it is a link."""
+
+
+def batch_plan_lines(plan: Plan) -> list[str]:
+    """The lines."""
+    rows = [
+        ("manifest", f"{plan.manifest}, {counted(plan.rows, 'row')}"),
+        ("buys", _buys(plan)),
+        ("requests", f"{plan.requests:,} for {counted(plan.pictures, 'picture')} in {counted(plan.files, 'file')}"),
+        ("price", price(plan.cost)),
+    ]
+    if plan.requests:
+        rows.append(("time", _time(plan)))
+    rows += plan.first
+    if plan.more:
+        rows.append(("and", f"{plan.more:,} more; --json tells of each"))
+    rows += [("reads", path) for path in plan.reads]
+    rows.append(("sent", "nothing: this was a dry run"))
+    return [f"{label:<10}{harmless(text)}" for label, text in rows]
+
+
+def _time(plan: Plan) -> str:
+    if plan.window:
+        return f"within {plan.window}, by the Batch API"
+    if plan.least_seconds is not None:
+        return f"at least {spoken(plan.least_seconds)}, at {plan.rate:g} a minute"
+    rounds = -(-plan.requests // plan.jobs)
+    long = "as long as a request" if rounds == 1 else f"{rounds:,} times as long as a request"
+    return f"unknown; at least {long}, {plan.jobs:,} at once (--rate tells a limit)"
+
+
+def _buys(plan: Plan) -> str:
+    bought = plan.purchases - plan.kept - plan.away
+    away = f", {plan.away:,} are with the Batch API" if plan.away else ""
+    return f"{bought:,} of {plan.purchases:,}, {plan.kept:,} are there{away}"
+
+
+def counted(count: int, word: str) -> str:
+    """`1 row`, `20 rows`."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def spoken(seconds: float) -> str:
+    """`1 h 04 min`, `2 min 05 s`, `7 s`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02} min"
+    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+
 
 SHOWN: Final = 20
 """Requests that are shown one by one; `--json` tells of all."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from imagecli.env import Env
 from imagecli.events import Event, Heartbeat, Noted, Partial, Told, Waiting, Warned
-from imagecli.report.style import Style
-from imagecli.report.text import harmless, say
+from imagecli.output.display import Style
+from imagecli.output.terminal import harmless, say
 
 
 class Plain:

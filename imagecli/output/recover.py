@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.report.final import put
-from imagecli.report.text import harmless
+from imagecli.output.result import put
+from imagecli.output.terminal import harmless
 
 if TYPE_CHECKING:
     from imagecli.domain import Json
-    from imagecli.run.recovery import Leftover
+    from imagecli.pipeline.recover import Leftover
 
 WORDS = {
     "whole": "whole answer",

@@ -1,17 +1,22 @@
-"""The end of a command: what goes to stdout, and its errors on stderr."""
+"""The end of a command: what goes to stdout, and its errors on stderr.
+
+`-o -`: the picture itself on stdout; where stdout fails, the picture is paid for, so it becomes a file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, InterruptedCommand
-from imagecli.report.style import Style
-from imagecli.report.text import as_typed, harmless, say
+from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_code
+from imagecli.output.display import Style
+from imagecli.output.terminal import as_typed, harmless, say
 
 if TYPE_CHECKING:
-    from imagecli.outcome import Report
+    from imagecli.events import Listen
+    from imagecli.results import Parcel, Report
 
 
 def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
@@ -24,11 +29,11 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
     saved = [image.path for image in report.images if image.path]
     data: list[str] = []
     if style.json:
-        from imagecli.report.envelope import as_line
+        from imagecli.output.json_result import as_line
 
         data = [style.cover(as_line(report, plain=env.stdout.isatty()))]
     elif report.planned is not None:
-        from imagecli.report.planned import plan_lines
+        from imagecli.output.plan import plan_lines
 
         data = [style.cover(line) for line in plan_lines(report, style, env)]
     elif paths:
@@ -48,7 +53,7 @@ def show(report: Report, style: Style, env: Env, *, paths: bool = True) -> int:
 
 
 def _show_bill(report: Report, style: Style, env: Env) -> None:
-    from imagecli.report.cost import bill
+    from imagecli.output.plan import bill
 
     if not style.quiet and (line := bill(report)):
         say(env.stderr, f"imagecli: {harmless(line)}")
@@ -60,7 +65,7 @@ def show_failure(error: ImagecliError, command: str, style: Style, env: Env) -> 
         # Nothing was bought, so there is nothing to report of but the error.
         show_errors((error,), style, env)
         return error.exit_code
-    from imagecli.outcome import Report
+    from imagecli.results import Report
 
     signal_code = error.exit_code if isinstance(error, InterruptedCommand) else None
     return show(Report(command=command, errors=(error,), signal_code=signal_code), style, env)
@@ -116,4 +121,43 @@ def write(env: Env, data: bytes) -> None:
     """Writes *data* to stdout's buffer, all of it."""
     env.stdout.flush()
     env.stdout.buffer.write(data)
+    env.stdout.buffer.flush()
+
+
+_PIECE_BYTES = 256 * 1024
+
+
+def show_picture(parcel: Parcel, report: Report, env: Env, say: Listen) -> Report:
+    """Writes the picture to stdout, or has it saved where stdout can't take it all. Returns the report with that."""
+    from imagecli.events import Warned
+
+    try:
+        _write(parcel, env)
+    except (BrokenPipeError, ValueError):
+        path = parcel.save()
+        said = Warned(code="stdout_closed", message=f"stdout was closed too early; the picture is saved as {path}")
+        say(said)
+        return replace(report, remarks=(*report.remarks, said))
+    except (KeyboardInterrupt, Terminated) as signal:
+        words = "interrupted while the picture was written to stdout"
+        cut = UnsavedError(words, code="interrupted", rescued_path=str(parcel.save()))
+        return replace(report, errors=(*report.errors, cut), signal_code=signal_code(signal))
+    except OSError as error:
+        failure = DiskError(
+            f"stdout can't be written: {error.strerror}",
+            hint="the picture is whole in that file",
+            code="stdout",
+            rescued_path=str(parcel.save()),
+        )
+        unsaved = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
+        return replace(report, outcomes=unsaved, errors=(*report.errors, failure))
+    parcel.done()
+    return report
+
+
+def _write(parcel: Parcel, env: Env) -> None:
+    env.stdout.flush()
+    with parcel.path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            env.stdout.buffer.write(piece)
     env.stdout.buffer.flush()

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.report.final import put
-from imagecli.report.text import as_typed, harmless, json_line, say
+from imagecli.output.result import put
+from imagecli.output.terminal import as_typed, harmless, json_line, say
 
 if TYPE_CHECKING:
-    from imagecli.config.shown import Shown, Used
+    from imagecli.config.show import Shown, Used
     from imagecli.domain import Json
     from imagecli.errors import ImagecliError
 
@@ -57,8 +57,8 @@ def show_document(
     errors: Sequence[ImagecliError] = (),
 ) -> None:
     """The one JSON object of a command that makes no pictures: the usual keys, and its own."""
-    from imagecli.outcome import Report
-    from imagecli.report.envelope import envelope
+    from imagecli.output.json_result import envelope
+    from imagecli.results import Report
 
     status = "ok" if exit_code == 0 else "failed"
     document = {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from imagecli.env import Env
-from imagecli.report.settings import note
+from imagecli.output.settings import note
 
 SECONDS: Final = 2.0
 FOR_A_KEY: Final = "waiting for the key: its command or keyring may want an answer elsewhere"

@@ -7,15 +7,17 @@ import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from imagecli import run
-from imagecli.api.results import Results
-from imagecli.api.spool_record import SpoolPlaces
-from imagecli.api.transport import Transport
-from imagecli.api.wire import Timeouts
-from imagecli.catalog import Catalog
-from imagecli.config import Settings
+from imagecli.catalog.catalog import Catalog
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
+from imagecli.client.spool_record import SpoolPlaces
+from imagecli.client.transport import Transport
+from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
+from imagecli.pipeline import execute
+from imagecli.pipeline.inputs import Inputs
+from imagecli.pipeline.prepare import Errand
 
 
 def run_id(env: Env) -> str:
@@ -26,12 +28,12 @@ def run_id(env: Env) -> str:
 def lay_out(
     settings: Settings,
     catalog: Catalog,
-    errand: run.Errand,
-    inputs: run.Inputs,
+    errand: Errand,
+    inputs: Inputs,
     stack: ExitStack,
     *,
     per_minute: float | None = None,
-) -> run.Tools:
+) -> execute.Tools:
     """The tools for *errand*. A provider that is embedded is started, and ends with *stack*.
 
     *per_minute*: no more pictures a minute are asked for.
@@ -39,7 +41,7 @@ def lay_out(
     server = server_of(settings, catalog, stack)
     errand = replace(errand, base_url=server.base_url)
     timeouts = timeouts_of(settings)
-    return run.Tools(
+    return execute.Tools(
         errand=errand,
         inputs=inputs,
         transport=Transport(
@@ -85,7 +87,7 @@ def server_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: 
             key=key.secret if key else None,
             auth=key.auth if key else settings.provider.auth,
         )
-    from imagecli.sandbox.server import Options, Sandbox
+    from imagecli.sandbox.http_server import Options, Sandbox
 
     random = secrets.token_urlsafe(32)
     sandbox = stack.enter_context(Sandbox(Options(catalog=catalog, speed=speed, require_key=random)))

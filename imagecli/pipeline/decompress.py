@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.api.wire import MAX_ANSWER_BYTES
+from imagecli.client.send import MAX_ANSWER_BYTES
 from imagecli.errors import DiskError
 from imagecli.events import Listen, Warned
-from imagecli.providers.packing import Unpacker, kind_of
-from imagecli.store.files import reason
+from imagecli.providers.decompress import Unpacker, kind_of
+from imagecli.storage.atomic import reason
 
 _PIECE_BYTES: Final = 256 * 1024
 

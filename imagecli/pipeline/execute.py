@@ -11,25 +11,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
-from imagecli.api.results import Results
-from imagecli.api.spool import BODY, Entry, open_entry
-from imagecli.api.spool_record import SPOOL_BESIDE
-from imagecli.api.transport import Transport
-from imagecli.api.wire import HttpAnswer
+from imagecli.client.download import Results
+from imagecli.client.send import HttpAnswer
+from imagecli.client.spool import BODY, Entry, open_entry
+from imagecli.client.spool_record import SPOOL_BESIDE
+from imagecli.client.transport import Transport
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, as_error
 from imagecli.events import Event, Listen, Noted, Sent, Spooled, Waiting, Warned
-from imagecli.exchange import HttpRequest, Prepared
-from imagecli.outcome import Outcome
+from imagecli.http_message import HttpRequest
+from imagecli.pipeline.decompress import beginning
+from imagecli.pipeline.finish import finish, is_settled, not_fetched
+from imagecli.pipeline.inputs import Inputs
+from imagecli.pipeline.partial_images import Ear, Partials
+from imagecli.pipeline.prepare import Errand, describe, prepare
 from imagecli.plan import Request
+from imagecli.prepared import Prepared
+from imagecli.pricing.spend_guard import Permit
 from imagecli.providers.sse import HEAD_BYTES, is_stream
-from imagecli.run.finish import finish, is_settled, not_fetched
-from imagecli.run.inputs import Inputs as Inputs
-from imagecli.run.partials import Ear, Partials
-from imagecli.run.prepare import Errand as Errand
-from imagecli.run.prepare import describe, prepare
-from imagecli.run.unpacked import beginning
-from imagecli.spending.till import Permit
-from imagecli.store.staging import discard_all
+from imagecli.results import Outcome
+from imagecli.storage.staging import discard_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from imagecli.api.results import Results
+from imagecli.client.download import Results
 from imagecli.domain import Identity
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Listen, Received
-from imagecli.exchange import Found, Prepared
-from imagecli.pictures.judge import judge_file
-from imagecli.providers.base64_pieces import decoded
-from imagecli.providers.condense import Condensed
+from imagecli.http_message import Found
+from imagecli.images.identify import judge_file
+from imagecli.prepared import Prepared
+from imagecli.providers.large_json import Condensed, decoded
 from imagecli.safe_open import make_private_folder
-from imagecli.store.boundary import check_still_below
-from imagecli.store.files import disk_errors
-from imagecli.store.staging import discard, staging
+from imagecli.storage.atomic import disk_errors
+from imagecli.storage.boundary import check_still_below
+from imagecli.storage.staging import discard, staging
 
 Fill = Callable[[IO[bytes]], Identity | None]
 """Writes a picture's bytes into a file, and says what they are where it had to look; may be asked again."""
@@ -139,7 +139,7 @@ def _decoded(file: IO[bytes], identity: Identity) -> Identity:
     """*identity* as a decoder sees it, where the structure tells too little. Loads one picture."""
     if not identity.whole or identity.format in (None, "png", "svg"):
         return identity
-    from imagecli.pictures.second_opinion import damage
+    from imagecli.images.integrity import damage
 
     file.seek(0)
     problem = damage(file.read(), identity)

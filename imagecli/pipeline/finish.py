@@ -9,19 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from imagecli.api.results import MAX_PARALLEL, Results
+from imagecli.client.download import MAX_PARALLEL, Results
 from imagecli.errors import ImagecliError, UnsavedError, as_error
 from imagecli.events import Listen, Warned
-from imagecli.exchange import Answer, Found, Prepared
-from imagecli.outcome import Outcome
-from imagecli.providers.condense import Condensed, condense
-from imagecli.providers.decode import decode
-from imagecli.providers.said import sound
-from imagecli.run.delivery import Delivery
-from imagecli.run.gathering import Gatherer, Staged
-from imagecli.run.parcel import parcel
-from imagecli.run.unpacked import unpacked
-from imagecli.schedule import Done, ends_of
+from imagecli.http_message import Answer, Found
+from imagecli.pipeline.decompress import unpacked
+from imagecli.pipeline.fetch_image import Gatherer, Staged
+from imagecli.pipeline.save import Delivery, parcel
+from imagecli.prepared import Prepared
+from imagecli.providers.error_text import sound
+from imagecli.providers.large_json import Condensed, condense
+from imagecli.providers.response import decode
+from imagecli.results import Outcome
+from imagecli.worker_pool import Done, ends_of
 
 MAX_FURTHER_URLS = 4
 """So many result URLs are fetched beyond the number of images that were requested; a response could list millions."""

@@ -6,8 +6,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from imagecli.catalog import ModelRow
-from imagecli.checks import inputs_of, needs_alpha
+from imagecli.catalog.model import ModelRow
+from imagecli.checks.parameters import inputs_of, needs_alpha
 from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Framing, Generate, InputImage, Source, Transform
 from imagecli.errors import InputImageError
 from imagecli.events import Listen, Noted, Warned
@@ -64,7 +64,9 @@ def _fit(
     listen: Listen,
 ) -> Fit:
     """*layers* are the mask and the drawing."""
-    from imagecli.pictures.inputs import fit, fit_markup, fit_mask, look
+    from imagecli.images.fit_input import fit
+    from imagecli.images.header import look
+    from imagecli.images.overlay import fit_markup, fit_mask
 
     looks = [look(_read(source), source.label) for source in sources]
     if transparent and not looks[0].has_alpha:
@@ -91,7 +93,7 @@ def _fit(
 
 
 def _read(source: Source) -> bytes:
-    from imagecli.store.reading import read_bounded
+    from imagecli.storage.read import read_bounded
 
     if source.data is not None:
         return source.data
@@ -105,7 +107,7 @@ def _announce(source: Source, changes: tuple[str, ...], listen: Listen) -> None:
 
 
 def _warn_of_coverage(mask: Source, image: InputImage, listen: Listen) -> None:
-    from imagecli.pictures.inputs import coverage
+    from imagecli.images.overlay import coverage
 
     share = coverage(image)
     if share == 0:

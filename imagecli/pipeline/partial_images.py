@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
-from imagecli.api.wire import MAX_ANSWER_BYTES
+from imagecli.client.send import MAX_ANSWER_BYTES
 from imagecli.domain import Identity
 from imagecli.errors import DiskError, UnsavedError, as_error
 from imagecli.events import Event as Spoken
 from imagecli.events import Listen, Noted, Partial, Warned
-from imagecli.exchange import Prepared
+from imagecli.images.identify import judge
 from imagecli.naming import marked, path_for
-from imagecli.pictures.judge import judge
-from imagecli.providers.base64_pieces import decoded
-from imagecli.providers.packing import Unpacker
+from imagecli.prepared import Prepared
+from imagecli.providers.decompress import Unpacker
+from imagecli.providers.large_json import decoded
 from imagecli.providers.sse import MAX_EVENT_BYTES, Event, Reader, is_document
-from imagecli.store.files import save
+from imagecli.storage.atomic import save
 
 _PIECE_BYTES: Final = 256 * 1024
 GRACE_SECONDS: Final = 5.0

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from imagecli.catalog import ProviderRow
+from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import Generate, IfExists, Name, Size, Transform
-from imagecli.exchange import Destination, HttpRequest, Part, Prepared
+from imagecli.http_message import HttpRequest
+from imagecli.pipeline.inputs import Fit
 from imagecli.plan import Request
-from imagecli.providers.encode import encode
-from imagecli.run.inputs import Fit
+from imagecli.prepared import Destination, Part, Prepared
+from imagecli.providers.request import encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

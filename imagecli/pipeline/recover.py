@@ -10,26 +10,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from imagecli.api.left import Left, left_in, taken
-from imagecli.api.results import Results
-from imagecli.api.spool import remove
-from imagecli.api.spool_record import SpoolPlaces
+from imagecli.client.download import Results
+from imagecli.client.spool import Left, left_in, remove, taken
+from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, as_error
 from imagecli.events import Listen, Noted, Warned
-from imagecli.exchange import Answer, Prepared
+from imagecli.http_message import Answer
 from imagecli.naming import rebuild_name
-from imagecli.outcome import Outcome
-from imagecli.providers.condense import condense
-from imagecli.providers.decode import decode
+from imagecli.pipeline.decompress import unpacked
+from imagecli.pipeline.finish import finish, is_settled, not_fetched
+from imagecli.pipeline.partial_images import keep_partials
+from imagecli.pipeline.prepare import read_description, with_folders, with_names
+from imagecli.prepared import Prepared
+from imagecli.providers.large_json import condense
+from imagecli.providers.response import decode
 from imagecli.providers.salvage import salvage
-from imagecli.run.finish import finish, is_settled, not_fetched
-from imagecli.run.partials import keep_partials
-from imagecli.run.prepare import read_description, with_folders, with_names
-from imagecli.run.unpacked import unpacked
+from imagecli.results import Outcome
 from imagecli.safe_open import real_path
-from imagecli.store.boundary import is_below
-from imagecli.store.places import check_folder
-from imagecli.store.staging import discard_all
+from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import check_folder
+from imagecli.storage.staging import discard_all
 
 State = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 Read = Callable[[bytes, str], Answer]

@@ -10,26 +10,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from imagecli.api.left import open_unrecorded
-from imagecli.api.results import Results
-from imagecli.api.wire import Timeouts
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
+from imagecli.client.spool import open_unrecorded
 from imagecli.domain import Name
 from imagecli.errors import UnsavedError, as_error
 from imagecli.events import Listen, Noted
-from imagecli.exchange import Answer, Found, Prepared
+from imagecli.http_message import Answer, Found
+from imagecli.images.identify import judge_file
 from imagecli.naming import slug
-from imagecli.outcome import Outcome
-from imagecli.pictures.judge import judge_file
-from imagecli.providers.condense import condense
-from imagecli.providers.decode import decode
+from imagecli.pipeline.decompress import unpacked
+from imagecli.pipeline.fetch_image import described
+from imagecli.pipeline.finish import finish
+from imagecli.pipeline.partial_images import keep_partials
+from imagecli.pipeline.save import Delivery
+from imagecli.prepared import Prepared
+from imagecli.providers.large_json import condense
+from imagecli.providers.response import decode
 from imagecli.providers.salvage import salvage
-from imagecli.run.delivery import Delivery
-from imagecli.run.finish import finish
-from imagecli.run.gathering import described
-from imagecli.run.partials import keep_partials
-from imagecli.run.unpacked import unpacked
-from imagecli.store.files import disk_errors
-from imagecli.store.staging import staging
+from imagecli.results import Outcome
+from imagecli.storage.atomic import disk_errors
+from imagecli.storage.staging import staging
 
 
 def recover_images(body: Path, request: int, folder: Path, state_dir: Path, listen: Listen) -> Outcome:

@@ -1,24 +1,67 @@
-"""One staged picture → under its final name, as it came; or changed as was asked; or kept under a rescue name."""
+"""One staged picture → under its final name, as it came; or changed as was asked; or kept under a rescue name.
+
+What is done to a picture that was saved as it came: another format for its name, another size for --fit.
+
+A picture on its way to stdout: it lies in a staged file, and its answer in the spool, until stdout has taken it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.domain import Identity, Name, SavedImage
+from imagecli.domain import Identity, Name, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Listen, Noted, Saved, Warned
-from imagecli.exchange import Destination, Prepared
+from imagecli.images.formats.svg import active_parts
 from imagecli.naming import marked, numbered, path_for
-from imagecli.pictures.svg import active_parts
-from imagecli.run.change import Change, change_for
-from imagecli.run.gathering import Staged, described
-from imagecli.store.boundary import check_still_below
-from imagecli.store.files import disk_errors, publish, rescue
-from imagecli.store.staging import discard, staging
+from imagecli.pipeline.fetch_image import Staged, described
+from imagecli.prepared import Destination, Prepared
+from imagecli.results import Parcel
+from imagecli.storage.atomic import disk_errors, publish, rescue, save
+from imagecli.storage.boundary import check_still_below
+from imagecli.storage.staging import discard, staging
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A format, and a size where that is to change."""
+
+    format: str
+    fit: Size | None
+    words: str
+    """Behind "was": converted from jpeg, cropped and resized from 1920x1088 to 1920x1080."""
+
+    @property
+    def code(self) -> str:
+        return "fitted" if self.fit else "converted"
+
+
+def change_for(came: Identity, name: Name, fit: Size | None, listen: Listen) -> Change | None:
+    """What is to be done to the picture that *came*, or None. An SVG is never changed, and that is said."""
+    assert came.format
+    if fit and came.format == "svg":
+        listen(Noted(code="not_fitted", message=f"an SVG has no pixels: it is kept as it came, not fitted to {fit}"))
+    if "svg" in (came.format, name.literal_format):
+        return None
+    wanted = name.literal_format or came.format
+    resized = fit if came.size and fit != came.size else None
+    words = [f"converted from {came.format}"] * (wanted != came.format)
+    if resized and came.size:
+        words.append(f"{_done(came.size, resized)} from {came.size} to {resized}")
+    return Change(format=wanted, fit=resized, words=", ".join(words)) if words else None
+
+
+def _done(came: Size, fit: Size) -> str:
+    """Cropped, resized, or both: as `pictures.finish` does it."""
+    if came.width * fit.height == came.height * fit.width:
+        return "resized"
+    cropped_only = min(came.width - fit.width, came.height - fit.height) == 0
+    return "cropped" if cropped_only else "cropped and resized"
+
 
 MAX_USUAL_PIXELS = 120_000_000
 """No model makes larger images; decoded, this one takes 480 MB."""
@@ -139,7 +182,7 @@ class Delivery:
 
     def _made(self, source: Path, change: Change | None, folder: Path) -> Staged:
         """The picture at *source* changed, staged in *folder*. Raises UnsavedError where it can't be, OSError."""
-        from imagecli.pictures.finish import convert
+        from imagecli.images.convert import convert
 
         check_still_below(folder, self.prepared.root)
         data = source.read_bytes()
@@ -230,3 +273,31 @@ def _holds(path: Path, staged: Staged) -> bool:
         return path.stat().st_size == staged.bytes and _sha256(path) == staged.sha256
     except OSError:
         return False
+
+
+def parcel(
+    staged: Staged, image: SavedImage, prepared: Prepared, rescue_folder: Path, release: Callable[[], None]
+) -> Parcel:
+    """*staged* to be handed to stdout; *release* lets go of the answer that it came in."""
+
+    def done() -> None:
+        discard(staged.path)
+        with suppress(OSError):
+            rescue_folder.rmdir()
+        release()
+
+    def saved() -> Path:
+        """Under the name that it would have had as a file."""
+        path = path_for(prepared.name(image.index), image.format)
+        try:
+            with staged.path.open("rb") as file:
+                used = save(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
+        except (DiskError, OSError):
+            used = rescue(staged.path, path, rescue_folder, damaged=False)
+        done()
+        return used
+
+    return Parcel(path=staged.path, done=done, save=saved)
+
+
+_PIECE_BYTES = 256 * 1024

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from imagecli import pricing
-from imagecli.catalog import ModelRow
-from imagecli.config import Settings
-from imagecli.config.dropping import way_to_drop
-from imagecli.config.layers import flag
+from imagecli.catalog.model import ModelRow
+from imagecli.config.settings import Settings
+from imagecli.config.sources import flag, way_to_drop
 from imagecli.errors import LimitError
 from imagecli.events import Warned
 from imagecli.money import at_least, between, dollars, typed
-from imagecli.outcome import Cost, Outcome
 from imagecli.plan import Request, pictures
+from imagecli.pricing import estimate
+from imagecli.results import Cost, Outcome
 
 OVER_BUDGET = "over_budget"
 
@@ -27,7 +26,7 @@ class Budget:
     rows: tuple[ModelRow, ...]
     """Each request's model."""
     settings: Settings
-    estimates: tuple[pricing.Estimate | None, ...]
+    estimates: tuple[estimate.Estimate | None, ...]
     fixed: bool = False
     """Requests say their quality themselves: a flag makes none of them cheaper."""
     share: float = 1.0
@@ -42,12 +41,12 @@ class Budget:
         fixed: bool = False,
         share: float = 1.0,
     ) -> Budget:
-        prices = (pricing.estimate(request.ask, row, settings.provider) for request, row in wanted)
+        prices = (estimate.estimate(request.ask, row, settings.provider) for request, row in wanted)
         return cls(
             requests=tuple(request for request, _ in wanted),
             rows=tuple(row for _, row in wanted),
             settings=settings,
-            estimates=_alike(pricing.at_share(price, share) for price in prices),
+            estimates=_alike(estimate.at_share(price, share) for price in prices),
             fixed=fixed,
             share=share,
         )
@@ -62,7 +61,7 @@ class Budget:
 
     def refusal(self) -> LimitError | None:
         """Why nothing may be sent, if so."""
-        price = pricing.total(self.estimates)
+        price = estimate.total(self.estimates)
         explicit = self.settings.max_cost_origin is not None
         if explicit and self.requests and (price is None or price.high_usd is None):
             return self._unknown(price)
@@ -80,11 +79,11 @@ class Budget:
 
     def billed(self, outcome: Outcome) -> float | None:
         """USD that a request was billed; None where its answer doesn't tell."""
-        return self._known(outcome, pricing.actual)
+        return self._known(outcome, estimate.actual)
 
     def told(self, outcome: Outcome) -> float | None:
         """As `billed`, without what an answer's usage is silent of."""
-        return self._known(outcome, pricing.told)
+        return self._known(outcome, estimate.told)
 
     def _known(self, outcome: Outcome, price: Callable[..., float | None]) -> float | None:
         ask = self.requests[outcome.request].ask
@@ -108,11 +107,11 @@ class Budget:
         return Warned(code="cost_over_cap", message=said)
 
     def _besides(self, outcome: Outcome) -> str:
-        return pricing.besides(self.requests[outcome.request].ask)
+        return estimate.besides(self.requests[outcome.request].ask)
 
     def cost(self, outcomes: Sequence[Outcome] = ()) -> Cost:
         """The whole order's price; *outcomes* of the requests that were sent."""
-        price = pricing.total(self.estimates)
+        price = estimate.total(self.estimates)
         cost = _cost(price, self.about(price), _sum(map(self.billed, outcomes)))
         besides = next(filter(None, map(self._besides, outcomes)), "")
         return replace(cost, told_usd=_sum(map(self.told, outcomes)), besides=besides) if besides else cost
@@ -122,14 +121,14 @@ class Budget:
         price = self.estimates[index]
         return _cost(price, self.about(price), None)
 
-    def about(self, price: pricing.Estimate | None) -> str:
+    def about(self, price: estimate.Estimate | None) -> str:
         if price is None:
             return self.why_unknown()
         if price.free or self._at_home():
             return self._shared(price)
         return f"{self._shared(price)}; if this server bills as {self.settings.provider.name} does"
 
-    def _shared(self, price: pricing.Estimate) -> str:
+    def _shared(self, price: estimate.Estimate) -> str:
         """What it is the price of, and that it is the Batch API's where it is."""
         if price.free or self.share == 1:
             return price.about
@@ -152,7 +151,7 @@ class Budget:
         pairs = zip(self.rows, self.estimates, strict=True)
         return next((row for row, price in pairs if price is None), self.rows[0])
 
-    def _unknown(self, price: pricing.Estimate | None) -> LimitError:
+    def _unknown(self, price: estimate.Estimate | None) -> LimitError:
         why, other_model = self.why_unknown(), self.settings.provider.priced
         if price:
             why, other_model = "an svg's author is billed by a price that is not in the catalogue", False
@@ -164,7 +163,7 @@ class Budget:
             code=OVER_BUDGET,
         )
 
-    def _counts(self, price: pricing.Estimate | None) -> float:
+    def _counts(self, price: estimate.Estimate | None) -> float:
         """The upper end; but another server may bill nothing, so there the built-in cap stops only the lower end."""
         if price is None:
             return 0.0
@@ -187,13 +186,13 @@ class Budget:
         if self.fixed:
             return None
         asked = self.requests[0].ask.rendering.quality
-        words = pricing.qualities(self.rows[0])
+        words = estimate.qualities(self.rows[0])
         for quality in reversed(words[: words.index(asked)] if asked in words else words):
-            asks = [pricing.at_quality(request.ask, quality) for request in self.requests]
+            asks = [estimate.at_quality(request.ask, quality) for request in self.requests]
             pairs = zip(asks, self.rows, strict=True)
-            live = (pricing.estimate(ask, row, self.settings.provider) for ask, row in pairs)
-            priced = [pricing.at_share(price, self.share) for price in live]
-            price = pricing.total(priced)
+            live = (estimate.estimate(ask, row, self.settings.provider) for ask, row in pairs)
+            priced = [estimate.at_share(price, self.share) for price in live]
+            price = estimate.total(priced)
             if price and self.allows(sum(map(self._counts, priced))):
                 return f"{flag('quality')} {quality} costs about {between(price.low_usd, price.high_usd)}"
         return None
@@ -208,9 +207,9 @@ def cap_words(settings: Settings) -> str:
     return f"the {amount} ({origin})" if origin else f"the built-in {amount}"
 
 
-def _alike(estimates: Iterable[pricing.Estimate | None]) -> tuple[pricing.Estimate | None, ...]:
+def _alike(estimates: Iterable[estimate.Estimate | None]) -> tuple[estimate.Estimate | None, ...]:
     """*estimates* in the memory of those that differ: thousands of rows can have one price."""
-    known: dict[pricing.Estimate | None, pricing.Estimate | None] = {}
+    known: dict[estimate.Estimate | None, estimate.Estimate | None] = {}
     return tuple(known.setdefault(estimate, estimate) for estimate in estimates)
 
 
@@ -221,7 +220,7 @@ def _sum(bills: Iterable[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(told) else None
 
 
-def _cost(price: pricing.Estimate | None, about: str, actual: float | None) -> Cost:
+def _cost(price: estimate.Estimate | None, about: str, actual: float | None) -> Cost:
     return Cost(
         low_usd=price.low_usd if price else None,
         high_usd=price.high_usd if price else None,

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imagecli.catalog import ModelRow, Prices, ProviderRow
-from imagecli.checks import inputs_of
+from imagecli.catalog.model import ModelRow, Prices
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.parameters import inputs_of
 from imagecli.domain import Ask, Edit, Rendering, Size, Vary
-from imagecli.pricing.billed import cost_of
 from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, picture_tokens, text_tokens
+from imagecli.pricing.usage_cost import cost_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from imagecli.config.layers import flag
+from imagecli.config.sources import flag
 from imagecli.errors import LimitError, NotSentError
 from imagecli.money import at_least, dollars
-from imagecli.outcome import Outcome
-from imagecli.slots import Slot
-from imagecli.spending.budget import OVER_BUDGET, Budget, cap_words
+from imagecli.pricing.budget import OVER_BUDGET, Budget, cap_words
+from imagecli.results import Outcome
+from imagecli.worker_pool import Slot
 
 
 class Till:

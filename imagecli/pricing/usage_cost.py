@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from imagecli.catalog import Prices
+from imagecli.catalog.model import Prices
 
 _MOST: Final = 10**9
 """More tokens than any answer was ever billed: nonsense."""

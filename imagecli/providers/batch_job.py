@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.said import MAX_CODE, short, sound, words_of
+from imagecli.providers.error_text import MAX_CODE, short, sound, words_of
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 """What a batch in one of these states has brought is all that it will bring."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.errors import NetworkError, UnsavedError
-from imagecli.providers.refusal import error_for
-from imagecli.providers.said import detail_of, sound, words_of
+from imagecli.providers.error_text import detail_of, sound, words_of
+from imagecli.providers.errors import error_for
 
 _SAID: Final = {
     "batch_expired": "the batch's time was over before it was made",

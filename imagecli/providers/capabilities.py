@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from imagecli.catalog import OPTIONAL, ProviderRow
+from imagecli.catalog.model import OPTIONAL
+from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import OPERATIONS, Ask, Edit, Operation, Size
 from imagecli.errors import UsageError
 from imagecli.events import Warned
-from imagecli.providers.fields import ratio_of, reduced
+from imagecli.providers.request import ratio_of, reduced
 
 
 def check_carried(ask: Ask, row: ProviderRow) -> tuple[Warned, ...]:

@@ -1,12 +1,20 @@
 """A refusal or failure → the error that fits it, and the way out.
 
 Sources: OpenAI API reference and error guide; error bodies of compatible servers, collected 2026-11-22.
+
+An error told inside a successful answer → the error that fits it: no status says what it is, so its code does.
+
+A refusal that names one field which the server does not know. Pure.
+
+OpenAI API reference and its answers, the errors of FastAPI and of servers built on it, collected 2026-11-23.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from imagecli.errors import (
     AuthenticationError,
@@ -17,8 +25,8 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.providers.said import detail_of, filtered, filtered_at, is_page, parsed, plain, short, words_of
-from imagecli.providers.statuses import is_perhaps_bought
+from imagecli.providers.error_text import detail_of, filtered, filtered_at, is_page, parsed, plain, short, words_of
+from imagecli.providers.http_status import is_perhaps_bought
 
 QUOTA_CODES = (
     "insufficient_quota",
@@ -126,3 +134,91 @@ def _about(words: str, *marks: str) -> str:
 
 def _unverified(words: str) -> bool:
     return "must be verified" in words
+
+
+_ERROR_STATUSES: Final = {
+    "invalid_api_key": 401,
+    "authentication_error": 401,
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "slow_down": 429,
+    "server_error": 500,
+    "internal_error": 500,
+    "server_is_overloaded": 503,
+    "service_unavailable_error": 503,
+}
+"""Code or type of an error → the status that it has where it has one (OpenAI error guide, read 2026-11-22)."""
+
+
+def error_told(document: dict[str, Any]) -> ImagecliError:
+    """The error that an answer with status 200 tells of, in its own words; its class by code, as no status tells."""
+    if not isinstance(document.get("error"), dict):
+        document = {name: value for name, value in document.items() if name != "type"}  # that of the event
+    detail = detail_of(document)
+    code = detail["code"] or detail["type"]
+    status = _ERROR_STATUSES.get(detail["code"]) or _ERROR_STATUSES.get(detail["type"]) or _status_in(document) or 400
+    like = error_for(status, {}, json.dumps(document).encode())
+    words = words_of(document) or "the server reported an error with status 200"
+    about = f"{words} ({code})" if code and code not in words else words
+    return type(like)(about, hint=like.hint, code=code or None, status=200)
+
+
+def _status_in(document: dict[str, Any]) -> int | None:
+    """An HTTP status that the error itself names."""
+    error = document.get("error") if isinstance(document.get("error"), dict) else document
+    assert isinstance(error, dict)
+    for name in ("http_code", "status", "code"):
+        value = str(error.get(name))
+        if re.fullmatch(r"[45]\d\d", value):
+            return int(value)
+    return None
+
+
+_UNKNOWN_FIELD_STATUSES = (400, 422)
+"""FastAPI refuses with 422."""
+_CODES = ("unknown_parameter", "unsupported_parameter", "extra_forbidden", "value_error.extra")
+_NAME = r"[`'\"]?([\w.\[\]-]+)[`'\"]?"
+_QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
+_SENTENCES = re.compile(
+    r"(?:unknown|unrecognized|unrecognised|unsupported|unexpected)\s+(?:request\s+)?"
+    rf"(?:parameter|argument|field|keyword argument|key)s?\b(?:\s+supplied)?\s*:?\s*{_NAME}"
+    rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"
+    rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)",
+    re.IGNORECASE,
+)
+"""As servers say it: Unknown parameter: 'style'. Unrecognized request argument supplied: style."""
+
+
+def unknown_field(status: int, body: bytes, added: Iterable[str]) -> str | None:
+    """The one field of *added* that a refusal says the server does not know; None where it says anything else."""
+    candidates = set(added)
+    if status not in _UNKNOWN_FIELD_STATUSES or not candidates:
+        return None
+    document = parsed(body)
+    named = {_plain(name) for name in _named(document)}
+    (field,) = named if len(named) == 1 else (None,)
+    return field if field in candidates else None
+
+
+def _named(document: Any) -> set[str]:
+    """Every field that is called unknown, by code and param, by FastAPI's list, or in a sentence."""
+    details = document.get("detail") if isinstance(document, dict) else None
+    if isinstance(details, list):
+        return {name for entry in details for name in _of_entry(entry)}
+    detail = detail_of(document)
+    if detail["param"] and (detail["code"] in _CODES or detail["type"] in _CODES):
+        return {detail["param"]}
+    return {name for match in _SENTENCES.finditer(words_of(document)) for name in match.groups() if name}
+
+
+def _of_entry(entry: Any) -> set[str]:
+    """FastAPI's: the place of the field, and why it is refused. What is refused for another reason counts as named."""
+    place = entry.get("loc") if isinstance(entry, dict) else None
+    if not isinstance(place, list) or not place:
+        return {""}
+    return {str(place[-1]) if entry.get("type") in _CODES else ""}
+
+
+def _plain(name: str) -> str:
+    """A field without the place it stands in: body.style, style[]."""
+    return name.rpartition(".")[2].removesuffix("[]")

@@ -1,10 +1,13 @@
 """Pictures under names that no document tells of, known by how they begin. Asked where nothing stands in its place.
 
 Seen 2026-11-23: `image`, `image_base64`, `b64`, `base64`, `bytesBase64Encoded`, `image_url`, and objects around them.
+
+JSON in which an object says a name twice: `json` keeps the last, and what was paid for may lie in the first.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -52,3 +55,29 @@ def _walk(value: Any, depth: int, *, is_picture: bool) -> Iterator[dict[str, str
             if word not in ECHOES:
                 named = "image" in word or (is_picture and word in ("url", "uri", FURTHER))
                 yield from _walk(inner, depth - 1, is_picture=named)
+
+
+def parsed(body: bytes | str, *, strict: bool = True) -> Any:
+    """*body* as JSON. Lists under one name are one list, and of other values the last that is not empty stays.
+
+    The others lie in a list under `FURTHER`. Raises ValueError, RecursionError.
+    """
+    return json.loads(body, strict=strict, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _joined(pairs)
+
+
+def _joined(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    further: list[Any] = []
+    for name, value in pairs:
+        before = made.get(name)
+        if isinstance(before, list) and isinstance(value, list):
+            made[name] = before + value
+        elif value or not before:
+            further += [{name: before}] if before and before != value else []
+            made[name] = value
+    return {**made, FURTHER: further} if further else made

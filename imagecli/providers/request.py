@@ -1,12 +1,45 @@
-"""What the user set → the fields of a request, under the names and in the words of one provider's row."""
+"""What the user set → the fields of a request, under the names and in the words of one provider's row.
+
+A provider's base URL and path → the address of a request.
+
+What is asked → the HTTP request that asks for it. Sends only what the user set; knows no model and no key.
+
+What is asked → its line in a batch's input file. OpenAI API reference, batches, read 2026-11-22.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import gcd
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from imagecli.catalog import ProviderRow
-from imagecli.domain import Ask, Json, RequestedSize, Size, Svg
+from imagecli.catalog.provider import LIVE_ONLY, ProviderRow, in_batch
+from imagecli.domain import OPERATIONS, Ask, Json, RequestedSize, Size, Svg
+from imagecli.http_message import HttpRequest
+from imagecli.providers.uploads import Uploads, as_files, as_json
+
+
+def join(base_url: str, path: str, query: Mapping[str, str], *, model: str = "") -> str:
+    """*path* under *base_url* with one slash between them; `/v1` is never added.
+
+    *model* stands where *path* says `{model}`. A base URL that goes on as *path* begins is not doubled: Azure's
+    endpoint is written with and without its `/openai/v1`. A query on the base URL is kept, and goes before *query*.
+    """
+    parts = urlsplit(base_url)
+    base, steps = parts.path.strip("/").split("/"), path.strip("/").split("/")
+    most = min(len(base), len(steps))
+    shared = next((n for n in range(most, 0, -1) if all(map(_same, base[-n:], steps))), 0)
+    below = "".join("/" + step.replace("{model}", quote(model, safe="")) for step in steps[shared:])
+    own = dict(parse_qsl(parts.query, keep_blank_values=True))
+    further = urlencode({name: value for name, value in query.items() if name not in own})
+    whole = "&".join(part for part in (parts.query, further) if part)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + below, query=whole, fragment=""))
+
+
+def _same(step: str, wanted: str) -> bool:
+    return step == wanted or (wanted == "{model}" and step != "")
+
 
 NEAR = 0.02
 """A size is as near to an aspect ratio as this share of it, and taken for it."""
@@ -102,3 +135,48 @@ def _with_params(fields: dict[str, Json], params: tuple[tuple[str, Json], ...], 
         inside = json.dumps(dict(params), ensure_ascii=False)
         return fields | {"prompt": f"{fields.get('prompt', '')} <{row.param_tag}>{inside}</{row.param_tag}>"}
     return fields | dict(params)
+
+
+def encode(
+    ask: Ask, uploads: Uploads, row: ProviderRow, base_url: str, query: Mapping[str, str] | None = None
+) -> HttpRequest:
+    """The request that buys *ask*: JSON for generations; where pictures go up, what the row says.
+
+    What only the row wants and the user did not set is named in `added`. `carried.check_carried` comes before: a field
+    that the row can't hold is not looked for here.
+    """
+    url = join(base_url, row.paths[OPERATIONS[type(ask)]], query or {}, model=ask.rendering.model)
+    fields, added = fields_of(ask, row)
+    if not uploads.images:
+        return HttpRequest(method="POST", url=url, json=fields, added=added)
+    if row.edits_as == "json":
+        return HttpRequest(method="POST", url=url, json=fields | as_json(uploads, row), added=added)
+    form = tuple(pair for key, value in fields.items() for pair in _flatten(key, value))
+    return HttpRequest(method="POST", url=url, form=form, files=as_files(uploads, row), added=added)
+
+
+def _flatten(key: str, value: Json) -> list[tuple[str, str]]:
+    """Form fields for one value: text as it is, booleans as true/false, objects as `key[part]`."""
+    if isinstance(value, str):
+        return [(key, value)]
+    if isinstance(value, dict):
+        return [pair for part, inner in value.items() for pair in _flatten(f"{key}[{part}]", inner)]
+    return [(key, json.dumps(value))]
+
+
+def batch_line(custom_id: str, ask: Ask, uploads: Uploads, row: ProviderRow) -> bytes:
+    """One line with its end, ASCII: its body is what a live request would send as JSON, without what streams.
+
+    The pictures must have gone up before, and have a `file_id`. *row* has a Batch API that takes *ask*:
+    `carried.check_carried` with the row of `catalog.in_batch` comes before.
+    """
+    assert row.batch is not None
+    there = in_batch(row)
+    fields = {name: value for name, value in fields_of(ask, there)[0].items() if name not in LIVE_ONLY}
+    line = {
+        "custom_id": custom_id,
+        "method": "POST",
+        "url": row.batch.endpoints[OPERATIONS[type(ask)]],
+        "body": fields | (as_json(uploads, there) if uploads.images else {}),
+    }
+    return json.dumps(line).encode("ascii") + b"\n"

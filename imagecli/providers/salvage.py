@@ -7,10 +7,9 @@ import re
 from typing import Final
 
 from imagecli.errors import UnsavedError
-from imagecli.exchange import Answer
-from imagecli.providers.decode import decode
-from imagecli.providers.hidden import pictures_in
-from imagecli.providers.item import found_in
+from imagecli.http_message import Answer
+from imagecli.providers.lenient import pictures_in
+from imagecli.providers.response import decode, found_in
 from imagecli.providers.sse import is_stream
 
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')

@@ -13,9 +13,8 @@ from functools import reduce
 from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.providers.hidden import pictures_in
-from imagecli.providers.repeated import parsed
-from imagecli.providers.reported import error_told
+from imagecli.providers.errors import error_told
+from imagecli.providers.lenient import parsed, pictures_in
 from imagecli.providers.sse import END_BYTES, Event, Reader
 
 Role: TypeAlias = Literal["picture", "partial", "error", "end", "other"]

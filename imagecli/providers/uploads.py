@@ -6,9 +6,9 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from imagecli.catalog import ProviderRow
+from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import MEDIA_TYPES, InputImage, Json
-from imagecli.exchange import HttpFile
+from imagecli.http_message import HttpFile
 
 FILENAME_ENDINGS = {"jpeg": "jpg"}
 LIST = "[]"

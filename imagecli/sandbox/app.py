@@ -1,34 +1,63 @@
-"""Every request comes here as bytes and leaves as an answer: routes, the key, the common headers."""
+"""Every request comes here as bytes and leaves as an answer: routes, the key, the common headers.
+
+The models that are offered, as the API lists them.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from imagecli.catalog import Catalog
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
-from imagecli.sandbox.answers import body_of
 from imagecli.sandbox.batches.routes import BatchRoutes
-from imagecli.sandbox.bucket import Bucket
-from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.errors import ApiError, internal
-from imagecli.sandbox.exchange import Request, Response, as_json
-from imagecli.sandbox.failing import Failure, Saboteur
-from imagecli.sandbox.files.held import Files
+from imagecli.sandbox.fault_injection import Failure, Saboteur
 from imagecli.sandbox.files.routes import FileRoutes
-from imagecli.sandbox.forms import read_form
-from imagecli.sandbox.job import Job
-from imagecli.sandbox.keys import check_key
-from imagecli.sandbox.methods import check_method
-from imagecli.sandbox.models import model_list, model_of
-from imagecli.sandbox.shelf import PICTURES, Shelf
-from imagecli.sandbox.stream import events
-from imagecli.sandbox.studio import Studio
+from imagecli.sandbox.files.store import Files
+from imagecli.sandbox.form import read_form
+from imagecli.sandbox.http_message import Request, Response, as_json
+from imagecli.sandbox.image_job import Job
+from imagecli.sandbox.image_service import Studio
+from imagecli.sandbox.rate_limit import Bucket, Clock
+from imagecli.sandbox.request_checks import check_key, check_method
+from imagecli.sandbox.response_body import body_of, events
+from imagecli.sandbox.url_store import PICTURES, Shelf
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.pictures import Painted
+    from imagecli.sandbox.painter.encode import Painted
+
+MODEL_CREATED = 1_698_785_189
+"""Unix seconds, for the rows that don't tell when they were released."""
+
+
+def model_list(catalog: Catalog) -> Response:
+    """All of them."""
+    return as_json(200, {"object": "list", "data": [_model_object(row) for row in catalog.models.values()]})
+
+
+def model_of(name: str, catalog: Catalog) -> Response:
+    """One of them. Raises ApiError 404."""
+    if name not in catalog.models:
+        raise ApiError(f"The model '{name}' does not exist", status=404, param="model", code="model_not_found")
+    return as_json(200, _model_object(catalog.models[name]))
+
+
+def _model_object(row: ModelRow) -> dict[str, object]:
+    """A model past its last day is listed too: here it still answers."""
+    released = datetime.combine(row.released, datetime.min.time(), UTC).timestamp() if row.released else MODEL_CREATED
+    return {
+        "id": row.name,
+        "object": "model",
+        "created": int(released),
+        "owned_by": "system",
+        "shutdown_date": row.shutdown.isoformat() if row.shutdown else None,
+    }
+
 
 OPERATIONS: Final[tuple[Operation, ...]] = ("generations", "edits", "variations")
 VERSION = "2020-10-01"

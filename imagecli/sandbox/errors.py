@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagecli.sandbox.exchange import Response, as_json
+from imagecli.sandbox.http_message import Response, as_json
 
 
 class ApiError(Exception):

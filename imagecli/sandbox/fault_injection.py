@@ -10,10 +10,10 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
-from imagecli.sandbox.batches.life import Ending
+from imagecli.sandbox.batches.timeline import Ending
 from imagecli.sandbox.errors import ApiError, internal
-from imagecli.sandbox.exchange import Response
-from imagecli.sandbox.moderation import blocked
+from imagecli.sandbox.http_message import Response
+from imagecli.sandbox.validation import blocked
 
 WORDS: Final = ("insufficient_quota", "moderation_blocked")
 """Failures that share their status with others, by name."""

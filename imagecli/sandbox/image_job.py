@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation, Size, Svg
 
 if TYPE_CHECKING:

@@ -1,14 +1,27 @@
-"""How often each job was asked for, so that asking again gives the next pictures instead of the same ones."""
+"""How often each job was asked for, so that asking again gives the next pictures instead of the same ones.
+
+From a form to its pictures: the way that live requests and the lines of a batch share.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Delivery, Job
+from imagecli.catalog.catalog import Catalog
+from imagecli.domain import Operation
+from imagecli.sandbox.fault_injection import Saboteur
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.image_job import Delivery, Job
+from imagecli.sandbox.url_store import Shelf
+from imagecli.sandbox.validation import check_moderation, judge
+
+if TYPE_CHECKING:
+    from imagecli.sandbox.painter.encode import Painted
 
 MAX_JOBS = 4096
 """The job that was asked for the longest time ago is forgotten first, and begins anew."""
@@ -43,3 +56,30 @@ def _key(job: Job, form: Form) -> bytes:
     sent = (form.images, form.masks, form.markups)
     files = [[hashlib.sha256(upload.data).hexdigest() for upload in uploads] for uploads in sent]
     return hashlib.sha256(repr((asked, files)).encode("utf-8", "backslashreplace")).digest()
+
+
+class Studio:
+    """What takes requests for pictures, one server's for all its requests."""
+
+    def __init__(self, catalog: Catalog, saboteur: Saboteur, shelf: Shelf) -> None:
+        self.catalog = catalog
+        self.saboteur = saboteur
+        self.shelf = shelf
+        self._tally = Tally()
+
+    def judge(self, form: Form, operation: Operation, request_id: str) -> Job:
+        """The job that *form* asks for. Raises ApiError."""
+        job = judge(form, operation, self.catalog)
+        check_moderation(job.prompt, request_id)
+        return job
+
+    def number(self, job: Job, form: Form) -> range:
+        """The indices of the job's pictures, which no later request for the same gets."""
+        return self._tally.take(job, form)
+
+    @staticmethod
+    def paint(job: Job, numbers: range) -> Iterator[Painted]:
+        """The pictures of these indices, each when it is asked for."""
+        from imagecli.sandbox.painter import paint
+
+        return (paint(job, index) for index in numbers)

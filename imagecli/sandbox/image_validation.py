@@ -6,11 +6,11 @@ Classic rows (those that hand out URLs) are refused in the manner of the DALL·E
 
 from __future__ import annotations
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Picture, Upload
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.image_job import Picture, Upload
 
 
 def check_pictures(
@@ -79,7 +79,7 @@ def _drawn(upload: Upload, image: Picture, row: ModelRow, kind: str) -> Picture:
 
 
 def _decoded(data: bytes, rule: InputRule, wrong: ApiError) -> Picture:
-    from imagecli.sandbox.painter.pictures import UnreadableError, format_of, open_picture
+    from imagecli.sandbox.painter.encode import UnreadableError, format_of, open_picture
 
     if len(data) > rule.max_bytes or format_of(data) not in rule.formats:
         raise wrong

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.exchange import Request
+from imagecli.sandbox.http_message import Request
 from imagecli.sandbox.parameters import invalid
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from imagecli.catalog import ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Svg
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.forms import Form
+from imagecli.sandbox.form import Form
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 """How a form says yes and no."""

@@ -1,11 +1,14 @@
-"""The key that a request brings, as a bearer token or in Azure's header."""
+"""The key that a request brings, as a bearer token or in Azure's header.
+
+Which methods a route takes.
+"""
 
 from __future__ import annotations
 
 import secrets
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.exchange import Request
+from imagecli.sandbox.http_message import Request
 
 
 def check_key(request: Request, required: str | None) -> None:
@@ -33,3 +36,14 @@ def check_key(request: Request, required: str | None) -> None:
 def _masked(key: str) -> str:
     """Eight characters at the front, four at the end, as the real message quotes it; short keys only by stars."""
     return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 15 else "*" * len(key)
+
+
+def check_method(request: Request, *allowed: str) -> None:
+    """Raises ApiError 405 for any other."""
+    if request.method not in allowed:
+        raise ApiError(
+            f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP "
+            "method?)",
+            status=405,
+            headers={"Allow": ", ".join(allowed)},
+        )

@@ -1,16 +1,29 @@
 """What an answer says of the tokens it took: the price table's figures where the row has one. All of it "about".
 
 Shape: OpenAI API reference, images, read 2026-11-22; 100 tokens a partial picture: third-party documentation, same day.
+
+Successful bodies: the classic one with URLs or base64, and the one that tells what was used.
+
+An answer as server-sent events: earlier states of each picture, then the picture itself.
+
+Source: OpenAI API reference, images, streaming events, read 2026-11-22. No field tells which of several pictures an
+event belongs to, so they come one after the other.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import math
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from imagecli.domain import Size
-from imagecli.sandbox.job import Job
+from imagecli.domain import Operation, Size
+from imagecli.sandbox.errors import internal
+from imagecli.sandbox.image_job import Job
+
+if TYPE_CHECKING:
+    from imagecli.sandbox.painter.encode import Painted
 
 PARTIAL: Final = 100
 """Output tokens of one partial picture."""
@@ -64,3 +77,82 @@ def _scaled(table: Mapping[Size, int], pixels: int) -> int:
     """Tokens for so many *pixels*."""
     nearest = min(table, key=lambda size: abs(math.log(pixels / size.pixels)))
     return max(1, round(table[nearest] * pixels / nearest.pixels))
+
+
+def body_of(job: Job, pictures: list[bytes], created: int, put: Callable[[bytes], str]) -> dict[str, Any]:
+    """The JSON body; *put* gives a picture an address."""
+    data = [{"url": put(one)} if job.response_format == "url" else {"b64_json": as_base64(one)} for one in pictures]
+    if job.is_classic:
+        rewording = {"revised_prompt": job.prompt} if "style" in job.row.parameters else {}
+        return {"created": created, "data": [{**rewording, **one} for one in data]}
+    usage = usage_of(job, len(pictures))
+    made = {"image_tokens": usage["output_tokens"], "text_tokens": 0}
+    return {
+        "created": created,
+        **used(job),
+        "data": data,
+        "usage": {**usage, "output_tokens_details": made},
+        **({"svg_usage": svg_usage_of(job, pictures)} if job.svg else {}),
+        **safety(job),
+    }
+
+
+def used(job: Job) -> dict[str, str]:
+    """What was used, where the request said `auto` or nothing."""
+    return {
+        "background": job.background,
+        "output_format": job.output_format,
+        "quality": job.quality,
+        "size": str(job.size),
+    }
+
+
+def safety(job: Job) -> dict[str, str]:
+    """The identifier that the request came with, said again."""
+    identifier = job.delivery.safety_identifier
+    return {"safety_identifier": identifier} if identifier else {}
+
+
+def as_base64(data: bytes) -> str:
+    """Without line breaks and without a prefix."""
+    return base64.b64encode(data).decode("ascii")
+
+
+KINDS: Final[dict[Operation, str]] = {"generations": "image_generation", "edits": "image_edit"}
+
+
+def events(
+    job: Job, painted: Iterator[Painted], now: Callable[[], int], pause: Callable[[], object]
+) -> Iterator[bytes]:
+    """The events of *painted*, each as soon as it is made; *pause* is waited through before each.
+
+    What breaks on the way is told by a last event, as the status was sent long before.
+    """
+    try:
+        for number, picture in enumerate(painted):
+            yield from _of_picture(job, picture, now, pause, first=number == 0)
+    except Exception:  # the boundary of a stream; GeneratorExit is none, and ends it
+        yield _event("error", internal().body())
+
+
+def _of_picture(
+    job: Job, picture: Painted, now: Callable[[], int], pause: Callable[[], object], *, first: bool
+) -> Iterator[bytes]:
+    kind = KINDS.get(job.operation, "image_generation")
+    from imagecli.sandbox.painter.render import earlier
+
+    for index, data in enumerate(earlier(picture, job)):
+        pause()
+        yield _event(f"{kind}.partial_image", {**_fields(job, data, now()), "partial_image_index": index})
+    pause()
+    whole = {**_fields(job, picture.data, now()), "usage": usage_of(job, 1, inputs=first), **safety(job)}
+    yield _event(f"{kind}.completed", whole)
+
+
+def _fields(job: Job, data: bytes, created_at: int) -> dict[str, Any]:
+    return {"b64_json": as_base64(data), "created_at": created_at, **used(job)}
+
+
+def _event(name: str, payload: dict[str, Any]) -> bytes:
+    data = json.dumps({"type": name, **payload}, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {name}\ndata: {data}\n\n".encode("utf-8", "replace")

@@ -14,8 +14,8 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from imagecli.sandbox.clock import Clock
-from imagecli.sandbox.exchange import Request, Response
+from imagecli.sandbox.http_message import Request, Response
+from imagecli.sandbox.rate_limit import Clock
 
 PICTURES = "/pictures/"
 MAX_HELD = 512 * 1024 * 1024

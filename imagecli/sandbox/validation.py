@@ -1,16 +1,68 @@
-"""What the API takes and what it refuses, decided by the catalogue's rows. Pictures are judged in `picture_rules`."""
+"""What the API takes and what it refuses, decided by the catalogue's rows. Pictures are judged in `picture_rules`.
+
+Which parameters exclude or need each other. Source: OpenAI API reference, images, read 2026-11-22.
+
+A prompt that is always blocked, so that blocking can be tried: one that holds the word `moderation_blocked`.
+
+Shape: public issues and the changelog of openai-python of 2026-10-14, read 2026-11-22.
+"""
 
 from __future__ import annotations
 
-from imagecli.catalog import Catalog, ModelRow
+from typing import Final
+
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation, Size, Svg
 from imagecli.errors import UsageError
-from imagecli.sandbox.combinations import check_combinations, check_compression
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Delivery, Job
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.image_job import Delivery, Job
+from imagecli.sandbox.image_validation import check_pictures, natural_size
 from imagecli.sandbox.parameters import author, flag, invalid, listed, number, whole, word, wrong_type
-from imagecli.sandbox.picture_rules import check_pictures, natural_size
+
+COMPRESSED: Final = ("jpeg", "webp")
+"""Formats with a quality of their own."""
+SEE_THROUGH: Final = ("png", "webp")
+"""Formats that a transparent background can be had in."""
+WHOLE_ONLY: Final = ("gif", "svg")
+"""Formats that come in one piece, never as a stream."""
+OF_FORMAT: Final = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "svg"}
+"""Parameter → the only format it belongs to."""
+
+
+def check_combinations(form: Form, output_format: str, row: ModelRow, *, stream: bool) -> None:
+    """Raises ApiError for the first pair that does not go together. *output_format* is the one that will be made."""
+    for name, wanted in OF_FORMAT.items():
+        if name in form.values and output_format != wanted:
+            raise invalid(name, f"'{name}' is only supported when 'output_format' is '{wanted}'.")
+    if "partial_images" in form.values and not stream:
+        raise invalid("partial_images", "'partial_images' is only supported when 'stream' is true.")
+    if stream and output_format in WHOLE_ONLY:
+        raise invalid("stream", f"Streaming is not supported for {output_format.upper()} output format.")
+    if form.values.get("background") == "transparent" and output_format not in SEE_THROUGH:
+        said = f"Transparent background is not supported for {output_format.upper()} output format."
+        raise invalid("background", said)
+    _check_drawings(form, output_format, row)
+
+
+def check_compression(compression: int, output_format: str, *, sent: bool) -> None:
+    """100 says nothing, so png takes it."""
+    kind = output_format.upper()
+    if compression < 100 and output_format not in COMPRESSED:
+        raise invalid("output_compression", f"Compression less than 100 is not supported for {kind} output format.")
+    if sent and output_format in WHOLE_ONLY:
+        raise invalid("output_compression", f"Compression is not supported for {kind} output format.")
+
+
+def _check_drawings(form: Form, output_format: str, row: ModelRow) -> None:
+    if form.masks and form.markups:
+        raise invalid("markup", "'markup' cannot be used together with 'mask'.")
+    if form.masks and output_format == "gif":
+        raise invalid("mask", "'mask' is not supported for GIF output format.")
+    if form.markups and "markup" not in row.parameters:
+        raise ApiError("Unknown parameter: 'markup'.", param="markup", code="unknown_parameter")
+
 
 DEFAULT_MODEL = "dall-e-2"
 """Where the request names none. Source: openai-openapi @ f85dbe2 (2026-08-21); clients of the DALL·E time send none."""
@@ -150,3 +202,23 @@ def _usual_quality(row: ModelRow) -> str:
     """What `auto` becomes: the middle of the row's words."""
     words = [word for word in row.allowed("quality") if word != "auto"]
     return words[(len(words) - 1) // 2] if words else "standard"
+
+
+MAGIC_WORD: Final = "moderation_blocked"
+
+
+def check_moderation(prompt: str, request_id: str) -> None:
+    """Raises ApiError for a prompt that asks for it."""
+    if MAGIC_WORD in prompt:
+        raise blocked(request_id)
+
+
+def blocked(request_id: str) -> ApiError:
+    """The refusal, which names its request."""
+    return ApiError(
+        "Your request was rejected by the safety system. If you believe this is an error, contact us at "
+        f"help.openai.com and include the request ID {request_id}. safety_violations=[sandbox].",
+        type="image_generation_user_error",
+        code="moderation_blocked",
+        details={"moderation_details": {"moderation_stage": "input", "categories": ["sandbox"]}},
+    )

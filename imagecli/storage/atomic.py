@@ -16,7 +16,7 @@ from typing import Final
 from imagecli.errors import DiskError
 from imagecli.naming import marked, numbered
 from imagecli.safe_open import make_private_folder
-from imagecli.store.staging import discard, stage
+from imagecli.storage.staging import discard, stage
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 """What systems answer where a file can't have two names (FAT, some network disks, Android)."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from imagecli.errors import DiskError, OutputError
 from imagecli.naming import Place
-from imagecli.store.files import reason
-from imagecli.store.staging import discard, discard_all, stage
+from imagecli.storage.atomic import reason
+from imagecli.storage.staging import discard, discard_all, stage
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less is refused: one large picture can have as much."""

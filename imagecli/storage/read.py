@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.errors import InputImageError, UsageError
-from imagecli.store.files import reason
+from imagecli.storage.atomic import reason
 
 NO_WRITER_SECONDS: Final = 5.0
 """How long a pipe may have nobody who writes to it."""

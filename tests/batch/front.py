@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.api.raw import http as answer
-from tests.api.raw import read_request, reset
+from tests.client.raw import http as answer
+from tests.client.raw import read_request, reset
 from tests.listening import listening
 
 

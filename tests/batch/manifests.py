@@ -6,10 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from imagecli.batch.manifest.items import Assets, items
-from imagecli.batch.manifest.problems import ManifestError
-from imagecli.batch.manifest.reading import Format, Manifest, parse_manifest
-from imagecli.catalog import load
+from imagecli.batch.manifest.errors import ManifestError
+from imagecli.batch.manifest.load import Assets, items
+from imagecli.batch.manifest.read import Format, Manifest, parse_manifest
+from imagecli.catalog.catalog import load
 from tests.conftest import photo
 
 TODAY = date(2026, 11, 23)

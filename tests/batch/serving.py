@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.api.raw import http, pictures, png, read_request
+from tests.client.raw import http, pictures, png, read_request
 from tests.listening import listening
 
 USAGE = {"input_tokens": 10, "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}, "output_tokens": 1000}

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.entries import Entry, FileRecord, line_of
-from imagecli.batch.standing import Standing
+from imagecli.batch.file_state import Standing
+from imagecli.batch.journal.entry import Entry, FileRecord, line_of
 from imagecli.domain import Name, Size
 from imagecli.errors import DiskError
-from imagecli.exchange import Part, Prepared
-from imagecli.run.delivery import Delivery
-from imagecli.run.gathering import described
-from imagecli.store.boundary import find_repository_root, is_below
-from imagecli.store.staging import staging
-from tests.api.raw import png
+from imagecli.pipeline.fetch_image import described
+from imagecli.pipeline.save import Delivery
+from imagecli.prepared import Part, Prepared
+from imagecli.storage.boundary import find_repository_root, is_below
+from imagecli.storage.staging import staging
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
+from tests.client.raw import png
 from tests.conftest import Run, photo
 
 EDIT = {"command": "edit", "prompt": "make it red", "size": "1024x1024", "output": "red.png"}

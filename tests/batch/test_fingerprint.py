@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.hashing import Digests, place, request_hash, said_hash
-from imagecli.catalog.providers import ProviderRow
+from imagecli.batch.fingerprint import Digests, place, request_hash, said_hash
+from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import Framing, Size, Svg
 from imagecli.errors import InputImageError
 from imagecli.sizes import read_size

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.entries import Entry, FileRecord, line_of
-from imagecli.batch.journal import MAX_BYTES, TOLD_LINES, journal_path, journals_beside, read_journals
-from imagecli.batch.ledger import Ledger
+from imagecli.batch.journal.entry import Entry, FileRecord, line_of
+from imagecli.batch.journal.reader import MAX_BYTES, TOLD_LINES, journal_path, journals_beside, read_journals
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.writer import Journal
 from imagecli.batch.shards import Shard
-from imagecli.batch.writing import Journal
 from imagecli.errors import DiskError, OutputError, UsageError
 from imagecli.events import Event, Warned
 from tests.children import Children
@@ -387,9 +387,9 @@ FULL = textwrap.dedent(
     """
     import resource, signal, sys
     from pathlib import Path
-    from imagecli.batch.entries import Entry
-    from imagecli.batch.ledger import Ledger
-    from imagecli.batch.writing import Journal
+    from imagecli.batch.journal.entry import Entry
+    from imagecli.batch.journal.state import Ledger
+    from imagecli.batch.journal.writer import Journal
     from imagecli.errors import DiskError
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     journal = Journal(Path(sys.argv[1]), None, Ledger())
@@ -448,9 +448,9 @@ WRITER = textwrap.dedent(
     import sys
     from dataclasses import replace
     from pathlib import Path
-    from imagecli.batch.entries import Entry
-    from imagecli.batch.journal import read_journals
-    from imagecli.batch.writing import Journal
+    from imagecli.batch.journal.entry import Entry
+    from imagecli.batch.journal.reader import read_journals
+    from imagecli.batch.journal.writer import Journal
     manifest = Path(sys.argv[1])
     journal = Journal(manifest, None, read_journals(manifest, print))
     journal.open()
@@ -479,7 +479,7 @@ READER = textwrap.dedent(
     """
     import sys, tracemalloc
     from pathlib import Path
-    from imagecli.batch.journal import read_journals
+    from imagecli.batch.journal.reader import read_journals
     read_journals(Path(sys.argv[1]), print)
     tracemalloc.start()
     ledger = read_journals(Path(sys.argv[1]), print)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.batch import lock
-from imagecli.batch.lock import _tried, lock_path, locked
+from imagecli.batch.journal import lock
+from imagecli.batch.journal.lock import _tried, lock_path, locked
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
 from tests.children import Children
@@ -26,7 +26,7 @@ HOLDER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from imagecli.batch.lock import locked
+    from imagecli.batch.journal.lock import locked
     with locked(Path(sys.argv[1])):
         print("held", flush=True)
         sys.stdin.read()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.manifest.problems import KEPT, SHOWN, ManifestError, in_fields
-from imagecli.batch.manifest.reading import Format
+from imagecli.batch.manifest.errors import KEPT, SHOWN, ManifestError, in_fields
+from imagecli.batch.manifest.read import Format
 from tests.batch.manifests import assets, problems, repository
 
 
@@ -191,7 +191,7 @@ def test_what_the_manifest_reads_is_not_replaced(output: str, why: str, tmp_path
 
 def test_the_manifest_itself_is_not_replaced() -> None:
     assert problems(row(output="m.png"), folder=Path("x")) == []
-    from imagecli.batch.manifest.reading import parse_manifest
+    from imagecli.batch.manifest.read import parse_manifest
     from tests.batch.manifests import assets_of
 
     read = parse_manifest(b"a cat", "text", path=Path("x/a-cat.png"), folder=Path("x"), name="a-cat.png")

@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.manifest.problems import ManifestError
-from imagecli.batch.manifest.reading import Format, format_of, read_manifest, read_piped
+from imagecli.batch.manifest.errors import ManifestError
+from imagecli.batch.manifest.read import Format, format_of, read_manifest, read_piped
 from imagecli.errors import UsageError
 from tests.batch.manifests import assets_of, manifest, problems
 

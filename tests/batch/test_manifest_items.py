@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.manifest.fields import NAMES
 from imagecli.batch.manifest.item import Item
-from imagecli.batch.manifest.reading import Format, read_manifest
+from imagecli.batch.manifest.read import Format, read_manifest
+from imagecli.batch.manifest.schema import NAMES
+from imagecli.commands.options import GROUPS
 from imagecli.domain import Edit, Framing, Generate, Rendering, Size, Svg, Vary
-from imagecli.options import GROUPS
 from tests.batch.manifests import assets, assets_of, paths, repository
 
 SAMPLE = Path(__file__).parent.parent / "data" / "assets" / "assets.toml"

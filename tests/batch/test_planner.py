@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.deciding import Decision, decide
-from imagecli.batch.entries import Entry, FileRecord
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.sentences import Remark, together
-from imagecli.batch.standing import Standing
-from imagecli.batch.wanted import Wanted
+from imagecli.batch.file_state import Standing
+from imagecli.batch.fingerprint import Wanted
+from imagecli.batch.journal.entry import Entry, FileRecord
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.messages import Remark, together
+from imagecli.batch.planner import Decision, decide
 from imagecli.events import Noted, Warned
 
 HERO = Wanted(

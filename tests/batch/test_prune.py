@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.batch.deciding import decide
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.pruning import moves, orphans, remove
-from imagecli.batch.standing import Standing
+from imagecli.batch.file_state import Standing
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.planner import decide
+from imagecli.batch.prune import moves, orphans, remove
 from imagecli.errors import DiskError
-from tests.batch.test_deciding import HERO, B, ledger_of, put, record
+from tests.batch.test_planner import HERO, B, ledger_of, put, record
 
 OLD = replace(HERO, id="old")
 

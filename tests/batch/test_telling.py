@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from imagecli import schedule
+from imagecli import worker_pool
 from imagecli.env import Env
 from imagecli.events import Listen, Progressed
-from imagecli.report.bulk import BulkPlain
-from imagecli.report.bulk_live import fitting
-from imagecli.report.style import Style
-from imagecli.slots import Slot
+from imagecli.output.batch import BulkPlain
+from imagecli.output.batch_live import fitting
+from imagecli.output.display import Style
+from imagecli.worker_pool import Slot
 from tests.batch.serving import COST, refusal, serving
 from tests.batch.test_batch import manifest
 from tests.conftest import NOW, Run, Stream
@@ -81,14 +81,14 @@ def test_a_long_run_is_heard_of_every_half_minute() -> None:
         listen(Progressed(done=3, failed=failed, total=20, billed_usd=0.3, unknown=False))
         return failed
 
-    schedule.run(work, [0, 1], jobs=1, listen=listener, done=lambda failed: True, heartbeat=0.0)
+    worker_pool.run(work, [0, 1], jobs=1, listen=listener, done=lambda failed: True, heartbeat=0.0)
     lines = heard.raw_bytes.getvalue().decode().splitlines()
     assert list(dict.fromkeys(lines)) == [
         "imagecli: still waiting after 0 s",
         "imagecli: 3 of 20 saved after 0 s",
         "imagecli: 3 of 20 saved, 1 failed after 0 s",
     ]
-    assert schedule.HEARTBEAT_SECONDS == 30
+    assert worker_pool.HEARTBEAT_SECONDS == 30
 
 
 CELLS = [

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from imagecli.domain import Name
-from imagecli.exchange import Part
-from imagecli.run.prepare import describe
+from imagecli.pipeline.prepare import describe
+from imagecli.prepared import Part
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.batch.test_batch_runs import COMMAND, until
-from tests.batch.test_batch_runs import environ as environ
 from tests.children import Children
 from tests.conftest import Run
-from tests.run.test_recovery import prepared_for
+from tests.pipeline.test_recover import prepared_for
 
 ROW = {"prompt": "a cat", "output": "out/cat.png"}
 BODY = picture_of("a cat").partition(b"\r\n\r\n")[2]

@@ -20,9 +20,9 @@ OURS = """
 import resource, sys, time
 from datetime import date
 from pathlib import Path
-from imagecli.batch.manifest.items import items
-from imagecli.batch.manifest.reading import read_manifest
-from imagecli.catalog import load
+from imagecli.batch.manifest.load import items
+from imagecli.batch.manifest.read import read_manifest
+from imagecli.catalog.catalog import load
 rows = load()
 provider = rows.provider("openai")
 manifest = read_manifest(Path(sys.argv[1]))

@@ -38,7 +38,8 @@ def plain(data: bytes) -> bytes:
 
 def ours(data: bytes) -> bytes:
     from imagecli.domain import Framing, InputRule, Size
-    from imagecli.pictures.inputs import fit, look
+    from imagecli.images.fit_input import fit
+    from imagecli.images.header import look
 
     rule = InputRule(formats=("png",), max_bytes=MAX_BYTES, square=True)
     return fit(look(data, "photo"), rule, Framing(input_size=Size(*SIDE))).image.data

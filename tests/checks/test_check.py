@@ -8,16 +8,10 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import load
-from imagecli.checks import (
-    OWN_FIELDS,
-    check,
-    check_prompt_argument,
-    check_prompt_text,
-    inputs_of,
-    needs_alpha,
-    prompt_in,
-)
+from imagecli.catalog.catalog import load
+from imagecli.checks.check import check
+from imagecli.checks.parameters import OWN_FIELDS, inputs_of, needs_alpha
+from imagecli.checks.prompts import check_prompt_argument, check_prompt_text, prompt_in
 from imagecli.domain import Ask, Crop, Edit, Framing, Generate, Rendering, Size, Source, Vary
 from imagecli.errors import UsageError
 

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from imagecli.catalog import load
-from imagecli.checks import check_life
+from imagecli.catalog.catalog import load
+from imagecli.checks.check import check_life
 from imagecli.errors import UsageError
 from tests.conftest import Run
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 
-from imagecli.api.transport import Transport
-from imagecli.api.wire import HttpAnswer, Timeouts
+from imagecli.client.send import HttpAnswer, Timeouts
+from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.events import Event
-from imagecli.exchange import HttpRequest
-from tests.api.raw import http
+from imagecli.http_message import HttpRequest
+from tests.client.raw import http
 
 KEY = "sk-test-0123456789"
 OK = http("200 OK", b'{"data": []}')

@@ -18,11 +18,11 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from imagecli.api import tls
-from imagecli.api.calls import Calls
-from imagecli.api.jobs import Jobs
-from imagecli.api.wire import Timeouts
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
+from imagecli.client import errors
+from imagecli.client.api_client import Calls
+from imagecli.client.batch_api import Jobs
+from imagecli.client.send import Timeouts
 from imagecli.domain import Secret
 from imagecli.errors import (
     AuthenticationError,
@@ -36,8 +36,8 @@ from imagecli.errors import (
     UsageError,
 )
 from imagecli.events import Event, Received, Sent, Told, Waiting
-from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
-from tests.api.sending import KEY, QUICK
+from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.sending import KEY, QUICK
 
 ROW = load().provider("openai").batch
 assert ROW
@@ -90,7 +90,7 @@ FREE: dict[str, tuple[Act, bytes]] = {
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that hung up is not asked long whether it speaks TLS."""
-    monkeypatch.setattr(tls, "SECONDS", 0.2)
+    monkeypatch.setattr(errors, "SECONDS", 0.2)
 
 
 each_free = pytest.mark.parametrize("name", FREE)
@@ -632,10 +632,10 @@ def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as
 MEASURED = """
     import json, socket, sys, threading, tracemalloc
     from pathlib import Path
-    from imagecli.api.calls import Calls
-    from imagecli.api.jobs import Jobs
-    from imagecli.api.wire import Timeouts
-    from imagecli.catalog import load
+    from imagecli.client.api_client import Calls
+    from imagecli.client.batch_api import Jobs
+    from imagecli.client.send import Timeouts
+    from imagecli.catalog.catalog import load
 
     port, path = int(sys.argv[1]), Path(sys.argv[2])
     calls = Calls(base_url=f"http://127.0.0.1:{port}/v1", key=None, auth="bearer", headers={}, query={},

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.calls import Calls
-from imagecli.api.jobs import Jobs
-from imagecli.api.wire import Timeouts
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
+from imagecli.client.api_client import Calls
+from imagecli.client.batch_api import Jobs
+from imagecli.client.send import Timeouts
 from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source
 from imagecli.errors import NetworkError, RefusedError, UsageError
 from imagecli.events import Event
-from imagecli.pictures.judge import judge
-from imagecli.providers.batch_answer import read_line
-from imagecli.providers.batch_line import batch_line
-from imagecli.providers.decode import decode
-from imagecli.providers.job import Job
+from imagecli.images.identify import judge
+from imagecli.providers.batch_job import Job
+from imagecli.providers.batch_response import read_line
+from imagecli.providers.request import batch_line
+from imagecli.providers.response import decode
 from imagecli.providers.uploads import Uploads
-from imagecli.sandbox.failing import Failure
-from imagecli.sandbox.server import Options, Sandbox
-from tests.api.raw import png
+from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.http_server import Options, Sandbox
+from tests.client.raw import png
 
 ROW = load().provider("sandbox")
 LOOK = Rendering(model="gpt-image-2", size=Size(1024, 1024), quality="low")

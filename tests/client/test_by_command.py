@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.api.raw import Answer, drip, http, linking, pictures, png, raw_server, reset, then
-from tests.api.test_limits import deaf_server, waits
-from tests.api.test_permits import listening
-from tests.api.test_tls import tls_server
+from tests.client.raw import Answer, drip, http, linking, pictures, png, raw_server, reset, then
+from tests.client.test_rate_limits import deaf_server, waits
+from tests.client.test_tls import tls_server
+from tests.client.test_url_policy import listening
 from tests.conftest import Result, Run
 
 KEY = "sk-test-0123456789abcdef"

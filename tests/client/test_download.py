@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.results import Results
-from imagecli.api.wire import Timeouts
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
 from imagecli.errors import DiskError, UnsavedError
-from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 
 OK = http("200 OK", b"picture")
 AZURE = b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>"

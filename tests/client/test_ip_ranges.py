@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.api.addresses import Endpoint, Kind, endpoint_of, kind_of, literal, literal_endpoint, port_of
-from imagecli.api.resolving import addresses_of
+from imagecli.client.dns import addresses_of
+from imagecli.client.ip_ranges import Endpoint, Kind, endpoint_of, kind_of, literal, literal_endpoint, port_of
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from imagecli.api.pacer import Pacer, StormError, TooLongError
-from imagecli.api.wire import Timeouts
+from imagecli.client.rate_limiter import Pacer, StormError, TooLongError
+from imagecli.client.send import Timeouts
 from imagecli.errors import LimitError
-from tests.api.sending import send, transport
+from tests.client.sending import send, transport
 
 
 @dataclass

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from imagecli.api.wire import Timeouts
+from imagecli.client.send import Timeouts
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
-from tests.api.raw import drip, http, raw_server, silence, then
-from tests.api.sending import OK, send, transport
+from tests.client.raw import drip, http, raw_server, silence, then
+from tests.client.sending import OK, send, transport
 
 SHORT = Timeouts(connect=2, silence=2, total=0.4)
 """Every dripped byte starts the silence anew; only the whole is limited."""

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.api.limits import Limit
-from imagecli.api.pace import Pace, of_rate
+from imagecli.client.rate_limiter import Limit, Pace, of_rate
 
 QUICK, SOON, SLOW = 0.001, 0.05, 0.5
 """How long an answer takes, in seconds; a refusal always comes quickly."""

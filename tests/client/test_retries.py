@@ -9,11 +9,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from imagecli.api.again import too_long
+from imagecli.client.retry import too_long
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError
 from imagecli.events import Event, Waiting
-from tests.api.raw import http, raw_server
-from tests.api.sending import OK, send, transport
+from tests.client.raw import http, raw_server
+from tests.client.sending import OK, send, transport
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 520, 529])

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.api.limits import Limit, limits_of
-from imagecli.api.waits import LONGEST_SECONDS, backoff, duration, server_wait, wait_before
+from imagecli.client.rate_limiter import Limit, limits_of
+from imagecli.client.retry import LONGEST_SECONDS, backoff, duration, server_wait, wait_before
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC)
 SLOW_DOWN = "Rate limit reached for gpt-image-2 on images per min: Limit 5, Used 5, Requested 1. Please try again in "

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.transport import Transport
+from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
-from imagecli.exchange import HttpRequest
-from tests.api.raw import http, raw_server, read_request
-from tests.api.sending import KEY, OK, QUICK, send, transport
+from imagecli.http_message import HttpRequest
+from tests.client.raw import http, raw_server, read_request
+from tests.client.sending import KEY, OK, QUICK, send, transport
 
 
 def test_no_line_is_used_twice() -> None:

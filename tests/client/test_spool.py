@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.left import left_in, taken
-from imagecli.api.spool import Entry, open_entry
-from imagecli.api.spool_record import SpoolPlaces
+from imagecli.client.spool import Entry, left_in, open_entry, taken
+from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
 from tests.children import Children
 
@@ -178,7 +177,7 @@ def test_an_entry_is_alive_as_long_as_it_is_open(tmp_path: Path) -> None:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from imagecli.api.spool import open_entry
+from imagecli.client.spool import open_entry
 entry = open_entry("id", "{}", [Path(sys.argv[1])])
 entry.mark(sent=True)
 entry.file.write(b"half")
@@ -257,7 +256,7 @@ def can_mount(folder: Path) -> bool:
 SPOOLER = """
 import sys
 from pathlib import Path
-from imagecli.api.spool import open_entry
+from imagecli.client.spool import open_entry
 with open_entry("id", "{}", [Path(name) for name in sys.argv[1:]]) as entry:
     for k in range(40):
         entry.file.write(bytes([k]) * 2**20)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.left import left_in
-from imagecli.api.spool import Entry, open_entry
-from imagecli.api.spool_record import SpoolPlaces
+from imagecli.client.spool import Entry, left_in, open_entry
+from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import OutputError
 
 NOWHERE = Path("/dev/null/spool")

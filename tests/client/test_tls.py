@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.results import Results
-from imagecli.api.transport import Transport
-from imagecli.api.wire import Timeouts
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
+from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.exchange import HttpRequest
-from tests.api.raw import http, raw_server, read_request
+from imagecli.http_message import HttpRequest
+from tests.client.raw import http, raw_server, read_request
 
 OWN = Path(__file__).parent / "own.pem"
 """A certificate for 127.0.0.1 and its key, made for these tests and trusted by nobody."""

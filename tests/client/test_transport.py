@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.api.spool import open_entry
-from imagecli.api.wire import Timeouts
+from imagecli.client.send import Timeouts
+from imagecli.client.spool import open_entry
 from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import Event, Received, Sent
-from imagecli.exchange import HttpRequest
-from tests.api.raw import Answer, drip, http, raw_server, reset, silence, then
-from tests.api.sending import KEY, OK, send, transport
+from imagecli.http_message import HttpRequest
+from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
+from tests.client.sending import KEY, OK, send, transport
 
 
 def half(body: bytes = b'{"data": [', length: int = 500) -> bytes:

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from imagecli.api.addresses import endpoint_of, parsed
-from imagecli.api.permits import permit
-from imagecli.api.results import Results
-from imagecli.api.session import Authorization, open_session
-from imagecli.api.terms import Resolve
-from imagecli.api.wire import Timeouts, get, post
+from imagecli.client.deadline import Resolve
+from imagecli.client.download import Results
+from imagecli.client.ip_ranges import endpoint_of, parsed
+from imagecli.client.send import Timeouts, get, post
+from imagecli.client.session import Authorization, open_session
+from imagecli.client.url_policy import permit
 from imagecli.errors import UnsavedError
-from imagecli.exchange import HttpRequest
-from tests.api.raw import http, raw_server
-from tests.api.sending import transport
-from tests.api.test_tls import OWN, tls_server
+from imagecli.http_message import HttpRequest
+from tests.client.raw import http, raw_server
+from tests.client.sending import transport
+from tests.client.test_tls import OWN, tls_server
 
 OK = http("200 OK", b"picture")
 QUICK = Timeouts(connect=1, silence=0.5, total=2)

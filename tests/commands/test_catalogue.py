@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from imagecli import catalog
+from imagecli.catalog import catalog
 from tests.conftest import Run
 
 ROWS = catalog.load()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.api import probe
-from imagecli.catalog import load
-from tests.api.raw import Answer, http, raw_server, reset, silence
+from imagecli.catalog.catalog import load
+from imagecli.client import probe
+from tests.client.raw import Answer, http, raw_server, reset, silence
 from tests.conftest import NOW, Result, Run
 
 KEY = "sk-test-0123456789abcdef"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.raw import http, pictures, png, raw_server
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run, picture
 
 FLARE = "-m gpt-image-2.6-flare makes them"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.raw import raw_server
+from tests.client.raw import raw_server
 from tests.conftest import Run, picture
-from tests.run.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
+from tests.pipeline.test_streams import BLUE, DONE, GREEN, JPEG, RED, completed, files, partial, stream
 
 
 def slowly(*events: bytes, until: Callable[[int], bool]) -> Callable[[socket.socket], None]:

@@ -13,16 +13,18 @@ from typing import Any
 
 import pytest
 
-from imagecli import catalog, config, plan
+from imagecli import plan
+from imagecli.catalog import catalog
+from imagecli.config.settings import load_settings
 from imagecli.domain import Generate, Rendering, Size
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, NotSentError, RefusedError, UnsavedError
-from imagecli.outcome import Outcome
-from imagecli.pricing import Estimate
-from imagecli.slots import Slot, Slots
-from imagecli.spending.budget import Budget
-from imagecli.spending.till import Permit, Till
-from tests.api.raw import http, pictures, png, raw_server
+from imagecli.pricing.budget import Budget
+from imagecli.pricing.estimate import Estimate
+from imagecli.pricing.spend_guard import Permit, Till
+from imagecli.results import Outcome
+from imagecli.worker_pool import Slot, Slots
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 HIGH = ("-s", "1024x1024", "--quality", "high")
@@ -154,7 +156,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     rows = catalog.load()
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
-    settings = replace(config.load({}, env, rows, Path("/")), max_cost=cap, max_cost_origin=origin)
+    settings = replace(load_settings({}, env, rows, Path("/")), max_cost=cap, max_cost_origin=origin)
     ask = Generate(prompt="x", rendering=Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
         requests=tuple(plan.Request(index=index, ask=ask) for index in range(len(prices))),

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import requests
 
-from imagecli import catalog, config
-from imagecli.commands.tools import server_of
+from imagecli.catalog import catalog
+from imagecli.config.settings import Settings, load_settings
 from imagecli.domain import Secret
 from imagecli.env import Env
+from imagecli.pipeline.build import server_of
 from tests.conftest import NOW, Stream
 
 
-def settings_for(tmp_path: Path, **flags: str) -> config.Settings:
+def settings_for(tmp_path: Path, **flags: str) -> Settings:
     environ = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
-    return config.load(flags, env, catalog.load(), tmp_path)
+    return load_settings(flags, env, catalog.load(), tmp_path)
 
 
 def test_an_embedded_sandbox_accepts_only_a_key_of_its_own(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from imagecli import config
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
+from imagecli.config.settings import Settings, load_settings
 from imagecli.env import Env
 from tests.conftest import NOW, Stream
 
@@ -35,7 +35,7 @@ class Home:
         path.write_text(text)
         return path
 
-    def load(self, flags: Mapping[str, Any] = LOCAL, environ: Mapping[str, str] | None = None) -> config.Settings:
+    def load(self, flags: Mapping[str, Any] = LOCAL, environ: Mapping[str, str] | None = None) -> Settings:
         env = Env(
             stdin=Stream(),
             stdout=Stream(),
@@ -43,7 +43,7 @@ class Home:
             environ={**self.environ, **(environ or {})},
             now=lambda: NOW,
         )
-        return config.load(flags, env, load(), self.project)
+        return load_settings(flags, env, load(), self.project)
 
 
 @pytest.fixture

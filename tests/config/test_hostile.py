@@ -13,7 +13,7 @@ import tomlkit
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagecli.config.table import SETTINGS
+from imagecli.config.schema import SETTINGS
 from imagecli.errors import ImagecliError, SettingsError, UsageError
 from tests.config.conftest import LOCAL, Home
 from tests.conftest import Run

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.catalog import load
-from imagecli.commands import patience
+from imagecli.catalog.catalog import load
 from imagecli.config import keys
-from imagecli.config.folders import Folders
 from imagecli.config.keys import find_key
-from imagecli.config.rows import load_rows
+from imagecli.config.paths import Folders
+from imagecli.config.user_catalog import load_rows
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
-from tests.api.raw import http, pictures, png, raw_server
+from imagecli.output import slow_notice
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
 OPENAI = load().provider("openai")
@@ -236,7 +236,7 @@ def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> N
 def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
     imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], noted: bool
 ) -> None:
-    monkeypatch.setattr(patience, "SECONDS", 0.2)
+    monkeypatch.setattr(slow_notice, "SECONDS", 0.2)
     command = script(tmp_path, f"import time; time.sleep(0.7); print('{KEY}')")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")

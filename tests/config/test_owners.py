@@ -17,12 +17,11 @@ from pathlib import Path
 import pytest
 
 from imagecli import safe_open
-from imagecli.config import credentials
-from imagecli.config.folders import Folders
+from imagecli.config import keys
 from imagecli.config.owners import MAX_BYTES, read_private_file, read_project_file, read_user_file
-from imagecli.config.project import find_project
-from imagecli.config.rows import load_catalog, load_rows
-from imagecli.config.trust import remember, trusted_digest
+from imagecli.config.paths import Folders
+from imagecli.config.project import find_project, remember, trusted_digest
+from imagecli.config.user_catalog import load_catalog, load_rows
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import SettingsError
@@ -143,7 +142,7 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
     steps: dict[str, Callable[[], object]] = {
         "config.toml": lambda: load_rows(env_of(home)),
         "models.toml": lambda: load_catalog(env_of(home)),
-        "credentials.toml": lambda: credentials.keep(places, "openai", Secret("sk-1")),
+        "credentials.toml": lambda: keys.keep(places, "openai", Secret("sk-1")),
         "trusted.json": home.load,
     }
     with acting_as(USER), pytest.raises(SettingsError, match=f"{name} is not used: it belongs to another user"):
@@ -394,7 +393,7 @@ def test_what_login_and_trust_make_is_closed_whatever_the_umask(home: Home) -> N
     with acting_as(USER):
         before = os.umask(0)
         try:
-            credentials.keep(places, "openai", Secret("sk-1"))
+            keys.keep(places, "openai", Secret("sk-1"))
             remember(put(home.in_project(LINE)), "digest", places)
         finally:
             os.umask(before)

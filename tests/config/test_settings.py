@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.config.table import SETTINGS
+from imagecli.config.schema import SETTINGS
 from imagecli.domain import Size
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError

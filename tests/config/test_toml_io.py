@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.config import credentials
-from imagecli.config.folders import Folders
-from imagecli.config.writing import replace_file, with_value, without
+from imagecli.config import keys
+from imagecli.config.paths import Folders
+from imagecli.config.toml_io import replace_file, with_value, without
 from imagecli.domain import Secret
 from imagecli.errors import SettingsError
 
@@ -135,11 +135,11 @@ def test_keys_are_kept_side_by_side_with_comments_and_closed_again(tmp_path: Pat
     places = Folders(config=tmp_path, state=tmp_path)
     places.credentials.write_text('# work\nopenai = "sk-1"\n')
     places.credentials.chmod(0o400)
-    credentials.keep(places, "xai", Secret("sk-2"))
-    credentials.keep(places, "mine", None)
-    assert credentials.credentials(places) == {"openai": "sk-1", "xai": "sk-2", "mine": credentials.IN_KEYRING}
+    keys.keep(places, "xai", Secret("sk-2"))
+    keys.keep(places, "mine", None)
+    assert keys.credentials(places) == {"openai": "sk-1", "xai": "sk-2", "mine": keys.IN_KEYRING}
     assert places.credentials.read_text().startswith("# work\n")
     assert stat.S_IMODE(places.credentials.stat().st_mode) == 0o600
-    assert credentials.forget(places, "openai") == "sk-1"
-    assert credentials.forget(places, "openai") is None
+    assert keys.forget(places, "openai") == "sk-1"
+    assert keys.forget(places, "openai") is None
     assert "sk-1" not in places.credentials.read_text()

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.config.folders import Folders
-from imagecli.config.project import find_project, nearest_project
-from imagecli.config.trust import remember, trusted_digest
+from imagecli.config.paths import Folders
+from imagecli.config.project import find_project, nearest_project, remember, trusted_digest
 from imagecli.errors import SettingsError
 from tests.config.conftest import Home
 from tests.conftest import Run

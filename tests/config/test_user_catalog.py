@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagecli.catalog import load, with_own
+from imagecli.catalog.catalog import load, with_own
 from imagecli.domain import Size
 from imagecli.errors import UsageError
 from tests.conftest import Run, picture

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.api.raw import png
+from tests.client.raw import png
 
 KEY = "sk-dialect-0123456789"
 RED = png(16, 16)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
 from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
-from imagecli.exchange import HttpRequest
-from imagecli.providers.encode import encode
+from imagecli.http_message import HttpRequest
+from imagecli.providers.request import encode
 from imagecli.providers.uploads import Uploads
 
 ROWS = load()

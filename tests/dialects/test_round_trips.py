@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
 from tests.conftest import Run, mask_for, photo, picture
 from tests.dialects import hosted, own
 from tests.dialects.serving import KEY, Asked, Dialect

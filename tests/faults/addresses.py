@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 
-from tests.api.raw import http
+from tests.client.raw import http
 from tests.conftest import Result
 from tests.faults.answers import PICTURE, PNG, answer, at, chunked, cut, endless, linked, raw, redirect, silent
 from tests.faults.case import Case, Place

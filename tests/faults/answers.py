@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.api.raw import http, pictures, png, reset
+from tests.client.raw import http, pictures, png, reset
 from tests.faults.server import Act, Call, Lab
 
 PNG = png(16, 16)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.api.raw import http, pictures, png
+from tests.client.raw import http, pictures, png
 from tests.faults.answers import PNG, answer, large, linked, made
 from tests.faults.case import Case
 

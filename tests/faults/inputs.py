@@ -16,8 +16,8 @@ from tests.faults.case import Before, Case, Child, Place
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
 from tests.faults.uploads import pictures_in, sent
-from tests.pictures.making import exif, lying_png, mask_of, saved, scene, with_chunk
-from tests.pictures.test_look import bomb as lying
+from tests.images.making import exif, lying_png, mask_of, saved, scene, with_chunk
+from tests.images.test_header import bomb as lying
 
 PNG = saved(scene(64, 64))
 JPEG = saved(scene(64, 48), "JPEG", exif=exif(6, place=True))

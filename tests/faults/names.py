@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.api.raw import png
+from tests.client.raw import png
 from tests.conftest import Result
 from tests.faults.answers import OK, PNG
 from tests.faults.case import After, Before, Case, Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 
-from tests.api.raw import http, pictures
+from tests.client.raw import http, pictures
 from tests.conftest import Result
 from tests.faults.answers import OK, PNG, at, chunked, cut, dripping, endless, raw, redirect, silent
 from tests.faults.case import Case, Place

@@ -6,7 +6,7 @@ import json
 import time
 from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 
-from tests.api.raw import http, pictures
+from tests.client.raw import http, pictures
 from tests.conftest import Result
 from tests.faults.addresses import EXPIRED
 from tests.faults.answers import OK, PNG, large, linked, made, refusal, silent

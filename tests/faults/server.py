@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.api.raw import http, read_request
+from tests.client.raw import http, read_request
 
-OWN = Path(__file__).parent.parent / "api" / "own.pem"
+OWN = Path(__file__).parent.parent / "client" / "own.pem"
 """A certificate that nobody trusts."""
 TLS = b"\x16"
 """How a handshake begins."""

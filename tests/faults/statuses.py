@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.api.raw import http
+from tests.client.raw import http
 from tests.faults.answers import OK, answer, cut, refusal
 from tests.faults.case import Case
 from tests.faults.server import Act, Call

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from tests.api.raw import http, pictures, png
+from tests.client.raw import http, pictures, png
 from tests.faults.answers import OK, PNG, cut, dripping, endless, refusal, silent
 from tests.faults.case import Case
 from tests.faults.server import Act, Call

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.batch.serving import Server, refusal, serving
 from tests.conftest import photo
 from tests.github.commands import read_log

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.journal import read_journals
+from imagecli.batch.journal.reader import read_journals
 from imagecli.events import Event, Warned
 from tests.conftest import Run
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.hashing import Digests
-from imagecli.batch.manifest.items import items
-from imagecli.batch.manifest.problems import ManifestError
-from imagecli.batch.manifest.reading import Manifest, read_manifest
-from imagecli.batch.purchase import wanted_of
-from imagecli.catalog import load
+from imagecli.batch.fingerprint import Digests
+from imagecli.batch.manifest.errors import ManifestError
+from imagecli.batch.manifest.load import items
+from imagecli.batch.manifest.read import Manifest, read_manifest
+from imagecli.batch.work_item import wanted_of
+from imagecli.catalog.catalog import load
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"
 SAMPLE = GOLDEN.parent.parent / "assets" / "assets.toml"

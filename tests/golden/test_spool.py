@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.api.raw import http, png, raw_server
+from tests.client.raw import http, png, raw_server
 from tests.conftest import Run
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "spool"

@@ -19,8 +19,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import Name
-from imagecli.exchange import Part, Prepared
-from imagecli.run.prepare import describe
+from imagecli.pipeline.prepare import describe
+from imagecli.prepared import Part, Prepared
 
 CANARY: Final = "CANARY-7731"
 OTHER_USER: Final = 54321

@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image
 
 from imagecli.domain import Framing, InputRule
-from imagecli.pictures.inputs import Fitted, Look, fit, look
+from imagecli.images.fit_input import Fitted, fit
+from imagecli.images.header import Look, look
 
 CLASSIC = InputRule(formats=("png",), max_bytes=4_194_303, square=True)
 GPT = InputRule(formats=("png", "jpeg", "webp"), max_bytes=52_428_799)

@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.pictures.view import FileView, find, pieces
+from imagecli.images.byte_window import FileView, find, pieces
 
 PAIR = re.compile(rb"\xff[^\0]")
 DATA = st.lists(st.sampled_from([b"\xff", b"\xff\0", b"abc", b"\xff\xd9"]), max_size=30).map(b"".join)

@@ -7,9 +7,9 @@ from PIL import Image, ImageCms
 
 from imagecli.domain import Size
 from imagecli.errors import ImagecliError
-from imagecli.pictures.finish import convert
-from imagecli.pictures.judge import judge
-from tests.pictures.making import CORNERS, alike, corners, opened, saved, scene
+from imagecli.images.convert import convert
+from imagecli.images.identify import judge
+from tests.images.making import CORNERS, alike, corners, opened, saved, scene
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SOURCES = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")

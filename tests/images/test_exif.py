@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.pictures.exif import orientation, turned_upright
+from imagecli.images.exif import orientation, turned_upright
 
 
 def block(order: str, value: int, kind: int = 3) -> bytes:

@@ -11,9 +11,10 @@ from PIL import Image, ImageCms
 
 from imagecli.domain import Framing, InputRule, Size, Transform
 from imagecli.errors import InputImageError
-from imagecli.pictures.frame import target
-from imagecli.pictures.inputs import fit, look
-from tests.pictures.making import (
+from imagecli.images.fit_input import fit
+from imagecli.images.header import look
+from imagecli.images.resize import target
+from tests.images.making import (
     BLUE,
     CLASSIC,
     CORNERS,

@@ -14,8 +14,9 @@ from PIL import Image
 
 from imagecli.domain import Framing, Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.pictures.inputs import fit, look
-from tests.pictures.making import (
+from imagecli.images.fit_input import fit
+from imagecli.images.header import look
+from tests.images.making import (
     CLASSIC,
     CORNERS,
     GPT,

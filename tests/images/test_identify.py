@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagecli.domain import Identity, Size
-from imagecli.pictures.judge import identify, judge, judge_file
-from imagecli.pictures.scanlines import MOST_BYTES
-from tests.pictures.making import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
+from imagecli.images.formats.png_scanlines import MOST_BYTES
+from imagecli.images.identify import identify, judge, judge_file
+from tests.images.making import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
 
 SVG = b"""<?xml version="1.0"?>
 <!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg" width="60" height="40px"></svg>

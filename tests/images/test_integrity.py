@@ -13,11 +13,11 @@ from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagecli.pictures.judge import judge
-from imagecli.pictures.scans import FILLERS, Structure, filled
-from imagecli.pictures.second_opinion import damage
-from tests.pictures.making import saved, scene, segment
-from tests.pictures.test_judge import LARGE, RASTER
+from imagecli.images.formats.jpeg_scans import FILLERS, Structure, filled
+from imagecli.images.identify import judge
+from imagecli.images.integrity import damage
+from tests.images.making import saved, scene, segment
+from tests.images.test_identify import LARGE, RASTER
 
 EOI = b"\xff\xd9"
 LACKING = "JPEG lacks a part of its pixels"

@@ -9,9 +9,9 @@ from PIL import Image
 
 from imagecli.domain import Framing, InputRule, Size
 from imagecli.errors import MaskError
-from imagecli.pictures.fit import Fitted, fit
-from imagecli.pictures.look import look
-from imagecli.pictures.markup import fit_markup
+from imagecli.images.fit_input import Fitted, fit
+from imagecli.images.header import look
+from imagecli.images.overlay import fit_markup
 
 RULE = InputRule(formats=("png", "jpeg"), max_bytes=10_000_000)
 RED, CLEAR = (255, 0, 0, 255), (0, 0, 0, 0)

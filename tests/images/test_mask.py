@@ -7,9 +7,11 @@ from PIL import Image
 
 from imagecli.domain import Framing, InputImage, InputRule, Size
 from imagecli.errors import MaskError
-from imagecli.pictures.inputs import Fitted, coverage, fit, fit_markup, fit_mask, look
-from imagecli.pictures.metadata import has_metadata
-from tests.pictures.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
+from imagecli.images.fit_input import Fitted, fit
+from imagecli.images.header import look
+from imagecli.images.metadata import has_metadata
+from imagecli.images.overlay import coverage, fit_markup, fit_mask
+from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
 
 
 def masked(mask: bytes, image: Fitted, rule: InputRule = GPT_MASK, framing: Framing | None = None) -> Fitted:

@@ -7,9 +7,9 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import Framing
-from imagecli.pictures.judge import judge
-from imagecli.pictures.metadata import has_metadata, without_metadata
-from tests.pictures.making import GPT, exif, fitted, opened, saved, scene, segment, with_chunk, with_segment
+from imagecli.images.identify import judge
+from imagecli.images.metadata import has_metadata, without_metadata
+from tests.images.making import GPT, exif, fitted, opened, saved, scene, segment, with_chunk, with_segment
 
 PLACE = exif(place=True)
 XMP = b"<x:xmpmeta><exif:GPSLatitude>47,22.2N</exif:GPSLatitude></x:xmpmeta>"

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from imagecli.pictures.svg import active_parts
+from imagecli.images.formats.svg import active_parts
 
 STANDARD = (
     '<?xml version="1.0"?>'

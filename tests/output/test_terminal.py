@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.report.text import MAX_CHARACTERS, as_typed, harmless, json_line, say
+from imagecli.output.terminal import MAX_CHARACTERS, as_typed, harmless, json_line, say
 from tests.conftest import Stream
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]

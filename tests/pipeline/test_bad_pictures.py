@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageSequence
 
-from imagecli.pictures.judge import identify
-from tests.api.raw import http, pictures, png, raw_server
+from imagecli.images.identify import identify
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
-from tests.pictures.making import png_of
-from tests.pictures.test_judge import LARGE, RASTER
-from tests.run.test_finish import code, files, finished, of
+from tests.images.making import png_of
+from tests.images.test_identify import LARGE, RASTER
+from tests.pipeline.test_finish import code, files, finished, of
 
 SOURCES = {**RASTER, **{f"{name}-large": data for name, data in LARGE.items()}}
 BROKEN_EACH = 16

@@ -24,18 +24,18 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagecli.api.results import Results
-from imagecli.api.wire import Timeouts
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
 from imagecli.domain import Name, Size
 from imagecli.errors import ImagecliError
 from imagecli.events import Event, Noted, Saved, Warned
-from imagecli.exchange import Destination, Prepared
-from imagecli.outcome import Outcome, Report
-from imagecli.pictures.judge import judge
-from imagecli.run.finish import finish
-from imagecli.run.prepare import describe
-from tests.api.raw import http, pictures, png, raw_server, then
-from tests.pictures.making import large_png, png_of, saved
+from imagecli.images.identify import judge
+from imagecli.pipeline.finish import finish
+from imagecli.pipeline.prepare import describe
+from imagecli.prepared import Destination, Prepared
+from imagecli.results import Outcome, Report
+from tests.client.raw import http, pictures, png, raw_server, then
+from tests.images.making import large_png, png_of, saved
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
 JPEG, WEBP = png(format="JPEG"), png(format="WEBP")
@@ -481,10 +481,10 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
     said = python(
         f"""
         from pathlib import Path
-        from imagecli.api.results import Results
-        from imagecli.api.wire import Timeouts
-        from imagecli.run.finish import finish
-        from imagecli.run.prepare import read_description
+        from imagecli.client.download import Results
+        from imagecli.client.send import Timeouts
+        from imagecli.pipeline.finish import finish
+        from imagecli.pipeline.prepare import read_description
         folder = Path({str(tmp_path)!r})
         prepared = read_description((folder / "a.json").read_text())
         results = Results(timeouts=Timeouts(), direct=False)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.raw import http, linking, pictures, png, raw_server, silence, then
-from tests.api.test_spool import MOUNT, can_mount
 from tests.children import Children
-from tests.pictures.making import large_png, saved, scene
+from tests.client.raw import http, linking, pictures, png, raw_server, silence, then
+from tests.client.test_spool import MOUNT, can_mount
+from tests.images.making import large_png, saved, scene
 
 COMMAND = [sys.executable, "-m", "imagecli"]
 RED = png()

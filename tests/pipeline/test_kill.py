@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.pictures.judge import judge
-from tests.api.raw import http, pictures, read_request
+from imagecli.images.identify import judge
 from tests.children import Children
+from tests.client.raw import http, pictures, read_request
+from tests.images.making import saved, scene
 from tests.listening import listening
-from tests.pictures.making import saved, scene
 
 COMMAND = [sys.executable, "-m", "imagecli"]
 PICTURES = [saved(scene(200 + k, 100).convert("RGB"), "PNG", compress_level=0) for k in range(3)]

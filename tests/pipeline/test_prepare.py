@@ -9,13 +9,13 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
 from imagecli.domain import Generate, InputImage, Name, Rendering, Size, Source, Transform, Vary
-from imagecli.exchange import Prepared
+from imagecli.pipeline.inputs import Fit
+from imagecli.pipeline.prepare import Errand, describe, prepare, read_description
 from imagecli.plan import Request
+from imagecli.prepared import Prepared
 from imagecli.providers.uploads import Uploads
-from imagecli.run.inputs import Fit
-from imagecli.run.prepare import Errand, describe, prepare, read_description
 
 TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")
 SIZES = st.builds(Size, st.integers(1, 9999), st.integers(1, 9999))

@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.api.raw import Answer, drip, http, pictures, png, raw_server, reset, silence, then
+from tests.client.raw import Answer, drip, http, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
 KEY = "sk-test-0123456789"

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from imagecli.api.spool import Entry, open_entry
+from imagecli.client.spool import Entry, open_entry
 from imagecli.domain import Name
-from imagecli.exchange import Prepared
-from imagecli.run.prepare import describe
-from tests.api.raw import http, pictures, png, raw_server
+from imagecli.pipeline.prepare import describe
+from imagecli.prepared import Prepared
+from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
-from tests.pictures.making import chunk
+from tests.images.making import chunk
 
 NOWHERE = Path("/dev/null/spool")
 """No folder can be made there."""

@@ -13,7 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.api.raw import http, pictures, png
+from tests.client.raw import http, pictures, png
 from tests.conftest import Run
 
 KEY = "sk-test-0123456789"

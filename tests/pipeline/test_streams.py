@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from imagecli.domain import Name
 from imagecli.errors import UnsavedError
 from imagecli.events import Event, Partial
-from imagecli.exchange import Prepared
-from imagecli.run import partials
-from imagecli.run.partials import GRACE_SECONDS, Ear, Partials
-from imagecli.run.prepare import describe
-from tests.api.raw import Answer, http, linking, pictures, png, raw_server, reset, silence, then
+from imagecli.pipeline import partial_images
+from imagecli.pipeline.partial_images import GRACE_SECONDS, Ear, Partials
+from imagecli.pipeline.prepare import describe
+from imagecli.prepared import Prepared
+from tests.client.raw import Answer, http, linking, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
 RED, BLUE, GREEN = png(), png(color="blue"), png(color="green")
@@ -230,7 +230,7 @@ def test_an_answer_is_left_as_soon_as_its_last_picture_is_there(
     imagecli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silence would be waited for five minutes; what names its end is not waited for at all."""
-    monkeypatch.setattr(partials, "GRACE_SECONDS", 1.5)
+    monkeypatch.setattr(partial_images, "GRACE_SECONDS", 1.5)
     for events in ([completed(), DONE], [completed()]):
         begin = time.monotonic()
         with raw_server(stalled(*events)) as server:

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 from imagecli.domain import Name
-from imagecli.exchange import Part
-from imagecli.run.prepare import describe
-from tests.api.raw import http, pictures, png, raw_server, silence, then
+from imagecli.pipeline.prepare import describe
+from imagecli.prepared import Part
 from tests.children import Children
+from tests.client.raw import http, pictures, png, raw_server, silence, then
 from tests.conftest import Run
-from tests.run.test_interruptions import wait_for
-from tests.run.test_recovery import opened, prepared_for
+from tests.pipeline.test_interruptions import wait_for
+from tests.pipeline.test_recover import opened, prepared_for
 
 RED, BLUE = png(), png(color="blue")
 COMMAND = [sys.executable, "-m", "imagecli"]

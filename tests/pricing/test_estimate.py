@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli import catalog, pricing
-from imagecli.catalog import ModelRow, Prices
+from imagecli.catalog import catalog
+from imagecli.catalog.model import ModelRow, Prices
 from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.pricing import estimate
 from imagecli.pricing.tokens import picture_tokens, text_tokens
 
 ROWS = catalog.load()
@@ -53,8 +54,8 @@ def ask(quality: str | None = "high", size: Size | None = SQUARE, **more: Any) -
     return Generate(prompt="a cat", rendering=Rendering(model="gpt-image-2", quality=quality, size=size, **more))
 
 
-def found(wanted: Ask, model: ModelRow | None = None) -> pricing.Estimate:
-    price = pricing.estimate(wanted, model or row(), OPENAI)
+def found(wanted: Ask, model: ModelRow | None = None) -> estimate.Estimate:
+    price = estimate.estimate(wanted, model or row(), OPENAI)
     assert price is not None
     return price
 
@@ -202,32 +203,32 @@ def test_an_svg_has_no_upper_end_and_says_why() -> None:
     ids=["no prices", "unknown model", "no such quality", "a quality without a price", "other prices"],
 )
 def test_an_unknown_price_is_none(wanted: Ask, model: ModelRow, provider: Any) -> None:
-    assert pricing.estimate(wanted, model, provider) is None
+    assert estimate.estimate(wanted, model, provider) is None
 
 
 def test_the_sandbox_costs_nothing_whatever_the_model() -> None:
     for model in (row(), ROWS.model("flux-2")):
-        price = pricing.estimate(ask(), model, SANDBOX)
+        price = estimate.estimate(ask(), model, SANDBOX)
         assert price
         assert (price.low_usd, price.high_usd, price.free) == (0, 0, True)
 
 
 def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
     wanted = ask(output_format="svg", svg=Svg(effort="low"))
-    assert pricing.actual(USAGE, wanted, row(), SANDBOX) == 0.0
-    assert pricing.actual(USAGE, wanted, row(), OPENAI) is None
+    assert estimate.actual(USAGE, wanted, row(), SANDBOX) == 0.0
+    assert estimate.actual(USAGE, wanted, row(), OPENAI) is None
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
     one, svg = found(ask()), found(ask(output_format="svg"))
-    both = pricing.total([one, one])
+    both = estimate.total([one, one])
     assert both
     assert (both.low_usd, both.about) == (2 * one.low_usd, one.about)
-    mixed = pricing.total([one, svg])
+    mixed = estimate.total([one, svg])
     assert mixed
     assert (mixed.high_usd, mixed.about) == (None, "of several kinds")
-    assert pricing.total([one, None]) is None
-    assert pricing.total([]) is None
+    assert estimate.total([one, None]) is None
+    assert estimate.total([]) is None
 
 
 def test_text_is_four_characters_a_token_and_more_where_a_character_says_a_word() -> None:
@@ -272,7 +273,7 @@ FULL = (100 * 5 + 1_000 * 8 + 1_756 * 30) / 1_000_000
 def billed(prices: Prices = GPT_2, wanted: Ask | None = None, **change: Any) -> float | None:
     usage = {key: value for key, value in {**USAGE, **change}.items() if value is not ...}
     edit = Edit(prompt="a cat", images=(Source(name="a.png"),), rendering=ask().rendering)
-    return pricing.actual(usage, wanted or edit, row(prices), OPENAI)
+    return estimate.actual(usage, wanted or edit, row(prices), OPENAI)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +352,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from([*USAGE, "output_tokens_details"]), JSON))
 def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
     for wanted in (ask(), Vary(image=Source(name="a.png"), rendering=ask().rendering)):
-        price = pricing.actual(usage, wanted, row(GPT_15), OPENAI)
+        price = estimate.actual(usage, wanted, row(GPT_15), OPENAI)
         assert price is None or 0 < price < 10**6
 
 
@@ -365,5 +366,5 @@ def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
     ],
 )
 def test_what_has_no_known_price_did_not_cost_nothing(wanted: Ask, model: ModelRow, provider: Any, usd: Any) -> None:
-    assert pricing.actual(USAGE, wanted, model, provider) == usd
-    assert pricing.actual(None, ask(), row(), OPENAI) is None
+    assert estimate.actual(USAGE, wanted, model, provider) == usd
+    assert estimate.actual(None, ask(), row(), OPENAI) is None

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from imagecli import catalog, config, plan
-from imagecli.config import Settings
+from imagecli import plan
+from imagecli.catalog import catalog
+from imagecli.config.settings import Settings, load_settings
 from imagecli.domain import Edit, Generate, Rendering, Size, Source, Svg
 from imagecli.env import Env
 from imagecli.errors import NetworkError
-from imagecli.outcome import Outcome
-from imagecli.spending.budget import Budget
+from imagecli.pricing.budget import Budget
+from imagecli.results import Outcome
 from tests.conftest import NOW, Stream
 
 ROWS = catalog.load()
@@ -24,7 +25,7 @@ MILLION = {"input_tokens": 0, "input_tokens_details": {"text_tokens": 0, "image_
 def settings(cap: float, provider: str = "openai") -> Settings:
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
-    found = config.load({"provider": provider}, env, ROWS, Path("/"))
+    found = load_settings({"provider": provider}, env, ROWS, Path("/"))
     return replace(found, max_cost=cap, max_cost_origin="--max-cost")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.job import Job, JobError, is_id, read_job, read_jobs
+from imagecli.providers.batch_job import Job, JobError, is_id, read_job, read_jobs
 
 BATCH: dict[str, Any] = {
     "id": "batch_abc123",

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import in_batch, load
+from imagecli.catalog.catalog import load
+from imagecli.catalog.provider import in_batch
 from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.batch_line import batch_line
-from imagecli.providers.carried import check_carried
+from imagecli.providers.capabilities import check_carried
+from imagecli.providers.request import batch_line
 from imagecli.providers.uploads import Uploads
 
 ROW = load().provider("openai")

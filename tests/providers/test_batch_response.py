@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError, RefusedError, UnsavedError
-from imagecli.providers.batch_answer import Line, read_line
-from imagecli.providers.condense import condense
-from imagecli.providers.decode import decode
+from imagecli.providers.batch_response import Line, read_line
+from imagecli.providers.large_json import condense
+from imagecli.providers.response import decode
 
 BASE = "https://api.example/v1"
 USAGE = {"input_tokens": 5, "output_tokens": 7}

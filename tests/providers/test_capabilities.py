@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
 from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.carried import check_carried
+from imagecli.providers.capabilities import check_carried
 
 ROWS = load()
 CAT = Source(name="cat.png")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.packing import Unpacker, kind_of
-from tests.api.raw import pictures, png
+from imagecli.providers.decompress import Unpacker, kind_of
+from tests.client.raw import pictures, png
 
 BODY = pictures(png(40, 40))
 PACKED = {

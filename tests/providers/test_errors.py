@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli.providers.refusal import error_for, is_quota
+from imagecli.providers.errors import error_for, is_quota
 
 WORDS = "the prompt is too long"
 

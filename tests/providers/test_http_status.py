@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.providers.refusal import error_for
-from imagecli.providers.statuses import STATUSES, is_perhaps_bought, is_retried
+from imagecli.providers.errors import error_for
+from imagecli.providers.http_status import STATUSES, is_perhaps_bought, is_retried
 
 
 def test_the_retried_statuses_are_these_and_no_others() -> None:

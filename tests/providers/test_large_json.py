@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.base64_pieces import decoded
-from imagecli.providers.condense import LONG_BYTES, MAX_REST_BYTES, PIECE_BYTES, Condensed, condense
+from imagecli.providers.large_json import LONG_BYTES, MAX_REST_BYTES, PIECE_BYTES, Condensed, condense, decoded
 
 LONG = LONG_BYTES + 1
 EDGES = [LONG_BYTES - 1, LONG_BYTES, LONG, LONG + 511, PIECE_BYTES - 3, PIECE_BYTES, PIECE_BYTES + 1]

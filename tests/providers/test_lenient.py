@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, RefusedError, UnsavedError
-from imagecli.exchange import Found
-from imagecli.providers.decode import decode
-from imagecli.providers.hidden import FURTHER
-from imagecli.providers.repeated import parsed
+from imagecli.http_message import Found
+from imagecli.providers.lenient import FURTHER, parsed
+from imagecli.providers.response import decode
 from imagecli.providers.salvage import salvage
 from imagecli.providers.stream import read_stream
-from tests.api.raw import png
+from tests.client.raw import png
 
 BASE = "https://api.example/v1"
 ONE, TWO = (base64.b64encode(png(color=color)).decode() for color in ("red", "blue"))

@@ -12,12 +12,11 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from imagecli.api.transport import Transport
-from imagecli.api.wire import Timeouts
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
+from imagecli.client.send import Timeouts
+from imagecli.client.transport import Transport
 from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
-from imagecli.providers.address import join
-from imagecli.providers.encode import encode
+from imagecli.providers.request import encode, join
 from imagecli.providers.uploads import Uploads
 
 ROW = load().provider("openai")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.providers.address import join
+from imagecli.providers.request import join
 
 V1 = "/openai/v1/images/generations"
 CLASSIC = "/openai/deployments/{model}/images/generations"

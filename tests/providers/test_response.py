@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError
-from imagecli.exchange import Found
-from imagecli.providers.decode import decode, picture_bytes
+from imagecli.http_message import Found
+from imagecli.providers.response import decode, picture_bytes
 
 BASE = "https://api.example:8443/v1?x=1"
 NOTHING = Found()

@@ -18,8 +18,8 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.exchange import Found
-from imagecli.providers.decode import decode
+from imagecli.http_message import Found
+from imagecli.providers.response import decode
 
 BASE = "https://api.example/v1"
 USAGE = {"total_tokens": 7, "input_tokens_details": {"text_tokens": 2}}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.providers.unknown import unknown_field
+from imagecli.providers.errors import unknown_field
 
 ADDED = ("response_format", "style", "stream")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from imagecli.sandbox.server import Sandbox
+from imagecli.sandbox.http_server import Sandbox
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from imagecli import catalog
+from imagecli.catalog import catalog
 from imagecli.domain import Operation
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Job, Upload
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.image_job import Job, Upload
+from imagecli.sandbox.image_service import Tally
 from imagecli.sandbox.painter import paint
-from imagecli.sandbox.rules import judge
-from imagecli.sandbox.server import Options, Sandbox
-from imagecli.sandbox.tally import Tally
+from imagecli.sandbox.validation import judge
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli import catalog
-from imagecli.sandbox.batches.lines import Input, body_of_line, read_input
+from imagecli.catalog import catalog
+from imagecli.sandbox.batches.input_lines import Input, body_of_line, read_input
 from tests.sandbox.batching import EDITS, GENERATIONS, jsonl, line
 
 CATALOG = catalog.load()

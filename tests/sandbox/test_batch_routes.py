@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import requests
 
-from imagecli.catalog import load
+from imagecli.catalog.catalog import load
 from imagecli.sandbox.batches.routes import BatchRoutes
-from imagecli.sandbox.clock import Clock
-from imagecli.sandbox.exchange import Request
-from imagecli.sandbox.failing import Saboteur
-from imagecli.sandbox.files.held import Files, Stored
-from imagecli.sandbox.server import Options, Sandbox
-from imagecli.sandbox.shelf import Shelf
-from imagecli.sandbox.studio import Studio
+from imagecli.sandbox.fault_injection import Saboteur
+from imagecli.sandbox.files.store import Files, Stored
+from imagecli.sandbox.http_message import Request
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.image_service import Studio
+from imagecli.sandbox.rate_limit import Clock
+from imagecli.sandbox.url_store import Shelf
 from tests.sandbox.batching import (
     GENERATIONS,
     begin,

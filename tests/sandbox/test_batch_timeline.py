@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.sandbox.batches.life import Ending, Life
+from imagecli.sandbox.batches.timeline import Ending, Life
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,10 @@ import pytest
 from PIL import Image
 
 from imagecli.domain import Size
-from imagecli.sandbox.painter.fonts import word
-from imagecli.sandbox.painter.lettering import letter
-from imagecli.sandbox.painter.openings import largest_opening
+from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.painter.caption import fit, largest_opening, letter, units, word, wrap
 from imagecli.sandbox.painter.palettes import contrast
-from imagecli.sandbox.painter.scenes import palette_of, scene
-from imagecli.sandbox.painter.typeset import fit, units, wrap
-from imagecli.sandbox.server import Sandbox
+from imagecli.sandbox.painter.scene import palette_of, scene
 from tests.sandbox.making import CLASSIC, post
 
 UNASSIGNED = "\u0378"

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from imagecli.sandbox.clock import Clock
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.rate_limit import Clock
 from tests.conftest import Run
 from tests.sandbox.making import post
 

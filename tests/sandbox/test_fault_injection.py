@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from imagecli.sandbox.failing import Failure
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, post
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from imagecli.sandbox.clock import Clock
-from imagecli.sandbox.files.held import Files, Stored
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.files.store import Files, Stored
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.rate_limit import Clock
 from tests.sandbox.batching import get, send, upload
 
 

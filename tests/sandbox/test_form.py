@@ -7,8 +7,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.sandbox.exchange import Request
-from imagecli.sandbox.multipart import parts_of
+from imagecli.sandbox.form import parts_of
+from imagecli.sandbox.http_message import Request
 
 TYPE = 'multipart/form-data; boundary="B"'
 

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imagecli import catalog
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Upload
+from imagecli.catalog import catalog
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.image_job import Upload
 from imagecli.sandbox.painter import paint
-from imagecli.sandbox.painter.canvas import Canvas
-from imagecli.sandbox.painter.scenes import SCENES, draw, scene
-from imagecli.sandbox.painter.surface import Surface
-from imagecli.sandbox.rules import judge
-from imagecli.sandbox.server import Sandbox
+from imagecli.sandbox.painter.scene import SCENES, draw, scene
+from imagecli.sandbox.painter.surface import Canvas, Surface
+from imagecli.sandbox.validation import judge
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
 

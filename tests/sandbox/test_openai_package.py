@@ -12,8 +12,8 @@ import pytest
 import requests
 from PIL import Image
 
-from imagecli.sandbox.failing import Failure
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.sandbox.making import decoded, encoded, hole, photo
 
 

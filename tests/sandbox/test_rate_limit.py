@@ -7,8 +7,8 @@ import time
 import pytest
 import requests
 
-from imagecli.sandbox.bucket import duration
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.rate_limit import duration
 from tests.conftest import Run
 from tests.sandbox.making import post
 

@@ -11,14 +11,15 @@ import pytest
 import requests
 from PIL import Image, ImageDraw
 
-from imagecli import catalog
+from imagecli.catalog import catalog
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.exchange import Request
-from imagecli.sandbox.forms import Form, read_form
-from imagecli.sandbox.job import Upload
-from imagecli.sandbox.rules import judge
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.form import Form, read_form
+from imagecli.sandbox.http_message import Request
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.image_job import Upload
+from imagecli.sandbox.validation import judge
 from tests.sandbox.making import encoded, events, hole, photo, pictures, post
 
 ROWS = catalog.load()
@@ -50,7 +51,7 @@ def test_every_word_and_end_of_range_of_a_row_is_taken_and_its_neighbours_are_no
             assert refusal(row, {**with_it, name: value}) == error, (name, value)
 
 
-def refusal(row: catalog.ModelRow, fields: dict[str, Any]) -> str | None:
+def refusal(row: ModelRow, fields: dict[str, Any]) -> str | None:
     """The code with which a form is refused; as an edit where the model edits."""
     operation: Operation = "edits" if "edits" in row.operations else "generations"
     picture = Upload(name="image", data=encoded(hole(64, 64)))
@@ -65,7 +66,7 @@ def refusal(row: catalog.ModelRow, fields: dict[str, Any]) -> str | None:
 def test_no_name_of_a_model_stands_in_the_code_but_the_default() -> None:
     code = {path.name: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
     found = {(file, name) for file, text in code.items() for name in ROWS.models if f'"{name}"' in text}
-    assert found == {("rules.py", "dall-e-2")}
+    assert found == {("validation.py", "dall-e-2")}
 
 
 def test_model_that_is_one_row_more_answers_by_it() -> None:

@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 import requests
 
-from imagecli import catalog
-from imagecli.sandbox.failing import Failure
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.catalog import catalog
+from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.sandbox.batching import begin, content, ended, fast, get, line, upload
 from tests.sandbox.making import CLASSIC, GPT, encoded, events, hole, photo, post
 

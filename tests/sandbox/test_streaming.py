@@ -14,7 +14,7 @@ import pytest
 import requests
 from PIL import ImageChops, ImageStat
 
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
 
 SMALL = {**GPT, "prompt": "a cat", "size": "1024x656", "output_format": "jpeg"}

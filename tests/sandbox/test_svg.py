@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli import catalog
-from imagecli.pictures.judge import identify
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.job import Upload
+from imagecli.catalog import catalog
+from imagecli.images.identify import identify
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.image_job import Upload
 from imagecli.sandbox.painter import paint
-from imagecli.sandbox.painter.scenes import SCENES
-from imagecli.sandbox.rules import judge
-from imagecli.sandbox.server import Sandbox
+from imagecli.sandbox.painter.scene import SCENES
+from imagecli.sandbox.validation import judge
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
 

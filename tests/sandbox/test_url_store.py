@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from imagecli.sandbox.clock import Clock
-from imagecli.sandbox.server import Options, Sandbox
-from imagecli.sandbox.shelf import Shelf
+from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.rate_limit import Clock
+from imagecli.sandbox.url_store import Shelf
 from tests.sandbox.making import decoded, post
 
 FIELDS = {"prompt": "a cat", "size": "256x256"}

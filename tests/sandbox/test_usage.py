@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from imagecli import catalog, pricing
+from imagecli.catalog import catalog
 from imagecli.domain import Generate, Rendering, Size
-from imagecli.sandbox.forms import Form
-from imagecli.sandbox.rules import judge
-from imagecli.sandbox.server import Sandbox
-from imagecli.sandbox.usage import picture_tokens, usage_of
+from imagecli.pricing import estimate
+from imagecli.sandbox.form import Form
+from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.response_body import picture_tokens, usage_of
+from imagecli.sandbox.validation import judge
 from tests.sandbox.making import encoded, hole, photo, post
 
 ROWS = catalog.load()
@@ -54,11 +55,11 @@ def test_body_tells_kinds_of_tokens(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("model", PRICED)
 def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
     row, openai = ROWS.models[model], ROWS.provider("openai")
-    for quality in pricing.qualities(row):
+    for quality in estimate.qualities(row):
         for size in ("1024x1024", "1536x1024", *(["2048x2048", "1040x1040"] if not row.sizes.set else [])):
             usage = of(model, quality=quality, size=size)
             ask = Generate(prompt="a cat", rendering=Rendering(model=model, quality=quality, size=Size.parse(size)))
-            price, cost = pricing.estimate(ask, row, openai), pricing.actual(usage, ask, row, openai)
+            price, cost = estimate.estimate(ask, row, openai), estimate.actual(usage, ask, row, openai)
             assert price is not None
             assert price.high_usd is not None
             assert cost is not None

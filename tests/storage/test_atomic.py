@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import DiskError
-from imagecli.store.files import _take_and_replace, disk_errors, publish, rescue, save
-from imagecli.store.staging import discard_all, stage, staging
+from imagecli.storage.atomic import _take_and_replace, disk_errors, publish, rescue, save
+from imagecli.storage.staging import discard_all, stage, staging
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -110,7 +110,7 @@ def test_odd_names_work(tmp_path: Path, name: str) -> None:
 UMASK = """
     import os, sys
     from pathlib import Path
-    from imagecli.store.files import save
+    from imagecli.storage.atomic import save
     os.umask(int(sys.argv[1]))
     save(b"x", Path(sys.argv[2]))
 """
@@ -161,7 +161,7 @@ FULL = """
     import resource, sys
     from pathlib import Path
     from imagecli.errors import DiskError
-    from imagecli.store.files import save
+    from imagecli.storage.atomic import save
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
         save(b"x" * 5000, Path(sys.argv[1]))

@@ -11,8 +11,8 @@ import pytest
 
 from imagecli.errors import OutputError
 from imagecli.naming import Place
-from imagecli.store.places import check_folder, look
-from imagecli.store.staging import stage
+from imagecli.storage.preflight import check_folder, look
+from imagecli.storage.staging import stage
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
 ANSWERS = """
 import resource, sys
 from imagecli.errors import DiskError
-from imagecli.store.places import check_answers
+from imagecli.storage.preflight import check_answers
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]) * 2**20, resource.RLIM_INFINITY))
 try:
     check_answers(int(sys.argv[2]))
@@ -138,7 +138,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from imagecli.errors import DiskError
-from imagecli.store.places import check_folder
+from imagecli.storage.preflight import check_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     check_folder(Path(sys.argv[1]), make=False)

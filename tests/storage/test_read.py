@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import InputImageError, UsageError
-from imagecli.store import reading
-from imagecli.store.reading import read_bounded
+from imagecli.storage import read
+from imagecli.storage.read import read_bounded
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 3_000_000])
@@ -107,7 +107,7 @@ def test_an_empty_pipe_of_the_shell_is_empty_at_once() -> None:
 
 
 def test_a_pipe_that_nobody_writes_to_is_not_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "NO_WRITER_SECONDS", 0.5)
+    monkeypatch.setattr(read, "NO_WRITER_SECONDS", 0.5)
     os.mkfifo(tmp_path / "pipe")
     begin = time.monotonic()
     with pytest.raises(InputImageError, match="nothing came through"):

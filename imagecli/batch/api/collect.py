@@ -1,30 +1,44 @@
-"""The lines of one batch's files → the ends of its slips: each line is finished, and a slip ends with its last line."""
+"""The lines of one batch's files → the ends of its slips: each line is finished, and a slip ends with its last line.
+
+Why nothing has come of a row that a batch had: in words, with what they mean for the exit code. Pure.
+
+Lines out of pieces as they arrive: each as a file of its own, as one may be hundreds of megabytes.
+
+A batch that has ended → its pictures: its files are fetched, and each line is finished as a live answer is.
+
+What is saved is in the journal at once; a download that breaks off is begun anew, and passes that over. The provider
+has the files for days: what can't be saved now stays with it, and the journal goes on saying so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
 
-from imagecli.api.results import Results
-from imagecli.batch.entries import FileRecord
-from imagecli.batch.jobs.ids import read_custom_id
-from imagecli.batch.jobs.slips import Slip
-from imagecli.batch.order import Ended
-from imagecli.batch.purchase import originals, records
-from imagecli.batch.settling import Settling
-from imagecli.errors import DiskError, ImagecliError, as_error
+from imagecli.batch.api.input_file import read_custom_id
+from imagecli.batch.api.pending import Slip
+from imagecli.batch.journal.entry import FileRecord
+from imagecli.batch.work_item import Ended, originals, records
+from imagecli.batch.worker import Settling
+from imagecli.client.batch_api import Jobs
+from imagecli.client.download import Results
+from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, RefusedError, UnsavedError, as_error
 from imagecli.events import Listen, Noted, Warned
-from imagecli.exchange import Prepared
-from imagecli.outcome import Outcome
+from imagecli.pipeline.finish import finish, not_fetched
+from imagecli.pipeline.prepare import Errand
 from imagecli.plan import Request
-from imagecli.providers.batch_answer import Line, read_line
-from imagecli.providers.condense import condense
-from imagecli.run.finish import finish, not_fetched
-from imagecli.run.prepare import Errand
-from imagecli.store.boundary import is_below
+from imagecli.prepared import Prepared
+from imagecli.providers.batch_job import Job
+from imagecli.providers.batch_response import HINT_AGAIN, Line, read_line
+from imagecli.providers.large_json import condense
+from imagecli.results import Outcome
+from imagecli.safe_open import make_private_folder
+from imagecli.storage.atomic import reason
+from imagecli.storage.boundary import is_below
 
 
 class Gathering:
@@ -167,3 +181,176 @@ def _answered(slip: Slip) -> list[Request]:
             found.append(request)
         begin += request.ask.rendering.n
     return found
+
+
+FULL: Final = "token_limit_exceeded"
+"""The code of a batch for which the queue had no room. openai/openai-python, issue 2084, read 2026-11-23."""
+
+_ENDS: Final = {
+    "expired": "was given up before it was made: its time was over",
+    "cancelled": "was cancelled before it was made",
+}
+
+
+def why_missing(job: Job) -> ImagecliError:
+    """What is to be said of rows of which *job*, which has ended, brought nothing."""
+    if job.status == "failed":
+        return _refused(job)
+    if job.status in _ENDS:
+        return NetworkError(f"{job.id} {_ENDS[job.status]}", hint=HINT_AGAIN, code=f"batch_{job.status}")
+    return UnsavedError(
+        f"{job.id} is {job.status}, and has no line for it, or has it no more",
+        hint="it may have been billed; the same command hands it in again",
+        code="no_line",
+    )
+
+
+def _refused(job: Job) -> ImagecliError:
+    """All of it, before anything was made."""
+    first = job.errors[0] if job.errors else None
+    line = f" for its line {first.line:,}" if first and first.line else ""
+    said = f"{job.id} was refused{line}: {first.message if first else 'no reason given'}"
+    if first and first.code == FULL:
+        hint = "run the same command again once batches that are under way have ended"
+        return LimitError(said, hint=hint, code=FULL)
+    return RefusedError(said, hint="mend it and run the same command again", code="batch_failed")
+
+
+def gone(batch: str, answer: ImagecliError) -> ImagecliError:
+    """What is to be said of rows of a *batch* that the provider does not know, as *answer* says."""
+    return UnsavedError(
+        f"{batch} is not known there (any more): {answer.message}",
+        hint="it may have been billed; the same command hands its rows in again",
+        code="batch_gone",
+    )
+
+
+IN_MEMORY: Final = 1 << 20
+"""Bytes of a line that are held without the disk."""
+BLANK: Final = (b"", b"\r")
+"""What stands on a line that is none."""
+
+
+class Lines:
+    """Takes pieces; calls *line* with every line that is not blank, at its beginning. Closed by its `with` block."""
+
+    def __init__(self, line: Callable[[IO[bytes]], None], folder: Path | None = None) -> None:
+        """Long lines lie in *folder* meanwhile, under no name."""
+        self._line = line
+        self._folder = folder
+        self._file = self._new()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """A last line that nothing ends is a line too, unless the pieces broke off."""
+        try:
+            if error is None:
+                self._end()
+        finally:
+            self._file.close()
+
+    def take(self, piece: bytes) -> None:
+        """Raises DiskError, and whatever *line* raises."""
+        first, *others = piece.split(b"\n")
+        self._add(first)
+        for other in others:
+            self._end()
+            self._add(other)
+
+    def _add(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise DiskError(
+                f"can't keep a line of a batch while it is saved: {reason(error)}",
+                hint="free some space: the provider has it still, and the same command fetches it again",
+            ) from error
+
+    def _end(self) -> None:
+        if not self._is_blank():
+            self._file.seek(0)
+            self._line(self._file)
+        if self._file.tell():
+            self._file.close()
+            self._file = self._new()
+
+    def _is_blank(self) -> bool:
+        if self._file.tell() > max(map(len, BLANK)):
+            return False
+        self._file.seek(0)
+        return self._file.read() in BLANK
+
+    def _new(self) -> IO[bytes]:
+        return SpooledTemporaryFile(IN_MEMORY, dir=str(self._folder) if self._folder else None)
+
+
+TRIES: Final = 3
+"""Downloads of one file."""
+GONE: Final = "not_found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """Saves what batches have brought."""
+
+    client: Jobs
+    settling: Settling
+    results: Results
+    errand: Errand
+    state_dir: Path
+
+    def collect(self, job: Job, slips: Sequence[Slip], listen: Listen, ended: Callable[[Ended], None]) -> None:
+        """Saves what came of *slips*, all of which *job* has, and tells *ended* of each as soon as all of it is there.
+
+        Raises what fetching its files meets: what is not saved then is fetched by the next run.
+        """
+        gathering = self._gathering(slips, listen, ended)
+        for file_id in (job.output_file_id, job.error_file_id):
+            if file_id and gathering.left:
+                self._fetch(file_id, gathering, listen)
+        gathering.give_up(why_missing(job))
+
+    def give_up(
+        self, slips: Sequence[Slip], why: ImagecliError, listen: Listen, ended: Callable[[Ended], None]
+    ) -> None:
+        """Nothing will come of *slips*; *why* says so."""
+        self._gathering(slips, listen, ended).give_up(why)
+
+    def _gathering(self, slips: Sequence[Slip], listen: Listen, ended: Callable[[Ended], None]) -> Gathering:
+        return Gathering(
+            slips=slips,
+            settling=self.settling,
+            results=self.results,
+            errand=self.errand,
+            rescue_folder=self.state_dir / "rescued",
+            listen=listen,
+            ended=ended,
+            peer=lambda: self.client.peer,
+        )
+
+    def _fetch(self, file_id: str, gathering: Gathering, listen: Listen) -> None:
+        """All lines of a file; none where the provider has it no more."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with Lines(gathering.line, self._folder()) as lines:
+                    self.client.content(file_id, lines.take, listen)
+                return
+            except RefusedError as error:
+                if error.code == GONE:
+                    return
+                raise
+            except (NetworkError, UnsavedError) as error:
+                if not tries_left:
+                    raise
+                listen(Warned(code="broke_off", message=f"{error.message}; fetched again"))
+
+    def _folder(self) -> Path:
+        """Where long lines lie meanwhile."""
+        folder = self.state_dir / "spool"
+        try:
+            make_private_folder(folder)
+        except OSError:
+            return self.settling.folder
+        return folder

@@ -11,17 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import IO, Final
 
-from imagecli.api.jobs import Jobs
-from imagecli.batch.entries import Entry
-from imagecli.batch.jobs.ids import MANIFEST, MANIFEST_SHA256, SUBMISSION
-from imagecli.batch.jobs.lines import numbered, planned
-from imagecli.batch.jobs.pieces import Lines
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.order import Order
-from imagecli.batch.writing import Journal
+from imagecli.batch.api.collect import Lines
+from imagecli.batch.api.input_file import MANIFEST, MANIFEST_SHA256, SUBMISSION, numbered, planned
+from imagecli.batch.journal.entry import Entry
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.writer import Journal
+from imagecli.batch.work_item import Order
+from imagecli.client.batch_api import Jobs
 from imagecli.errors import ImagecliError
 from imagecli.events import Listen, Noted
-from imagecli.providers.job import Job
+from imagecli.providers.batch_job import Job
 
 KEPT_SECONDS: Final = 31 * 24 * 3600
 """Files of batches expire after 30 days: what is older can't be fetched. OpenAI API reference, read 2026-11-22."""

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from imagecli.batch.deciding import Decision
-from imagecli.batch.entries import Entry
-from imagecli.batch.jobs.ids import Place, key_of
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.order import Order
-from imagecli.batch.purchase import Purchase, asks_of
+from imagecli.batch.api.input_file import Place, key_of
+from imagecli.batch.journal.entry import Entry
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.planner import Decision
+from imagecli.batch.work_item import Order, Purchase, asks_of
 from imagecli.domain import Name
-from imagecli.exchange import Destination, Part, Prepared
-from imagecli.outcome import Outcome
-from imagecli.run.prepare import Errand, prepared_of
+from imagecli.pipeline.prepare import Errand, prepared_of
+from imagecli.prepared import Destination, Part, Prepared
+from imagecli.results import Outcome
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,27 +1,73 @@
-"""Orders on their way into the provider's Batch API: inputs up, lines up, the journal told before and after."""
+"""Orders on their way into the provider's Batch API: inputs up, lines up, the journal told before and after.
+
+Pictures on their way into a batch: each goes up once, however many rows send it, and lines name it by its id.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.api.jobs import Jobs
-from imagecli.batch.entries import State
-from imagecli.batch.jobs.finding import found_by
-from imagecli.batch.jobs.ids import SUBMISSION, metadata_of
-from imagecli.batch.jobs.inputs import SentInputs
-from imagecli.batch.jobs.lines import InputFile, input_files, planned
-from imagecli.batch.order import Order
-from imagecli.batch.writing import Journal
-from imagecli.catalog import ProviderRow
+from imagecli.batch.api.discover import found_by
+from imagecli.batch.api.input_file import SUBMISSION, InputFile, input_files, metadata_of, planned
+from imagecli.batch.journal.entry import State
+from imagecli.batch.journal.writer import Journal
+from imagecli.batch.work_item import Order, Purchase
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.parameters import inputs_of
+from imagecli.client.batch_api import Jobs
+from imagecli.domain import MEDIA_TYPES, Ask, Edit, Generate, InputImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import Listen, Warned
+from imagecli.pipeline.inputs import Inputs
 from imagecli.plan import Request
-from imagecli.providers.batch_line import batch_line
-from imagecli.providers.job import Job
+from imagecli.providers.batch_job import Job
+from imagecli.providers.request import batch_line
+from imagecli.providers.uploads import FILENAME_ENDINGS, Uploads
+
+
+class SentInputs:
+    """The input pictures of one run, up there."""
+
+    def __init__(self, client: Jobs, inputs: Callable[[Purchase], Inputs]) -> None:
+        """*inputs* are those that are fitted for a purchase's model."""
+        self._client, self._inputs = client, inputs
+        self._known: dict[object, Uploads] = {}
+        self._ids: dict[str, str] = {}
+
+    def uploads(self, purchase: Purchase, ask: Ask, listen: Listen) -> Uploads:
+        """The pictures of *ask*, without their bytes. Raises InputImageError, and what sending them meets."""
+        if isinstance(ask, Generate):
+            return Uploads()
+        layers = (ask.mask, ask.markup) if isinstance(ask, Edit) else ()
+        key = (purchase.item.model.name, inputs_of(ask), layers, ask.framing)
+        if key not in self._known:
+            self._known[key] = self._sent(self._inputs(purchase).fitted(ask, lambda event: None).uploads, listen)
+        return self._known[key]
+
+    def _sent(self, fitted: Uploads, listen: Listen) -> Uploads:
+        return Uploads(
+            images=tuple(self._named(image, listen) for image in fitted.images),
+            mask=self._named(fitted.mask, listen) if fitted.mask else None,
+            markup=self._named(fitted.markup, listen) if fitted.markup else None,
+        )
+
+    def _named(self, image: InputImage, listen: Listen) -> InputImage:
+        """*image* by its id. One that goes up as two sources is up there once."""
+        digest = hashlib.sha256(image.data).hexdigest()
+        if digest not in self._ids:
+            self._ids[digest] = self._client.upload(
+                image.data,
+                filename=f"image.{FILENAME_ENDINGS.get(image.format, image.format)}",
+                media_type=MEDIA_TYPES[image.format],
+                purpose="vision",
+                listen=listen,
+            )
+        return replace(image, data=b"", file_id=self._ids[digest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from imagecli.api.locks import hold
-from imagecli.batch.journal import beside, journal_path
+from imagecli.batch.journal.reader import beside, journal_path
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
+from imagecli.file_lock import hold
 from imagecli.quoting import quoted
 from imagecli.safe_open import UnsafeFileError, open_regular, read_regular
-from imagecli.store.files import reason
+from imagecli.storage.atomic import reason
 
 PATIENCE_SECONDS: Final = 1.0
 """Another run that only looks whether it may start holds a lock for a moment."""

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.batch.entries import Entry, NewerSchemaError, entry_of
-from imagecli.batch.ledger import Ledger
+from imagecli.batch.journal.entry import Entry, NewerSchemaError, entry_of
+from imagecli.batch.journal.state import Ledger
 from imagecli.batch.shards import Shard
 from imagecli.errors import UsageError
 from imagecli.events import Listen, Warned

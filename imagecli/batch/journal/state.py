@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagecli.batch.entries import Entry, FileRecord
+from imagecli.batch.journal.entry import Entry, FileRecord
 
 Known = tuple[Entry, FileRecord]
 """A file, and the entry that tells of it."""

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.entries import Entry, NewerSchemaError, entry_of, line_of
-from imagecli.batch.journal import MAX_LINE_BYTES, journal_path, read_lines
-from imagecli.batch.ledger import Ledger
+from imagecli.batch.journal.entry import Entry, NewerSchemaError, entry_of, line_of
+from imagecli.batch.journal.reader import MAX_LINE_BYTES, journal_path, read_lines
+from imagecli.batch.journal.state import Ledger
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError
 from imagecli.quoting import quoted
 from imagecli.safe_open import UnsafeFileError, open_regular
-from imagecli.store.files import reason, sync_folder
+from imagecli.storage.atomic import reason, sync_folder
 
 _PIECE_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT

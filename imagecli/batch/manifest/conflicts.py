@@ -1,13 +1,23 @@
-"""No two pictures for one file, and none for a file that the manifest itself reads: on any file system."""
+"""No two pictures for one file, and none for a file that the manifest itself reads: on any file system.
+
+The columns of a table that are variables. One that is used nowhere, and named almost like a field, is a slip.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.manifest.schema import FIELDS, field_named
+from imagecli.batch.manifest.targets import Place
+from imagecli.errors import UsageError
+from imagecli.naming import braces_in, check_variables
 from imagecli.naming.filenames import key
 
 _HINT: Final = "name one of them otherwise; {n}, {hash} and variables make names differ"
@@ -53,3 +63,38 @@ class Clashes:
         for name in self._made.keys() & self._folders.keys():
             said = f"{name} is a folder for line {self._folders[name]}"
             self._problems.add(self._made[name], said, field="output", hint="name one of them otherwise")
+
+
+_ALIKE = 0.8
+"""From here on two words are taken for one: `qualty` and `quality`, not `style` and `title`."""
+
+
+class Columns:
+    """Those of one manifest."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._line = manifest.header_line
+        self._names = [name for name in manifest.columns or () if name and not field_named(name)]
+        self._used: set[str] = set()
+
+    def use(self, places: Sequence[Place], prompt: str | None) -> None:
+        """What stands in the braces of *places* and *prompt* is used."""
+        if self._names:
+            self._used.update(*(place.fields for place in places))
+            if prompt and "{" in prompt:
+                self._used.update(braces_in(prompt))
+
+    def check(self, problems: Problems) -> None:
+        """Adds what is wrong with the header."""
+        spare = self._used.difference(self._names)
+        for name in self._names:
+            try:
+                check_variables([name])
+            except UsageError as error:
+                problems.refuse(self._line, error)
+            if name in self._used:
+                continue
+            if field := difflib.get_close_matches(name.replace("-", "_").lower(), FIELDS, n=1, cutoff=_ALIKE):
+                problems.add(self._line, f"no row uses the column {name!r}", hint=f"did you mean {field[0]}?")
+            elif brace := difflib.get_close_matches(name, spare, n=1, cutoff=_ALIKE):
+                problems.add(self._line, f"no row uses the column {name!r}", hint=f"rows have {{{brace[0]}}}")

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from imagecli.batch.manifest.fields import field_named
-from imagecli.batch.manifest.kinds import found, meant
-from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.schema import field_named
+from imagecli.batch.manifest.value_parsers import found, meant
 
 TOP: Final = ("defaults", "image", "max_cost")
 

@@ -1,27 +1,151 @@
-"""One row → the purchases that it asks for: one, or one for each combination of its variables."""
+"""One row → the purchases that it asks for: one, or one for each combination of its variables.
+
+A row's command → the ask that its command would have made of the same words.
+
+The files that rows read: prompts, which are read now, and pictures, which have to be there. Each asked for once.
+
+Only regular files inside the manifest's boundary: a cloned repository can hold links and pipes under any name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
 
-from imagecli.batch.manifest.asking import Asking, Inputs, check_pictures, check_prompt
-from imagecli.batch.manifest.clashes import Clashes
-from imagecli.batch.manifest.columns import Columns
-from imagecli.batch.manifest.fields import WantedFile
+from imagecli import plan
+from imagecli.batch.manifest.conflicts import Clashes, Columns
+from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.item import Item
-from imagecli.batch.manifest.looks import Look, Looks
-from imagecli.batch.manifest.material import Material
-from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.row_parser import Said
 from imagecli.batch.manifest.rows import Row
-from imagecli.batch.manifest.saying import Said
+from imagecli.batch.manifest.schema import WantedFile
+from imagecli.batch.manifest.settings import Look, Looks
 from imagecli.batch.manifest.targets import Place, Places, check_files
-from imagecli.checks import check_prompt_text
-from imagecli.domain import Rendering, Source
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, prompt_in
+from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Generate, Rendering, Source
 from imagecli.errors import UsageError
+from imagecli.events import Noted, Warned
 from imagecli.naming import braces_in, check_used, check_variables
+from imagecli.storage.boundary import Boundary
+from imagecli.storage.read import check_regular_file, read_bounded
 from imagecli.templates import fill_prompt, product
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The pictures that a row names."""
+
+    images: tuple[Source, ...]
+    mask: Source | None
+    markup: Source | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Makes the asks of one manifest."""
+
+    catalog: Catalog
+    provider: ProviderRow
+    base_url: str
+    remarks: dict[Noted | Warned, None]
+
+    def ask(self, said: Said, look: Look, rendering: Rendering, prompt: str | None, inputs: Inputs) -> Ask:
+        """The ask for one prompt of a row that has what it needs. Raises UsageError where no endpoint can do it."""
+        if said.command == "generate":
+            return Generate(prompt=prompt or "", rendering=rendering)
+        if said.command == "edit":
+            return Edit(
+                prompt=prompt or "",
+                images=inputs.images,
+                rendering=rendering,
+                mask=inputs.mask,
+                markup=inputs.markup,
+                framing=look.framing,
+            )
+        return self._variation(said, look, rendering, prompt, inputs)
+
+    def _variation(self, said: Said, look: Look, rendering: Rendering, prompt: str | None, inputs: Inputs) -> Ask:
+        ask, note = plan.vary(
+            inputs.images[0],
+            prompt,
+            rendering,
+            look.framing,
+            via=said.settings.get("via", "auto"),
+            strength=said.settings.get("strength"),
+            provider=self.provider,
+            base_url=self.base_url,
+            row=look.row,
+            catalog=self.catalog,
+        )
+        self.remarks[Noted(code="endpoint", message=note)] = None
+        return ask
+
+
+def check_prompt(said: Said) -> None:
+    """Raises UsageError for a row that goes without words, and can't."""
+    if said.command != "vary" and said.content.keys().isdisjoint(("prompt", "prompt_file")):
+        question = "what shall the picture show?" if said.command == "generate" else "what shall change?"
+        raise UsageError(f"there is none: {question}", hint="prompt or prompt_file holds it")
+
+
+def check_pictures(said: Said) -> None:
+    """Raises UsageError for a row that has none to change, or too many to vary."""
+    count = len(said.content.get("image", ()))
+    if said.command != "generate" and not count:
+        raise UsageError("there is no picture", hint=f"{said.command} wants one: image = photo.jpg")
+    if said.command == "vary" and count > 1:
+        raise UsageError(f"{count} pictures, and vary takes one", hint="a row for each")
+
+
+class Material:
+    """What the rows of a manifest in *folder* read."""
+
+    def __init__(self, folder: Path, boundary: Boundary) -> None:
+        self._folder, self._boundary = folder, boundary
+        self._known: dict[tuple[str, str], Any] = {}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that rows have named so far, each once."""
+        return tuple(dict.fromkeys(self._folder / name for _, name in self._known))
+
+    def source(self, name: str) -> Source:
+        """The picture that *name* stands for. Raises UsageError where there is no such file."""
+        return self._once("picture", name)  # type: ignore[no-any-return]
+
+    def prompt(self, said: Said) -> str | None:
+        """The prompt as it was written, variables not filled. Raises UsageError for a file that is none."""
+        if "prompt_file" in said.content:
+            return self._once("prompt", said.content["prompt_file"])  # type: ignore[no-any-return]
+        return said.content.get("prompt")
+
+    def _once(self, kind: str, name: str) -> Any:
+        if (kind, name) not in self._known:
+            try:
+                self._known[kind, name] = self._picture(name) if kind == "picture" else self._words(name)
+            except UsageError as error:
+                self._known[kind, name] = error
+        found = self._known[kind, name]
+        if isinstance(found, UsageError):
+            raise found
+        return found
+
+    def _picture(self, name: str) -> Source:
+        path = self._folder / name
+        self._boundary.check_input(path)
+        check_regular_file(path, MAX_PICTURE_BYTES)
+        return Source(name=name, path=path)
+
+    def _words(self, name: str) -> str:
+        path = self._folder / name
+        self._boundary.check_input(path)
+        check_regular_file(path, MAX_PROMPT_BYTES, error=UsageError)
+        return prompt_in(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
+
 
 _READ: Final = ("image", "mask", "markup", "prompt_file")
 _NOTHING: Final = Inputs(images=(), mask=None, markup=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagecli.batch.manifest.targets import Target
-from imagecli.catalog import ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.domain import Ask
 
 

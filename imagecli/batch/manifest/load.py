@@ -8,20 +8,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.batch.manifest.asking import Asking
-from imagecli.batch.manifest.clashes import Clashes
-from imagecli.batch.manifest.columns import Columns
+from imagecli.batch.manifest.conflicts import Clashes, Columns
+from imagecli.batch.manifest.errors import Problems, in_fields
+from imagecli.batch.manifest.expand import Asking, Maker, Material
 from imagecli.batch.manifest.item import Item
-from imagecli.batch.manifest.looks import Looks
-from imagecli.batch.manifest.making import Maker
-from imagecli.batch.manifest.material import Material
-from imagecli.batch.manifest.problems import Problems, in_fields
-from imagecli.batch.manifest.reading import Manifest
-from imagecli.batch.manifest.saying import Reading
+from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.manifest.row_parser import Reading
+from imagecli.batch.manifest.settings import Looks
 from imagecli.batch.manifest.targets import Places
-from imagecli.catalog import Catalog, ProviderRow
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
 from imagecli.events import Noted, Warned
-from imagecli.store.boundary import Boundary
+from imagecli.storage.boundary import Boundary
 
 MAX_FILES: Final = 250_000
 """More than a manifest makes: it is a slip in n or in a product of vars."""

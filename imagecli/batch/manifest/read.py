@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from imagecli.batch.manifest.problems import Problem, Problems
+from imagecli.batch.manifest.errors import Problem, Problems
 from imagecli.batch.manifest.rows import Draft, Row
 from imagecli.errors import UsageError
 
@@ -60,7 +60,7 @@ def read_manifest(path: Path, format: Format | None = None) -> Manifest:
 
     Raises UsageError for a file that can't be read or has another ending, ManifestError for what is none of its format.
     """
-    from imagecli.store.reading import read_bounded
+    from imagecli.storage.read import read_bounded
 
     data = read_bounded(path, MAX_BYTES, error=UsageError)
     return parse_manifest(data, format or format_of(path), path=path, folder=path.parent, name=str(path))
@@ -86,7 +86,7 @@ def format_of(path: Path) -> Format:
 
 def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, folder: Path, name: str) -> Manifest:
     """The manifest in *data*. Raises ManifestError for what is none of *format*."""
-    from imagecli.batch.manifest.text import decoded
+    from imagecli.batch.manifest.read_lines import decoded
 
     problems = Problems(name)
     draft = _reader(format)(decoded(data, problems), problems)
@@ -124,21 +124,21 @@ NO_ROWS: Final[Mapping[Format, str]] = {
 def _reader(format: Format) -> Callable[[str, Problems], Draft]:
     match format:
         case "jsonl":
-            from imagecli.batch.manifest.jsonl import read_jsonl
+            from imagecli.batch.manifest.read_lines import read_jsonl
 
             return read_jsonl
         case "csv" | "tsv":
-            from imagecli.batch.manifest.tables import read_csv, read_tsv
+            from imagecli.batch.manifest.read_csv import read_csv, read_tsv
 
             return read_csv if format == "csv" else read_tsv
         case "toml":
-            from imagecli.batch.manifest.toml_rows import read_toml
+            from imagecli.batch.manifest.read_toml import read_toml
 
             return read_toml
         case "yaml":
-            from imagecli.batch.manifest.yaml_rows import read_yaml
+            from imagecli.batch.manifest.read_yaml import read_yaml
 
             return read_yaml
-    from imagecli.batch.manifest.text import read_prompts
+    from imagecli.batch.manifest.read_lines import read_prompts
 
     return read_prompts

@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterator
 from sys import intern
 
-from imagecli.batch.manifest.fields import field_named
-from imagecli.batch.manifest.kinds import found
-from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.rows import Draft, Row
+from imagecli.batch.manifest.schema import field_named
+from imagecli.batch.manifest.value_parsers import found
 
 
 def read_csv(text: str, problems: Problems) -> Draft:

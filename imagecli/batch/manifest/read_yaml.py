@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from imagecli.batch.manifest.kinds import found
-from imagecli.batch.manifest.problems import Problems
+from imagecli.batch.manifest.document import check_top, defaults_in, max_cost_in
+from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.rows import Draft, Row
-from imagecli.batch.manifest.tree import check_top, defaults_in, max_cost_in
+from imagecli.batch.manifest.value_parsers import found
 from imagecli.errors import UsageError
 
 MAX_DEPTH: Final = 50

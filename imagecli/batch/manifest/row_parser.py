@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
-from imagecli.batch.manifest.fields import COMMANDS, CONTENT, FIELDS, field_named
-from imagecli.batch.manifest.kinds import found, meant
-from imagecli.batch.manifest.problems import Problems
-from imagecli.batch.manifest.reading import Manifest
+from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.read import Manifest
 from imagecli.batch.manifest.rows import Row
+from imagecli.batch.manifest.schema import COMMANDS, CONTENT, FIELDS, field_named
+from imagecli.batch.manifest.value_parsers import found, meant
 from imagecli.errors import UsageError
 
 _EITHER: Final = (("prompt", "prompt_file"), ("output", "outputs"))

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
-from imagecli.catalog import Catalog, ModelRow, ProviderRow
-from imagecli.checks import COMMANDS, Makes, check, check_life, said_of_model
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.check import COMMANDS, check, check_life, said_of_model
+from imagecli.checks.output_format import Makes
 from imagecli.domain import Ask, Edit, Framing, Generate, Rendering, Size
 from imagecli.errors import UsageError
 from imagecli.events import Noted, Warned
+from imagecli.image_options import rendering_of, with_format_of_name
 from imagecli.naming import Output
-from imagecli.providers.carried import check_carried
-from imagecli.rendering import rendering_of, with_format_of_name
+from imagecli.providers.capabilities import check_carried
 
 T = TypeVar("T")
 

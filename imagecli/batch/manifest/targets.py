@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from imagecli import plan
-from imagecli.batch.manifest.fields import WantedFile
-from imagecli.checks import inputs_of
+from imagecli.batch.manifest.schema import WantedFile
+from imagecli.checks.parameters import inputs_of
 from imagecli.domain import Ask, Name, Size
 from imagecli.errors import OutputError
 from imagecli.formats import ENDINGS
 from imagecli.naming import Output, build_fields, build_names, check_ending, check_inside, parse_output
-from imagecli.naming.shape import TRUE_ENDINGS, file_for
-from imagecli.store.boundary import Boundary
+from imagecli.naming.resolve import TRUE_ENDINGS, file_for
+from imagecli.storage.boundary import Boundary
 from imagecli.templates import fields_in
 
 _MOVING: Final = ("date", "time")

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from imagecli.domain import Json, Size
 from imagecli.errors import UsageError
-from imagecli.rendering import param_of
+from imagecli.image_options import param_of
 from imagecli.sizes import read_size
 
 Read: TypeAlias = Callable[[Any, bool], Any]

@@ -6,25 +6,22 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from imagecli.batch.journal import read_journals
-from imagecli.batch.lock import locked
-from imagecli.batch.purchase import Purchase
-from imagecli.batch.tally import Tally
+from imagecli.batch.counts import Tally
+from imagecli.batch.journal.lock import locked
+from imagecli.batch.journal.reader import read_journals
+from imagecli.batch.journal.writer import Journal
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.batch.writing import Journal
-from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import decided, kept_of, recover_first
-from imagecli.commands.bulk_ends import Ends
-from imagecli.commands.bulk_fetching import called_back, fetched
-from imagecli.commands.bulk_handing import handed_in
-from imagecli.commands.bulk_office import Office, is_needed, open_office
-from imagecli.commands.bulk_wait import waited
-from imagecli.commands.bulk_watch import BulkWatch
-from imagecli.commands.tools import run_id, spool_places
+from imagecli.batch.work_item import Purchase
+from imagecli.commands.batch.api_state import Office, is_needed, open_office
+from imagecli.commands.batch.api_steps import called_back, fetched, handed_in, waited
+from imagecli.commands.batch.context import Bench
+from imagecli.commands.batch.reporter import BulkWatch, Ends
+from imagecli.commands.batch.run import decided, kept_of, recover_first
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_code
-from imagecli.report.bulk import Bulk
-from imagecli.report.listen import open_bulk_listener
-from imagecli.spending.budget import Budget
+from imagecli.output.batch import Bulk
+from imagecli.output.choose_progress import open_bulk_listener
+from imagecli.pipeline.build import run_id, spool_places
+from imagecli.pricing.budget import Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

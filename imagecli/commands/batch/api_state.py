@@ -1,27 +1,108 @@
-"""A run's view of the provider's Batch API: what is away, what is missing, and what was heard of its batches."""
+"""A run's view of the provider's Batch API: what is away, what is missing, and what was heard of its batches.
+
+What the Batch API has of a manifest: the rows that are away, those that changed meanwhile too, and their prices.
+
+Where batches are handed in and fetched, laid out for a run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Final
 
-from imagecli.batch.jobs.finding import claim, resolve
-from imagecli.batch.jobs.slips import Slip
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.order import Ended
-from imagecli.batch.purchase import Purchase
-from imagecli.batch.writing import Journal
-from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import orders_of
-from imagecli.commands.bulk_away import Priced, away, budget_of, is_mine
-from imagecli.commands.bulk_ends import Ends, cost_of
-from imagecli.commands.counter import Counter, lay_out_counter
+from imagecli.batch.api.discover import claim, resolve
+from imagecli.batch.api.pending import Slip, slip_of, strays
+from imagecli.batch.fingerprint import place
+from imagecli.batch.journal.entry import Entry
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.writer import Journal
+from imagecli.batch.work_item import Ended, Purchase
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
+from imagecli.client.api_client import Calls
+from imagecli.client.batch_api import Jobs
+from imagecli.client.download import Results
+from imagecli.commands.batch.context import Bench
+from imagecli.commands.batch.reporter import Ends, cost_of
+from imagecli.commands.batch.run import orders_of
+from imagecli.config.settings import Settings
 from imagecli.domain import Json
 from imagecli.events import Awaited, Listen, Noted
-from imagecli.outcome import Cost
-from imagecli.providers.job import Job
-from imagecli.spending.budget import Budget
+from imagecli.pipeline.build import results_of, server_of, timeouts_of
+from imagecli.plan import Request
+from imagecli.pricing.budget import Budget
+from imagecli.providers.batch_job import Job
+from imagecli.results import Cost
+
+Priced = list[tuple[Request, ModelRow]]
+"""Requests, each with its model."""
+
+
+def away(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> tuple[list[Slip], Priced]:
+    """The slips of all that this run is about, and their requests, numbered in that order."""
+    slips: list[Slip] = []
+    priced: Priced = []
+    for purchase in purchases:
+        slip = slip_of(purchase, ledger, len(priced), bench.owner)
+        if slip and _is_here(slip.entry, bench):
+            slips.append(slip)
+            priced += [(request, purchase.item.model) for request in (slip.order.requests() if slip.order else ())]
+    if not bench.only:
+        # Rows that are gone were bought all the same: what comes of them is kept.
+        known = {item.pictures[0][0].path for item in bench.assets.items}
+        slips += [slip for slip in strays(ledger, known, bench.owner) if is_mine(slip.entry, bench)]
+    return slips, priced
+
+
+def budget_of(bench: Bench, priced: Priced) -> Budget:
+    """What they cost by the Batch API."""
+    return Budget.of(priced, bench.cap(), fixed=True, share=bench.share)
+
+
+def is_mine(entry: Entry, bench: Bench) -> bool:
+    """Whether it is with the provider that this run asks, and no other shard's."""
+    return _is_here(entry, bench) and (bench.shard is None or bench.shard.has(entry.id))
+
+
+def _is_here(entry: Entry, bench: Bench) -> bool:
+    """Whether it is with the provider that this run asks."""
+    provider = bench.settings.provider
+    asked = (provider.name, place(bench.settings.base_url, provider), provider.embedded)
+    return (entry.provider, entry.base_url, entry.sandbox) == asked
+
+
+BATCH_SPEED: Final = 600.0
+"""The sandbox's batch is waited for in front of the screen: ten minutes of its clock are a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """Where batches are handed in and fetched."""
+
+    client: Jobs
+    results: Results
+    base_url: str
+
+
+def lay_out_counter(settings: Settings, catalog: Catalog, stack: ExitStack) -> Counter:
+    """The counter of the settings' provider, which has a Batch API. One that is embedded ends with *stack*."""
+    assert settings.provider.batch is not None
+    server = server_of(settings, catalog, stack, speed=BATCH_SPEED)
+    calls = Calls(
+        base_url=server.base_url,
+        key=server.key,
+        auth=server.auth,
+        headers=settings.headers,
+        query=settings.query,
+        timeouts=timeouts_of(settings),
+        max_retries=settings.max_retries,
+        max_wait=settings.max_wait,
+        direct=settings.provider.embedded,
+    )
+    client = Jobs(calls, settings.provider.batch)
+    return Counter(client=client, results=results_of(settings), base_url=server.base_url)
 
 
 def is_needed(bench: Bench, purchases: Sequence[Purchase], ledger: Ledger) -> bool:

@@ -7,30 +7,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagecli.batch.journal import read_journals
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.order import Order
-from imagecli.batch.pruning import moves, orphans
-from imagecli.batch.purchase import Purchase
-from imagecli.batch.tally import Tally
+from imagecli.batch.counts import Tally
+from imagecli.batch.journal.reader import read_journals
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.prune import moves, orphans
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.commands.bench import Bench
-from imagecli.commands.bulk import Pace, decided, errand_of, kept_of, orders_of
-from imagecli.commands.bulk_checks import Shelf, check_all
-from imagecli.commands.bulk_ends import NOTHING, cost_of, keys_of, outputs_of
-from imagecli.commands.bulk_kept import kept_files
-from imagecli.commands.bulk_watch import BulkWatch
-from imagecli.commands.rehearsal import planned_request
-from imagecli.commands.tools import spool_places
+from imagecli.batch.work_item import Order, Purchase
+from imagecli.commands.batch.context import Bench
+from imagecli.commands.batch.reporter import NOTHING, BulkWatch, cost_of, kept_files, keys_of, outputs_of
+from imagecli.commands.batch.run import Pace, Shelf, check_all, decided, errand_of, kept_of, orders_of
+from imagecli.commands.image.dry_run import planned_request
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError
 from imagecli.events import Listen
-from imagecli.outcome import PlannedRequest, Report
-from imagecli.report.bulk import COMMAND, Bulk
-from imagecli.report.bulk_plan import Plan, plan_lines
-from imagecli.report.listen import open_listener
-from imagecli.run.prepare import prepare
+from imagecli.output.batch import COMMAND, Bulk
+from imagecli.output.choose_progress import open_listener
+from imagecli.output.plan import Plan, batch_plan_lines
+from imagecli.pipeline.build import spool_places
+from imagecli.pipeline.prepare import prepare
+from imagecli.pricing.budget import Budget
+from imagecli.results import PlannedRequest, Report
 from imagecli.safe_open import real_path
-from imagecli.spending.budget import Budget
 
 
 def check(bench: Bench) -> int:
@@ -105,7 +101,7 @@ def rehearse(bench: Bench, pace: Pace) -> int:
     shown = _plan(bench, purchases, orders, budget, pace)
     if bench.style.json:
         _show_requests(bench, orders, budget, bulk, watch)
-    bulk.lines(plan_lines(shown))
+    bulk.lines(batch_plan_lines(shown))
     bulk.summary(
         "nothing was sent: this was a dry run",
         errors,

@@ -1,14 +1,40 @@
-"""`imagecli batch`: a manifest → its pictures."""
+"""`imagecli batch`: a manifest → its pictures.
+
+The manifest that a word of the command line names.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from imagecli import completing
-from imagecli.grouping import grouped
-from imagecli.options import MoneyOptions, ShowOptions, WhereOptions
+from imagecli.commands import completion
+from imagecli.commands.option_groups import grouped
+from imagecli.commands.options import MoneyOptions, ShowOptions, WhereOptions
+from imagecli.env import Env
+from imagecli.errors import UsageError
+
+if TYPE_CHECKING:
+    from imagecli.batch.manifest.read import Format, Manifest
+
+
+def read(word: str, format: Format | None, env: Env) -> Manifest:
+    """The manifest at *word*; `-` is stdin. Raises UsageError, ManifestError."""
+    from imagecli.batch.manifest.read import MAX_BYTES, read_manifest, read_piped
+
+    if word != "-":
+        return read_manifest(Path(word), format)
+    if env.stdin.isatty():
+        raise UsageError("- reads the manifest from stdin, and stdin is this terminal", hint="pipe something in")
+    try:
+        data = env.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"stdin brings more than {MAX_BYTES // 1024**2} MB", hint="make several manifests of it")
+    return read_piped(data, format)
 
 
 @grouped
@@ -25,7 +51,7 @@ def batch(
             "-m",
             metavar="NAME",
             help="for rows that name none  [default: gpt-image-2]",
-            autocompletion=completing.models,
+            autocompletion=completion.models,
             rich_help_panel="Picture",
         ),
     ] = None,
@@ -34,7 +60,7 @@ def batch(
         typer.Option(
             metavar="WORD",
             help="for rows that say none",
-            autocompletion=completing.words("quality"),
+            autocompletion=completion.words("quality"),
             rich_help_panel="Picture",
         ),
     ] = None,
@@ -127,13 +153,12 @@ def batch(
       jq -c '.[]' rows.json | imagecli batch -
     """
     from imagecli.batch.shards import read_shard
-    from imagecli.commands.bench import check_alone, check_batch_api, open_bench
-    from imagecli.commands.bulk import Pace, carry_out
-    from imagecli.commands.bulk_looks import check as look
-    from imagecli.commands.bulk_looks import rehearse
-    from imagecli.commands.bulk_prune import prune as tidy
-    from imagecli.commands.manifests import read
-    from imagecli.report.style import Style
+    from imagecli.commands.batch.check import check as look
+    from imagecli.commands.batch.check import rehearse
+    from imagecli.commands.batch.context import check_alone, check_batch_api, open_bench
+    from imagecli.commands.batch.prune import prune as tidy
+    from imagecli.commands.batch.run import Pace, carry_out
+    from imagecli.output.display import Style
 
     check_alone({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
     batch_api = batch_api or cancel
@@ -176,7 +201,7 @@ def batch(
     if money.dry_run:
         raise typer.Exit(rehearse(bench, pace))
     if bench.batch_api:
-        from imagecli.commands.bulk_jobs import Mode, hand_in
+        from imagecli.commands.batch.api_run import Mode, hand_in
 
         raise typer.Exit(hand_in(bench, Mode(wait=wait, cancel=cancel)))
     raise typer.Exit(carry_out(bench, pace))

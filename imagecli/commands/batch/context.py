@@ -8,29 +8,30 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imagecli import config, pricing
-from imagecli.batch.deciding import decide
-from imagecli.batch.failed import owner_of
-from imagecli.batch.hashing import Digests
-from imagecli.batch.ledger import Ledger
+from imagecli.batch.failed_manifest import owner_of
+from imagecli.batch.file_state import Standing
+from imagecli.batch.fingerprint import Digests
+from imagecli.batch.journal.state import Ledger
 from imagecli.batch.manifest.item import Item
-from imagecli.batch.manifest.items import Assets, items
-from imagecli.batch.manifest.reading import Manifest
-from imagecli.batch.purchase import Purchase, wanted_of, with_originals
+from imagecli.batch.manifest.load import Assets, items
+from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.planner import decide
 from imagecli.batch.shards import Shard, share_of_cap
-from imagecli.batch.standing import Standing
-from imagecli.catalog import Catalog, ProviderRow, in_batch
-from imagecli.commands.patience import FOR_A_KEY, saying
-from imagecli.config.caps import NOT_RAISED
-from imagecli.config.layers import flag
-from imagecli.config.rows import load_catalog
+from imagecli.batch.work_item import Purchase, wanted_of, with_originals
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow, in_batch
+from imagecli.config.settings import Settings, current_folder, load_settings
+from imagecli.config.sources import NOT_RAISED, flag
+from imagecli.config.user_catalog import load_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import Listen, Noted, Warned
 from imagecli.money import at_least, dollars
-from imagecli.report.style import Style
-from imagecli.spending.budget import cap_words
+from imagecli.output.display import Style
+from imagecli.output.slow_notice import FOR_A_KEY, saying
+from imagecli.pricing import estimate
+from imagecli.pricing.budget import cap_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Bench:
 
     env: Env
     catalog: Catalog
-    settings: config.Settings
+    settings: Settings
     manifest: Manifest
     """Without its rows: there may be very many, and the items say the same."""
     rows: int
@@ -62,7 +63,7 @@ class Bench:
         batch = self.settings.provider.batch
         return batch.price if self.batch_api and batch else 1.0
 
-    def cap(self) -> config.Settings:
+    def cap(self) -> Settings:
         """The settings with this run's share of the cap."""
         if self.shard is None:
             return self.settings
@@ -75,7 +76,7 @@ class Bench:
 
     def _counted(self, item: Item) -> float:
         """USD that the whole of *item* can cost; where no price is known one purchase is like another."""
-        price = pricing.estimate(item.ask, item.model, self.settings.provider)
+        price = estimate.estimate(item.ask, item.model, self.settings.provider)
         return (price.high_usd or price.low_usd) if price else 0.0
 
     @property
@@ -152,7 +153,7 @@ def open_bench(
     """
     rows = load_catalog(env)
     with saying(FOR_A_KEY, env, quiet=style.quiet):
-        settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+        settings = load_settings(flags, env, rows, current_folder(), with_key=with_key)
     provider = with_batches(settings.provider) if batch_api else settings.provider
     manifest = read()
     assets = items(
@@ -212,7 +213,7 @@ def check_batch_api(live: Mapping[str, object], *, batch_api: bool, wait: bool) 
         )
 
 
-def capped(settings: config.Settings, manifest: Manifest) -> config.Settings:
+def capped(settings: Settings, manifest: Manifest) -> Settings:
     """*settings* with the manifest's limit, which can lower theirs; only the flag replaces both."""
     limit, origin = manifest.max_cost, settings.max_cost_origin
     if limit is None or origin == flag("max_cost") or (origin and limit == settings.max_cost):

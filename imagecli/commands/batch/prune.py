@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from imagecli.batch.failed import owner_of
-from imagecli.batch.journal import read_journals
-from imagecli.batch.lock import locked
-from imagecli.batch.pruning import orphans, remove
-from imagecli.batch.standing import Standing
-from imagecli.commands.asking import agreed
-from imagecli.commands.bench import Bench
-from imagecli.commands.bulk_ends import NOTHING, outputs_of
-from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.batch.failed_manifest import owner_of
+from imagecli.batch.file_state import Standing
+from imagecli.batch.journal.lock import locked
+from imagecli.batch.journal.reader import read_journals
+from imagecli.batch.prune import orphans, remove
+from imagecli.commands.batch.context import Bench
+from imagecli.commands.batch.reporter import NOTHING, BulkWatch, outputs_of
+from imagecli.commands.confirm import agreed
 from imagecli.errors import UsageError
+from imagecli.output.batch import Bulk
+from imagecli.output.choose_progress import open_listener
+from imagecli.output.plan import counted
 from imagecli.quoting import quoted
-from imagecli.report.bulk import Bulk
-from imagecli.report.bulk_plan import counted
-from imagecli.report.listen import open_listener
 
 
 def prune(bench: Bench, *, yes: bool) -> int:

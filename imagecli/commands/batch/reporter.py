@@ -1,28 +1,137 @@
-"""What becomes of rows, told as it does: to the tally, to stdout, and at the end to whoever asked."""
+"""What becomes of rows, told as it does: to the tally, to stdout, and at the end to whoever asked.
+
+Files of rows of which nothing is bought: what they are, by the journal, and by their bytes where it does not say.
+
+Hears a batch: what is under way, for an interruption; and remarks, each once, however many rows it is about.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import mmap
+import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from imagecli import pricing
-from imagecli.batch.failed import failed_path, write_failed
-from imagecli.batch.ledger import Ledger
+from imagecli.batch.counts import Tally
+from imagecli.batch.failed_manifest import failed_path, write_failed
+from imagecli.batch.file_state import Standing
+from imagecli.batch.journal.entry import FileRecord
+from imagecli.batch.journal.state import Ledger
 from imagecli.batch.manifest.item import Item
-from imagecli.batch.order import Ended, Order
-from imagecli.batch.purchase import Purchase
-from imagecli.batch.tally import Tally
-from imagecli.commands.bench import Bench
-from imagecli.commands.bulk_kept import kept_files
-from imagecli.commands.bulk_watch import BulkWatch
+from imagecli.batch.work_item import Ended, Order, Purchase
+from imagecli.commands.batch.context import Bench
+from imagecli.commands.image.plan import described
 from imagecli.domain import Json
-from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, UnsavedError, signal_code
+from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_code
+from imagecli.events import Event, Noted, Sent, Spooled, Waiting, Warned
+from imagecli.images.identify import identify
 from imagecli.money import between, dollars
-from imagecli.outcome import Cost, Report
+from imagecli.output.batch import Bulk, of_row
+from imagecli.output.progress import Plain
+from imagecli.pricing import estimate
+from imagecli.pricing.budget import Budget
 from imagecli.quoting import quoted
-from imagecli.report.bulk import Bulk, of_row
-from imagecli.spending.budget import Budget
+from imagecli.results import Cost, Kept, Report
+
+
+def kept_files(purchase: Purchase, ledger: Ledger, standing: Standing, folder: Path) -> list[Kept]:
+    """Those of a row, as far as they stand there."""
+    found = []
+    for plan in purchase.outputs:
+        known = ledger.planned(plan)
+        below = known[1].path if known else plan
+        path, seen = folder / below, standing.look(below)
+        if seen and seen.bytes is None:
+            continue  # a pipe, or a link that leads out of the folder
+        with contextlib.suppress(OutputError):
+            found.append((_as_recorded(path, known[1]) if known else None) or described(path, (0, 0))[0])
+    return found
+
+
+def _as_recorded(path: Path, record: FileRecord) -> Kept | None:
+    """*path* by its *record* and its headers; None where it is not of the recorded length.
+
+    As for `judging`: of that length it is taken for what was saved, and not read whole.
+    """
+    try:
+        seen = path.stat()
+        if not (stat.S_ISREG(seen.st_mode) and seen.st_size == record.bytes > 0):
+            return None
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = identify(data)
+    except (OSError, ValueError):
+        return None
+    return Kept(
+        path=path, bytes=record.bytes, format=found.format, size=found.size, sha256=record.sha256, before=(0, 0)
+    )
+
+
+MADE: Final = ("fitted", "converted")
+"""Remarks on what every row of a kind has done to it: counted, and said together."""
+MAX_REMARKS: Final = 1000
+
+
+class BulkWatch:
+    """Passes on what is not said yet."""
+
+    def __init__(self, listener: Plain) -> None:
+        self._listener = listener
+        self._said: dict[Noted | Warned, None] = {}
+        self._spools: dict[int, Path] = {}
+        self._sent: set[int] = set()
+        self.made: Counter[str] = Counter()
+        """How many files were made by changing what came."""
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Spooled():
+                self._spools[event.request] = event.folder
+            case Sent():
+                self._sent.add(event.request)
+            case Waiting():
+                # The server has answered that it made nothing; it is not under way until it is sent again.
+                self._sent.discard(event.request)
+            case Noted() | Warned():
+                return self._remark(event)
+        return self._listener(event)
+
+    def _remark(self, event: Noted | Warned) -> None:
+        if event.code in MADE:
+            self.made[event.code] += 1
+        elif event not in self._said:
+            if len(self._said) < MAX_REMARKS:
+                self._said[event] = None
+            self._listener(event)
+
+    def say_made(self) -> None:
+        """How many files are not what came, and where that is."""
+        if many := self.made.total():
+            files = "1 file was" if many == 1 else f"{many:,} files were"
+            said = f"{files} cropped, resized or converted, without proof of origin; what came is in NAME.orig files"
+            self(Noted(code="made", message=said))
+
+    @property
+    def remarks(self) -> tuple[Noted | Warned, ...]:
+        return tuple(self._said)
+
+    def over(self, request: int) -> None:
+        """The request has ended."""
+        self._sent.discard(request)
+        self._spools.pop(request, None)
+
+    @property
+    def under_way(self) -> int:
+        """Requests that were sent, and of which nothing is known."""
+        return len(self._sent)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where their answers are kept."""
+        return sorted({folder for request, folder in self._spools.items() if request in self._sent})
 
 
 class Ends:
@@ -153,7 +262,7 @@ class Ends:
 
 def cost_of(order: Order, budget: Budget) -> Cost:
     """What the requests of *order* can cost together."""
-    price = pricing.total(budget.estimates[order.first : order.first + order.count])
+    price = estimate.total(budget.estimates[order.first : order.first + order.count])
     about = budget.about(price)
     return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
 

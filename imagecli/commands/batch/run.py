@@ -1,41 +1,92 @@
-"""A manifest carried out: what is missing or stale is bought, a row at a time on many threads."""
+"""A manifest carried out: what is missing or stale is bought, a row at a time on many threads.
+
+What of a batch is tried before anything is paid for: its inputs, and the folders that it saves to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Final
 
-from imagecli import run, schedule
-from imagecli.api.results import Results
-from imagecli.api.wire import Timeouts
-from imagecli.batch.buying import Buyer
-from imagecli.batch.journal import read_journals
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.lock import locked
-from imagecli.batch.order import Ended, Order
-from imagecli.batch.purchase import Purchase, asks_of
-from imagecli.batch.recovering import Recovery
-from imagecli.batch.sentences import together
-from imagecli.batch.settling import Settling
-from imagecli.batch.tally import Tally
+from imagecli import worker_pool
+from imagecli.batch.counts import Tally
+from imagecli.batch.journal.lock import locked
+from imagecli.batch.journal.reader import read_journals
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.writer import Journal
+from imagecli.batch.manifest.errors import in_fields
+from imagecli.batch.manifest.item import Item
+from imagecli.batch.messages import together
+from imagecli.batch.recover import Recovery
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.batch.writing import Journal
-from imagecli.catalog import ModelRow
-from imagecli.commands.bench import Bench
-from imagecli.commands.bulk_checks import Shelf, check_all
-from imagecli.commands.bulk_ends import Ends
-from imagecli.commands.bulk_watch import BulkWatch
-from imagecli.commands.purchase import say_whose_key
-from imagecli.commands.tools import lay_out, run_id, spool_places
-from imagecli.errors import ImagecliError, OutputError, Terminated
+from imagecli.batch.work_item import Ended, Order, Purchase, asks_of
+from imagecli.batch.worker import Buyer, Settling
+from imagecli.catalog.model import ModelRow
+from imagecli.checks.parameters import inputs_of
+from imagecli.client.download import Results
+from imagecli.client.send import Timeouts
+from imagecli.commands.batch.context import Bench
+from imagecli.commands.batch.reporter import BulkWatch, Ends
+from imagecli.commands.image.execute import say_whose_key
+from imagecli.domain import Edit, Generate
+from imagecli.errors import ImagecliError, InputImageError, OutputError, Terminated
 from imagecli.events import Listen
+from imagecli.output.batch import Bulk
+from imagecli.output.choose_progress import open_bulk_listener
+from imagecli.pipeline import execute
+from imagecli.pipeline.build import lay_out, run_id, spool_places
+from imagecli.pipeline.inputs import Inputs
+from imagecli.pipeline.prepare import Errand
+from imagecli.pipeline.recover import clear_unanswered
 from imagecli.plan import Request
-from imagecli.report.bulk import Bulk
-from imagecli.report.listen import open_bulk_listener
-from imagecli.run.recovery import clear_unanswered
-from imagecli.spending.budget import Budget
-from imagecli.spending.till import Till
+from imagecli.pricing.budget import Budget
+from imagecli.pricing.spend_guard import Till
+from imagecli.storage.preflight import check_answers, check_folder
+
+MOST: Final = 10
+"""No request asks for more pictures."""
+
+
+def check_all(orders: Sequence[Order], listen: Listen, *, make: bool) -> None:
+    """Fits every input once and keeps none, and tries the folders. Raises InputImageError, OutputError."""
+    shelf = Shelf()
+    try:
+        for item in _with_inputs(orders):
+            shelf.of(item.model).fitted(item.ask, listen)
+        check_answers(max((min(order.purchase.item.ask.rendering.n, MOST) for order in orders), default=1))
+        for folder in dict.fromkeys(folder for order in orders for folder in order.folders):
+            check_folder(folder, make=make)
+    except (InputImageError, OutputError) as error:
+        # They speak to whoever types options; rows have fields.
+        error.message, error.hint = in_fields(error.message), error.hint and in_fields(error.hint)
+        raise
+
+
+def _with_inputs(orders: Sequence[Order]) -> Iterator[Item]:
+    """An item for each set of inputs that goes up: many rows send the same."""
+    seen = set()
+    for order in orders:
+        item = order.purchase.item
+        if sources := inputs_of(item.ask):
+            layers = (item.ask.mask, item.ask.markup) if isinstance(item.ask, Edit) else ()
+            framing = None if isinstance(item.ask, Generate) else item.ask.framing
+            key = (item.model.name, sources, layers, framing)
+            if key not in seen:
+                seen.add(key)
+                yield item
+
+
+class Shelf:
+    """Inputs by the model that they are fitted for."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Inputs] = {}
+
+    def of(self, model: ModelRow) -> Inputs:
+        """Those that are fitted for *model*."""
+        return self._of.setdefault(model.name, Inputs(model))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +190,9 @@ def kept_of(purchases: Sequence[Purchase]) -> int:
     return sum(purchase.decision.kind == "done" for purchase in purchases)
 
 
-def errand_of(bench: Bench, name: str) -> run.Errand:
+def errand_of(bench: Bench, name: str) -> Errand:
     """What all requests of a batch have alike."""
-    return run.Errand(
+    return Errand(
         run_id=name,
         command="batch",
         provider=bench.settings.provider,
@@ -171,7 +222,7 @@ def _bought(
 ) -> list[ImagecliError]:
     """What went wrong outside of rows, after every order was carried out, or as many as could be."""
     settings = bench.settings
-    inputs = run.Inputs(bench.catalog.unknown_model)
+    inputs = Inputs(bench.catalog.unknown_model)
     errand = errand_of(bench, run_id(bench.env))
     tools = lay_out(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
     journal.forget()
@@ -198,8 +249,8 @@ def _bought(
 
     try:
         jobs = pace.jobs or settings.provider.jobs
-        schedule.run(buyer.buy, orders, jobs=jobs, ahead=True, listen=watch, done=done)
+        worker_pool.run(buyer.buy, orders, jobs=jobs, ahead=True, listen=watch, done=done)
     except (KeyboardInterrupt, Terminated) as signal:
-        run.abandon({folder for order in orders for folder in order.folders}, tools)
+        execute.abandon({folder for order in orders for folder in order.folders}, tools)
         return [ends.interrupted(signal, watch)]
     return [*till.refusals()]

@@ -12,33 +12,34 @@ from typing import Any, NoReturn
 
 import typer
 
-from imagecli import config
-from imagecli.catalog import Catalog, ModelRow
-from imagecli.checks import COMMANDS, Makes, said_of_model
-from imagecli.commands.judging import judged, naming_origins
-from imagecli.commands.order import order
-from imagecli.commands.patience import FOR_A_KEY, saying
-from imagecli.commands.prompts import Words
-from imagecli.commands.rendering import rendering_of
-from imagecli.config.layers import PROJECT_FILE
-from imagecli.config.rows import load_catalog
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
+from imagecli.checks.check import COMMANDS, said_of_model
+from imagecli.checks.output_format import Makes
+from imagecli.commands.image.flags import rendering_of
+from imagecli.commands.image.plan import order
+from imagecli.commands.image.prompt import Words
+from imagecli.commands.image.validate import judged, naming_origins
+from imagecli.commands.options import CommonOptions, ShowOptions
+from imagecli.config.project import PROJECT_FILE
+from imagecli.config.settings import Settings, current_folder, load_settings
+from imagecli.config.user_catalog import load_catalog
 from imagecli.domain import Ask, Rendering
 from imagecli.env import Env
 from imagecli.errors import OutputError, UsageError
 from imagecli.events import Noted, Warned
+from imagecli.image_options import with_format_of_name
 from imagecli.naming import Output, check_inside, parse_output
-from imagecli.options import CommonOptions, ShowOptions
-from imagecli.outcome import Report
+from imagecli.output.choose_progress import open_listener
+from imagecli.output.display import Style
+from imagecli.output.progress import Plain
+from imagecli.output.result import show, show_picture
+from imagecli.output.slow_notice import FOR_A_KEY, saying
 from imagecli.plan import Request
-from imagecli.rendering import with_format_of_name
-from imagecli.report.final import show
-from imagecli.report.listen import open_listener
-from imagecli.report.picture import show_picture
-from imagecli.report.plain import Plain
-from imagecli.report.style import Style
+from imagecli.results import Report
 from imagecli.safe_open import real_path
-from imagecli.store.boundary import is_below
-from imagecli.store.places import look
+from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Desk:
     env: Env
     command: str
     catalog: Catalog
-    settings: config.Settings
+    settings: Settings
     row: ModelRow
     rendering: Rendering
     output: Output
@@ -73,11 +74,11 @@ class Desk:
                 listener(remark)
             report = Report(command=self.command, kept=placed.kept)
             if self.dry_run:
-                from imagecli.commands.rehearsal import rehearse
+                from imagecli.commands.image.dry_run import rehearse
 
                 report = rehearse(self, placed, report, listener)
             elif placed.requests:
-                from imagecli.commands.purchase import purchase
+                from imagecli.commands.image.execute import purchase
 
                 report = purchase(self, placed, report, listener)
             report = replace(report, remarks=tuple(listener.remarks), partials=tuple(listener.partials))
@@ -125,14 +126,14 @@ def open_desk(
     flags = {**_values(picture), **_values(result), **_values(options.where), **_values(options.money)}
     with_key = not options.money.dry_run
     with saying(FOR_A_KEY, env, quiet=display.quiet):
-        settings = config.load(flags, env, rows, config.current_folder(), with_key=with_key)
+        settings = load_settings(flags, env, rows, current_folder(), with_key=with_key)
     output_root = None
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=look)
         if Path(settings.origins["output"]).name == PROJECT_FILE:
             # A file that came with a clone does not choose where outside of here something is written.
             check_inside(output)
-            output_root = config.current_folder()
+            output_root = current_folder()
     if output.kind == "stdout":
         _check_stdout(env, display)
     row = rows.model_at(settings.provider, settings.values.get("model"))

@@ -8,22 +8,22 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from imagecli import run
-from imagecli.api.session import HEADERS
-from imagecli.commands.desk import Desk
-from imagecli.commands.order import Order
-from imagecli.commands.preflight import check_folders, errand_of
-from imagecli.config import Settings
+from imagecli.client.session import HEADERS
+from imagecli.commands.image.context import Desk
+from imagecli.commands.image.execute import check_folders, errand_of
+from imagecli.commands.image.plan import Order
 from imagecli.config.base_url import is_local
+from imagecli.config.settings import Settings
 from imagecli.domain import Json, Name
 from imagecli.env import Env
 from imagecli.events import Listen
-from imagecli.exchange import HttpFile, HttpRequest
+from imagecli.http_message import HttpFile, HttpRequest
 from imagecli.naming import path_for
-from imagecli.outcome import PlannedFile, PlannedRequest, Report
+from imagecli.pipeline.inputs import Inputs
+from imagecli.pipeline.prepare import prepare
 from imagecli.plan import Request
-from imagecli.run.prepare import prepare
-from imagecli.spending.budget import Budget
+from imagecli.pricing.budget import Budget
+from imagecli.results import PlannedFile, PlannedRequest, Report
 
 
 def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Report:
@@ -32,7 +32,7 @@ def rehearse(desk: Desk, placed: Order, report: Report, listen: Listen) -> Repor
     Raises InputImageError or OutputError, as the purchase would.
     """
     budget = Budget.of([(request, desk.row) for request in placed.requests], desk.settings)
-    inputs = run.Inputs(desk.row)
+    inputs = Inputs(desk.row)
     errand = errand_of(desk, desk.settings.base_url, "dry-run")
     planned = []
     for request in placed.requests:

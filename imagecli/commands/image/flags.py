@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagecli.catalog import ModelRow
-from imagecli.config.layers import flag
+from imagecli.catalog.model import ModelRow
+from imagecli.commands.options import InputOptions, LiveOptions, PictureOptions
+from imagecli.config.sources import flag
 from imagecli.domain import Framing, Rendering, Size
 from imagecli.errors import UsageError
 from imagecli.events import Noted
-from imagecli.options import InputOptions, LiveOptions, PictureOptions
-from imagecli.rendering import param_of
-from imagecli.rendering import rendering_of as rendering_of_said
+from imagecli.image_options import param_of
+from imagecli.image_options import rendering_of as rendering_of_said
 
 MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""

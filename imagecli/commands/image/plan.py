@@ -1,22 +1,50 @@
-"""Asks and their words → requests that know where each picture goes. Looks at the disk, writes nothing."""
+"""Asks and their words → requests that know where each picture goes. Looks at the disk, writes nothing.
+
+A file that --if-exists skip keeps: what it is, as far as its bytes tell.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from imagecli.catalog import ModelRow
-from imagecli.checks import inputs_of
-from imagecli.commands.prompts import Words
-from imagecli.domain import Ask, IfExists, Name
+from imagecli.catalog.model import ModelRow
+from imagecli.checks.parameters import inputs_of
+from imagecli.commands.image.prompt import Words
+from imagecli.domain import MAX_PICTURE_BYTES, Ask, IfExists, Name
+from imagecli.errors import OutputError
 from imagecli.events import Noted, Warned
+from imagecli.images.identify import judge
 from imagecli.naming import Output, added_ending, build_fields, check_used
 from imagecli.naming import plan as plan_names
-from imagecli.outcome import Kept
 from imagecli.plan import Request, identity, named, plan
-from imagecli.store.places import look
+from imagecli.results import Kept
+from imagecli.storage.preflight import look
+from imagecli.storage.read import read_bounded
+
+
+def described(path: Path, before: tuple[int, int]) -> tuple[Kept, Warned | None]:
+    """*path* as a report tells of it, and a warning where it is no whole picture.
+
+    *before* is the request and index of the picture that follows it. Raises OutputError for what can't be read.
+    """
+    data = read_bounded(path, MAX_PICTURE_BYTES, error=OutputError)
+    found = judge(data)
+    kept = Kept(
+        path=path,
+        bytes=len(data),
+        format=found.format,
+        size=found.size,
+        sha256=hashlib.sha256(data).hexdigest(),
+        before=before,
+    )
+    if found.format and found.whole:
+        return kept, None
+    problem = found.problem if data else "empty"
+    return kept, Warned(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +104,6 @@ def _placed(requests: tuple[Request, ...], kept: list[tuple[Path, int]], output:
     notes: list[Noted | Warned] = [Noted(code="ending_added", message=added)] if added else []
     files: list[Kept] = []
     if kept:
-        from imagecli.commands.kept import described
-
         for path, bought in kept:
             file, warning = described(path, places[bought])
             files.append(file)

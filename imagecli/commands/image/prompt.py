@@ -1,19 +1,34 @@
-"""Where a command's words come from: the argument, --prompt, a file, or stdin; and what --var makes of them."""
+"""Where a command's words come from: the argument, --prompt, a file, or stdin; and what --var makes of them.
+
+--var, read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.checks import MAX_PROMPT_BYTES, check_prompt_argument, ends_like_picture, prompt_in
-from imagecli.commands.variables import read_variables
+from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, ends_like_picture, prompt_in
+from imagecli.commands.options import PromptOptions
 from imagecli.domain import MAX_PICTURE_BYTES, Source
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
-from imagecli.options import PromptOptions
+from imagecli.naming import check_variables
 from imagecli.quoting import quoted
 from imagecli.templates import fill_prompt, product
+
+
+def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """NAME=VALUE words as each name's values. Raises UsageError."""
+    values: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--var {pair!r} is not NAME=VALUE", hint="for example --var animal=cat")
+        values.setdefault(name, []).append(value)
+    check_variables(values)
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +98,7 @@ def _text(word: str | None, file: Path | None, env: Env) -> str | None:
         return prompt_in(_stdin(env, MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
-    from imagecli.store.reading import read_bounded
+    from imagecli.storage.read import read_bounded
 
     return prompt_in(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
 

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from imagecli.catalog import Catalog, ModelRow
-from imagecli.checks import check, check_life
-from imagecli.config import Settings
-from imagecli.config.dropping import way_to_drop
-from imagecli.config.layers import flag
+from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.model import ModelRow
+from imagecli.checks.check import check, check_life
+from imagecli.config.settings import Settings
+from imagecli.config.sources import flag, way_to_drop
 from imagecli.domain import Ask
 from imagecli.errors import UsageError
 from imagecli.events import Warned
-from imagecli.providers.carried import check_carried
+from imagecli.providers.capabilities import check_carried
 
 
 def judged(asks: Iterable[Ask], row: ModelRow, catalog: Catalog, settings: Settings, today: date) -> tuple[Warned, ...]:

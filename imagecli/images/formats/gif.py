@@ -6,7 +6,7 @@ Source: CompuServe, GIF89a specification.
 from __future__ import annotations
 
 from imagecli.domain import Size
-from imagecli.pictures.view import View, window
+from imagecli.images.byte_window import View, window
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.pictures.view import View, find
+from imagecli.images.byte_window import View, find
 
 SIGNATURE = b"\xff\xd8\xff"
 SOS = 0xDA

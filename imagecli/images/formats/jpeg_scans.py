@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from imagecli.pictures.jpeg import SOF, SOS, segments
-from imagecli.pictures.view import View
+from imagecli.images.byte_window import View
+from imagecli.images.formats.jpeg import SOF, SOS, segments
 
 FILLERS: Final = (b"\x2a\x51\x39\xc4\x5b\x8e\x17\xa3" * 16, b"\xd5\xae\xc6\x3b\xa4\x71\xe8\x5c" * 16)
 """What is put behind scans: no byte begins a marker, and what is a 1 in one is a 0 in the other. Sixteen bytes fill no

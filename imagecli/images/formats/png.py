@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.pictures.scanlines import Scanlines
-from imagecli.pictures.view import View, pieces
+from imagecli.images.byte_window import View, pieces
+from imagecli.images.formats.png_scanlines import Scanlines
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = b"\0\0\0\x0dIHDR"

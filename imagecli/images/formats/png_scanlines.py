@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from imagecli.pictures.view import View, pieces
+from imagecli.images.byte_window import View, pieces
 
 MOST_BYTES: Final = 1 << 29
 """So much is unpacked; what a picture has behind it is believed. It takes about a second."""

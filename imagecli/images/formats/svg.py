@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Final
 
 from imagecli.domain import Size
-from imagecli.pictures.view import View
+from imagecli.images.byte_window import View
 
 _HEAD_BYTES = 65_536
 _TAIL_BYTES = 4_096

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.pictures.view import View
+from imagecli.images.byte_window import View
 
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 

@@ -1,20 +1,45 @@
-"""One batch: what was ordered, where it stands, and the object that tells of it."""
+"""One batch: what was ordered, where it stands, and the object that tells of it.
+
+The files that a batch leaves: its lines' answers, made while they are read.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
-from imagecli.sandbox.batches.answers import Answers
-from imagecli.sandbox.batches.life import Life, Moment
-from imagecli.sandbox.batches.lines import LineError
-from imagecli.sandbox.batches.ordering import Wanted
-from imagecli.sandbox.batches.work import ABANDONED, Work
-from imagecli.sandbox.clock import Clock
+from imagecli.sandbox.batches.create_request import Wanted
+from imagecli.sandbox.batches.input_lines import LineError
+from imagecli.sandbox.batches.timeline import Life, Moment
+from imagecli.sandbox.batches.worker import ABANDONED, Work
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.files.held import Files
+from imagecli.sandbox.files.store import Files
+from imagecli.sandbox.rate_limit import Clock
+
+
+class Answers:
+    """A file's content whose length is known once it was made."""
+
+    def __init__(self, work: Work, make: Callable[[], Iterator[bytes]]) -> None:
+        self._work = work
+        self._make = make
+        self._size: int | None = None
+
+    @property
+    def weight(self) -> int:
+        return self._work.weight
+
+    def size(self) -> int:
+        if self._size is None:
+            self._size = sum(map(len, self._make()))
+        return self._size
+
+    def parts(self) -> Iterator[bytes]:
+        return self._make()
+
 
 DATES: Final = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 """Statuses whose beginning a batch tells, as `…_at`."""

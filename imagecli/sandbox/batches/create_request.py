@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.files.held import MONTH
 from imagecli.sandbox.files.routes import check_lifetime
+from imagecli.sandbox.files.store import MONTH
 from imagecli.sandbox.parameters import invalid, listed, wrong_type
 
 ENDPOINTS: Final[Mapping[str, Operation]] = MappingProxyType(

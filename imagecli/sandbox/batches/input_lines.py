@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.catalog import Catalog
-from imagecli.sandbox.rules import DEFAULT_MODEL
+from imagecli.catalog.catalog import Catalog
+from imagecli.sandbox.validation import DEFAULT_MODEL
 
 MAX_REQUESTS: Final = 50_000
 MAX_BYTES: Final = 200_000_000

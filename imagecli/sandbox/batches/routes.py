@@ -10,18 +10,18 @@ import threading
 from typing import Final
 
 from imagecli.sandbox.batches.batch import Batch, Order
-from imagecli.sandbox.batches.life import Ending, Life
-from imagecli.sandbox.batches.lines import Input, LineError, read_input
-from imagecli.sandbox.batches.ordering import ENDPOINTS, Wanted, read_wanted
-from imagecli.sandbox.batches.work import Source, Work
-from imagecli.sandbox.clock import Clock
+from imagecli.sandbox.batches.create_request import ENDPOINTS, Wanted, read_wanted
+from imagecli.sandbox.batches.input_lines import Input, LineError, read_input
+from imagecli.sandbox.batches.timeline import Ending, Life
+from imagecli.sandbox.batches.worker import Source, Work
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.exchange import Request, Response, as_json
-from imagecli.sandbox.files.held import File, Files
-from imagecli.sandbox.forms import json_object
-from imagecli.sandbox.listing import as_list, page
-from imagecli.sandbox.methods import check_method
-from imagecli.sandbox.studio import Studio
+from imagecli.sandbox.files.store import File, Files
+from imagecli.sandbox.form import json_object
+from imagecli.sandbox.http_message import Request, Response, as_json
+from imagecli.sandbox.image_service import Studio
+from imagecli.sandbox.pagination import as_list, page
+from imagecli.sandbox.rate_limit import Clock
+from imagecli.sandbox.request_checks import check_method
 
 MAX_BATCHES: Final = 1000
 """The oldest are forgotten first."""

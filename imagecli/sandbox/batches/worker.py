@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.domain import Operation
-from imagecli.sandbox.answers import body_of
-from imagecli.sandbox.batches.lines import Input, Line, body_of_line
+from imagecli.sandbox.batches.input_lines import Input, Line, body_of_line
 from imagecli.sandbox.errors import ApiError, internal
-from imagecli.sandbox.exchange import Response
-from imagecli.sandbox.files.held import File, picture_of
-from imagecli.sandbox.forms import Form, form_of
-from imagecli.sandbox.job import Job
-from imagecli.sandbox.studio import Studio
-from imagecli.sandbox.usage import usage_of
+from imagecli.sandbox.files.store import File, picture_of
+from imagecli.sandbox.form import Form, form_of
+from imagecli.sandbox.http_message import Response
+from imagecli.sandbox.image_job import Job
+from imagecli.sandbox.image_service import Studio
+from imagecli.sandbox.response_body import body_of, usage_of
 
 ABANDONED: Final = {
     "expired": ("batch_expired", "This request could not be executed before the completion window expired."),

@@ -10,13 +10,12 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.exchange import Request, Response, as_json
-from imagecli.sandbox.files.held import MONTH, File, Files, Stored
-from imagecli.sandbox.forms import put
-from imagecli.sandbox.listing import as_list, page
-from imagecli.sandbox.methods import check_method
-from imagecli.sandbox.multipart import Part, parts_of
+from imagecli.sandbox.files.store import MONTH, File, Files, Stored
+from imagecli.sandbox.form import Part, parts_of, put
+from imagecli.sandbox.http_message import Request, Response, as_json
+from imagecli.sandbox.pagination import as_list, page
 from imagecli.sandbox.parameters import invalid, listed
+from imagecli.sandbox.request_checks import check_method
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 JSONL: Final = {"batch": "Batch API", "fine-tune": "Fine-tuning API"}

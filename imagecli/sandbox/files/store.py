@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from imagecli.sandbox.clock import Clock
 from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.rate_limit import Clock
 
 MAX_HELD: Final = 512 * 1024 * 1024
 """Bytes."""

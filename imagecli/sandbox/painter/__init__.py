@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from imagecli.sandbox.job import Job
-from imagecli.sandbox.painter.drawing import drawing
-from imagecli.sandbox.painter.fonts import word
-from imagecli.sandbox.painter.lettering import MAX_CHARACTERS
-from imagecli.sandbox.painter.moving import moving
-from imagecli.sandbox.painter.pictures import Painted, encode
-from imagecli.sandbox.painter.states import earlier as earlier
-from imagecli.sandbox.painter.still import still
+from imagecli.sandbox.image_job import Job
+from imagecli.sandbox.painter.caption import MAX_CHARACTERS, word
+from imagecli.sandbox.painter.encode import Painted, encode
+from imagecli.sandbox.painter.render import moving, still
+from imagecli.sandbox.painter.svg import drawing
 
 
 def paint(job: Job, index: int) -> Painted:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from imagecli.sandbox.job import Job, Picture
+from imagecli.sandbox.image_job import Job, Picture
 
 MAX_PIXELS = 128_000_000
 """More are not decoded: a small file can unpack into all the memory there is."""

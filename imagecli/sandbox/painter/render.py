@@ -1,4 +1,9 @@
-"""GIFs: a scene in motion, or a light that goes round over an edited picture. They loop without a seam."""
+"""GIFs: a scene in motion, or a light that goes round over an edited picture. They loop without a seam.
+
+Earlier states of a finished picture, as a stream shows them: from broad patches of colour to nearly all of it.
+
+One picture that stands still, whatever the operation.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,58 @@ import io
 import math
 from collections.abc import Iterator
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from imagecli.domain import Size
-from imagecli.sandbox.job import Job
-from imagecli.sandbox.painter.canvas import Canvas
-from imagecli.sandbox.painter.fonts import Wording
-from imagecli.sandbox.painter.lettering import compose
-from imagecli.sandbox.painter.pictures import flatten
-from imagecli.sandbox.painter.scenes import palette_of, scene
-from imagecli.sandbox.painter.signing import sign
-from imagecli.sandbox.painter.still import still
+from imagecli.sandbox.image_job import Job
+from imagecli.sandbox.painter.caption import Wording, compose, letter, sign
+from imagecli.sandbox.painter.edit import cut_out, edited, varied
+from imagecli.sandbox.painter.encode import Painted, encode, flatten
+from imagecli.sandbox.painter.scene import palette_of, scene
+from imagecli.sandbox.painter.surface import Canvas
+
+COARSEST = 10
+"""Cells along the shorter edge that nothing is coarser than."""
+
+
+def earlier(picture: Painted, job: Job) -> Iterator[bytes]:
+    """As many as were asked for, each in the picture's own format and size."""
+    count = job.delivery.partial_images
+    if picture.image is None:
+        return
+    for number in range(1, count + 1):
+        yield encode(_coarse(picture.image, number / (count + 1)), job)
+
+
+def _coarse(image: Image.Image, share: float) -> Image.Image:
+    """*share* 0 has COARSEST cells, 1 is the picture; each step between adds as much detail as the one before."""
+    unit = min(image.size)
+    cell = max(1.0, (unit / COARSEST) ** (1 - share))
+    small = image.resize((max(1, round(image.width / cell)), max(1, round(image.height / cell))), Image.Resampling.BOX)
+    return small.resize(image.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(cell / 4))
+
+
+def still(job: Job, index: int, wording: Wording) -> Image.Image:
+    """Picture *index* of the job: RGB, or RGBA where something of it is transparent."""
+    if job.operation == "variations":
+        return varied(job, index)
+    return edited(job, index, wording) if job.operation == "edits" else _generated(job, index, wording)
+
+
+def unlettered(job: Job, index: int) -> Image.Image:
+    """The same of an edit or a variation, without words."""
+    return varied(job, index, signed=False) if job.operation == "variations" else edited(job, index, None)
+
+
+def _generated(job: Job, index: int, wording: Wording) -> Image.Image:
+    image = scene(job.prompt, index, job.size)
+    palette = palette_of(job.prompt, index)
+    if job.background == "transparent":
+        return cut_out(image, wording, palette)
+    area = (0, 0, *image.size)
+    sign(image, area, letter(image, wording, palette, area))
+    return image
+
 
 SAMPLES = 4
 """Frames that the common palette is made from."""

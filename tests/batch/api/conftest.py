@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from imagecli.sandbox.failing import Failure
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.fault_injection import Failure
+from imagecli.sandbox.http_server import Options, Sandbox
 from tests.batch.front import Front, fronting
 from tests.conftest import Result, Run
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagecli.batch.deciding import decide
-from imagecli.batch.hashing import Digests
-from imagecli.batch.ledger import Ledger
-from imagecli.batch.order import Order
-from imagecli.batch.purchase import Purchase, wanted_of
-from imagecli.batch.standing import Standing
-from imagecli.catalog import in_batch
+from imagecli.batch.file_state import Standing
+from imagecli.batch.fingerprint import Digests
+from imagecli.batch.journal.state import Ledger
+from imagecli.batch.planner import decide
+from imagecli.batch.work_item import Order, Purchase, wanted_of
+from imagecli.catalog.provider import in_batch
 from tests.batch.manifests import ROWS, assets_of
 from tests.batch.manifests import manifest as read
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.sandbox.server import Options, Sandbox
+from imagecli.sandbox.http_server import Options, Sandbox
+from tests.batch.api.conftest import SOON, Batch, edit, journal, made, manifest, row, states
 from tests.batch.front import Front, changed, fronting, lost, refused, saying, silent
-from tests.batch.jobs.conftest import SOON, Batch, edit, journal, made, manifest, row, states
 from tests.children import Children
 from tests.conftest import Run
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.batch.api.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.batch.front import Front, changed, cut, silent, whole
-from tests.batch.jobs.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.children import Children
 from tests.conftest import Run, picture
 

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.jobs.ids import read_custom_id
-from imagecli.batch.jobs.lines import InputFile, input_files, numbered, planned
-from imagecli.batch.order import Order
-from imagecli.catalog import BatchRow
+from imagecli.batch.api.input_file import InputFile, input_files, numbered, planned, read_custom_id
+from imagecli.batch.work_item import Order
+from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
 from imagecli.plan import Request
-from tests.batch.jobs.orders import OPENAI, orders
+from tests.batch.api.orders import OPENAI, orders
 from tests.conftest import photo
 
 assert OPENAI.batch

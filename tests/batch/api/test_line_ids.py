@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.jobs.ids import Place, key_of, metadata_of, read_custom_id
+from imagecli.batch.api.input_file import Place, key_of, metadata_of, read_custom_id
 
 KEY = f"{'0123456789abcdef'}-{'f' * 24}"
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)

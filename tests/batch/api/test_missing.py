@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.jobs.missing import gone, why_missing
+from imagecli.batch.api.collect import gone, why_missing
 from imagecli.errors import RefusedError
-from imagecli.providers.job import read_job
+from imagecli.providers.batch_job import read_job
 
 
 def job(status: str, *errors: dict[str, Any]) -> Any:

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.entries import Entry, FileRecord
-from imagecli.batch.jobs.ids import Place
-from imagecli.batch.jobs.lines import planned
-from imagecli.batch.jobs.slips import Slip, slip_of, strays
-from imagecli.batch.ledger import Ledger
-from imagecli.run.prepare import Errand
-from tests.batch.jobs.orders import OPENAI, orders, purchases
+from imagecli.batch.api.input_file import Place, planned
+from imagecli.batch.api.pending import Slip, slip_of, strays
+from imagecli.batch.journal.entry import Entry, FileRecord
+from imagecli.batch.journal.state import Ledger
+from imagecli.pipeline.prepare import Errand
+from tests.batch.api.orders import OPENAI, orders, purchases
 
 CAT: dict[str, Any] = {"prompt": "a cat", "output": "in/cat.png"}
 LEAF: dict[str, Any] = {"prompt": "a leaf", "n": 12, "output": "leaf.png"}
@@ -103,7 +102,7 @@ def test_strays_are_those_whose_row_is_gone(tmp_path: Path) -> None:
 
 def test_an_entry_that_leads_elsewhere_is_no_entry_at_all(tmp_path: Path) -> None:
     """Names come from the journal, which may come from anybody: `entries` refuses such lines."""
-    from imagecli.batch.entries import entry_of, line_of
+    from imagecli.batch.journal.entry import entry_of, line_of
 
     (entry,) = away(tmp_path, CAT).away()
     assert entry_of(line_of(entry)) == entry

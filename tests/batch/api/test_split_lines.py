@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.jobs.pieces import IN_MEMORY, Lines
+from imagecli.batch.api.collect import IN_MEMORY, Lines
 from imagecli.errors import DiskError
 
 

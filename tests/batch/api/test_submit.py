@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.batch.api.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.batch.front import Front, saying
-from tests.batch.jobs.conftest import Batch, edit, journal, made, manifest, row, server, states
 from tests.conftest import Run, photo, picture
 
 FILES = ["cat.png", "fox.png", "owl.png"]

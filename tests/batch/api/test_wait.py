@@ -9,11 +9,11 @@ import pytest
 
 from imagecli.env import Env
 from imagecli.events import Awaited, Event, Heartbeat, Progressed
-from imagecli.report.bulk import BulkPlain
-from imagecli.report.bulk_live import BulkLive
-from imagecli.report.style import Style
+from imagecli.output.batch import BulkPlain
+from imagecli.output.batch_live import BulkLive
+from imagecli.output.display import Style
+from tests.batch.api.conftest import Batch, manifest
 from tests.batch.front import Front
-from tests.batch.jobs.conftest import Batch, manifest
 from tests.conftest import NOW, Stream
 
 PROGRESS = Progressed(done=3, failed=0, total=20, billed_usd=0.0, unknown=False)

@@ -1,0 +1,1 @@
+"""What generate, edit and vary share: flags to options, checks, plan, execution."""

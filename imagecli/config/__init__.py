@@ -1,0 +1,1 @@
+"""Settings, keys and user files: read from flags, environment and files, written when asked to."""

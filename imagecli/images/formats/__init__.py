@@ -1,0 +1,1 @@
+"""Image formats, read from their bytes without Pillow."""

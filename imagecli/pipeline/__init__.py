@@ -1,0 +1,1 @@
+"""One call from plan to saved picture: prepare, send, finish."""

@@ -1,0 +1,1 @@
+"""What requests cost: estimated before, computed from usage after, and held to a cap."""

@@ -1,0 +1,1 @@
+"""What requests cost, and the cap they are held to."""
