@@ -12,7 +12,7 @@ def run() -> None:
         if sys.argv[1:] == ["--version"]:
             _show_version()
             return
-        _say_names_in_utf8()
+        _restart_in_utf8()
         from imagecli.process import run_to_exit
 
         run_to_exit(sys.argv[1:])
@@ -21,7 +21,7 @@ def run() -> None:
         os._exit(130)
 
 
-def _say_names_in_utf8() -> None:
+def _restart_in_utf8() -> None:
     """Begins anew in UTF-8 where Python was told that all text and all names of files are ASCII.
 
     LC_ALL=C with PYTHONUTF8=0 or PYTHONCOERCECLOCALE=0 says so; what is typed there, and named, is UTF-8 all the same.
@@ -42,11 +42,11 @@ def _show_version() -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        _complain(f"imagecli: error: stdout can't be written: {error.strerror}\n")
+        _print_error(f"imagecli: error: stdout can't be written: {error.strerror}\n")
         sys.exit(8)
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     try:  # noqa: SIM105 - contextlib would be an import
         os.write(2, text.encode())
     except OSError:

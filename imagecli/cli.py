@@ -17,10 +17,10 @@ from imagecli.errors import (
     ImagecliError,
     Terminated,
     UsageError,
-    as_error,
+    to_imagecli_error,
 )
-from imagecli.output.display import Style
-from imagecli.quoting import quoted
+from imagecli.output.display import DisplayOptions
+from imagecli.quoting import shell_quote
 
 WELCOME = """\
 imagecli makes, edits and varies pictures. Three commands to start with:
@@ -61,7 +61,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in commands.NAMES:
             return None
-        return _built(cmd_name, _module(cmd_name))
+        return _build_typer_command(cmd_name, _import_command(cmd_name))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Without a look into the commands' files."""
@@ -71,9 +71,11 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]
         if word not in commands.NAMES and not ctx.resilient_parsing:
-            meant = _meant(word, commands.NAMES, "imagecli")
+            meant = _suggest_command(word, commands.NAMES, "imagecli")
             said = not meant and (" " in word or not word.isascii() or not word.isalpha())
-            hint = f"imagecli generate {quoted(word)}" if said else meant or f"there are: {', '.join(commands.NAMES)}"
+            hint = (
+                f"imagecli generate {shell_quote(word)}" if said else meant or f"there are: {', '.join(commands.NAMES)}"
+            )
             raise UsageError(f"{word!r} is no command", hint=hint)
         return super().resolve_command(ctx, args)
 
@@ -90,21 +92,21 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
-            meant = _meant(args[0], names, ctx.command_path)
+            meant = _suggest_command(args[0], names, ctx.command_path)
             hint = meant or f"there are: {', '.join(names)}"
             raise UsageError(f"{args[0]!r} is no command of {ctx.command_path}", hint=hint)
         return super().resolve_command(ctx, args)
 
 
-def _meant(word: str, names: Sequence[str], before: str) -> str | None:
+def _suggest_command(word: str, names: Sequence[str], before: str) -> str | None:
     """The hint that names the command that *word* begins or is a slip of, if there is one."""
-    from imagecli.commands.usage_errors import command_meant
+    from imagecli.commands.usage_errors import suggest_command
 
-    near = command_meant(word, names)
+    near = suggest_command(word, names)
     return f"did you mean {before} {near}?" if near else None
 
 
-def _built(name: str, module: Any) -> Any:
+def _build_typer_command(name: str, module: Any) -> Any:
     """What Typer makes of a command's module: a command, or a group of those in its COMMANDS."""
     parts = getattr(module, "COMMANDS", None)
     app = typer.Typer(name=name, cls=Group if parts else None, add_completion=False, rich_markup_mode=None)
@@ -119,7 +121,7 @@ def _built(name: str, module: Any) -> Any:
     return typer.main.get_command(app)
 
 
-def _module(name: str) -> Any:
+def _import_command(name: str) -> Any:
     return importlib.import_module(f"imagecli.commands.{name}")
 
 
@@ -154,7 +156,7 @@ def main(argv: Sequence[str], env: Env) -> int:
     if not words and COMPLETION_VARIABLE not in env.environ:
         env.stderr.write(WELCOME)
         return UsageError.exit_code
-    style = Style.asked_for(words, env)
+    style = DisplayOptions.guess_from_argv(words, env)
     command = next((word for word in words if word in commands.NAMES), "imagecli")
     try:
         code = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
@@ -162,35 +164,35 @@ def main(argv: Sequence[str], env: Env) -> int:
     except ImagecliError as error:
         failure = error
     except typer.TyperException as error:
-        failure = _usage(error, command)
+        failure = _to_usage_error(error, command)
     except typer.Abort:
         return EXIT_INTERRUPTED
     except Terminated as signal:
         return signal.exit_code
     except Exception as error:
-        failure = _unwritten(error) or as_error(error)
-    from imagecli.output.result import show_failure
+        failure = _stdout_error(error) or to_imagecli_error(error)
+    from imagecli.output.result import print_failure
 
-    return show_failure(failure, command, style, env)
+    return print_failure(failure, command, style, env)
 
 
-def _unwritten(error: Exception) -> DiskError | None:
+def _stdout_error(error: Exception) -> DiskError | None:
     """Help and completions that Typer could not write to stdout: the only system error that names no file."""
     if not isinstance(error, OSError) or error.filename is not None:
         return None
     return DiskError(f"stdout can't be written: {error.strerror}", code="stdout")
 
 
-def _usage(error: typer.TyperException, command: str) -> UsageError:
+def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
     """Typer's own complaint in our words, with the replacement for a flag that other tools have."""
     from imagecli.commands import usage_errors
 
     option = getattr(error, "option_name", None)
-    if option and (here := usage_errors.instead_of(option)):
+    if option and (here := usage_errors.replacement_for(option)):
         return UsageError(f"there is no option {option}", hint=here)
-    near = usage_errors.meant(option or "", getattr(error, "possibilities", None) or [])
+    near = usage_errors.suggest_options(option or "", getattr(error, "possibilities", None) or [])
     said = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
-    message = usage_errors.in_our_words(said)
+    message = usage_errors.rewrite_typer_message(said)
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
     if near:
         hint = f"did you mean {' or '.join(near)}?"

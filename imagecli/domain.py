@@ -33,7 +33,7 @@ class Secret:
         """The key itself; only the transport has a reason to ask."""
         return self._text
 
-    def cover(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """*text* without the key, should a server have repeated it. A key of a few letters is a stand-in for none."""
         return text.replace(self._text, "[key]") if len(self._text) >= 8 else text
 
@@ -42,7 +42,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Svg:
+class SvgOptions:
     """The request's `svg` object: who writes the drawing, and how hard it thinks. OpenAI API reference, 2026-11-22."""
 
     model: str | None = None
@@ -53,7 +53,7 @@ class Svg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendering:
+class ImageOptions:
     """What generate, edit and vary share. None means: not said by the user, so not sent."""
 
     model: str
@@ -74,7 +74,7 @@ class Rendering:
     """Frames of a gif."""
     frame_duration_ms: int | None = None
     """Milliseconds that each frame of a gif stays."""
-    svg: Svg | None = None
+    svg: SvgOptions | None = None
     input_fidelity: str | None = None
     """Edits only."""
     safety_identifier: str | None = None
@@ -90,7 +90,7 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class InputSource:
     """A picture the user named: a file, or bytes that came through stdin."""
 
     name: str
@@ -109,7 +109,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Framing:
+class InputFit:
     """How an input may be changed to fit its endpoint."""
 
     crop: Crop = "center"
@@ -126,7 +126,7 @@ class Generate:
     """Text to picture."""
 
     prompt: str
-    rendering: Rendering
+    options: ImageOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,26 +134,26 @@ class Edit:
     """Change a picture: the transparent part of *mask* is what may change."""
 
     prompt: str
-    images: tuple[Source, ...]
-    rendering: Rendering
-    mask: Source | None = None
-    markup: Source | None = None
+    images: tuple[InputSource, ...]
+    options: ImageOptions
+    mask: InputSource | None = None
+    markup: InputSource | None = None
     """A drawing over the first picture (arrows, circles) that says what is meant; a PNG of its upright size."""
-    framing: Framing = Framing()
+    input_fit: InputFit = InputFit()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vary:
     """New takes on a picture, by the variations endpoint."""
 
-    image: Source
-    rendering: Rendering
+    image: InputSource
+    options: ImageOptions
     prompt: str | None = None
     """Where the endpoint takes one."""
-    framing: Framing = Framing()
+    input_fit: InputFit = InputFit()
 
 
-Ask: TypeAlias = Generate | Edit | Vary
+ImageRequest: TypeAlias = Generate | Edit | Vary
 Operation: TypeAlias = Literal["generations", "edits", "variations"]
 
 OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
@@ -189,7 +189,7 @@ class InputImage:
 class Transform:
     """What was done to an input's upright pixels, so that its mask gets the same: crop, then pad, then resize.
 
-    JSON in `Prepared`. All in pixels.
+    JSON in `PreparedCall`. All in pixels.
     """
 
     upright: Size
@@ -203,12 +203,12 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
+class OutputName:
     """Where one picture goes, decided before paying. All but the ending is fixed."""
 
     folder: Path
     stem: str
-    """NUL in it stands for `{ext}`; only `naming.path_for` makes a path of it."""
+    """NUL in it stands for `{ext}`; only `naming.path_for_format` makes a path of it."""
     literal_format: str | None = None
     """The user wrote this ending: these bytes are wanted under it, by converting if need be."""
     ending: str | None = None
@@ -216,7 +216,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class ImageInfo:
     """What bytes are, read from their own structure and never from a name."""
 
     format: str | None

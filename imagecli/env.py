@@ -23,7 +23,7 @@ class Env:
     environ: Mapping[str, str]
     now: Callable[[], datetime]
     """Local wall-clock time with its zone: for names only, never for waiting."""
-    begun: Callable[[], None] = lambda: None
+    on_work_begun: Callable[[], None] = lambda: None
     """Called where all is loaded and work that may last begins: ends what the process put off until then."""
     has_stdout: bool = True
     """False where the process was started with stdout closed: what is written there reaches nobody."""
@@ -42,6 +42,6 @@ class Env:
             stderr=sys.stderr,
             environ={name: value for name, value in os.environ.items() if value},
             now=lambda: datetime.now().astimezone(),
-            begun=begun,
+            on_work_begun=begun,
             has_stdout=has_stdout,
         )

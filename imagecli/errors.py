@@ -32,7 +32,7 @@ EXIT_HUNG_UP: Final = 129
 EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
 
-GRAVITY: Final = (1, 7, 8, 3, 5, 4, 6, 2, EXIT_INCOMPLETE)
+SEVERITY: Final = (1, 7, 8, 3, 5, 4, 6, 2, EXIT_INCOMPLETE)
 """Exit codes of failed requests, gravest first: a bug of ours above all, what was never sent last."""
 
 
@@ -170,7 +170,7 @@ class UnrecordedError(ImagecliError):
     code = "unrecorded"
 
 
-def as_error(error: BaseException) -> ImagecliError:
+def to_imagecli_error(error: BaseException) -> ImagecliError:
     """*error* where it is ours; what nobody foresaw as an error that can be shown beside others."""
     if isinstance(error, ImagecliError):
         return error
@@ -189,9 +189,9 @@ def as_error(error: BaseException) -> ImagecliError:
     return found
 
 
-def gravest(codes: list[int]) -> int:
+def most_severe_exit_code(codes: list[int]) -> int:
     """The exit code that speaks for several failures."""
-    return min(codes, key=GRAVITY.index)
+    return min(codes, key=SEVERITY.index)
 
 
 class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedError is another thing
@@ -201,7 +201,7 @@ class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedErr
 
     def __init__(self, signal: BaseException) -> None:
         super().__init__("interrupted")
-        self.exit_code = signal_code(signal)
+        self.exit_code = signal_exit_code(signal)
 
 
 class NotSentError(Exception):
@@ -216,6 +216,6 @@ class Terminated(BaseException):
         self.exit_code = exit_code
 
 
-def signal_code(signal: BaseException) -> int:
+def signal_exit_code(signal: BaseException) -> int:
     """143 for SIGTERM, 129 for SIGHUP, 130 for Ctrl-C."""
     return signal.exit_code if isinstance(signal, Terminated) else EXIT_INTERRUPTED

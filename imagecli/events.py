@@ -14,7 +14,7 @@ from imagecli.domain import SavedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class RunStarted:
     """The plan stands: *requests* will be sent for *pictures* pictures."""
 
     requests: int
@@ -22,7 +22,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spooled:
+class SpoolOpened:
     """A request's answer will be kept in *folder* until it is saved; announced again when that has changed."""
 
     request: int
@@ -30,7 +30,7 @@ class Spooled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class UploadProgress:
     """*sent* of *total* bytes of a request's body are on their way."""
 
     request: int
@@ -39,7 +39,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class DownloadProgress:
     """*received* bytes of an answer or a result URL have come; *total* where it is known."""
 
     request: int
@@ -48,7 +48,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Partial:
+class PartialImage:
     """A stream has shown an earlier state of a picture, a whole picture itself."""
 
     request: int
@@ -63,7 +63,7 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class RetryWait:
     """A request waits *seconds* before it is sent (again); *why* in words."""
 
     request: int
@@ -72,14 +72,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class ImageSaved:
     """A picture is whole on disk under its final name."""
 
     image: SavedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
+class NoteEvent:
     """Something was changed or decided that the user did not spell out; *code* is stable, *message* for people."""
 
     code: str
@@ -87,7 +87,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class WarningEvent:
     """Something may not be what the user wants; *code* is stable, *message* for people."""
 
     code: str
@@ -95,16 +95,16 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class LogEvent:
     """A detail for -v: what was sent where, and what came back. Never holds a key."""
 
     message: str
-    deep: bool = False
+    is_debug: bool = False
     """For --debug alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progressed:
+class BatchProgress:
     """How far a batch is: *done* of *total* purchases are saved."""
 
     done: int
@@ -116,7 +116,7 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Awaited:
+class BatchApiProgress:
     """The provider's Batch API is at work: it has answered *answered* of *total* requests, as far as it says so."""
 
     batches: int
@@ -132,20 +132,20 @@ class Heartbeat:
 
 
 Event: TypeAlias = (
-    Started
-    | Spooled
-    | Sent
-    | Received
-    | Partial
-    | Waiting
-    | Saved
-    | Noted
-    | Warned
-    | Told
-    | Progressed
-    | Awaited
+    RunStarted
+    | SpoolOpened
+    | UploadProgress
+    | DownloadProgress
+    | PartialImage
+    | RetryWait
+    | ImageSaved
+    | NoteEvent
+    | WarningEvent
+    | LogEvent
+    | BatchProgress
+    | BatchApiProgress
     | Heartbeat
 )
 
-Listen: TypeAlias = Callable[[Event], None]
+EventHandler: TypeAlias = Callable[[Event], None]
 """Whoever hears: work announces to it and never prints."""

@@ -10,7 +10,7 @@ _FAR = 1 << 40
 """Windows keeps others from reading what is locked, so a byte is locked that no answer reaches."""
 
 
-def hold(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     """Whether an open file is held now; False where another process holds it.
 
     A disk without locks (some network disks) answers True.

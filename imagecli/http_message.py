@@ -43,7 +43,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ReturnedImage:
     """One picture of an answer: base64 text, an address, or both; neither when it is missing.
 
     The base64 comes first. Where it is none, and there is an address, that is fetched: the other was a stand-in.
@@ -59,10 +59,10 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ParsedResponse:
     """What a provider's codec read out of a successful body."""
 
-    found: tuple[Found, ...]
+    images: tuple[ReturnedImage, ...]
     usage: dict[str, Any] | None = None
     svg_usage: dict[str, Any] | None = None
     """What the model that wrote an svg took; billed besides."""

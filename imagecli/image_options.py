@@ -8,48 +8,48 @@ from dataclasses import replace
 from typing import Any, Final
 
 from imagecli.catalog.model import OPTIONAL, ModelRow
-from imagecli.checks.output_format import Makes
+from imagecli.checks.output_format import FormatSupport
 from imagecli.checks.parameters import WHOLE
-from imagecli.checks.sizes import settled_size
-from imagecli.domain import Json, Rendering, Svg
+from imagecli.checks.sizes import resolve_size
+from imagecli.domain import ImageOptions, Json, SvgOptions
 from imagecli.errors import UsageError
-from imagecli.events import Noted, Warned
+from imagecli.events import NoteEvent, WarningEvent
 from imagecli.formats import ENDINGS
-from imagecli.naming import FIELDS, Output, asked_format, check_ending
+from imagecli.naming import FIELDS, OutputPattern, check_output_ending, requested_format
 
 _AS_SAID: Final = tuple(name for name in OPTIONAL if name != "svg")
 
 
-def rendering_of(said: Mapping[str, Any], row: ModelRow) -> tuple[Rendering, tuple[Noted, ...]]:
+def build_image_options(said: Mapping[str, Any], row: ModelRow) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
     """What *said* asks for (None: nothing was said), in words of the model's *row*; and what is to be said of it.
 
     Raises UsageError for a shape that the model doesn't make.
     """
-    svg = Svg(model=said.get("svg_model"), effort=said.get("svg_reasoning_effort"))
-    size, notes = settled_size(said.get("size"), said.get("fit"), row)
+    svg = SvgOptions(model=said.get("svg_model"), effort=said.get("svg_reasoning_effort"))
+    size, notes = resolve_size(said.get("size"), said.get("fit"), row)
     words: dict[str, Any] = {name: said.get(name) for name in _AS_SAID}
-    return Rendering(
+    return ImageOptions(
         model=row.name if row.sent else "",
         n=said.get("n", 1),
         size=size,
         fit=said.get("fit"),
-        svg=svg if svg != Svg() else None,
+        svg=svg if svg != SvgOptions() else None,
         params=tuple(said.get("param") or ()),
         **words,
     ), notes
 
 
-def with_format_of_name(
-    wanted: Rendering, output: Output, makes: Makes, flagged: bool, variables: Iterable[str]
-) -> tuple[Rendering, Warned | None]:
+def apply_format_of_name(
+    wanted: ImageOptions, output: OutputPattern, makes: FormatSupport, flagged: bool, variables: Iterable[str]
+) -> tuple[ImageOptions, WarningEvent | None]:
     """A literal ending asks for its format, where that is made; else what is to be said of it.
 
     *flagged*: --output-format was typed too. Raises OutputError for the ending of a picture that can't be made,
     UsageError where both were typed and differ.
     """
     asked = ENDINGS.get((wanted.output_format or "").lower())
-    check_ending(output, svg=asked == "svg" or makes.perhaps("svg"), maker=makes.taker("svg"))
-    ending = asked_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
+    check_output_ending(output, svg=asked == "svg" or makes.may_make("svg"), maker=makes.model_that_makes("svg"))
+    ending = requested_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
     if ending is None or ending == asked:
         return wanted, None
     if flagged:
@@ -58,12 +58,14 @@ def with_format_of_name(
             hint="leave one of them out",
         )
     # A model that nobody knows is not sent what was not typed; what comes is converted.
-    made = makes.surely(ending)
+    made = makes.surely_makes(ending)
     of_name = made and ending not in WHOLE
-    return replace(wanted, output_format=ending if made else None, format_of_name=of_name), makes.warning(ending)
+    return replace(wanted, output_format=ending if made else None, format_of_name=of_name), makes.conversion_warning(
+        ending
+    )
 
 
-def param_of(pair: str) -> tuple[str, Json]:
+def parse_param(pair: str) -> tuple[str, Json]:
     """KEY=VALUE; JSON where it parses, else text. Raises UsageError for any other words."""
     key, equals, text = pair.partition("=")
     if not equals or not key:

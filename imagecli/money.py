@@ -10,7 +10,7 @@ _CENT: Final = Decimal("0.01")
 _MILL: Final = Decimal("0.001")
 
 
-def dollars(usd: float, *, up: bool = False) -> str:
+def format_usd(usd: float, *, up: bool = False) -> str:
     """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; *up* never says less than it is.
 
     What lies beyond a billionth is the noise of sums.
@@ -24,27 +24,27 @@ def dollars(usd: float, *, up: bool = False) -> str:
     return f"${amount.quantize(unit, ROUND_CEILING if up else ROUND_HALF_UP):,f}"
 
 
-def between(low: float, high: float | None) -> str:
+def format_usd_range(low: float, high: float | None) -> str:
     """A range for people, its upper end never less than it is; in one figure where both ends look alike.
 
     None is an end that nobody knows.
     """
     if high is None:
-        return f"{dollars(low)} or more"
+        return f"{format_usd(low)} or more"
     if not high:
         return "nothing"
-    ends = (dollars(low), dollars(high, up=True))
+    ends = (format_usd(low), format_usd(high, up=True))
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
-def typed(usd: float) -> str:
+def format_usd_exact(usd: float) -> str:
     """An amount as a flag takes it, to the last digit: `5`, `0.25`; never with an exponent."""
     text = f"{Decimal(repr(usd)):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def at_least(usd: float) -> str:
+def round_up_usd(usd: float) -> str:
     """A round amount that *usd* fits into, as a flag takes it: `9` for 8.44, `0.22` for 0.2107."""
     amount = Decimal(repr(usd))
     unit = Decimal(1) if amount > 1 else _CENT if amount > _CENT else _MILL
-    return typed(float(amount.quantize(unit, ROUND_CEILING)))
+    return format_usd_exact(float(amount.quantize(unit, ROUND_CEILING)))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.domain import IfExists, Name, Size, Transform
+from imagecli.domain import IfExists, OutputName, Size, Transform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class OutputFile:
     """A file that is made of a picture."""
 
-    name: Name
+    name: OutputName
     fit: Size | None = None
     """Cropped and resized to exactly this, after the picture was saved as it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ManifestRef:
     """What a request is of a manifest."""
 
     manifest: str
@@ -27,11 +27,11 @@ class Part:
     """The purchase's, as the journal has it."""
     hash: str
     planned: tuple[tuple[str, ...], ...]
-    """For each picture the paths of its files as the manifest plans them, in the order of `Prepared.files`."""
+    """For each picture the paths of its files as the manifest plans them, in the order of `PreparedCall.files`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedCall:
     """All that is needed to finish a request whose answer has come, perhaps in another process and days later.
 
     JSON; lies in the spool before the POST. Holds no key and no input picture.
@@ -46,7 +46,7 @@ class Prepared:
     base_url: str
     model: str
     n: int
-    names: tuple[Name, ...]
+    names: tuple[OutputName, ...]
     if_exists: IfExists | None
     stdout: bool
     """The one picture goes to stdout (`-o -`), not to *names*."""
@@ -60,11 +60,11 @@ class Prepared:
     keep_partials: bool = False
     """Partial pictures of a stream are kept as files."""
     transform: Transform | None = None
-    files: tuple[tuple[Destination, ...], ...] = ()
+    files: tuple[tuple[OutputFile, ...], ...] = ()
     """For each picture the files that are made of it, the first under its name; none here: that one alone."""
     replaces: tuple[tuple[Path, str | None], ...] = ()
     """Files that may be written over, each with the sha256 that it has to have still; None is any."""
-    part: Part | None = None
+    part: ManifestRef | None = None
     allow_outside: bool = False
     """The files of a manifest may be saved through links that lead out of its folder."""
 
@@ -73,15 +73,15 @@ class Prepared:
         """The folder that everything is saved below, links resolved; None where the user typed the place."""
         return Path(self.part.manifest).parent if self.part and not self.allow_outside else None
 
-    def name(self, index: int) -> Name:
+    def name(self, index: int) -> OutputName:
         """Picture *index*'s; one that nobody asked for shares the last."""
         return self.names[min(index, len(self.names) - 1)]
 
-    def destinations(self, index: int) -> tuple[Destination, ...]:
+    def destinations(self, index: int) -> tuple[OutputFile, ...]:
         """What is made of picture *index*; one that nobody asked for is only saved."""
         if index < len(self.files):
             return self.files[index]
-        return (Destination(name=self.name(index), fit=None if self.files else self.fit),)
+        return (OutputFile(name=self.name(index), fit=None if self.files else self.fit),)
 
     @property
     def folders(self) -> tuple[Path, ...]:

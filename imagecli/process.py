@@ -20,7 +20,7 @@ UNCOLLECTED = 100_000
 
 def run_to_exit(argv: Sequence[str]) -> NoReturn:
     """Runs the command line and leaves with its exit code."""
-    begun = _put_off_collecting()
+    begun = _postpone_garbage_collection()
     from imagecli.cli import main
 
     has_stdout = sys.stdout is not None
@@ -39,11 +39,11 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
         # Threads may be at work, and stdout's reader may never read: nothing is waited for any more.
         os._exit(code)
     for stream in (sys.stdout, sys.stderr):
-        _let_go_of(stream)
+        _discard_stream(stream)
     sys.exit(code)
 
 
-def _let_go_of(stream: TextIO) -> None:
+def _discard_stream(stream: TextIO) -> None:
     """Where its reader is gone or its disk full Python would complain once more, and exit with 120."""
     try:
         stream.flush()
@@ -52,7 +52,7 @@ def _let_go_of(stream: TextIO) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _put_off_collecting() -> Callable[[], None]:
+def _postpone_garbage_collection() -> Callable[[], None]:
     """Looks for no garbage among what is loaded, a fifteenth of the time that it takes; what it returns ends that."""
     usual = gc.get_threshold()
     gc.set_threshold(UNCOLLECTED)
@@ -66,11 +66,11 @@ def _put_off_collecting() -> Callable[[], None]:
 
 def _interrupt(number: int, frame: object) -> NoReturn:
     """The first Ctrl-C ends the work and says what is saved; the second one just ends."""
-    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGINT, _exit_at_once)
     raise KeyboardInterrupt
 
 
-def _leave(number: int, frame: object) -> NoReturn:
+def _exit_at_once(number: int, frame: object) -> NoReturn:
     os._exit(EXIT_INTERRUPTED)
 
 

@@ -6,7 +6,7 @@ import re
 import shlex
 
 
-def quoted(word: object) -> str:
+def shell_quote(word: object) -> str:
     """*word* for a shell: bare where that is safe, else in double quotes, which every shell knows, if they suffice."""
     text = str(word)
     if re.fullmatch(r"[\w@%+=:,./-]+", text):

@@ -15,29 +15,29 @@ from imagecli.errors import (
     ImagecliError,
     QuotaError,
     UnsavedError,
-    gravest,
+    most_severe_exit_code,
 )
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
     from imagecli.domain import Json, SavedImage, Size
-    from imagecli.events import Noted, Partial, Warned
+    from imagecli.events import NoteEvent, PartialImage, WarningEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class StdoutImage:
     """A picture that is to be written to stdout. Until that is done it stays where it can be recovered."""
 
     path: Path
     """Its bytes, whole, under a temporary name."""
-    done: Callable[[], None] = field(repr=False)
+    on_written: Callable[[], None] = field(repr=False)
     """Called when stdout has taken all of them."""
     save: Callable[[], Path] = field(repr=False)
     """Saves it as a file instead, where stdout fails, and returns where. Raises DiskError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CallResult:
     """One request's end: what is saved, what went wrong, what the answer said about itself."""
 
     request: int
@@ -54,7 +54,7 @@ class Outcome:
     """What the model that wrote an svg took."""
     unfetched: int = 0
     """Result URLs that were more than were asked for and not fetched; they are in the kept response."""
-    parcel: Parcel | None = None
+    stdout_image: StdoutImage | None = None
     """The picture that goes to stdout (`-o -`)."""
 
     @property
@@ -73,7 +73,7 @@ _BILLED = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class SkippedFile:
     """A file that stood there already and stays (--if-exists skip); nothing was bought for it."""
 
     path: Path
@@ -94,9 +94,9 @@ class Cost:
     high_usd: float | None = None
     actual_usd: float | None = None
     """What the answers' usage tells; None also where nothing was sent."""
-    told_usd: float | None = None
+    reported_usd: float | None = None
     """What it tells where not all of the bill can be known: all but *besides*."""
-    besides: str = ""
+    unpriced_note: str = ""
     """What is billed besides, in words."""
     about: str = ""
     """What the first two are the price of, in words; or why they are not known."""
@@ -107,7 +107,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFile:
+class DryRunUpload:
     """A picture that would go up: its field, its neutral name, what it is, and its length."""
 
     field: str
@@ -117,7 +117,7 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedRequest:
+class DryRunRequest:
     """A request that a dry run did not send. Holds no key and no picture."""
 
     provider: str
@@ -127,7 +127,7 @@ class PlannedRequest:
     headers: dict[str, str]
     body: dict[str, Json]
     """The fields; text where they go as a form."""
-    files: tuple[PlannedFile, ...]
+    files: tuple[DryRunUpload, ...]
     paths: tuple[Path, ...]
     """Where its pictures would be saved, as the user would type them."""
     cost: Cost
@@ -137,21 +137,21 @@ Status = Literal["ok", "partial", "failed", "planned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class CommandResult:
     """A command's end, ready to be shown as lines or as JSON."""
 
     command: str
-    outcomes: tuple[Outcome, ...] = ()
-    kept: tuple[Kept, ...] = ()
-    partials: tuple[Partial, ...] = ()
+    outcomes: tuple[CallResult, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
+    partials: tuple[PartialImage, ...] = ()
     """Those of a stream that were kept as files, in order of arrival."""
-    remarks: tuple[Noted | Warned, ...] = ()
+    notes: tuple[NoteEvent | WarningEvent, ...] = ()
     errors: tuple[ImagecliError, ...] = ()
     """What went wrong outside any request."""
     signal_code: int | None = None
     """129, 130 or 143 when a signal ended it."""
     cost: Cost = Cost()
-    planned: tuple[PlannedRequest, ...] | None = None
+    planned: tuple[DryRunRequest, ...] | None = None
     """What a dry run would have sent; None where it was none."""
 
     @property
@@ -159,10 +159,10 @@ class Report:
         return tuple(image for outcome in self.outcomes for image in outcome.saved)
 
     @property
-    def images(self) -> tuple[SavedImage | Kept, ...]:
+    def images(self) -> tuple[SavedImage | SkippedFile, ...]:
         """What was bought and what was kept, in the order asked for."""
-        places: list[tuple[tuple[int, int, int], SavedImage | Kept]] = [
-            *(((*kept.before, 0), kept) for kept in self.kept),
+        places: list[tuple[tuple[int, int, int], SavedImage | SkippedFile]] = [
+            *(((*kept.before, 0), kept) for kept in self.skipped),
             *(((image.request, image.index, 1), image) for image in self.saved),
         ]
         return tuple(image for _, image in sorted(places, key=lambda place: place[0]))
@@ -178,12 +178,12 @@ class Report:
             return self.signal_code
         if not self.all_errors:
             return EXIT_OK
-        if self.planned is None and (self.saved or self.kept):
+        if self.planned is None and (self.saved or self.skipped):
             return EXIT_PARTIAL
-        return gravest([error.exit_code for error in self.all_errors])
+        return most_severe_exit_code([error.exit_code for error in self.all_errors])
 
     @property
     def status(self) -> Status:
         if self.exit_code == EXIT_OK:
             return "ok" if self.planned is None else "planned"
-        return "partial" if self.planned is None and (self.saved or self.kept) else "failed"
+        return "partial" if self.planned is None and (self.saved or self.skipped) else "failed"

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from imagecli.quoting import quoted
+from imagecli.quoting import shell_quote
 
 _LINK_ERRNOS: Final = {errno.ELOOP, errno.EMLINK, getattr(errno, "EFTYPE", errno.ELOOP)}
 """What systems answer to O_NOFOLLOW when the name is a symbolic link (Linux, FreeBSD, NetBSD)."""
@@ -151,7 +151,7 @@ def check_mode(path: Path, status: os.stat_result, forbidden: int) -> None:
     raise UnsafeFileError(
         path,
         f"other users can {'read or ' if readable else ''}change it (mode {stat.S_IMODE(status.st_mode):04o})",
-        hint=f"chmod {'600' if readable else 'o-w'} {quoted(path)}",
+        hint=f"chmod {'600' if readable else 'o-w'} {shell_quote(path)}",
     )
 
 

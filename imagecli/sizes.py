@@ -32,7 +32,7 @@ class Size:
     @classmethod
     def parse(cls, text: str, *, what: str = "size") -> Size:
         """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError, which names *what* it is."""
-        size = _pixels(text)
+        size = _parse_pixels(text)
         if size is None:
             raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
         return size
@@ -54,7 +54,7 @@ class Shape:
         return self.word
 
     @property
-    def named(self) -> bool:
+    def is_named(self) -> bool:
         """Asked for by a name, which any size that lies the same way answers to."""
         return self.word in NAMES
 
@@ -62,7 +62,7 @@ class Shape:
         """Whether *size* has this ratio to the pixel."""
         return size.width * self.height == size.height * self.width
 
-    def lies_as(self, size: Size) -> bool:
+    def has_same_orientation(self, size: Size) -> bool:
         """Whether *size* is upright, lying or square as this shape is."""
         return (size.width > size.height) == (self.width > self.height) and size.is_square == (
             self.width == self.height
@@ -73,14 +73,14 @@ NAMES: Final[Mapping[str, tuple[int, int]]] = {"square": (1, 1), "landscape": (3
 """Shapes that have a name."""
 
 
-def read_size(text: str) -> RequestedSize | Shape:
+def parse_size(text: str) -> RequestedSize | Shape:
     """What `--size` says: pixels, a ratio, a name, or `auto`. Raises UsageError for any other words."""
     word = text.strip().lower()
     if word == "auto":
         return "auto"
     if word in NAMES:
         return Shape(*NAMES[word], word)
-    found = _pixels(word) or _ratio(word)
+    found = _parse_pixels(word) or _parse_ratio(word)
     if found is None:
         raise UsageError(
             f"size {text!r} is not WIDTHxHEIGHT in pixels, a ratio, {', '.join(NAMES)} or auto",
@@ -89,13 +89,13 @@ def read_size(text: str) -> RequestedSize | Shape:
     return found
 
 
-def _pixels(text: str) -> Size | None:
+def _parse_pixels(text: str) -> Size | None:
     match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×*]\s*([0-9]{1,6})\s*", text)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     return Size(width, height) if width and height else None
 
 
-def _ratio(word: str) -> Shape | None:
+def _parse_ratio(word: str) -> Shape | None:
     """`16:9`, and `2.39:1` of the cinema."""
     match = re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,3})?)", word)
     if match is None:

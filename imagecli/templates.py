@@ -50,7 +50,7 @@ def fill_name(template: str, fields: Mapping[str, str | int], *, clean: Callable
             return _literal(token)
         name = token["name"].strip()
         _check_known(name, fields)
-        return clean(_formatted(name, fields[name], token["spec"] or ""))
+        return clean(_format_field(name, fields[name], token["spec"] or ""))
 
     return "".join(text(token) for token in _tokens(template)) if has_braces(template) else template
 
@@ -68,7 +68,7 @@ def fields_in(template: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def components(template: str) -> tuple[str, ...]:
+def split_components(template: str) -> tuple[str, ...]:
     """*template* cut at its own slashes, each piece a template again; a slash inside braces does not cut."""
     if not has_braces(template):
         return tuple(template.split("/"))
@@ -80,7 +80,7 @@ def components(template: str) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-def product(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+def combine_variables(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Every combination of the values, in the order given, the last variable changing fastest. None give one `{}`."""
     return [dict(zip(variables, values, strict=True)) for values in cartesian(*variables.values())]
 
@@ -117,24 +117,24 @@ def _check_known(name: str, fields: Mapping[str, str | int]) -> None:
     )
 
 
-def _formatted(name: str, value: str | int, spec: str) -> str:
+def _format_field(name: str, value: str | int, spec: str) -> str:
     """Digits that came as text (a column, a variable) are padded with zeros on the left, as a number is."""
     if not spec:
         return str(value)
     match = _SPEC.fullmatch(spec)
     widths = [int(width[:4]) for width in (match["width"], match["precision"]) if width] if match else []
     if not match or max(widths, default=0) > MAX_WIDTH:
-        raise _bad_spec(name, value, spec)
+        raise _bad_spec_error(name, value, spec)
     zeros = _ZEROS.fullmatch(spec)
     if zeros and isinstance(value, str) and value.isdecimal():
         return value.zfill(int(zeros[1]))
     try:
         return format(value, spec)
     except (ValueError, OverflowError) as error:
-        raise _bad_spec(name, value, spec) from error
+        raise _bad_spec_error(name, value, spec) from error
 
 
-def _bad_spec(name: str, value: str | int, spec: str) -> UsageError:
+def _bad_spec_error(name: str, value: str | int, spec: str) -> UsageError:
     kind = "a number" if isinstance(value, int) else "text"
     return UsageError(
         f"{{{name}:{spec}}}: {kind} can't be written as {spec!r}",

@@ -17,10 +17,10 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from imagecli.errors import NotSentError, Terminated
-from imagecli.events import Event, Heartbeat, Listen
+from imagecli.events import Event, EventHandler, Heartbeat
 
 
-class Slots:
+class CallSlots:
     """Shared by all threads of a run."""
 
     def __init__(self, count: int) -> None:
@@ -29,12 +29,12 @@ class Slots:
         self._stopped = False
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         return self._stopped
 
-    def slot(self) -> Slot:
+    def new_slot(self) -> CallSlot:
         """For one item."""
-        return Slot(self)
+        return CallSlot(self)
 
     def stop(self) -> None:
         """No item begins any more: those that wait for their first slot are sent away."""
@@ -50,20 +50,20 @@ class Slots:
                 raise NotSentError
             self._free -= 1
 
-    def give(self) -> None:
+    def release(self) -> None:
         """Lets the next one have it."""
         with self._changed:
             self._free += 1
             self._changed.notify()
 
 
-class Slot:
+class CallSlot:
     """One item's, for each of its requests anew: who has begun may end.
 
-    Whoever fails keeps it until `leave`: what went wrong may be the last straw, and then nobody else is to be sent.
+    Whoever fails keeps it until `end`: what went wrong may be the last straw, and then nobody else is to be sent.
     """
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: CallSlots) -> None:
         self._slots = slots
         self._begun = self._kept = False
 
@@ -75,12 +75,12 @@ class Slot:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._kept = error is not None
         if not self._kept:
-            self._slots.give()
+            self._slots.release()
 
-    def leave(self) -> None:
+    def end(self) -> None:
         """All of the item has been heard."""
         if self._kept:
-            self._slots.give()
+            self._slots.release()
 
 
 HEARTBEAT_SECONDS = 30.0
@@ -90,23 +90,23 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[Result]):
+class WorkDone(Generic[Result]):
     """One item's end: its *result*, the exception its work raised, or neither where it was never begun."""
 
     index: int
     result: Result | None = None
     error: BaseException | None = None
-    slot: Slot | None = field(default=None, compare=False)
+    slot: CallSlot | None = field(default=None, compare=False)
     """Left when this has been heard."""
 
 
-def run(
-    work: Callable[[Item, Listen, Slot], Result],
+def run_in_threads(
+    work: Callable[[Item, EventHandler, CallSlot], Result],
     items: Sequence[Item],
     *,
     jobs: int,
     ahead: bool = False,
-    listen: Listen,
+    on_event: EventHandler,
     done: Callable[[Result], bool],
     heartbeat: float = HEARTBEAT_SECONDS,
 ) -> None:
@@ -115,76 +115,78 @@ def run(
     *ahead*: as many more are prepared before they have a slot, or finished when they have none any more; where one is
     done at a time nothing else is.
     *done* answers whether to go on: after a False no further item gets a slot, those under way are waited for.
-    *work* announces by its second argument; *listen* hears it in this thread. What *work* raises is raised here.
+    *work* announces by its second argument; *on_event* hears it in this thread. What *work* raises is raised here.
     A signal leaves at once, with all that was announced until then heard.
     """
-    inbox = SimpleQueue[Event | Done[Result]]()
+    inbox = SimpleQueue[Event | WorkDone[Result]]()
     jobs = max(jobs, 1)
-    slots = Slots(jobs)
+    slots = CallSlots(jobs)
     threads = jobs * 2 if ahead and jobs > 1 else jobs
-    _start(lambda item, slot: work(item, inbox.put, slot), items, threads, slots, inbox.put)
+    _start_threads(lambda item, slot: work(item, inbox.put, slot), items, threads, slots, inbox.put)
     started = beat = time.monotonic()
     left = len(items)
     try:
         while left:
             if time.monotonic() - beat >= heartbeat:
                 beat = time.monotonic()
-                listen(Heartbeat(elapsed=beat - started))
+                on_event(Heartbeat(elapsed=beat - started))
             with suppress(Empty):
-                left -= _heard(inbox.get(timeout=1.0), listen, done, slots)
+                left -= _handle_message(inbox.get(timeout=1.0), on_event, done, slots)
     except (KeyboardInterrupt, Terminated):
         slots.stop()
         with suppress(Empty):
             while True:
-                _heard(inbox.get_nowait(), listen, done, slots)
+                _handle_message(inbox.get_nowait(), on_event, done, slots)
         raise
     finally:
         slots.stop()
 
 
-def _heard(message: Event | Done[Result], listen: Listen, done: Callable[[Result], bool], slots: Slots) -> bool:
+def _handle_message(
+    message: Event | WorkDone[Result], on_event: EventHandler, done: Callable[[Result], bool], slots: CallSlots
+) -> bool:
     """Passes one message on; whether it was an item's end."""
-    if not isinstance(message, Done):
-        listen(message)
+    if not isinstance(message, WorkDone):
+        on_event(message)
         return False
     if message.error:
         raise message.error
     if message.result is not None and not done(message.result):
         slots.stop()
     if message.slot:
-        message.slot.leave()
+        message.slot.end()
     return True
 
 
-def ends_of(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Done[Result]]:
+def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[WorkDone[Result]]:
     """Does *work* on every item, *jobs* at a time, and gives the ends as they come. One at a time needs no thread."""
     if min(jobs, len(items)) <= 1:
         for index, item in enumerate(items):
-            yield _end(partial(work, item), index)
+            yield _run_one(partial(work, item), index)
         return
-    inbox = SimpleQueue[Done[Result]]()
-    _start(lambda item, _: work(item), items, jobs, Slots(jobs), inbox.put)
+    inbox = SimpleQueue[WorkDone[Result]]()
+    _start_threads(lambda item, _: work(item), items, jobs, CallSlots(jobs), inbox.put)
     for _ in items:
         yield inbox.get()
 
 
-def _end(work: Callable[[], Result], index: int, slot: Slot | None = None) -> Done[Result]:
+def _run_one(work: Callable[[], Result], index: int, slot: CallSlot | None = None) -> WorkDone[Result]:
     try:
-        return Done(index, result=work(), slot=slot)
+        return WorkDone(index, result=work(), slot=slot)
     except NotSentError:
-        return Done(index)
+        return WorkDone(index)
     except BaseException as error:
-        return Done(index, error=error, slot=slot)
+        return WorkDone(index, error=error, slot=slot)
 
 
-def _start(
-    work: Callable[[Item, Slot], Result],
+def _start_threads(
+    work: Callable[[Item, CallSlot], Result],
     items: Sequence[Item],
     threads: int,
-    slots: Slots,
-    put: Callable[[Done[Result]], None],
+    slots: CallSlots,
+    put: Callable[[WorkDone[Result]], None],
 ) -> None:
-    """Daemon threads that take the items in order and put a `Done` for each; once all is stopped, without work."""
+    """Daemon threads that take the items in order and put a `WorkDone` for each; once all is stopped, without work."""
     left, lock = iter(enumerate(items)), threading.Lock()
 
     def take() -> None:
@@ -194,11 +196,11 @@ def _start(
             if pair is None:
                 return
             index, item = pair
-            if slots.stopped:
-                put(Done(index))
+            if slots.is_stopped:
+                put(WorkDone(index))
                 continue
-            slot = slots.slot()
-            put(_end(partial(work, item, slot), index, slot))
+            slot = slots.new_slot()
+            put(_run_one(partial(work, item, slot), index, slot))
 
     for _ in range(min(threads, len(items))):
         threading.Thread(target=take, daemon=True).start()

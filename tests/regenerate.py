@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from imagecli.catalog import catalog
-from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, variable
+from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, environment_variable
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -54,8 +54,8 @@ def completion(shell: str) -> str:
 
 def environment() -> str:
     """Every variable that imagecli reads for itself, as a table."""
-    providers = catalog.load().providers.values()
-    rows = {variable(name): setting.about for name, setting in SETTINGS.items()} | FOLDER_VARIABLES
+    providers = catalog.load_shipped_catalog().providers.values()
+    rows = {environment_variable(name): setting.about for name, setting in SETTINGS.items()} | FOLDER_VARIABLES
     for provider in providers:
         for key in provider.keys:
             named = [other.name for other in providers if key.env in (one.env for one in other.keys)]

@@ -58,7 +58,7 @@ WORLD = {"env.py", "process.py", "__main__.py"}
 
 
 CIRCLES: set[tuple[str, ...]] = {
-    # `Desk` carries a request out and imports its users for that: opened when that is a function above it.
+    # `CommandContext` carries a request out and imports its users for that: opened when that is a function above it.
     ("commands.image.context", "commands.image.dry_run", "commands.image.execute"),
 }
 """Modules that import each other, until they are opened; nothing may be added."""

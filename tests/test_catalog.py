@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.model import OPTIONAL
 from imagecli.domain import MEDIA_TYPES, Size
 from imagecli.errors import UsageError
 
-ROWS = load()
+ROWS = load_shipped_catalog()
 
 
 @pytest.mark.parametrize("name", [*ROWS.models, "unknown"])
@@ -19,12 +19,12 @@ def test_a_model_row_is_whole(name: str) -> None:
     assert set(row.operations) <= {"generations", "edits", "variations"}
     assert set(row.parameters) <= {*OPTIONAL, "markup"}
     assert set(row.unstated) <= set(row.parameters)
-    assert all(set(words) <= set(row.allowed(name)) for name, words in row.unstated_words.items())
+    assert all(set(words) <= set(row.allowed_values(name)) for name, words in row.unstated_words.items())
     assert {*row.words, *row.ranges} <= set(row.parameters)
-    assert set(row.allowed("output_format")) <= set(MEDIA_TYPES)
+    assert set(row.allowed_values("output_format")) <= set(MEDIA_TYPES)
     assert (row.max_n >= 1, row.max_prompt >= 1000, row.max_images >= 1) == (True, True, True)
     for parameter in OPTIONAL:
-        assert not row.allowed(parameter) or parameter in row.parameters
+        assert not row.allowed_values(parameter) or parameter in row.parameters
     for example in row.sizes.examples():
         assert row.sizes.objection("auto" if example == "auto" else Size.parse(example)) is None
 

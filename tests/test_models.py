@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.checks.check import check, check_life
-from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.checks.check import check_model_life, check_request
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
 
-ROWS = load()
-CAT = Source(name="cat.png", path=Path("cat.png"))
+ROWS = load_shipped_catalog()
+CAT = InputSource(name="cat.png", path=Path("cat.png"))
 TODAY = date(2026, 11, 22)
 FLAGSHIPS = ("gpt-image-2.6-flare", "gpt-image-2.6-sunburst")
 FREE_FORMS = (
@@ -31,28 +31,28 @@ TWOS = ("gpt-image-2", "gpt-image-2-2026-04-21")
 ONES = ("gpt-image-1.5", "gpt-image-1.5-2025-12-16", "chatgpt-image-latest", "gpt-image-1")
 
 
-def made(prompt: str = "a cat", **more: Any) -> Ask:
-    return Generate(prompt=prompt, rendering=Rendering(model="", **more))
+def made(prompt: str = "a cat", **more: Any) -> ImageRequest:
+    return Generate(prompt=prompt, options=ImageOptions(model="", **more))
 
 
-def edited(images: int = 1, mask: bool = False, markup: bool = False, **more: Any) -> Ask:
-    look = Rendering(model="", **more)
+def edited(images: int = 1, mask: bool = False, markup: bool = False, **more: Any) -> ImageRequest:
+    look = ImageOptions(model="", **more)
     mask_, markup_ = (CAT if wanted else None for wanted in (mask, markup))
-    return Edit(prompt="blue", images=(CAT,) * images, mask=mask_, markup=markup_, rendering=look)
+    return Edit(prompt="blue", images=(CAT,) * images, mask=mask_, markup=markup_, options=look)
 
 
-def varied() -> Ask:
-    return Vary(image=CAT, rendering=Rendering(model=""))
+def varied() -> ImageRequest:
+    return Vary(image=CAT, options=ImageOptions(model=""))
 
 
-LEGAL: dict[str, Sequence[Ask]] = {
+LEGAL: dict[str, Sequence[ImageRequest]] = {
     **dict.fromkeys(
         FLAGSHIPS,
         (
             made(size=Size(3840, 2160), quality="max", complexity="high", background="transparent", n=10),
             made(size=Size(816, 816), quality="xhigh", output_format="gif", frame_count=16, frame_duration_ms=655_350),
             made(output_format="gif", frame_count=2, frame_duration_ms=20),
-            made(output_format="svg", svg=Svg(effort="minimal", model="m"), n=3),
+            made(output_format="svg", svg=SvgOptions(effort="minimal", model="m"), n=3),
             made("x" * 32_000, stream=True, partial_images=3, safety_identifier="a1", moderation="low"),
             edited(16, mask=True, output_format="webp", output_compression=0, user="u"),
             edited(markup=True, size="auto"),
@@ -88,7 +88,7 @@ LEGAL: dict[str, Sequence[Ask]] = {
     "dall-e-3": [made("x" * 4000, size=Size(1792, 1024), quality="hd", style="natural", response_format="b64_json")],
 }
 
-Case = tuple[Ask, str, str]
+Case = tuple[ImageRequest, str, str]
 """A request, the words of its refusal, and of the hint."""
 
 COMMON: list[Case] = [
@@ -133,13 +133,17 @@ NO_GIF: list[Case] = [
     (made(output_format="svg"), "takes png, jpeg, webp", "-m gpt-image-2.6-flare takes svg"),
     (made(frame_count=9), "--frame-count:", "-m gpt-image-2.6-flare takes it"),
     (made(frame_duration_ms=200), "--frame-duration-ms:", "-m gpt-image-2.6-flare takes it"),
-    (made(svg=Svg(effort="low")), "--svg-reasoning-effort:", "-m gpt-image-2.6-flare takes it"),
-    (made(svg=Svg(model="m")), "--svg-model:", "-m gpt-image-2.6-flare takes it"),
+    (made(svg=SvgOptions(effort="low")), "--svg-reasoning-effort:", "-m gpt-image-2.6-flare takes it"),
+    (made(svg=SvgOptions(model="m")), "--svg-model:", "-m gpt-image-2.6-flare takes it"),
 ]
 OF_FRAMES: list[Case] = [
     (made(output_format="gif", frame_count=17), "--frame-count 17:", "--frame-count 16"),
     (made(frame_duration_ms=90), "--frame-duration-ms is for gif, not for png", "ends in .gif"),
-    (made(output_format="svg", svg=Svg(effort="huge")), "--svg-reasoning-effort huge:", "--svg-reasoning-effort"),
+    (
+        made(output_format="svg", svg=SvgOptions(effort="huge")),
+        "--svg-reasoning-effort huge:",
+        "--svg-reasoning-effort",
+    ),
     (edited(mask=True, output_format="gif"), "--mask: a gif is made without one", "leave --mask out"),
 ]
 NO_XHIGH: list[Case] = [
@@ -161,10 +165,18 @@ REFUSED: dict[str, Sequence[Case]] = {
             (made(output_format="gif", frame_duration_ms=655_351), "takes 20 to", "--frame-duration-ms 655350"),
             (made(frame_count=9), "--frame-count is for gif, not for png", "--output-format gif"),
             (made(frame_duration_ms=90), "--frame-duration-ms is for gif, not for png", "ends in .gif"),
-            (made(svg=Svg(effort="low")), "--svg-reasoning-effort is for svg, not for png", "--output-format svg"),
-            (made(svg=Svg(model="m"), output_format="gif"), "--svg-model is for svg, not for gif", "ends in .svg"),
             (
-                made(output_format="svg", svg=Svg(effort="huge")),
+                made(svg=SvgOptions(effort="low")),
+                "--svg-reasoning-effort is for svg, not for png",
+                "--output-format svg",
+            ),
+            (
+                made(svg=SvgOptions(model="m"), output_format="gif"),
+                "--svg-model is for svg, not for gif",
+                "ends in .svg",
+            ),
+            (
+                made(output_format="svg", svg=SvgOptions(effort="huge")),
                 "--svg-reasoning-effort huge:",
                 "--svg-reasoning-effort",
             ),
@@ -222,16 +234,16 @@ def test_the_table_holds_every_model() -> None:
 
 
 @pytest.mark.parametrize(("model", "ask"), [(model, ask) for model, asks in LEGAL.items() for ask in asks])
-def test_what_a_model_takes_is_taken_without_a_word(model: str, ask: Ask) -> None:
-    assert check(ask, ROWS.model(model), ROWS.models.values()) == ()
+def test_what_a_model_takes_is_taken_without_a_word(model: str, ask: ImageRequest) -> None:
+    assert check_request(ask, ROWS.model(model), ROWS.models.values()) == ()
 
 
 @pytest.mark.parametrize(
     ("model", "ask", "words", "hint"), [(model, *case) for model, cases in REFUSED.items() for case in cases]
 )
-def test_what_a_model_does_not_take_is_refused(model: str, ask: Ask, words: str, hint: str) -> None:
+def test_what_a_model_does_not_take_is_refused(model: str, ask: ImageRequest, words: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check(ask, ROWS.model(model), ROWS.models.values())
+        check_request(ask, ROWS.model(model), ROWS.models.values())
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
 
@@ -244,9 +256,11 @@ def test_what_a_model_does_not_take_is_refused(model: str, ask: Ask, words: str,
         (made(quality="low"), (), "name another model"),
     ],
 )
-def test_a_hint_names_a_model_that_lives_and_surely_takes_it(ask: Ask, others: tuple[str, ...], taker: str) -> None:
+def test_a_hint_names_a_model_that_lives_and_surely_takes_it(
+    ask: ImageRequest, others: tuple[str, ...], taker: str
+) -> None:
     with pytest.raises(UsageError) as caught:
-        check(ask, ROWS.model("dall-e-2"), [ROWS.model(name) for name in others])
+        check_request(ask, ROWS.model("dall-e-2"), [ROWS.model(name) for name in others])
     assert taker in (caught.value.hint or "")
 
 
@@ -259,10 +273,10 @@ def test_a_hint_names_a_model_that_lives_and_surely_takes_it(ask: Ask, others: t
     ],
 )
 def test_what_no_document_says_a_model_takes_is_sent_with_a_warning(
-    models: tuple[str, ...], ask: Ask, flag: str
+    models: tuple[str, ...], ask: ImageRequest, flag: str
 ) -> None:
     for model in models:
-        (warning,) = check(ask, ROWS.model(model))
+        (warning,) = check_request(ask, ROWS.model(model))
         assert warning.code == "unstated"
         assert warning.message.startswith(f"{flag}: no document says that {model} takes it")
 
@@ -275,23 +289,23 @@ def test_what_no_document_says_a_model_takes_is_sent_with_a_warning(
         (made(output_format="svg"), ["--output-format svg"]),
         (made(output_format="gif", frame_count=9), ["--output-format gif", "--frame-count"]),
         (
-            made(output_format="svg", svg=Svg(effort="low", model="m")),
+            made(output_format="svg", svg=SvgOptions(effort="low", model="m")),
             ["--output-format svg", "--svg-reasoning-effort"],
         ),
     ],
 )
 def test_gif_and_svg_go_to_models_of_which_no_document_says_whether_they_make_them(
-    model: str, ask: Ask, said: list[str]
+    model: str, ask: ImageRequest, said: list[str]
 ) -> None:
     tail = f": no document says that {model} takes it; it is sent as you asked; -m gpt-image-2.6-flare takes it"
-    warnings = check(ask, ROWS.model(model), ROWS.models.values())
+    warnings = check_request(ask, ROWS.model(model), ROWS.models.values())
     assert [warning.message for warning in warnings] == [flag + tail for flag in said]
     assert {warning.code for warning in warnings} == {"unstated"}
 
 
 def test_a_hint_names_no_model_of_which_no_document_says_that_it_takes_the_word() -> None:
     with pytest.raises(UsageError) as caught:
-        check(edited(input_fidelity="high"), ROWS.model("gpt-image-1-mini"), ROWS.models.values())
+        check_request(edited(input_fidelity="high"), ROWS.model("gpt-image-1-mini"), ROWS.models.values())
     assert caught.value.hint == "--input-fidelity low"
 
 
@@ -321,7 +335,7 @@ def test_a_models_life_is_as_the_deprecations_page_has_it(
 def test_a_successor_is_a_model_that_lives() -> None:
     for row in ROWS.models.values():
         if row.successor:
-            check_life(ROWS.models[row.successor], ROWS.provider("openai"), "https://api.openai.com/v1", TODAY)
+            check_model_life(ROWS.models[row.successor], ROWS.provider("openai"), "https://api.openai.com/v1", TODAY)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.money import at_least, between, dollars, typed
+from imagecli.money import format_usd, format_usd_exact, format_usd_range, round_up_usd
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,14 @@ from imagecli.money import at_least, between, dollars, typed
     ],
 )
 def test_an_amount_for_people(usd: float, text: str) -> None:
-    assert dollars(usd) == text
+    assert format_usd(usd) == text
 
 
 @pytest.mark.parametrize(
     ("usd", "text"), [(5.0001, "$5.01"), (0.0521, "$0.053"), (5, "$5.00"), (1e-9, "$0.001"), (0.21, "$0.21")]
 )
 def test_rounded_up_it_never_says_less_than_it_is(usd: float, text: str) -> None:
-    assert dollars(usd, up=True) == text
+    assert format_usd(usd, up=True) == text
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_rounded_up_it_never_says_less_than_it_is(usd: float, text: str) -> None
     ],
 )
 def test_a_range_for_people(low: float, high: float | None, text: str) -> None:
-    assert between(low, high) == text
+    assert format_usd_range(low, high) == text
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,19 @@ def test_a_range_for_people(low: float, high: float | None, text: str) -> None:
     [(5.0, "5"), (10, "10"), (100.0, "100"), (0.25, "0.25"), (1e-05, "0.00001"), (0, "0"), (1e16, "1" + "0" * 16)],
 )
 def test_an_amount_for_a_flag_is_exact(usd: float, text: str) -> None:
-    assert typed(usd) == text
+    assert format_usd_exact(usd) == text
 
 
 @pytest.mark.parametrize(
     ("usd", "text"), [(8.44, "9"), (1, "1"), (0.2107, "0.22"), (0.004, "0.004"), (0.00401, "0.005")]
 )
 def test_a_round_amount_that_suffices(usd: float, text: str) -> None:
-    assert at_least(usd) == text
+    assert round_up_usd(usd) == text
 
 
 @given(st.floats(0, 1e6))
 def test_no_amount_has_an_exponent_and_a_round_one_always_suffices(usd: float) -> None:
-    for text in (dollars(usd), dollars(usd, up=True), typed(usd), at_least(usd)):
+    for text in (format_usd(usd), format_usd(usd, up=True), format_usd_exact(usd), round_up_usd(usd)):
         assert re.fullmatch(r"(less than )?\$?[\d,]+(\.\d+)?", text), text
-    assert float(at_least(usd)) >= usd
-    assert float(typed(usd)) == usd
+    assert float(round_up_usd(usd)) >= usd
+    assert float(format_usd_exact(usd)) == usd

@@ -10,18 +10,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.catalog.catalog import load
-from imagecli.catalog.provider import at_provider
-from imagecli.domain import Edit, Framing, Generate, Name, Rendering, Source, Vary
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.catalog.provider import limit_to_provider
+from imagecli.domain import (
+    Edit,
+    Generate,
+    ImageOptions,
+    ImageRequest,
+    InputFit,
+    InputSource,
+    OutputName,
+    SvgOptions,
+    Vary,
+)
 from imagecli.errors import UsageError
-from imagecli.plan import named, pictures, plan, split, vary
+from imagecli.plan import assign_names, build_variation, count_images, plan_calls, request_hash_for_name, split_count
+from imagecli.sizes import Size
 
-ROWS = load()
-CAT = Source(name="cat.png", path=Path("cat.png"))
+ROWS = load_shipped_catalog()
+CAT = InputSource(name="cat.png", path=Path("cat.png"))
 
 
 def ask(n: int, prompt: str = "a cat") -> Generate:
-    return Generate(prompt=prompt, rendering=Rendering(model="m", n=n))
+    return Generate(prompt=prompt, options=ImageOptions(model="m", n=n))
 
 
 @pytest.mark.parametrize(
@@ -29,25 +40,25 @@ def ask(n: int, prompt: str = "a cat") -> Generate:
     [(1, 10, (1,)), (10, 10, (10,)), (11, 10, (10, 1)), (25, 10, (10, 10, 5)), (3, 1, (1, 1, 1)), (0, 10, ())],
 )
 def test_a_count_is_split(n: int, most: int, parts: tuple[int, ...]) -> None:
-    assert split(n, most) == parts
+    assert split_count(n, most) == parts
 
 
 @given(st.integers(1, 500), st.integers(1, 20))
 def test_no_picture_is_lost_or_added_by_splitting(n: int, most: int) -> None:
-    parts = split(n, most)
+    parts = split_count(n, most)
     assert sum(parts) == n
     assert all(0 < part <= most for part in parts)
 
 
 def test_several_asks_become_one_numbered_list() -> None:
-    requests = plan([ask(12), ask(1, "a dog")], ROWS.model("gpt-image-2"))
-    assert [(request.index, request.ask.rendering.n) for request in requests] == [(0, 10), (1, 2), (2, 1)]
-    assert [request.ask.prompt for request in requests if isinstance(request.ask, Generate)] == [
+    requests = plan_calls([ask(12), ask(1, "a dog")], ROWS.model("gpt-image-2"))
+    assert [(request.index, request.request.options.n) for request in requests] == [(0, 10), (1, 2), (2, 1)]
+    assert [request.request.prompt for request in requests if isinstance(request.request, Generate)] == [
         "a cat",
         "a cat",
         "a dog",
     ]
-    assert pictures(requests) == 13
+    assert count_images(requests) == 13
 
 
 @pytest.mark.parametrize(
@@ -63,14 +74,14 @@ def test_no_request_asks_for_more_than_model_and_provider_make(
     provider: str, look: dict[str, Any], parts: list[int]
 ) -> None:
     row = replace(ROWS.model("gpt-image-2"), max_n_of={"svg": 1})
-    many = Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look}))
-    requests = plan([many], at_provider(row, ROWS.provider(provider)))
-    assert [request.ask.rendering.n for request in requests] == parts
+    many = Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look}))
+    requests = plan_calls([many], limit_to_provider(row, ROWS.provider(provider)))
+    assert [request.request.options.n for request in requests] == parts
 
 
 def test_names_are_handed_out_in_order() -> None:
-    names = [Name(folder=Path(), stem=str(k)) for k in range(3)]
-    requests = named(plan([ask(2), ask(1)], ROWS.model("gpt-image-2")), names)
+    names = [OutputName(folder=Path(), stem=str(k)) for k in range(3)]
+    requests = assign_names(plan_calls([ask(2), ask(1)], ROWS.model("gpt-image-2")), names)
     assert [[name.stem for name in request.names] for request in requests] == [["0", "1"], ["2"]]
 
 
@@ -169,11 +180,11 @@ def test_a_prompt_and_a_strength_are_not_both_taken() -> None:
 def varied(
     model: str, base_url: str, prompt: str | None, via: str, strength: str | None, provider: str = "openai"
 ) -> tuple[Any, str]:
-    return vary(
+    return build_variation(
         CAT,
         prompt,
-        Rendering(model=model),
-        Framing(),
+        ImageOptions(model=model),
+        InputFit(),
         via=via,
         strength=strength,
         provider=ROWS.provider(provider),
@@ -181,3 +192,50 @@ def varied(
         row=FREE if model == "free" else ROWS.model(model),
         catalog=ROWS,
     )
+
+
+@pytest.mark.parametrize(
+    ("request_", "prompt", "expected"),
+    [
+        (
+            Generate(
+                prompt="a cat",
+                options=ImageOptions(
+                    model="m",
+                    n=4,
+                    size=Size(1024, 1536),
+                    quality="high",
+                    svg=SvgOptions(model="a", effort="low"),
+                    params=(("seed", 7), ("x", [1, "ü"])),
+                    output_format="svg",
+                    format_of_name=True,
+                ),
+            ),
+            "a cat",
+            "ceb193c9",
+        ),
+        (Generate(prompt="a cat", options=ImageOptions(model="gpt-image-2")), "a cat", "544e510d"),
+        (
+            Edit(
+                prompt="a \udc80cat",
+                images=(InputSource(name="c.png", path=Path("c.png")),),
+                options=ImageOptions(model="gpt-image-2", size="auto", stream=True, partial_images=2),
+            ),
+            "a \udc80cat",
+            "fae67627",
+        ),
+        (
+            Vary(
+                image=InputSource(name="c.png", path=Path("c.png")),
+                options=ImageOptions(model="dall-e-2", fit=Size(5, 5)),
+            ),
+            None,
+            "37476be3",
+        ),
+    ],
+    ids=["svg", "plain", "edit", "vary"],
+)
+def test_the_hash_in_file_names_is_that_of_earlier_versions(
+    request_: ImageRequest, prompt: str | None, expected: str
+) -> None:
+    assert request_hash_for_name(request_, prompt) == expected

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.catalog.load import overlaid
-from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, at_provider, in_batch
-from imagecli.checks.parameters import check_count
-from imagecli.domain import Edit, Generate, Rendering, Size, Source
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.catalog.load import overlay_provider
+from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, for_batch_api, limit_to_provider
+from imagecli.checks.parameters import check_input_count
+from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size
 from imagecli.errors import UsageError
-from imagecli.providers.capabilities import check_carried
+from imagecli.providers.capabilities import check_capabilities
 
-ROWS = load()
+ROWS = load_shipped_catalog()
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]
 
 
@@ -86,7 +86,7 @@ ROW = ProviderRow(name="mine", paths={"generations": "/g", "edits": "/e"}, words
     ],
 )
 def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: object) -> None:
-    assert getattr(overlaid(ROW, table), field) == value
+    assert getattr(overlay_provider(ROW, table), field) == value
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
 )
 def test_a_table_that_is_none_says_what_is_wanted(table: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError) as caught:
-        overlaid(ROW, table)
+        overlay_provider(ROW, table)
     assert words in str(caught.value)
 
 
@@ -148,14 +148,14 @@ def test_a_table_that_is_none_says_what_is_wanted(table: dict[str, Any], words: 
 def test_the_model_is_the_named_one_or_the_providers(
     provider: str, named: str | None, model: str, sent: bool, known: bool
 ) -> None:
-    row = ROWS.model_at(ROWS.provider(provider), named)
+    row = ROWS.model_for_provider(ROWS.provider(provider), named)
     assert (row.name, row.sent, row.known) == (model, sent, known)
 
 
 @pytest.mark.parametrize("provider", ["azure", "openrouter", "together", "siliconflow", "ark", "xinference"])
 def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) -> None:
     with pytest.raises(UsageError) as caught:
-        ROWS.model_at(ROWS.provider(provider), None)
+        ROWS.model_for_provider(ROWS.provider(provider), None)
     assert (caught.value.hint or "").startswith("-m NAME; imagecli providers ")
 
 
@@ -172,7 +172,7 @@ def test_where_no_model_is_a_providers_own_one_has_to_be_named(provider: str) ->
     ],
 )
 def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[object, ...]) -> None:
-    row = ROWS.model_at(ROWS.provider(provider), "gpt-image-2")
+    row = ROWS.model_for_provider(ROWS.provider(provider), "gpt-image-2")
     assert (row.max_n, row.max_images, row.image.formats, row.mask.white) == limits
 
 
@@ -180,27 +180,27 @@ def test_a_models_limits_are_held_to_its_providers(provider: str, limits: tuple[
     ("provider", "words"), [("siliconflow", "5 input pictures; provider siliconflow takes 3"), ("local", "")]
 )
 def test_too_many_pictures_are_refused_in_the_name_of_whose_limit_it_is(provider: str, words: str) -> None:
-    images = (Source(name="a.png"),) * 5
-    ask = Edit(prompt="x", images=images, rendering=Rendering(model="k"))
-    row = ROWS.model_at(ROWS.provider(provider), "k")
+    images = (InputSource(name="a.png"),) * 5
+    ask = Edit(prompt="x", images=images, options=ImageOptions(model="k"))
+    row = ROWS.model_for_provider(ROWS.provider(provider), "k")
     if words:
         with pytest.raises(UsageError, match=words):
-            check_count(ask, row)
+            check_input_count(ask, row)
     else:
-        check_count(ask, row)
+        check_input_count(ask, row)
 
 
 def test_a_shape_that_a_provider_does_not_make_is_named_as_a_ratio() -> None:
-    ask = Generate(prompt="x", rendering=Rendering(model="m", size=Size(1568, 1120)))
+    ask = Generate(prompt="x", options=ImageOptions(model="m", size=Size(1568, 1120)))
     with pytest.raises(UsageError, match="--size: provider xai makes no aspect ratio near 7:5"):
-        check_carried(ask, ROWS.provider("xai"))
+        check_capabilities(ask, ROWS.provider("xai"))
 
 
 def test_a_provider_s_limits_of_sizes_are_laid_over_its_models() -> None:
-    rule = ROWS.model_at(ROWS.provider("zhipu"), None).sizes
+    rule = ROWS.model_for_provider(ROWS.provider("zhipu"), None).sizes
     assert rule.objection(Size(1920, 1080)) == "1080 is not a multiple of 16"
-    assert rule.for_fit(Size(1920, 1080)) == Size(1920, 1088)
-    kept = at_provider(ROWS.model("gpt-image-2"), overlaid(ROW, {"sizes": {"max_edge": 2048}})).sizes
+    assert rule.covering(Size(1920, 1080)) == Size(1920, 1088)
+    kept = limit_to_provider(ROWS.model("gpt-image-2"), overlay_provider(ROW, {"sizes": {"max_edge": 2048}})).sizes
     assert (kept.max_edge, kept.multiple, kept.auto) == (2048, 16, True)
 
 
@@ -234,14 +234,14 @@ WHOLE: dict[str, Any] = {
 
 
 def test_a_batch_api_is_given_changed_and_taken_away_by_a_table() -> None:
-    made = overlaid(ROW, {"batch": WHOLE})
+    made = overlay_provider(ROW, {"batch": WHOLE})
     assert made.batch == BatchRow(**WHOLE)
-    assert overlaid(made, {"batch": {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}}).batch == BatchRow(
+    assert overlay_provider(made, {"batch": {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}}).batch == BatchRow(
         **WHOLE | {"max_bytes": 7, "endpoints": {"edits": "/v2/e"}}
     )
-    assert overlaid(made, {"batch": ""}).batch is None
+    assert overlay_provider(made, {"batch": ""}).batch is None
 
 
 def test_a_row_in_a_batch_does_only_what_its_batch_api_takes() -> None:
-    row = in_batch(overlaid(ROW, {"batch": WHOLE}))
+    row = for_batch_api(overlay_provider(ROW, {"batch": WHOLE}))
     assert (dict(row.paths), row.edits_as, row.images) == ({"edits": "/e"}, "json", ("images[]",))

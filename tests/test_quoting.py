@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.quoting import quoted
+from imagecli.quoting import shell_quote
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ from imagecli.quoting import quoted
     ],
 )
 def test_a_word_is_quoted_where_it_needs_it(word: str, typed: str) -> None:
-    assert quoted(word) == typed
+    assert shell_quote(word) == typed
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_a_shell_reads_the_same_word(word: str) -> None:
-    assert shlex.split(quoted(word)) == [word]
+    assert shlex.split(shell_quote(word)) == [word]

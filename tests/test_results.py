@@ -18,10 +18,10 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
     UsageError,
-    as_error,
-    gravest,
+    most_severe_exit_code,
+    to_imagecli_error,
 )
-from imagecli.results import Kept, Outcome, Report
+from imagecli.results import CallResult, CommandResult, SkippedFile
 
 IMAGE = SavedImage(
     path=Path("a.png"), bytes=1, format="png", size=None, sha256="", revised_prompt=None, request=0, index=0
@@ -39,16 +39,16 @@ ERRORS: tuple[type[ImagecliError], ...] = (
     UsageError,
 )
 
-KEPT = Kept(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
+KEPT = SkippedFile(path=Path("k.png"), bytes=1, format="png", size=None, sha256="", before=(0, 0))
 
 
-def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> Report:
-    outcome = Outcome(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
-    return Report(command="generate", outcomes=(outcome,), kept=(KEPT,) * kept, signal_code=signal)
+def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> CommandResult:
+    outcome = CallResult(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
+    return CommandResult(command="generate", outcomes=(outcome,), skipped=(KEPT,) * kept, signal_code=signal)
 
 
 def test_a_bug_may_have_come_after_a_purchase() -> None:
-    ends = {error: Outcome(request=0, asked=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS}
+    ends = {error: CallResult(request=0, asked=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS}
     assert [error for error, end in ends.items() if end.may_be_billed] == [ImagecliError, DiskError, UnsavedError]
 
 
@@ -65,24 +65,24 @@ def test_a_bug_may_have_come_after_a_purchase() -> None:
         (report(LimitError("no"), AuthenticationError("no")), 3, "failed"),
         (report(AuthenticationError("no"), DiskError("no")), 8, "failed"),
         (report(DiskError("no"), UnsavedError("no"), RefusedError("no")), 7, "failed"),
-        (report(as_error(ValueError()), UnsavedError("no")), 1, "failed"),
-        (report(as_error(MemoryError()), NetworkError("no")), 8, "failed"),
+        (report(to_imagecli_error(ValueError()), UnsavedError("no")), 1, "failed"),
+        (report(to_imagecli_error(MemoryError()), NetworkError("no")), 8, "failed"),
         (report(UsageError("no")), 2, "failed"),
         (report(saved=1, signal=130), 130, "partial"),
         (report(UnsavedError("no"), signal=143), 143, "failed"),
-        (Report(command="generate", errors=(UsageError("no"),)), 2, "failed"),
-        (Report(command="generate"), 0, "ok"),
-        (Report(command="generate", planned=()), 0, "planned"),
-        (Report(command="generate", planned=(), kept=(KEPT,)), 0, "planned"),
-        (Report(command="generate", planned=(), kept=(KEPT,), errors=(LimitError("no"),)), 5, "failed"),
+        (CommandResult(command="generate", errors=(UsageError("no"),)), 2, "failed"),
+        (CommandResult(command="generate"), 0, "ok"),
+        (CommandResult(command="generate", planned=()), 0, "planned"),
+        (CommandResult(command="generate", planned=(), skipped=(KEPT,)), 0, "planned"),
+        (CommandResult(command="generate", planned=(), skipped=(KEPT,), errors=(LimitError("no"),)), 5, "failed"),
     ],
 )
-def test_the_exit_code_tells_the_truth(result: Report, exit_code: int, status: str) -> None:
+def test_the_exit_code_tells_the_truth(result: CommandResult, exit_code: int, status: str) -> None:
     assert (result.exit_code, result.status) == (exit_code, status)
 
 
 def test_graver_failures_speak_first() -> None:
-    assert [gravest(list((7, 8, 3, 5, 4, 6)[k:])) for k in range(6)] == [7, 8, 3, 5, 4, 6]
+    assert [most_severe_exit_code(list((7, 8, 3, 5, 4, 6)[k:])) for k in range(6)] == [7, 8, 3, 5, 4, 6]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
 
 def test_pictures_are_told_in_the_order_asked_for() -> None:
     bought = [replace(IMAGE, path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
-    outcomes = tuple(Outcome(request=0, asked=1, provider="p", model="m", saved=(image,)) for image in bought)
+    outcomes = tuple(CallResult(request=0, asked=1, provider="p", model="m", saved=(image,)) for image in bought)
     kept = tuple(replace(KEPT, path=Path(name), before=before) for name, before in BEFORE)
-    found = Report(command="generate", outcomes=outcomes, kept=kept).images
+    found = CommandResult(command="generate", outcomes=outcomes, skipped=kept).images
     assert [str(image.path) for image in found] == ["a", "b", "0-0", "0-1", "c", "1-0", "d"]
 
 
@@ -126,4 +126,4 @@ BEFORE = [("a", (0, 0)), ("b", (0, 0)), ("c", (1, 0)), ("d", (2, 0))]
     ("codes", "gravest_of_them"), [([2, 7], 7), ([6, 2], 6), ([4, 1], 1), ([5, 3], 3), ([8, 7], 7)]
 )
 def test_what_may_be_paid_is_never_hidden_by_what_was_not_sent(codes: list[int], gravest_of_them: int) -> None:
-    assert gravest(codes) == gravest(codes[::-1]) == gravest_of_them
+    assert most_severe_exit_code(codes) == most_severe_exit_code(codes[::-1]) == gravest_of_them

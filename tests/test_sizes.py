@@ -9,16 +9,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.size_rule import SizeRule
-from imagecli.checks.check import check
-from imagecli.checks.sizes import settled_size
-from imagecli.domain import Generate, Rendering, Shape, Size
+from imagecli.checks.check import check_request
+from imagecli.checks.sizes import resolve_size
+from imagecli.domain import Generate, ImageOptions, Shape, Size
 from imagecli.errors import UsageError
-from imagecli.sizes import read_size
+from imagecli.sizes import parse_size
 from tests.conftest import Run, picture
 
-ROWS = load()
+ROWS = load_shipped_catalog()
 FREE, THREE = ROWS.model("gpt-image-2"), ROWS.model("gpt-image-1.5")
 SQUARES, WIDE = ROWS.model("dall-e-2"), ROWS.model("dall-e-3")
 UNKNOWN = ROWS.model("somebody/flux-9")
@@ -41,7 +41,7 @@ UNKNOWN = ROWS.model("somebody/flux-9")
     ],
 )
 def test_a_size_is_read(text: str, read: object) -> None:
-    assert read_size(text) == read
+    assert parse_size(text) == read
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_a_size_is_read(text: str, read: object) -> None:
 )
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not WIDTHxHEIGHT in pixels, a ratio, square, landscape, portrait or auto"):
-        read_size(text)
+        parse_size(text)
 
 
 @given(st.text(max_size=20))
 @example("9" * 20 + "x1")
 def test_any_text_is_a_size_or_refused(text: str) -> None:
     with contextlib.suppress(UsageError):
-        assert read_size(text)
+        assert parse_size(text)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
     ],
 )
 def test_a_shape_becomes_a_size_and_it_is_said(model: str, word: str, size: str) -> None:
-    made, (note,) = settled_size(read_size(word), None, ROWS.model(model))
+    made, (note,) = resolve_size(parse_size(word), None, ROWS.model(model))
     assert str(made) == size
     assert f"{word} is made at {size}" in note.message
 
 
 @pytest.mark.parametrize(("word", "near"), [("2.39:1", True), ("16:9", False), ("landscape", False)])
 def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near: bool) -> None:
-    _, (note,) = settled_size(read_size(word), None, FREE)
+    _, (note,) = resolve_size(parse_size(word), None, FREE)
     assert ("as near to it as gpt-image-2 comes" in note.message) is near
 
 
@@ -114,7 +114,7 @@ def test_a_ratio_that_is_not_met_to_the_pixel_is_said_to_be_near(word: str, near
 )
 def test_a_shape_that_is_not_made_is_refused_with_the_nearest(model: str, word: str, words: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        settled_size(read_size(word), None, ROWS.model(model))
+        resolve_size(parse_size(word), None, ROWS.model(model))
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
 
@@ -138,9 +138,9 @@ def test_a_shape_that_is_not_made_is_refused_with_the_nearest(model: str, word: 
     ],
 )
 def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size: str, near: str) -> None:
-    ask = Generate(prompt="x", rendering=Rendering(model=model, size=Size.parse(size)))
+    ask = Generate(prompt="x", options=ImageOptions(model=model, size=Size.parse(size)))
     with pytest.raises(UsageError) as caught:
-        check(ask, ROWS.model(model))
+        check_request(ask, ROWS.model(model))
     assert caught.value.hint == f"--size {near}, or --fit {size} for exactly this"
 
 
@@ -167,7 +167,7 @@ def test_an_illegal_size_is_refused_with_the_nearest_legal_one(model: str, size:
     ],
 )
 def test_a_fit_is_made_at_a_legal_size_that_covers_it(model: str, fit: str, size: str) -> None:
-    made, notes = settled_size(None, Size.parse(fit), ROWS.model(model))
+    made, notes = resolve_size(None, Size.parse(fit), ROWS.model(model))
     assert str(made) == size
     assert [note.message for note in notes] == (
         [f"--fit {fit} is made at {size}, then cropped and resized"] if fit != size else []
@@ -175,9 +175,9 @@ def test_a_fit_is_made_at_a_legal_size_that_covers_it(model: str, fit: str, size
 
 
 def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
-    assert settled_size(Size(1024, 1024), Size(500, 300), FREE)[0] == Size(1024, 1024)
-    assert settled_size("auto", Size(500, 300), FREE)[0] == "auto"
-    assert settled_size(read_size("16:9"), Size(500, 300), FREE)[0] == Size(1536, 864)
+    assert resolve_size(Size(1024, 1024), Size(500, 300), FREE)[0] == Size(1024, 1024)
+    assert resolve_size("auto", Size(500, 300), FREE)[0] == "auto"
+    assert resolve_size(parse_size("16:9"), Size(500, 300), FREE)[0] == Size(1536, 864)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_size_that_was_asked_for_is_used_for_a_fit() -> None:
     ],
 )
 def test_of_a_fit_beside_a_size_it_is_said_what_becomes_of_the_picture(size: str, said: list[str]) -> None:
-    notes = settled_size(read_size(size), Size(500, 300), FREE)[1]
+    notes = resolve_size(parse_size(size), Size(500, 300), FREE)[1]
     assert [note.message for note in notes] == said
 
 
@@ -209,17 +209,17 @@ def test_a_size_of_a_few_pixels_was_meant_as_a_ratio_where_the_model_makes_that(
     model: str, size: str, hint: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check(Generate(prompt="x", rendering=Rendering(model=model, size=Size.parse(size))), ROWS.model(model))
+        check_request(Generate(prompt="x", options=ImageOptions(model=model, size=Size.parse(size))), ROWS.model(model))
     assert caught.value.hint == hint
 
 
 def test_a_fit_that_no_machine_wants_is_refused() -> None:
     with pytest.raises(UsageError, match="at most 100,000,000 are made here"):
-        settled_size(None, Size(99_999, 99_999), UNKNOWN)
+        resolve_size(None, Size(99_999, 99_999), UNKNOWN)
 
 
 def test_a_set_without_a_square_makes_none() -> None:
-    assert SizeRule(set=(Size(1024, 1536), Size(1536, 1024))).of_shape(Shape(1, 1, "square")) is None
+    assert SizeRule(set=(Size(1024, 1536), Size(1536, 1024))).nearest_to_shape(Shape(1, 1, "square")) is None
 
 
 SIZES = st.builds(Size, st.integers(1, 999_999), st.integers(1, 999_999))
@@ -231,7 +231,7 @@ SMALL = st.builds(Size, st.integers(1, 4096), st.integers(1, 4096))
 @given(size=SIZES | SMALL)
 def test_the_nearest_of_anything_is_legal(row: object, size: Size) -> None:
     rule: SizeRule = row.sizes  # type: ignore[attr-defined]
-    for legal in (rule.nearest(size), rule.for_fit(size)):
+    for legal in (rule.nearest(size), rule.covering(size)):
         assert legal is not None
         assert rule.objection(legal) is None
         assert (legal == size) == (rule.objection(size) is None)
@@ -240,7 +240,7 @@ def test_the_nearest_of_anything_is_legal(row: object, size: Size) -> None:
 @settings(deadline=None)
 @given(size=st.builds(Size, st.integers(1, 3840), st.integers(1, 2160)))
 def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
-    made = FREE.sizes.for_fit(size)
+    made = FREE.sizes.covering(size)
     assert made is not None
     assert max(size.width / made.width, size.height / made.height) <= 1.01
 
@@ -252,7 +252,7 @@ def test_a_fit_within_the_limits_is_never_enlarged_by_much(size: Size) -> None:
 )
 def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
     rule: SizeRule = row.sizes  # type: ignore[attr-defined]
-    size = rule.of_shape(shape)
+    size = rule.nearest_to_shape(shape)
     assert size is None or rule.objection(size) is None
     if size is not None and max(shape.width, shape.height) <= 8 * min(shape.width, shape.height):
         assert abs(size.width / size.height / (shape.width / shape.height) - 1) < 0.1
@@ -271,7 +271,7 @@ def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
     ),
 )
 def test_a_rule_of_anybodys_gives_what_is_legal_or_nothing(rule: SizeRule, size: Size) -> None:
-    for legal in (rule.nearest(size), rule.for_fit(size)):
+    for legal in (rule.nearest(size), rule.covering(size)):
         assert legal is None or rule.objection(legal) is None
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import UsageError
-from imagecli.templates import components, fields_in, fill_name, fill_prompt, product
+from imagecli.templates import combine_variables, fields_in, fill_name, fill_prompt, split_components
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_fields_in_a_template_are_found() -> None:
     ],
 )
 def test_a_template_is_cut_at_its_own_slashes(template: str, pieces: list[str]) -> None:
-    assert list(components(template)) == pieces
+    assert list(split_components(template)) == pieces
 
 
 def test_product_keeps_the_order_and_turns_the_last_variable_fastest() -> None:
-    assert product({"a": ["1", "2"], "b": ["x", "y"]}) == [
+    assert combine_variables({"a": ["1", "2"], "b": ["x", "y"]}) == [
         {"a": "1", "b": "x"},
         {"a": "1", "b": "y"},
         {"a": "2", "b": "x"},
         {"a": "2", "b": "y"},
     ]
-    assert product({}) == [{}]
+    assert combine_variables({}) == [{}]

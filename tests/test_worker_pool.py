@@ -12,12 +12,12 @@ from contextlib import suppress
 import pytest
 
 from imagecli.errors import Terminated
-from imagecli.events import Event, Heartbeat, Listen, Told
-from imagecli.worker_pool import Done, Slot, ends_of, run
+from imagecli.events import Event, EventHandler, Heartbeat, LogEvent
+from imagecli.worker_pool import CallSlot, WorkDone, run_in_threads, run_unordered
 
 
-def told(word: object) -> Told:
-    return Told(message=str(word))
+def told(word: object) -> LogEvent:
+    return LogEvent(message=str(word))
 
 
 def ignore(event: Event) -> None:
@@ -37,11 +37,11 @@ def into(results: list[int]) -> Callable[[int], bool]:
 @pytest.mark.parametrize("jobs", [1, 3, 100, 0])
 def test_every_item_is_done_once(jobs: int) -> None:
     results: list[int] = []
-    run(
-        lambda item, listen, slot: item * 2,
+    run_in_threads(
+        lambda item, on_event, slot: item * 2,
         range(20),
         jobs=jobs,
-        listen=ignore,
+        on_event=ignore,
         done=into(results),
     )
     assert sorted(results) == [item * 2 for item in range(20)]
@@ -49,13 +49,15 @@ def test_every_item_is_done_once(jobs: int) -> None:
 
 def test_one_job_keeps_the_order() -> None:
     begun: list[int] = []
-    run(lambda item, listen, slot: into(begun)(item), range(9), jobs=1, listen=ignore, done=lambda result: True)
+    run_in_threads(
+        lambda item, on_event, slot: into(begun)(item), range(9), jobs=1, on_event=ignore, done=lambda result: True
+    )
     assert begun == list(range(9))
 
 
 def test_nothing_to_do_ends_at_once() -> None:
-    run(lambda item, listen, slot: item, [], jobs=4, listen=ignore, done=lambda result: True)
-    assert list(ends_of(lambda item: item, [], jobs=4)) == []
+    run_in_threads(lambda item, on_event, slot: item, [], jobs=4, on_event=ignore, done=lambda result: True)
+    assert list(run_unordered(lambda item: item, [], jobs=4)) == []
 
 
 def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
@@ -63,7 +65,7 @@ def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
     lock = threading.Lock()
     now, most = 0, 0
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         nonlocal now, most
         with lock:
             now += 1
@@ -73,7 +75,7 @@ def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
             now -= 1
         return item
 
-    run(work, range(9), jobs=3, listen=ignore, done=lambda result: True)
+    run_in_threads(work, range(9), jobs=3, on_event=ignore, done=lambda result: True)
     assert most == 3
 
 
@@ -83,7 +85,7 @@ def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
     with_server = most = 0
     third_answered = threading.Event()
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         nonlocal with_server, most
         with slot:
             with lock:
@@ -99,14 +101,14 @@ def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
         return item
 
     results: list[int] = []
-    run(work, range(9), jobs=2, ahead=True, listen=ignore, done=into(results))
+    run_in_threads(work, range(9), jobs=2, ahead=True, on_event=ignore, done=into(results))
     assert (sorted(results), most) == (list(range(9)), 2)
 
 
 def test_one_at_a_time_is_no_more_than_one_in_anything() -> None:
     told_of: list[str] = []
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         told_of.append(f"begin {item}")
         with slot:
             pass
@@ -114,7 +116,7 @@ def test_one_at_a_time_is_no_more_than_one_in_anything() -> None:
         told_of.append(f"end {item}")
         return item
 
-    run(work, range(5), jobs=1, ahead=True, listen=ignore, done=lambda result: True)
+    run_in_threads(work, range(5), jobs=1, ahead=True, on_event=ignore, done=lambda result: True)
     assert told_of == [f"{what} {item}" for item in range(5) for what in ("begin", "end")]
 
 
@@ -123,7 +125,7 @@ def test_what_is_prepared_when_the_last_straw_comes_is_not_sent() -> None:
     sent: list[int] = []
     results: list[int] = []
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         prepared.append(item)
         with suppress(ZeroDivisionError), slot:
             sent.append(item)
@@ -136,7 +138,7 @@ def test_what_is_prepared_when_the_last_straw_comes_is_not_sent() -> None:
         time.sleep(0.05)
         return into(results)(result) and False
 
-    run(work, range(9), jobs=2, ahead=True, listen=ignore, done=done)
+    run_in_threads(work, range(9), jobs=2, ahead=True, on_event=ignore, done=done)
     assert (len(sent), sorted(results)) == (2, sorted(sent))
 
 
@@ -144,7 +146,7 @@ def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last
     first_sent, over = threading.Event(), threading.Event()
     sent: list[int] = []
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         with slot:
             sent.append(item)
             if item == 0:
@@ -162,7 +164,7 @@ def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last
         over.set()
         return False
 
-    run(work, range(9), jobs=2, listen=ignore, done=done)
+    run_in_threads(work, range(9), jobs=2, on_event=ignore, done=done)
     assert sent.count(0) == 2
     assert len(set(sent)) < 5
 
@@ -170,19 +172,19 @@ def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last
 def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() -> None:
     heard: list[tuple[str, str]] = []
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
-        listen(told(f"begin {item}"))
-        listen(told(f"end {item}"))
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        on_event(told(f"begin {item}"))
+        on_event(told(f"end {item}"))
         return item
 
     def hear(word: object) -> bool:
         heard.append((threading.current_thread().name, str(word)))
         return True
 
-    def listen(event: Event) -> None:
+    def on_event(event: Event) -> None:
         hear(getattr(event, "message", ""))
 
-    run(work, range(2), jobs=1, listen=listen, done=hear)
+    run_in_threads(work, range(2), jobs=1, on_event=on_event, done=hear)
     assert heard == [
         (threading.main_thread().name, word) for word in ("begin 0", "end 0", "0", "begin 1", "end 1", "1")
     ]
@@ -193,7 +195,7 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
     results: list[int] = []
     second_begun = threading.Event()
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         begun.append(item)
         if item == 0:
             second_begun.wait(5)
@@ -206,7 +208,7 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
         results.append(result)
         return result != 0
 
-    run(work, range(50), jobs=2, listen=ignore, done=done)
+    run_in_threads(work, range(50), jobs=2, on_event=ignore, done=done)
     assert sorted(results) == sorted(begun)
     assert len(begun) < 5
 
@@ -214,7 +216,7 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
 def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
     begun: list[int] = []
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         begun.append(item)
         time.sleep(0.01)
         if item == 2:
@@ -222,7 +224,7 @@ def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
         return item
 
     with pytest.raises(ZeroDivisionError):
-        run(work, range(100), jobs=2, listen=ignore, done=lambda result: True)
+        run_in_threads(work, range(100), jobs=2, on_event=ignore, done=lambda result: True)
     time.sleep(0.1)
     assert len(begun) < 10
 
@@ -232,13 +234,13 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
     heard: list[Event] = []
     release = threading.Event()
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
-        listen(told("under way"))
-        listen(told("half saved"))
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        on_event(told("under way"))
+        on_event(told("half saved"))
         release.wait(10)
         return item
 
-    def listen(event: Event) -> None:
+    def on_event(event: Event) -> None:
         heard.append(event)
         if event == told("under way"):
             time.sleep(0.05)
@@ -246,7 +248,7 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
 
     started = time.monotonic()
     with pytest.raises(interruption):
-        run(work, range(5), jobs=1, listen=listen, done=lambda result: True)
+        run_in_threads(work, range(5), jobs=1, on_event=on_event, done=lambda result: True)
     release.set()
     assert time.monotonic() - started < 1
     assert heard == [told("under way"), told("half saved")]
@@ -257,7 +259,9 @@ def test_ctrl_c_is_answered_while_nothing_happens() -> None:
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run(lambda item, listen, slot: release.wait(10), [1], jobs=1, listen=ignore, done=lambda result: True)
+        run_in_threads(
+            lambda item, on_event, slot: release.wait(10), [1], jobs=1, on_event=ignore, done=lambda result: True
+        )
     release.set()
     assert time.monotonic() - started < 0.9
 
@@ -265,13 +269,13 @@ def test_ctrl_c_is_answered_while_nothing_happens() -> None:
 def test_a_heart_beats_while_work_is_long() -> None:
     heard: list[Event] = []
 
-    def work(item: int, listen: Listen, slot: Slot) -> int:
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         for _ in range(4):
             time.sleep(0.06)
-            listen(told("tick"))
+            on_event(told("tick"))
         return item
 
-    run(work, [1], jobs=1, listen=heard.append, done=lambda result: True, heartbeat=0.05)
+    run_in_threads(work, [1], jobs=1, on_event=heard.append, done=lambda result: True, heartbeat=0.05)
     assert [event for event in heard if isinstance(event, Heartbeat)]
 
 
@@ -282,8 +286,8 @@ def test_all_ends_come_back_in_the_items_order() -> None:
             raise ValueError(item)
         return item * 2
 
-    ends = sorted(ends_of(work, range(5), jobs=5), key=lambda end: end.index)
+    ends = sorted(run_unordered(work, range(5), jobs=5), key=lambda end: end.index)
     assert [end.index for end in ends] == list(range(5))
     assert [end.result for end in ends] == [0, 2, None, 6, 8]
     assert isinstance(ends[2].error, ValueError)
-    assert ends[0] == Done(0, result=0)
+    assert ends[0] == WorkDone(0, result=0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imagecli.batch.work_item import Ended
-from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, gravest
-from imagecli.events import Progressed
+from imagecli.batch.work_item import ItemResult
+from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, most_severe_exit_code
+from imagecli.events import BatchProgress
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class RunCounts:
     """Counts of purchases, a row's combinations of variables each for itself."""
 
     total: int
@@ -24,31 +24,31 @@ class Tally:
     billed_usd: float = 0.0
     unknown: int = 0
     """Purchases of which nobody told what they cost."""
-    away: int = 0
+    pending: int = 0
     """That a provider's Batch API has; not among `to_buy`."""
-    gaps: int = 0
+    missing: int = 0
     """Of a look alone: what is missing or stale."""
     codes: set[int] = field(default_factory=set)
     """Exit codes of all that went wrong."""
     signal_code: int | None = None
 
-    def count(self, ended: Ended) -> None:
+    def add(self, ended: ItemResult) -> None:
         """One more has ended."""
-        errors = [error for outcome in ended.outcomes for error in outcome.errors]
+        errors = [error for outcome in ended.results for error in outcome.errors]
         self.codes.update(error.exit_code for error in errors)
-        self.files += sum(len(outcome.saved) for outcome in ended.outcomes)
+        self.files += sum(len(outcome.saved) for outcome in ended.results)
         if errors:
             self.failed += 1
-        elif not ended.over_budget:
+        elif not ended.is_over_budget:
             self.bought += 1
         if ended.cost_usd is None:
             self.unknown += 1
         self.billed_usd += ended.cost_usd or 0.0
 
     @property
-    def progress(self) -> Progressed:
+    def progress(self) -> BatchProgress:
         """How far it is."""
-        return Progressed(
+        return BatchProgress(
             done=self.bought,
             failed=self.failed,
             total=self.to_buy,
@@ -71,8 +71,8 @@ class Tally:
         if self.signal_code:
             return self.signal_code
         if not self.codes:
-            return EXIT_INCOMPLETE if self.gaps or self.away else EXIT_OK
-        return EXIT_PARTIAL if self.files or self.kept else gravest(list(self.codes))
+            return EXIT_INCOMPLETE if self.missing or self.pending else EXIT_OK
+        return EXIT_PARTIAL if self.files or self.kept else most_severe_exit_code(list(self.codes))
 
     @property
     def status(self) -> str:
@@ -80,5 +80,5 @@ class Tally:
         if self.exit_code == EXIT_OK:
             return "ok"
         if self.exit_code == EXIT_INCOMPLETE:
-            return "submitted" if self.away else "stale"
+            return "submitted" if self.pending else "stale"
         return "partial" if self.files or self.kept else "failed"

@@ -2,7 +2,7 @@
 
 Nothing is read through a link that leads out of the folder.
 
-One planned file: what stands there, and whose it is. Pure; the disk is asked through `Disk`.
+One planned file: what stands there, and whose it is. Pure; the disk is asked through `DiskReader`.
 
 Content is compared only where it matters: a file of the recorded length whose request is unchanged is taken for it.
 """
@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
-from imagecli.batch.fingerprint import Wanted
-from imagecli.batch.journal.entry import Entry, FileRecord
-from imagecli.batch.journal.state import Known, Ledger
+from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.journal.entry import FileRecord, JournalEntry
+from imagecli.batch.journal.state import JournalState, Known
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
-from imagecli.images.identify import identify
+from imagecli.images.identify import identify_image
 from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class FileStat:
     """Something stands there."""
 
     bytes: int | None
@@ -35,17 +35,17 @@ class Look:
     manifest's folder, a file larger than any picture."""
 
 
-class Disk(Protocol):
+class DiskReader(Protocol):
     """How the disk is asked. Paths are relative to the manifest's folder, with forward slashes."""
 
-    def look(self, path: str) -> Look | None:
+    def stat(self, path: str) -> FileStat | None:
         """None where nothing has the name."""
 
     def sha256(self, path: str) -> str:
         """Of a file's content, in hex; empty where it can't be read."""
 
 
-class Standing:
+class DiskState:
     """The real disk below *folder*; with *allow_outside* also where links lead out of it."""
 
     def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
@@ -53,19 +53,19 @@ class Standing:
         self._root = None if allow_outside else real_path(folder)
         self._folders_inside: dict[Path, bool] = {}
 
-    def look(self, path: str) -> Look | None:
+    def stat(self, path: str) -> FileStat | None:
         target = self._folder / path
         try:
             status = target.stat()
         except PermissionError:
-            return Look(bytes=None)
+            return FileStat(bytes=None)
         except (OSError, ValueError):
-            return Look(bytes=None) if os.path.lexists(target) else None
+            return FileStat(bytes=None) if os.path.lexists(target) else None
         is_picture = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES and self._is_inside(target)
-        return Look(bytes=status.st_size if is_picture else None)
+        return FileStat(bytes=status.st_size if is_picture else None)
 
     def sha256(self, path: str) -> str:
-        seen = self.look(path)
+        seen = self.stat(path)
         if seen is None or seen.bytes is None:
             return ""
         try:
@@ -77,7 +77,7 @@ class Standing:
     def may_replace(self, path: str, sha256: str | None) -> bool:
         """Whether *path* can be written now: it is free, or still has this content; None is any file's."""
         self._folders_inside.clear()  # links may be others by now
-        seen = self.look(path)
+        seen = self.stat(path)
         if seen is None:
             return True
         return seen.bytes is not None and (sha256 is None or self.sha256(path) == sha256)
@@ -92,12 +92,12 @@ class Standing:
 
     def is_picture(self, path: str) -> bool:
         """Whether *path* has the ending and the first bytes of a picture."""
-        seen = self.look(path)
+        seen = self.stat(path)
         if seen is None or not seen.bytes or not has_picture_ending(path):
             return False
         try:
             with (self._folder / path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return identify(data).format is not None
+                return identify_image(data).format is not None
         except (OSError, ValueError):
             return False
 
@@ -123,43 +123,43 @@ journal's; not a file at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class FileState:
     """A planned file."""
 
     plan: str
     path: str
     """Where it stands or would stand; another than *plan* where it was saved so."""
-    standing: FileStatus
-    entry: Entry | None = None
+    status: FileStatus
+    entry: JournalEntry | None = None
     """Tells of it, for `ours` and `edited`."""
     record: FileRecord | None = None
     fresh: bool = False
     """What it was made of is what is wanted now."""
 
 
-def judge(plan: str, wanted: Wanted, ledger: Ledger, disk: Disk) -> Judged:
+def determine_file_state(plan: str, wanted: PlannedItem, ledger: JournalState, disk: DiskReader) -> FileState:
     """What stands where *plan* is wanted."""
-    known = ledger.planned(plan)
-    path = known[1].path if known and disk.look(known[1].path) else plan
-    standing, told = _standing(path, known, wanted, ledger, disk)
+    known = ledger.file_planned_at(plan)
+    path = known[1].path if known and disk.stat(known[1].path) else plan
+    standing, told = _determine_status(path, known, wanted, ledger, disk)
     entry, record = told or (None, None)
     fresh = wanted.is_fresh(entry) if entry else standing == "found"
-    return Judged(plan=plan, path=path, standing=standing, entry=entry, record=record, fresh=fresh)
+    return FileState(plan=plan, path=path, status=standing, entry=entry, record=record, fresh=fresh)
 
 
-def _standing(
-    path: str, known: Known | None, wanted: Wanted, ledger: Ledger, disk: Disk
+def _determine_status(
+    path: str, known: Known | None, wanted: PlannedItem, ledger: JournalState, disk: DiskReader
 ) -> tuple[FileStatus, Known | None]:
-    look = disk.look(path)
+    look = disk.stat(path)
     if look is None:
         return "missing", None
     if look.bytes is None:
         return "blocked", None
     own = known if known and known[1].path == path else None
-    doubt = in_doubt(wanted, ledger)
+    doubt = possibly_billed_entry(wanted, ledger)
     if own and own[1].bytes == look.bytes and not doubt and wanted.is_fresh(own[0]):
         return "ours", own
-    alike = [one for one in _possible(own, known, path, wanted, ledger) if one[1].bytes == look.bytes]
+    alike = [one for one in _candidates(own, known, path, wanted, ledger) if one[1].bytes == look.bytes]
     sha256 = disk.sha256(path) if alike else ""
     if same := next((one for one in alike if one[1].sha256 == sha256), None):
         return "ours", same
@@ -168,18 +168,24 @@ def _standing(
     return ("edited", own) if own else ("unknown", None)
 
 
-def _possible(own: Known | None, known: Known | None, path: str, wanted: Wanted, ledger: Ledger) -> list[Known]:
+def _candidates(
+    own: Known | None, known: Known | None, path: str, wanted: PlannedItem, ledger: JournalState
+) -> list[Known]:
     """What could stand at *path*: what was saved there, and what was bought for it and moved by hand."""
-    moved = [one for one in (known, *ledger.brought(wanted.hash)) if one and ending(one[1].path) == ending(path)]
+    moved = [
+        one
+        for one in (known, *ledger.files_by_hash(wanted.hash))
+        if one and file_ending(one[1].path) == file_ending(path)
+    ]
     return [own, *moved] if own else moved
 
 
-def in_doubt(wanted: Wanted, ledger: Ledger) -> Entry | None:
+def possibly_billed_entry(wanted: PlannedItem, ledger: JournalState) -> JournalEntry | None:
     """The last word on the purchase, where that is no last word: it may be bought, and nothing shows it."""
-    last = ledger.last(wanted.id)
-    return last if last and last.in_doubt and wanted.is_asked_by(last) else None
+    last = ledger.last_entry(wanted.id)
+    return last if last and last.is_possibly_billed and wanted.is_requested_by(last) else None
 
 
-def ending(path: str) -> str:
+def file_ending(path: str) -> str:
     """`.png`; one picture's bytes belong under one."""
     return PurePosixPath(path).suffix.lower()

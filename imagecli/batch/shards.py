@@ -19,12 +19,12 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.index}/{self.of}"
 
-    def has(self, id: str) -> bool:
+    def contains(self, id: str) -> bool:
         """Whether the purchase is this shard's."""
-        return shard_of(id, self.of) == self.index
+        return shard_index(id, self.of) == self.index
 
 
-def read_shard(text: str) -> Shard:
+def parse_shard(text: str) -> Shard:
     """What `--shard K/N` says. Raises UsageError."""
     match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text, re.ASCII)
     index, of = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -33,13 +33,13 @@ def read_shard(text: str) -> Shard:
     return Shard(index=index, of=of)
 
 
-def shard_of(id: str, of: int) -> int:
+def shard_index(id: str, of: int) -> int:
     """Which of *of* shards a purchase belongs to, from 1: by its id alone, wherever it stands in the manifest."""
     digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % of + 1
 
 
-def share_of_cap(cap_usd: float, mine: float, all_of_it: float) -> float:
+def cap_share(cap_usd: float, mine: float, all_of_it: float) -> float:
     """What a shard may spend of *cap_usd*, so that all shards together keep to it.
 
     *mine* and *all_of_it* are what the shard and the whole manifest count if all of it were bought (USD, or purchases

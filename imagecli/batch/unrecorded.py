@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from imagecli.batch.work_item import Purchase
-from imagecli.client.spool import left_in, read_unrecorded_description, unrecorded_in
+from imagecli.batch.work_item import ItemPlan
+from imagecli.client.spool import list_spooled_calls, read_unrecorded_description, unrecorded_in
 from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
 from imagecli.errors import UnrecordedError
-from imagecli.quoting import quoted
+from imagecli.quoting import shell_quote
 
 
-def check_unrecorded(purchases: Iterable[Purchase], places: SpoolPlaces) -> None:
+def check_unrecorded(purchases: Iterable[ItemPlan], places: SpoolPlaces) -> None:
     """Raises UnrecordedError if an unrecorded entry names a row that would be requested."""
     recorded: Collection[Path] | None = None
     named_in: dict[Path, set[tuple[str, str]]] = {}
@@ -28,10 +28,10 @@ def check_unrecorded(purchases: Iterable[Purchase], places: SpoolPlaces) -> None
         for folder in dict.fromkeys(targets[0].name.folder for targets in purchase.item.pictures):
             if folder not in named_in:
                 if recorded is None:
-                    recorded = {left.body for left in left_in(places)}
+                    recorded = {left.body for left in list_spooled_calls(places)}
                 named_in[folder] = set(_rows_named_in(folder / SPOOL_BESIDE, recorded))
-            if (purchase.wanted.id, purchase.wanted.hash) in named_in[folder]:
-                raise _refusal(purchase.wanted.id, folder)
+            if (purchase.planned.id, purchase.planned.hash) in named_in[folder]:
+                raise _refusal(purchase.planned.id, folder)
 
 
 def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[str, str]]:
@@ -46,7 +46,8 @@ def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[st
 
 def _refusal(id: str, folder: Path) -> UnrecordedError:
     spool = folder / SPOOL_BESIDE
+    save = f"imagecli recover --from {shell_quote(folder)} saves its images"
     return UnrecordedError(
         f"{spool} has a response for {id} that this machine has no record of; nothing was sent",
-        hint=f"imagecli recover --from {quoted(folder)} saves its images; without {spool}, the row is requested again",
+        hint=f"{save}; without {spool}, the row is requested again",
     )

@@ -13,32 +13,32 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from imagecli.batch.file_state import Standing
-from imagecli.batch.fingerprint import Wanted
-from imagecli.batch.journal.entry import Entry, FileRecord
-from imagecli.batch.journal.writer import Journal
-from imagecli.batch.work_item import Ended, Order, Purchase, originals, records
+from imagecli.batch.file_state import DiskState
+from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.journal.entry import FileRecord, JournalEntry
+from imagecli.batch.journal.writer import JournalWriter
+from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_records, build_original_records
 from imagecli.errors import DiskError
-from imagecli.events import Event, Listen, Noted, Sent, Warned
+from imagecli.events import Event, EventHandler, NoteEvent, UploadProgress, WarningEvent
 from imagecli.pipeline import execute
-from imagecli.plan import Request
+from imagecli.plan import PlannedCall
 from imagecli.pricing.budget import Budget
-from imagecli.pricing.spend_guard import Permit, Till
-from imagecli.results import Outcome
-from imagecli.worker_pool import Slot
+from imagecli.pricing.spend_guard import Reservation, SpendGuard
+from imagecli.results import CallResult
+from imagecli.worker_pool import CallSlot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
+class ItemFinalizer:
     """Shared by all threads of a run."""
 
     budget: Budget
-    journal: Journal
-    standing: Standing
+    journal: JournalWriter
+    disk: DiskState
     folder: Path
     """The manifest's."""
 
-    def settled(self, order: Order, requests: Sequence[Request], outcomes: Sequence[Outcome]) -> Ended:
+    def finalize(self, order: WorkItem, requests: Sequence[PlannedCall], outcomes: Sequence[CallResult]) -> ItemResult:
         """What has become of *order*, whose first *requests* ended with *outcomes*; the journal is told.
 
         What telling it met is in the last outcome.
@@ -47,43 +47,43 @@ class Settling:
             record
             for outcome, request in zip(outcomes, requests, strict=False)
             if request.part
-            for record in records(outcome.saved, request.part, self.folder)
+            for record in build_file_records(outcome.saved, request.part, self.folder)
         ]
-        came = originals((image for outcome in outcomes for image in outcome.saved), self.folder)
-        cost = self.cost(outcomes)
+        came = build_original_records((image for outcome in outcomes for image in outcome.saved), self.folder)
+        cost = self.total_cost(outcomes)
         try:
-            self.journal.write(last_word(order.purchase.wanted, outcomes, files, came, cost))
+            self.journal.write(build_last_entry(order.plan.planned, outcomes, files, came, cost))
         except DiskError as error:
             *others, last = outcomes
             outcomes = (*others, replace(last, errors=(*last.errors, error)))
         if not any(outcome.errors for outcome in outcomes):
-            self._clear_replaced(order, (*files, *came))
-        return Ended(order=order, outcomes=tuple(outcomes), cost_usd=cost)
+            self._remove_replaced(order, (*files, *came))
+        return ItemResult(item=order, results=tuple(outcomes), cost_usd=cost)
 
-    def cost(self, outcomes: Sequence[Outcome]) -> float | None:
+    def total_cost(self, outcomes: Sequence[CallResult]) -> float | None:
         """USD that they were billed; None where one of them doesn't tell."""
-        bills = [self.budget.billed(outcome) for outcome in outcomes]
+        bills = [self.budget.billed_usd(outcome) for outcome in outcomes]
         return None if None in bills else sum(bill for bill in bills if bill is not None)
 
-    def _clear_replaced(self, order: Order, files: Sequence[FileRecord]) -> None:
+    def _remove_replaced(self, order: WorkItem, files: Sequence[FileRecord]) -> None:
         """Removes what was replaced and had another name, as pictures have their true endings."""
         saved = {record.path for record in files}
-        for path, sha256 in order.purchase.decision.replaces:
-            if path not in saved and sha256 and self.standing.may_remove(path, sha256):
+        for path, sha256 in order.plan.decision.replaces:
+            if path not in saved and sha256 and self.disk.may_remove(path, sha256):
                 with contextlib.suppress(OSError):
                     (self.folder / path).unlink()
 
 
-def last_word(
-    wanted: Wanted,
-    outcomes: Sequence[Outcome],
+def build_last_entry(
+    wanted: PlannedItem,
+    outcomes: Sequence[CallResult],
     files: Sequence[FileRecord],
     came: Sequence[FileRecord],
     cost_usd: float | None,
-) -> Entry:
+) -> JournalEntry:
     """What the journal is told of a purchase whose requests have ended, as far as they were sent."""
     errors = [error for outcome in outcomes for error in outcome.errors]
-    return wanted.entry(
+    return wanted.new_entry(
         "saved" if files else "failed",
         files=tuple(files),
         originals=tuple(came),
@@ -93,26 +93,28 @@ def last_word(
     )
 
 
-SAID_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full")
+NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full")
 """Remarks on inputs, which were made when all of them were checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Buyer:
+class ItemWorker:
     """Shared by all threads of a run."""
 
-    tools: Callable[[Purchase], execute.Tools]
-    till: Till
-    settling: Settling
+    pipeline_for: Callable[[ItemPlan], execute.Pipeline]
+    spend_guard: SpendGuard
+    finalizer: ItemFinalizer
 
-    def buy(self, order: Order, listen: Listen, slot: Slot) -> Ended:
+    def run(self, order: WorkItem, on_event: EventHandler, slot: CallSlot) -> ItemResult:
         """What has become of *order*. Whatever goes wrong is in the outcomes."""
-        told = _Told(order.purchase, self.settling.journal)
-        outcomes: list[Outcome] = []
+        told = _SentMarker(order.plan, self.finalizer.journal)
+        outcomes: list[CallResult] = []
         over = False
-        requests = order.requests()
+        requests = order.calls()
         for request in requests:
-            outcome = self.till.bought(request.index, slot, partial(self._bought, order, request, told, listen))
+            outcome = self.spend_guard.run_within_cap(
+                request.index, slot, partial(self._execute_call, order, request, told, on_event)
+            )
             if outcome is None:
                 over = True
                 break
@@ -120,29 +122,31 @@ class Buyer:
             if outcome.errors:
                 break
         if told.is_sent:
-            return replace(self.settling.settled(order, requests, outcomes), over_budget=over)
-        cost = self.settling.cost(outcomes)
-        return Ended(order=order, outcomes=tuple(outcomes), cost_usd=cost, over_budget=over)
+            return replace(self.finalizer.finalize(order, requests, outcomes), is_over_budget=over)
+        cost = self.finalizer.total_cost(outcomes)
+        return ItemResult(item=order, results=tuple(outcomes), cost_usd=cost, is_over_budget=over)
 
-    def _bought(self, order: Order, request: Request, told: _Told, listen: Listen, permit: Permit) -> Outcome:
+    def _execute_call(
+        self, order: WorkItem, request: PlannedCall, told: _SentMarker, on_event: EventHandler, permit: Reservation
+    ) -> CallResult:
         def heard(event: Event) -> None:
-            if isinstance(event, Sent):
-                told.sent()
-            if not (isinstance(event, (Noted, Warned)) and event.code in SAID_BEFORE):
-                listen(event)
+            if isinstance(event, UploadProgress):
+                told.mark_sent()
+            if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
+                on_event(event)
 
-        return execute.carry_out(request, self.tools(order.purchase), heard, permit)
+        return execute.execute_call(request, self.pipeline_for(order.plan), heard, permit)
 
 
-class _Told:
+class _SentMarker:
     """Whether the journal was told of one order."""
 
-    def __init__(self, purchase: Purchase, journal: Journal) -> None:
-        self._wanted, self._journal = purchase.wanted, journal
+    def __init__(self, purchase: ItemPlan, journal: JournalWriter) -> None:
+        self._wanted, self._journal = purchase.planned, journal
         self.is_sent = False
 
-    def sent(self) -> None:
+    def mark_sent(self) -> None:
         """Before the first byte goes out. Raises DiskError: then nothing is sent."""
         if not self.is_sent:
-            self._journal.write(self._wanted.entry("sent"))
+            self._journal.write(self._wanted.new_entry("sent"))
             self.is_sent = True

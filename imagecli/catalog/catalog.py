@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagecli.catalog.load import model_row, model_rows, overlaid
+from imagecli.catalog.load import build_model, build_models, overlay_provider
 from imagecli.catalog.model import ModelRow
-from imagecli.catalog.provider import ProviderRow, at_provider
+from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError
 
 
@@ -33,20 +33,20 @@ class Catalog:
         """The model's row; one that forbids nothing, and is not `known`, where it has none."""
         return self.models.get(name) or replace(self.unknown_model, name=name)
 
-    def model_at(self, provider: ProviderRow, name: str | None) -> ModelRow:
+    def model_for_provider(self, provider: ProviderRow, name: str | None) -> ModelRow:
         """The row of the model *name* as it holds at *provider*; of the one used there where nobody named any.
 
         Raises UsageError where one has to be named.
         """
         name = name or provider.model or (self.default_model if provider.takes_default_model else None)
         if name:
-            return at_provider(self.model(name), provider)
+            return limit_to_provider(self.model(name), provider)
         if provider.needs_model:
             raise UsageError(
                 f"provider {provider.name} has no model that is used where none is named",
                 hint=f"-m NAME; imagecli providers {provider.name} tells more",
             )
-        return at_provider(replace(self.unknown_model, name="the server's own model", sent=False), provider)
+        return limit_to_provider(replace(self.unknown_model, name="the server's own model", sent=False), provider)
 
     def provider(self, name: str) -> ProviderRow:
         """Raises UsageError with the names there are."""
@@ -56,37 +56,37 @@ class Catalog:
 
 
 @cache
-def load() -> Catalog:
+def load_shipped_catalog() -> Catalog:
     """The catalogue that ships with the program."""
-    models, providers = _tables("models"), _tables("providers")
+    models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
-        models=model_rows(models),
-        unknown_model=model_row("unknown", models["unknown"], models),
-        providers={name: _provider(name, providers["providers"]) for name in providers["providers"]},
+        models=build_models(models),
+        unknown_model=build_model("unknown", models["unknown"], models),
+        providers={name: _build_provider(name, providers["providers"]) for name in providers["providers"]},
         default_model=models["default"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
     )
 
 
-def with_own(tables: Mapping[str, Any], source: str) -> Catalog:
+def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
     """That catalogue with a user's *tables* of models, from the file *source*, laid over it.
 
     Raises UsageError that names table and field of what there is not, or is none.
     """
     # Most users have no such file, and pay nothing for it.
-    from imagecli.catalog.user_models import laid_over
+    from imagecli.catalog.user_models import overlay_models
 
-    return replace(load(), models=model_rows(laid_over(_tables("models"), tables, source)))
+    return replace(load_shipped_catalog(), models=build_models(overlay_models(_read_tables("models"), tables, source)))
 
 
 @cache
-def _tables(name: str) -> dict[str, Any]:
+def _read_tables(name: str) -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
 
 
-def _provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
+def _build_provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
     table = dict(rows[name])
     like = table.pop("like", None)
-    row = replace(_provider(like, rows), name=name, like=like) if like else ProviderRow(name=name)
-    return overlaid(row, table)
+    row = replace(_build_provider(like, rows), name=name, like=like) if like else ProviderRow(name=name)
+    return overlay_provider(row, table)

@@ -16,7 +16,7 @@ from imagecli.catalog import validators
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow
 from imagecli.catalog.size_rule import SizeRule
-from imagecli.catalog.validators import laid_over
+from imagecli.catalog.validators import overlay_size_rule
 from imagecli.domain import InputRule, Size
 from imagecli.errors import UsageError
 
@@ -24,25 +24,27 @@ JOINED = ("words", "ranges", "max_n_of", "image", "mask")
 """Tables that a row adds to those of the one it is `like`; every other field replaces."""
 
 
-def model_rows(tables: Mapping[str, Any]) -> dict[str, ModelRow]:
+def build_models(tables: Mapping[str, Any]) -> dict[str, ModelRow]:
     """A row for each of the tables' models. Raises UsageError for rows that are like each other in a ring."""
-    return {name: model_row(name, table, tables) for name, table in tables["models"].items()}
+    return {name: build_model(name, table, tables) for name, table in tables["models"].items()}
 
 
-def model_row(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> ModelRow:
+def build_model(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> ModelRow:
     """The row of one *table*; *tables* hold what it names: size rules, prices, and the row it is like."""
-    row = _frozen_rows(_whole(table, tables, ()))
-    row["sizes"] = laid_over(SizeRule(), _named(row["sizes"], tables["sizes"]))
+    row = _freeze_table(_resolve_like(table, tables, ()))
+    row["sizes"] = overlay_size_rule(SizeRule(), _find_table(row["sizes"], tables["sizes"]))
     row["prices"] = (
-        _prices({"source": row["source"], **_named(row["prices"], tables["prices"])}) if "prices" in row else None
+        _build_prices({"source": row["source"], **_find_table(row["prices"], tables["prices"])})
+        if "prices" in row
+        else None
     )
-    row["image"], row["mask"] = (InputRule(**_frozen_rows(row[field])) for field in ("image", "mask"))
+    row["image"], row["mask"] = (InputRule(**_freeze_table(row[field])) for field in ("image", "mask"))
     for joined in ("words", "ranges", "unstated_words"):
         row[joined] = {key: tuple(value) for key, value in row.get(joined, {}).items() if key in row["parameters"]}
     return ModelRow(name=name, **row)
 
 
-def _whole(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
+def _resolve_like(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
     """*table* with what it takes from the family or model that it is `like`. Raises UsageError for a ring of them."""
     row = dict(table)
     like = row.pop("like", None)
@@ -53,20 +55,20 @@ def _whole(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str,
             f"models: {' is like '.join((*seen, like))}, without an end", hint="let one of them say it all"
         )
     parent = tables["families"].get(like) or tables["models"][like]
-    return joined(_whole(parent, tables, (*seen, like)), row)
+    return merge_tables(_resolve_like(parent, tables, (*seen, like)), row)
 
 
-def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """The table *above* laid over the one *below*."""
     return {**below, **above, **{key: below.get(key, {}) | above[key] for key in JOINED if key in above}}
 
 
-def _named(value: str | Mapping[str, Any], tables: Mapping[str, Any]) -> Mapping[str, Any]:
+def _find_table(value: str | Mapping[str, Any], tables: Mapping[str, Any]) -> Mapping[str, Any]:
     """The table that *value* names, or is."""
     return tables[value] if isinstance(value, str) else value
 
 
-def _prices(table: Mapping[str, Any]) -> Prices:
+def _build_prices(table: Mapping[str, Any]) -> Prices:
     tokens = {
         quality: {Size.parse(size): count for size, count in sizes.items()}
         for quality, sizes in table.get("output_tokens", {}).items()
@@ -74,7 +76,7 @@ def _prices(table: Mapping[str, Any]) -> Prices:
     return Prices(**{**table, "output_tokens": tokens})
 
 
-def _frozen_rows(table: Mapping[str, Any]) -> dict[str, Any]:
+def _freeze_table(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
@@ -84,13 +86,13 @@ FILE_MARK: Final = "{file_id}"
 """What stands there besides for one that went up before: in a batch's lines."""
 
 
-def overlaid(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
+def overlay_provider(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
     """*row* with what *table* says: a field's name and value a line, as in providers.toml.
 
     A table is laid over the row's own; an empty text takes an entry or a value away. Raises ValueError, in words that
     follow the place where *table* was written, for a field that there is not and a value that is none for it.
     """
-    changes = _changes(table, _hints(ProviderRow), row)
+    changes = _changes(table, _field_types(ProviderRow), row)
     _check_picture(changes, PICTURE_MARKS)
     return replace(row, **changes)
 
@@ -102,26 +104,26 @@ def _changes(table: Mapping[str, Any], hints: Mapping[str, Any], before: Provide
         if name not in hints:
             near = difflib.get_close_matches(name, hints, n=1)
             raise ValueError(f"there is no field {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        changes[name] = _value(name, value, hints[name], getattr(before, name))
+        changes[name] = _overlay_value(name, value, hints[name], getattr(before, name))
     return changes
 
 
 @cache
-def _hints(kind: type[ProviderRow] | type[BatchRow]) -> dict[str, Any]:
+def _field_types(kind: type[ProviderRow] | type[BatchRow]) -> dict[str, Any]:
     """The fields that a table can set, with their types."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind) if field.name not in ("name", "like")}
 
 
-def _batch(value: Any, before: BatchRow | None) -> BatchRow | None:
+def _overlay_batch(value: Any, before: BatchRow | None) -> BatchRow | None:
     """A table inside a row's: laid over the batch's row that was, or a whole one. An empty text takes it away."""
     if value == "":
         return None
     if not isinstance(value, Mapping):
-        raise ValueError(f"batch{_shown(value)}: a table is wanted")
+        raise ValueError(f"batch{_format_value(value)}: a table is wanted")
     row = before or BatchRow()
     try:
-        changes = _changes(value, _hints(BatchRow), row)
+        changes = _changes(value, _field_types(BatchRow), row)
         _check_picture(changes, (FILE_MARK, *PICTURE_MARKS))
     except ValueError as error:
         raise ValueError(f"batch: {error}") from error
@@ -136,33 +138,33 @@ def _check_picture(changes: Mapping[str, Any], marks: tuple[str, ...]) -> None:
         raise ValueError(f"picture: {' or '.join(marks)} is wanted in it, for the picture itself")
 
 
-def _value(name: str, value: Any, hint: Any, before: Any) -> Any:
+def _overlay_value(name: str, value: Any, hint: Any, before: Any) -> Any:
     if name == "keys":
-        return _keys(value)
+        return _key_variables(value)
     if name == "batch":
-        return _batch(value, before)
+        return _overlay_batch(value, before)
     if get_origin(hint) is Mapping and isinstance(value, Mapping):
-        merged = {key: _frozen(inner) for key, inner in {**before, **value}.items() if inner != ""}
-        _check(name, merged, hint)
+        merged = {key: _freeze(inner) for key, inner in {**before, **value}.items() if inner != ""}
+        _check_type(name, merged, hint)
         if name == "sizes":
             _check_sizes(name, merged)
         return merged
     if value == "" and type(None) in get_args(hint):
         return None
-    frozen = value if hint is Any else _frozen(value)
-    _check(name, frozen, hint)
+    frozen = value if hint is Any else _freeze(value)
+    _check_type(name, frozen, hint)
     return frozen
 
 
 def _check_sizes(place: str, table: Mapping[str, Any]) -> None:
     listed = {key: list(inner) if isinstance(inner, tuple) else inner for key, inner in table.items()}
     try:
-        validators.check(place, listed)
+        validators.check_size_table(place, listed)
     except UsageError as error:
         raise ValueError(error.message) from error
 
 
-def _keys(value: Any) -> tuple[KeyVariable, ...]:
+def _key_variables(value: Any) -> tuple[KeyVariable, ...]:
     wanted = 'keys: a list of { env = "NAME", auth = "bearer" } is wanted'
     try:
         keys = tuple(KeyVariable(**one) for one in value)
@@ -173,35 +175,35 @@ def _keys(value: Any) -> tuple[KeyVariable, ...]:
     return keys
 
 
-def _check(name: str, value: Any, hint: Any) -> None:
+def _check_type(name: str, value: Any, hint: Any) -> None:
     """Raises ValueError, which shows *value* as a file has it, and of a table the entry that is wrong."""
     if get_origin(hint) is Mapping and isinstance(value, dict):
         names, inner = get_args(hint)
         for key, one in value.items():
-            if not _fits(key, names):
-                raise ValueError(f"{name}: there is no {key!r}; {_words(names)} is wanted")
-            _check(f"{name}.{key}", one, inner)
-    elif not _fits(value, hint):
-        raise ValueError(f"{name}{_shown(value)}: {_words(hint)} is wanted")
+            if not _matches_type(key, names):
+                raise ValueError(f"{name}: there is no {key!r}; {_describe_type(names)} is wanted")
+            _check_type(f"{name}.{key}", one, inner)
+    elif not _matches_type(value, hint):
+        raise ValueError(f"{name}{_format_value(value)}: {_describe_type(hint)} is wanted")
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return f" {str(value).lower()}"
     return f" {value!r}" if isinstance(value, (str, int, float)) else ""
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _matches_type(value: Any, hint: Any) -> bool:
     """Whether *value* is one of *hint*, which is made of the few types that rows have."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint is Any:
         return True
     if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
+        return any(_matches_type(value, one) for one in inner)
     if origin is Literal:
         return value in inner
     if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(one, inner[0]) for one in value)
+        return isinstance(value, tuple) and all(_matches_type(one, inner[0]) for one in value)
     if origin is Mapping:
         return isinstance(value, dict)
     if hint is float:
@@ -211,11 +213,11 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def _words(hint: Any) -> str:
+def _describe_type(hint: Any) -> str:
     """A type for people."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return " or ".join(_words(one) for one in inner if one is not type(None))
+        return " or ".join(_describe_type(one) for one in inner if one is not type(None))
     if origin is Literal:
         return " or ".join(inner)
     return _NAMES.get(origin or hint, "text")
@@ -230,5 +232,5 @@ _NAMES: Mapping[Any, str] = {
 }
 
 
-def _frozen(value: Any) -> Any:
+def _freeze(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

@@ -48,8 +48,8 @@ OPTIONAL = (
     "response_format",
     "user",
 )
-"""Parameters that only some models take, as fields of `Rendering`; prompt, model, n and size belong to every one, and
-image, mask and markup to edits."""
+"""Parameters that only some models take, as fields of `ImageOptions`; prompt, model, n and size belong to every one,
+and image, mask and markup to edits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,25 +93,25 @@ class ModelRow:
     lends_fields: bool = False
     """--param may set fields that have a flag: no price hangs on what they say."""
 
-    def allowed(self, parameter: str) -> tuple[str, ...]:
+    def allowed_values(self, parameter: str) -> tuple[str, ...]:
         """The legal words of a parameter; empty where any value goes."""
         return self.words.get(parameter, ())
 
-    def tokens(self) -> dict[str, dict[Size, int]]:
+    def output_tokens(self) -> dict[str, dict[Size, int]]:
         """Of its prices' table, whose model may be another, what it makes itself: quality → size → output tokens."""
         tables = self.prices.output_tokens if self.prices else {}
         made = {
             quality: {size: count for size, count in table.items() if not self.sizes.objection(size)}
             for quality, table in tables.items()
-            if quality in (self.allowed("quality") or (quality,))
+            if quality in (self.allowed_values("quality") or (quality,))
         }
         return {quality: table for quality, table in made.items() if table}
 
-    def surely(self, parameter: str, word: str | None = None) -> bool:
+    def surely_takes(self, parameter: str, word: str | None = None) -> bool:
         """Whether a document says that it takes the parameter, and this *word* of it."""
         known = parameter in self.parameters and parameter not in self.unstated
         return known and word not in self.unstated_words.get(parameter, ())
 
-    def most(self, output_format: str | None) -> int:
+    def most_images(self, output_format: str | None) -> int:
         """How many pictures of a format one request can ask for."""
         return self.max_n_of.get(output_format or "", self.max_n)

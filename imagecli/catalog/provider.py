@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from imagecli.catalog.model import ModelRow
-from imagecli.catalog.validators import laid_over
+from imagecli.catalog.validators import overlay_size_rule
 from imagecli.domain import Operation
 
 LIVE_ONLY: Final = ("stream", "partial_images")
@@ -55,7 +55,7 @@ class BatchRow:
         return tuple(name for name in needed if not getattr(self, name))
 
 
-def in_batch(row: ProviderRow) -> ProviderRow:
+def for_batch_api(row: ProviderRow) -> ProviderRow:
     """*row* as it holds for a line of its Batch API: what is not to be done there it does not have.
 
     Its name says so too, as it stands in what is refused. The row must have a `batch`.
@@ -203,19 +203,19 @@ class ProviderRow:
     retires: bool = False
     """Models past their row's shutdown date answer no more at the row's own base URL."""
 
-    def is_home(self, base_url: str) -> bool:
+    def uses_default_base_url(self, base_url: str) -> bool:
         """Whether *base_url* is the row's own, and not another server that speaks alike."""
         return base_url.rstrip("/") == self.base_url
 
     def offers(self, operation: Operation, base_url: str) -> bool:
         """Whether the endpoint is worth asking at *base_url*."""
-        return operation in self.paths and not (self.is_home(base_url) and operation in self.retired)
+        return operation in self.paths and not (self.uses_default_base_url(base_url) and operation in self.retired)
 
-    def places(self) -> int | None:
+    def image_field_count(self) -> int | None:
         """How many input pictures have a field of their own; None where one field takes them all."""
         return None if any(name.endswith("[]") for name in self.images) else len(self.images)
 
-    def allowed(self, name: str, operation: Operation) -> tuple[str, ...]:
+    def allowed_values(self, name: str, operation: Operation) -> tuple[str, ...]:
         """The words of a field; empty where any goes."""
         return self.words.get(f"{operation}.{name}", self.words.get(name, ()))
 
@@ -228,15 +228,15 @@ class ProviderRow:
         return name in self.refused or f"{operation}.{name}" in self.refused
 
 
-def at_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
+def limit_to_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
     """*row*, with no limit wider than the provider's own."""
-    images = _least(row.max_images, provider.max_images, provider.places())
+    images = _lowest_limit(row.max_images, provider.max_images, provider.image_field_count())
     formats = tuple(word for word in row.image.formats if word in (provider.image_formats or row.image.formats))
     return replace(
         row,
-        sizes=laid_over(row.sizes, provider.sizes),
-        max_n=_least(row.max_n, provider.max_n),
-        max_n_of={word: _least(most, provider.max_n) for word, most in row.max_n_of.items()},
+        sizes=overlay_size_rule(row.sizes, provider.sizes),
+        max_n=_lowest_limit(row.max_n, provider.max_n),
+        max_n_of={word: _lowest_limit(most, provider.max_n) for word, most in row.max_n_of.items()},
         max_images=images,
         images_by=f"provider {provider.name}" if images < row.max_images else None,
         image=replace(row.image, formats=formats or row.image.formats),
@@ -245,5 +245,5 @@ def at_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
     )
 
 
-def _least(most: int, *limits: int | None) -> int:
+def _lowest_limit(most: int, *limits: int | None) -> int:
     return min(most, *(limit for limit in limits if limit is not None), most)

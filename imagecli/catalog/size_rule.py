@@ -12,13 +12,13 @@ from math import ceil, gcd, isqrt, log
 from imagecli.domain import RequestedSize, Shape, Size
 
 
-def apart(one: Size, other: Size) -> float:
+def size_distance(one: Size, other: Size) -> float:
     """0 for the same size. Grows with every edge that changes, and faster where the shape changes much."""
     wider, higher = log(one.width / other.width), log(one.height / other.height)
     return abs(wider) + abs(higher) + 4 * (wider - higher) ** 2
 
 
-def waste(made: Size, wanted: Size) -> float:
+def crop_waste(made: Size, wanted: Size) -> float:
     """What is lost when *made* is scaled to cover *wanted* and the rest is cropped; 0 for the same size.
 
     Little is cropped rather than anything resized, much is not; and enlarging, which makes nothing sharper, is last.
@@ -50,9 +50,9 @@ class SizeRule:
     def objection(self, size: RequestedSize) -> str | None:
         """Why *size* is not made, in words that finish "SIZE: …"; None when it is."""
         if isinstance(size, str):
-            return None if self.auto else f"it makes {self.words()}"
+            return None if self.auto else f"it makes {self.describe()}"
         if self.set:
-            return None if size in self.set else f"it makes {self.words()}"
+            return None if size in self.set else f"it makes {self.describe()}"
         longer, shorter = max(size.width, size.height), min(size.width, size.height)
         if size.width % self.multiple or size.height % self.multiple:
             edge = size.height if size.height % self.multiple else size.width
@@ -67,7 +67,7 @@ class SizeRule:
             return f"it has {size.pixels:,} pixels, at most {self.max_pixels:,} are made"
         return None
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The rule for people: `256x256, 512x512 or 1024x1024`."""
         words = [str(size) for size in self.set] or [f"multiples of {self.multiple}"]
         words += ["auto"] if self.auto else []
@@ -82,54 +82,56 @@ class SizeRule:
         """The legal size that is most like *size*; the larger of two. None for a rule that nothing satisfies."""
         if not self.objection(size):
             return size
-        return min(self._around(size), key=lambda legal: (apart(legal, size), -legal.pixels), default=None)
+        return min(self._sizes_near(size), key=lambda legal: (size_distance(legal, size), -legal.pixels), default=None)
 
-    def for_fit(self, size: Size) -> Size | None:
+    def covering(self, size: Size) -> Size | None:
         """The legal size to make where exactly *size* is wanted: it covers it with the least to crop and to shrink.
 
         Where none is large enough, the one that needs the least enlarging. None for a rule that nothing satisfies.
         """
         if not self.objection(size):
             return size
-        return min(self._around(size), key=lambda legal: (waste(legal, size), legal.pixels), default=None)
+        return min(self._sizes_near(size), key=lambda legal: (crop_waste(legal, size), legal.pixels), default=None)
 
-    def of_shape(self, shape: Shape) -> Size | None:
+    def nearest_to_shape(self, shape: Shape) -> Size | None:
         """The legal size that *shape* becomes; None where the model makes nothing of that ratio.
 
         Of a set, the largest that has the ratio, or lies as a name says. Else the usual one, or the size with exactly
         that ratio whose long edge is nearest to `long_edge`, or the legal one most like it.
         """
         if self.set:
-            fitting = [size for size in self.set if (shape.lies_as if shape.named else shape.is_exactly)(size)]
-            return max(fitting, key=lambda size: (-apart_in_shape(size, shape), size.pixels), default=None)
-        exact = [size for size in self.usual if shape.is_exactly(size)] or list(self._exactly(shape))
+            fitting = [
+                size for size in self.set if (shape.has_same_orientation if shape.is_named else shape.is_exactly)(size)
+            ]
+            return max(fitting, key=lambda size: (-shape_distance(size, shape), size.pixels), default=None)
+        exact = [size for size in self.usual if shape.is_exactly(size)] or list(self._sizes_of_shape(shape))
         if exact:
             return min(exact, key=lambda size: abs(max(size.width, size.height) - self.long_edge))
         longer, shorter = max(shape.width, shape.height), min(shape.width, shape.height)
         if self.max_ratio and longer > shorter * self.max_ratio:
             return None
-        return self.nearest(self.about(shape))
+        return self.nearest(self.approximate(shape))
 
-    def about(self, shape: Shape) -> Size:
+    def approximate(self, shape: Shape) -> Size:
         """*shape* with the usual long edge, as near as the grid allows; legal or not."""
-        scale = self.long_edge / max(shape.width, shape.height) / self._grid
-        return Size(*(max(1, round(edge * scale)) * self._grid for edge in (shape.width, shape.height)))
+        scale = self.long_edge / max(shape.width, shape.height) / self._edge_multiple
+        return Size(*(max(1, round(edge * scale)) * self._edge_multiple for edge in (shape.width, shape.height)))
 
     @property
-    def _grid(self) -> int:
+    def _edge_multiple(self) -> int:
         """What edges made of a shape are multiples of: 16 where any number goes, which suits every encoder."""
         return self.multiple if self.multiple > 1 else 16
 
-    def _exactly(self, shape: Shape) -> Iterator[Size]:
+    def _sizes_of_shape(self, shape: Shape) -> Iterator[Size]:
         """Legal sizes of exactly that ratio, whose long edge is within a quarter of the usual one."""
         part = gcd(shape.width, shape.height)
-        width, height = (edge // part * self._grid for edge in (shape.width, shape.height))
+        width, height = (edge // part * self._edge_multiple for edge in (shape.width, shape.height))
         for times in range(1, self.long_edge * 5 // 4 // max(width, height) + 1):
             size = Size(width * times, height * times)
             if max(size.width, size.height) * 4 >= self.long_edge * 3 and not self.objection(size):
                 yield size
 
-    def _around(self, size: Size) -> Iterator[Size]:
+    def _sizes_near(self, size: Size) -> Iterator[Size]:
         """The legal sizes worth comparing with *size*: of every legal width the heights nearest to its height and
         to its shape.
         """
@@ -138,7 +140,7 @@ class SizeRule:
             return
         longest = max(size.width, size.height, isqrt(self.min_pixels) + 1)
         for width in range(self.multiple, (self.max_edge or longest + self.multiple) + 1, self.multiple):
-            lowest, highest = self._heights(width, longest)
+            lowest, highest = self._height_range(width, longest)
             for height in (size.height, width * size.height // size.width):
                 down = height // self.multiple * self.multiple
                 for candidate in (down, down + self.multiple):
@@ -146,7 +148,7 @@ class SizeRule:
                     if lowest <= highest and not self.objection(legal):
                         yield legal
 
-    def _heights(self, width: int, longest: int) -> tuple[int, int]:
+    def _height_range(self, width: int, longest: int) -> tuple[int, int]:
         """The lowest and the highest legal height of *width*; the lowest is above the highest where there is none."""
         ratio = self.max_ratio or float("inf")
         low = max(ceil(self.min_pixels / width), ceil(width / ratio), 1)
@@ -156,6 +158,6 @@ class SizeRule:
         return -(-low // self.multiple) * self.multiple, high // self.multiple * self.multiple
 
 
-def apart_in_shape(size: Size, shape: Shape) -> float:
+def shape_distance(size: Size, shape: Shape) -> float:
     """How much of *size* has another shape than *shape*."""
     return abs(size.width / size.height - shape.width / shape.height)

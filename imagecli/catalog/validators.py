@@ -19,7 +19,7 @@ Check: TypeAlias = Callable[[str, Any], None]
 """Takes the place and the value."""
 
 
-def a(wanted: str, fits: Callable[[Any], bool]) -> Check:
+def value_check(wanted: str, fits: Callable[[Any], bool]) -> Check:
     """A value for which *fits* holds; *wanted* says so in words."""
 
     def check(place: str, value: Any) -> None:
@@ -31,29 +31,29 @@ def a(wanted: str, fits: Callable[[Any], bool]) -> Check:
 
 HINT = "imagecli models gpt-image-2 shows a row"
 
-text = a("text", lambda value: isinstance(value, str) and value != "")
-flag = a("true or false", lambda value: isinstance(value, bool))
-day = a("a day without quotes, as 2026-11-04,", lambda value: type(value) is date)
-count = a("a whole number from 1", lambda value: type(value) is int and 1 <= value < 2**40)
-amount = a("a number from 0", lambda value: type(value) in (int, float) and 0 <= value < 1e9)
-ratio = a("a number from 1", lambda value: type(value) in (int, float) and 1 <= value < 1e9)
-bounds = a(
+text_check = value_check("text", lambda value: isinstance(value, str) and value != "")
+bool_check = value_check("true or false", lambda value: isinstance(value, bool))
+date_check = value_check("a day without quotes, as 2026-11-04,", lambda value: type(value) is date)
+count_check = value_check("a whole number from 1", lambda value: type(value) is int and 1 <= value < 2**40)
+amount_check = value_check("a number from 0", lambda value: type(value) in (int, float) and 0 <= value < 1e9)
+ratio_check = value_check("a number from 1", lambda value: type(value) in (int, float) and 1 <= value < 1e9)
+bounds_check = value_check(
     "a list of the lowest and the highest number",
     lambda value: isinstance(value, list) and [type(one) for one in value] == [int, int] and value[0] <= value[1],
 )
 
 
-def one_of(names: Collection[str]) -> Check:
+def choice_check(names: Collection[str]) -> Check:
     """One of *names*."""
 
     def check(place: str, value: Any) -> None:
         if not isinstance(value, str) or value not in names:
-            raise UsageError(f"{place}: there is no {value!r}", hint=_meant(str(value), names))
+            raise UsageError(f"{place}: there is no {value!r}", hint=_suggest_name(str(value), names))
 
     return check
 
 
-def list_of(check: Check) -> Check:
+def list_check(check: Check) -> Check:
     """A list of what *check* takes."""
 
     def check_list(place: str, value: Any) -> None:
@@ -65,7 +65,7 @@ def list_of(check: Check) -> Check:
     return check_list
 
 
-def each(check: Check, name: Check = text) -> Check:
+def mapping_check(check: Check, name: Check = text_check) -> Check:
     """A table of anything that *name* takes → what *check* takes."""
 
     def check_table(place: str, value: Any) -> None:
@@ -78,7 +78,7 @@ def each(check: Check, name: Check = text) -> Check:
     return check_table
 
 
-def table(fields: Mapping[str, Check]) -> Check:
+def table_check(fields: Mapping[str, Check]) -> Check:
     """A table of these *fields*; none of them has to be there."""
 
     def check_table(place: str, value: Any) -> None:
@@ -86,52 +86,52 @@ def table(fields: Mapping[str, Check]) -> Check:
             raise UsageError(f"{place}: a table is wanted", hint=HINT)
         for key, inner in value.items():
             if key not in fields:
-                raise UsageError(f"{place}: there is no field {key!r}", hint=_meant(key, fields))
+                raise UsageError(f"{place}: there is no field {key!r}", hint=_suggest_name(key, fields))
             fields[key](f"{place}.{key}", inner)
 
     return check_table
 
 
-def name_or(names: Collection[str], check: Check) -> Check:
+def name_or_check(names: Collection[str], check: Check) -> Check:
     """One of *names*, or what *check* takes in its place."""
 
     def check_either(place: str, value: Any) -> None:
-        (one_of(names) if isinstance(value, str) else check)(place, value)
+        (choice_check(names) if isinstance(value, str) else check)(place, value)
 
     return check_either
 
 
-def _meant(name: str, names: Collection[str]) -> str:
+def _suggest_name(name: str, names: Collection[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
 
 
-def size(place: str, value: Any) -> None:
+def check_size_text(place: str, value: Any) -> None:
     """Raises UsageError for a text that is no size."""
-    text(place, value)
+    text_check(place, value)
     try:
         Size.parse(value)
     except UsageError as error:
         raise UsageError(f"{place}: {error.message}", hint=error.hint) from error
 
 
-_FIELDS = table(
+_FIELDS = table_check(
     {
-        "auto": flag,
-        **dict.fromkeys(("set", "usual"), list_of(size)),
-        **dict.fromkeys(("multiple", "max_edge", "min_pixels", "max_pixels", "long_edge"), count),
-        "max_ratio": ratio,
+        "auto": bool_check,
+        **dict.fromkeys(("set", "usual"), list_check(check_size_text)),
+        **dict.fromkeys(("multiple", "max_edge", "min_pixels", "max_pixels", "long_edge"), count_check),
+        "max_ratio": ratio_check,
     }
 )
 
 
-def check(place: str, value: Any) -> None:
+def check_size_table(place: str, value: Any) -> None:
     """Raises UsageError for a table that is none, or whose limits leave no size."""
     _FIELDS(place, value)
-    check_limits(place, value)
+    check_size_limits(place, value)
 
 
-def check_limits(place: str, table: Mapping[str, Any]) -> None:
+def check_size_limits(place: str, table: Mapping[str, Any]) -> None:
     """Raises UsageError where the least is above the most."""
     least, most, edge = table.get("min_pixels", 1), table.get("max_pixels"), table.get("max_edge")
     if most is not None and least > most:
@@ -142,7 +142,7 @@ def check_limits(place: str, table: Mapping[str, Any]) -> None:
         raise UsageError(f"{place}: multiple {table['multiple']:,} is above max_edge {edge:,}", hint=HINT)
 
 
-def laid_over(rule: SizeRule, table: Mapping[str, Any]) -> SizeRule:
+def overlay_size_rule(rule: SizeRule, table: Mapping[str, Any]) -> SizeRule:
     """*rule* with what a checked *table* says in place of its own."""
     lists = {field: tuple(map(Size.parse, table[field])) for field in ("set", "usual") if field in table}
     return replace(rule, **{**table, **lists})

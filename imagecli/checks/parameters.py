@@ -16,21 +16,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from imagecli.catalog.model import OPTIONAL, ModelRow
-from imagecli.domain import Ask, Edit, Generate, Rendering, Source, Svg, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, SvgOptions, Vary
 from imagecli.errors import UsageError
-from imagecli.events import Warned
+from imagecli.events import WarningEvent
 from imagecli.formats import ENDINGS
 
 
-def flag_of(name: str, value: object = None) -> str:
+def flag_for_field(name: str, value: object = None) -> str:
     """The flag that sets the field *name* (to *value*, where it has several)."""
     if name == "svg":
-        return "--svg-model" if isinstance(value, Svg) and value.effort is None else "--svg-reasoning-effort"
+        return "--svg-model" if isinstance(value, SvgOptions) and value.effort is None else "--svg-reasoning-effort"
     return "--" + name.replace("_", "-")
 
 
 OWN_FIELDS: Final[Mapping[str, str]] = {
-    **{name: flag_of(name) for name in ("model", "size", *OPTIONAL)},
+    **{name: flag_for_field(name) for name in ("model", "size", *OPTIONAL)},
     "prompt": "PROMPT or --prompt",
     "n": "-n",
     "image": "imagecli edit IMAGE, and --image",
@@ -49,20 +49,20 @@ _AS_EVER = ("center", "none")
 """Of `crop`: the default, and what comes to nothing where no square is wanted."""
 
 
-def check_framing(ask: Ask, row: ModelRow) -> Iterator[Warned]:
+def check_framing(ask: ImageRequest, row: ModelRow) -> Iterator[WarningEvent]:
     """A warning for what changes nothing. Raises UsageError for two that exclude each other."""
     if isinstance(ask, Generate):
         return
-    crop, pad = f"--crop {ask.framing.crop}", ask.framing.pad
-    is_said = ask.framing.crop not in _AS_EVER
+    crop, pad = f"--crop {ask.input_fit.crop}", ask.input_fit.pad
+    is_said = ask.input_fit.crop not in _AS_EVER
     if pad and is_said:
         raise UsageError(f"--pad fills up to the square, and {crop} cuts one out", hint="leave one of them out")
     if (pad or is_said) and not row.image.square:
         said = f"{'--pad' if pad else crop} changes nothing: {row.name} wants no square"
-        yield Warned(code="no_effect", message=said)
+        yield WarningEvent(code="no_effect", message=said)
 
 
-def inputs_of(ask: Ask) -> tuple[Source, ...]:
+def input_sources(ask: ImageRequest) -> tuple[InputSource, ...]:
     """The pictures that go up, without the mask."""
     match ask:
         case Edit():
@@ -72,14 +72,14 @@ def inputs_of(ask: Ask) -> tuple[Source, ...]:
     return ()
 
 
-def needs_alpha(ask: Ask, row: ModelRow) -> bool:
+def needs_alpha(ask: ImageRequest, row: ModelRow) -> bool:
     """Whether the picture's own transparency has to be the mask: a classic edit without one."""
     return isinstance(ask, Edit) and ask.mask is None and row.edits_need_alpha
 
 
-def check_count(ask: Ask, row: ModelRow) -> None:
+def check_input_count(ask: ImageRequest, row: ModelRow) -> None:
     """Raises UsageError for more pictures than one request takes."""
-    count = len(inputs_of(ask))
+    count = len(input_sources(ask))
     if count > row.max_images:
         taker = row.images_by or row.name
         raise UsageError(f"{count} input pictures; {taker} takes {row.max_images}", hint="leave some --image out")
@@ -97,15 +97,15 @@ WHOLE: Final = ("gif", "svg")
 """Formats that are not streamed, and that nothing else is converted to without loss of what they are for."""
 
 
-def check_pairs(ask: Ask) -> None:
+def check_pairs(ask: ImageRequest) -> None:
     """Raises UsageError for two that exclude each other, with the one to change."""
-    look = ask.rendering
+    look = ask.options
     made = look.output_format or "png"
     for name, formats in ONLY_FOR.items():
         value = getattr(look, name)
         if value is not None and made not in formats:
             raise UsageError(
-                f"{flag_of(name, value)} is for {' and '.join(formats)}, not for {made}",
+                f"{flag_for_field(name, value)} is for {' and '.join(formats)}, not for {made}",
                 hint=f"add --output-format {formats[-1]}, or save to a name that ends in .{formats[-1]}",
             )
     if look.background == "transparent" and made not in ("png", "webp"):
@@ -119,10 +119,11 @@ def check_pairs(ask: Ask) -> None:
         raise UsageError("--input-fidelity is for edits", hint="imagecli edit IMAGE --input-fidelity high")
 
 
-def _check_stream(look: Rendering, made: str) -> None:
+def _check_stream(look: ImageOptions, made: str) -> None:
     if look.stream and made in WHOLE:
         raise UsageError(
-            f"--stream: {_a(made)} comes whole", hint="leave --stream and --partial-images out, or --output-format png"
+            f"--stream: {_with_article(made)} comes whole",
+            hint="leave --stream and --partial-images out, or --output-format png",
         )
     if look.partial_images is not None and not look.stream:
         raise UsageError("--partial-images come in a stream", hint="add --stream")
@@ -135,51 +136,53 @@ def _check_mask(ask: Edit, made: str) -> None:
         raise UsageError("--mask and --markup exclude each other", hint="leave one of them out")
 
 
-def _a(made: str) -> str:
+def _with_article(made: str) -> str:
     return f"an {made}" if made == "svg" else f"a {made}"
 
 
-def check_parameters(ask: Ask, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[Warned]:
+def check_parameters(ask: ImageRequest, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[WarningEvent]:
     """A warning for each parameter, and each word, of which no document says whether *row* takes it.
 
     Raises UsageError for one that it does not take and for a value that it does not, with the nearest that it does,
     or one of the *others* that takes it.
     """
-    look = ask.rendering
+    look = ask.options
     if look.n < 1:
         raise UsageError(f"-n {look.n}: at least 1 picture is wanted", hint="-n 1")
     for key, _ in look.params:
-        _check_further(key, look, row)
+        _check_extra_param(key, look, row)
     given = {name: value for name in OPTIONAL if (value := getattr(look, name)) is not None}
     if isinstance(ask, Edit) and ask.markup:
         given["markup"] = ask.markup
     for name, value in given.items():
-        _check_taken(name, value, row, others)
+        _check_parameter(name, value, row, others)
         _check_word(name, value, row, others)
         _check_range(name, value, row)
-        word = _word(value)
-        if not row.surely(name, word):
-            said = flag_of(name, value) if name in row.unstated else f"{flag_of(name, value)} {word}"
+        word = _word_in(value)
+        if not row.surely_takes(name, word):
+            said = flag_for_field(name, value) if name in row.unstated else f"{flag_for_field(name, value)} {word}"
             said += f": no document says that {row.name} takes it; it is sent as you asked"
-            taker = first_living(other for other in others if other.surely(name, word) and _takes(other, name, word))
-            yield Warned(code="unstated", message=f"{said}; -m {taker} takes it" if taker else said)
+            taker = first_living_model(
+                other for other in others if other.surely_takes(name, word) and _model_takes(other, name, word)
+            )
+            yield WarningEvent(code="unstated", message=f"{said}; -m {taker} takes it" if taker else said)
 
 
-def _check_further(key: str, look: Rendering, row: ModelRow) -> None:
+def _check_extra_param(key: str, look: ImageOptions, row: ModelRow) -> None:
     """A field of --param that has a flag goes only where the row lends it, and in place of the flag."""
     if key not in OWN_FIELDS:
         return
     if not (row.lends_fields and key in LENT):
         raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
     if getattr(look, key) is not None:
-        raise UsageError(f"--param {key}: {flag_of(key)} says it too", hint="leave one of them out")
+        raise UsageError(f"--param {key}: {flag_for_field(key)} says it too", hint="leave one of them out")
 
 
-def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
+def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
     if name in row.parameters:
         return
-    flag = flag_of(name, value)
-    taker = first_living(other for other in others if other.surely(name, _word(value)))
+    flag = flag_for_field(name, value)
+    taker = first_living_model(other for other in others if other.surely_takes(name, _word_in(value)))
     hint = f"leave {flag} out, or name another model with -m"
     if name == "response_format":
         hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
@@ -189,23 +192,25 @@ def _check_taken(name: str, value: object, row: ModelRow, others: Iterable[Model
 
 
 def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
-    allowed, word = row.allowed(name), _word(value)
-    if _takes(row, name, word):
+    allowed, word = row.allowed_values(name), _word_in(value)
+    if _model_takes(row, name, word):
         return
-    flag, near = flag_of(name, value), _nearest(str(word), allowed)
-    taker = first_living(other for other in others if word in other.allowed(name) and other.surely(name, word))
+    flag, near = flag_for_field(name, value), _nearest_word(str(word), allowed)
+    taker = first_living_model(
+        other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
+    )
     hint = f"{flag} {near}; -m {taker} takes {word}" if taker else f"{flag} {near}"
     raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint)
 
 
-def _word(value: object) -> str | None:
+def _word_in(value: object) -> str | None:
     """The word of a value that may be one of a few; None where it holds none."""
-    said = value.effort if isinstance(value, Svg) else value
+    said = value.effort if isinstance(value, SvgOptions) else value
     return said if isinstance(said, str) else None
 
 
-def _takes(row: ModelRow, name: str, word: str | None) -> bool:
-    return word is None or not row.allowed(name) or word in row.allowed(name)
+def _model_takes(row: ModelRow, name: str, word: str | None) -> bool:
+    return word is None or not row.allowed_values(name) or word in row.allowed_values(name)
 
 
 def _check_range(name: str, value: object, row: ModelRow) -> None:
@@ -213,18 +218,18 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
         return
     low, high = row.ranges[name]
     if not low <= value <= high:
-        flag = flag_of(name)
+        flag = flag_for_field(name)
         raise UsageError(
             f"{flag} {value}: {row.name} takes {low:,} to {high:,}", hint=f"{flag} {min(max(value, low), high)}"
         )
 
 
-def first_living(rows: Iterable[ModelRow]) -> str | None:
+def first_living_model(rows: Iterable[ModelRow]) -> str | None:
     """The first model that goes on living."""
     return next((row.name for row in rows if row.shutdown is None), None)
 
 
-def _nearest(value: str, allowed: tuple[str, ...]) -> str:
+def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
     """The word of *allowed* that was meant: `jpeg` for JPG, `high` for hd."""
     word = ENDINGS.get(value.lower(), value.lower())
     if _ALIKE.get(word) in allowed:

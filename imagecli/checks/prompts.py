@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.catalog.model import ModelRow
-from imagecli.domain import Source
+from imagecli.domain import InputSource
 from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
-from imagecli.quoting import quoted
+from imagecli.quoting import shell_quote
 
 MAX_PROMPT_BYTES: Final = 1024 * 1024
 """More than any model takes; a larger file was not meant as a prompt."""
 
 
-def prompt_in(data: bytes, name: str) -> str:
+def decode_prompt(data: bytes, name: str) -> str:
     """The text of a prompt file, verbatim but for the line end that editors add. Raises UsageError."""
     if len(data) > MAX_PROMPT_BYTES:
         raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
@@ -46,7 +46,7 @@ def check_prompt_text(prompt: str, row: ModelRow) -> None:
         )
 
 
-def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: Source | None = None) -> None:
+def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: InputSource | None = None) -> None:
     """Refuses a PROMPT argument that is a file's name: nobody wants to pay for a picture of "photo.jpg".
 
     *image* is the picture the command already has. Raises UsageError with the command that was meant. The same words
@@ -55,27 +55,29 @@ def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: So
     word = prompt.strip()
     if not word or "\n" in word or len(word) > 1000:
         return
-    is_picture = ends_like_picture(word)
+    is_picture = has_image_ending(word)
     is_file = exists(Path(word))
     if not (is_picture or is_file):
         return
     found = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
-    meant = _meant(word, is_picture, image, exists)
+    meant = _suggest_prompt(word, is_picture, image, exists)
     raise UsageError(found, hint=f'{meant}; --prompt "…" sends such words all the same')
 
 
-def ends_like_picture(word: str) -> bool:
+def has_image_ending(word: str) -> bool:
     """Whether it ends as the name of a picture does, of any format."""
     ending = re.search(r"\S\.(\w+)$", word)
     return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
 
 
-def _meant(word: str, is_picture: bool, image: Source | None, exists: Callable[[Path], bool]) -> str:
+def _suggest_prompt(word: str, is_picture: bool, image: InputSource | None, exists: Callable[[Path], bool]) -> str:
     if not is_picture:
-        return f"-f {quoted(word)} reads the prompt from it"
-    file = quoted(word)
+        return f"-f {shell_quote(word)} reads the prompt from it"
+    file = shell_quote(word)
     if image is None:
         return f'imagecli edit {file} "what to change", or imagecli vary {file}'
     if image.path and not exists(image.path):
-        return f"did you swap them? imagecli edit {file} {quoted(image.name)}"
-    return f'--image {file} adds a second picture: imagecli edit {quoted(image.name)} "what to change" --image {file}'
+        return f"did you swap them? imagecli edit {file} {shell_quote(image.name)}"
+    return (
+        f'--image {file} adds a second picture: imagecli edit {shell_quote(image.name)} "what to change" --image {file}'
+    )

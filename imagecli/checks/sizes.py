@@ -7,7 +7,7 @@ from typing import Final
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import RequestedSize, Shape, Size
 from imagecli.errors import UsageError
-from imagecli.events import Noted
+from imagecli.events import NoteEvent
 
 MAX_FIT_PIXELS: Final = 100_000_000
 """More than --fit makes: ten times the largest picture of any model, which no enlarging makes sharper."""
@@ -17,9 +17,9 @@ _NO_PICTURE: Final = 64
 """Two edges below this were meant as a ratio, where they are not those of an icon."""
 
 
-def settled_size(
+def resolve_size(
     asked: RequestedSize | Shape | None, fit: Size | None, row: ModelRow
-) -> tuple[RequestedSize | None, tuple[Noted, ...]]:
+) -> tuple[RequestedSize | None, tuple[NoteEvent, ...]]:
     """The size to ask for, and what is to be said of it. *fit* chooses one where nothing else does.
 
     Raises UsageError for a ratio that the model doesn't make, and for a *fit* that is too large for this machine.
@@ -30,42 +30,42 @@ def settled_size(
             hint="--fit with a smaller size",
         )
     if isinstance(asked, Shape):
-        made = _shaped(asked, row)
-        near = "" if asked.named or asked.is_exactly(made) else f", as near to it as {row.name} comes"
-        return made, (Noted(code="size", message=f"{asked} is made at {made}{near}"), *_fitted(fit, made))
-    chosen = asked or (row.sizes.for_fit(fit) if fit else None)
-    return chosen, _fitted(fit, chosen)
+        made = _size_of_shape(asked, row)
+        near = "" if asked.is_named or asked.is_exactly(made) else f", as near to it as {row.name} comes"
+        return made, (NoteEvent(code="size", message=f"{asked} is made at {made}{near}"), *_fit_notes(fit, made))
+    chosen = asked or (row.sizes.covering(fit) if fit else None)
+    return chosen, _fit_notes(fit, chosen)
 
 
-def _fitted(fit: Size | None, made: RequestedSize | None) -> tuple[Noted, ...]:
+def _fit_notes(fit: Size | None, made: RequestedSize | None) -> tuple[NoteEvent, ...]:
     """What is to be said where what is *made* is not what *fit* wants."""
     if fit is None or made in (None, fit):
         return ()
     where = "a size of the model's choice" if made == "auto" else made
-    return (Noted(code="size", message=f"--fit {fit} is made at {where}, then cropped and resized"),)
+    return (NoteEvent(code="size", message=f"--fit {fit} is made at {where}, then cropped and resized"),)
 
 
 def check_size(size: RequestedSize | None, row: ModelRow) -> None:
     """Raises UsageError for a size that is not made, with the nearest that is."""
     if size is None or (objection := row.sizes.objection(size)) is None:
         return
-    raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_instead(size, row))
+    raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_suggest_size(size, row))
 
 
-def _shaped(shape: Shape, row: ModelRow) -> Size:
-    made = row.sizes.of_shape(shape)
+def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
+    made = row.sizes.nearest_to_shape(shape)
     if made is None:
-        about = row.sizes.about(shape)
-        objection = row.sizes.objection(about) or f"it makes {row.sizes.words()}"
-        raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_instead(about, row))
+        about = row.sizes.approximate(shape)
+        objection = row.sizes.objection(about) or f"it makes {row.sizes.describe()}"
+        raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row))
     return made
 
 
-def _instead(size: RequestedSize, row: ModelRow) -> str:
+def _suggest_size(size: RequestedSize, row: ModelRow) -> str:
     if isinstance(size, str):
         return f"leave --size out, or --size {row.sizes.examples()[-1]}"
     shape = Shape(size.width, size.height, f"{size.width}:{size.height}")
-    if not size.is_square and max(size.width, size.height) < _NO_PICTURE and row.sizes.of_shape(shape):
+    if not size.is_square and max(size.width, size.height) < _NO_PICTURE and row.sizes.nearest_to_shape(shape):
         return f"did you mean {shape}? --size {shape}, or --fit {size} for exactly this"
     near = row.sizes.nearest(size)
     return f"--size {near}, or --fit {size} for exactly this" if near else "leave --size out"

@@ -17,16 +17,16 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from imagecli.client import send
-from imagecli.client.deadline import Into
-from imagecli.client.errors import NotConnectedError, nothing_bought
-from imagecli.client.retry import local_time, refusal_of, too_long, wait_before
-from imagecli.client.send import HttpAnswer, Timeouts, Upload, opened, post
+from imagecli.client.deadline import BodyWriter
+from imagecli.client.errors import NotConnectedError, as_unbilled_error
+from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.send import HttpResponse, MultipartUpload, Timeouts, open_source, post
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Json, Secret
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.events import Listen, Received, Sent, Told, Waiting
+from imagecli.events import DownloadProgress, EventHandler, LogEvent, RetryWait, UploadProgress
 from imagecli.http_message import HttpRequest
-from imagecli.providers.request import join
+from imagecli.providers.request import join_url
 
 NO_REQUEST: Final = -1
 """What events call it: none of the plan's."""
@@ -38,7 +38,7 @@ LOST: Final = ("answer_lost", "timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class FileUpload:
     """A file on its way up."""
 
     source: Path | bytes = field(repr=False)
@@ -48,7 +48,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """One request, and when it may be sent again."""
 
     path: str
@@ -56,21 +56,21 @@ class Call:
     method: str = "GET"
     query: Mapping[str, str] = field(default_factory=dict)
     json: dict[str, Json] | None = None
-    form: Form | None = None
+    form: FileUpload | None = None
     free: bool = True
     """Nothing can be bought by it."""
-    final: tuple[int, ...] = ()
+    final_statuses: tuple[int, ...] = ()
     """Statuses that are an answer, whatever they mean elsewhere."""
-    tries: int | None = None
+    max_tries: int | None = None
     """At most; None is one and the retries that the user allows."""
     max_bytes: int = MAX_DOCUMENT_BYTES
-    long: bool = False
+    is_long: bool = False
     """It has a day, as long as it moves."""
-    again: Callable[[], bool] = lambda: True
+    may_retry: Callable[[], bool] = lambda: True
     """Asked before it is sent again."""
 
 
-class Calls:
+class ApiClient:
     """The API at one base URL. Threads may share it."""
 
     def __init__(
@@ -97,107 +97,113 @@ class Calls:
         """The address that the last request was sent to; None before the first, and behind a proxy."""
 
     @property
-    def place(self) -> str:
+    def printable_base_url(self) -> str:
         """The base URL as it may be printed: without a name, a password and a query."""
         parts = urlsplit(self._base_url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
-    def document(self, call: Call, listen: Listen) -> Any:
+    def fetch_json(self, call: ApiCall, on_event: EventHandler) -> Any:
         """The JSON of the 2xx answer; None where it is none. Raises as `send`."""
         into: list[io.BytesIO] = []
 
-        def fresh() -> Into:
+        def fresh() -> BodyWriter:
             into[:] = [io.BytesIO()]
             return into[0]
 
-        self.send(call, fresh, listen)
+        self.send(call, fresh, on_event)
         try:
             return json.loads(into[0].getvalue())
         except (ValueError, RecursionError):
             return None
 
-    def send(self, call: Call, into: Callable[[], Into], listen: Listen) -> HttpAnswer:
+    def send(self, call: ApiCall, into: Callable[[], BodyWriter], on_event: EventHandler) -> HttpResponse:
         """The 2xx answer, its body in what *into* gave for this try.
 
         Raises the error of any other answer; UnsavedError where the answer to what is not free was lost.
         """
         failures, started = 0, time.monotonic()
-        tries = self._max_retries + 1 if call.tries is None else call.tries
+        tries = self._max_retries + 1 if call.max_tries is None else call.max_tries
         while True:
-            result = self._tried(call, into(), listen)
-            if isinstance(result, HttpAnswer):
+            result = self._try_send(call, into(), on_event)
+            if isinstance(result, HttpResponse):
                 return result
             failure, asked, again = result
             if again and asked is not None and asked > self._max_wait:
-                raise too_long(failure, asked, self._max_wait, self._now())
+                raise wait_too_long_error(failure, asked, self._max_wait, self._now())
             failures += 1
-            over = time.monotonic() - started >= self._timeouts_of(call).total
-            if not again or over or failures >= tries or not call.again():
+            over = time.monotonic() - started >= self._timeouts_for(call).total
+            if not again or over or failures >= tries or not call.may_retry():
                 raise failure
-            self._wait(failures - 1, failure, asked, listen)
+            self._wait_to_retry(failures - 1, failure, asked, on_event)
 
-    def _tried(self, call: Call, into: Into, listen: Listen) -> HttpAnswer | tuple[ImagecliError, float | None, bool]:
+    def _try_send(
+        self, call: ApiCall, into: BodyWriter, on_event: EventHandler
+    ) -> HttpResponse | tuple[ImagecliError, float | None, bool]:
         """The answer; else what went wrong, how long the server wants to be left alone, and whether to try again."""
         try:
-            answer = self._once(call, into, listen)
+            answer = self._send_once(call, into, on_event)
         except NotConnectedError as error:
             return error, None, error.code != "proxy"
         except UnsavedError as error:
             if not call.free:
                 raise
-            return nothing_bought(error), None, error.code in LOST
+            return as_unbilled_error(error), None, error.code in LOST
         if 200 <= answer.status < 300:
             return answer
-        refusal = refusal_of(answer, self._now(), free=call.free)
-        failure = nothing_bought(refusal.failure) if call.free else refusal.failure
-        return failure, refusal.asked, refusal.again and answer.status not in call.final
+        refusal = decide_retry(answer, self._now(), free=call.free)
+        failure = as_unbilled_error(refusal.failure) if call.free else refusal.failure
+        return failure, refusal.server_wait, refusal.retry and answer.status not in call.final_statuses
 
-    def _once(self, call: Call, into: Into, listen: Listen) -> HttpAnswer:
+    def _send_once(self, call: ApiCall, into: BodyWriter, on_event: EventHandler) -> HttpResponse:
         http = HttpRequest(
-            method=call.method, url=join(self._base_url, call.path, self._query | dict(call.query)), json=call.json
+            method=call.method, url=join_url(self._base_url, call.path, self._query | dict(call.query)), json=call.json
         )
 
         def uploaded(sent: int, total: int | None) -> None:
-            listen(Sent(request=NO_REQUEST, sent=sent, total=total or 0))
+            on_event(UploadProgress(request=NO_REQUEST, sent=sent, total=total or 0))
 
         with ExitStack() as stack:
-            upload = _upload(call.form, stack, uploaded) if call.form else None
+            upload = _open_upload(call.form, stack, uploaded) if call.form else None
             about = f" {upload.about}" if upload else ""
-            listen(Told(message=send.asked(http) + about, deep=True))
+            on_event(LogEvent(message=send.describe_request(http) + about, is_debug=True))
             answer = post(
                 self._session,
                 http,
                 auth=self._auth,
                 headers=self._headers,
-                timeouts=self._timeouts_of(call),
+                timeouts=self._timeouts_for(call),
                 into=into,
                 uploaded=uploaded,
-                received=lambda done, total: listen(Received(request=NO_REQUEST, received=done, total=total)),
+                received=lambda done, total: on_event(DownloadProgress(request=NO_REQUEST, received=done, total=total)),
                 max_bytes=call.max_bytes,
                 upload=upload,
                 on_connect=self._connected,
             )
-        listen(Told(message=send.answered(http, answer)))
-        listen(Told(message=send.headers(answer), deep=True))
+        on_event(LogEvent(message=send.describe_response(http, answer)))
+        on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
         return answer
 
     def _connected(self, peer: str | None) -> None:
         self.peer = peer
 
-    def _timeouts_of(self, call: Call) -> Timeouts:
-        return replace(self._timeouts, total=max(self._timeouts.total, DAY_SECONDS)) if call.long else self._timeouts
+    def _timeouts_for(self, call: ApiCall) -> Timeouts:
+        return replace(self._timeouts, total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
 
-    def _wait(self, failures: int, failure: ImagecliError, asked: float | None, listen: Listen) -> None:
-        seconds = wait_before(failures, asked, self._max_wait)
-        listen(Waiting(request=NO_REQUEST, seconds=seconds, why=failure.message))
+    def _wait_to_retry(
+        self, failures: int, failure: ImagecliError, asked: float | None, on_event: EventHandler
+    ) -> None:
+        seconds = retry_delay(failures, asked, self._max_wait)
+        on_event(RetryWait(request=NO_REQUEST, seconds=seconds, why=failure.message))
         time.sleep(seconds)
 
 
-def step(id: str) -> str:
+def quote_path_segment(id: str) -> str:
     """An id as one step of a path, whatever it holds."""
     return quote(id, safe="")
 
 
-def _upload(form: Form, stack: ExitStack, progress: Callable[[int, int | None], None]) -> Upload:
-    file, size = stack.enter_context(opened(form.source))
-    return Upload(file, size, fields=form.fields, filename=form.filename, media_type=form.media_type, progress=progress)
+def _open_upload(form: FileUpload, stack: ExitStack, progress: Callable[[int, int | None], None]) -> MultipartUpload:
+    file, size = stack.enter_context(open_source(form.source))
+    return MultipartUpload(
+        file, size, fields=form.fields, filename=form.filename, media_type=form.media_type, progress=progress
+    )

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
-from imagecli.client.api_client import LOST, Call, Calls, Form, step
+from imagecli.client.api_client import LOST, ApiCall, ApiClient, FileUpload, quote_path_segment
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
-from imagecli.events import Listen
-from imagecli.providers.batch_job import Job, is_id, read_job, read_jobs
+from imagecli.events import EventHandler
+from imagecli.providers.batch_job import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
 
 PAGE: Final = 100
 """Batches a page of the list: the most there can be."""
@@ -30,10 +30,10 @@ ENDLESS: Final = 2**60
 """Bytes; results are as long as their pictures are, and go on to the disk."""
 
 
-class Jobs:
+class BatchApiClient:
     """One for a command. A batch of the provider's is a job here."""
 
-    def __init__(self, calls: Calls, row: BatchRow) -> None:
+    def __init__(self, calls: ApiClient, row: BatchRow) -> None:
         self._calls, self._row = calls, row
 
     @property
@@ -41,34 +41,38 @@ class Jobs:
         """The address that the last request was sent to, if it is known."""
         return self._calls.peer
 
-    def upload(
+    def upload_file(
         self,
         source: Path | bytes,
         *,
         filename: str,
         media_type: str,
         purpose: Literal["batch", "vision"],
-        listen: Listen,
+        on_event: EventHandler,
     ) -> str:
         """The id that the file has at the provider. It is read while it is sent, and sent anew until it is there.
 
         Raises UsageError where there is no Batch API, or *source* can't be read.
         """
         fields = {"purpose": purpose, **EXPIRY.get(purpose, {})}
-        form = Form(source=source, filename=filename, media_type=media_type, fields=fields)
-        call = Call(method="POST", path=self._row.files_path, form=form, long=True)
+        form = FileUpload(source=source, filename=filename, media_type=media_type, fields=fields)
+        call = ApiCall(method="POST", path=self._row.files_path, form=form, is_long=True)
         try:
-            document = self._calls.document(call, listen)
+            document = self._calls.fetch_json(call, on_event)
         except ImagecliError as error:
             if error.status == 413 and purpose == "batch":
                 error.hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
-            self._no_api(error)
+            self._raise_no_batch_api(error)
         file_id = document.get("id") if isinstance(document, dict) else None
-        if not isinstance(file_id, str) or not is_id(file_id):
-            raise NetworkError(f"{self._calls.place} took a file and did not name it", hint=_HINT_API, code="no_file")
+        if not isinstance(file_id, str) or not is_valid_id(file_id):
+            raise NetworkError(
+                f"{self._calls.printable_base_url} took a file and did not name it", hint=_HINT_API, code="no_file"
+            )
         return file_id
 
-    def create(self, *, input_file_id: str, endpoint: str, metadata: Mapping[str, str], listen: Listen) -> Job:
+    def create_batch(
+        self, *, input_file_id: str, endpoint: str, metadata: Mapping[str, str], on_event: EventHandler
+    ) -> BatchJob:
         """The batch that is made of the file: the purchase.
 
         Raises UnsavedError where it may have been made and nobody knows; then nothing was sent a second time.
@@ -79,9 +83,9 @@ class Jobs:
             "completion_window": self._row.window,
             "metadata": {**metadata},
         }
-        call = Call(method="POST", path=self._row.path, json=body, free=False)
+        call = ApiCall(method="POST", path=self._row.path, json=body, free=False)
         try:
-            return read_job(self._calls.document(call, listen))
+            return parse_batch_job(self._calls.fetch_json(call, on_event))
         except UnsavedError as error:
             error.hint = (
                 "the batch may have been made; look at the provider's page of batches before it is bought again"
@@ -90,90 +94,94 @@ class Jobs:
         except ImagecliError as error:
             if input_file_id in error.message:
                 raise
-            self._no_api(error)
+            self._raise_no_batch_api(error)
 
-    def job(self, id: str, listen: Listen) -> Job:
+    def get_batch(self, id: str, on_event: EventHandler) -> BatchJob:
         """The batch as it stands. Raises RefusedError `not_found` where the provider does not know it."""
-        return self._job(Call(path=self._one(self._row.path, id)), id, listen)
+        return self._request_batch(ApiCall(path=self._item_path(self._row.path, id)), id, on_event)
 
-    def jobs(self, listen: Listen) -> Iterator[Job]:
+    def list_batches(self, on_event: EventHandler) -> Iterator[BatchJob]:
         """All that the key's project has, the newest first, asked for as they are wanted."""
         query, seen = {"limit": str(PAGE)}, {""}
         while True:
             try:
-                found, after = read_jobs(self._calls.document(Call(path=self._row.path, query=query), listen))
+                found, after = parse_batch_jobs(
+                    self._calls.fetch_json(ApiCall(path=self._row.path, query=query), on_event)
+                )
             except ImagecliError as error:
-                self._no_api(error)
+                self._raise_no_batch_api(error)
             yield from found
             if after is None or after in seen:
                 return
             seen.add(after)
             query = {"limit": str(PAGE), "after": after}
 
-    def cancel(self, id: str, listen: Listen) -> Job:
+    def cancel_batch(self, id: str, on_event: EventHandler) -> BatchJob:
         """The batch on its way to its end, or as it stands where it had ended before."""
-        call = Call(method="POST", path=f"{self._one(self._row.path, id)}/cancel", final=(409,))
+        call = ApiCall(method="POST", path=f"{self._item_path(self._row.path, id)}/cancel", final_statuses=(409,))
         try:
-            return self._job(call, id, listen)
+            return self._request_batch(call, id, on_event)
         except RefusedError as error:
             if error.status not in (400, 409):
                 raise
-            job = self.job(id, listen)
-            if error.status == 409 or job.ended:
+            job = self.get_batch(id, on_event)
+            if error.status == 409 or job.has_ended:
                 return job
             raise
 
-    def content(self, file_id: str, take: Callable[[bytes], object], listen: Listen) -> None:
+    def download_file(self, file_id: str, take: Callable[[bytes], object], on_event: EventHandler) -> None:
         """Gives a file's bytes to *take* as they come: any number of them, in a day at most.
 
         Once some were taken it is not asked for anew: raises UnsavedError where the rest was lost, and what *take*
         raises, DiskError for an OSError. RefusedError `not_found` where the provider does not have it any more.
         """
-        pieces = _Pieces(take)
-        call = Call(
-            path=f"{self._one(self._row.files_path, file_id)}/content",
+        pieces = BodyConsumer(take)
+        call = ApiCall(
+            path=f"{self._item_path(self._row.files_path, file_id)}/content",
             max_bytes=ENDLESS,
-            long=True,
-            again=lambda: not pieces.begun,
+            is_long=True,
+            may_retry=lambda: not pieces.begun,
         )
         try:
-            self._calls.send(call, lambda: pieces, listen)
+            self._calls.send(call, lambda: pieces, on_event)
         except ImagecliError as error:
             if pieces.problem and not isinstance(pieces.problem, OSError):
                 raise pieces.problem from None
             if error.status == 404:
-                raise _gone(file_id, error) from error
+                raise _not_found_error(file_id, error) from error
             if error.code in LOST:
                 raise UnsavedError(error.message, hint=_HINT_STAYS, code=error.code) from error
             raise
 
-    def delete(self, file_id: str, listen: Listen) -> None:
+    def delete_file(self, file_id: str, on_event: EventHandler) -> None:
         """Takes a file away at the provider, once, if that can be done."""
         with suppress(ImagecliError):
-            self._calls.document(Call(method="DELETE", path=self._one(self._row.files_path, file_id), tries=1), listen)
+            self._calls.fetch_json(
+                ApiCall(method="DELETE", path=self._item_path(self._row.files_path, file_id), max_tries=1), on_event
+            )
 
-    def _job(self, call: Call, id: str, listen: Listen) -> Job:
+    def _request_batch(self, call: ApiCall, id: str, on_event: EventHandler) -> BatchJob:
         try:
-            return read_job(self._calls.document(call, listen))
+            return parse_batch_job(self._calls.fetch_json(call, on_event))
         except ImagecliError as error:
             if error.status == 404:
-                raise _gone(id, error) from error
+                raise _not_found_error(id, error) from error
             raise
 
-    def _one(self, path: str, id: str) -> str:
-        if not is_id(id):
+    def _item_path(self, path: str, id: str) -> str:
+        if not is_valid_id(id):
             raise UsageError("what is asked for is no id of a batch or file", hint="a journal may have been damaged")
-        return f"{path}/{step(id)}"
+        return f"{path}/{quote_path_segment(id)}"
 
-    def _no_api(self, error: ImagecliError) -> NoReturn:
+    def _raise_no_batch_api(self, error: ImagecliError) -> NoReturn:
         """Raises *error*, which met a place that every Batch API has, in clearer words where that was not there."""
         if error.status not in NO_API:
             raise error
-        said = f"no Batch API at {self._calls.place} (HTTP {error.status}); nothing was bought"
+        said = f"no Batch API at {self._calls.printable_base_url} (HTTP {error.status}); nothing was bought"
         raise UsageError(said, hint="leave --batch-api out", code="no_batch_api", status=error.status) from error
 
 
-class _Pieces:
+class BodyConsumer:
     """A file's bytes on their way to whoever takes them."""
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
@@ -197,7 +205,7 @@ class _Pieces:
         """Nothing is held back."""
 
 
-def _gone(id: str, error: ImagecliError) -> RefusedError:
+def _not_found_error(id: str, error: ImagecliError) -> RefusedError:
     return RefusedError(
         f"the provider does not have {id} any more, or never had it (HTTP 404)",
         hint="files of batches are kept for 30 days; is it the key of the same project?",

@@ -32,10 +32,10 @@ from urllib3.util.connection import create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.client.deadline import PatientBytes, Terms
-from imagecli.client.dns import in_time
+from imagecli.client.deadline import DeadlineReader, ExchangeLimits
+from imagecli.client.dns import resolve_in_time
 from imagecli.client.errors import RefusedAddressError
-from imagecli.client.ip_ranges import endpoint_of, literal_endpoint, parsed
+from imagecli.client.ip_ranges import endpoint_of, literal_endpoint, parse_address
 from imagecli.errors import SettingsError
 
 MAX_PRELUDES = 50
@@ -47,13 +47,13 @@ REFUSAL = re.compile(rb"(?:\A|\r\n\r\n)HTTP/\d\.\d [3-9]")
 """An answer after which the rest of a request is not wanted; a server may well begin a good one while it reads."""
 
 
-class Reply(http.client.HTTPResponse):
+class HttpReply(http.client.HTTPResponse):
     """An answer behind any number of preludes, whose trailers are nobody's business."""
 
-    def __init__(self, sock: socket.socket, *more: Any, terms: Terms, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *more: Any, terms: ExchangeLimits, **options: Any) -> None:
         super().__init__(sock, *more, **options)
         self.fp.close()
-        self._patient, self._terms = PatientBytes(sock, terms), terms
+        self._patient, self._terms = DeadlineReader(sock, terms), terms
         self.fp = io.BufferedReader(self._patient)
 
     def begin(self) -> None:
@@ -69,25 +69,25 @@ class Reply(http.client.HTTPResponse):
         """The body is whole: what stands behind it is not waited for."""
 
 
-class _Line(HTTPConnection):
+class _Connection(HTTPConnection):
     """What both kinds of connection have in common."""
 
-    def __init__(self, *arguments: Any, terms: Terms, **options: Any) -> None:
+    def __init__(self, *arguments: Any, terms: ExchangeLimits, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._terms = terms
         self._peer: str | None = None
-        self.response_class: Any = partial(Reply, terms=terms)
+        self.response_class: Any = partial(HttpReply, terms=terms)
 
     def connect(self) -> None:
         super().connect()
         # urllib3 would wait for each piece of an upload no longer than for the connection.
-        self.sock.settimeout(self._terms.patience())
+        self.sock.settimeout(self._terms.next_byte_timeout())
         self._terms.connected = True
         self._terms.on_connect(None if self.proxy else self._peer)
 
     def _new_conn(self) -> socket.socket:
         try:
-            return self._connected(self._addresses())
+            return self._connect_first(self._resolve_addresses())
         except TimeoutError as error:
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
         except socket.gaierror as error:
@@ -95,7 +95,7 @@ class _Line(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, f"no connection: {error.strerror or error}") from error
 
-    def _addresses(self) -> Sequence[str]:
+    def _resolve_addresses(self) -> Sequence[str]:
         """Where to connect to. A proxy was named by the user; everything else is judged."""
         try:
             self._dns_host.encode("idna")
@@ -105,18 +105,18 @@ class _Line(HTTPConnection):
         written = literal_endpoint(self._dns_host, self.port)
         if judge and written and not judge(written):
             raise RefusedAddressError(written.kind)
-        seconds = min(_seconds(self.timeout), self._terms.left())
-        found = in_time(self._terms.resolve, self._dns_host, self.port, seconds)
+        seconds = min(_timeout_seconds(self.timeout), self._terms.remaining_seconds())
+        found = resolve_in_time(self._terms.resolve, self._dns_host, self.port, seconds)
         if not judge:
             return found
-        allowed = [address for address in found if judge(endpoint_of(parsed(address), self.port))]
+        allowed = [address for address in found if judge(endpoint_of(parse_address(address), self.port))]
         if found and not allowed:
-            raise RefusedAddressError(endpoint_of(parsed(found[0]), self.port).kind)
+            raise RefusedAddressError(endpoint_of(parse_address(found[0]), self.port).kind)
         return allowed
 
-    def _connected(self, addresses: Sequence[str]) -> socket.socket:
+    def _connect_first(self, addresses: Sequence[str]) -> socket.socket:
         """A connection to the first of *addresses* that takes one; each gets its share of the time."""
-        until = time.monotonic() + min(_seconds(self.timeout), self._terms.left())
+        until = time.monotonic() + min(_timeout_seconds(self.timeout), self._terms.remaining_seconds())
         failure = OSError("it has no address")
         for number, address in enumerate(addresses):
             share = max((until - time.monotonic()) / (len(addresses) - number), 0.01)
@@ -137,23 +137,23 @@ class _Line(HTTPConnection):
             super().send(data)
             return
         if isinstance(self.sock, socket.socket):  # not TLS within a proxy's TLS
-            self._wait_for_room(self.sock)
-        self.sock.settimeout(self._terms.patience())
+            self._wait_until_writable(self.sock)
+        self.sock.settimeout(self._terms.next_byte_timeout())
         try:
             super().send(data)
         except ssl.SSLError as error:
             raise BrokenPipeError(str(error)) from error
 
-    def _wait_for_room(self, connection: socket.socket) -> None:
+    def _wait_until_writable(self, connection: socket.socket) -> None:
         """Raises BrokenPipeError where the server has refused what it has not read yet; what it said is read then."""
         silent_until = time.monotonic() + self._terms.silence
-        self._hear(connection)
-        while not wait_for_write(connection, min(STUCK_SECONDS, self._terms.left())):
-            self._hear(connection)
+        self._read_early_response(connection)
+        while not wait_for_write(connection, min(STUCK_SECONDS, self._terms.remaining_seconds())):
+            self._read_early_response(connection)
             if time.monotonic() > silent_until:
                 raise TimeoutError("nothing of the upload was taken")
 
-    def _hear(self, connection: socket.socket) -> None:
+    def _read_early_response(self, connection: socket.socket) -> None:
         """Takes in what the server says before it has our whole request."""
         if len(self._terms.early) > MAX_EARLY_BYTES or not wait_for_read(connection, 0):
             return
@@ -169,34 +169,34 @@ class _Line(HTTPConnection):
             raise BrokenPipeError("answered before all was sent")
 
 
-class PlainLine(_Line):
+class HttpConnection(_Connection):
     """http"""
 
 
-class SecureLine(_Line, HTTPSConnection):
+class HttpsConnection(_Connection, HTTPSConnection):
     """https"""
 
 
-def _seconds(timeout: Any) -> float:
+def _timeout_seconds(timeout: Any) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) else 10.0
 
 
-class Trust:
+class CertificateCache:
     """The certificate bundles of a command, each read once: reading one takes longer than a request (20 ms)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str | None, str | None], ssl.SSLContext] = {}
 
-    def context(self, file: str | None, folder: str | None) -> ssl.SSLContext:
+    def ssl_context(self, file: str | None, folder: str | None) -> ssl.SSLContext:
         """Trusts what *file* or *folder* holds. Raises SettingsError where that is nothing."""
         with self._lock:
             if (file, folder) not in self._contexts:
-                self._contexts[file, folder] = _read(file, folder)
+                self._contexts[file, folder] = _load_certificates(file, folder)
             return self._contexts[file, folder]
 
 
-def _read(file: str | None, folder: str | None) -> ssl.SSLContext:
+def _load_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
     context = create_urllib3_context()
     try:
         context.load_verify_locations(file, folder)
@@ -208,14 +208,14 @@ def _read(file: str | None, folder: str | None) -> ssl.SSLContext:
     return context
 
 
-class OnceAdapter(HTTPAdapter):
+class SingleUseAdapter(HTTPAdapter):
     """For one exchange by *terms*; closing it closes its line."""
 
-    def __init__(self, terms: Terms, trust: Trust) -> None:
+    def __init__(self, terms: ExchangeLimits, trust: CertificateCache) -> None:
         self._trust = trust
         self._pools = {
-            "http": partial(_pool, HTTPConnectionPool, partial(PlainLine, terms=terms)),
-            "https": partial(_pool, HTTPSConnectionPool, partial(SecureLine, terms=terms)),
+            "http": partial(_open_pool, HTTPConnectionPool, partial(HttpConnection, terms=terms)),
+            "https": partial(_open_pool, HTTPSConnectionPool, partial(HttpsConnection, terms=terms)),
         }
         super().__init__(pool_connections=1, pool_maxsize=1)
 
@@ -233,17 +233,17 @@ class OnceAdapter(HTTPAdapter):
         super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
         # A proxy that speaks TLS itself is checked by urllib3 with the files named.
         if conn.ca_certs or conn.ca_cert_dir:
-            conn.conn_kw["ssl_context"] = self._trust.context(conn.ca_certs, conn.ca_cert_dir)
+            conn.conn_kw["ssl_context"] = self._trust.ssl_context(conn.ca_certs, conn.ca_cert_dir)
             if not (conn.proxy and conn.proxy.scheme == "https"):
                 conn.ca_certs = conn.ca_cert_dir = None
 
 
-def _pool(pool: Any, line: Any, host: str, port: int | None, **options: Any) -> Any:
+def _open_pool(pool: Any, line: Any, host: str, port: int | None, **options: Any) -> Any:
     made = pool(host, port, **options)
     made.ConnectionCls = line
     return made
 
 
-def proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
+def is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
     """Whether *url* would go through a proxy by these merged environment settings."""
     return bool(requests.utils.select_proxy(url, settings.get("proxies")))

@@ -10,21 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imagecli.client.dns import addresses_of
+from imagecli.client.dns import resolve_host
 from imagecli.client.ip_ranges import Endpoint
 
 MAX_HEAD_BYTES = 1024 * 1024
 """Preludes and headers of one answer; http.client's own limit for headers alone is about six times more."""
 
-Judge = Callable[[Endpoint], bool]
+AddressFilter = Callable[[Endpoint], bool]
 """Whether that endpoint may be connected to."""
 OnConnect = Callable[[str | None], None]
 """Called with the address that was connected to, before anything is sent; None if that is a proxy's."""
-Resolve = Callable[[str, int], Sequence[str]]
+Resolver = Callable[[str, int], Sequence[str]]
 """The addresses of a host. Raises OSError."""
 
 
-class Into(Protocol):
+class BodyWriter(Protocol):
     """Where a body goes: a file, or whoever hears it on its way there."""
 
     def write(self, piece: bytes, /) -> int: ...
@@ -37,7 +37,7 @@ Enough = Callable[[], float | None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Terms:
+class ExchangeLimits:
     """One exchange's; *deadline* is monotonic and may be drawn nearer on the way."""
 
     deadline: float
@@ -49,48 +49,48 @@ class Terms:
     """Of the answer as it comes, before decompression."""
     packed: bool = False
     """A body that comes compressed stays so."""
-    judge: Judge | None = None
-    resolve: Resolve = addresses_of
+    judge: AddressFilter | None = None
+    resolve: Resolver = resolve_host
     enough: Enough = lambda: None
     on_connect: OnConnect = lambda peer: None
     connected: bool = False
     """There is a line, and the request is on its way."""
-    came: int = 0
+    received_bytes: int = 0
     """Bytes of the answer so far."""
     early: bytearray = field(default_factory=bytearray)
     """What of it was taken in while the request was still sent."""
 
-    def left(self) -> float:
+    def remaining_seconds(self) -> float:
         """Seconds until the deadline. Raises TimeoutError past it."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time for the whole exchange is over")
         return left
 
-    def patience(self) -> float:
+    def next_byte_timeout(self) -> float:
         """How long the next byte may take."""
-        return min(self.silence, self.left())
+        return min(self.silence, self.remaining_seconds())
 
-    def hurry(self) -> None:
+    def tighten_deadline(self) -> None:
         """Draws the deadline nearer when enough has come."""
         seconds = self.enough()
         if seconds is not None:
             self.deadline = min(self.deadline, time.monotonic() + seconds)
 
     @property
-    def is_over(self) -> bool:
+    def is_expired(self) -> bool:
         return time.monotonic() >= self.deadline
 
     @property
-    def dripped(self) -> bool:
+    def is_drip_timeout(self) -> bool:
         """The deadline has passed though something came."""
-        return self.is_over and self.came > 0
+        return self.is_expired and self.received_bytes > 0
 
 
-class PatientBytes(io.RawIOBase):
+class DeadlineReader(io.RawIOBase):
     """A socket's bytes, each waited for no longer than the terms say, and no more of them than *limit*."""
 
-    def __init__(self, connection: socket.socket, terms: Terms) -> None:
+    def __init__(self, connection: socket.socket, terms: ExchangeLimits) -> None:
         self._raw = connection.makefile("rb", buffering=0)
         self._socket, self._terms = connection, terms
         self.limit = MAX_HEAD_BYTES
@@ -99,15 +99,15 @@ class PatientBytes(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._terms.patience())
-        count = self._from_early(buffer) or self._raw.readinto(buffer)
-        self._terms.came += count or 0
+        self._socket.settimeout(self._terms.next_byte_timeout())
+        count = self._read_early(buffer) or self._raw.readinto(buffer)
+        self._terms.received_bytes += count or 0
         self.limit -= count or 0
         if self.limit < 0:
             raise http.client.HTTPException("it is larger than any answer")
         return count
 
-    def _from_early(self, buffer: Any) -> int:
+    def _read_early(self, buffer: Any) -> int:
         piece = self._terms.early[: len(buffer)]
         buffer[: len(piece)] = piece
         del self._terms.early[: len(piece)]

@@ -9,10 +9,10 @@ from queue import Empty, SimpleQueue
 
 from urllib3.util.connection import allowed_gai_family
 
-from imagecli.client.ip_ranges import literal, literal_endpoint
+from imagecli.client.ip_ranges import literal_endpoint, parse_literal_host
 
 
-def addresses_of(host: str, port: int) -> Sequence[str]:
+def resolve_host(host: str, port: int) -> Sequence[str]:
     """What the system says; asks only for the families this machine can use. Raises OSError."""
     written = literal_endpoint(host, port)
     if written and written.kind == "loopback":
@@ -21,12 +21,14 @@ def addresses_of(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def in_time(resolve: Callable[[str, int], Sequence[str]], host: str, port: int, seconds: float) -> Sequence[str]:
+def resolve_in_time(
+    resolve: Callable[[str, int], Sequence[str]], host: str, port: int, seconds: float
+) -> Sequence[str]:
     """What *resolve* says of *host*. Raises OSError, and TimeoutError when *seconds* are over.
 
     On a thread of its own: the system's resolver knows no limit that we could set.
     """
-    if literal(host):
+    if parse_literal_host(host):
         return resolve(host, port)
     inbox = SimpleQueue[Sequence[str] | OSError]()
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import urljoin
 
-from imagecli.client.deadline import Judge, Resolve
-from imagecli.client.dns import addresses_of
-from imagecli.client.errors import RefusedAddressError, shown
-from imagecli.client.retry import MAX_BACKOFF_SECONDS, server_wait, wait_before
-from imagecli.client.send import HttpAnswer, Progress, Timeouts, get
+from imagecli.client.deadline import AddressFilter, Resolver
+from imagecli.client.dns import resolve_host
+from imagecli.client.errors import RefusedAddressError, redact_url
+from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
+from imagecli.client.send import ByteProgress, HttpResponse, Timeouts, get
 from imagecli.client.session import open_session
-from imagecli.client.url_policy import check_address, permit
+from imagecli.client.url_policy import check_result_url, permit
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 
 TRIES = 3
@@ -24,7 +24,7 @@ RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 529})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class Results:
+class ResultDownloader:
     """A key-less session of its own, so that no header of the API's ever reaches another host."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Results:
         timeouts: Timeouts,
         direct: bool,
         max_wait: float = MAX_BACKOFF_SECONDS,
-        resolve: Resolve = addresses_of,
+        resolve: Resolver = resolve_host,
     ) -> None:
         self._session = open_session(direct=direct)
         self._resolve = resolve
@@ -44,7 +44,7 @@ class Results:
         self,
         url: str,
         into: IO[bytes],
-        received: Progress,
+        received: ByteProgress,
         is_whole: Callable[[IO[bytes]], bool],
         *,
         base_url: str = "",
@@ -62,26 +62,28 @@ class Results:
             last = attempt == TRIES - 1
             asked = None
             try:
-                answer = self._followed(url, into, received, judge)
+                answer = self._follow_redirects(url, into, received, judge)
             except DiskError:
                 raise
             except ImagecliError as error:
                 if last or error.code in _HOPELESS or isinstance(error, UsageError):
-                    raise _unfetched(error) from error
+                    raise _download_error(error) from error
             else:
                 if answer.status == 200 and (last or is_whole(into)):
                     return
                 asked = server_wait(answer.headers, datetime.now(UTC))
                 hopeless = answer.status not in RETRIED_STATUSES and not 200 <= answer.status < 300
                 if last or hopeless or (asked or 0) > self._max_wait:
-                    raise _refused(url, answer)
-            time.sleep(wait_before(attempt, asked, self._max_wait))
+                    raise _status_error(url, answer)
+            time.sleep(retry_delay(attempt, asked, self._max_wait))
         raise AssertionError("the loop returns or raises")
 
-    def _followed(self, url: str, into: IO[bytes], received: Progress, judge: Judge) -> HttpAnswer:
+    def _follow_redirects(
+        self, url: str, into: IO[bytes], received: ByteProgress, judge: AddressFilter
+    ) -> HttpResponse:
         """The answer at the end of *url*'s redirects; *into* holds its bytes alone."""
         for _ in range(MAX_HOPS + 1):
-            check_address(url)
+            check_result_url(url)
             into.seek(0)
             into.truncate()
             try:
@@ -95,15 +97,15 @@ class Results:
                     resolve=self._resolve,
                 )
             except RefusedAddressError as error:
-                error.message = f"its address {shown(url)} is not asked: {error.message}"
+                error.message = f"its address {redact_url(url)} is not asked: {error.message}"
                 raise
             if answer.status not in REDIRECTS or "location" not in answer.headers:
                 return answer
-            url = _joined(url, answer.headers["location"])
-        raise UnsavedError(f"{shown(url)} redirects without end", code="result_url")
+            url = _redirect_target(url, answer.headers["location"])
+        raise UnsavedError(f"{redact_url(url)} redirects without end", code="result_url")
 
 
-def _joined(url: str, location: str) -> str:
+def _redirect_target(url: str, location: str) -> str:
     """Where a redirect leads; a location that is no address leads nowhere that can be fetched."""
     try:
         return urljoin(url, location)
@@ -117,7 +119,7 @@ _HINT = "it is paid for; its address lies in the kept answer and lives about an 
 _HINT_REFUSED = "it is paid for; its address lies in the kept answer, should you want to fetch it yourself"
 
 
-def _unfetched(error: ImagecliError) -> UnsavedError:
+def _download_error(error: ImagecliError) -> UnsavedError:
     """Why nothing came, and that it is paid for; with the way out of what the network or a proxy is in the way of."""
     refused = error.code == "result_refused"
     hint = _HINT_REFUSED if refused else _HINT
@@ -128,13 +130,13 @@ def _unfetched(error: ImagecliError) -> UnsavedError:
     )
 
 
-def _refused(url: str, answer: HttpAnswer) -> UnsavedError:
+def _status_error(url: str, answer: HttpResponse) -> UnsavedError:
     """Azure's blob store answers an expired address with 403 and AuthenticationFailed (seen in reports, 2026)."""
     expired = answer.status == 403 and (
         "AuthenticationFailed" in answer.headers.get("x-ms-error-code", "")
         or b"AuthenticationFailed" in answer.error_body
     )
-    why = "its address has expired" if expired else f"{shown(url)} answered HTTP {answer.status}"
+    why = "its address has expired" if expired else f"{redact_url(url)} answered HTTP {answer.status}"
     if 300 <= answer.status < 400:
         why += ", which leads nowhere and is no picture"
     return UnsavedError(

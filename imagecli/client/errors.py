@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from imagecli.client.ip_ranges import NAMES, Kind
+from imagecli.client.ip_ranges import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 
 SECONDS = 1.5
@@ -51,13 +51,13 @@ class RefusedAddressError(UnsavedError):
 
     code = "result_refused"
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: AddressKind) -> None:
         other = ", but not to the host and port of the base URL" if kind == "loopback" else ""
         super().__init__(f"it leads to {NAMES[kind]}{other}")
 
 
 @contextmanager
-def in_our_words(
+def translate_request_errors(
     url: str, begun: Callable[[], bool] = lambda: True, is_over: Callable[[], bool] = lambda: False
 ) -> Iterator[None]:
     """What requests raises inside, raised as the error of ours that it is. *url* is named without its secrets.
@@ -68,12 +68,12 @@ def in_our_words(
     try:
         yield
     except (requests.RequestException, HTTPError) as error:
-        if begun() and _timed_out(error):
-            raise too_slow(url, is_over=is_over()) from error
-        raise translate(error, url, begun=begun()) from error
+        if begun() and _is_timeout(error):
+            raise slow_response_error(url, is_over=is_over()) from error
+        raise translate_request_error(error, url, begun=begun()) from error
     except (ValueError, TypeError) as error:
         # An address, a proxy's address or a header that requests and urllib3 did not expect.
-        raise _unforeseen(error, url, begun=begun()) from error
+        raise _unexpected_error(error, url, begun=begun()) from error
     except OSError as error:
         # requests says this for a CA bundle that is not there, before anything is sent.
         if "CA certificate bundle" in str(error):
@@ -81,17 +81,19 @@ def in_our_words(
         raise
 
 
-def translate(error: requests.RequestException | HTTPError, url: str, *, begun: bool) -> ImagecliError:
+def translate_request_error(error: requests.RequestException | HTTPError, url: str, *, begun: bool) -> ImagecliError:
     """The error of ours that *error* is: nothing sent (6), or perhaps bought (7)."""
-    where = shown(url)
+    where = redact_url(url)
     match error:
-        case requests.exceptions.ProxyError() if not begun and _WANTS_PASSWORD.search(_reason(error)):
+        case requests.exceptions.ProxyError() if not begun and _WANTS_PASSWORD.search(_innermost_reason(error)):
             said = f"the proxy on the way to {where} wants a name and a password, and not those that it was given"
             return NotConnectedError(f"{said} (HTTP 407)", hint=_HINT_PROXY_PASSWORD, code="proxy")
         case requests.exceptions.ProxyError() if not begun:
             return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
         case requests.exceptions.SSLError() if not begun:
-            return NetworkError(f"no trusted TLS connection to {where}: {_reason(error)}", hint=_HINT_TLS, code="tls")
+            return NetworkError(
+                f"no trusted TLS connection to {where}: {_innermost_reason(error)}", hint=_HINT_TLS, code="tls"
+            )
         case requests.exceptions.ReadTimeout() if not begun:
             # Only a handshake reads before anything is sent.
             return NotConnectedError(f"no TLS connection to {where} in time", hint=_HINT_TLS)
@@ -106,34 +108,36 @@ def translate(error: requests.RequestException | HTTPError, url: str, *, begun: 
         ) if not begun:
             return UsageError(f"{where} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
         case requests.exceptions.InvalidJSONError() if not begun:
-            return UsageError(f"the request can't be written as JSON: {_reason(error)}", hint="check --param")
-        case _ if not begun or _never_connected(error):
-            return NotConnectedError(f"no connection to {where}: {_reason(error)}", hint=_HINT_NETWORK)
-    if _reason(error).startswith(_TLS_ALERT):
-        return to_tls_in_plain(url)
-    return UnsavedError(f"the answer of {where} was lost: {_reason(error)}", hint=_HINT_LOST, code="answer_lost")
+            return UsageError(f"the request can't be written as JSON: {_innermost_reason(error)}", hint="check --param")
+        case _ if not begun or _is_connection_failure(error):
+            return NotConnectedError(f"no connection to {where}: {_innermost_reason(error)}", hint=_HINT_NETWORK)
+    if _innermost_reason(error).startswith(_TLS_ALERT):
+        return tls_port_error(url)
+    return UnsavedError(
+        f"the answer of {where} was lost: {_innermost_reason(error)}", hint=_HINT_LOST, code="answer_lost"
+    )
 
 
 _TLS_ALERT = "\x15\x03"
 """How the record begins in which a TLS server says that it did not understand."""
 
 
-def to_tls_in_plain(url: str) -> NetworkError:
+def tls_port_error(url: str) -> NetworkError:
     """A plain request went to a port that speaks TLS: nobody can have read it."""
     return NetworkError(
-        f"{shown(url)} speaks TLS and did not understand a plain request; nothing was bought",
+        f"{redact_url(url)} speaks TLS and did not understand a plain request; nothing was bought",
         hint="begin --base-url with https://",
         code="tls",
     )
 
 
-def too_slow(url: str, *, is_over: bool) -> UnsavedError:
+def slow_response_error(url: str, *, is_over: bool) -> UnsavedError:
     """The request went out, and the answer did not come in its time."""
     what = "the answer of {} took too long" if is_over else "{} was silent for too long"
-    return UnsavedError(what.format(shown(url)), hint=HINT_TOO_SLOW, code="timeout")
+    return UnsavedError(what.format(redact_url(url)), hint=HINT_TOO_SLOW, code="timeout")
 
 
-def nothing_bought(error: ImagecliError) -> ImagecliError:
+def as_unbilled_error(error: ImagecliError) -> ImagecliError:
     """*error* where the request it befell could buy nothing: a lost answer is the network's failure, and no more."""
     if not isinstance(error, UnsavedError):
         return error
@@ -142,12 +146,12 @@ def nothing_bought(error: ImagecliError) -> ImagecliError:
     )
 
 
-def _timed_out(error: BaseException) -> bool:
+def _is_timeout(error: BaseException) -> bool:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return False
     inside = [argument for argument in error.args if isinstance(argument, BaseException)]
     return isinstance(error, (requests.exceptions.ReadTimeout, ReadTimeoutError, TimeoutError)) or any(
-        _timed_out(argument) for argument in inside
+        _is_timeout(argument) for argument in inside
     )
 
 
@@ -164,20 +168,20 @@ _HINT_FREE = "nothing was bought by this; run the same command again"
 _HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
 
 
-def _unforeseen(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
+def _unexpected_error(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
     if begun:
-        return UnsavedError(f"the answer of {shown(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
+        return UnsavedError(f"the answer of {redact_url(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return UsageError("the request holds text that is not UTF-8")
-    return UsageError(f"{shown(url)} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
+    return UsageError(f"{redact_url(url)} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
 
 
-def _never_connected(error: BaseException) -> bool:
+def _is_connection_failure(error: BaseException) -> bool:
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-def _reason(error: BaseException) -> str:
+def _innermost_reason(error: BaseException) -> str:
     """The innermost sentence of a chain of wrapped errors."""
     seen: BaseException = error
     while True:
@@ -196,7 +200,7 @@ def _reason(error: BaseException) -> str:
     return " ".join(text.split())[:200] or type(seen).__name__
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """*url* as it may be printed: scheme and host, without userinfo, path and query (they can hold secrets)."""
     scheme, _, rest = url.partition("://")
     host = rest.split("/")[0].split("?")[0].rpartition("@")[2]

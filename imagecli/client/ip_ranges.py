@@ -11,10 +11,10 @@ import socket
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult
 
-Kind: TypeAlias = Literal["public", "loopback", "private", "link-local", "shared", "benchmark", "never"]
+AddressKind: TypeAlias = Literal["public", "loopback", "private", "link-local", "shared", "benchmark", "never"]
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-NAMES: Final[dict[Kind, str]] = {
+NAMES: Final[dict[AddressKind, str]] = {
     "loopback": "this machine",
     "private": "a private network",
     "link-local": "the local link",
@@ -24,7 +24,7 @@ NAMES: Final[dict[Kind, str]] = {
 }
 """What a refusal calls them."""
 
-_RANGES: Final[tuple[tuple[str, Kind], ...]] = (
+_RANGES: Final[tuple[tuple[str, AddressKind], ...]] = (
     # The credentials of a cloud machine: never, whatever the base URL is.
     ("169.254.169.254/32", "never"),
     ("169.254.170.2/32", "never"),
@@ -78,7 +78,7 @@ _SELF: Final = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})
 class Endpoint(NamedTuple):
     """A server's address and port."""
 
-    kind: Kind
+    kind: AddressKind
     host: str
     """The address in one spelling; `localhost` for every address in `_SELF`."""
     port: int
@@ -86,8 +86,8 @@ class Endpoint(NamedTuple):
 
 def endpoint_of(address: Address, port: int) -> Endpoint:
     """The endpoint at *port* of *address*."""
-    text = str(_unwrapped(address))
-    return Endpoint(kind_of(address), "localhost" if text in _SELF else text, port)
+    text = str(_unwrap_ipv4(address))
+    return Endpoint(classify_address(address), "localhost" if text in _SELF else text, port)
 
 
 def port_of(url: SplitResult) -> int:
@@ -95,9 +95,9 @@ def port_of(url: SplitResult) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
 
 
-def kind_of(address: Address) -> Kind:
+def classify_address(address: Address) -> AddressKind:
     """What kind of place *address* is; an IPv4 address inside an IPv6 one counts as itself."""
-    plain = _unwrapped(address)
+    plain = _unwrap_ipv4(address)
     for text, kind in _RANGES:
         network = ipaddress.ip_network(text)
         if network.version == plain.version and plain in network:
@@ -105,7 +105,7 @@ def kind_of(address: Address) -> Kind:
     return "public"
 
 
-def _unwrapped(address: Address) -> Address:
+def _unwrap_ipv4(address: Address) -> Address:
     if isinstance(address, ipaddress.IPv6Address):
         for text, bit in _EMBEDDED:
             if address in ipaddress.IPv6Network(text):
@@ -113,12 +113,12 @@ def _unwrapped(address: Address) -> Address:
     return address
 
 
-def parsed(address: str) -> Address:
+def parse_address(address: str) -> Address:
     """What a resolver gave as text, with or without a zone."""
     return ipaddress.ip_address(address)
 
 
-def literal(host: str) -> Address | None:
+def parse_literal_host(host: str) -> Address | None:
     """The address that *host* is in whatever spelling (127.1, 0x7f.1, 2130706433, [::1]), or None for a name."""
     bare = host.strip("[]").rstrip(".")
     try:
@@ -133,7 +133,7 @@ def literal(host: str) -> Address | None:
 
 def literal_endpoint(host: str, port: int) -> Endpoint | None:
     """The endpoint that *host* names without DNS: an address or `localhost`; None for any other name."""
-    address = literal(host)
+    address = parse_literal_host(host)
     if address:
         return endpoint_of(address, port)
     name = host.lower().rstrip(".")

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.client.errors import nothing_bought, shown
+from imagecli.client.errors import as_unbilled_error, redact_url
 from imagecli.client.send import Timeouts, post
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
 from imagecli.http_message import HttpRequest
-from imagecli.providers.errors import error_for
-from imagecli.providers.request import join
+from imagecli.providers.errors import error_from_response
+from imagecli.providers.request import join_url
 
 MODELS_PATH: Final = "/models"
 """Where most list their models, and where nothing is said."""
@@ -25,7 +25,7 @@ MAX_BYTES: Final = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ModelListing:
     """A server's answer to the question for its models."""
 
     status: int
@@ -35,7 +35,7 @@ class Listing:
     """What it said where it did not list them."""
 
 
-def models_at(
+def list_server_models(
     base_url: str,
     *,
     path: str | None,
@@ -44,15 +44,15 @@ def models_at(
     auth: str,
     headers: dict[str, str],
     direct: bool,
-) -> Listing:
+) -> ModelListing:
     """The models that the server at *base_url* lists. GET, once, with short waits.
 
     Raises the error that a purchase there would meet: NetworkError, UsageError, AuthenticationError, RefusedError for
     a place without the API, LimitError. A server that only does not list its models is no failure, nor is one that
     wants a key where *key* is None.
     """
-    url = join(base_url, path or MODELS_PATH, query)
-    body = _Limited()
+    url = join_url(base_url, path or MODELS_PATH, query)
+    body = _SizeLimitedBuffer()
     try:
         answer = post(
             open_session(direct=direct),
@@ -61,33 +61,35 @@ def models_at(
             headers=headers,
             timeouts=PATIENCE,
             into=body,
-            uploaded=_unheard,
-            received=_unheard,
+            uploaded=_ignore_progress,
+            received=_ignore_progress,
         )
     except UnsavedError as error:
-        raise nothing_bought(error) from error
+        raise as_unbilled_error(error) from error
     if 200 <= answer.status < 300:
-        return Listing(status=answer.status, models=_models(body.getvalue(), url))
-    failure = error_for(answer.status, answer.headers, answer.error_body)
-    if _is_only_the_list(answer.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None):
-        return Listing(status=answer.status, models=None, refusal=failure.message)
+        return ModelListing(status=answer.status, models=_parse_models(body.getvalue(), url))
+    failure = error_from_response(answer.status, answer.headers, answer.error_body)
+    if _concerns_only_listing(
+        answer.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None
+    ):
+        return ModelListing(status=answer.status, models=None, refusal=failure.message)
     raise failure
 
 
-def _is_only_the_list(status: int, words: str, key: Secret | None, *, page: bool) -> bool:
+def _concerns_only_listing(status: int, words: str, key: Secret | None, *, page: bool) -> bool:
     """Whether a refusal says nothing of pictures: a key for pictures alone, no key at all, a server without lists."""
     if status == 403 or (status == 401 and (key is None or "scope" in words)):
         return True
     return status in (404, 405, 501) and (page or "no Images API" not in words)
 
 
-def _models(body: bytes, url: str) -> tuple[str, ...] | None:
+def _parse_models(body: bytes, url: str) -> tuple[str, ...] | None:
     """The names in a list of models, in the shapes in use. Raises RefusedError for what is no API's answer."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         raise RefusedError(
-            f"{shown(url)} answers with something else than the API's JSON",
+            f"{redact_url(url)} answers with something else than the API's JSON",
             hint="check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1",
             code="no_api",
         ) from None
@@ -96,17 +98,17 @@ def _models(body: bytes, url: str) -> tuple[str, ...] | None:
         found = next((document[name] for name in ("data", "models") if isinstance(document.get(name), list)), None)
     if not isinstance(found, list):
         return None
-    return tuple(name for name in map(_name, found) if name)
+    return tuple(name for name in map(_model_name, found) if name)
 
 
-def _name(model: Any) -> str | None:
+def _model_name(model: Any) -> str | None:
     """A model's name, from a text or from the object about it."""
     if isinstance(model, dict):
         model = next((model[key] for key in ("id", "name", "model") if isinstance(model.get(key), str)), None)
     return model if isinstance(model, str) else None
 
 
-class _Limited(io.BytesIO):
+class _SizeLimitedBuffer(io.BytesIO):
     """A body in memory that does not grow without end."""
 
     def write(self, data: Any, /) -> int:
@@ -115,5 +117,5 @@ class _Limited(io.BytesIO):
         return super().write(data)
 
 
-def _unheard(done: int, total: int | None) -> None:
+def _ignore_progress(done: int, total: int | None) -> None:
     """Nobody watches so small an answer come."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from imagecli.client.retry import LONGEST_SECONDS, duration, number
+from imagecli.client.retry import LONGEST_SECONDS, parse_duration, parse_number
 
 _PREFIXES = ("x-ratelimit-", "ratelimit-")
 _EPOCH_SECONDS = 1e9
@@ -34,7 +34,7 @@ _EPOCH_SECONDS = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class RateLimit:
     """One measure of a server's."""
 
     of: str
@@ -45,7 +45,7 @@ class Limit:
     """Seconds until all of it is there again."""
 
 
-def limits_of(headers: Mapping[str, str], now: datetime) -> tuple[Limit, ...]:
+def parse_rate_limits(headers: Mapping[str, str], now: datetime) -> tuple[RateLimit, ...]:
     """The limits in *headers* (lower-case names) that make sense: a total, and no more left than that."""
     found = []
     for prefix in _PREFIXES:
@@ -53,15 +53,15 @@ def limits_of(headers: Mapping[str, str], now: datetime) -> tuple[Limit, ...]:
             if not name.startswith(f"{prefix}remaining"):
                 continue
             of = name.removeprefix(f"{prefix}remaining")
-            total, left = number(headers.get(f"{prefix}limit{of}")), number(value)
+            total, left = parse_number(headers.get(f"{prefix}limit{of}")), parse_number(value)
             if total and left is not None and left <= total:
-                reset = _reset(headers.get(f"{prefix}reset{of}"), now)
-                found.append(Limit(of=of.lstrip("-") or "requests", total=total, left=left, reset=reset))
+                reset = _parse_reset(headers.get(f"{prefix}reset{of}"), now)
+                found.append(RateLimit(of=of.lstrip("-") or "requests", total=total, left=left, reset=reset))
     return tuple({limit.of: limit for limit in reversed(found)}.values())
 
 
-def _reset(text: str | None, now: datetime) -> float | None:
-    seconds = duration(text)
+def _parse_reset(text: str | None, now: datetime) -> float | None:
+    seconds = parse_duration(text)
     if seconds is not None and seconds > _EPOCH_SECONDS:
         seconds = max((seconds / 1000 if seconds > 1000 * _EPOCH_SECONDS else seconds) - now.timestamp(), 0.0)
     return None if seconds is None else min(seconds, LONGEST_SECONDS)
@@ -92,7 +92,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class TokenBucket:
     """What is thought to be left of one limit, and how fast it fills."""
 
     of: str
@@ -120,32 +120,34 @@ class Bucket:
     least: float = 0.0
     """It fills at least as fast as this."""
 
-    def left(self, now: float) -> float:
+    def remaining(self, now: float) -> float:
         return min(self.size, self.level + self.rate * (now - self.at))
 
     def wait(self, now: float, cost: int) -> float:
         """Seconds until *cost* can be taken; a cost larger than the bucket waits for a full one."""
-        short = min(cost * self.unit, self.size) - self.left(now)
+        short = min(cost * self.unit, self.size) - self.remaining(now)
         if short <= 1e-9:
             return 0.0
         return max(min(short / self.rate, self.full_at - now if self.resets else short / self.rate), 0.0)
 
-    def taken(self, now: float, cost: int) -> Bucket:
-        left = self.left(now) - cost * self.unit
+    def take(self, now: float, cost: int) -> TokenBucket:
+        left = self.remaining(now) - cost * self.unit
         leapt = left < -1e-9
         return replace(self, level=left, at=now, leapt=leapt, full_at=float("inf") if leapt else self.full_at)
 
-    def grown(self, now: float) -> Bucket:
+    def grow(self, now: float) -> TokenBucket:
         """As it is now, and a little faster than when it last grew."""
         rate = self.rate * (1 + self.growth * (now - self.grown_at))
-        return replace(self, level=self.left(now), at=now, rate=rate, grown_at=now)
+        return replace(self, level=self.remaining(now), at=now, rate=rate, grown_at=now)
 
-    def emptied(self, now: float) -> Bucket:
+    def empty(self, now: float) -> TokenBucket:
         """The server refused: whatever we thought, nothing is left."""
-        return replace(self, level=min(self.left(now), 0.0), at=now, resets=self.resets and not self.leapt)
+        return replace(self, level=min(self.remaining(now), 0.0), at=now, resets=self.resets and not self.leapt)
 
 
-def learned(old: Bucket | None, limit: Limit, ticket: Ticket, sent_since: int, now: float) -> Bucket:
+def update_bucket(
+    old: TokenBucket | None, limit: RateLimit, ticket: Ticket, sent_since: int, now: float
+) -> TokenBucket:
     """The bucket after an answer to *ticket* told of *limit*; *sent_since* were sent after it and are not in it."""
     size = max(old.size if old else 0.0, limit.left + ticket.cost(limit.of) * (old.unit if old else 1.0))
     size = min(size, limit.total)
@@ -153,14 +155,14 @@ def learned(old: Bucket | None, limit: Limit, ticket: Ticket, sent_since: int, n
     least = max(old.least if old else 0.0, (gone - ROUNDED) / limit.reset if limit.reset else 0.0)
     rate = _rate(limit, gone, least, size)
     if old and old.told and old.told.number > ticket.number:
-        return replace(old, level=old.left(now), at=now, size=size, least=least, rate=rate)
+        return replace(old, level=old.remaining(now), at=now, size=size, least=least, rate=rate)
     unit = _unit(old, limit, ticket, rate)
     # Some servers tell of the moment when the request came, others of the one when the answer left: the lesser holds.
     told = min(limit.left - sent_since * unit + rate * (now - ticket.at), limit.left)
-    return Bucket(
+    return TokenBucket(
         of=limit.of,
         # What is told is whole numbers; the part of one that is left over is ours to remember.
-        level=min(max(old.left(now), told), told + ROUNDED) if old else told,
+        level=min(max(old.remaining(now), told), told + ROUNDED) if old else told,
         at=now,
         rate=rate,
         size=size,
@@ -174,7 +176,7 @@ def learned(old: Bucket | None, limit: Limit, ticket: Ticket, sent_since: int, n
     )
 
 
-def _rate(limit: Limit, gone: float, least: float, size: float) -> float:
+def _rate(limit: RateLimit, gone: float, least: float, size: float) -> float:
     """A second: that of a minute where the server's figures allow it, else what they say if they can be believed."""
     a_minute = limit.total / MINUTE
     if limit.reset and least <= a_minute <= gone / limit.reset:
@@ -183,7 +185,7 @@ def _rate(limit: Limit, gone: float, least: float, size: float) -> float:
     return least if least > 0 and believed else a_minute
 
 
-def _unit(old: Bucket | None, limit: Limit, ticket: Ticket, rate: float) -> float:
+def _unit(old: TokenBucket | None, limit: RateLimit, ticket: Ticket, rate: float) -> float:
     """Tokens that a request takes, by what went from one answer to a later one; requests and pictures are counted."""
     if limit.of in ("requests", "images") or not old or not old.told:
         return 1.0
@@ -225,14 +227,14 @@ OWN = "own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class RateState:
     """All that is known; each method gives the next value."""
 
     sent: int = 0
     sent_at: float = float("-inf")
     """When the last one was; monotonic."""
     images: int = 0
-    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    buckets: Mapping[str, TokenBucket] = field(default_factory=dict)
     hold_until: float = float("-inf")
     """Nobody sends before; monotonic."""
     alone_since: float | None = None
@@ -269,38 +271,38 @@ class Pace:
         waits = [bucket.wait(now, images if _counts_images(of) else 1) for of, bucket in self.buckets.items()]
         return max([self.hold_until - now, 0.0, *waits])
 
-    def held(self, until: float) -> Pace:
+    def hold(self, until: float) -> RateState:
         """Nobody sends before *until*."""
         return replace(self, hold_until=max(self.hold_until, until))
 
-    def lost(self, ticket: Ticket) -> Pace:
+    def record_lost(self, ticket: Ticket) -> RateState:
         """*ticket* ended without an answer."""
         return replace(self, alone_since=None) if ticket.number == self.sent else self
 
-    def taken(self, now: float, images: int = 1) -> tuple[Pace, Ticket]:
+    def take(self, now: float, images: int = 1) -> tuple[RateState, Ticket]:
         """A request is sent now."""
         ticket = Ticket(number=self.sent + 1, at=now, images=images, images_before=self.images + images)
         first_at = now if self.sent == self.held_at else self.first_at
         alone = now if self.sent == 0 or self.rounds > (1 if self.was_let_through else 0) else None
-        buckets = {of: bucket.taken(now, images if _counts_images(of) else 1) for of, bucket in self.buckets.items()}
+        buckets = {of: bucket.take(now, images if _counts_images(of) else 1) for of, bucket in self.buckets.items()}
         pace = replace(self, sent=ticket.number, images=ticket.images_before, buckets=buckets, alone_since=alone)
         return replace(pace, sent_at=now, first_at=first_at), ticket
 
-    def answered(self, now: float, ticket: Ticket, limits: tuple[Limit, ...]) -> Pace:
+    def record_answer(self, now: float, ticket: Ticket, limits: tuple[RateLimit, ...]) -> RateState:
         """*ticket* was let through, however it ended."""
-        pace = replace(self._told(now, ticket, limits), was_let_through=True)
+        pace = replace(self._update_buckets(now, ticket, limits), was_let_through=True)
         if ticket.number <= self.held_at:
             return pace
         if bucket := pace.buckets.get(REFUSED_ONLY):
-            pace = replace(pace, buckets={**pace.buckets, REFUSED_ONLY: bucket.grown(now)})
+            pace = replace(pace, buckets={**pace.buckets, REFUSED_ONLY: bucket.grow(now)})
         return replace(pace, rounds=0, alone_since=None, let_through=pace.let_through + 1)
 
-    def refused(
-        self, now: float, ticket: Ticket, limits: tuple[Limit, ...], hold: float, asked: float | None = None
-    ) -> Pace:
+    def record_refusal(
+        self, now: float, ticket: Ticket, limits: tuple[RateLimit, ...], hold: float, asked: float | None = None
+    ) -> RateState:
         """*ticket* met the limit: everybody waits *hold* seconds from now; *asked* of them is the server's word."""
         pace = replace(
-            self._told(now, ticket, limits),
+            self._update_buckets(now, ticket, limits),
             hold_until=max(self.hold_until, now + hold),
             longest_hold=max(self.longest_hold, hold),
             alone_since=None,
@@ -309,9 +311,9 @@ class Pace:
             return pace  # of the storm that is known already
         # Refusals come at once: what was sent a while before this one, and was not refused, was let through.
         is_new = ticket.number > self.held_at + 1 and now - self.first_at >= PROBE_SECONDS
-        buckets = {of: bucket if of == OWN else bucket.emptied(now) for of, bucket in pace.buckets.items()}
+        buckets = {of: bucket if of == OWN else bucket.empty(now) for of, bucket in pace.buckets.items()}
         if not limits:
-            buckets |= pace._of_refusals(now, ticket, asked)
+            buckets |= pace._estimate_from_refusals(now, ticket, asked)
         return replace(
             pace,
             buckets=buckets,
@@ -323,15 +325,15 @@ class Pace:
             alone_seconds=PROBE_SECONDS,
         )
 
-    def _told(self, now: float, ticket: Ticket, limits: tuple[Limit, ...]) -> Pace:
+    def _update_buckets(self, now: float, ticket: Ticket, limits: tuple[RateLimit, ...]) -> RateState:
         buckets = dict(self.buckets)
         for limit in limits:
             count = self.images if limit.of == "images" else self.sent
             since = count - ticket.count(limit.of)
-            buckets[limit.of] = learned(buckets.get(limit.of), limit, ticket, since, now)
+            buckets[limit.of] = update_bucket(buckets.get(limit.of), limit, ticket, since, now)
         return replace(self, buckets=buckets)
 
-    def _of_refusals(self, now: float, ticket: Ticket, asked: float | None) -> dict[str, Bucket]:
+    def _estimate_from_refusals(self, now: float, ticket: Ticket, asked: float | None) -> dict[str, TokenBucket]:
         """What went through between two refusals is what the limit lets through in that time.
 
         A wait in milliseconds is exact, and tells after a single refusal how fast it can be at most; one in whole
@@ -351,18 +353,18 @@ class Pace:
             reserve = RESERVE if rate > 1 else 0.0
             growth = GROWTH_OF_GUESS
         else:
-            return {REFUSED_ONLY: old.emptied(now)} if old else {}
+            return {REFUSED_ONLY: old.empty(now)} if old else {}
         level = (1 - rate * asked if exact and asked else 0.0) - reserve
         size = float(max(went, 1))
-        bucket = Bucket(of=REFUSED_ONLY, level=level, at=now, rate=rate, size=size, grown_at=now, growth=growth)
+        bucket = TokenBucket(of=REFUSED_ONLY, level=level, at=now, rate=rate, size=size, grown_at=now, growth=growth)
         return {REFUSED_ONLY: bucket}
 
 
-def of_rate(per_minute: float, now: float) -> Pace:
+def rate_state_for(per_minute: float, now: float) -> RateState:
     """A pace that never goes over *per_minute* pictures a minute: a second's worth at once, the rest evenly."""
     rate = per_minute / MINUTE
     size = max(rate, 1.0)
-    return Pace(buckets={OWN: Bucket(of=OWN, level=size, at=now, rate=rate, size=size)})
+    return RateState(buckets={OWN: TokenBucket(of=OWN, level=size, at=now, rate=rate, size=size)})
 
 
 def _counts_images(of: str) -> bool:
@@ -375,11 +377,11 @@ LOOK_SECONDS = 1.0
 """How long one sleeps before it looks again, whatever it waits for: clocks can be wrong, and machines asleep."""
 
 
-class StormError(Exception):
+class RateLimitExhaustedError(Exception):
     """Refusal followed refusal until the tries of all were used up."""
 
 
-class TooLongError(Exception):
+class WaitTooLongError(Exception):
     """The next turn is further away than one may wait."""
 
     def __init__(self, seconds: float) -> None:
@@ -387,8 +389,8 @@ class TooLongError(Exception):
         self.seconds = seconds
 
 
-class Pacer:
-    """Guards a `Pace` with a lock, and waits by the monotonic clock, or by the one that is handed in."""
+class RateLimiter:
+    """Guards a `RateState` with a lock, and waits by the monotonic clock, or by the one that is handed in."""
 
     def __init__(
         self,
@@ -402,10 +404,10 @@ class Pacer:
         self._max_rounds, self._max_wait = max_rounds, max_wait
         self._clock, self._sleep = clock, sleep
         self._changed = threading.Condition()
-        self._pace = of_rate(per_minute, clock()) if per_minute else Pace()
+        self._pace = rate_state_for(per_minute, clock()) if per_minute else RateState()
         self._over = False
 
-    def turn(self, images: int = 1, waiting: Callable[[float], None] = lambda seconds: None) -> Ticket:
+    def wait_turn(self, images: int = 1, waiting: Callable[[float], None] = lambda seconds: None) -> Ticket:
         """Returns when a request for *images* pictures may be sent; *waiting* hears once of a wait worth telling.
 
         Raises StormError when the limit did not give way, TooLongError when it would take too long.
@@ -415,50 +417,50 @@ class Pacer:
             while True:
                 now = self._clock()
                 if self._over:
-                    raise StormError
+                    raise RateLimitExhaustedError
                 limit = self._pace.limit_wait(now, images)
                 if limit > self._max_wait + SLACK_SECONDS:
-                    raise TooLongError(limit)
+                    raise WaitTooLongError(limit)
                 wait = self._pace.wait(now, images)
                 if wait <= 0:
-                    self._pace, ticket = self._pace.taken(now, images)
+                    self._pace, ticket = self._pace.take(now, images)
                     return ticket
                 if limit >= LOOK_SECONDS and not told:
                     told = True
                     waiting(limit)
                 self._sleep(self._changed, min(wait, LOOK_SECONDS))
 
-    def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
+    def record_answer(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
         """The request was let through, however it ended; *headers* with lower-case names may tell of limits."""
         with self._changed:
-            self._pace = self._pace.answered(self._clock(), ticket, limits_of(headers, datetime.now(UTC)))
+            self._pace = self._pace.record_answer(self._clock(), ticket, parse_rate_limits(headers, datetime.now(UTC)))
             self._changed.notify_all()
 
-    def lost(self, ticket: Ticket) -> None:
+    def record_lost(self, ticket: Ticket) -> None:
         """Nothing is known of the request: nobody waits for news of it."""
         with self._changed:
-            self._pace = self._pace.lost(ticket)
+            self._pace = self._pace.record_lost(ticket)
             self._changed.notify_all()
 
     def hold(self, seconds: float) -> None:
         """Nobody sends for *seconds*: a server that is overloaded has asked for it."""
         with self._changed:
-            self._pace = self._pace.held(self._clock() + seconds)
+            self._pace = self._pace.hold(self._clock() + seconds)
 
-    def refused(self, ticket: Ticket, headers: Mapping[str, str], hold: float, asked: float | None) -> bool:
+    def record_refusal(self, ticket: Ticket, headers: Mapping[str, str], hold: float, asked: float | None) -> bool:
         """The request met the limit: everybody waits *hold* seconds, of which *asked* are the server's word.
 
         Whether there is another try in it for anybody.
         """
         with self._changed:
-            limits = limits_of(headers, datetime.now(UTC))
-            self._pace = self._pace.refused(self._clock(), ticket, limits, hold, asked)
+            limits = parse_rate_limits(headers, datetime.now(UTC))
+            self._pace = self._pace.record_refusal(self._clock(), ticket, limits, hold, asked)
             self._over = self._over or self._pace.rounds > self._max_rounds
             self._changed.notify_all()
             return not self._over
 
     @property
-    def rounds(self) -> int:
+    def refusals_in_a_row(self) -> int:
         """How many refusals in a row there were."""
         with self._changed:
             return self._pace.rounds

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from imagecli.client.send import HttpAnswer
+from imagecli.client.send import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
-from imagecli.providers.errors import error_for, is_quota
+from imagecli.providers.errors import error_from_response, is_quota
 from imagecli.providers.http_status import is_retried
 
 LONGEST_SECONDS = 366 * 86_400.0
@@ -37,29 +37,29 @@ def server_wait(headers: Mapping[str, str], now: datetime, words: str = "") -> f
     The longest where a header was given more than once (RFC 9110 §5.3 joins them by commas, which dates have too).
     `retry-after-ms` before `retry-after` before the sentence that ends OpenAI's message ("try again in 6m0s").
     """
-    milliseconds = _longest(map(number, _values(headers.get("retry-after-ms", ""))))
-    wait = milliseconds / 1000 if milliseconds is not None else _asked(headers.get("retry-after", ""), now)
+    milliseconds = _longest_wait(map(parse_number, _split_header(headers.get("retry-after-ms", ""))))
+    wait = milliseconds / 1000 if milliseconds is not None else _parse_retry_after(headers.get("retry-after", ""), now)
     if wait is None and (hint := _HINT.search(words)):
-        wait = duration(hint[1].lower())
+        wait = parse_duration(hint[1].lower())
     return None if wait is None else min(wait, LONGEST_SECONDS)
 
 
-def wait_before(attempt: int, asked: float | None, longest: float) -> float:
+def retry_delay(attempt: int, asked: float | None, longest: float) -> float:
     """Seconds to wait before retry number *attempt* (from 0): what was *asked* with a little on top, or backoff.
 
     *longest* cuts only the backoff: a server's word is kept or not waited for at all.
     """
     if asked is None:
-        return min(backoff(attempt, random.random()), longest)
+        return min(backoff_delay(attempt, random.random()), longest)
     return asked + random.uniform(0, 0.025)
 
 
-def backoff(attempt: int, chance: float) -> float:
+def backoff_delay(attempt: int, chance: float) -> float:
     """Seconds before retry number *attempt* (from 0): anything up to a ceiling that doubles, by *chance* (0 to 1)."""
     return chance * min(FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt, 30), MAX_BACKOFF_SECONDS)
 
 
-def number(text: str | None) -> float | None:
+def parse_number(text: str | None) -> float | None:
     """A finite number that is not negative; None for anything else."""
     try:
         value = float(text or "")
@@ -68,9 +68,9 @@ def number(text: str | None) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
-def duration(text: str | None) -> float | None:
+def parse_duration(text: str | None) -> float | None:
     """Seconds of `6m0s`, `12ms`, `1s`, `1h2m3.5s` or a plain number; None for anything else."""
-    plain = number(text)
+    plain = parse_number(text)
     if plain is not None or not text or len(text) > 60:
         return plain
     parts = _PART.findall(text.strip())
@@ -79,12 +79,12 @@ def duration(text: str | None) -> float | None:
     return min(sum(float(amount) * _UNITS[unit] for amount, unit in parts), LONGEST_SECONDS)
 
 
-def _asked(text: str, now: datetime) -> float | None:
-    values = _values(text)
-    return _longest([*map(number, values), *(_until(value.strip(), now) for value in values)])
+def _parse_retry_after(text: str, now: datetime) -> float | None:
+    values = _split_header(text)
+    return _longest_wait([*map(parse_number, values), *(_seconds_until(value.strip(), now) for value in values)])
 
 
-def _values(text: str) -> list[str]:
+def _split_header(text: str) -> list[str]:
     """What a header says that may have been given more than once: a comma also stands behind a date's weekday."""
     values: list[str] = []
     for part in text.split(","):
@@ -95,11 +95,11 @@ def _values(text: str) -> list[str]:
     return values
 
 
-def _longest(waits: Iterable[float | None]) -> float | None:
+def _longest_wait(waits: Iterable[float | None]) -> float | None:
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _until(text: str, now: datetime) -> float | None:
+def _seconds_until(text: str, now: datetime) -> float | None:
     """Seconds until an HTTP date; None when it is none, or past."""
     try:
         when = parsedate_to_datetime(text)
@@ -110,24 +110,24 @@ def _until(text: str, now: datetime) -> float | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class RetryDecision:
     """One such answer."""
 
     failure: ImagecliError
-    again: bool
+    retry: bool
     """It may be sent again."""
-    asked: float | None
+    server_wait: float | None
     """Seconds that the server wants to be left alone before."""
 
 
-def refusal_of(answer: HttpAnswer, now: datetime, *, free: bool = False) -> Refusal:
+def decide_retry(answer: HttpResponse, now: datetime, *, free: bool = False) -> RetryDecision:
     """What *answer* means. *free*: nothing can be bought by the request, however often it is sent."""
-    failure = error_for(answer.status, answer.headers, answer.error_body)
+    failure = error_from_response(answer.status, answer.headers, answer.error_body)
     again = is_retried(answer.status, answer.headers, free=free) and not is_quota(answer.status, answer.error_body)
-    return Refusal(failure=failure, again=again, asked=server_wait(answer.headers, now, failure.message))
+    return RetryDecision(failure=failure, retry=again, server_wait=server_wait(answer.headers, now, failure.message))
 
 
-def too_long(failure: ImagecliError, asked: float, max_wait: float, now: datetime) -> LimitError:
+def wait_too_long_error(failure: ImagecliError, asked: float, max_wait: float, now: datetime) -> LimitError:
     """*failure* where the wait that it *asked* for is longer than one waits."""
     until = datetime.fromtimestamp(now.timestamp() + asked, now.tzinfo)
     return LimitError(

@@ -27,25 +27,32 @@ import requests
 from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.connection import OnceAdapter, proxied
-from imagecli.client.deadline import Enough, Into, Judge, OnConnect, Resolve, Terms
-from imagecli.client.errors import RefusedAddressError, in_our_words, shown, speaks_tls, to_tls_in_plain, too_slow
+from imagecli.client.connection import SingleUseAdapter, is_proxied
+from imagecli.client.deadline import AddressFilter, BodyWriter, Enough, ExchangeLimits, OnConnect, Resolver
+from imagecli.client.errors import (
+    RefusedAddressError,
+    redact_url,
+    slow_response_error,
+    speaks_tls,
+    tls_port_error,
+    translate_request_errors,
+)
 from imagecli.client.ip_ranges import literal_endpoint, port_of
 from imagecli.client.session import Authorization, Session
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.http_message import HttpRequest
-from imagecli.providers.decompress import Unpacker
+from imagecli.providers.decompress import Decompressor
 
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """So much of an error's body is read."""
 
-Progress = Callable[[int, int | None], None]
+ByteProgress = Callable[[int, int | None], None]
 """Called with the bytes done so far and the total, where it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
+class HttpResponse:
     """Status, headers with lower-case names, and the body where it is an error's (else it went to the file)."""
 
     status: int
@@ -53,7 +60,9 @@ class HttpAnswer:
     error_body: bytes = b""
 
 
-def taken(response: requests.Response, terms: Terms, into: Into, received: Progress) -> HttpAnswer:
+def read_response(
+    response: requests.Response, terms: ExchangeLimits, into: BodyWriter, received: ByteProgress
+) -> HttpResponse:
     """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response.
 
     Unpacked where it is compressed, unless the terms say that it stays as it comes.
@@ -63,54 +72,54 @@ def taken(response: requests.Response, terms: Terms, into: Into, received: Progr
         headers = {name.lower(): value for name, value in response.headers.items()}
         if 200 <= response.status_code < 300:
             try:
-                _copy(response, terms, into, received)
+                _copy_body(response, terms, into, received)
             except (HTTPError, OSError, UnsavedError):
                 if terms.enough() is None:
                     raise
-            return HttpAnswer(status=response.status_code, headers=headers)
+            return HttpResponse(status=response.status_code, headers=headers)
         terms.deadline = min(terms.deadline, time.monotonic() + terms.error_seconds)
-        return HttpAnswer(status=response.status_code, headers=headers, error_body=_beginning(response, terms))
+        return HttpResponse(status=response.status_code, headers=headers, error_body=_read_error_body(response, terms))
 
 
-def _copy(response: requests.Response, terms: Terms, into: Into, received: Progress) -> None:
-    total = _length(response)
-    unpacker = None if terms.packed else Unpacker(terms.max_bytes)
+def _copy_body(response: requests.Response, terms: ExchangeLimits, into: BodyWriter, received: ByteProgress) -> None:
+    total = _content_length(response)
+    unpacker = None if terms.packed else Decompressor(terms.max_bytes)
     done = 0
     try:
-        for piece in _pieces(response, terms):
+        for piece in _iter_body(response, terms):
             done += len(piece)
             if done > terms.max_bytes:
                 raise UnsavedError(
-                    f"the answer of {shown(response.url)} is larger than {terms.max_bytes // 2**20} MB; "
+                    f"the answer of {redact_url(response.url)} is larger than {terms.max_bytes // 2**20} MB; "
                     "the rest was not read",
                     hint="no pictures are as large; look at the provider's usage page",
                     code="answer_too_large",
                 )
             for part in unpacker.feed(piece) if unpacker else (piece,):
-                _write(part, into)
+                _write_piece(part, into)
             received(done, total)
-            terms.hurry()
+            terms.tighten_deadline()
     finally:
         for part in unpacker.end() if unpacker else ():
-            _write(part, into)
+            _write_piece(part, into)
 
 
-def _length(response: requests.Response) -> int | None:
+def _content_length(response: requests.Response) -> int | None:
     """Bytes that will come, where the answer says so in a number worth believing."""
     length = response.headers.get("Content-Length", "")
     plain = length.isascii() and length.isdigit() and len(length) < 15
     return int(length) if plain else None
 
 
-def _pieces(response: requests.Response, terms: Terms) -> Iterator[bytes]:
+def _iter_body(response: requests.Response, terms: ExchangeLimits) -> Iterator[bytes]:
     """The body as it arrives. Raises UnsavedError past the deadline, however steadily it comes."""
     while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
         yield piece
-        if terms.is_over:
-            raise too_slow(response.url, is_over=True)
+        if terms.is_expired:
+            raise slow_response_error(response.url, is_over=True)
 
 
-def _write(piece: bytes, into: Into) -> None:
+def _write_piece(piece: bytes, into: BodyWriter) -> None:
     """To the file at once, so that a killed process leaves what had come."""
     try:
         into.write(piece)
@@ -122,12 +131,12 @@ def _write(piece: bytes, into: Into) -> None:
         ) from error
 
 
-def _beginning(response: requests.Response, terms: Terms) -> bytes:
+def _read_error_body(response: requests.Response, terms: ExchangeLimits) -> bytes:
     """The first of an error's body; what breaks while it is read does not matter, the status is known."""
     pieces, size = [], 0
-    unpacker = Unpacker(MAX_ERROR_BYTES)
+    unpacker = Decompressor(MAX_ERROR_BYTES)
     with suppress(HTTPError, OSError, ImagecliError):
-        for piece in _pieces(response, terms):
+        for piece in _iter_body(response, terms):
             for part in unpacker.feed(piece):
                 pieces.append(part)
                 size += len(part)
@@ -138,7 +147,7 @@ def _beginning(response: requests.Response, terms: Terms) -> bytes:
     return b"".join(pieces)
 
 
-class Upload:
+class MultipartUpload:
     """What goes up, once: fields before the file, and *progress* hears of every piece."""
 
     def __init__(
@@ -149,7 +158,7 @@ class Upload:
         fields: Mapping[str, str],
         filename: str,
         media_type: str,
-        progress: Progress = lambda sent, total: None,
+        progress: ByteProgress = lambda sent, total: None,
     ) -> None:
         """*size*: so many bytes of *file* are sent, however it grows."""
         boundary = secrets.token_hex(16)
@@ -183,7 +192,7 @@ class Upload:
 
 
 @contextmanager
-def opened(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
+def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
     """*source* from its start, and how long it is. Raises UsageError where it can't be read."""
     if isinstance(source, bytes):
         yield io.BytesIO(source), len(source)
@@ -211,20 +220,22 @@ class Timeouts:
     total: float = 1800.0
     error: float = 30.0
 
-    def of_socket(self) -> tuple[float, float]:
+    def socket_timeouts(self) -> tuple[float, float]:
         """What requests takes: seconds to connect, and between two pieces of an answer."""
         return min(self.connect, self.total), min(self.silence, self.total)
 
-    def from_now(self, max_bytes: int, **more: Any) -> Terms:
+    def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
         """The terms of an exchange that begins now."""
         deadline = time.monotonic() + self.total
-        return Terms(deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more)
+        return ExchangeLimits(
+            deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more
+        )
 
 
 class CountingBody(io.BytesIO):
     """An upload that tells how much of it was taken."""
 
-    def __init__(self, data: bytes, progress: Progress) -> None:
+    def __init__(self, data: bytes, progress: ByteProgress) -> None:
         super().__init__(data)
         self._total, self._progress = len(data), progress
 
@@ -242,15 +253,15 @@ def post(
     auth: Authorization,
     headers: dict[str, str],
     timeouts: Timeouts,
-    into: Into,
-    uploaded: Progress,
-    received: Progress,
+    into: BodyWriter,
+    uploaded: ByteProgress,
+    received: ByteProgress,
     enough: Enough = lambda: None,
     packed: bool = False,
     max_bytes: int = MAX_ANSWER_BYTES,
-    upload: Upload | None = None,
+    upload: MultipartUpload | None = None,
     on_connect: OnConnect = lambda peer: None,
-) -> HttpAnswer:
+) -> HttpResponse:
     """Sends *http* once, its body from *upload* where there is one; redirects are not followed.
 
     A 2xx body goes *into* the file as it arrives; more than *max_bytes* of it are no answer.
@@ -260,26 +271,26 @@ def post(
     Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
     its way, DiskError where it could not be kept.
     """
-    terms = timeouts.from_now(max_bytes, enough=enough, packed=packed, on_connect=on_connect)
-    body: CountingBody | Upload | None = upload
+    terms = timeouts.limits_from_now(max_bytes, enough=enough, packed=packed, on_connect=on_connect)
+    body: CountingBody | MultipartUpload | None = upload
 
     def begun() -> bool:
         """Of a request without a body all goes out with its line."""
         return body.tell() > 0 if body else terms.connected
 
     try:
-        with in_our_words(http.url, begun=begun, is_over=lambda: terms.dripped):
-            request = session.prepare_request(_request(http, auth, headers))
+        with translate_request_errors(http.url, begun=begun, is_over=lambda: terms.is_drip_timeout):
+            request = session.prepare_request(_build_request(http, auth, headers))
             if upload:
                 request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
                 request.body = upload  # type: ignore[assignment]
             elif request.body:
                 body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
                 request.body = body  # type: ignore[assignment]
-            return _exchanged(session, request, timeouts, terms, into, received)
+            return _exchange(session, request, timeouts, terms, into, received)
     except UnsavedError as error:
-        if not terms.came and error.code == "answer_lost" and _is_tls_port(session, http.url):
-            raise to_tls_in_plain(http.url) from error
+        if not terms.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
+            raise tls_port_error(http.url) from error
         raise
 
 
@@ -288,65 +299,63 @@ def get(
     url: str,
     *,
     timeouts: Timeouts,
-    into: Into,
-    received: Progress,
-    judge: Judge | None = None,
-    resolve: Resolve | None = None,
-) -> HttpAnswer:
+    into: BodyWriter,
+    received: ByteProgress,
+    judge: AddressFilter | None = None,
+    resolve: Resolver | None = None,
+) -> HttpResponse:
     """Asks *url* once, without any key; a redirect is an answer like any other. Errors as for `post`.
 
     *judge* decides which addresses may be connected to; without it, all may. *resolve* stands in for the system's
     resolver.
     """
-    terms = timeouts.from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
-    with in_our_words(url, begun=lambda: terms.connected, is_over=lambda: terms.dripped):
+    terms = timeouts.limits_from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
+    with translate_request_errors(url, begun=lambda: terms.connected, is_over=lambda: terms.is_drip_timeout):
         request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
-        return _exchanged(session, request, timeouts, terms, into, received)
+        return _exchange(session, request, timeouts, terms, into, received)
 
 
-def goes_by_proxy(session: Session, url: str) -> bool:
+def uses_proxy(session: Session, url: str) -> bool:
     """Whether a proxy of the environment would be asked for *url*."""
-    return proxied(session, url, session.surroundings(url))
+    return is_proxied(session, url, session.environment_settings(url))
 
 
-def _exchanged(
+def _exchange(
     session: Session,
     request: requests.PreparedRequest,
     timeouts: Timeouts,
-    terms: Terms,
-    into: Into,
-    received: Progress,
-) -> HttpAnswer:
+    terms: ExchangeLimits,
+    into: BodyWriter,
+    received: ByteProgress,
+) -> HttpResponse:
     """The answer to *request*, its body *into* the file where it is 2xx.
 
     By the adapter: the session would look for a redirect's next request, and for that read a body of any length.
     """
     url = request.url or ""
     if not url.lower().startswith(("http://", "https://")):
-        raise requests.exceptions.InvalidSchema(f"no http(s) address: {shown(url)}")
-    settings = session.surroundings(url)
-    if terms.judge and proxied(session, url, settings):
+        raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
+    settings = session.environment_settings(url)
+    if terms.judge and is_proxied(session, url, settings):
         # The proxy resolves the name: only what the address itself says can be judged.
         parts = urlsplit(url)
         written = literal_endpoint(parts.hostname or "", port_of(parts))
         if written and not terms.judge(written):
             raise RefusedAddressError(written.kind)
-    with closing(OnceAdapter(terms, session.trust)) as adapter:
-        response = adapter.send(request, timeout=timeouts.of_socket(), **settings)
-        return taken(response, terms, into, received)
+    with closing(SingleUseAdapter(terms, session.trust)) as adapter:
+        response = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
+        return read_response(response, terms, into, received)
 
 
 def _is_tls_port(session: Session, url: str) -> bool:
     """Whether *url* is plain, asked without a proxy, and its port speaks TLS."""
     parts = urlsplit(url)
     return (
-        parts.scheme == "http"
-        and not goes_by_proxy(session, url)
-        and speaks_tls(parts.hostname or "", parts.port or 80)
+        parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
     )
 
 
-def _request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
+def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
     return requests.Request(
         http.method,
         http.url,
@@ -362,24 +371,24 @@ _HIDDEN = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authentic
 """Headers of answers that can hold what is nobody's business."""
 
 
-def asked(http: HttpRequest) -> str:
+def describe_request(http: HttpRequest) -> str:
     """A request's fields; of its files only what they are."""
     fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
     files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
-    return f"{http.method} {_path(http)} {fields}{files}"
+    return f"{http.method} {_safe_path(http)} {fields}{files}"
 
 
-def answered(http: HttpRequest, answer: HttpAnswer) -> str:
+def describe_response(http: HttpRequest, answer: HttpResponse) -> str:
     """One exchange: where, and what came back."""
     request_id = answer.headers.get("x-request-id")
-    return f"{http.method} {_path(http)}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")
+    return f"{http.method} {_safe_path(http)}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")
 
 
-def headers(answer: HttpAnswer) -> str:
+def describe_headers(answer: HttpResponse) -> str:
     """An answer's headers, as they are but for those that are hidden."""
     return "; ".join(f"{name}: {value}" for name, value in answer.headers.items() if name not in _HIDDEN)
 
 
-def _path(http: HttpRequest) -> str:
+def _safe_path(http: HttpRequest) -> str:
     """Without host and query: both can hold what is nobody's business."""
     return "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]

@@ -9,7 +9,7 @@ import requests
 from requests.auth import AuthBase
 
 from imagecli import __version__
-from imagecli.client.connection import Trust
+from imagecli.client.connection import CertificateCache
 from imagecli.domain import Secret
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
@@ -32,8 +32,8 @@ class Authorization(AuthBase):
 class Session(requests.Session):
     """What the exchanges of a command share: a name, the proxies' variables, the certificates trusted. No cookies.
 
-    Threads may share it: nothing in it changes but what `Trust` guards, and what is the same whoever asks first. Every
-    exchange has an adapter of its own.
+    Threads may share it: nothing in it changes but what `CertificateCache` guards, and what is the same whoever asks
+    first. Every exchange has an adapter of its own.
     """
 
     def __init__(self, *, direct: bool) -> None:
@@ -42,10 +42,10 @@ class Session(requests.Session):
         self.headers["Connection"] = "close"
         self.headers["Accept-Encoding"] = "gzip"  # what `providers.packing` reads, and not what urllib3 could
         self.trust_env = not direct
-        self.trust = Trust()
+        self.trust = CertificateCache()
         self._surroundings: dict[str, dict[str, Any]] = {}
 
-    def surroundings(self, url: str) -> dict[str, Any]:
+    def environment_settings(self, url: str) -> dict[str, Any]:
         """Proxies and certificates that the variables say for the place of *url*: read once, there are many of them."""
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.netloc}"

@@ -1,7 +1,7 @@
 """What is bought lands here first: an answer's body as it arrives, beside what is needed to finish it.
 
 One folder, 0700, and 0600 files a request: `ID.body`, held by a lock while its process lives, and `ID.json`
-(`Prepared`); `ID.sent`, with the address it goes to, from when the request goes out. Removed when all is saved. An
+(`PreparedCall`); `ID.sent`, with the address it goes to, from when the request goes out. Removed when all is saved. An
 entry outside the state folder has a record (`spool_record`), without which no later command uses it.
 
 What ended processes left in the spool: found, told from what is under way, taken over.
@@ -22,7 +22,7 @@ from typing import IO, Any, Final
 
 from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
-from imagecli.file_lock import hold
+from imagecli.file_lock import try_lock
 from imagecli.safe_open import (
     UnsafeFileError,
     check_folder_is_ours,
@@ -43,11 +43,11 @@ BODY, DESCRIPTION, SENT = ".body", ".json", ".sent"
 """What the files of an entry end in."""
 
 
-class Body(io.FileIO):
+class SpoolFile(io.FileIO):
     """An answer's bytes. Where its disk takes no more, *elsewhere* makes it another file, and the writing goes on."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "x+", opener=_private)
+        super().__init__(path, "x+", opener=_open_private)
         self.elsewhere: Callable[[OSError], None] | None = None
         self.came = 0
         """Bytes that were written."""
@@ -67,29 +67,29 @@ class Body(io.FileIO):
 
 
 @dataclass(slots=True, kw_only=True)
-class Entry:
+class SpoolEntry:
     """One request's place in the spool. Leaving the `with` block removes it, unless something unsaved is in it."""
 
     id: str
     text: str
     """The description."""
     body: Path
-    file: Body
+    file: SpoolFile
     further: list[Path] = field(default_factory=list)
     """Folders to go on in when this one fails."""
     record: Path | None = None
     """The record that vouches for it, if it is outside the state folder."""
     record_folders: Sequence[Path] = ()
-    moved: Callable[[Path], None]
+    on_moved: Callable[[Path], None]
     """Told of the body's path, now and whenever it is another."""
-    kept: bool = False
+    is_kept: bool = False
     open: bool = False
     """It outlives its block: whoever took it calls `close`."""
     sent: bool = False
     peer: str | None = None
     """The address that the request goes to, as far as it is known."""
 
-    def __enter__(self) -> Entry:
+    def __enter__(self) -> SpoolEntry:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -106,40 +106,40 @@ class Entry:
         """Lets go of it, and removes it unless something in it is kept."""
         with suppress(OSError):
             self.file.close()
-        if not self.kept:
-            remove(self.body, self.record)
+        if not self.is_kept:
+            remove_spool_entry(self.body, self.record)
 
     def keep(self) -> Path:
         """Something in it is not saved: it stays. Returns the body's path."""
-        self.kept = True
+        self.is_kept = True
         return self.body
 
-    def mark(self, *, sent: bool) -> None:
+    def record_sent(self, *, sent: bool) -> None:
         """Writes down that the request goes out, or that the server has said that it made nothing of it."""
         if sent == self.sent:
             return
         self.sent = sent
         with suppress(OSError):
             if sent:
-                with open(_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file:
+                with open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file:
                     file.write(self.peer or "")
             else:
                 self.body.with_suffix(SENT).unlink()
 
-    def go_elsewhere(self, error: OSError) -> None:
+    def move_to_other_folder(self, error: OSError) -> None:
         """Moves what came to the next folder that takes it, and goes on there. Raises *error* where none does."""
         before, record, was_sent = self.body, self.record, self.sent
         while self.further:
             with suppress(OSError):
-                self.body, self.record = self._copied(self.further.pop(0))
+                self.body, self.record = self._copy_to(self.further.pop(0))
                 self.sent = False
-                self.mark(sent=was_sent)
-                remove(before, record)
-                self.moved(self.body)
+                self.record_sent(sent=was_sent)
+                remove_spool_entry(before, record)
+                self.on_moved(self.body)
                 return
         raise error
 
-    def _copied(self, folder: Path) -> tuple[Path, Path | None]:
+    def _copy_to(self, folder: Path) -> tuple[Path, Path | None]:
         """What came, in *folder*, and our handle on it; and its record. Raises OSError, with nothing left there."""
         file, record = _recorded(self.id, self.text, folder, self.record_folders, min_free=0)
         body = Path(str(file.name))
@@ -150,20 +150,20 @@ class Entry:
                     raise OSError(errno.EIO, "what came can't be read back")
             os.dup2(file.fileno(), self.file.fileno())
         except OSError:
-            remove(body, record)
+            remove_spool_entry(body, record)
             raise
         finally:
             file.close()
         return body, record
 
 
-def open_entry(
+def open_spool_entry(
     id: str,
     description: str,
     folders: Sequence[Path],
     moved: Callable[[Path], None] = lambda body: None,
     record_folders: Sequence[Path] = (),
-) -> Entry:
+) -> SpoolEntry:
     """An entry in the first of *folders* that can be written to; the first one is the state folder's.
 
     An entry in another one is recorded in one of *record_folders*, if any of them can be written to.
@@ -174,14 +174,14 @@ def open_entry(
         record = None
         try:
             if index == 0:
-                file = _tried(id, description, folder, private=True)
+                file = _try_create(id, description, folder, private=True)
             else:
                 file, record = _recorded(id, description, folder, record_folders)
         except OSError as error:
             reasons.append(f"{folder}: {error.strerror}")
             continue
         body = Path(str(file.name))
-        entry = Entry(
+        entry = SpoolEntry(
             id=id,
             text=description,
             body=body,
@@ -189,9 +189,9 @@ def open_entry(
             further=[*folders[index + 1 :]],
             record=record,
             record_folders=record_folders,
-            moved=moved,
+            on_moved=moved,
         )
-        file.elsewhere = entry.go_elsewhere
+        file.elsewhere = entry.move_to_other_folder
         moved(body)
         return entry
     raise OutputError(
@@ -200,7 +200,7 @@ def open_entry(
     )
 
 
-def remove(body: Path, record: Path | None = None) -> None:
+def remove_spool_entry(body: Path, record: Path | None = None) -> None:
     """Remove an entry, its description last, so that a half removed one is recognized; and then its record."""
     description = body.with_suffix(DESCRIPTION)
     with suppress(OSError):
@@ -216,25 +216,25 @@ def remove(body: Path, record: Path | None = None) -> None:
 
 def _recorded(
     id: str, description: str, folder: Path, record_folders: Sequence[Path], min_free: int = MIN_FREE_BYTES
-) -> tuple[Body, Path | None]:
+) -> tuple[SpoolFile, Path | None]:
     """The body's file in a *folder* outside the state folder, and the record, which is written first."""
     record = write_record(id, folder, description.encode(), record_folders)
     try:
-        return _tried(id, description, folder, private=False, min_free=min_free), record
+        return _try_create(id, description, folder, private=False, min_free=min_free), record
     except BaseException:
         if record:
             remove_record(record)
         raise
 
 
-def _tried(id: str, description: str, folder: Path, *, private: bool, min_free: int = MIN_FREE_BYTES) -> Body:
+def _try_create(id: str, description: str, folder: Path, *, private: bool, min_free: int = MIN_FREE_BYTES) -> SpoolFile:
     for _ in range(OPEN_TRIES):
         try:
             check_folder_is_ours(folder, private=private)
             usage = shutil.disk_usage(folder)
             if usage.total and usage.free < min_free:  # some network disks report nothing at all
                 raise OSError(errno.ENOSPC, f"less than {MIN_FREE_BYTES // 2**20} MB free")
-            return _opened(id, description, folder)
+            return _create_files(id, description, folder)
         except FileNotFoundError as error:
             failure = error
             with suppress(FileExistsError):  # mkdir's answer if the folder is removed between its two looks
@@ -242,21 +242,23 @@ def _tried(id: str, description: str, folder: Path, *, private: bool, min_free: 
     raise failure
 
 
-def _opened(id: str, description: str, folder: Path) -> Body:
+def _create_files(id: str, description: str, folder: Path) -> SpoolFile:
     """The body's file, held; its description is written when it is, so that nobody takes it for a dead one's."""
-    file = Body(body := folder / f"{id}{BODY}")
-    hold(file.fileno())
+    file = SpoolFile(body := folder / f"{id}{BODY}")
+    try_lock(file.fileno())
     try:
-        with open(_private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as described:
+        with open(
+            _open_private(body.with_suffix(DESCRIPTION), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb"
+        ) as described:
             described.write(description.encode())
     except BaseException:
         file.close()
-        remove(body)
+        remove_spool_entry(body)
         raise
     return file
 
 
-def _private(path: str | Path, flags: int) -> int:
+def _open_private(path: str | Path, flags: int) -> int:
     return open_regular(Path(path), flags, 0o600)
 
 
@@ -266,7 +268,7 @@ MAX_PEER_BYTES: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class SpooledCall:
     """One request's place in the spool."""
 
     body: Path
@@ -291,12 +293,12 @@ class Left:
         return self.body.stem
 
 
-def left_in(places: SpoolPlaces) -> list[Left]:
+def list_spooled_calls(places: SpoolPlaces) -> list[SpooledCall]:
     """The entries of the state folder's spool, and those elsewhere that a record vouches for, the oldest first.
 
     What can't be read, or is not a regular file of ours, is not among them.
     """
-    found: dict[Path, Left] = {}
+    found: dict[Path, SpooledCall] = {}
     with suppress(OSError):
         check_folder_is_ours(places.own, private=True)
         for description in sorted(places.own.glob(f"*{DESCRIPTION}")):
@@ -315,7 +317,7 @@ def left_in(places: SpoolPlaces) -> list[Left]:
 
 
 @contextmanager
-def taken(left: Left) -> Iterator[IO[bytes] | None]:
+def hold_spooled(left: SpooledCall) -> Iterator[IO[bytes] | None]:
     """Its answer, held until the block ends; None where another process holds it, or it is gone."""
     try:
         file = _open_body(left.body, os.O_RDWR)
@@ -323,7 +325,7 @@ def taken(left: Left) -> Iterator[IO[bytes] | None]:
         yield None
         return
     with file:
-        yield file if hold(file.fileno()) else None
+        yield file if try_lock(file.fileno()) else None
 
 
 def unrecorded_in(folder: Path, recorded: Collection[Path]) -> list[Path]:
@@ -346,7 +348,7 @@ def unrecorded_in(folder: Path, recorded: Collection[Path]) -> list[Path]:
 def open_unrecorded(body: Path) -> Iterator[IO[bytes] | None]:
     """The response in *body*, to be read; None if its process is still running. Raises OSError, UnsafeFileError."""
     with _open_body(body, os.O_RDONLY) as file:
-        yield file if hold(file.fileno()) else None
+        yield file if try_lock(file.fileno()) else None
 
 
 def read_unrecorded_description(body: Path) -> bytes:
@@ -365,14 +367,14 @@ def _check_is_same_folder(folder: Path) -> None:
     check_folder_is_ours(folder)
 
 
-def _read_entry(description: Path, text: bytes, record: Path | None) -> Left:
+def _read_entry(description: Path, text: bytes, record: Path | None) -> SpooledCall:
     """Raises OSError if the body can't be opened, UnicodeError for a description that is not text."""
     body = description.with_suffix(BODY)
     alive, size = False, 0
     with suppress(FileNotFoundError), _open_body(body, os.O_RDWR) as file:
-        alive = not hold(file.fileno())
+        alive = not try_lock(file.fileno())
         size = os.fstat(file.fileno()).st_size
-    return Left(
+    return SpooledCall(
         body=body,
         text=text.decode(),
         since=description.stat().st_mtime,

@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagecli.client import send
-from imagecli.client.deadline import Enough, Into, OnConnect
+from imagecli.client.deadline import BodyWriter, Enough, OnConnect
 from imagecli.client.errors import NotConnectedError
-from imagecli.client.rate_limiter import Pacer, StormError, Ticket, TooLongError
-from imagecli.client.retry import local_time, refusal_of, too_long, wait_before
-from imagecli.client.send import HttpAnswer, Timeouts, post
+from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
+from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.send import HttpResponse, Timeouts, post
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
-from imagecli.events import Listen, Noted, Received, Sent, Told, Waiting
+from imagecli.events import DownloadProgress, EventHandler, LogEvent, NoteEvent, RetryWait, UploadProgress
 from imagecli.http_message import HttpRequest
 
 
 @dataclass(slots=True, kw_only=True)
-class _Try:
+class _Attempt:
     """Where one request stands."""
 
     http: HttpRequest
     request: int
-    listen: Listen
+    on_event: EventHandler
     failures: int = 0
     """Of its own."""
     limited: int = 0
@@ -66,66 +66,68 @@ class Transport:
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._pacer = Pacer(max_rounds=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._pacer = RateLimiter(max_rounds=max_retries, max_wait=max_wait, per_minute=per_minute)
         self._now = now
 
     def send(
         self,
         http: HttpRequest,
-        into: Into,
+        into: BodyWriter,
         request: int,
-        listen: Listen,
+        on_event: EventHandler,
         enough: Enough = lambda: None,
         *,
         packed: bool = False,
         on_connect: OnConnect = lambda peer: None,
-    ) -> HttpAnswer:
+    ) -> HttpResponse:
         """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*; compressed still if *packed*.
 
         Raises the error of any other answer.
         """
-        attempt = _Try(http=http, request=request, listen=listen)
+        attempt = _Attempt(http=http, request=request, on_event=on_event)
         while True:
-            ticket = self._turn(attempt)
+            ticket = self._wait_turn(attempt)
             try:
-                answer = self._once(attempt, into, enough, packed, on_connect)
+                answer = self._send_once(attempt, into, enough, packed, on_connect)
             except NotConnectedError as error:
-                self._pacer.lost(ticket)
-                self._not_connected(attempt, error)
+                self._pacer.record_lost(ticket)
+                self._handle_connection_failure(attempt, error)
                 continue
             except BaseException:
-                self._pacer.lost(ticket)
+                self._pacer.record_lost(ticket)
                 raise
             ticket = replace(ticket, at=max(ticket.at, attempt.sent_at))
             if 200 <= answer.status < 300:
-                self._pacer.answered(ticket, answer.headers)
+                self._pacer.record_answer(ticket, answer.headers)
                 return answer
-            self._refused(attempt, ticket, answer)
+            self._handle_refusal(attempt, ticket, answer)
 
-    def _turn(self, attempt: _Try) -> Ticket:
+    def _wait_turn(self, attempt: _Attempt) -> Ticket:
         """Waits until it may be sent. Raises what it met the last time, or that it was never sent."""
 
         def waiting(seconds: float) -> None:
             if not isinstance(attempt.last, LimitError):
-                attempt.listen(Waiting(request=attempt.request, seconds=seconds, why="the provider's rate limit"))
+                attempt.on_event(RetryWait(request=attempt.request, seconds=seconds, why="the provider's rate limit"))
 
         try:
-            return self._pacer.turn(_images(attempt.http), waiting)
-        except StormError:
+            return self._pacer.wait_turn(_image_count(attempt.http), waiting)
+        except RateLimitExhaustedError:
             said = "the rate limit did not give way; this request was not sent"
             raise attempt.last or LimitError(said, hint="run the same command again later") from None
-        except TooLongError as error:
+        except WaitTooLongError as error:
             reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
-            raise too_long(reached, error.seconds, self._max_wait, self._now()) from None
+            raise wait_too_long_error(reached, error.seconds, self._max_wait, self._now()) from None
 
-    def _once(self, attempt: _Try, into: Into, enough: Enough, packed: bool, on_connect: OnConnect) -> HttpAnswer:
-        http, request, listen = attempt.http, attempt.request, attempt.listen
+    def _send_once(
+        self, attempt: _Attempt, into: BodyWriter, enough: Enough, packed: bool, on_connect: OnConnect
+    ) -> HttpResponse:
+        http, request, on_event = attempt.http, attempt.request, attempt.on_event
 
         def uploaded(sent: int, total: int | None) -> None:
-            listen(Sent(request=request, sent=sent, total=total or 0))
+            on_event(UploadProgress(request=request, sent=sent, total=total or 0))
             attempt.sent_at = time.monotonic()
 
-        listen(Told(message=send.asked(http), deep=True))
+        on_event(LogEvent(message=send.describe_request(http), is_debug=True))
         answer = post(
             self._session,
             http,
@@ -134,49 +136,49 @@ class Transport:
             timeouts=self._timeouts,
             into=into,
             uploaded=uploaded,
-            received=lambda done, total: listen(Received(request=request, received=done, total=total)),
+            received=lambda done, total: on_event(DownloadProgress(request=request, received=done, total=total)),
             enough=enough,
             packed=packed,
             on_connect=on_connect,
         )
-        listen(Told(message=send.answered(http, answer)))
-        listen(Told(message=send.headers(answer), deep=True))
+        on_event(LogEvent(message=send.describe_response(http, answer)))
+        on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
         return answer
 
-    def _not_connected(self, attempt: _Try, error: NotConnectedError) -> None:
+    def _handle_connection_failure(self, attempt: _Attempt, error: NotConnectedError) -> None:
         if attempt.retries >= self._max_retries or error.code == "proxy":
             raise error
-        self._sleep(attempt, error, None)
+        self._wait_to_retry(attempt, error, None)
 
-    def _refused(self, attempt: _Try, ticket: Ticket, answer: HttpAnswer) -> None:
+    def _handle_refusal(self, attempt: _Attempt, ticket: Ticket, answer: HttpResponse) -> None:
         """Returns when the request is to be sent again; raises where it is not."""
-        refusal = refusal_of(answer, self._now())
-        failure, again, asked = refusal.failure, refusal.again, refusal.asked
+        refusal = decide_retry(answer, self._now())
+        failure, again, asked = refusal.failure, refusal.retry, refusal.server_wait
         if not again:
-            self._pacer.answered(ticket, answer.headers)
-            self._drop_unknown(attempt, answer, failure)
+            self._pacer.record_answer(ticket, answer.headers)
+            self._drop_unknown_field(attempt, answer, failure)
             return
-        rounds = self._pacer.rounds
-        hold = wait_before(rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
+        rounds = self._pacer.refusals_in_a_row
+        hold = retry_delay(rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
         attempt.last = failure
         if answer.status == 429:
-            again = self._pacer.refused(ticket, answer.headers, hold, asked)
-            attempt.limited += self._pacer.rounds > rounds
+            again = self._pacer.record_refusal(ticket, answer.headers, hold, asked)
+            attempt.limited += self._pacer.refusals_in_a_row > rounds
             again = again and (not attempt.failures or attempt.retries <= self._max_retries)
         else:
-            self._pacer.answered(ticket, answer.headers)
+            self._pacer.record_answer(ticket, answer.headers)
             again = attempt.retries < self._max_retries
         if asked is not None and asked > self._max_wait:
             self._pacer.hold(asked)
-            raise too_long(failure, asked, self._max_wait, self._now())
+            raise wait_too_long_error(failure, asked, self._max_wait, self._now())
         if not again:
             raise failure
         if answer.status == 429:
-            attempt.listen(Waiting(request=attempt.request, seconds=hold, why=failure.message))
+            attempt.on_event(RetryWait(request=attempt.request, seconds=hold, why=failure.message))
         else:
-            self._sleep(attempt, failure, asked)
+            self._wait_to_retry(attempt, failure, asked)
 
-    def _drop_unknown(self, attempt: _Try, answer: HttpAnswer, failure: ImagecliError) -> None:
+    def _drop_unknown_field(self, attempt: _Attempt, answer: HttpResponse, failure: ImagecliError) -> None:
         """Leaves out the one field that the server does not know and the user did not set, once; else raises."""
         from imagecli.providers.errors import unknown_field
 
@@ -186,21 +188,21 @@ class Transport:
         attempt.dropped = True
         attempt.http = attempt.http.without(field)
         said = f"the server does not know {field}, which you did not ask for; sent again without it"
-        attempt.listen(Noted(code="field_dropped", message=said))
+        attempt.on_event(NoteEvent(code="field_dropped", message=said))
 
-    def _sleep(self, attempt: _Try, failure: ImagecliError, asked: float | None) -> None:
+    def _wait_to_retry(self, attempt: _Attempt, failure: ImagecliError, asked: float | None) -> None:
         """Before the next try of this request; what a server *asked* for holds for everybody."""
-        seconds = wait_before(attempt.failures, asked, self._max_wait)
+        seconds = retry_delay(attempt.failures, asked, self._max_wait)
         attempt.failures += 1
         attempt.last = failure
-        attempt.listen(Waiting(request=attempt.request, seconds=seconds, why=failure.message))
+        attempt.on_event(RetryWait(request=attempt.request, seconds=seconds, why=failure.message))
         if asked is not None:
             self._pacer.hold(seconds)
         else:
             time.sleep(seconds)
 
 
-def _images(http: HttpRequest) -> int:
+def _image_count(http: HttpRequest) -> int:
     """How many pictures *http* asks for, as far as it says so."""
     wanted = (http.json or {}).get("n") or dict(http.form).get("n")
     text = str(wanted)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from imagecli.client.deadline import Judge
-from imagecli.client.errors import shown
-from imagecli.client.ip_ranges import Endpoint, endpoint_of, literal_endpoint, parsed, port_of
+from imagecli.client.deadline import AddressFilter
+from imagecli.client.errors import redact_url
+from imagecli.client.ip_ranges import Endpoint, endpoint_of, literal_endpoint, parse_address, port_of
 from imagecli.errors import UnsavedError
 
 
-def permit(base_url: str, peer: str | None) -> Judge:
+def permit(base_url: str, peer: str | None) -> AddressFilter:
     """Whether a result URL in a response from *base_url* may lead to an endpoint.
 
     *peer* is the address that the request was sent to. None means unknown (a proxy was used, or a crash left no record
@@ -37,7 +37,7 @@ def _own_endpoint(base_url: str, peer: str | None) -> Endpoint | None:
     try:
         parts = urlsplit(base_url)
         if peer:
-            return endpoint_of(parsed(peer), port_of(parts))
+            return endpoint_of(parse_address(peer), port_of(parts))
         return literal_endpoint(parts.hostname or "", port_of(parts))
     except ValueError:
         return None
@@ -49,21 +49,21 @@ def _check_port(parts: SplitResult, url: str) -> None:
     except ValueError:
         nowhere = True
     if nowhere:
-        raise UnsavedError(f"its address names a port that no server has: {shown(url)}", code="result_refused")
+        raise UnsavedError(f"its address names a port that no server has: {redact_url(url)}", code="result_refused")
 
 
-def check_address(url: str) -> None:
+def check_result_url(url: str) -> None:
     """Raises UnsavedError for what is no plain http(s) address: other schemes, a name and password, odd characters."""
     if any(character < " " or character in "\x7f\\" for character in url):
-        raise UnsavedError(f"its address has a character that no address has: {shown(url)}", code="result_refused")
+        raise UnsavedError(f"its address has a character that no address has: {redact_url(url)}", code="result_refused")
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UnsavedError(f"its address is none: {shown(url)}", code="result_refused") from error
+        raise UnsavedError(f"its address is none: {redact_url(url)}", code="result_refused") from error
     _check_port(parts, url)
     if parts.scheme not in ("http", "https"):
-        raise UnsavedError(f"its address is not http(s): {shown(url)}", code="result_refused")
+        raise UnsavedError(f"its address is not http(s): {redact_url(url)}", code="result_refused")
     if "@" in parts.netloc:
-        raise UnsavedError(f"its address holds a name and password: {shown(url)}", code="result_refused")
+        raise UnsavedError(f"its address holds a name and password: {redact_url(url)}", code="result_refused")
     if not parts.hostname or " " in parts.netloc:
-        raise UnsavedError(f"its address names no host: {shown(url)}", code="result_refused")
+        raise UnsavedError(f"its address names no host: {redact_url(url)}", code="result_refused")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from imagecli.commands import completion
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
 
@@ -23,7 +23,7 @@ def config() -> None:
     """
 
 
-@grouped
+@with_option_groups
 def path(
     ctx: typer.Context,
     which: Annotated[
@@ -40,26 +40,26 @@ def path(
       imagecli config path
       $EDITOR "$(imagecli config path settings)"
     """
-    from imagecli.config.paths import folders
+    from imagecli.config.paths import find_folders
     from imagecli.config.project import nearest_project
     from imagecli.config.settings import current_folder
-    from imagecli.config.show import paths_used
+    from imagecli.config.show import build_path_rows
     from imagecli.errors import UsageError
-    from imagecli.output.settings import show_document, show_paths
+    from imagecli.output.settings import print_json_document, print_paths
 
-    used = paths_used(folders(ctx.obj), nearest_project(current_folder()))
+    used = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
     chosen = [one for one in used if which in (None, one.name)]
     if not chosen:
         raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(one.name for one in used)}")
     if not as_json:
-        return show_paths(chosen, ctx.obj, bare=which is not None)
+        return print_paths(chosen, ctx.obj, bare=which is not None)
     rows: Any = [
         {"name": one.name, "path": str(one.path), "exists": one.path.exists(), "about": one.about} for one in chosen
     ]
-    return show_document("config", {"paths": rows}, ctx.obj)
+    return print_json_document("config", {"paths": rows}, ctx.obj)
 
 
-@grouped
+@with_option_groups
 def show(
     ctx: typer.Context,
     origin: Annotated[bool, typer.Option("--origin", help="say of each value where it comes from")] = False,
@@ -72,29 +72,29 @@ def show(
       imagecli config show --json | jq '.settings[] | select(.name == "model")'
     """
     from imagecli.config.settings import current_folder
-    from imagecli.config.show import settings_shown
-    from imagecli.config.sources import read_layers
-    from imagecli.config.user_catalog import load_catalog
-    from imagecli.output.settings import note, show_document, show_settings
+    from imagecli.config.show import build_setting_rows
+    from imagecli.config.sources import read_settings_sources
+    from imagecli.config.user_catalog import load_user_catalog
+    from imagecli.output.settings import print_json_document, print_note, print_settings
 
-    rows = load_catalog(ctx.obj)
-    layers = read_layers({}, ctx.obj, rows, current_folder())
-    found = settings_shown(layers, ctx.obj, rows)
+    rows = load_user_catalog(ctx.obj)
+    layers = read_settings_sources({}, ctx.obj, rows, current_folder())
+    found = build_setting_rows(layers, ctx.obj, rows)
     for _, message in (*layers.notes, *layers.warnings):
-        note(message, ctx.obj)
+        print_note(message, ctx.obj)
     if not as_json:
-        return show_settings(found, ctx.obj, origin=origin)
-    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.remark} for row in found]
-    return show_document("config", {"settings": listed}, ctx.obj)
+        return print_settings(found, ctx.obj, origin=origin)
+    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in found]
+    return print_json_document("config", {"settings": listed}, ctx.obj)
 
 
-@grouped
+@with_option_groups
 def set_value(
     ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completion.settings
+            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completion.complete_settings
         ),
     ],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="text, or a TOML value")],
@@ -111,13 +111,15 @@ def set_value(
     write_setting(name, value, ctx.obj)
 
 
-@grouped
+@with_option_groups
 def unset(
     ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="as for set; providers.PROVIDER takes all of it", autocompletion=completion.settings
+            metavar="NAME",
+            help="as for set; providers.PROVIDER takes all of it",
+            autocompletion=completion.complete_settings,
         ),
     ],
 ) -> None:
@@ -132,7 +134,7 @@ def unset(
     remove_setting(name, ctx.obj)
 
 
-@grouped
+@with_option_groups
 def login(
     ctx: typer.Context,
     provider: Annotated[
@@ -140,7 +142,7 @@ def login(
         typer.Argument(
             metavar="PROVIDER",
             help="whose key  [default: the provider of your settings]",
-            autocompletion=completion.provider_rows,
+            autocompletion=completion.complete_providers,
         ),
     ] = None,
     source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,
@@ -158,7 +160,7 @@ def login(
       op read op://vault/openai/key | imagecli config login openai -
       imagecli config login openai --delete
     """
-    from imagecli.commands.login import drop_key, keep_key
+    from imagecli.commands.login import remove_key, store_typed_key
     from imagecli.errors import UsageError
 
     if provider == "-" and source is None:
@@ -166,11 +168,11 @@ def login(
     if source not in (None, "-"):
         raise UsageError("a key is not given in argv, where every process can read it", hint="imagecli config login")
     if delete:
-        return drop_key(provider, ctx.obj)
-    return keep_key(provider, ctx.obj, stdin=stdin or source == "-", keyring=keyring)
+        return remove_key(provider, ctx.obj)
+    return store_typed_key(provider, ctx.obj, stdin=stdin or source == "-", keyring=keyring)
 
 
-@grouped
+@with_option_groups
 def trust(
     ctx: typer.Context,
     folder: Annotated[

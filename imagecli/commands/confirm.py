@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.output.terminal import harmless
+from imagecli.output.terminal import sanitize
 
 MAX_CHARACTERS = 20_000
 """No key is as long; a stream without end is not read."""
 
 
-def hidden(question: str, env: Env) -> str:
+def prompt_hidden(question: str, env: Env) -> str:
     """A line that is typed without being shown. Raises UsageError where it would be."""
     import getpass
     import warnings
@@ -29,14 +29,14 @@ def hidden(question: str, env: Env) -> str:
             return ""
 
 
-def agreed(question: str, env: Env) -> bool:
+def confirm(question: str, env: Env) -> bool:
     """Whether a person says yes; Enter alone is no."""
-    env.stderr.write(f"{harmless(question)} [y/N] ")
+    env.stderr.write(f"{sanitize(question)} [y/N] ")
     env.stderr.flush()
     return env.stdin.readline(80).strip().lower() in ("y", "yes")
 
 
-def piped(env: Env) -> str:
+def read_stdin_text(env: Env) -> str:
     """What stdin holds. Raises UsageError where it is no text."""
     try:
         return env.stdin.read(MAX_CHARACTERS)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagecli.commands import completion
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 from imagecli.env import Env
 
 if TYPE_CHECKING:
     from imagecli.output.doctor import Finding
 
 
-@grouped
+@with_option_groups
 def doctor(
     ctx: typer.Context,
     provider: Annotated[
@@ -23,7 +23,7 @@ def doctor(
         typer.Option(
             metavar="NAME",
             help="whom to ask  [default: as for generate]",
-            autocompletion=completion.provider_rows,
+            autocompletion=completion.complete_providers,
         ),
     ] = None,
     base_url: Annotated[
@@ -41,56 +41,56 @@ def doctor(
       imagecli doctor --provider sandbox
       imagecli doctor --base-url http://localhost:8080/v1
     """
-    from imagecli.output.doctor import show_finding, show_findings
-    from imagecli.output.tables import columns_of
+    from imagecli.output.doctor import print_finding, print_findings_json
+    from imagecli.output.tables import terminal_columns
 
     env: Env = ctx.obj
     models: list[str] = []
     found: list[Finding] = []
     flags = {"provider": provider, "base_url": base_url, "insecure_http": insecure_http}
-    for finding in _look(flags, env, models):
+    for finding in _run_checks(flags, env, models):
         found.append(finding)
         if not as_json:
-            show_finding(finding, env, columns_of(env))
+            print_finding(finding, env, terminal_columns(env))
     # The first error is the one that a command would end with.
     first = next((finding.error for finding in found if finding.error), None)
     if as_json:
-        show_findings(found, models, first, env)
+        print_findings_json(found, models, first, env)
     raise typer.Exit(first.exit_code if first else 0)
 
 
-def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Finding]:
+def _run_checks(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Finding]:
     """Findings in the order in which a command would meet what they are about."""
     from imagecli.commands.doctor_checks import (
-        look_at_folders,
-        look_at_key,
-        look_at_provider,
-        look_at_server,
-        look_at_terminal,
-        look_at_variables,
-        look_at_versions,
+        check_doctor_folders,
+        check_doctor_key,
+        check_provider,
+        check_server,
+        check_terminal,
+        check_variables_in_use,
+        check_versions,
     )
-    from imagecli.config.paths import folders
+    from imagecli.config.paths import find_folders
     from imagecli.config.settings import current_folder, load_settings
-    from imagecli.config.user_catalog import load_catalog
+    from imagecli.config.user_catalog import load_user_catalog
     from imagecli.errors import ImagecliError
-    from imagecli.output.doctor import Finding, failed
-    from imagecli.output.slow_notice import FOR_A_KEY, saying
+    from imagecli.output.doctor import Finding, finding_from_error
+    from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
 
     here = current_folder()
-    yield look_at_versions()
-    yield look_at_terminal(env)
-    yield from look_at_variables(env, here)
+    yield check_versions()
+    yield check_terminal(env)
+    yield from check_variables_in_use(env, here)
     settings = None
     try:
-        rows = load_catalog(env)
+        rows = load_user_catalog(env)
         # First without the key: whatever is wrong with that one is said in its own line.
-        yield look_at_provider(load_settings(flags, env, rows, here, with_key=False))
-        yield from look_at_folders(folders(env), here)
-        with saying(FOR_A_KEY, env, quiet=False):
+        yield check_provider(load_settings(flags, env, rows, here, with_key=False))
+        yield from check_doctor_folders(find_folders(env), here)
+        with notice_when_slow(FOR_A_KEY, env, quiet=False):
             settings = load_settings(flags, env, rows, here)
     except ImagecliError as error:
-        yield failed("key" if error.exit_code == 3 else "settings", error)
+        yield finding_from_error("key" if error.exit_code == 3 else "settings", error)
     if settings is None:
         return
     for _, message in settings.notes:
@@ -100,5 +100,5 @@ def _look(flags: dict[str, Any], env: Env, models: list[str]) -> Iterator[Findin
             # The folder's own line has said it.
             continue
         yield Finding(topic="settings", level="warning", message=message)
-    yield look_at_key(settings)
-    yield from look_at_server(settings, rows, env.now().date(), models)
+    yield check_doctor_key(settings)
+    yield from check_server(settings, rows, env.now().date(), models)

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from imagecli.commands import completion
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
 
 
-@grouped
+@with_option_groups
 def edit(
     ctx: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to change; - reads stdin")],
@@ -43,7 +43,7 @@ def edit(
             metavar="WORD",
             help="high keeps faces and logos; high or low",
             rich_help_panel="Inputs",
-            autocompletion=completion.words("input_fidelity"),
+            autocompletion=completion.word_completer("input_fidelity"),
         ),
     ] = None,
     images: Annotated[
@@ -63,32 +63,32 @@ def edit(
     """
     from dataclasses import replace
 
-    from imagecli.commands.image.context import open_desk
-    from imagecli.commands.image.flags import framing_of
-    from imagecli.commands.image.prompt import check_one_stdin, no_prompt, read_source, read_words
+    from imagecli.commands.image.context import open_command_context
+    from imagecli.commands.image.flags import input_fit_from_flags
+    from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompt_options
     from imagecli.domain import Edit
 
     names = [image, *(images or [])]
     check_one_stdin(*names, mask, markup, prompt, words.prompt_option, words.prompt_file)
-    sources = tuple(read_source(name, ctx.obj) for name in names)
-    texts = read_words(prompt, words, ctx.obj, sources[0])
-    if texts[0].prompt is None:
-        raise no_prompt(sources[0])
-    desk = open_desk(ctx.obj, "edit", common, texts[0].variables)
-    cut = read_source(mask, ctx.obj) if mask else None
-    drawn = read_source(markup, ctx.obj) if markup else None
-    framing = framing_of(inputs)
-    rendering = replace(desk.rendering, input_fidelity=input_fidelity)
-    desk.buy(
+    sources = tuple(read_input_source(name, ctx.obj) for name in names)
+    texts = read_prompt_options(prompt, words, ctx.obj, sources[0])
+    if texts[0].text is None:
+        raise no_prompt_error(sources[0])
+    desk = open_command_context(ctx.obj, "edit", common, texts[0].variables)
+    cut = read_input_source(mask, ctx.obj) if mask else None
+    drawn = read_input_source(markup, ctx.obj) if markup else None
+    framing = input_fit_from_flags(inputs)
+    rendering = replace(desk.options, input_fidelity=input_fidelity)
+    desk.run(
         [
             (
                 Edit(
-                    prompt=text.prompt or "",
+                    prompt=text.text or "",
                     images=sources,
                     mask=cut,
                     markup=drawn,
-                    framing=framing,
-                    rendering=rendering,
+                    input_fit=framing,
+                    options=rendering,
                 ),
                 text,
             )

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import CommonOptions, PromptOptions
 
 
-@grouped
+@with_option_groups
 def generate(
     ctx: typer.Context,
     words: PromptOptions,
@@ -28,14 +28,14 @@ def generate(
       imagecli generate "a {animal} in a hat" --var animal=cat --var animal=owl
       git log -1 --format=%s | imagecli generate - -o - > commit.png
     """
-    from imagecli.commands.image.context import open_desk
-    from imagecli.commands.image.prompt import check_one_stdin, read_words
+    from imagecli.commands.image.context import open_command_context
+    from imagecli.commands.image.prompt import check_one_stdin, read_prompt_options
     from imagecli.domain import Generate
     from imagecli.errors import UsageError
 
     check_one_stdin(prompt, words.prompt_option, words.prompt_file)
-    texts = read_words(prompt, words, ctx.obj)
-    if texts[0].prompt is None:
+    texts = read_prompt_options(prompt, words, ctx.obj)
+    if texts[0].text is None:
         raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
-    desk = open_desk(ctx.obj, "generate", common, texts[0].variables)
-    desk.buy([(Generate(prompt=text.prompt or "", rendering=desk.rendering), text) for text in texts])
+    desk = open_command_context(ctx.obj, "generate", common, texts[0].variables)
+    desk.run([(Generate(prompt=text.text or "", options=desk.options), text) for text in texts])

@@ -4,58 +4,62 @@ from __future__ import annotations
 
 from imagecli.catalog import catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.commands.confirm import hidden, piped
+from imagecli.commands.confirm import prompt_hidden, read_stdin_text
 from imagecli.config import keys, system_keyring
-from imagecli.config.keys import KEYRING, clean
-from imagecli.config.settings import provider_of
-from imagecli.config.sources import read_layers
+from imagecli.config.keys import KEYRING, clean_key
+from imagecli.config.settings import effective_provider
+from imagecli.config.sources import read_settings_sources
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.output.settings import note
+from imagecli.output.settings import print_note
 
 
-def keep_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
+def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
     """Asks for the provider's key, or reads it, and keeps it. Raises UsageError, SettingsError, AuthenticationError."""
-    layers = read_layers({"provider": provider}, env, catalog.load(), None)
-    row = _wanting_key(layers.providers.row(*layers.said("provider") or (catalog.load().default_provider, "default")))
-    secret = _secret(row, env, stdin=stdin)
+    layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
+    row = _require_key_provider(
+        layers.providers.find(
+            *layers.lookup("provider") or (catalog.load_shipped_catalog().default_provider, "default")
+        )
+    )
+    secret = _read_secret(row, env, stdin=stdin)
     place = str(layers.folders.credentials)
     if keyring:
-        system_keyring.store_key(row.name, secret, env)
+        system_keyring.write_keyring_key(row.name, secret, env)
         place = KEYRING
-    keys.keep(layers.folders, row.name, None if keyring else secret)
-    note(f"the key of {row.name} is kept in {place}", env)
+    keys.write_credential(layers.folders, row.name, None if keyring else secret)
+    print_note(f"the key of {row.name} is kept in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
-            note(f"{variable.env} is set, and goes before it", env)
+            print_note(f"{variable.env} is set, and goes before it", env)
 
 
-def drop_key(provider: str | None, env: Env) -> None:
-    """Takes the provider's key out of where `keep_key` put it. Raises UsageError, SettingsError."""
-    layers = read_layers({"provider": provider}, env, catalog.load(), None)
+def remove_key(provider: str | None, env: Env) -> None:
+    """Takes the provider's key out of where `store_typed_key` put it. Raises UsageError, SettingsError."""
+    layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
-    name = provider or provider_of(layers, catalog.load()).name
-    stored = keys.forget(layers.folders, name)
+    name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
+    stored = keys.remove_credential(layers.folders, name)
     if stored == keys.IN_KEYRING:
-        system_keyring.forget_key(name, env)
+        system_keyring.remove_keyring_key(name, env)
     if stored is None:
         raise UsageError(f"no key of {name} is kept in {layers.folders.credentials}", hint="imagecli config show")
-    note(f"the key of {name} is removed", env)
+    print_note(f"the key of {name} is removed", env)
 
 
-def _wanting_key(row: ProviderRow) -> ProviderRow:
+def _require_key_provider(row: ProviderRow) -> ProviderRow:
     if row.auth == "none":
         raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
     return row
 
 
-def _secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:
+def _read_secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:
     if env.stdin.isatty():
         made = f" (made at {row.key_page})" if row.key_page else ""
-        return clean(hidden(f"Key of {row.name}{made}, not shown: ", env), "what was typed")
+        return clean_key(prompt_hidden(f"Key of {row.name}{made}, not shown: ", env), "what was typed")
     if not stdin:
         raise UsageError(
             "there is no terminal to ask for a key on", hint=f"imagecli config login {row.name} - < FILE reads it"
         )
-    return clean(piped(env), "stdin")
+    return clean_key(read_stdin_text(env), "stdin")

@@ -7,15 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from imagecli.commands import completion
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 
 
-@grouped
+@with_option_groups
 def models(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="all of one model's row", autocompletion=completion.model_rows),
+        typer.Argument(
+            metavar="NAME", help="all of one model's row", autocompletion=completion.complete_catalog_models
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
 ) -> None:
@@ -26,25 +28,25 @@ def models(
       imagecli models gpt-image-2
       imagecli models --json | jq -r '.models[].name'
     """
-    from imagecli.catalog.describe import model_described
-    from imagecli.config.user_catalog import load_rows
-    from imagecli.output.catalog import show_model, show_models
-    from imagecli.output.settings import note, show_document
+    from imagecli.catalog.describe import model_to_json
+    from imagecli.config.user_catalog import load_catalog_with_providers
+    from imagecli.output.catalog import print_model, print_models
+    from imagecli.output.settings import print_json_document, print_note
 
-    rows, left_out = load_rows(ctx.obj)
+    rows, left_out = load_catalog_with_providers(ctx.obj)
     if left_out:
-        note(f"{left_out.message}; its providers are left out here", ctx.obj)
-    chosen = rows.models if name is None else {name: _known(rows.models, name)}
+        print_note(f"{left_out.message}; its providers are left out here", ctx.obj)
+    chosen = rows.models if name is None else {name: _find_row(rows.models, name)}
     if as_json:
-        listed: Any = [model_described(row) for row in chosen.values()]
-        return show_document("models", {"models": listed}, ctx.obj)
+        listed: Any = [model_to_json(row) for row in chosen.values()]
+        return print_json_document("models", {"models": listed}, ctx.obj)
     today = ctx.obj.now().date()
     if name is None:
-        return show_models(list(chosen.values()), rows.default_model, today, ctx.obj)
-    return show_model(chosen[name], today, ctx.obj)
+        return print_models(list(chosen.values()), rows.default_model, today, ctx.obj)
+    return print_model(chosen[name], today, ctx.obj)
 
 
-def _known(rows: dict[str, Any], name: str) -> Any:
+def _find_row(rows: dict[str, Any], name: str) -> Any:
     """The row. Raises UsageError with the nearest name."""
     import difflib
 

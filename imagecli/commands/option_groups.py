@@ -12,7 +12,7 @@ from imagecli.commands.options import GROUPS, CommonOptions
 from imagecli.errors import InterruptedCommand, Terminated
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     """*command* for Typer: a parameter annotated with a group, or with CommonOptions, becomes its options.
 
     It arrives filled.
@@ -24,7 +24,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         kind = hints[parameter.name]
         if kind in (*GROUPS, CommonOptions):
             groups[parameter.name] = kind
-            parameters += _options_of(kind)
+            parameters += _group_parameters(kind)
         else:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
 
@@ -33,7 +33,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(**given: Any) -> None:
         for name, kind in groups.items():
-            given[name] = _filled(kind, given)
+            given[name] = _fill_group(kind, given)
         try:
             command(**given)
         except (KeyboardInterrupt, Terminated) as signal:
@@ -46,17 +46,17 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _filled(kind: Any, given: dict[str, Any]) -> Any:
+def _fill_group(kind: Any, given: dict[str, Any]) -> Any:
     """A group made of its options, which are taken out of *given*."""
     if kind is CommonOptions:
-        return kind(**{name: _filled(group, given) for name, group in get_type_hints(kind).items()})
+        return kind(**{name: _fill_group(group, given) for name, group in get_type_hints(kind).items()})
     return kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
 
 
-def _options_of(group: type) -> list[inspect.Parameter]:
+def _group_parameters(group: type) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     if group is CommonOptions:
-        return [option for kind in hints.values() for option in _options_of(kind)]
+        return [option for kind in hints.values() for option in _group_parameters(kind)]
     return [
         inspect.Parameter(
             field.name,

@@ -43,7 +43,9 @@ class PictureOptions:
     panel: ClassVar[str] = "Picture"
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completion.models),
+        typer.Option(
+            "--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completion.complete_models
+        ),
     ] = None
     n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="how many pictures")] = 1
     size: Annotated[
@@ -53,7 +55,7 @@ class PictureOptions:
             "-s",
             metavar="SIZE",
             help="WxH in pixels, square, landscape, portrait, 16:9, or auto",
-            autocompletion=completion.sizes,
+            autocompletion=completion.complete_sizes,
         ),
     ] = None
     quality: Annotated[
@@ -61,31 +63,36 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="low, medium, high, xhigh, max or auto: the model's own words",
-            autocompletion=completion.words("quality"),
+            autocompletion=completion.word_completer("quality"),
         ),
     ] = None
     background: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="transparent, opaque or auto", autocompletion=completion.words("background")),
+        typer.Option(
+            metavar="WORD", help="transparent, opaque or auto", autocompletion=completion.word_completer("background")
+        ),
     ] = None
     output_format: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="png, jpeg, webp, gif or svg", autocompletion=completion.words("output_format")
+            metavar="FORMAT",
+            help="png, jpeg, webp, gif or svg",
+            autocompletion=completion.word_completer("output_format"),
         ),
     ] = None
     output_compression: Annotated[
         int | None, typer.Option(min=0, max=100, metavar="PERCENT", help="0 to 100, for jpeg and webp")
     ] = None
     moderation: Annotated[
-        str | None, typer.Option(metavar="WORD", help="low or auto", autocompletion=completion.words("moderation"))
+        str | None,
+        typer.Option(metavar="WORD", help="low or auto", autocompletion=completion.word_completer("moderation")),
     ] = None
     complexity: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
             help="low, medium or high: how much is planned before it is drawn",
-            autocompletion=completion.words("complexity"),
+            autocompletion=completion.word_completer("complexity"),
         ),
     ] = None
     safety_identifier: Annotated[
@@ -105,19 +112,21 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="none, minimal, low, medium, high, xhigh or max",
-            autocompletion=completion.words("svg"),
+            autocompletion=completion.word_completer("svg"),
         ),
     ] = None
     style: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completion.words("style")),
+        typer.Option(
+            metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completion.word_completer("style")
+        ),
     ] = None
     response_format: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
             help="url or b64_json (classic models; both are saved)",
-            autocompletion=completion.words("response_format"),
+            autocompletion=completion.word_completer("response_format"),
         ),
     ] = None
     user: Annotated[
@@ -184,7 +193,7 @@ class WhereOptions:
         typer.Option(
             metavar="NAME",
             help="openai, or sandbox: free, offline, no key; imagecli providers lists all  [default: openai]",
-            autocompletion=completion.provider_rows,
+            autocompletion=completion.complete_providers,
         ),
     ] = None
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from imagecli.commands import completion
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 
 
-@grouped
+@with_option_groups
 def providers(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completion.provider_rows),
+        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completion.complete_providers),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
 ) -> None:
@@ -26,18 +26,18 @@ def providers(
       imagecli providers azure
       imagecli generate "a cat" --provider local --base-url http://localhost:8080/v1
     """
-    from imagecli.catalog.describe import provider_described
-    from imagecli.config.user_catalog import load_rows
-    from imagecli.output.catalog import show_provider, show_providers
-    from imagecli.output.settings import note, show_document
+    from imagecli.catalog.describe import provider_to_json
+    from imagecli.config.user_catalog import load_catalog_with_providers
+    from imagecli.output.catalog import print_provider, print_providers
+    from imagecli.output.settings import print_json_document, print_note
 
-    rows, left_out = load_rows(ctx.obj)
+    rows, left_out = load_catalog_with_providers(ctx.obj)
     if left_out:
-        note(f"{left_out.message}; its providers are left out here", ctx.obj)
+        print_note(f"{left_out.message}; its providers are left out here", ctx.obj)
     chosen = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
-        listed: Any = [provider_described(row) for row in chosen]
-        return show_document("providers", {"providers": listed}, ctx.obj)
+        listed: Any = [provider_to_json(row) for row in chosen]
+        return print_json_document("providers", {"providers": listed}, ctx.obj)
     if name is None:
-        return show_providers(chosen, ctx.obj)
-    return show_provider(chosen[0], ctx.obj)
+        return print_providers(chosen, ctx.obj)
+    return print_provider(chosen[0], ctx.obj)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import ShowOptions
 
 
-@grouped
+@with_option_groups
 def recover(
     ctx: typer.Context,
     display: ShowOptions,
@@ -35,11 +35,11 @@ def recover(
       imagecli recover -o rescued/
       imagecli recover --from . -o rescued/     fetches and removes nothing
     """
-    from imagecli.commands.recover_actions import Salvage, save_from
+    from imagecli.commands.recover_actions import RecoverSession, save_from
     from imagecli.errors import UsageError
-    from imagecli.output.display import Style
+    from imagecli.output.display import DisplayOptions
 
-    style = Style.build(
+    style = DisplayOptions.build(
         env=ctx.obj,
         json=display.json,
         quiet=display.quiet,
@@ -51,10 +51,10 @@ def recover(
         if delete or only_list:
             raise UsageError("--from only saves", hint="omit --list and --delete")
         raise typer.Exit(save_from(ctx.obj, style, source, output))
-    salvage = Salvage.find(ctx.obj, style, output)
+    salvage = RecoverSession.find(ctx.obj, style, output)
     if delete:
         salvage.delete(delete)
     elif only_list:
-        salvage.show()
+        salvage.print_list()
     else:
         raise typer.Exit(salvage.save())

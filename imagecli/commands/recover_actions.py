@@ -8,30 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli import worker_pool
-from imagecli.client.download import Results
+from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
 from imagecli.client.spool import unrecorded_in
 from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
-from imagecli.config.paths import folders
+from imagecli.config.paths import find_folders
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.events import Listen, Noted, Warned
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
-from imagecli.output.choose_progress import open_listener
-from imagecli.output.display import Style
-from imagecli.output.progress import Plain
-from imagecli.output.recover import as_rows, show_leftovers
-from imagecli.output.result import show
-from imagecli.output.settings import note, show_document
+from imagecli.output.choose_progress import open_progress
+from imagecli.output.display import DisplayOptions
+from imagecli.output.progress import PlainProgress
+from imagecli.output.recover import print_recoverable, recoverable_to_json
+from imagecli.output.result import print_result
+from imagecli.output.settings import print_json_document, print_note
 from imagecli.pipeline import recover
-from imagecli.pipeline.recover import Leftover
+from imagecli.pipeline.recover import RecoverableCall
 from imagecli.pipeline.recover_unrecorded import recover_images
-from imagecli.quoting import quoted
-from imagecli.results import Outcome, Report
+from imagecli.quoting import shell_quote
+from imagecli.results import CallResult, CommandResult
 from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, real_path
-from imagecli.storage.preflight import check_folder, look
-from imagecli.worker_pool import Slot
+from imagecli.storage.preflight import check_folder, stat_path
+from imagecli.worker_pool import CallSlot
 
 NOTHING = "nothing is left to be saved"
 
@@ -47,13 +47,13 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Salvage:
+class RecoverSession:
     """What was left, and where it may go."""
 
     env: Env
-    style: Style
+    display: DisplayOptions
     places: SpoolPlaces
-    found: list[Leftover]
+    found: list[RecoverableCall]
     ignored: tuple[Ignored, ...]
     """Entries that are not used, near where the command was typed."""
     folder: Path | None
@@ -61,18 +61,18 @@ class Salvage:
     state_dir: Path
 
     @classmethod
-    def find(cls, env: Env, style: Style, output: str | None) -> Salvage:
+    def find(cls, env: Env, style: DisplayOptions, output: str | None) -> RecoverSession:
         """Looks into the state folder, and wherever else this machine has a record of an entry.
 
         Raises UsageError for an *output* that is not a folder.
         """
         folder = _read_folder(output)
-        ours = folders(env)
+        ours = find_folders(env)
         places = SpoolPlaces(own=ours.state / "spool", records=ours.records)
-        found = recover.leftovers(places)
+        found = recover.find_recoverable(places)
         return cls(
             env=env,
-            style=style,
+            display=style,
             places=places,
             found=found,
             ignored=tuple(_find_ignored(places, found, dict.fromkeys((Path(), folder or Path())))),
@@ -80,72 +80,72 @@ class Salvage:
             state_dir=ours.state,
         )
 
-    def show(self) -> None:
+    def print_list(self) -> None:
         """The list, on stdout."""
-        if self.style.json:
+        if self.display.json:
             rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
-            show_document("recover", {"left": as_rows(self.found), "unrecorded": rows}, self.env)
+            print_json_document("recover", {"left": recoverable_to_json(self.found), "unrecorded": rows}, self.env)
             return
         if self.found:
-            show_leftovers(self.found, self.env)
-        if not self.style.quiet:
+            print_recoverable(self.found, self.env)
+        if not self.display.quiet:
             for text in (one.message for one in self.ignored):
-                note(text, self.env)
+                print_note(text, self.env)
             if not self.found:
-                note(NOTHING, self.env)
+                print_note(NOTHING, self.env)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes these, unsaved. Raises UsageError for one that is not there or under way; then none is removed."""
-        known = {one.left.id: one for one in self.found}
+        known = {one.spooled.id: one for one in self.found}
         for wanted in ids:
             if wanted not in known:
                 raise UsageError(f"nothing with the id {wanted} is left", hint="imagecli recover --list shows the ids")
             if known[wanted].state == "under_way":
                 raise UsageError(f"{wanted} is under way in another process", hint="end that one first")
         for wanted in ids:
-            recover.forget(known[wanted])
-        if self.style.json:
-            show_document("recover", {"deleted": list(ids)}, self.env)
-        elif not self.style.quiet:
-            note(f"removed {', '.join(ids)}", self.env)
+            recover.discard_recoverable(known[wanted])
+        if self.display.json:
+            print_json_document("recover", {"deleted": list(ids)}, self.env)
+        elif not self.display.quiet:
+            print_note(f"removed {', '.join(ids)}", self.env)
 
     def save(self) -> int:
         """Saves what can be, shows how that went, and returns the exit code."""
         if self.folder:
             check_folder(self.folder)
-        with open_listener(self.env, self.style) as listener:
-            recover.clear_unanswered(self.places, listener)
+        with open_progress(self.env, self.display) as listener:
+            recover.discard_unanswered(self.places, listener)
             left = [one for one in self.found if one.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
-                listener(Warned(code="unrecorded", message=one.message))
+                listener(WarningEvent(code="unrecorded", message=one.message))
             if not self.found:
-                listener(Noted(code="nothing_left", message=NOTHING))
-            outcomes = self._outcomes(left, listener)
-            report = Report(command="recover", outcomes=tuple(outcomes), remarks=tuple(listener.remarks))
-        return show(report, self.style, self.env)
+                listener(NoteEvent(code="nothing_left", message=NOTHING))
+            outcomes = self._recover_all(left, listener)
+            report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
+        return print_result(report, self.display, self.env)
 
-    def _outcomes(self, left: list[Leftover], listener: Plain) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        results = Results(timeouts=Timeouts(), direct=False)
+    def _recover_all(self, left: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
+        outcomes: list[CallResult] = []
+        results = ResultDownloader(timeouts=Timeouts(), direct=False)
 
-        def work(numbered: tuple[int, Leftover], listen: Listen, slot: Slot) -> Outcome | None:
+        def work(numbered: tuple[int, RecoverableCall], on_event: EventHandler, slot: CallSlot) -> CallResult | None:
             number, one = numbered
             if one.state == "under_way":
-                said = f"{one.left.id} is under way in another process, which will save it"
-                listen(Noted(code="under_way", message=said))
+                said = f"{one.spooled.id} is under way in another process, which will save it"
+                on_event(NoteEvent(code="under_way", message=said))
                 return None
-            return recover.recover(one, number, self.folder, results, self.state_dir, listen)
+            return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
 
-        def done(outcome: Outcome | None) -> bool:
+        def done(outcome: CallResult | None) -> bool:
             outcomes.extend([outcome] if outcome else [])
             return True
 
-        self.env.begun()
-        worker_pool.run(work, list(enumerate(left)), jobs=1, listen=listener, done=done)
+        self.env.on_work_begun()
+        worker_pool.run_in_threads(work, list(enumerate(left)), jobs=1, on_event=listener, done=done)
         return outcomes
 
 
-def save_from(env: Env, style: Style, source: str, output: str | None) -> int:
+def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) -> int:
     """Saves the images in the responses in *source*, whatever wrote them, shows how that went, returns the exit code.
 
     Raises UsageError for a *source* without responses and an *output* that is not a folder.
@@ -153,24 +153,26 @@ def save_from(env: Env, style: Style, source: str, output: str | None) -> int:
     folder = _read_folder(output) or Path()
     bodies = _find_bodies(source)
     check_folder(folder)
-    state_dir = folders(env).state
-    outcomes: list[Outcome] = []
+    state_dir = find_folders(env).state
+    outcomes: list[CallResult] = []
 
-    def work(numbered: tuple[int, Path], listen: Listen, slot: Slot) -> Outcome:
+    def work(numbered: tuple[int, Path], on_event: EventHandler, slot: CallSlot) -> CallResult:
         number, body = numbered
-        return recover_images(body, number, folder, state_dir, listen)
+        return recover_images(body, number, folder, state_dir, on_event)
 
-    def done(outcome: Outcome | None) -> bool:
+    def done(outcome: CallResult | None) -> bool:
         outcomes.extend([outcome] if outcome else [])
         return True
 
-    with open_listener(env, style) as listener:
-        env.begun()
-        worker_pool.run(work, list(enumerate(bodies)), jobs=1, listen=listener, done=done)
+    with open_progress(env, style) as listener:
+        env.on_work_begun()
+        worker_pool.run_in_threads(work, list(enumerate(bodies)), jobs=1, on_event=listener, done=done)
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
-        listener(Noted(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there"))
-        report = Report(command="recover", outcomes=tuple(outcomes), remarks=tuple(listener.remarks))
-    return show(report, style, env)
+        listener(
+            NoteEvent(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there")
+        )
+        report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
+    return print_result(report, style, env)
 
 
 def _find_bodies(source: str) -> list[Path]:
@@ -187,7 +189,7 @@ def _find_bodies(source: str) -> list[Path]:
     return bodies
 
 
-def _find_ignored(places: SpoolPlaces, found: Sequence[Leftover], folders: Iterable[Path]) -> Iterator[Ignored]:
+def _find_ignored(places: SpoolPlaces, found: Sequence[RecoverableCall], folders: Iterable[Path]) -> Iterator[Ignored]:
     """What is not used in the state folder, and in the spools in *folders*."""
     try:
         check_folder_is_ours(places.own, private=True)
@@ -195,7 +197,7 @@ def _find_ignored(places: SpoolPlaces, found: Sequence[Leftover], folders: Itera
         yield Ignored(folder=places.own, entries=None, message=f"{places.own} is not used: {error.strerror}")
     except OSError:
         pass  # there is none
-    recorded = {one.left.body for one in found}
+    recorded = {one.spooled.body for one in found}
     for folder in folders:
         spool = folder / SPOOL_BESIDE
         try:
@@ -208,7 +210,7 @@ def _find_ignored(places: SpoolPlaces, found: Sequence[Leftover], folders: Itera
                 folder=spool,
                 entries=entries,
                 message=f"{spool} has {'1 entry' if entries == 1 else f'{entries:,} entries'} that this machine has no "
-                f"record of; imagecli recover --from {quoted(folder)} saves the images in them",
+                f"record of; imagecli recover --from {shell_quote(folder)} saves the images in them",
             )
 
 
@@ -216,7 +218,7 @@ def _read_folder(output: str | None) -> Path | None:
     """-o, which has to be a folder. Raises UsageError."""
     if output is None:
         return None
-    read = parse_output(output, look=look)
+    read = parse_output(output, look=stat_path)
     if read.kind != "folder":
         raise UsageError(f"-o {output} is no folder", hint="each picture has its name: -o FOLDER/")
     return Path(read.text)

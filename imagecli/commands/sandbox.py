@@ -14,14 +14,14 @@ PORT = 8787
 """Where nothing is said: fixed, so that a base URL can be written down."""
 
 
-def _number(value: float) -> float:
+def _check_not_nan(value: float) -> float:
     """*value*, unless it is nan, which no range keeps out."""
     if math.isnan(value):
         raise typer.BadParameter("nan is no number")
     return value
 
 
-def _failures(values: list[str] | None) -> list[str]:
+def _check_failures(values: list[str] | None) -> list[str]:
     """*values*, each of which is a failure."""
     from imagecli.sandbox.fault_injection import Failure
 
@@ -44,7 +44,7 @@ def sandbox(
             min=0,
             max=3600,
             metavar="SECONDS",
-            callback=_number,
+            callback=_check_not_nan,
             help="seconds added to every answer with pictures, spread over the events of a stream",
         ),
     ] = 0.0,
@@ -55,7 +55,7 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="WHAT",
-            callback=_failures,
+            callback=_check_failures,
             help="fail on purpose: 429:3 the first three requests for pictures, 500%10 each tenth, 503 all; "
             "also insufficient_quota, moderation_blocked; batch_failed and batch_expired are of batches; repeatable",
         ),
@@ -63,7 +63,11 @@ def sandbox(
     url_ttl: Annotated[
         float,
         typer.Option(
-            min=0, max=31_536_000, metavar="SECONDS", callback=_number, help="seconds that a picture's URL answers"
+            min=0,
+            max=31_536_000,
+            metavar="SECONDS",
+            callback=_check_not_nan,
+            help="seconds that a picture's URL answers",
         ),
     ] = 3600.0,
     speed: Annotated[
@@ -72,7 +76,7 @@ def sandbox(
             min=0.001,
             max=1_000_000,
             metavar="FACTOR",
-            callback=_number,
+            callback=_check_not_nan,
             help="its clock runs so many times as fast: rate limits, URLs, and batches, which take 10 minutes",
         ),
     ] = 1.0,
@@ -98,7 +102,7 @@ def sandbox(
       imagecli generate "a cat" --model dall-e-2 --base-url http://127.0.0.1:8787/v1
       OPENAI_BASE_URL=http://127.0.0.1:8787/v1 OPENAI_API_KEY=any python app.py
     """
-    from imagecli.config.user_catalog import load_catalog
+    from imagecli.config.user_catalog import load_user_catalog
     from imagecli.sandbox.fault_injection import Failure
     from imagecli.sandbox.http_server import Options, Sandbox
 
@@ -111,21 +115,21 @@ def sandbox(
         url_ttl=url_ttl,
         speed=speed,
         require_key=(_key(env) if require_key == "-" else require_key) or None,
-        catalog=load_catalog(env),
+        catalog=load_user_catalog(env),
     )
-    with Sandbox(options, log=lambda line: _say(env, line)) as server:
+    with Sandbox(options, log=lambda line: _print_line(env, line)) as server:
         env.stdout.write(f"{server.base_url}\n")
         env.stdout.flush()
-        env.begun()
+        env.on_work_begun()
         _until_interrupted()
 
 
 def _key(env: Env) -> str:
     """The key on stdin, which no list of processes shows as it shows arguments. Raises UsageError if there is none."""
-    from imagecli.commands.confirm import hidden, piped
+    from imagecli.commands.confirm import prompt_hidden, read_stdin_text
     from imagecli.errors import UsageError
 
-    key = (hidden("Key to require, not shown: ", env) if env.stdin.isatty() else piped(env)).strip()
+    key = (prompt_hidden("Key to require, not shown: ", env) if env.stdin.isatty() else read_stdin_text(env)).strip()
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError(
             "stdin has no key: one line of ASCII text was expected",
@@ -134,7 +138,7 @@ def _key(env: Env) -> str:
     return key
 
 
-def _say(env: Env, line: str) -> None:
+def _print_line(env: Env, line: str) -> None:
     env.stderr.write(f"{line}\n")
     env.stderr.flush()
 

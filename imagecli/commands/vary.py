@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from imagecli.choices import Strength, Via
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
 
 
-@grouped
+@with_option_groups
 def vary(
     ctx: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to vary; - reads stdin")],
@@ -36,27 +36,27 @@ def vary(
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
     """
     from imagecli import plan
-    from imagecli.commands.image.context import open_desk
-    from imagecli.commands.image.flags import framing_of
-    from imagecli.commands.image.prompt import check_one_stdin, read_source, read_words
+    from imagecli.commands.image.context import open_command_context
+    from imagecli.commands.image.flags import input_fit_from_flags
+    from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompt_options
 
     check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
-    source = read_source(image, ctx.obj)
-    texts = read_words(prompt, words, ctx.obj, source)
-    desk = open_desk(ctx.obj, "vary", common, texts[0].variables)
+    source = read_input_source(image, ctx.obj)
+    texts = read_prompt_options(prompt, words, ctx.obj, source)
+    desk = open_command_context(ctx.obj, "vary", common, texts[0].variables)
     routed = [
-        plan.vary(
+        plan.build_variation(
             source,
-            text.prompt,
-            desk.rendering,
-            framing_of(inputs),
+            text.text,
+            desk.options,
+            input_fit_from_flags(inputs),
             via=via,
             strength=strength,
             provider=desk.settings.provider,
             base_url=desk.settings.base_url,
-            row=desk.row,
+            row=desk.model,
             catalog=desk.catalog,
         )
         for text in texts
     ]
-    desk.buy([(ask, text) for (ask, _), text in zip(routed, texts, strict=True)], note=routed[0][1])
+    desk.run([(ask, text) for (ask, _), text in zip(routed, texts, strict=True)], note=routed[0][1])

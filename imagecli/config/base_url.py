@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from imagecli.errors import UsageError
 
 
-def checked(text: str) -> str:
+def validate_base_url(text: str) -> str:
     """*text* as a base URL. Raises UsageError with what is wrong with it."""
     example = "for example --base-url http://localhost:8080/v1"
     text = text.strip()
@@ -18,9 +18,11 @@ def checked(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the base URL {_without_secrets(text)} is none", hint=example) from error
+        raise UsageError(f"the base URL {_quote_without_secrets(text)} is none", hint=example) from error
     if parts.scheme not in ("http", "https"):
-        raise UsageError(f"the base URL {_without_secrets(text)} does not begin with http:// or https://", hint=example)
+        raise UsageError(
+            f"the base URL {_quote_without_secrets(text)} does not begin with http:// or https://", hint=example
+        )
     labels = (parts.hostname or "").split(".")
     if (
         not parts.hostname
@@ -28,22 +30,22 @@ def checked(text: str) -> str:
         or any(not label or len(label) > 63 for label in labels[:-1])
         or len(labels[-1]) > 63
     ):
-        raise UsageError(f"the base URL {_without_secrets(text)} names no host", hint=example)
+        raise UsageError(f"the base URL {_quote_without_secrets(text)} names no host", hint=example)
     return text
 
 
-def shown(url: str) -> str:
+def printable_url(url: str) -> str:
     """*url* as it may be printed: without name and password, and without what stands behind a question mark."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return _without_secrets(url)
+        return _quote_without_secrets(url)
     host = parts.netloc.rpartition("@")[2]
     named = f"[hidden]@{host}" if "@" in parts.netloc else host
     return f"{parts.scheme}://{named}{parts.path}" + ("?[hidden]" if parts.query else "")
 
 
-def _without_secrets(url: str) -> str:
+def _quote_without_secrets(url: str) -> str:
     """*url* quoted, or nothing of it where a name and password could be anywhere in it."""
     return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])
 

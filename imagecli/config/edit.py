@@ -11,23 +11,23 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.config.keys import is_key_name
 from imagecli.config.owners import read_user_file
 from imagecli.config.paths import Folders
-from imagecli.config.provider_overrides import providers_of
-from imagecli.config.sources import checked
-from imagecli.config.toml_io import parsed, replace_file, with_value, without
+from imagecli.config.provider_overrides import build_provider_table
+from imagecli.config.sources import validate_settings
+from imagecli.config.toml_io import parse_toml, remove_toml_value, replace_file, set_toml_value
 from imagecli.errors import SettingsError, UsageError
 
 
-def set_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any:
+def write_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any:
     """Writes the setting *name* (or `providers.NAME.FIELD`), and returns the value as it stands in the file now.
 
     *text* is a TOML value where that fits the setting, else plain text. Raises UsageError or SettingsError, and
     leaves the file as it was.
     """
-    names = _names(name)
+    names = _split_setting_name(name)
     _refuse_keys(names, text)
-    path, before = _settings(folders)
-    for last, value in _readings(text):
-        after = with_value(before, names, value, path)
+    path, before = _read_user_settings(folders)
+    for last, value in _possible_values(text):
+        after = set_toml_value(before, names, value, path)
         try:
             check_settings(after, path, catalog)
         except SettingsError:
@@ -39,16 +39,19 @@ def set_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any:
     raise AssertionError("the last reading returns or raises")
 
 
-def unset_value(name: str, folders: Folders, catalog: Catalog) -> bool:
+def remove_value(name: str, folders: Folders, catalog: Catalog) -> bool:
     """Takes the setting out of the user's file; False where it was not there. Raises SettingsError."""
-    names = _names(name)
-    path, before = _settings(folders)
-    after = without(before, names, path)
+    names = _split_setting_name(name)
+    path, before = _read_user_settings(folders)
+    after = remove_toml_value(before, names, path)
     if after is None:
         return False
     for depth in range(len(names) - 1, 0, -1):
         # A table without lines would be a provider of which nothing is known.
-        if not _at(after, names[:depth]) and (pruned := without(after, names[:depth], path)) is not None:
+        if (
+            not _value_at(after, names[:depth])
+            and (pruned := remove_toml_value(after, names[:depth], path)) is not None
+        ):
             after = pruned
     check_settings(after, path, catalog)
     replace_file(path, after)
@@ -57,12 +60,12 @@ def unset_value(name: str, folders: Folders, catalog: Catalog) -> bool:
 
 def check_settings(text: str, path: Path, catalog: Catalog) -> None:
     """Returns where loading takes *text* as the user's settings. Raises SettingsError."""
-    document = parsed(text.encode(), path)
-    providers_of(document.pop("providers", {}), path, catalog)
-    checked(document, path)
+    document = parse_toml(text.encode(), path)
+    build_provider_table(document.pop("providers", {}), path, catalog)
+    validate_settings(document, path)
 
 
-def _names(name: str) -> tuple[str, ...]:
+def _split_setting_name(name: str) -> tuple[str, ...]:
     names = tuple(name.split("."))
     if not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in names):
         raise UsageError(f"{name!r} is no setting's name", hint="for example: imagecli config set model gpt-image-2")
@@ -81,15 +84,15 @@ def _refuse_keys(names: tuple[str, ...], text: str) -> None:
         )
 
 
-def _settings(folders: Folders) -> tuple[Path, str]:
+def _read_user_settings(folders: Folders) -> tuple[Path, str]:
     """The user's file and its text. Raises SettingsError where it is no TOML."""
     path = folders.settings
     data = read_user_file(path) or b""
-    parsed(data, path)
+    parse_toml(data, path)
     return path, data.decode("utf-8-sig")
 
 
-def _readings(text: str) -> list[tuple[bool, Any]]:
+def _possible_values(text: str) -> list[tuple[bool, Any]]:
     """What *text* can mean, likeliest first: a TOML value, or just text; and whether it is the last meaning."""
     try:
         document = tomllib.loads(f"it = {text}")
@@ -101,7 +104,7 @@ def _readings(text: str) -> list[tuple[bool, Any]]:
     )
 
 
-def _at(text: str, names: tuple[str, ...]) -> Any:
+def _value_at(text: str, names: tuple[str, ...]) -> Any:
     place: Any = tomllib.loads(text)
     for name in names:
         place = place.get(name, {})

@@ -16,7 +16,7 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.config import system_keyring
 from imagecli.config.owners import read_private_file
 from imagecli.config.paths import Folders
-from imagecli.config.toml_io import parsed, replace_file, with_value, without
+from imagecli.config.toml_io import parse_toml, remove_toml_value, replace_file, set_toml_value
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError
@@ -25,26 +25,26 @@ IN_KEYRING: Mapping[str, Any] = {"keyring": True}
 """What stands in a key's place where it was given to the system's keyring."""
 
 
-def credentials(folders: Folders) -> dict[str, Any]:
+def read_credentials(folders: Folders) -> dict[str, Any]:
     """Provider → its key, or IN_KEYRING. Raises SettingsError where others can read or change it."""
     data = read_private_file(folders.credentials)
-    return {} if data is None else parsed(data, folders.credentials)
+    return {} if data is None else parse_toml(data, folders.credentials)
 
 
-def keep(folders: Folders, provider: str, key: Secret | None) -> None:
+def write_credential(folders: Folders, provider: str, key: Secret | None) -> None:
     """Writes the provider's line: its *key*, or that the system's keyring has it. Raises SettingsError."""
     path = folders.credentials
-    credentials(folders)
+    read_credentials(folders)
     text = (read_private_file(path) or b"").decode("utf-8-sig")
     value = dict(IN_KEYRING) if key is None else key.reveal()
-    replace_file(path, with_value(text, (provider,), value, path), mode=0o600)
+    replace_file(path, set_toml_value(text, (provider,), value, path), mode=0o600)
 
 
-def forget(folders: Folders, provider: str) -> Any:
+def remove_credential(folders: Folders, provider: str) -> Any:
     """Takes the provider's line out, and returns what stood there; None where nothing did."""
     path = folders.credentials
-    found = credentials(folders).get(provider)
-    text = without((read_private_file(path) or b"").decode("utf-8-sig"), (provider,), path)
+    found = read_credentials(folders).get(provider)
+    text = remove_toml_value((read_private_file(path) or b"").decode("utf-8-sig"), (provider,), path)
     if text is not None:
         replace_file(path, text, mode=0o600)
     return found
@@ -64,18 +64,18 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPlace:
+class KeySource:
     """One place where a key is, or may be. Nothing is run or asked before `read` is called."""
 
     origin: str
     auth: str
-    sure: bool
+    is_certain: bool
     """Whether it is known to hold a key, without asking it."""
     read: Callable[[], Any]
     """What it holds; None where it holds none."""
 
 
-def key_places(
+def key_sources(
     row: ProviderRow,
     env: Env,
     folders: Folders,
@@ -83,7 +83,7 @@ def key_places(
     providers: Iterable[ProviderRow],
     command: Sequence[str] = (),
     keyring: bool = False,
-) -> Iterator[KeyPlace]:
+) -> Iterator[KeySource]:
     """Where the provider's key is, first place first: its variables, the credentials file, the keyring, the command.
 
     The keyring stands there only where `login` put the key into it, or settings say so (*keyring*).
@@ -91,17 +91,17 @@ def key_places(
     """
     for variable in row.keys:
         if text := env.environ.get(variable.env, "").strip():
-            yield KeyPlace(origin=variable.env, auth=variable.auth, sure=True, read=lambda text=text: text)  # type: ignore[misc]
-    stored = credentials(folders).get(row.name)
+            yield KeySource(origin=variable.env, auth=variable.auth, is_certain=True, read=lambda text=text: text)  # type: ignore[misc]
+    stored = read_credentials(folders).get(row.name)
     if stored and stored != IN_KEYRING:
-        yield KeyPlace(origin=str(folders.credentials), auth=row.auth, sure=True, read=lambda: stored)
+        yield KeySource(origin=str(folders.credentials), auth=row.auth, is_certain=True, read=lambda: stored)
     if keyring or stored == IN_KEYRING:
-        read = lambda: system_keyring.stored_key(row.name, env)  # noqa: E731
-        yield KeyPlace(origin=KEYRING, auth=row.auth, sure=stored == IN_KEYRING, read=read)
+        read = lambda: system_keyring.read_keyring_key(row.name, env)  # noqa: E731
+        yield KeySource(origin=KEYRING, auth=row.auth, is_certain=stored == IN_KEYRING, read=read)
     if command:
         environ = _environ_for(row, env, providers)
-        read = lambda: _run(command, env, environ, folders)  # noqa: E731
-        yield KeyPlace(origin="api_key_command", auth=row.auth, sure=True, read=read)
+        read = lambda: _run_key_command(command, env, environ, folders)  # noqa: E731
+        yield KeySource(origin="api_key_command", auth=row.auth, is_certain=True, read=read)
 
 
 def find_key(
@@ -114,20 +114,20 @@ def find_key(
     keyring: bool = False,
 ) -> Key | None:
     """The provider's key from the first place that has one. Raises AuthenticationError for one that is no key."""
-    for place in key_places(row, env, folders, providers=providers, command=command, keyring=keyring):
+    for place in key_sources(row, env, folders, providers=providers, command=command, keyring=keyring):
         text = place.read()
-        if text is None and place.sure:
+        if text is None and place.is_certain:
             raise AuthenticationError(
                 f"the key of {row.name} is no more in {place.origin}",
                 hint=f"imagecli config login {row.name} --keyring, or imagecli config login {row.name}",
                 code="no_key",
             )
         if text is not None:
-            return Key(secret=clean(text, place.origin), auth=place.auth, origin=place.origin)
+            return Key(secret=clean_key(text, place.origin), auth=place.auth, origin=place.origin)
     return None
 
 
-def clean(text: Any, origin: str) -> Secret:
+def clean_key(text: Any, origin: str) -> Secret:
     """The key without surrounding white space. Its text is never part of the error."""
     if not isinstance(text, str) or not text.strip():
         raise AuthenticationError(
@@ -154,7 +154,7 @@ def is_key_name(name: str) -> bool:
     return re.search(r"(^|_)(key|token|secret|password)s?$", name.lower()) is not None
 
 
-def _run(command: Sequence[str], env: Env, environ: Mapping[str, str], folders: Folders) -> str:
+def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str], folders: Folders) -> str:
     """What the user's key command prints. No shell; its output is never shown.
 
     The current folder may be an untrusted clone: the program is not searched for there, and does not run there.
@@ -174,7 +174,7 @@ def _run(command: Sequence[str], env: Env, environ: Mapping[str, str], folders: 
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise AuthenticationError(
-            f"api_key_command {command[0]!r} gave no key: {_why(error)}",
+            f"api_key_command {command[0]!r} gave no key: {_key_command_reason(error)}",
             hint="run it by itself: it has to print the key, and nothing else",
             code="no_key",
         ) from None
@@ -220,7 +220,7 @@ def _environ_for(row: ProviderRow, env: Env, providers: Iterable[ProviderRow]) -
     return {name: value for name, value in env.environ.items() if name not in foreign}
 
 
-def _why(error: Exception) -> str:
+def _key_command_reason(error: Exception) -> str:
     import subprocess
 
     match error:
@@ -235,7 +235,7 @@ def _why(error: Exception) -> str:
     return type(error).__name__
 
 
-def no_key(row: ProviderRow, folders: Folders) -> AuthenticationError:
+def no_key_error(row: ProviderRow, folders: Folders) -> AuthenticationError:
     """The error of a missing key, with the ways to set one."""
     made = f" Keys are made at {row.key_page}." if row.key_page else ""
     variable = f"export {row.keys[0].env}=…; " if row.keys else ""

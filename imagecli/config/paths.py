@@ -33,12 +33,12 @@ class Folders:
         return self.config / "models.toml"
 
     @property
-    def trusted(self) -> Path:
+    def trusted_projects(self) -> Path:
         """Which project files were trusted on this machine, and what they said then."""
         return self.state / "trusted.json"
 
 
-def folders(env: Env) -> Folders:
+def find_folders(env: Env) -> Folders:
     """By IMAGECLI_CONFIG_DIR and IMAGECLI_STATE_DIR, else where the system keeps such things."""
     import platformdirs
 

@@ -16,34 +16,34 @@ from typing import Any
 from imagecli.config.owners import check_state_folder, read_private_file, read_project_file
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
-from imagecli.config.toml_io import parsed, replace_file
+from imagecli.config.toml_io import parse_toml, replace_file
 from imagecli.errors import SettingsError
-from imagecli.quoting import quoted
+from imagecli.quoting import shell_quote
 
 
-def digest_of(data: bytes) -> str:
+def content_sha256(data: bytes) -> str:
     """SHA-256 of a file's content, in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def trusted_digest(path: Path, folders: Folders) -> str | None:
     """What *path* held when it was trusted, as its digest; None where it never was."""
-    return _all(folders).get(str(path.resolve()))
+    return _read_trusted(folders).get(str(path.resolve()))
 
 
-def remember(path: Path, digest: str | None, folders: Folders) -> None:
+def set_trusted(path: Path, digest: str | None, folders: Folders) -> None:
     """Trusts *path* as long as its content has *digest*; None trusts it no more. Raises SettingsError."""
-    known = _all(folders)
+    known = _read_trusted(folders)
     known.pop(str(path.resolve()), None)
     if digest:
         known[str(path.resolve())] = digest
-    replace_file(folders.trusted, json.dumps(known, indent=1) + "\n", mode=0o600)
+    replace_file(folders.trusted_projects, json.dumps(known, indent=1) + "\n", mode=0o600)
 
 
-def _all(folders: Folders) -> dict[str, str]:
+def _read_trusted(folders: Folders) -> dict[str, str]:
     """Path → digest. Raises SettingsError for a file that is none of ours, and for one that others can change."""
     check_state_folder(folders.state)
-    data = read_private_file(folders.trusted)
+    data = read_private_file(folders.trusted_projects)
     if data is None:
         return {}
     try:
@@ -52,7 +52,8 @@ def _all(folders: Folders) -> dict[str, str]:
         known = None
     if not isinstance(known, dict) or not all(isinstance(digest, str) for digest in known.values()):
         raise SettingsError(
-            f"{folders.trusted} is damaged", hint=f"rm {quoted(folders.trusted)}, then trust each project again"
+            f"{folders.trusted_projects} is damaged",
+            hint=f"rm {shell_quote(folders.trusted_projects)}, then trust each project again",
         )
     return known
 
@@ -70,7 +71,7 @@ class ProjectFile:
     note: str | None = None
     """That another user owns it, where it is used all the same."""
 
-    def delicate(self, free_providers: Collection[str]) -> tuple[str, ...]:
+    def sensitive_names(self, free_providers: Collection[str]) -> tuple[str, ...]:
         """The names it sets that need trust: they decide where a key goes, or who gets the user's data and is paid.
 
         *free_providers* are those that any project file may choose.
@@ -96,7 +97,7 @@ def find_project(folder: Path, *, in_ci: bool = False) -> ProjectFile | None:
     if path is None or found is None:
         return None
     data, note = found
-    return ProjectFile(path=path, digest=digest_of(data), document=parsed(data, path), note=note)
+    return ProjectFile(path=path, digest=content_sha256(data), document=parse_toml(data, path), note=note)
 
 
 def _is_delicate(name: str, value: object, free_providers: Collection[str]) -> bool:
@@ -107,7 +108,7 @@ def _is_delicate(name: str, value: object, free_providers: Collection[str]) -> b
 
 def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collection[str]) -> None:
     """Returns where the file sets nothing delicate, or was trusted as it is. Raises SettingsError."""
-    delicate = project.delicate(free_providers)
+    delicate = project.sensitive_names(free_providers)
     if not delicate:
         return
     known = trusted_digest(project.path, folders)
@@ -125,7 +126,7 @@ def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collec
         said = f"{project.path} sets {names}, which a project's file may not: it decides where the key goes"
     raise SettingsError(
         said,
-        hint=f"read it, then imagecli config trust {quoted(project.path.parent)}; or remove it there, and set it in "
-        "your own settings, by a variable or by a flag",
+        hint=f"read it, then imagecli config trust {shell_quote(project.path.parent)}; or remove it there, and set it "
+        "in your own settings, by a variable or by a flag",
         code="untrusted",
     )

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.catalog.load import overlaid
+from imagecli.catalog.load import overlay_provider
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config.base_url import checked as checked_base_url
+from imagecli.config.base_url import validate_base_url
 from imagecli.config.keys import is_key_name
 from imagecli.config.schema import SETTINGS
-from imagecli.config.toml_io import no_such
+from imagecli.config.toml_io import unknown_name_error
 from imagecli.errors import SettingsError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
+class ProviderOverrides:
     """What settings say of one provider beside its row."""
 
     api_key_command: tuple[str, ...] = ()
@@ -32,15 +32,15 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
+class ProviderTable:
     """Every provider that can be named: those that ship, and those of settings."""
 
     rows: Mapping[str, ProviderRow]
-    own: Mapping[str, Own] = field(default_factory=dict)
-    said: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    overrides: Mapping[str, ProviderOverrides] = field(default_factory=dict)
+    file_fields: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     """providers.NAME.FIELD → what a file says, and which."""
 
-    def row(self, name: str, origin: str) -> ProviderRow:
+    def find(self, name: str, origin: str) -> ProviderRow:
         """Raises UsageError for a name that is none, with where it was said."""
         if name not in self.rows:
             near = difflib.get_close_matches(name, self.rows, n=1, cutoff=0.65)
@@ -51,13 +51,13 @@ class Providers:
             )
         return self.rows[name]
 
-    def origin(self, name: str, key: str) -> str | None:
+    def field_origin(self, name: str, key: str) -> str | None:
         """The file that says a field of a provider's; None where none does."""
-        found = self.said.get(f"providers.{name}.{key}")
+        found = self.file_fields.get(f"providers.{name}.{key}")
         return found[1] if found else None
 
-    def beside(self, name: str) -> Own:
-        return self.own.get(name, Own())
+    def overrides_of(self, name: str) -> ProviderOverrides:
+        return self.overrides.get(name, ProviderOverrides())
 
 
 LIKE: Final = "openai"
@@ -69,19 +69,21 @@ _OF_A_PLACE: Final = ("retired", "retires", "priced", "key_page", "base_url_form
 """Facts of the server behind a row's base URL: another one does not share them."""
 
 
-def providers_of(tables: Mapping[str, Any], path: Path, catalog: Catalog, before: Providers | None = None) -> Providers:
+def build_provider_table(
+    tables: Mapping[str, Any], path: Path, catalog: Catalog, before: ProviderTable | None = None
+) -> ProviderTable:
     """The providers of *before* (else of the catalogue) with the `[providers.NAME]` *tables* of *path* laid over them.
 
     Raises SettingsError that names file and key.
     """
-    before = before or Providers(rows=catalog.providers)
+    before = before or ProviderTable(rows=catalog.providers)
     _check_tables(tables, path)
-    rows, own, said = dict(before.rows), dict(before.own), dict(before.said)
+    rows, own, said = dict(before.rows), dict(before.overrides), dict(before.file_fields)
     for name, table in tables.items():
-        rows[name] = _row(name, table, rows, path, catalog)
-        own[name] = _own(name, table, before.beside(name), path)
+        rows[name] = _build_row(name, table, rows, path, catalog)
+        own[name] = _build_overrides(name, table, before.overrides_of(name), path)
         said |= {f"providers.{name}.{key}": (value, str(path)) for key, value in table.items()}
-    return Providers(rows=rows, own=own, said=said)
+    return ProviderTable(rows=rows, overrides=own, file_fields=said)
 
 
 def _check_tables(tables: Any, path: Path) -> None:
@@ -89,21 +91,21 @@ def _check_tables(tables: Any, path: Path) -> None:
         raise SettingsError(f"{path}: providers is no table of tables", hint="write [providers.openai] above its lines")
 
 
-def _row(
+def _build_row(
     name: str, table: Mapping[str, Any], rows: Mapping[str, ProviderRow], path: Path, catalog: Catalog
 ) -> ProviderRow:
-    base = rows[name] if name in rows and "like" not in table else _like(name, table, rows, path)
+    base = rows[name] if name in rows and "like" not in table else _row_like(name, table, rows, path)
     said = {key: value for key, value in table.items() if key not in ("like", *_BESIDE)}
     known = {field.name for field in fields(ProviderRow)} - set(_CLOSED)
     for key in said:
         if key not in known:
-            raise _unknown(name, key, path, known)
+            raise _unknown_field_error(name, key, path, known)
     if "base_url" in said and said["base_url"] != base.base_url:
-        base = _without(base, _OF_A_PLACE)
+        base = _with_defaults_for(base, _OF_A_PLACE)
     try:
-        row = overlaid(base, said)
+        row = overlay_provider(base, said)
         if row.base_url:
-            checked_base_url(row.base_url)
+            validate_base_url(row.base_url)
     except UsageError as error:
         raise SettingsError(f"{path}: [providers.{name}] {error.message}", hint=error.hint) from error
     except ValueError as error:
@@ -114,18 +116,18 @@ def _row(
     return row
 
 
-def _like(name: str, table: Mapping[str, Any], rows: Mapping[str, ProviderRow], path: Path) -> ProviderRow:
+def _row_like(name: str, table: Mapping[str, Any], rows: Mapping[str, ProviderRow], path: Path) -> ProviderRow:
     """A new row: as another is, without what belongs to that one's name, its key first of all."""
     if "like" not in table and "base_url" not in table:
-        raise no_such("provider", name, path, rows)
+        raise unknown_name_error("provider", name, path, rows)
     like = table.get("like", LIKE)
     if not isinstance(like, str) or like not in rows:
-        raise no_such("provider", str(like), path, rows)
+        raise unknown_name_error("provider", str(like), path, rows)
     named = [it.name for it in fields(ProviderRow) if it.name.endswith("_env") or it.name in ("keys", "notes")]
-    return replace(_without(rows[like], named), name=name, like=like, source=str(path))
+    return replace(_with_defaults_for(rows[like], named), name=name, like=like, source=str(path))
 
 
-def _without(row: ProviderRow, names: Iterable[str]) -> ProviderRow:
+def _with_defaults_for(row: ProviderRow, names: Iterable[str]) -> ProviderRow:
     """*row* with those fields as they are where nothing is said."""
     return replace(row, **{name: getattr(_BLANK, name) for name in names})
 
@@ -145,7 +147,7 @@ def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
             )
 
 
-def _own(name: str, table: Mapping[str, Any], before: Own, path: Path) -> Own:
+def _build_overrides(name: str, table: Mapping[str, Any], before: ProviderOverrides, path: Path) -> ProviderOverrides:
     said = {}
     for key, read in _BESIDE.items():
         if key in table:
@@ -156,14 +158,14 @@ def _own(name: str, table: Mapping[str, Any], before: Own, path: Path) -> Own:
     return replace(before, **said)
 
 
-def _command(value: Any) -> tuple[str, ...]:
+def _parse_command(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
         raise ValueError("a list of words is wanted")
     return tuple(value)
 
 
 _BESIDE: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "api_key_command": _command,
+    "api_key_command": _parse_command,
     "timeout": SETTINGS["timeout"].read,
 }
 _HINTS: Final = {
@@ -172,9 +174,9 @@ _HINTS: Final = {
 }
 
 
-def _unknown(name: str, key: str, path: Path, known: set[str]) -> SettingsError:
+def _unknown_field_error(name: str, key: str, path: Path, known: set[str]) -> SettingsError:
     names = sorted({*known, "like", *_BESIDE})
-    error = no_such(f"setting in [providers.{name}]", key, path, names)
+    error = unknown_name_error(f"setting in [providers.{name}]", key, path, names)
     if is_key_name(key):
         error.hint = f"imagecli config login {name} keeps a key; or api_key_command"
     return error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
-from imagecli.sizes import read_size
+from imagecli.sizes import parse_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +24,22 @@ class Setting:
     """Whether a project's file may set it: nothing that decides where the key goes."""
 
 
-def _text(value: Any) -> str:
+def _parse_text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("text is wanted")
     return value
 
 
-def _size(value: Any) -> RequestedSize | Shape:
-    return read_size(_text(value))
+def _parse_size(value: Any) -> RequestedSize | Shape:
+    return parse_size(_parse_text(value))
 
 
-def _pixels(value: Any) -> Size:
-    return Size.parse(_text(value))
+def _parse_pixels(value: Any) -> Size:
+    return Size.parse(_parse_text(value))
 
 
-def _dollars(value: Any) -> float:
-    dollars = _number(value)
+def _parse_dollars(value: Any) -> float:
+    dollars = _parse_number(value)
     if not 0 <= dollars < math.inf:
         raise ValueError("an amount of USD from 0 is wanted")
     return dollars
@@ -49,28 +49,28 @@ MAX_SECONDS = 10_000_000
 """Four months: more is a slip, and more than some systems can wait."""
 
 
-def _seconds(value: Any) -> float:
-    seconds = _number(value)
+def _parse_seconds(value: Any) -> float:
+    seconds = _parse_number(value)
     if not 0 < seconds <= MAX_SECONDS:
         raise ValueError(f"a number of seconds above 0 and up to {MAX_SECONDS:,} is wanted")
     return seconds
 
 
-def _count(value: Any) -> int:
-    count = _number(value)
+def _parse_count(value: Any) -> int:
+    count = _parse_number(value)
     if not (count.is_integer() and 0 <= count < 2**31):
         raise ValueError("a whole number from 0 is wanted")
     return int(count)
 
 
-def _percent(value: Any) -> int:
-    percent = _number(value)
+def _parse_percent(value: Any) -> int:
+    percent = _parse_number(value)
     if not (percent.is_integer() and 0 <= percent <= 100):
         raise ValueError("a whole number from 0 to 100 is wanted")
     return int(percent)
 
 
-def _number(value: Any) -> float:
+def _parse_number(value: Any) -> float:
     """A number as float; NaN, which no comparison takes, where it is none."""
     if isinstance(value, bool):
         return math.nan
@@ -80,13 +80,13 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _if_exists(value: Any) -> IfExists:
+def _parse_if_exists(value: Any) -> IfExists:
     if value not in get_args(IfExists):
         raise ValueError(f"one of {', '.join(get_args(IfExists))} is wanted")
     return cast(IfExists, value)
 
 
-def _yes(value: Any) -> bool:
+def _parse_bool(value: Any) -> bool:
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if not isinstance(value, bool) and str(value).lower() not in words:
         raise ValueError("true or false is wanted")
@@ -94,28 +94,31 @@ def _yes(value: Any) -> bool:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "provider": Setting(read=_text, about="which provider makes the pictures"),
-    "base_url": Setting(read=_text, about="base URL of any server that speaks the Images API", in_project=False),
-    "model": Setting(read=_text, about="the model"),
-    "size": Setting(read=_size, about="WIDTHxHEIGHT in pixels, a name or ratio, or auto"),
-    "quality": Setting(read=_text, about="the model's quality"),
-    "background": Setting(read=_text, about="transparent, opaque or auto"),
-    "output_format": Setting(read=_text, about="png, jpeg, webp, gif or svg"),
-    "output_compression": Setting(read=_percent, about="0 to 100, for jpeg and webp"),
-    "fit": Setting(read=_pixels, about="exactly this size, by cropping and resizing what was made"),
-    "output": Setting(read=_text, about="file, folder or name template to save to"),
-    "if_exists": Setting(read=_if_exists, about="number, skip, overwrite or fail"),
-    "max_cost": Setting(read=_dollars, about="USD that a command may cost at most", default=5.0),
-    "timeout": Setting(read=_seconds, about="seconds to wait for an answer in all"),
-    "max_retries": Setting(read=_count, about="how often a refused request is sent again", default=2),
+    "provider": Setting(read=_parse_text, about="which provider makes the pictures"),
+    "base_url": Setting(read=_parse_text, about="base URL of any server that speaks the Images API", in_project=False),
+    "model": Setting(read=_parse_text, about="the model"),
+    "size": Setting(read=_parse_size, about="WIDTHxHEIGHT in pixels, a name or ratio, or auto"),
+    "quality": Setting(read=_parse_text, about="the model's quality"),
+    "background": Setting(read=_parse_text, about="transparent, opaque or auto"),
+    "output_format": Setting(read=_parse_text, about="png, jpeg, webp, gif or svg"),
+    "output_compression": Setting(read=_parse_percent, about="0 to 100, for jpeg and webp"),
+    "fit": Setting(read=_parse_pixels, about="exactly this size, by cropping and resizing what was made"),
+    "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
+    "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
+    "max_cost": Setting(read=_parse_dollars, about="USD that a command may cost at most", default=5.0),
+    "timeout": Setting(read=_parse_seconds, about="seconds to wait for an answer in all"),
+    "max_retries": Setting(read=_parse_count, about="how often a refused request is sent again", default=2),
     "max_wait": Setting(
-        read=_seconds, about="the longest wait before a request is sent again, in seconds", default=120.0
+        read=_parse_seconds, about="the longest wait before a request is sent again, in seconds", default=120.0
     ),
     "insecure_http": Setting(
-        read=_yes, about="true lets a key go over plain http:// to a public host", default=False, in_project=False
+        read=_parse_bool,
+        about="true lets a key go over plain http:// to a public host",
+        default=False,
+        in_project=False,
     ),
     "keyring": Setting(
-        read=_yes, about="true looks for keys in the system's keyring too", default=False, in_project=False
+        read=_parse_bool, about="true looks for keys in the system's keyring too", default=False, in_project=False
     ),
 }
 """Environment: IMAGECLI_ and the name in capitals. Settings files: the name."""
@@ -126,6 +129,6 @@ FOLDER_VARIABLES = {
 }
 
 
-def variable(name: str) -> str:
+def environment_variable(name: str) -> str:
     """The environment variable of a setting."""
     return f"IMAGECLI_{name.upper()}"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config.base_url import shown as shown_url
-from imagecli.config.keys import key_places
+from imagecli.config.base_url import printable_url
+from imagecli.config.keys import key_sources
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
-from imagecli.config.settings import base_url_of, cap_of, provider_of, setting_value
-from imagecli.config.sources import Layers
+from imagecli.config.settings import effective_cap, effective_provider, effective_setting, resolve_base_url
+from imagecli.config.sources import SettingsSources
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -22,18 +22,18 @@ DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class SettingRow:
     """One setting; *value* None where nothing holds, *origin* None where nobody said it."""
 
     name: str
     value: Json
     origin: str | None
-    remark: str | None = None
+    note: str | None = None
     """What stands for a value that is not shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class PathRow:
     """One file or folder in use, existing or not."""
 
     name: str
@@ -41,80 +41,87 @@ class Used:
     about: str
 
 
-def settings_shown(layers: Layers, env: Env, catalog: Catalog) -> list[Shown]:
+def build_setting_rows(layers: SettingsSources, env: Env, catalog: Catalog) -> list[SettingRow]:
     """Every setting as a command would have it, typed without flags. Raises UsageError for a provider that is none."""
-    row = provider_of(layers, catalog)
+    row = effective_provider(layers, catalog)
     special = {
         "provider": (row.name, DEFAULT),
-        "base_url": _base_url(row, layers, env, catalog),
+        "base_url": _base_url_and_origin(row, layers, env, catalog),
         "model": (row.model or catalog.default_model, DEFAULT),
-        "timeout": (layers.providers.beside(row.name).timeout, layers.providers.origin(row.name, "timeout")),
-        "max_cost": cap_of(layers),
+        "timeout": (
+            layers.providers.overrides_of(row.name).timeout,
+            layers.providers.field_origin(row.name, "timeout"),
+        ),
+        "max_cost": effective_cap(layers),
     }
     rows = []
     for name, setting in SETTINGS.items():
-        value, origin = layers.said(name) or special.get(name) or (setting.default, DEFAULT)
+        value, origin = layers.lookup(name) or special.get(name) or (setting.default, DEFAULT)
         if name in ("base_url", "max_cost"):
             value, origin = special[name]
-        rows.append(Shown(name=name, value=_plain(value), origin=None if value is None else origin or DEFAULT))
-    return [*rows, *_headers(row, env), *_of_providers(layers), _key(row, layers, env)]
+        rows.append(SettingRow(name=name, value=_to_plain(value), origin=None if value is None else origin or DEFAULT))
+    return [*rows, *_header_rows(row, env), *_provider_rows(layers), _key_row(row, layers, env)]
 
 
-def _base_url(row: ProviderRow, layers: Layers, env: Env, catalog: Catalog) -> tuple[str | None, str | None]:
+def _base_url_and_origin(
+    row: ProviderRow, layers: SettingsSources, env: Env, catalog: Catalog
+) -> tuple[str | None, str | None]:
     try:
-        url, origin = base_url_of(row, layers, env, catalog)
+        url, origin = resolve_base_url(row, layers, env, catalog)
     except UsageError:
         return None, None
-    return (shown_url(url), origin) if url else (None, None)
+    return (printable_url(url), origin) if url else (None, None)
 
 
-def _headers(row: ProviderRow, env: Env) -> Iterator[Shown]:
+def _header_rows(row: ProviderRow, env: Env) -> Iterator[SettingRow]:
     for name, variable in (("organization", row.organization_env), ("project", row.project_env)):
         if variable and variable in env.environ:
-            yield Shown(name=name, value=env.environ[variable], origin=variable)
+            yield SettingRow(name=name, value=env.environ[variable], origin=variable)
 
 
-def _of_providers(layers: Layers) -> Iterator[Shown]:
-    for name, (value, origin) in layers.providers.said.items():
+def _provider_rows(layers: SettingsSources) -> Iterator[SettingRow]:
+    for name, (value, origin) in layers.providers.file_fields.items():
         field = name.rpartition(".")[2]
         if field == "api_key_command":
-            yield Shown(name=name, value=None, origin=origin, remark=f"runs {value[0]}" if value else None)
+            yield SettingRow(name=name, value=None, origin=origin, note=f"runs {value[0]}" if value else None)
         else:
-            yield Shown(name=name, value=shown_url(value) if field == "base_url" else _plain(value), origin=origin)
+            yield SettingRow(
+                name=name, value=printable_url(value) if field == "base_url" else _to_plain(value), origin=origin
+            )
 
 
-def _key(row: ProviderRow, layers: Layers, env: Env) -> Shown:
+def _key_row(row: ProviderRow, layers: SettingsSources, env: Env) -> SettingRow:
     """Where the key is, without running or asking anybody for it."""
     name = f"key of {row.name}"
     if row.auth == "none":
-        return Shown(name=name, value=None, origin=None, remark="none wanted")
-    command = layers.providers.beside(row.name).api_key_command
-    keyring = setting_value("keyring", layers)
-    for place in key_places(
+        return SettingRow(name=name, value=None, origin=None, note="none wanted")
+    command = layers.providers.overrides_of(row.name).api_key_command
+    keyring = effective_setting("keyring", layers)
+    for place in key_sources(
         row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
     ):
-        return Shown(name=name, value=None, origin=place.origin, remark="set" if place.sure else "looked for")
-    return Shown(name=name, value=None, origin=None, remark="not needed" if row.key_optional else "not set")
+        return SettingRow(name=name, value=None, origin=place.origin, note="set" if place.is_certain else "looked for")
+    return SettingRow(name=name, value=None, origin=None, note="not needed" if row.key_optional else "not set")
 
 
-def _plain(value: object) -> Json:
+def _to_plain(value: object) -> Json:
     """A setting's value as JSON has it."""
     if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+        return [_to_plain(one) for one in value]
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _to_plain(one) for key, one in value.items()}
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def paths_used(folders: Folders, project: Path | None) -> list[Used]:
+def build_path_rows(folders: Folders, project: Path | None) -> list[PathRow]:
     """The files and folders that a command typed here reads and writes for itself."""
     used = [
-        Used(name="settings", path=folders.settings, about="your settings"),
-        Used(name="credentials", path=folders.credentials, about="your keys"),
-        Used(name="models", path=folders.models, about="models of your own"),
-        Used(name="state", path=folders.state, about="answers until they are saved, and history"),
-        Used(name="trusted", path=folders.trusted, about="projects you trust"),
+        PathRow(name="settings", path=folders.settings, about="your settings"),
+        PathRow(name="credentials", path=folders.credentials, about="your keys"),
+        PathRow(name="models", path=folders.models, about="models of your own"),
+        PathRow(name="state", path=folders.state, about="answers until they are saved, and history"),
+        PathRow(name="trusted", path=folders.trusted_projects, about="projects you trust"),
     ]
     if project:
-        used.append(Used(name="project", path=project, about="this project's settings"))
+        used.append(PathRow(name="project", path=project, about="this project's settings"))
     return used

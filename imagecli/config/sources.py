@@ -18,11 +18,11 @@ from typing import Any, Final
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.keys import is_key_name
-from imagecli.config.paths import Folders, folders
+from imagecli.config.paths import Folders, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, check_trusted, find_project
-from imagecli.config.provider_overrides import Providers, providers_of
-from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, variable
-from imagecli.config.toml_io import no_such, read_file
+from imagecli.config.provider_overrides import ProviderTable, build_provider_table
+from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, environment_variable
+from imagecli.config.toml_io import read_toml_file, unknown_name_error
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 
@@ -31,11 +31,13 @@ BUILT_IN: Final[float] = SETTINGS["max_cost"].default
 NOT_RAISED: Final = ", which can't raise the built-in cap"
 """Behind a project's file or a manifest that says more than it may."""
 
-Said = tuple[float, str]
+CapSetting = tuple[float, str]
 """USD, and where it was said."""
 
 
-def settled(*, typed: Said | None, own: list[Said], project: Said | None) -> tuple[float, str | None]:
+def lowest_cap(
+    *, typed: CapSetting | None, own: list[CapSetting], project: CapSetting | None
+) -> tuple[float, str | None]:
     """USD and where it was said; None where nobody said anything.
 
     *typed* is the flag's; *own* what the user's variable and file say; *project* what the project's file says, which
@@ -52,52 +54,56 @@ def settled(*, typed: Said | None, own: list[Said], project: Said | None) -> tup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class SettingsSource:
     """What one place sets, and how a setting of it is called there."""
 
     values: Mapping[str, Any]
     origin: Callable[[str], str]
 
-    def said(self, name: str) -> tuple[Any, str] | None:
+    def lookup(self, name: str) -> tuple[Any, str] | None:
         """A setting's value and origin, where this place says it."""
         return (self.values[name], self.origin(name)) if name in self.values else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layers:
+class SettingsSources:
     """All places, read and checked, nothing settled yet."""
 
     folders: Folders
     project_file: ProjectFile | None
-    flags: Layer
-    environment: Layer
-    project: Layer
-    user: Layer
-    providers: Providers
+    flags: SettingsSource
+    environment: SettingsSource
+    project: SettingsSource
+    user: SettingsSource
+    providers: ProviderTable
     notes: tuple[tuple[str, str], ...] = ()
     """What was decided about a project's file, code and message."""
     warnings: tuple[tuple[str, str], ...] = ()
     """code and message."""
 
-    def said(self, name: str) -> tuple[Any, str] | None:
+    def lookup(self, name: str) -> tuple[Any, str] | None:
         """The strongest place's value of a setting, and where it was said; None where nobody said one."""
         places = (self.flags, self.environment, self.project, self.user)
-        return next((found for place in places if (found := place.said(name))), None)
+        return next((found for place in places if (found := place.lookup(name))), None)
 
-    def all_said(self) -> dict[str, tuple[Any, str]]:
+    def all_values(self) -> dict[str, tuple[Any, str]]:
         """Every setting that somebody said."""
-        return {name: found for name in SETTINGS if (found := self.said(name))}
+        return {name: found for name in SETTINGS if (found := self.lookup(name))}
 
 
-def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path | None) -> Layers:
+def read_settings_sources(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path | None) -> SettingsSources:
     """What is said for a command typed in *folder*; None looks for no project.
 
     Raises SettingsError with the place of what is wrong.
     """
-    places = folders(env)
-    user = read_file(places.settings)
-    providers = providers_of(user.pop("providers", {}), places.settings, catalog)
-    typed, environment, own = from_flags(flags), from_environment(env), checked(user, places.settings)
+    places = find_folders(env)
+    user = read_toml_file(places.settings)
+    providers = build_provider_table(user.pop("providers", {}), places.settings, catalog)
+    typed, environment, own = (
+        settings_from_flags(flags),
+        settings_from_environment(env),
+        validate_settings(user, places.settings),
+    )
     project = find_project(folder, in_ci=env.in_ci) if folder else None
     document: dict[str, Any] = {}
     path = Path(PROJECT_FILE)
@@ -110,19 +116,19 @@ def read_layers(flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Pa
             # The project's choice has no effect then.
             free = (*free, str(document.get("provider")))
         check_trusted(project, places, free)
-        providers = providers_of(document.pop("providers", {}), path, catalog, providers)
-        document = checked(document, path)
+        providers = build_provider_table(document.pop("providers", {}), path, catalog, providers)
+        document = validate_settings(document, path)
         notes = _restrict(document, path, stronger, own_provider)
-    return Layers(
+    return SettingsSources(
         folders=places,
         project_file=project,
-        flags=Layer(values=typed, origin=flag),
-        environment=Layer(values=environment, origin=variable),
-        project=Layer(values=document, origin=lambda name: str(path)),
-        user=Layer(values=own, origin=lambda name: str(places.settings)),
+        flags=SettingsSource(values=typed, origin=flag_name),
+        environment=SettingsSource(values=environment, origin=environment_variable),
+        project=SettingsSource(values=document, origin=lambda name: str(path)),
+        user=SettingsSource(values=own, origin=lambda name: str(places.settings)),
         providers=providers,
         notes=(*((("project_owner", project.note),) if project and project.note else ()), *notes),
-        warnings=tuple(unknown_variables(env)),
+        warnings=tuple(unknown_variable_warnings(env)),
     )
 
 
@@ -152,28 +158,32 @@ def _restrict(
     return notes
 
 
-def flag(name: str) -> str:
+def flag_name(name: str) -> str:
     """The flag of a setting."""
     return "--" + name.replace("_", "-")
 
 
-def from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+def settings_from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that flags give; other flags are left out."""
     return {
-        name: _read(name, value, flag(name)) for name, value in flags.items() if name in SETTINGS and value is not None
+        name: _read_setting(name, value, flag_name(name))
+        for name, value in flags.items()
+        if name in SETTINGS and value is not None
     }
 
 
-def from_environment(env: Env) -> dict[str, Any]:
+def settings_from_environment(env: Env) -> dict[str, Any]:
     """The settings that IMAGECLI_ variables give."""
-    found = {name: env.environ[variable(name)] for name in SETTINGS if variable(name) in env.environ}
-    return {name: _read(name, value, variable(name)) for name, value in found.items()}
+    found = {
+        name: env.environ[environment_variable(name)] for name in SETTINGS if environment_variable(name) in env.environ
+    }
+    return {name: _read_setting(name, value, environment_variable(name)) for name, value in found.items()}
 
 
-def unknown_variables(env: Env) -> list[tuple[str, str]]:
+def unknown_variable_warnings(env: Env) -> list[tuple[str, str]]:
     """A warning, code and message, for each IMAGECLI_ variable that sets nothing."""
-    prefix = variable("")
-    known = [name.removeprefix(prefix) for name in (*map(variable, SETTINGS), *FOLDER_VARIABLES)]
+    prefix = environment_variable("")
+    known = [name.removeprefix(prefix) for name in (*map(environment_variable, SETTINGS), *FOLDER_VARIABLES)]
     warnings = []
     for name in sorted(env.environ):
         if name.startswith(prefix) and name.removeprefix(prefix) not in known:
@@ -183,37 +193,39 @@ def unknown_variables(env: Env) -> list[tuple[str, str]]:
     return warnings
 
 
-def checked(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def validate_settings(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The settings of a file, read. Raises SettingsError for a name that is none, or a value that can't be."""
     for name in document:
         if name not in SETTINGS:
-            error = no_such("setting", name, path, [*SETTINGS, "providers"])
+            error = unknown_name_error("setting", name, path, [*SETTINGS, "providers"])
             if is_key_name(name):
                 error.hint = "imagecli config login keeps a key where only you can read it"
             raise error
-    return {name: _read(name, value, f"{path}: {name}") for name, value in document.items()}
+    return {name: _read_setting(name, value, f"{path}: {name}") for name, value in document.items()}
 
 
-def _read(name: str, value: Any, origin: str) -> Any:
+def _read_setting(name: str, value: Any, origin: str) -> Any:
     try:
         return SETTINGS[name].read(value)
     except UsageError as error:
         raise SettingsError(f"{origin}: {error.message}", hint=error.hint) from error
     except ValueError as error:
-        raise SettingsError(f"{origin} {_typed(value)}: {error}", hint=f"{name}: {SETTINGS[name].about}") from error
+        raise SettingsError(
+            f"{origin} {_as_typed_value(value)}: {error}", hint=f"{name}: {SETTINGS[name].about}"
+        ) from error
 
 
-def _typed(value: Any) -> str:
+def _as_typed_value(value: Any) -> str:
     """A value as it was typed, as far as can be told: -1 has become -1.0 on its way."""
     return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
-def way_to_drop(name: str, origin: str) -> str:
+def how_to_unset(name: str, origin: str) -> str:
     """How the setting *name* is taken out of its *origin*: a flag, a variable, or a file."""
     origin = origin.removesuffix(NOT_RAISED)
-    if origin == flag(name):
+    if origin == flag_name(name):
         return f"leave {origin} out"
-    if origin == variable(name):
+    if origin == environment_variable(name):
         return f"unset {origin}"
     if origin.startswith(f"{name} in "):
         return f"take {origin.replace(' in ', ' out of ', 1)}"
@@ -222,13 +234,13 @@ def way_to_drop(name: str, origin: str) -> str:
     return f"imagecli config unset {name}"
 
 
-def model_of_another(row: ProviderRow, layers: Layers, catalog: Catalog) -> str | None:
+def foreign_model_reason(row: ProviderRow, layers: SettingsSources, catalog: Catalog) -> str | None:
     """Why the `model` that is set does not hold at *row*, in a sentence; None where it holds.
 
     A typed one always does, and so does one that was set together with the provider, or with none to take its place.
     """
-    model, provider = layers.said("model"), layers.flags.said("provider")
-    if not model or not provider or model[1] == flag("model") or _set(layers, catalog) == row.name:
+    model, provider = layers.lookup("model"), layers.flags.lookup("provider")
+    if not model or not provider or model[1] == flag_name("model") or _untyped_provider(layers, catalog) == row.name:
         return None
     server_s_own = not row.takes_default_model and not row.needs_model and catalog.model(model[0]).known
     if not row.model and not server_s_own:
@@ -237,7 +249,7 @@ def model_of_another(row: ProviderRow, layers: Layers, catalog: Catalog) -> str 
     return f"{used} is used: {model[0]} from {model[1]} is not for provider {row.name}; -m takes any model there"
 
 
-def _set(layers: Layers, catalog: Catalog) -> str:
+def _untyped_provider(layers: SettingsSources, catalog: Catalog) -> str:
     """The provider that holds where none is typed."""
     places = (layers.environment, layers.project, layers.user)
-    return next((said[0] for place in places if (said := place.said("provider"))), catalog.default_provider)
+    return next((said[0] for place in places if (said := place.lookup("provider"))), catalog.default_provider)

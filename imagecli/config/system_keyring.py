@@ -23,26 +23,26 @@ _STORE = "import keyring, sys; keyring.set_password(*sys.argv[1:3], sys.stdin.re
 _FORGET = "import keyring, sys; keyring.get_password(*sys.argv[1:3]) and keyring.delete_password(*sys.argv[1:3])"
 
 
-def stored_key(provider: str, env: Env) -> str | None:
+def read_keyring_key(provider: str, env: Env) -> str | None:
     """The provider's key; None where the keyring has none. Raises SettingsError where there is no keyring."""
-    return _asked(_READ, provider, env) or None
+    return _ask_keyring(_READ, provider, env) or None
 
 
-def store_key(provider: str, key: Secret, env: Env) -> None:
+def write_keyring_key(provider: str, key: Secret, env: Env) -> None:
     """Puts the key in, and looks whether it is really there: a keyring that keeps nothing says no word of it."""
-    _asked(_STORE, provider, env, key.reveal())
-    if stored_key(provider, env) != key.reveal():
+    _ask_keyring(_STORE, provider, env, key.reveal())
+    if read_keyring_key(provider, env) != key.reveal():
         raise SettingsError("the system's keyring does not keep what it is given", hint=_HINT)
 
 
-def forget_key(provider: str, env: Env) -> None:
-    _asked(_FORGET, provider, env)
+def remove_keyring_key(provider: str, env: Env) -> None:
+    _ask_keyring(_FORGET, provider, env)
 
 
 _HINT = "imagecli config login keeps the key in a file that only you can read"
 
 
-def _asked(program: str, provider: str, env: Env, text: str = "") -> str:
+def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
     if find_spec("keyring") is None:
         raise SettingsError("keyring is not installed", hint=f"pip install 'imagecli[keyring]'; or {_HINT}")
     import subprocess
@@ -65,11 +65,11 @@ def _asked(program: str, provider: str, env: Env, text: str = "") -> str:
     except OSError as error:
         raise SettingsError(f"the system's keyring can't be asked: {error.strerror}", hint=_HINT) from error
     if done.returncode:
-        raise SettingsError(f"the system's keyring can't be used: {_kind(done.stderr)}", hint=_HINT)
+        raise SettingsError(f"the system's keyring can't be used: {_error_name(done.stderr)}", hint=_HINT)
     return done.stdout
 
 
-def _kind(trace: str) -> str:
+def _error_name(trace: str) -> str:
     """The name of the error at the end of a trace; its words may hold what is nobody's business."""
     lines = trace.strip().splitlines() or [""]
     return lines[-1].partition(":")[0].rpartition(".")[2] or "it failed"

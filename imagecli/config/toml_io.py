@@ -19,16 +19,16 @@ from imagecli.errors import SettingsError
 from imagecli.safe_open import make_missing_folders
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def read_toml_file(path: Path) -> dict[str, Any]:
     """The tables of a TOML file of the user's; empty where there is no such file.
 
     Raises SettingsError with line and column, and for a file that is not used because of its owner or mode.
     """
     data = read_user_file(path)
-    return {} if data is None else parsed(data, path)
+    return {} if data is None else parse_toml(data, path)
 
 
-def parsed(data: bytes, path: Path) -> dict[str, Any]:
+def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
     """The tables of *data*, which *path* holds. Nothing of the content is part of an error, for it may be a key."""
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
@@ -47,18 +47,18 @@ def parsed(data: bytes, path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not TOML: it is nested too deep", hint="mend it, or remove the file") from None
 
 
-def no_such(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
+def unknown_name_error(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
     """The error of a name that there is not, with the one that was meant."""
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
     return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint)
 
 
-def with_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
+def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
     """The TOML *text* of *path* with the value at *names* set. Raises SettingsError where it can't be kept whole."""
     import tomlkit
 
-    document, wanted = _opened(text, path), tomllib.loads(text)
+    document, wanted = _parse_editable(text, path), tomllib.loads(text)
     place, plain = document, wanted
     for depth, name in enumerate(names[:-1], 1):
         if name not in place:
@@ -68,14 +68,14 @@ def with_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
         if not isinstance(plain, dict):
             raise SettingsError(f"{path}: {'.'.join(names[:depth])} is no table", hint="mend it in an editor")
     place[names[-1]] = plain[names[-1]] = value
-    return _proven(tomlkit.dumps(document), wanted, path)
+    return _verify_edit(tomlkit.dumps(document), wanted, path)
 
 
-def without(text: str, names: Sequence[str], path: Path) -> str | None:
+def remove_toml_value(text: str, names: Sequence[str], path: Path) -> str | None:
     """The TOML *text* of *path* without what is at *names*; None where nothing was there."""
     import tomlkit
 
-    document, wanted = _opened(text, path), tomllib.loads(text)
+    document, wanted = _parse_editable(text, path), tomllib.loads(text)
     place, plain = document, wanted
     for name in names[:-1]:
         if not isinstance(plain.get(name), dict):
@@ -84,37 +84,37 @@ def without(text: str, names: Sequence[str], path: Path) -> str | None:
     if names[-1] not in plain:
         return None
     del place[names[-1]], plain[names[-1]]
-    return _proven(tomlkit.dumps(document), wanted, path)
+    return _verify_edit(tomlkit.dumps(document), wanted, path)
 
 
-def _opened(text: str, path: Path) -> Any:
+def _parse_editable(text: str, path: Path) -> Any:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
         return tomlkit.parse(text)
     except TOMLKitError:
-        raise _unsafe(path) from None
+        raise _unsafe_edit_error(path) from None
 
 
-def _unsafe(path: Path) -> SettingsError:
+def _unsafe_edit_error(path: Path) -> SettingsError:
     return SettingsError(f"{path} is laid out so that it can't be changed safely", hint="change it in an editor")
 
 
-def _proven(text: str, wanted: dict[str, Any], path: Path) -> str:
+def _verify_edit(text: str, wanted: dict[str, Any], path: Path) -> str:
     """*text*, once it is sure that it says what was meant: tomlkit has misplaced lines behind dotted keys."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         found = None
-    if found is None or _full(found) != _full(wanted):
-        raise _unsafe(path)
+    if found is None or _without_empty_tables(found) != _without_empty_tables(wanted):
+        raise _unsafe_edit_error(path)
     return text
 
 
-def _full(table: dict[str, Any]) -> dict[str, Any]:
+def _without_empty_tables(table: dict[str, Any]) -> dict[str, Any]:
     """*table* without the tables in it that hold nothing: those come and go."""
-    inner = {name: _full(value) if isinstance(value, dict) else value for name, value in table.items()}
+    inner = {name: _without_empty_tables(value) if isinstance(value, dict) else value for name, value in table.items()}
     return {name: value for name, value in inner.items() if value != {}}
 
 

@@ -10,7 +10,7 @@ WINDOW_BYTES: Final = 256 * 1024
 _PIECE_BYTES: Final = 128 * 1024
 
 
-class FileView:
+class FileWindow:
     """A file as a memoryview is: its length, its bytes by index and slice. Holds one window of it, *size* bytes."""
 
     def __init__(self, file: IO[bytes], size: int = WINDOW_BYTES) -> None:
@@ -54,23 +54,23 @@ class FileView:
         return self._window, at
 
 
-View: TypeAlias = memoryview | FileView
+ByteWindow: TypeAlias = memoryview | FileWindow
 
 
-def window(data: View, at: int) -> tuple[memoryview | bytes, int]:
+def bytes_around(data: ByteWindow, at: int) -> tuple[memoryview | bytes, int]:
     """As many bytes as are at hand around *at*, and where they begin."""
     return (data, 0) if isinstance(data, memoryview) else data.window(at)
 
 
-def pieces(data: View, start: int, stop: int) -> Iterator[memoryview | bytes]:
+def iter_bytes(data: ByteWindow, start: int, stop: int) -> Iterator[memoryview | bytes]:
     """The bytes from *start* to *stop*, none of the pieces large."""
     for at in range(start, stop, _PIECE_BYTES):
         yield data[at : min(at + _PIECE_BYTES, stop)]
 
 
-def find(data: View, pair: re.Pattern[bytes], start: int) -> int | None:
+def find_pair(data: ByteWindow, pair: re.Pattern[bytes], start: int) -> int | None:
     """Where *pair*, a pattern of two bytes, is first found from *start* on."""
-    near, begin = window(data, start) if start < len(data) else (b"", start)
+    near, begin = bytes_around(data, start) if start < len(data) else (b"", start)
     while not (found := pair.search(near, start - begin)):
         # Its first byte may be the last of this window.
         start = begin + len(near) - 1

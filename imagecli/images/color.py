@@ -11,7 +11,7 @@ _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 """Mode → the colour space its profile must be of."""
 
 
-def depth_scale(image: Image.Image) -> float | None:
+def sample_scale(image: Image.Image) -> float | None:
     """What 16-bit, 32-bit and float samples are multiplied with to reach 0 to 255; None for 8-bit pictures.
 
     16 bits are taken whole. Float samples are read as 0 to 1 where they stay inside it, else by their largest.
@@ -27,7 +27,7 @@ def depth_scale(image: Image.Image) -> float | None:
     return 1.0 if top <= 255 else 1 / 257 if top <= 65_535 else 255 / top
 
 
-def eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
+def to_eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
     """*image* as L, RGB, RGBA or CMYK: modes that can be resized and coloured. *scale* is the whole picture's."""
     if scale is not None:
         samples = image.convert("I") if image.mode in ("I;16B", "I;16L", "I;16N") else image
@@ -35,7 +35,7 @@ def eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
     if image.has_transparency_data:
         return image if image.mode == "RGBA" else image.convert("RGBA")
     if image.mode == "LAB":
-        return _transformed(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+        return _transform_colors(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if image.mode == "1":
         return image.convert("L")
     return image if image.mode in _SPACES else image.convert("RGB")
@@ -49,7 +49,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
         try:
             read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if not _is_srgb(read) and read.profile.xcolor_space.strip() == _SPACES.get(image.mode):
-                return _transformed(image, read), "colours converted to sRGB"
+                return _transform_colors(image, read), "colours converted to sRGB"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             note = BROKEN_PROFILE
     if image.mode == "CMYK":
@@ -61,7 +61,7 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     return "srgb" in ImageCms.getProfileDescription(profile).lower()
 
 
-def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+def _transform_colors(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
     done = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
     assert done is not None

@@ -9,10 +9,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import Size
 from imagecli.errors import ImagecliError, InputImageError
-from imagecli.images.color import depth_scale, eight_bit
-from imagecli.images.identify import identify
-from imagecli.images.pillow_io import format_of, open_picture, saved, translated
-from imagecli.images.resize import animation, resized
+from imagecli.images.color import sample_scale, to_eight_bit
+from imagecli.images.identify import identify_image
+from imagecli.images.pillow_io import detect_image_format, encode_with_pillow, open_image, translate_decoder_errors
+from imagecli.images.resize import resize_animation, resize_to_fit
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 MADE_BY_MODEL = (
@@ -29,46 +29,48 @@ _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _NAME = "the picture"
 
 
-def convert(data: bytes, format: str, fit: Size | None = None) -> bytes:
+def convert_image(data: bytes, format: str, fit: Size | None = None) -> bytes:
     """*data*, a picture in any format we read, as png, jpeg, webp or gif; with *fit* cropped and resized to that size.
 
     JPEG has no alpha: what shows through is white; quality 95. The colour profile is kept. An animation stays one,
     except as JPEG, which takes its first frame. Raises ImagecliError when *data* is no such picture.
     """
-    source = format_of(data)
+    source = detect_image_format(data)
     if source is None or format not in _TARGETS:
-        raise ImagecliError(f"{source or identify(data).problem or 'this'} can't be converted to {format}")
+        raise ImagecliError(f"{source or identify_image(data).problem or 'this'} can't be converted to {format}")
     try:
-        picture = open_picture(data, source, _NAME)
-        with translated(_NAME):
-            options = _options(picture, format)
+        picture = open_image(data, source, _NAME)
+        with translate_decoder_errors(_NAME):
+            options = _save_options(picture, format)
             if format != "jpeg" and getattr(picture, "is_animated", False):
-                moving = animation(picture, format, fit) if fit else (picture, {})
-                return saved(moving[0], format, save_all=True, **moving[1], **options)
+                moving = resize_animation(picture, format, fit) if fit else (picture, {})
+                return encode_with_pillow(moving[0], format, save_all=True, **moving[1], **options)
             picture.load()
             if fit:
-                return saved(_fitting(resized(_with_colours(picture), fit), format), format, **options)
-            return saved(_fitting(picture, format), format, **options)
+                return encode_with_pillow(
+                    _to_format_mode(resize_to_fit(_to_mixable_mode(picture), fit), format), format, **options
+                )
+            return encode_with_pillow(_to_format_mode(picture, format), format, **options)
     except InputImageError as error:
         raise ImagecliError(error.message) from error
 
 
-def _with_colours(image: Image.Image) -> Image.Image:
+def _to_mixable_mode(image: Image.Image) -> Image.Image:
     """*image* in a mode whose pixels can be mixed: no palette, 8 bits."""
-    return eight_bit(image, depth_scale(image))
+    return to_eight_bit(image, sample_scale(image))
 
 
-def _fitting(image: Image.Image, format: str) -> Image.Image:
+def _to_format_mode(image: Image.Image, format: str) -> Image.Image:
     """*image* in a mode that *format* can hold; PNG holds them as they are."""
     if format == "png" and image.mode in _PNG_MODES:
         return image
-    plain = eight_bit(image, depth_scale(image))
+    plain = to_eight_bit(image, sample_scale(image))
     if format == "jpeg" and plain.mode == "RGBA":
         return Image.alpha_composite(Image.new("RGBA", plain.size, "white"), plain).convert("RGB")
     return plain if format == "jpeg" or plain.mode in ("L", "RGB", "RGBA") else plain.convert("RGB")
 
 
-def _options(image: Image.Image, format: str) -> dict[str, Any]:
+def _save_options(image: Image.Image, format: str) -> dict[str, Any]:
     profile = None if image.mode == "CMYK" and format != "jpeg" else image.info.get("icc_profile")
     if format == "png":
         mark = PngInfo()

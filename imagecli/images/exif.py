@@ -11,9 +11,9 @@ _ORIENTATION, _SHORT, _ENTRY_BYTES = 0x0112, 3, 12
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def orientation(block: bytes) -> int:
+def exif_orientation(block: bytes) -> int:
     """1 to 8, read from the first directory of *block*, a TIFF structure."""
-    place = _place(block)
+    place = _find_orientation(block)
     if place is None:
         return 1
     order, at = place
@@ -21,16 +21,16 @@ def orientation(block: bytes) -> int:
     return value if 1 <= value <= 8 else 1
 
 
-def turned_upright(block: bytes) -> bytes:
+def set_upright(block: bytes) -> bytes:
     """*block* saying that the picture is upright, and otherwise as it was."""
-    place = _place(block)
+    place = _find_orientation(block)
     if place is None:
         return block
     order, at = place
     return block[:at] + struct.pack(order + "H", 1) + block[at + 2 :]
 
 
-def _place(block: bytes) -> tuple[str, int] | None:
+def _find_orientation(block: bytes) -> tuple[str, int] | None:
     """The byte order and where the value lies."""
     order = _ORDERS.get(block[:4])
     if order is None or len(block) < 8:

@@ -9,9 +9,9 @@ from PIL import ImageFile
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images import exif
-from imagecli.images.identify import LABELS, identify, judge
-from imagecli.images.metadata import exif_of, has_metadata
-from imagecli.images.pillow_io import format_of, open_picture, translated
+from imagecli.images.identify import LABELS, identify_image, inspect_image
+from imagecli.images.metadata import has_metadata, read_exif
+from imagecli.images.pillow_io import detect_image_format, open_image, translate_decoder_errors
 
 _EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
@@ -20,7 +20,7 @@ SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ImageHeader:
     """An input as its headers tell it. *size* and *orientation* are such that *size* is how a viewer shows it."""
 
     name: str
@@ -33,64 +33,64 @@ class Look:
     """1 to 8, as in EXIF; 1 is upright as stored."""
     mode: str
     """Pillow's word for what the pixels are."""
-    deep: bool
+    is_deep: bool
     """More than 8 bits a channel."""
     has_alpha: bool
     frames: int
     has_metadata: bool
     """It tells of place or camera."""
-    lossy: bool
+    is_lossy: bool
     """It was compressed with loss already."""
 
     @property
     def is_plain(self) -> bool:
         """One frame of 8-bit gray, RGB or palette, with or without transparency."""
-        return self.frames == 1 and self.mode in SENDABLE and not self.deep
+        return self.frames == 1 and self.mode in SENDABLE and not self.is_deep
 
     @property
-    def stored(self) -> Size:
+    def stored_size(self) -> Size:
         """The size before the orientation was applied."""
         return Size(self.size.height, self.size.width) if self.orientation >= 5 else self.size
 
 
-def look(data: bytes, name: str) -> Look:
+def read_header(data: bytes, name: str) -> ImageHeader:
     """What *data* is; *name* is only for messages.
 
     Raises InputImageError when it is no picture (saying what it is), is cut off in its headers, or is a pixel bomb.
     """
-    known = format_of(data)
+    known = detect_image_format(data)
     if known is None:
-        raise _no_picture(data, name)
-    if identify(data).problem and known in LABELS:
-        raise InputImageError(f"{name} is broken: {identify(data).problem}", hint="open and save it anew")
+        raise _not_an_image_error(data, name)
+    if identify_image(data).problem and known in LABELS:
+        raise InputImageError(f"{name} is broken: {identify_image(data).problem}", hint="open and save it anew")
     try:
-        image = open_picture(data, known, name)
-        with translated(name):
-            return _described(image, data, known, name)
+        image = open_image(data, known, name)
+        with translate_decoder_errors(name):
+            return _header_from_pillow(image, data, known, name)
     except LargeImageError:
         raise
     except InputImageError as error:
-        problem = judge(data).problem if known in LABELS else None
+        problem = inspect_image(data).problem if known in LABELS else None
         if problem is None:
             raise
         raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew") from error
 
 
-def _described(image: ImageFile.ImageFile, data: bytes, format: str, name: str) -> Look:
+def _header_from_pillow(image: ImageFile.ImageFile, data: bytes, format: str, name: str) -> ImageHeader:
     orientation = _orientation(image, data, format)
     width, height = image.size
-    return Look(
+    return ImageHeader(
         name=name,
         data=data,
         format=format,
         size=Size(height, width) if orientation >= 5 else Size(width, height),
         orientation=orientation,
         mode=image.mode,
-        deep=image.mode.startswith(("I", "F")) or (format == "png" and data[24] > 8),
+        is_deep=image.mode.startswith(("I", "F")) or (format == "png" and data[24] > 8),
         has_alpha=image.has_transparency_data,
         frames=getattr(image, "n_frames", 1),
-        has_metadata=has_metadata(data, format) if format in _OWN_WALKERS else _tells(image),
-        lossy=format in ("jpeg", "heic", "avif") or (format == "webp" and b"VP8 " in data[12:64]),
+        has_metadata=has_metadata(data, format) if format in _OWN_WALKERS else _has_metadata(image),
+        is_lossy=format in ("jpeg", "heic", "avif") or (format == "webp" and b"VP8 " in data[12:64]),
     )
 
 
@@ -99,18 +99,18 @@ def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
     if format in ("tiff", "heic"):
         return 1
     if format not in _OWN_WALKERS:
-        return exif.orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
-    block = exif_of(data, format)
-    return exif.orientation(block) if block else 1
+        return exif.exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+    block = read_exif(data, format)
+    return exif.exif_orientation(block) if block else 1
 
 
-def _tells(image: ImageFile.ImageFile) -> bool:
+def _has_metadata(image: ImageFile.ImageFile) -> bool:
     tiff_tags = getattr(image, "tag_v2", ())
     return bool(image.info.get("exif") or image.info.get("xmp") or any(tag in tiff_tags for tag in (_EXIF, _GPS)))
 
 
-def _no_picture(data: bytes, name: str) -> InputImageError:
-    identity = identify(data)
+def _not_an_image_error(data: bytes, name: str) -> InputImageError:
+    identity = identify_image(data)
     if identity.format == "svg":
         return InputImageError(f"{name} is an SVG drawing; pixels are wanted", hint="export it as PNG first")
     if not data:

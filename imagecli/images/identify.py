@@ -1,7 +1,7 @@
 """What bytes are, from their own structure and never from a name. Standard library only; decodes no pixels.
 
-`identify` reads headers, `judge` walks to the end. Both raise on no bytes whatever, take linear time and copy nothing
-but a head of fixed length.
+`identify_image` reads headers, `inspect_image` walks to the end. Both raise on no bytes whatever, take linear time
+and copy nothing but a head of fixed length.
 
 What bytes that are no picture of ours look like, in words that finish "it is …".
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from mmap import mmap
 from typing import IO, NamedTuple, TypeAlias
 
-from imagecli.domain import Identity, Size
-from imagecli.images.byte_window import FileView, View
+from imagecli.domain import ImageInfo, Size
+from imagecli.images.byte_window import ByteWindow, FileWindow
 from imagecli.images.formats import gif, jpeg, png, svg, webp
 
 _STARTS = (
@@ -39,7 +39,7 @@ _BRANDS = {
 _HEAD_BYTES = 1_024
 
 
-def describe(data: View) -> str:
+def describe_bytes(data: ByteWindow) -> str:
     """What the first bytes look like: "an HTML page", "XML", "JSON", "text", "a PDF", "empty", "unknown bytes" …"""
     if not len(data):
         return "empty"
@@ -74,17 +74,17 @@ Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
 
 class _Format(NamedTuple):
-    is_here: Callable[[View], bool]
-    size: Callable[[View], Size | None]
-    problem: Callable[[View], str | None]
+    is_here: Callable[[ByteWindow], bool]
+    size: Callable[[ByteWindow], Size | None]
+    problem: Callable[[ByteWindow], str | None]
 
 
 _FORMATS = {
-    "png": _Format(lambda data: bytes(data[:8]) == png.SIGNATURE, png.size, png.problem),
-    "jpeg": _Format(lambda data: bytes(data[:3]) == jpeg.SIGNATURE, jpeg.size, jpeg.problem),
-    "webp": _Format(webp.is_webp, webp.size, webp.problem),
-    "gif": _Format(lambda data: bytes(data[:6]) in gif.SIGNATURES, gif.size, gif.problem),
-    "svg": _Format(lambda data: svg.root(data) is not None, svg.size, svg.problem),
+    "png": _Format(lambda data: bytes(data[:8]) == png.SIGNATURE, png.png_size, png.find_png_problem),
+    "jpeg": _Format(lambda data: bytes(data[:3]) == jpeg.SIGNATURE, jpeg.jpeg_size, jpeg.find_jpeg_problem),
+    "webp": _Format(webp.is_webp, webp.webp_size, webp.find_webp_problem),
+    "gif": _Format(lambda data: bytes(data[:6]) in gif.SIGNATURES, gif.gif_size, gif.find_gif_problem),
+    "svg": _Format(lambda data: svg.find_svg_root(data) is not None, svg.svg_size, svg.find_svg_problem),
 }
 LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SVG"}
 """Format → how people write it."""
@@ -92,41 +92,41 @@ _VECTORS = frozenset({"svg"})
 """Formats that may say no size and are whole all the same."""
 
 
-def identify(data: Data) -> Identity:
+def identify_image(data: Data) -> ImageInfo:
     """Format and size read from the headers; *whole* is False only when the headers themselves are broken."""
     with memoryview(data) as view:
         return _identify(view)
 
 
-def judge(data: Data) -> Identity:
-    """As `identify`, and the structure walked to its end: *whole* and *problem* tell of cuts and damage.
+def inspect_image(data: Data) -> ImageInfo:
+    """As `identify_image`, and the structure walked to its end: *whole* and *problem* tell of cuts and damage.
 
     Bytes behind the end are tolerated: cameras and servers append to pictures.
     """
     with memoryview(data) as view:
-        return _judge(view)
+        return _inspect(view)
 
 
-def judge_file(file: IO[bytes]) -> Identity:
-    """As `judge`, of a file that is read a window at a time and never whole."""
-    return _judge(FileView(file))
+def inspect_image_file(file: IO[bytes]) -> ImageInfo:
+    """As `inspect_image`, of a file that is read a window at a time and never whole."""
+    return _inspect(FileWindow(file))
 
 
-def _judge(data: View) -> Identity:
+def _inspect(data: ByteWindow) -> ImageInfo:
     identity = _identify(data)
     if identity.format is None or not identity.whole:
         return identity
     problem = _FORMATS[identity.format].problem(data)
-    return Identity(format=identity.format, size=identity.size, whole=problem is None, problem=problem)
+    return ImageInfo(format=identity.format, size=identity.size, whole=problem is None, problem=problem)
 
 
-def _identify(data: View) -> Identity:
+def _identify(data: ByteWindow) -> ImageInfo:
     name = next((name for name, known in _FORMATS.items() if known.is_here(data)), None)
     if name is None:
-        return Identity(format=None, whole=False, problem=describe(data))
+        return ImageInfo(format=None, whole=False, problem=describe_bytes(data))
     size = _FORMATS[name].size(data)
     if size is None and name not in _VECTORS:
-        return Identity(format=name, whole=False, problem=f"{LABELS[name]} ends in its headers")
+        return ImageInfo(format=name, whole=False, problem=f"{LABELS[name]} ends in its headers")
     if size is not None and not size.pixels:
-        return Identity(format=name, whole=False, problem=f"{LABELS[name]} says it is {size} pixels")
-    return Identity(format=name, size=size)
+        return ImageInfo(format=name, whole=False, problem=f"{LABELS[name]} says it is {size} pixels")
+    return ImageInfo(format=name, size=size)

@@ -7,11 +7,11 @@ from typing import Final
 
 from PIL import ImageSequence
 
-from imagecli.domain import Identity
+from imagecli.domain import ImageInfo
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.formats.jpeg_scans import FILLERS, HUFFMAN, PROGRESSIVE, Structure, filled, is_unfinished
+from imagecli.images.formats.jpeg_scans import FILLERS, HUFFMAN, PROGRESSIVE, JpegStructure, fill_scans, is_unfinished
 from imagecli.images.identify import LABELS
-from imagecli.images.pillow_io import open_picture, translated
+from imagecli.images.pillow_io import open_image, translate_decoder_errors
 
 WANTED: Final = frozenset({"jpeg", "webp", "gif"})
 MAX_PIXELS: Final = 1_000_000_000
@@ -21,15 +21,15 @@ _LEAST_PIXELS: Final = 1_000_000
 _STRIP_ROWS: Final = 64
 
 
-def damage(data: bytes, identity: Identity) -> str | None:
+def find_decoding_damage(data: bytes, identity: ImageInfo) -> str | None:
     """Why *data*, whole by its structure, can't be decoded to its end; None where it can, or is too large to try."""
     kind = identity.format
     if not identity.size or kind not in WANTED:
         return None
     try:
-        with translated(LABELS[kind]):
+        with translate_decoder_errors(LABELS[kind]):
             if kind == "jpeg":
-                return _lost(data, identity.size.pixels)
+                return _find_lost_parts(data, identity.size.pixels)
             _load_frames(data, kind)
     except LargeImageError:
         return None
@@ -40,32 +40,32 @@ def damage(data: bytes, identity: Identity) -> str | None:
 
 def _load_frames(data: bytes, kind: str) -> None:
     pixels = 0
-    for frame in ImageSequence.Iterator(open_picture(data, kind, LABELS[kind])):
+    for frame in ImageSequence.Iterator(open_image(data, kind, LABELS[kind])):
         frame.load()
         pixels += frame.width * frame.height
         if pixels > MAX_PIXELS:
             return
 
 
-def _lost(data: bytes, pixels: int) -> str | None:
+def _find_lost_parts(data: bytes, pixels: int) -> str | None:
     """A JPEG's missing parts. Raises InputImageError for what no decoder takes."""
     with memoryview(data) as view:
-        structure = Structure.of(view)
+        structure = JpegStructure.parse(view)
         if max(pixels, _LEAST_PIXELS) * len(structure.scans) > MAX_PIXELS:
             return None
         if structure.frame not in HUFFMAN:
-            _decoded(data, False)
+            _pixel_hash(data, False)
             return None
-        seen = {_decoded(filled(view, structure, filler), structure.frame == PROGRESSIVE) for filler in FILLERS}
+        seen = {_pixel_hash(fill_scans(view, structure, filler), structure.frame == PROGRESSIVE) for filler in FILLERS}
         is_cut = len(seen) > 1 or is_unfinished(view, structure)
     return "JPEG lacks a part of its pixels" if is_cut else None
 
 
-def _decoded(data: bytes, is_fine: bool) -> bytes:
+def _pixel_hash(data: bytes, is_fine: bool) -> bytes:
     """A hash of the pixels: of all, or at an eighth. That too reads every bit, fast and in little memory; what it
     does not show is detail, which a progressive JPEG has in scans of its own.
     """
-    image = open_picture(data, "jpeg", LABELS["jpeg"])
+    image = open_image(data, "jpeg", LABELS["jpeg"])
     if not is_fine:
         image.draft("RGB", (max(image.width // 8, 1), max(image.height // 8, 1)))
     found = hashlib.blake2b()

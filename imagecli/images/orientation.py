@@ -21,7 +21,7 @@ _TURNS = {
 }
 
 
-def upright(image: Image.Image, orientation: int) -> Image.Image:
+def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
     """*image* as a viewer shows it."""
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 

@@ -17,17 +17,17 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops
 
-from imagecli.domain import Framing, InputImage, InputRule, Size, Transform
+from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError, MaskError
-from imagecli.images.fit_input import NO_METADATA, TURNED, Fitted, check_whole
-from imagecli.images.header import SENDABLE, Look
-from imagecli.images.metadata import without_metadata
-from imagecli.images.pillow_io import load, open_picture, saved
-from imagecli.images.transform import rendered
+from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole
+from imagecli.images.header import SENDABLE, ImageHeader
+from imagecli.images.metadata import strip_metadata
+from imagecli.images.pillow_io import encode_with_pillow, load_pixels, open_image
+from imagecli.images.transform import render_transformed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class OverlayKind:
     """One kind of what lies on an image."""
 
     what: str
@@ -40,13 +40,13 @@ class Layer:
     modes: frozenset[str]
     """Pillow's words for pixels that may stay as they are; empty where all are drawn anew."""
     max_bytes: int
-    drawn: Callable[[Look, Transform], Image.Image]
+    drawn: Callable[[ImageHeader, Transform], Image.Image]
     """Its pixels where it lies, RGBA. Raises InputImageError for broken ones."""
     redrawn: str
     """What was done where nothing else was."""
 
 
-def lay(layer: Layer, look: Look, image: Fitted, framing: Framing) -> Fitted:
+def fit_overlay(layer: OverlayKind, look: ImageHeader, image: FittedImage, framing: InputFit) -> FittedImage:
     """*look* with the transform that its *image* got; its own orientation is applied first.
 
     One of the image's upright size is cropped, padded and resized with it; one that has the size the image is sent at
@@ -56,13 +56,13 @@ def lay(layer: Layer, look: Look, image: Fitted, framing: Framing) -> Fitted:
         raise MaskError(
             f"{look.name} has no transparency; a {layer.what} is transparent {layer.is_clear}", hint=layer.way_out
         )
-    transform = _its_transform(look, image, layer.what)
-    with _as_mask_error():
-        check_whole(look)
-        return _as_it_is(layer, look, framing, transform) or _encoded(layer, look, transform)
+    transform = _image_transform(look, image, layer.what)
+    with _raise_as_mask_error():
+        check_input_whole(look)
+        return _try_unchanged(layer, look, framing, transform) or _encode_overlay(layer, look, transform)
 
 
-def _its_transform(look: Look, image: Fitted, what: str) -> Transform:
+def _image_transform(look: ImageHeader, image: FittedImage, what: str) -> Transform:
     if look.size == image.transform.upright:
         return image.transform
     if look.size == image.image.size:
@@ -77,7 +77,7 @@ def _its_transform(look: Look, image: Fitted, what: str) -> Transform:
 
 
 @contextmanager
-def _as_mask_error() -> Iterator[None]:
+def _raise_as_mask_error() -> Iterator[None]:
     """What is wrong with a picture that lies on another is raised as the MaskError that it is."""
     try:
         yield
@@ -87,46 +87,48 @@ def _as_mask_error() -> Iterator[None]:
         raise MaskError(error.message, hint=error.hint) from error
 
 
-def _as_it_is(layer: Layer, look: Look, framing: Framing, transform: Transform) -> Fitted | None:
+def _try_unchanged(
+    layer: OverlayKind, look: ImageHeader, framing: InputFit, transform: Transform
+) -> FittedImage | None:
     """The user's own bytes, at most with the metadata cut out of them; None when that does not satisfy."""
     changed = transform.crop or transform.pad or transform.size or look.orientation != 1
     if changed or look.format not in layer.formats or look.mode not in layer.modes or not look.is_plain:
         return None
-    stripped = None if framing.keep_metadata else without_metadata(look.data, look.format)
+    stripped = None if framing.keep_metadata else strip_metadata(look.data, look.format)
     data = stripped or look.data
     if len(data) > layer.max_bytes:
         return None
-    load(open_picture(look.data, look.format, look.name), look.name)
+    load_pixels(open_image(look.data, look.format, look.name), look.name)
     image = InputImage(data=data, format=look.format, size=look.size, has_alpha=True)
-    return Fitted(name=look.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
+    return FittedImage(name=look.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
 
 
-def _encoded(layer: Layer, look: Look, transform: Transform) -> Fitted:
+def _encode_overlay(layer: OverlayKind, look: ImageHeader, transform: Transform) -> FittedImage:
     pixels = layer.drawn(look, transform)
-    data = saved(pixels, "png", compress_level=9)
+    data = encode_with_pillow(pixels, "png", compress_level=9)
     if len(data) > layer.max_bytes:
         raise MaskError(
             f"{look.name} is {len(data):,} bytes as PNG, at most {layer.max_bytes:,} are taken",
             hint=f"--input-size makes image and {layer.what} smaller",
         )
     image = InputImage(data=data, format="png", size=Size(*pixels.size), has_alpha=True)
-    return Fitted(
-        name=look.name, image=image, transform=transform, changes=_changes(look, transform) or (layer.redrawn,)
+    return FittedImage(
+        name=look.name, image=image, transform=transform, changes=_describe_changes(look, transform) or (layer.redrawn,)
     )
 
 
-def _changes(look: Look, transform: Transform) -> tuple[str, ...]:
+def _describe_changes(look: ImageHeader, transform: Transform) -> tuple[str, ...]:
     said = (
         f"first of {look.frames} frames taken" if look.frames > 1 else None,
         TURNED if look.orientation != 1 else None,
-        _as_its_image(transform),
+        _describe_transform(transform),
         "converted to PNG" if look.format != "png" else None,
         NO_METADATA if look.has_metadata else None,
     )
     return tuple(phrase for phrase in said if phrase)
 
 
-def _as_its_image(transform: Transform) -> str | None:
+def _describe_transform(transform: Transform) -> str | None:
     done = [("cropped", transform.crop), ("padded", transform.pad), ("resized", transform.size)]
     words = [word for word, step in done if step]
     return f"{' and '.join(words)} as its image" if words else None
@@ -136,53 +138,53 @@ _UNCHANGED = (0, 0, 0, 255)
 """Black and opaque."""
 
 
-def fit_mask(look: Look, rule: InputRule, image: Fitted, framing: Framing) -> Fitted:
+def fit_mask(look: ImageHeader, rule: InputRule, image: FittedImage, framing: InputFit) -> FittedImage:
     """*look* as *rule* wants it, lying on its *image*. Padding is opaque: unchanged. No value is invented in resizing.
 
-    Raises MaskError as `lay` does.
+    Raises MaskError as `fit_overlay` does.
     """
-    mask = Layer(
+    mask = OverlayKind(
         what="mask",
         is_clear="where the picture may change",
         way_out="erase the area to be edited and save as PNG with alpha",
         formats=rule.formats,
         modes=frozenset() if rule.white else frozenset({"RGBA"}),
         max_bytes=rule.max_bytes,
-        drawn=_drawn_mask,
+        drawn=_draw_mask,
         redrawn="rewritten as white and black with alpha",
     )
-    return lay(mask, look, image, framing)
+    return fit_overlay(mask, look, image, framing)
 
 
-def coverage(mask: InputImage) -> float:
+def mask_coverage(mask: InputImage) -> float:
     """The share of *mask* that may be changed (alpha 0), from 0.0 to 1.0."""
-    pixels = load(open_picture(mask.data, mask.format, "the mask"), "the mask")
+    pixels = load_pixels(open_image(mask.data, mask.format, "the mask"), "the mask")
     alpha = pixels.convert("RGBA").getchannel("A")
     return alpha.histogram()[0] / (alpha.width * alpha.height)
 
 
-def _drawn_mask(look: Look, transform: Transform) -> Image.Image:
-    pixels, _ = rendered(look, transform, Image.Resampling.NEAREST, padding=_UNCHANGED)
+def _draw_mask(look: ImageHeader, transform: Transform) -> Image.Image:
+    pixels, _ = render_transformed(look, transform, Image.Resampling.NEAREST, padding=_UNCHANGED)
     alpha = pixels.getchannel("A")
     white = ImageChops.invert(alpha)
     return Image.merge("RGBA", (white, white, white, alpha))
 
 
-def fit_markup(look: Look, max_bytes: int, image: Fitted, framing: Framing) -> Fitted:
-    """*look* as PNG of at most *max_bytes*, lying on its *image*. Raises MaskError as `lay` does."""
-    drawing = Layer(
+def fit_markup(look: ImageHeader, max_bytes: int, image: FittedImage, framing: InputFit) -> FittedImage:
+    """*look* as PNG of at most *max_bytes*, lying on its *image*. Raises MaskError as `fit_overlay` does."""
+    drawing = OverlayKind(
         what="drawing",
         is_clear="where the picture shows through",
         way_out="draw on a transparent layer, and save that layer alone as PNG",
         formats=("png",),
         modes=SENDABLE,
         max_bytes=max_bytes,
-        drawn=_drawn_markup,
+        drawn=_draw_markup,
         redrawn="compressed anew",
     )
-    return lay(drawing, look, image, framing)
+    return fit_overlay(drawing, look, image, framing)
 
 
-def _drawn_markup(look: Look, transform: Transform) -> Image.Image:
-    pixels, _ = rendered(look, transform, Image.Resampling.LANCZOS)
+def _draw_markup(look: ImageHeader, transform: Transform) -> Image.Image:
+    pixels, _ = render_transformed(look, transform, Image.Resampling.LANCZOS)
     return pixels.convert("RGBA")

@@ -18,8 +18,8 @@ from PIL import Image, ImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.identify import identify
-from imagecli.images.metadata import without_metadata
+from imagecli.images.identify import identify_image
+from imagecli.images.metadata import strip_metadata
 
 MAX_DECODED_BYTES = 600_000_000
 """What decoding and shrinking one picture may take, so that the process stays under 700 MB."""
@@ -47,7 +47,7 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 
 
 @contextmanager
-def translated(name: str) -> Iterator[None]:
+def translate_decoder_errors(name: str) -> Iterator[None]:
     """Any exception of a decoder becomes InputImageError: they raise OSError, SyntaxError, ValueError, KeyError, …"""
     try:
         yield
@@ -60,40 +60,40 @@ def translated(name: str) -> Iterator[None]:
         raise InputImageError(f"{name} can't be read as a picture: {words}", hint="open and save it anew") from error
 
 
-def format_of(data: bytes) -> str | None:
+def detect_image_format(data: bytes) -> str | None:
     """Which of the allowed formats *data* begins as, by its first bytes."""
-    own = identify(data).format
+    own = identify_image(data).format
     if own:
         return own if own in _READERS else None
     if data[4:8] == b"ftyp":
-        return _by_brands(data)
+        return _detect_by_brands(data)
     return next((known for start, known in _STARTS.items() if data.startswith(start)), None)
 
 
-def open_picture(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
+def open_image(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
     """The picture with its headers read and no pixel decoded. Raises InputImageError, also for a pixel bomb."""
-    claimed = identify(data).size
+    claimed = identify_image(data).size
     if claimed:
         _refuse_bomb(claimed, BYTES_PER_PIXEL.get(format, _USUAL_BYTES), name)
-    with translated(name):
+    with translate_decoder_errors(name):
         # Pillow parses EXIF and texts while it opens, warns on stderr and stumbles over broken ones.
-        lean = without_metadata(data, format) or data
-        image = _reader(format)(io.BytesIO(lean))
+        lean = strip_metadata(data, format) or data
+        image = _pillow_reader(format)(io.BytesIO(lean))
         if format == "ico":
-            _first_of_icon(image)
+            _check_icon(image)
     each = _PROGRESSIVE_BYTES if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, _USUAL_BYTES)
     _refuse_bomb(Size(*image.size), each, name)
     return image
 
 
-def load(image: ImageFile.ImageFile, name: str) -> Image.Image:
+def load_pixels(image: ImageFile.ImageFile, name: str) -> Image.Image:
     """The pixels of the first frame. Raises InputImageError when they are cut short or broken."""
-    with translated(name):
+    with translate_decoder_errors(name):
         image.load()
     return image
 
 
-def _by_brands(data: bytes) -> str | None:
+def _detect_by_brands(data: bytes) -> str | None:
     box = data[8 : max(16, min(int.from_bytes(data[:4]), 256))]
     brands = {box[at : at + 4] for at in range(0, len(box), 4)}
     if brands & {b"avif", b"avis"}:
@@ -101,13 +101,13 @@ def _by_brands(data: bytes) -> str | None:
     return "heic" if brands & _HEIC_BRANDS else None
 
 
-def _reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+def _pillow_reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     module, _, name = _READERS[format].partition(":")
     reader: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(import_module(module), name)
     return reader
 
 
-def _first_of_icon(image: ImageFile.ImageFile) -> None:
+def _check_icon(image: ImageFile.ImageFile) -> None:
     """An icon's PNG can lie about its size, and Pillow believes it; the largest the format can say is 256."""
     if max(image.size) > 256:
         raise ValueError(f"an icon of {image.width}x{image.height} pixels")
@@ -132,20 +132,20 @@ _LADDERS: dict[str, tuple[dict[str, Any], ...]] = {
 """The first is fast and good; the next are tried only when the bytes are too many."""
 
 
-def saved(image: Image.Image, format: str, **options: Any) -> bytes:
+def encode_with_pillow(image: Image.Image, format: str, **options: Any) -> bytes:
     """*image* in *format*, by its best options unless *options* say else."""
     buffer = io.BytesIO()
     image.save(buffer, format, **{**_LADDERS[format][0], **options})
     return buffer.getvalue()
 
 
-def saved_under(image: Image.Image, format: str, max_bytes: int, **options: Any) -> tuple[bytes, Image.Image]:
+def encode_within(image: Image.Image, format: str, max_bytes: int, **options: Any) -> tuple[bytes, Image.Image]:
     """*image* in at most *max_bytes*, compressed harder or shrunk until it is; and the pixels that were saved.
 
     Raises InputImageError when not even one pixel fits.
     """
     for attempt, step in _attempts(image, format):
-        data = saved(attempt, format, **{**step, **options})
+        data = encode_with_pillow(attempt, format, **{**step, **options})
         if len(data) <= max_bytes:
             return data, attempt
     raise InputImageError(f"no picture fits into {max_bytes:,} bytes as {format}")

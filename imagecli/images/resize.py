@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageSequence
 
-from imagecli.domain import Framing, InputRule, Size, Transform
+from imagecli.domain import InputFit, InputRule, Size, Transform
 from imagecli.errors import InputImageError
 from imagecli.images.pillow_io import MAX_DECODED_BYTES
 
@@ -17,9 +17,9 @@ _REDUCING_GAP = 3.0
 """Pillow's own word for fast and hardly different from the slow way."""
 
 
-def resized(image: Image.Image, fit: Size) -> Image.Image:
+def resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:
     """*image*, a mode whose pixels can be mixed, cropped centrally and resized to *fit*."""
-    left, top, right, bottom = _crop_to_fill(Size(*image.size), fit)
+    left, top, right, bottom = _fill_box(Size(*image.size), fit)
     if (right - left, bottom - top) == (fit.width, fit.height):
         return image.crop((int(left), int(top), int(left) + fit.width, int(top) + fit.height))
     return image.resize(
@@ -30,7 +30,7 @@ def resized(image: Image.Image, fit: Size) -> Image.Image:
     )
 
 
-def _crop_to_fill(came: Size, fit: Size) -> tuple[float, float, float, float]:
+def _fill_box(came: Size, fit: Size) -> tuple[float, float, float, float]:
     """The largest part of the ratio of *fit*, in the middle; its edges may lie between pixels."""
     if came.width * fit.height > came.height * fit.width:
         width = came.height * fit.width / fit.height
@@ -41,7 +41,7 @@ def _crop_to_fill(came: Size, fit: Size) -> tuple[float, float, float, float]:
     return 0, top, came.width, top + height
 
 
-def animation(picture: Image.Image, format: str, fit: Size) -> tuple[Image.Image, dict[str, Any]]:
+def resize_animation(picture: Image.Image, format: str, fit: Size) -> tuple[Image.Image, dict[str, Any]]:
     """The first frame of *picture* at *fit*, and what saves the others with it: frames, times, loops.
 
     Raises InputImageError when all of them would not fit into memory.
@@ -51,7 +51,7 @@ def animation(picture: Image.Image, format: str, fit: Size) -> tuple[Image.Image
         raise InputImageError(f"its {count} frames of {fit} are more than can be decoded at once")
     frames, times = [], []
     for frame in ImageSequence.Iterator(picture):
-        frames.append(resized(frame.convert("RGBA"), fit))
+        frames.append(resize_to_fit(frame.convert("RGBA"), fit))
         times.append(frame.info.get("duration", 0))
     options: dict[str, Any] = {"append_images": frames[1:], "duration": times}
     if "loop" in picture.info:
@@ -69,7 +69,7 @@ MAX_REENCODED_PIXELS = 50_000_000
 Box = tuple[int, int, int, int]
 
 
-def crop_and_pad(upright: Size, rule: InputRule, framing: Framing, name: str) -> Transform:
+def crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) -> Transform:
     """The square that *rule* wants cut out or filled up; nothing where it wants none or the picture is square.
 
     Raises InputImageError when a square is wanted and *framing* forbids to make one.
@@ -77,47 +77,47 @@ def crop_and_pad(upright: Size, rule: InputRule, framing: Framing, name: str) ->
     if upright.is_square or not rule.square:
         return Transform(upright=upright)
     if framing.pad:
-        return Transform(upright=upright, pad=_padding(upright))
+        return Transform(upright=upright, pad=_padding_box(upright))
     if framing.crop == "none":
         raise InputImageError(
             f"{name} is {upright}, a square is wanted", hint="--crop center cuts one out, --pad fills up"
         )
-    return Transform(upright=upright, crop=_crop(upright, framing.crop))
+    return Transform(upright=upright, crop=_crop_box(upright, framing.crop))
 
 
-def framed(transform: Transform) -> Size:
+def size_after_framing(transform: Transform) -> Size:
     """The size after crop and pad, before any resize."""
     left, top, right, bottom = transform.crop or (0, 0, transform.upright.width, transform.upright.height)
     more_left, more_top, more_right, more_bottom = transform.pad or (0, 0, 0, 0)
     return Size(right - left + more_left + more_right, bottom - top + more_top + more_bottom)
 
 
-def shrunk(size: Size, inside: Size) -> Size:
+def shrink_size(size: Size, inside: Size) -> Size:
     """*size* scaled to fit inside, keeping its ratio; never larger than it was."""
     scale = min(inside.width / size.width, inside.height / size.height, 1.0)
     return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
-def target(size: Size, rule: InputRule, framing: Framing) -> Size:
+def encoded_size(size: Size, rule: InputRule, framing: InputFit) -> Size:
     """How large a picture of *size* is encoded, once it has to be."""
     if framing.input_size:
-        size = shrunk(size, framing.input_size)
+        size = shrink_size(size, framing.input_size)
     if rule.square:
-        return shrunk(size, Size(CLASSIC_SIDE, CLASSIC_SIDE))
+        return shrink_size(size, Size(CLASSIC_SIDE, CLASSIC_SIDE))
     factor = 1
     while size.pixels > MAX_REENCODED_PIXELS * factor * factor:
         factor += 1
     return Size(max(1, size.width // factor), max(1, size.height // factor))
 
 
-def _crop(size: Size, where: str) -> Box:
+def _crop_box(size: Size, where: str) -> Box:
     side = min(size.width, size.height)
     left = {"left": 0, "right": size.width - side}.get(where, (size.width - side) // 2)
     top = {"top": 0, "bottom": size.height - side}.get(where, (size.height - side) // 2)
     return left, top, left + side, top + side
 
 
-def _padding(size: Size) -> Box:
+def _padding_box(size: Size) -> Box:
     side = max(size.width, size.height)
     left, top = (side - size.width) // 2, (side - size.height) // 2
     return left, top, side - size.width - left, side - size.height - top

@@ -9,11 +9,11 @@ from __future__ import annotations
 from PIL import Image
 
 from imagecli.domain import Size, Transform
-from imagecli.images.color import depth_scale, eight_bit, to_srgb
-from imagecli.images.header import Look
-from imagecli.images.orientation import stored_box, stored_size, upright
-from imagecli.images.pillow_io import load, open_picture, translated
-from imagecli.images.resize import framed
+from imagecli.images.color import sample_scale, to_eight_bit, to_srgb
+from imagecli.images.header import ImageHeader
+from imagecli.images.orientation import stored_box, stored_size, turn_upright
+from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder_errors
+from imagecli.images.resize import size_after_framing
 
 _DRAFT_MARGIN = 1.8
 """A JPEG is decoded to at least this many times the edge it is shrunk to: 50 dB against the full decode."""
@@ -27,28 +27,28 @@ _CLEAR = (0, 0, 0, 0)
 FloatBox = tuple[float, float, float, float]
 
 
-def rendered(
-    look: Look, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
+def render_transformed(
+    look: ImageHeader, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
 ) -> tuple[Image.Image, str | None]:
     """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase on their colours.
 
     NEAREST invents no value (masks). *padding* is RGBA. Raises InputImageError where the pixels are broken.
     """
-    with translated(look.name):
-        inner, offset = _inside(transform)
+    with translate_decoder_errors(look.name):
+        inner, offset = _size_inside_padding(transform)
         crop = transform.crop or (0, 0, look.size.width, look.size.height)
         box = stored_box(crop, look.size, look.orientation)
-        small, profile = _decoded(look, box, stored_size(inner, look.orientation), resample)
+        small, profile = _decode_box(look, box, stored_size(inner, look.orientation), resample)
         coloured, note = to_srgb(small, profile)
-        result = _padded(upright(coloured, look.orientation), transform, offset, padding)
+        result = _pad(turn_upright(coloured, look.orientation), transform, offset, padding)
         # Pillow writes a profile and a comment that it finds here into the next file.
         result.info.clear()
         return result, note
 
 
-def _inside(transform: Transform) -> tuple[Size, tuple[int, int]]:
+def _size_inside_padding(transform: Transform) -> tuple[Size, tuple[int, int]]:
     """How large the cropped picture is inside the padding, and where it lies, both after the resize."""
-    whole = framed(transform)
+    whole = size_after_framing(transform)
     final = transform.size or whole
     left, top, right, bottom = transform.pad or (0, 0, 0, 0)
     across, down = final.width / whole.width, final.height / whole.height
@@ -58,46 +58,50 @@ def _inside(transform: Transform) -> tuple[Size, tuple[int, int]]:
     return inner, (round(left * across), round(top * down))
 
 
-def _decoded(look: Look, box: FloatBox, size: Size, resample: Image.Resampling) -> tuple[Image.Image, bytes | None]:
+def _decode_box(
+    look: ImageHeader, box: FloatBox, size: Size, resample: Image.Resampling
+) -> tuple[Image.Image, bytes | None]:
     """*box* of the stored pixels at *size*, 8 bits a channel, and the colour profile."""
-    image = open_picture(look.data, look.format, look.name)
+    image = open_image(look.data, look.format, look.name)
     if resample is not Image.Resampling.NEAREST:
         ratio = min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height)
         margin = 1 if look.size.pixels > _LARGE_PIXELS else _DRAFT_MARGIN
         image.draft(None, tuple(max(1, int(edge * margin / ratio)) for edge in image.size))  # type: ignore[arg-type]
-    across, down = image.width / look.stored.width, image.height / look.stored.height
+    across, down = image.width / look.stored_size.width, image.height / look.stored_size.height
     box = (box[0] * across, box[1] * down, min(box[2] * across, image.width), min(box[3] * down, image.height))
-    small = _resized(load(image, look.name), box, size, resample)
+    small = _resize_box(load_pixels(image, look.name), box, size, resample)
     profile = image.info.get("icc_profile")
     # Plugins hold themselves in cycles: without this the large pixels stay until the next collection.
     image.close()
     return small, profile
 
 
-def _resized(image: Image.Image, box: FloatBox, size: Size, resample: Image.Resampling) -> Image.Image:
-    scale = depth_scale(image)
+def _resize_box(image: Image.Image, box: FloatBox, size: Size, resample: Image.Resampling) -> Image.Image:
+    scale = sample_scale(image)
     wanted = (size.width, size.height)
     factor = 1
     if resample is not Image.Resampling.NEAREST:
         gap = 1 if image.width * image.height > _LARGE_PIXELS else _GAP
         factor = max(1, int(min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height) / gap))
     if factor > 1:
-        image, box = _averaged(image, box, factor, scale)
+        image, box = _average_blocks(image, box, factor, scale)
     else:
         if box == tuple(map(int, box)) and (box[2] - box[0], box[3] - box[1]) == wanted:
-            return eight_bit(image.crop(tuple(map(int, box))), scale)  # type: ignore[arg-type]
-        image = eight_bit(image, scale)
+            return to_eight_bit(image.crop(tuple(map(int, box))), scale)  # type: ignore[arg-type]
+        image = to_eight_bit(image, scale)
     return image.resize(wanted, resample, box)
 
 
-def _averaged(image: Image.Image, box: FloatBox, factor: int, scale: float | None) -> tuple[Image.Image, FloatBox]:
+def _average_blocks(
+    image: Image.Image, box: FloatBox, factor: int, scale: float | None
+) -> tuple[Image.Image, FloatBox]:
     """Blocks of *factor* × *factor* pixels averaged, and where *box* lies in the result."""
     left, top = int(box[0]), int(box[1])
     right, bottom = min(image.width, int(box[2] + 0.999)), min(image.height, int(box[3] + 0.999))
     rows = max(1, _STRIP_PIXELS // ((right - left) * factor)) * factor
     result: Image.Image | None = None
     for row in range(top, bottom, rows):
-        strip = eight_bit(image.crop((left, row, right, min(bottom, row + rows))), scale).reduce(factor)
+        strip = to_eight_bit(image.crop((left, row, right, min(bottom, row + rows))), scale).reduce(factor)
         result = result or Image.new(strip.mode, (strip.width, -(-(bottom - top) // factor)))
         result.paste(strip, (0, (row - top) // factor))
     assert result is not None
@@ -105,12 +109,12 @@ def _averaged(image: Image.Image, box: FloatBox, factor: int, scale: float | Non
     return result, (moved[0], moved[1], min(moved[2], result.width), min(moved[3], result.height))
 
 
-def _padded(
+def _pad(
     image: Image.Image, transform: Transform, offset: tuple[int, int], padding: tuple[int, int, int, int]
 ) -> Image.Image:
     if transform.pad is None:
         return image
-    final = transform.size or framed(transform)
+    final = transform.size or size_after_framing(transform)
     canvas = Image.new("RGBA", (final.width, final.height), padding)
     canvas.paste(image, offset)
     return canvas

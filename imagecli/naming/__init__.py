@@ -1,46 +1,53 @@
 """Decides where every picture goes, before anything is paid for. Pure: the disk is asked through *look*.
 
-`parse_output` reads `-o`, `build_fields` says what names are made of, `plan` gives the names, and when a picture has
-come `path_for` gives its path.
+`parse_output` reads `-o`, `build_fields` says what names are made of, `resolve_names` gives the names, and when a
+picture has come `path_for_format` gives its path.
 """
 
-from imagecli.naming.filenames import marked, numbered, slug
+from imagecli.naming.filenames import mark_path, number_path, slugify
 from imagecli.naming.output import (
     FIELDS,
-    Look,
-    Output,
-    Place,
-    added_ending,
-    braces_in,
+    OutputPattern,
+    PathKind,
+    PathLookup,
+    added_ending_note,
     build_fields,
-    check_ending,
-    check_inside,
-    check_used,
+    check_output_ending,
+    check_output_inside,
     check_variables,
+    check_variables_used,
+    find_braces,
     parse_output,
 )
-from imagecli.naming.resolve import Planned, asked_format, build_names, path_for, plan, rebuild_name
+from imagecli.naming.resolve import (
+    ResolvedName,
+    build_names,
+    path_for_format,
+    rebuild_name,
+    requested_format,
+    resolve_names,
+)
 
 __all__ = [
     "FIELDS",
-    "Look",
-    "Output",
-    "Place",
-    "Planned",
-    "added_ending",
-    "asked_format",
-    "braces_in",
+    "OutputPattern",
+    "PathKind",
+    "PathLookup",
+    "ResolvedName",
+    "added_ending_note",
     "build_fields",
     "build_names",
-    "check_ending",
-    "check_inside",
-    "check_used",
+    "check_output_ending",
+    "check_output_inside",
     "check_variables",
-    "marked",
-    "numbered",
+    "check_variables_used",
+    "find_braces",
+    "mark_path",
+    "number_path",
     "parse_output",
-    "path_for",
-    "plan",
+    "path_for_format",
     "rebuild_name",
-    "slug",
+    "requested_format",
+    "resolve_names",
+    "slugify",
 ]

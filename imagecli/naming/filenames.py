@@ -22,7 +22,7 @@ _RESERVED: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9�
 """Device names of Windows, also with an ending (Microsoft, Naming Files, Paths, and Namespaces)."""
 
 
-def slug(prompt: str) -> str:
+def slugify(prompt: str) -> str:
     """*prompt* as part of a file name: lower case, letters, digits and their marks of every script, joined by `-`.
 
     At most 60 characters and 180 bytes, cut between words where that leaves half; `picture` when nothing is left.
@@ -56,7 +56,7 @@ def byte_length(text: str) -> int:
     return len(text.encode("utf-8", "surrogateescape"))
 
 
-def clip(text: str, limit: int) -> str:
+def clip_bytes(text: str, limit: int) -> str:
     """The start of *text* that fits into *limit* bytes, cut between characters."""
     return (
         text.encode("utf-8", "surrogateescape")[: max(limit, 0)].decode("utf-8", "ignore")
@@ -65,23 +65,23 @@ def clip(text: str, limit: int) -> str:
     )
 
 
-def numbered(path: Path, k: int) -> Path:
+def number_path(path: Path, k: int) -> Path:
     """`cat.png`, 2 → `cat_2.png`, the stem cut where the name would grow over 255 bytes."""
-    return path.with_name(numbered_stem(path.stem, k, room=byte_length(path.suffix)) + path.suffix)
+    return path.with_name(number_stem(path.stem, k, room=byte_length(path.suffix)) + path.suffix)
 
 
-def numbered_stem(stem: str, k: int, *, room: int) -> str:
+def number_stem(stem: str, k: int, *, room: int) -> str:
     """*stem* with `_k`, leaving *room* bytes for the ending."""
     mark = f"_{k}"
-    return clip(stem, MAX_NAME_BYTES - room - len(mark)) + mark
+    return clip_bytes(stem, MAX_NAME_BYTES - room - len(mark)) + mark
 
 
-def marked(path: Path, mark: str) -> Path:
+def mark_path(path: Path, mark: str) -> Path:
     """`cat.png`, `.orig.jpg` → `cat.orig.jpg`: a name beside *path*, within 255 bytes."""
-    return path.with_name(clip(path.stem, MAX_NAME_BYTES - byte_length(mark)) + mark)
+    return path.with_name(clip_bytes(path.stem, MAX_NAME_BYTES - byte_length(mark)) + mark)
 
 
-def key(path: Path | str) -> str:
+def path_key(path: Path | str) -> str:
     """The same for two paths that some file system takes for one: case and composition are folded."""
     if (text := str(path)).isascii():
         return text.lower()
@@ -101,7 +101,7 @@ def _without_leading_marks(word: str) -> str:
 
 
 def _cut_at_word(text: str) -> str:
-    cut = clip(text[:SLUG_CHARACTERS], SLUG_BYTES)
+    cut = clip_bytes(text[:SLUG_CHARACTERS], SLUG_BYTES)
     if cut == text or text[len(cut)] == "-":
         return cut.rstrip("-")
     whole = cut.rpartition("-")[0]

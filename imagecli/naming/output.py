@@ -19,14 +19,14 @@ from typing import Final, Literal, TypeAlias
 from imagecli.domain import RequestedSize
 from imagecli.errors import OutputError, UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
-from imagecli.naming.filenames import is_portable, slug
-from imagecli.quoting import quoted
-from imagecli.templates import components, fields_in, fill_name
+from imagecli.naming.filenames import is_portable, slugify
+from imagecli.quoting import shell_quote
+from imagecli.templates import fields_in, fill_name, split_components
 
-Place: TypeAlias = Literal["missing", "file", "folder", "other"]
+PathKind: TypeAlias = Literal["missing", "file", "folder", "other"]
 """What stands at a path: a link to a file, and one that leads nowhere, is a file; other is a device, pipe or socket."""
 
-Look: TypeAlias = Callable[[Path], Place]
+PathLookup: TypeAlias = Callable[[Path], PathKind]
 Fields: TypeAlias = Mapping[str, str | int]
 
 FIELDS: Final = ("slug", "stem", "n", "ext", "model", "size", "date", "time", "hash")
@@ -34,43 +34,44 @@ FIELDS: Final = ("slug", "stem", "n", "ext", "model", "size", "date", "time", "h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class OutputPattern:
     """`-o`, read. *text* is as typed, but for a literal its doubled braces are single."""
 
     kind: Literal["folder", "template", "literal", "stdout"]
     text: str
 
 
-def parse_output(text: str | None, *, look: Look | None) -> Output:
+def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
     """`-o` as typed; None is the current folder. Without *look* nothing is there yet.
 
     Raises UsageError for an empty, unwritable or ill-braced text.
     """
     if text is None:
-        return Output(kind="folder", text=".")
+        return OutputPattern(kind="folder", text=".")
     _check_writable_text(text)
     if text in ("-", "/dev/stdout"):
-        return Output(kind="stdout", text="-")
+        return OutputPattern(kind="stdout", text="-")
     found = look(Path(text)) if look else "missing"
     if found == "other":
         raise OutputError(
-            f"{text} is a device or pipe, not a file", hint=f"-o - writes to stdout: imagecli … -o - > {quoted(text)}"
+            f"{text} is a device or pipe, not a file",
+            hint=f"-o - writes to stdout: imagecli … -o - > {shell_quote(text)}",
         )
     if found == "folder":
-        return Output(kind="folder", text=text)
+        return OutputPattern(kind="folder", text=text)
     if fields_in(text):
-        return Output(kind="template", text=text)
+        return OutputPattern(kind="template", text=text)
     text = fill_name(text, {})
     last = text.replace(os.sep, "/").rpartition("/")[2]
-    return Output(kind="folder" if last in ("", ".", "..") else "literal", text=text)
+    return OutputPattern(kind="folder" if last in ("", ".", "..") else "literal", text=text)
 
 
-def check_inside(output: Output) -> None:
+def check_output_inside(output: OutputPattern) -> None:
     """For an output that a file says and not the user's own hand (a manifest): it stays below its folder.
 
     Raises OutputError for a root, `..`, and the names that some system can't hold.
     """
-    for index, part in enumerate(components(output.text)):
+    for index, part in enumerate(split_components(output.text)):
         text = re.sub(r"\{[^{}]*\}", "x", part)
         if text == ".." or (not index and not text and output.text):
             raise OutputError(f"output {output.text!r} leads out of its folder", hint="name a file below it")
@@ -99,7 +100,7 @@ def build_fields(
     time, None leaves it out. Raises UsageError when a variable has the name of a field of ours.
     """
     check_variables(variables)
-    fields: dict[str, str | int] = {"slug": "variation" if prompt is None else slug(prompt)}
+    fields: dict[str, str | int] = {"slug": "variation" if prompt is None else slugify(prompt)}
     if stem is not None:
         fields["stem"] = stem
     fields |= {"model": model, "size": str(size or "auto"), "hash": hash}
@@ -139,31 +140,31 @@ WRITABLE: Final = ("png", "jpg", "webp", "gif")
 _JPEGS: Final = frozenset({"jfif", "jif", "jpe"})
 
 
-def check_ending(output: Output, *, svg: bool, maker: str | None = None) -> None:
+def check_output_ending(output: OutputPattern, *, svg: bool, maker: str | None = None) -> None:
     """Raises OutputError for an ending that is a picture's, and not one that can be saved. *svg*: that one can be.
 
     *maker* is a model that makes svg, where another one would.
     """
-    ending = _written(output).lower()
+    ending = _written_ending(output).lower()
     if ending not in OTHER_ENDINGS and (ending != "svg" or svg):
         return
     better = "jpg" if ending in _JPEGS else "png"
-    name = f"-o {quoted(output.text[: -len(ending)] + better)}"
+    name = f"-o {shell_quote(output.text[: -len(ending)] + better)}"
     raise OutputError(
         f"-o {output.text}: a picture can be saved as {', '.join(WRITABLE)}{', svg' * svg}, not as {ending}",
         hint=f"-m {maker} makes svg; or {name}" if maker and ending == "svg" else name,
     )
 
 
-def added_ending(output: Output) -> str | None:
+def added_ending_note(output: OutputPattern) -> str | None:
     """What to say where a word stands like an ending and is none, so that the name will be another than was typed."""
-    ending = _written(output)
+    ending = _written_ending(output)
     if not ending or ending.isdecimal() or ending.lower() in ENDINGS:
         return None
     return f"-o {output.text}: .{ending} is no picture's ending, so the true one is added to the name"
 
 
-def _written(output: Output) -> str:
+def _written_ending(output: OutputPattern) -> str:
     """The word after the last dot of the user's own text, or an empty one: a field's value never counts."""
     if output.kind not in ("literal", "template"):
         return ""
@@ -171,27 +172,27 @@ def _written(output: Output) -> str:
     return found[1] if found else ""
 
 
-def check_used(variables: Collection[str], text: str | None, *outputs: Output) -> None:
+def check_variables_used(variables: Collection[str], text: str | None, *outputs: OutputPattern) -> None:
     """Raises UsageError for a name that stands neither in the prompt *text*, as it was typed, nor in any of *outputs*.
 
     Its values would all buy the same picture, or `{anmal}` would be sent as it stands.
     """
-    braces = braces_in(text or "")
+    braces = find_braces(text or "")
     used = set(braces).union(*(fields_in(output.text) for output in outputs if output.kind == "template"))
     for name in variables:
         if name not in used:
             raise UsageError(
                 f"--var {name}: {{{name}}} stands neither in the prompt nor in -o",
-                hint=_way_out(name, (brace for brace in braces if brace not in variables)),
+                hint=_unused_variable_hint(name, (brace for brace in braces if brace not in variables)),
             )
 
 
-def braces_in(prompt: str) -> list[str]:
+def find_braces(prompt: str) -> list[str]:
     """What stands in the braces of a prompt, as far as a variable could have the name."""
     return re.findall(r"\{([^{}]+)\}", prompt)
 
 
-def _way_out(name: str, spare: Iterable[str]) -> str:
+def _unused_variable_hint(name: str, spare: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(spare), n=1)
     if near:
         return f"the prompt has {{{near[0]}}}: write {{{name}}} there, or --var {near[0]}=VALUE"

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import Awaited, Event, Progressed, Sent, Waiting
-from imagecli.money import dollars
-from imagecli.output.display import Style
-from imagecli.output.live import open_screen
-from imagecli.output.plan import spoken
-from imagecli.output.progress import Plain
+from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, UploadProgress
+from imagecli.money import format_usd
+from imagecli.output.display import DisplayOptions
+from imagecli.output.live import open_console
+from imagecli.output.plan import format_seconds
+from imagecli.output.progress import PlainProgress
 
 Cell: TypeAlias = tuple[str, str]
 """A heading, and what stands under it."""
@@ -28,22 +28,22 @@ ECHO: Final = 4
 """Columns at the right edge that stay free: a Ctrl-C is echoed there, and on a full line it would break the table."""
 
 
-class BulkLive(Plain):
-    """As `Plain`, with a table under the lines; all of it on stderr, gone at the end."""
+class BatchLiveProgress(PlainProgress):
+    """As `PlainProgress`, with a table under the lines; all of it on stderr, gone at the end."""
 
-    def __init__(self, env: Env, style: Style) -> None:
+    def __init__(self, env: Env, style: DisplayOptions) -> None:
         super().__init__(env, style)
-        self._console = open_screen(env, style)
+        self._console = open_console(env, style)
         self._began = time.monotonic()
         self._ends: deque[float] = deque(maxlen=10_000)
         self._waiting: dict[int, float] = {}
         """Request → until when it waits."""
-        self._last: Progressed | None = None
-        self._awaited: Awaited | None = None
+        self._last: BatchProgress | None = None
+        self._awaited: BatchApiProgress | None = None
         # Last, as it asks at once what to show.
         self._live = Live(console=self._console, get_renderable=self._table, transient=True, refresh_per_second=4)
 
-    def __enter__(self) -> BulkLive:
+    def __enter__(self) -> BatchLiveProgress:
         self._live.start()
         return self
 
@@ -53,19 +53,19 @@ class BulkLive(Plain):
     def __call__(self, event: Event) -> None:
         now = time.monotonic()
         match event:
-            case Progressed():
+            case BatchProgress():
                 if self._last is None:
                     self._began = now
                 elif event.done + event.failed > self._last.done + self._last.failed:
                     self._ends.append(now)
                 self._last = event
-            case Awaited():
+            case BatchApiProgress():
                 self._awaited = event if event.batches else None
-            case Waiting():
+            case RetryWait():
                 self._waiting[event.request] = now + event.seconds
                 # The table says it, of all of them together.
                 return
-            case Sent():
+            case UploadProgress():
                 self._waiting.pop(event.request, None)
         super().__call__(event)
 
@@ -75,7 +75,7 @@ class BulkLive(Plain):
     def _table(self) -> Table:
         now = time.monotonic()
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-        for heading, _ in (cells := fitting(self._cells(now), self._console.width - ECHO)):
+        for heading, _ in (cells := fit_cells(self._cells(now), self._console.width - ECHO)):
             table.add_column(heading, no_wrap=True)
         table.add_row(*(Text(text) for _, text in cells))
         return table
@@ -89,7 +89,7 @@ class BulkLive(Plain):
                 ("done", f"{last.done:,}/{last.total:,}"),
                 ("failed", f"{last.failed:,}"),
                 ("answered", f"{there.answered:,}/{there.total:,}"),
-                ("waited", spoken(now - self._began)),
+                ("waited", format_seconds(now - self._began)),
             ]
         waits = [until - now for until in self._waiting.values() if until > now]
         return [
@@ -97,24 +97,24 @@ class BulkLive(Plain):
             ("failed", f"{last.failed:,}"),
             ("waiting for the limit", f"{len(waits)}, {max(waits):.0f} s" if waits else "0"),
             ("a minute", self._rate(now)),
-            ("cost", dollars(last.billed_usd) + "+" * last.unknown),
-            ("left", self._left(last, now)),
+            ("cost", format_usd(last.billed_usd) + "+" * last.unknown),
+            ("left", self._time_left(last, now)),
         ]
 
     def _rate(self, now: float) -> str:
         recent = sum(1 for end in self._ends if now - end <= WINDOW_SECONDS)
         return f"{recent * WINDOW_SECONDS / max(min(now - self._began, WINDOW_SECONDS), 1.0):.0f}"
 
-    def _left(self, last: Progressed, now: float) -> str:
+    def _time_left(self, last: BatchProgress, now: float) -> str:
         ended = last.done + last.failed
-        return spoken((now - self._began) / ended * (last.total - ended)) if ended else "?"
+        return format_seconds((now - self._began) / ended * (last.total - ended)) if ended else "?"
 
 
 SPARED: Final = ("a minute", "cost", "left", "failed", "waiting for the limit")
 """What a narrow terminal goes without, the first of them first; before all of these what is 0."""
 
 
-def fitting(cells: Sequence[Cell], width: int) -> list[Cell]:
+def fit_cells(cells: Sequence[Cell], width: int) -> list[Cell]:
     """As many of *cells* as stand side by side in *width* columns, in their order."""
     left = list(cells)
     spared = sorted(cells, key=lambda cell: (cell[1] != "0", SPARED.index(cell[0]) if cell[0] in SPARED else 99))

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from imagecli.catalog.describe import model_described, provider_differences, size_rule_differences
+from imagecli.catalog.describe import model_to_json, provider_differences, size_rule_differences
 from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
-from imagecli.money import dollars
-from imagecli.output.result import put
-from imagecli.output.tables import folded, table, width_of
-from imagecli.output.terminal import harmless
+from imagecli.money import format_usd
+from imagecli.output.result import write_to_stdout
+from imagecli.output.tables import format_table, output_width, wrap_text
+from imagecli.output.terminal import sanitize
 
 if TYPE_CHECKING:
     from imagecli.catalog.model import ModelRow, Prices
@@ -22,39 +22,41 @@ SQUARE = Size(1024, 1024)
 """The size whose price every table has."""
 
 
-def show_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -> None:
+def print_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -> None:
     """A line a model: what one square picture costs, its qualities, until when it answers."""
     cells = [("MODEL", "A SQUARE", "QUALITY", "LIFE")]
     for row in rows:
         name = f"{row.name} *" if row.name == default else row.name
-        cells.append((name, _range_of(row), _span(row.allowed("quality")), _life(row, today)))
+        cells.append(
+            (name, _format_price_range(row), _format_span(row.allowed_values("quality")), _format_life(row, today))
+        )
     told = f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."
-    width = width_of(env)
-    _put([*table(cells, width), "", *folded(told, width)], env)
+    width = output_width(env)
+    _print_lines([*format_table(cells, width), "", *wrap_text(told, width)], env)
 
 
-def show_model(row: ModelRow, today: date, env: Env) -> None:
+def print_model(row: ModelRow, today: date, env: Env) -> None:
     """Every fact of a model's row, a line each, in words where a figure needs some."""
-    document, width = model_described(row), width_of(env)
+    document, width = model_to_json(row), output_width(env)
     del document["sizes"]
     prices = document.pop("prices") or {}
     prices.pop("output_tokens", None)
     facts: dict[str, Json] = {
         **document,
-        "life": _life(row, today),
+        "life": _format_life(row, today),
         "sizes": size_rule_differences(row.sizes),
         "USD for a million tokens": {key: value for key, value in prices.items() if key not in ("month", "source")},
     }
-    lines = [line for name, value in _said(facts).items() for line in _fact(name, value, width)]
-    if row.prices and row.tokens():
-        lines += ["", *folded(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):", width)]
-        lines += _price_table(row.tokens(), row.prices, width)
+    lines = [line for name, value in _stated_facts(facts).items() for line in _format_fact(name, value, width)]
+    if row.prices and row.output_tokens():
+        lines += ["", *wrap_text(f"About, for one picture (table of {row.prices.month}; {row.prices.source}):", width)]
+        lines += _format_price_table(row.output_tokens(), row.prices, width)
     else:
         lines += ["", "Its price is unknown."]
-    _put(lines, env)
+    _print_lines(lines, env)
 
 
-def show_providers(rows: Sequence[ProviderRow], env: Env) -> None:
+def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
     """A line a provider: where it is, which variable holds its key, what it does."""
     cells = [("PROVIDER", "KEY", "DOES", "WHERE")]
     for row in rows:
@@ -63,89 +65,93 @@ def show_providers(rows: Sequence[ProviderRow], env: Env) -> None:
         does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
         cells.append((row.name, key, does, where.removeprefix("https://")))
     told = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
-    width = width_of(env)
-    _put([*table(cells, width), "", *folded(told, width)], env)
+    width = output_width(env)
+    _print_lines([*format_table(cells, width), "", *wrap_text(told, width)], env)
 
 
 _LETTERS: Final[dict[str, Operation]] = {"G": "generations", "E": "edits", "V": "variations"}
 
 
-def show_provider(row: ProviderRow, env: Env) -> None:
+def print_provider(row: ProviderRow, env: Env) -> None:
     """What is not as with the API that all others are like, a line each; its notes one below the other."""
     facts: dict[str, Json] = provider_differences(row)
     if row.keys:
         facts["keys"] = [key.env if key.auth == row.auth else f"{key.env} ({key.auth})" for key in row.keys]
     if row.batch:
         facts["batch"] = {**provider_differences(row)["batch"], "price": f"{row.batch.price:g} of the live price"}
-    width, notes, source = width_of(env), facts.pop("notes", None), facts.pop("source", "")
-    lines = [line for name, value in facts.items() for line in _fact(name, value, width)]
-    lines += ["notes:", *(line for note in row.notes for line in folded(f"  {note}", width, "    "))] if notes else []
-    lines += _fact("source", source, width)
-    lines += ["", *folded("All else is as with a server that speaks plain OpenAI; --json has every field.", width)]
-    _put(lines, env)
+    width, notes, source = output_width(env), facts.pop("notes", None), facts.pop("source", "")
+    lines = [line for name, value in facts.items() for line in _format_fact(name, value, width)]
+    lines += (
+        ["notes:", *(line for note in row.notes for line in wrap_text(f"  {note}", width, "    "))] if notes else []
+    )
+    lines += _format_fact("source", source, width)
+    lines += ["", *wrap_text("All else is as with a server that speaks plain OpenAI; --json has every field.", width)]
+    _print_lines(lines, env)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _life(row: ModelRow, today: date) -> str:
+def _format_life(row: ModelRow, today: date) -> str:
     if row.shutdown:
         return f"{'ended' if row.shutdown < today else 'ends'} {row.shutdown}"
     return f"since {row.released}" if row.released else "lives"
 
 
-def _span(words: Sequence[str]) -> str:
+def _format_span(words: Sequence[str]) -> str:
     """The first and the last of words that are steps."""
     steps = [word for word in words if word != "auto"]
     return "-" if not steps else steps[0] if len(steps) == 1 else f"{steps[0]}–{steps[-1]}"
 
 
-def _range_of(row: ModelRow) -> str:
+def _format_price_range(row: ModelRow) -> str:
     """From the cheapest to the dearest square."""
-    known = [table[SQUARE] for table in row.tokens().values() if SQUARE in table]
+    known = [table[SQUARE] for table in row.output_tokens().values() if SQUARE in table]
     if row.prices is None or not known:
         return "unknown"
-    least, most = (dollars(tokens * row.prices.image_out / 1e6) for tokens in (min(known), max(known)))
+    least, most = (format_usd(tokens * row.prices.image_out / 1e6) for tokens in (min(known), max(known)))
     return f"{least}–{most}"
 
 
-def _price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:
+def _format_price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:
     sizes = sorted({size for table in tables.values() for size in table}, key=lambda size: size.pixels)
     cells = [("", *(str(size) for size in sizes))]
     for quality, tokens in tables.items():
-        told = (dollars(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
+        told = (format_usd(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
         cells.append((quality, *told))
-    return table(cells, width)
+    return format_table(cells, width)
 
 
 _NOTHING: Final[tuple[Json, ...]] = (None, "", [], {}, False)
 """What is not said of a model."""
 
 
-def _said(facts: dict[str, Json]) -> dict[str, Json]:
-    inner = {name: _said(value) if isinstance(value, dict) else value for name, value in facts.items()}
+def _stated_facts(facts: dict[str, Json]) -> dict[str, Json]:
+    inner = {name: _stated_facts(value) if isinstance(value, dict) else value for name, value in facts.items()}
     return {name: value for name, value in inner.items() if value not in _NOTHING}
 
 
-def _fact(name: str, value: Json, width: int, indent: str = "") -> list[str]:
+def _format_fact(name: str, value: Json, width: int, indent: str = "") -> list[str]:
     """`name: value`, folded, a table's entries below it."""
     if isinstance(value, dict) and value:
-        inner = [line for key, told in value.items() for line in _fact(key, told, width, indent + "  ")]
+        inner = [line for key, told in value.items() for line in _format_fact(key, told, width, indent + "  ")]
         return [f"{indent}{name}:", *inner]
-    return folded(f"{indent}{name}: {_listed(value)}", width, indent + "  ")
+    return wrap_text(f"{indent}{name}: {_format_list(value)}", width, indent + "  ")
 
 
-def _listed(value: Json) -> str:
+def _format_list(value: Json) -> str:
     if value is None or value == [] or value == {}:
         return "none"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_listed(inner)}" for key, inner in value.items() if inner not in (None, "", [], {}))
+        return ", ".join(
+            f"{key} {_format_list(inner)}" for key, inner in value.items() if inner not in (None, "", [], {})
+        )
     if isinstance(value, list):
-        return ", ".join(_listed(inner) for inner in value)
+        return ", ".join(_format_list(inner) for inner in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
 
 
-def _put(lines: Iterable[str], env: Env) -> None:
-    put(env, "".join(f"{harmless(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+def _print_lines(lines: Iterable[str], env: Env) -> None:
+    write_to_stdout(env, "".join(f"{sanitize(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from imagecli.env import Env
-from imagecli.output.display import Style
-from imagecli.output.progress import Plain
+from imagecli.output.display import DisplayOptions
+from imagecli.output.progress import PlainProgress
 
 
-def open_listener(env: Env, style: Style) -> Plain:
+def open_progress(env: Env, style: DisplayOptions) -> PlainProgress:
     """rich is imported only where something moves."""
     if not style.live:
-        return Plain(env, style)
-    from imagecli.output.live import Live
+        return PlainProgress(env, style)
+    from imagecli.output.live import LiveProgress
 
-    return Live(env, style)
+    return LiveProgress(env, style)
 
 
-def open_bulk_listener(env: Env, style: Style) -> Plain:
-    """As `open_listener`, for a batch."""
+def open_batch_progress(env: Env, style: DisplayOptions) -> PlainProgress:
+    """As `open_progress`, for a batch."""
     if not style.live:
-        from imagecli.output.batch import BulkPlain
+        from imagecli.output.batch import BatchPlainProgress
 
-        return BulkPlain(env, style)
-    from imagecli.output.batch_live import BulkLive
+        return BatchPlainProgress(env, style)
+    from imagecli.output.batch_live import BatchLiveProgress
 
-    return BulkLive(env, style)
+    return BatchLiveProgress(env, style)

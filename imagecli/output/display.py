@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
+class DisplayOptions:
     """What the user asked to see."""
 
     json: bool = False
@@ -26,12 +26,12 @@ class Style:
     secret: Secret | None = None
     """What must not be shown, whoever says it."""
 
-    def cover(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """*text* as it may leave: the one place where a key that a server repeats is taken out."""
-        return self.secret.cover(text) if self.secret else text
+        return self.secret.redact(text) if self.secret else text
 
     @classmethod
-    def asked_for(cls, argv: Sequence[str], env: Env) -> Style:
+    def guess_from_argv(cls, argv: Sequence[str], env: Env) -> DisplayOptions:
         """The style that a command line asks for, good enough to say that it could not be read."""
         words = argv[: argv.index("--")] if "--" in argv else argv
         return cls.build(json="--json" in words, debug="--debug" in words, env=env)
@@ -47,7 +47,7 @@ class Style:
         debug: bool = False,
         color: str = "auto",
         secret: Secret | None = None,
-    ) -> Style:
+    ) -> DisplayOptions:
         """The style for these flags in this environment."""
         live = env.stderr.isatty() and not quiet and env.environ.get("TERM") != "dumb" and "CI" not in env.environ
         return cls(
@@ -56,12 +56,12 @@ class Style:
             verbose=verbose or debug,
             debug=debug,
             live=live,
-            color=_color(color, live, env),
+            color=_use_color(color, live, env),
             secret=secret,
         )
 
 
-def _color(wanted: str, live: bool, env: Env) -> bool:
+def _use_color(wanted: str, live: bool, env: Env) -> bool:
     """--color first, then NO_COLOR, then whether the terminal can."""
     if wanted != "auto":
         return wanted == "always"

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
-from imagecli.output.result import put
-from imagecli.output.settings import show_document
-from imagecli.output.terminal import harmless
+from imagecli.output.result import write_to_stdout
+from imagecli.output.settings import print_json_document
+from imagecli.output.terminal import sanitize
 
 Level = Literal["ok", "note", "warning", "error"]
 
@@ -28,7 +28,7 @@ class Finding:
     """What a command that makes pictures would end with."""
 
 
-def failed(topic: str, error: ImagecliError) -> Finding:
+def finding_from_error(topic: str, error: ImagecliError) -> Finding:
     """The finding of an error."""
     return Finding(topic=topic, level="error", message=error.message, hint=error.hint, error=error)
 
@@ -37,16 +37,16 @@ MARKS = {"ok": "ok", "note": "note", "warning": "warn", "error": "FAIL"}
 INDENT = " " * 6
 
 
-def show_finding(finding: Finding, env: Env, columns: int | None = None) -> None:
+def print_finding(finding: Finding, env: Env, columns: int | None = None) -> None:
     """One finding, and what mends it in a line of its own."""
     lines = [f"{MARKS[finding.level]:<6}{finding.topic}: {finding.message}"]
     if finding.hint:
         lines.append(f"{INDENT}fix: {finding.hint}")
-    text = "".join(f"{_folded(harmless(line), columns)}\n" for line in lines)
-    put(env, text.encode("utf-8", "backslashreplace"))
+    text = "".join(f"{_wrap_line(sanitize(line), columns)}\n" for line in lines)
+    write_to_stdout(env, text.encode("utf-8", "backslashreplace"))
 
 
-def _folded(line: str, columns: int | None) -> str:
+def _wrap_line(line: str, columns: int | None) -> str:
     """*line* in the width of a terminal; paths and addresses stay in one piece, to be copied."""
     if not columns:
         return line
@@ -60,7 +60,7 @@ def _folded(line: str, columns: int | None) -> str:
     )
 
 
-def show_findings(found: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env) -> None:
+def print_findings_json(found: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env) -> None:
     """All of it as the one JSON object; *first* is the error that a command would end with."""
     listed: Any = [
         {
@@ -73,7 +73,7 @@ def show_findings(found: Sequence[Finding], models: Sequence[str], first: Imagec
         for one in found
     ]
     errors = [one.error for one in found if one.error]
-    show_document(
+    print_json_document(
         "doctor",
         {"findings": listed, "models": list(models)},
         env,

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
-from imagecli.events import Noted, Warned
+from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.terminal import json_line
-from imagecli.results import Cost, Kept, Outcome, PlannedRequest, Report
+from imagecli.results import CallResult, CommandResult, Cost, DryRunRequest, SkippedFile
 
 
-def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
+def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, Json]:
     """The object, ready for `json.dumps`; of one *row* of a manifest, where it is that."""
     return {
         "schema": 1,
         "command": report.command,
         "status": report.status,
         "exit_code": report.exit_code,
-        "images": [_image(image, row) for image in report.images],
+        "images": [_image_to_json(image, row) for image in report.images],
         "partials": [
             {
                 "path": str(partial.path.absolute()) if partial.path else None,
@@ -28,34 +28,34 @@ def envelope(report: Report, row: int | None = None) -> dict[str, Json]:
             for partial in report.partials
         ],
         "requests": [
-            *(_request(outcome) for outcome in report.outcomes),
-            *(_planned(request) for request in report.planned or ()),
+            *(_request_to_json(outcome) for outcome in report.outcomes),
+            *(_dry_run_request_to_json(request) for request in report.planned or ()),
         ],
-        "cost": {**_estimate(report.cost), "actual_usd": _usd(report.cost.actual_usd)},
-        "warnings": [_remark(remark) for remark in report.remarks],
+        "cost": {**_estimate_to_json(report.cost), "actual_usd": _round_usd(report.cost.actual_usd)},
+        "warnings": [_note_to_json(remark) for remark in report.notes],
         "errors": [
-            *(said for error in report.errors for said in _errors(error, None, row)),
+            *(said for error in report.errors for said in _errors_to_json(error, None, row)),
             *(
                 said
                 for outcome in report.outcomes
                 for error in outcome.errors
-                for said in _errors(error, outcome.request, row)
+                for said in _errors_to_json(error, outcome.request, row)
             ),
         ],
     }
 
 
-def as_line(report: Report, *, plain: bool) -> str:
+def result_to_json_line(report: CommandResult, *, plain: bool) -> str:
     """The object on one line; *plain* in ASCII alone."""
-    return json_line(envelope(report), ascii_only=plain)
+    return json_line(build_envelope(report), ascii_only=plain)
 
 
-def _remark(remark: Noted | Warned) -> dict[str, Json]:
-    level = "warning" if isinstance(remark, Warned) else "note"
+def _note_to_json(remark: NoteEvent | WarningEvent) -> dict[str, Json]:
+    level = "warning" if isinstance(remark, WarningEvent) else "note"
     return {"code": remark.code, "message": remark.message, "level": level}
 
 
-def _image(image: SavedImage | Kept, row: int | None) -> dict[str, Json]:
+def _image_to_json(image: SavedImage | SkippedFile, row: int | None) -> dict[str, Json]:
     bought = image if isinstance(image, SavedImage) else None
     return {
         "path": str(image.path.absolute()) if image.path else None,
@@ -71,7 +71,7 @@ def _image(image: SavedImage | Kept, row: int | None) -> dict[str, Json]:
     }
 
 
-def _request(outcome: Outcome) -> dict[str, Json]:
+def _request_to_json(outcome: CallResult) -> dict[str, Json]:
     return {
         "request_id": outcome.request_id,
         "provider": outcome.provider,
@@ -82,8 +82,8 @@ def _request(outcome: Outcome) -> dict[str, Json]:
     }
 
 
-def _planned(request: PlannedRequest) -> dict[str, Json]:
-    """As `_request`, of one that was not sent: what it holds, and where its pictures would go."""
+def _dry_run_request_to_json(request: DryRunRequest) -> dict[str, Json]:
+    """As `_request_to_json`, of one that was not sent: what it holds, and where its pictures would go."""
     return {
         "request_id": None,
         "provider": request.provider,
@@ -100,27 +100,27 @@ def _planned(request: PlannedRequest) -> dict[str, Json]:
             for file in request.files
         ],
         "paths": [str(path.absolute()) for path in request.paths],
-        "cost": _estimate(request.cost),
+        "cost": _estimate_to_json(request.cost),
     }
 
 
-def _estimate(cost: Cost) -> dict[str, Json]:
-    return {"estimated_usd": _usd(cost.low_usd), "estimated_max_usd": _usd(cost.high_usd)}
+def _estimate_to_json(cost: Cost) -> dict[str, Json]:
+    return {"estimated_usd": _round_usd(cost.low_usd), "estimated_max_usd": _round_usd(cost.high_usd)}
 
 
-def _usd(amount: float | None) -> float | None:
+def _round_usd(amount: float | None) -> float | None:
     """To a millionth: what lies beyond is the noise of sums."""
     return None if amount is None else round(amount, 6)
 
 
-def _errors(error: ImagecliError, request: int | None, row: int | None) -> Iterator[dict[str, Json]]:
+def _errors_to_json(error: ImagecliError, request: int | None, row: int | None) -> Iterator[dict[str, Json]]:
     """*error*; and before it each thing that it sums up."""
     for line in error.lines:
-        yield _error(error, request, row) | {"message": line, "hint": None}
-    yield _error(error, request, row)
+        yield _error_to_json(error, request, row) | {"message": line, "hint": None}
+    yield _error_to_json(error, request, row)
 
 
-def _error(error: ImagecliError, request: int | None, row: int | None) -> dict[str, Json]:
+def _error_to_json(error: ImagecliError, request: int | None, row: int | None) -> dict[str, Json]:
     return {
         "code": error.code,
         "message": error.message,

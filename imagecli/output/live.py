@@ -15,18 +15,18 @@ from rich.table import Column
 from rich.text import Text
 
 from imagecli.env import Env
-from imagecli.events import Event, Partial, Received, Saved, Sent, Started, Waiting
-from imagecli.output.display import Style
-from imagecli.output.progress import Plain, counted
+from imagecli.events import DownloadProgress, Event, ImageSaved, PartialImage, RetryWait, RunStarted, UploadProgress
+from imagecli.output.display import DisplayOptions
+from imagecli.output.progress import PlainProgress, format_partial
 
 
-def open_screen(env: Env, style: Style) -> Console:
+def open_console(env: Env, style: DisplayOptions) -> Console:
     """On stderr."""
-    file = cast(TextIO, _Closable(env.stderr))
+    file = cast(TextIO, _NonFailingStream(env.stderr))
     return Console(file=file, force_terminal=True, no_color=not style.color, highlight=False)
 
 
-class _Closable:
+class _NonFailingStream:
     """A stream whose writing never fails."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -45,16 +45,16 @@ class _Closable:
         return getattr(self._stream, name)
 
 
-class Live(Plain):
-    """As `Plain`, with a progress line under the lines; all of it on stderr, gone at the end."""
+class LiveProgress(PlainProgress):
+    """As `PlainProgress`, with a progress line under the lines; all of it on stderr, gone at the end."""
 
-    def __init__(self, env: Env, style: Style) -> None:
+    def __init__(self, env: Env, style: DisplayOptions) -> None:
         super().__init__(env, style)
         self._progress = Progress(
             SpinnerColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=open_screen(env, style),
+            console=open_console(env, style),
             transient=True,
         )
         self._doing = "preparing"
@@ -64,7 +64,7 @@ class Live(Plain):
         self._up: dict[int, int] = {}
         self._down: dict[int, int] = {}
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveProgress:
         self._progress.start()
         return self
 
@@ -74,19 +74,19 @@ class Live(Plain):
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Started():
+            case RunStarted():
                 self._pictures = event.pictures
-            case Sent():
+            case UploadProgress():
                 self._up[event.request] = event.sent
                 self._doing = "waiting for the picture" if event.sent >= event.total else "sending"
-            case Received():
+            case DownloadProgress():
                 self._down[event.request] = event.received
                 self._doing = "receiving"
-            case Waiting():
+            case RetryWait():
                 self._doing = f"waiting {event.seconds:.0f} s to send again"
-            case Partial():
-                self._partial = counted(event)
-            case Saved():
+            case PartialImage():
+                self._partial = format_partial(event)
+            case ImageSaved():
                 self._saved += 1
                 self._partial = ""
         super().__call__(event)

@@ -6,67 +6,67 @@ from collections import Counter
 from dataclasses import replace
 
 from imagecli.env import Env
-from imagecli.events import Event, Heartbeat, Noted, Partial, Told, Waiting, Warned
-from imagecli.output.display import Style
-from imagecli.output.terminal import harmless, say
+from imagecli.events import Event, Heartbeat, LogEvent, NoteEvent, PartialImage, RetryWait, WarningEvent
+from imagecli.output.display import DisplayOptions
+from imagecli.output.terminal import sanitize, write_line
 
 
-class Plain:
+class PlainProgress:
     """Hears every event of a command; keeps for the report what it has to tell."""
 
-    def __init__(self, env: Env, style: Style) -> None:
+    def __init__(self, env: Env, style: DisplayOptions) -> None:
         self._env, self._style = env, style
-        self.remarks: list[Noted | Warned] = []
-        self.partials: list[Partial] = []
+        self.remarks: list[NoteEvent | WarningEvent] = []
+        self.partials: list[PartialImage] = []
         """Those that were kept as files, without their bytes."""
-        self._said: Counter[Noted | Warned] = Counter()
+        self._said: Counter[NoteEvent | WarningEvent] = Counter()
 
-    def __enter__(self) -> Plain:
+    def __enter__(self) -> PlainProgress:
         return self
 
     def __exit__(self, *args: object) -> None:
         """What was heard again was said once; how often is said here."""
         for event, times in self._said.items():
-            if times > 1 and (line := line_for(event, self._style)):
-                self.line(self._style.cover(f"{line} ({times} times in all)"))
+            if times > 1 and (line := format_event(event, self._style)):
+                self.line(self._style.redact(f"{line} ({times} times in all)"))
         self._said.clear()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Partial) and event.path:
+        if isinstance(event, PartialImage) and event.path:
             self.partials.append(replace(event, data=b""))
-        if isinstance(event, (Noted, Warned)):
+        if isinstance(event, (NoteEvent, WarningEvent)):
             self.remarks.append(event)
             self._said[event] += 1
             if self._said[event] > 1:
                 return
-        if line := line_for(event, self._style):
-            self.line(self._style.cover(line))
+        if line := format_event(event, self._style):
+            self.line(self._style.redact(line))
 
     def line(self, text: str) -> None:
         """One line on stderr."""
-        say(self._env.stderr, text)
+        write_line(self._env.stderr, text)
 
 
-def line_for(event: Event, style: Style) -> str | None:
+def format_event(event: Event, style: DisplayOptions) -> str | None:
     """What is said of *event*, or None. --quiet leaves errors alone, --verbose adds requests."""
     if style.quiet:
         return None
     match event:
-        case Noted():
-            return f"imagecli: note: {harmless(event.message)}"
-        case Warned():
-            return f"imagecli: warning: {harmless(event.message)}"
-        case Waiting():
-            return f"imagecli: waiting {event.seconds:.1f} s: {harmless(event.why)}"
+        case NoteEvent():
+            return f"imagecli: note: {sanitize(event.message)}"
+        case WarningEvent():
+            return f"imagecli: warning: {sanitize(event.message)}"
+        case RetryWait():
+            return f"imagecli: waiting {event.seconds:.1f} s: {sanitize(event.why)}"
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
-        case Partial() if style.verbose:
-            return f"imagecli: {counted(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
-        case Told() if style.debug or (style.verbose and not event.deep):
-            return f"imagecli: {harmless(event.message)}"
+        case PartialImage() if style.verbose:
+            return f"imagecli: {format_partial(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
+        case LogEvent() if style.debug or (style.verbose and not event.is_debug):
+            return f"imagecli: {sanitize(event.message)}"
     return None
 
 
-def counted(event: Partial) -> str:
+def format_partial(event: PartialImage) -> str:
     """`partial 1/3`: people count from 1."""
     return f"partial {event.partial_image_index + 1}" + (f"/{event.asked}" if event.asked else "")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.output.result import put
-from imagecli.output.terminal import harmless
+from imagecli.output.result import write_to_stdout
+from imagecli.output.terminal import sanitize
 
 if TYPE_CHECKING:
     from imagecli.domain import Json
-    from imagecli.pipeline.recover import Leftover
+    from imagecli.pipeline.recover import RecoverableCall
 
 WORDS = {
     "whole": "whole answer",
@@ -26,33 +26,33 @@ WORDS = {
 _PROMPT_CHARACTERS = 40
 
 
-def show_leftovers(found: Sequence[Leftover], env: Env) -> None:
+def print_recoverable(found: Sequence[RecoverableCall], env: Env) -> None:
     """A line each: id, when, what was asked of whom, what is there of the answer, the prompt."""
     rows = [
         (
-            one.left.id,
+            one.spooled.id,
             f"{one.when:%Y-%m-%d %H:%M}",
             one.prepared.command if one.prepared else "?",
             one.prepared.model if one.prepared else "?",
             WORDS[one.state],
-            _short((one.prepared.prompt or "") if one.prepared else ""),
+            _shorten_prompt((one.prepared.prompt or "") if one.prepared else ""),
         )
         for one in found
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    put(env, "".join(f"{harmless(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    write_to_stdout(env, "".join(f"{sanitize(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
 
 
-def as_rows(found: Sequence[Leftover]) -> list[Json]:
+def recoverable_to_json(found: Sequence[RecoverableCall]) -> list[Json]:
     """The same for --json."""
     return [
         {
-            "id": one.left.id,
+            "id": one.spooled.id,
             "state": one.state,
             "since": one.when.isoformat(timespec="seconds"),
-            "bytes": one.left.bytes,
-            "path": str(one.left.body.absolute()),
+            "bytes": one.spooled.bytes,
+            "path": str(one.spooled.body.absolute()),
             "command": one.prepared.command if one.prepared else None,
             "provider": one.prepared.provider if one.prepared else None,
             "model": one.prepared.model if one.prepared else None,
@@ -62,6 +62,6 @@ def as_rows(found: Sequence[Leftover]) -> list[Json]:
     ]
 
 
-def _short(prompt: str) -> str:
+def _shorten_prompt(prompt: str) -> str:
     line = " ".join(prompt.split())
     return line if len(line) <= _PROMPT_CHARACTERS else f"{line[: _PROMPT_CHARACTERS - 1]}…"

@@ -7,48 +7,48 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.output.result import put
-from imagecli.output.terminal import as_typed, harmless, json_line, say
+from imagecli.output.result import write_to_stdout
+from imagecli.output.terminal import json_line, printable_path, sanitize, write_line
 
 if TYPE_CHECKING:
-    from imagecli.config.show import Shown, Used
+    from imagecli.config.show import PathRow, SettingRow
     from imagecli.domain import Json
     from imagecli.errors import ImagecliError
 
 
-def note(text: str, env: Env) -> None:
+def print_note(text: str, env: Env) -> None:
     """A remark of a command that has no listener."""
-    say(env.stderr, f"imagecli: note: {harmless(text)}")
+    write_line(env.stderr, f"imagecli: note: {sanitize(text)}")
 
 
-def show_settings(rows: Sequence[Shown], env: Env, *, origin: bool) -> None:
+def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> None:
     """A line a setting, as a settings file has it; what is not set stands behind a #."""
     lines = []
     for row in rows:
         if row.value is None:
-            line = f"# {row.name}: {row.remark or 'not set'}"
+            line = f"# {row.name}: {row.note or 'not set'}"
         else:
             line = f"{row.name} = {json.dumps(row.value, ensure_ascii=False)}"
         if origin and row.origin:
             line += f", from {row.origin}" if row.value is None else f"  # {row.origin}"
-        lines.append(harmless(line))
-    _put_lines(lines, env)
+        lines.append(sanitize(line))
+    _print_lines(lines, env)
 
 
-def show_paths(used: Sequence[Used], env: Env, *, bare: bool) -> None:
+def print_paths(used: Sequence[PathRow], env: Env, *, bare: bool) -> None:
     """A line a file or folder: its name and path; *bare* the path alone."""
     width = max(len(one.name) for one in used) + 2
     missing = {one.name: "" if one.path.exists() else "  (not there)" for one in used}
     lines = [
-        as_typed(one.path, env.stdout)
+        printable_path(one.path, env.stdout)
         if bare
-        else f"{one.name:<{width}}{as_typed(one.path, env.stdout)}{missing[one.name]}"
+        else f"{one.name:<{width}}{printable_path(one.path, env.stdout)}{missing[one.name]}"
         for one in used
     ]
-    _put_lines(lines, env)
+    _print_lines(lines, env)
 
 
-def show_document(
+def print_json_document(
     command: str,
     further: Mapping[str, Json],
     env: Env,
@@ -57,18 +57,18 @@ def show_document(
     errors: Sequence[ImagecliError] = (),
 ) -> None:
     """The one JSON object of a command that makes no pictures: the usual keys, and its own."""
-    from imagecli.output.json_result import envelope
-    from imagecli.results import Report
+    from imagecli.output.json_result import build_envelope
+    from imagecli.results import CommandResult
 
     status = "ok" if exit_code == 0 else "failed"
     document = {
-        **envelope(Report(command=command, errors=tuple(errors))),
+        **build_envelope(CommandResult(command=command, errors=tuple(errors))),
         "status": status,
         "exit_code": exit_code,
         **further,
     }
-    _put_lines([json_line(document, ascii_only=env.stdout.isatty())], env)
+    _print_lines([json_line(document, ascii_only=env.stdout.isatty())], env)
 
 
-def _put_lines(lines: Sequence[str], env: Env) -> None:
-    put(env, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+def _print_lines(lines: Sequence[str], env: Env) -> None:
+    write_to_stdout(env, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))

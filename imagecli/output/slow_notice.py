@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from typing import Final
 
 from imagecli.env import Env
-from imagecli.output.settings import note
+from imagecli.output.settings import print_note
 
 SECONDS: Final = 2.0
 FOR_A_KEY: Final = "waiting for the key: its command or keyring may want an answer elsewhere"
 
 
 @contextmanager
-def saying(text: str, env: Env, *, quiet: bool) -> Iterator[None]:
+def notice_when_slow(text: str, env: Env, *, quiet: bool) -> Iterator[None]:
     """A note with *text* once what is inside has taken SECONDS; none where it is *quiet*."""
     if quiet:
         yield
         return
-    timer = threading.Timer(SECONDS, note, (text, env))
+    timer = threading.Timer(SECONDS, print_note, (text, env))
     timer.daemon = True
     timer.start()
     try:

@@ -16,7 +16,7 @@ PAGE: Final = 79
 LEAST: Final = 20
 
 
-def columns_of(env: Env) -> int | None:
+def terminal_columns(env: Env) -> int | None:
     """How wide stdout's terminal is; None where it is none, or does not tell."""
     if not env.stdout.isatty():
         return None
@@ -26,12 +26,12 @@ def columns_of(env: Env) -> int | None:
         return None
 
 
-def width_of(env: Env) -> int:
+def output_width(env: Env) -> int:
     """The longest line that is written: a column is left free, as some terminals break there."""
-    return max(LEAST, min(PAGE, (columns_of(env) or PAGE + 1) - 1))
+    return max(LEAST, min(PAGE, (terminal_columns(env) or PAGE + 1) - 1))
 
 
-def table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
+def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
     """The rows of *cells*, the first of which has the titles, in columns; else each with its titles below itself."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in cells]
@@ -42,9 +42,9 @@ def table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
     for name, *values in cells[1:]:
         yield name
         for title, value in zip(titles[1:], values, strict=True):
-            yield from folded(f"  {title.lower()}: {value}", width, "    ") if value else ()
+            yield from wrap_text(f"  {title.lower()}: {value}", width, "    ") if value else ()
 
 
-def folded(text: str, width: int, indent: str = "") -> list[str]:
+def wrap_text(text: str, width: int, indent: str = "") -> list[str]:
     """*text* in lines, the further ones behind *indent*; addresses and paths stay whole, to be copied."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

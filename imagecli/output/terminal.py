@@ -16,7 +16,7 @@ _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066
 MAX_CHARACTERS = 2000
 
 
-def harmless(text: str) -> str:
+def sanitize(text: str) -> str:
     """*text* on one line, with every character that steers a terminal written as its escape."""
     shown = _STEERING.sub(_escape, text[: MAX_CHARACTERS + 1])
     return shown if len(text) <= MAX_CHARACTERS else shown[:MAX_CHARACTERS] + "…"
@@ -39,7 +39,7 @@ def _escape_in_json(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
-def say(stream: TextIO, text: str) -> None:
+def write_line(stream: TextIO, text: str) -> None:
     """Writes *text* and a newline, escaping what the stream's encoding can't say. A stream that is gone is left."""
     try:
         encoding = stream.encoding or "utf-8"
@@ -49,11 +49,11 @@ def say(stream: TextIO, text: str) -> None:
         return
 
 
-def as_typed(path: Path, stream: TextIO) -> str:
+def printable_path(path: Path, stream: TextIO) -> str:
     """*path* as one line: escaped where a person reads it; to the letter where a program does, but for line ends.
 
     Never like an option, so that the next command can take it.
     """
     text = str(path).replace("\n", "\\x0a")
     text = f"./{text}" if text.startswith("-") else text
-    return harmless(text) if stream.isatty() else text
+    return sanitize(text) if stream.isatty() else text

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.client.download import Results
+from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.client.transport import Transport
@@ -16,33 +16,33 @@ from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.pipeline import execute
-from imagecli.pipeline.inputs import Inputs
-from imagecli.pipeline.prepare import Errand
+from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.prepare import RunContext
 
 
-def run_id(env: Env) -> str:
+def new_run_id(env: Env) -> str:
     """Names a command's files in the spool; no other run has it."""
     return f"{env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
-def lay_out(
+def build_pipeline(
     settings: Settings,
     catalog: Catalog,
-    errand: Errand,
-    inputs: Inputs,
+    errand: RunContext,
+    inputs: InputCache,
     stack: ExitStack,
     *,
     per_minute: float | None = None,
-) -> execute.Tools:
+) -> execute.Pipeline:
     """The tools for *errand*. A provider that is embedded is started, and ends with *stack*.
 
     *per_minute*: no more pictures a minute are asked for.
     """
     server = server_of(settings, catalog, stack)
     errand = replace(errand, base_url=server.base_url)
-    timeouts = timeouts_of(settings)
-    return execute.Tools(
-        errand=errand,
+    timeouts = timeouts_from_settings(settings)
+    return execute.Pipeline(
+        context=errand,
         inputs=inputs,
         transport=Transport(
             key=server.key,
@@ -54,7 +54,7 @@ def lay_out(
             direct=settings.provider.embedded,
             per_minute=per_minute,
         ),
-        results=results_of(settings),
+        downloader=build_downloader(settings),
         state_dir=settings.state_dir,
         record_folders=settings.record_folders,
     )
@@ -94,12 +94,14 @@ def server_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: 
     return Server(base_url=sandbox.base_url, key=Secret(random), auth=settings.provider.auth)
 
 
-def timeouts_of(settings: Settings) -> Timeouts:
+def timeouts_from_settings(settings: Settings) -> Timeouts:
     """How long is waited for what."""
     silence = settings.timeout or settings.provider.silence
     return Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
 
 
-def results_of(settings: Settings) -> Results:
+def build_downloader(settings: Settings) -> ResultDownloader:
     """What fetches result addresses."""
-    return Results(timeouts=timeouts_of(settings), direct=settings.provider.embedded, max_wait=settings.max_wait)
+    return ResultDownloader(
+        timeouts=timeouts_from_settings(settings), direct=settings.provider.embedded, max_wait=settings.max_wait
+    )

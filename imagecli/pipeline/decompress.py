@@ -10,40 +10,42 @@ from typing import IO, Final
 
 from imagecli.client.send import MAX_ANSWER_BYTES
 from imagecli.errors import DiskError
-from imagecli.events import Listen, Warned
-from imagecli.providers.decompress import Unpacker, kind_of
-from imagecli.storage.atomic import reason
+from imagecli.events import EventHandler, WarningEvent
+from imagecli.providers.decompress import Decompressor, detect_compression
+from imagecli.storage.atomic import os_error_reason
 
 _PIECE_BYTES: Final = 256 * 1024
 
 
 @contextmanager
-def unpacked(body: IO[bytes], folders: Sequence[Path], listen: Listen = lambda event: None) -> Iterator[IO[bytes]]:
+def open_decompressed(
+    body: IO[bytes], folders: Sequence[Path], on_event: EventHandler = lambda event: None
+) -> Iterator[IO[bytes]]:
     """*body* itself where it is not compressed; else a nameless file in the first of *folders* that takes it.
 
     As far as it can be unpacked: damage is announced. Raises UnsavedError for more than any answer has, DiskError.
     """
     body.seek(0)
-    if kind_of(body.read(_PIECE_BYTES)) == "plain":
+    if detect_compression(body.read(_PIECE_BYTES)) == "plain":
         yield body
         return
-    file, damaged = _copy(body, folders)
+    file, damaged = _copy_decompressed(body, folders)
     with file:
         if damaged:
             said = "the answer came compressed and damaged; what could be unpacked of it is read"
-            listen(Warned(code="damaged_compression", message=said))
+            on_event(WarningEvent(code="damaged_compression", message=said))
         yield file
 
 
-def beginning(body: IO[bytes], count: int) -> bytes:
+def read_beginning(body: IO[bytes], count: int) -> bytes:
     """The first *count* bytes of what *body* says, or a few more."""
     body.seek(0)
-    unpacker = Unpacker(MAX_ANSWER_BYTES)
+    unpacker = Decompressor(MAX_ANSWER_BYTES)
     begun = b"".join(unpacker.feed(body.read(count)))
     return begun or b"".join(unpacker.end())
 
 
-def _copy(body: IO[bytes], folders: Sequence[Path]) -> tuple[IO[bytes], bool]:
+def _copy_decompressed(body: IO[bytes], folders: Sequence[Path]) -> tuple[IO[bytes], bool]:
     failure = OSError("there is no folder for it")
     for folder in folders:
         try:
@@ -52,7 +54,7 @@ def _copy(body: IO[bytes], folders: Sequence[Path]) -> tuple[IO[bytes], bool]:
             failure = error
             continue
         try:
-            return file, _fill(file, body)
+            return file, _write_decompressed(file, body)
         except OSError as error:
             file.close()
             failure = error
@@ -60,14 +62,14 @@ def _copy(body: IO[bytes], folders: Sequence[Path]) -> tuple[IO[bytes], bool]:
             file.close()
             raise
     raise DiskError(
-        f"the answer came compressed, and there is no room to unpack it: {reason(failure)}",
+        f"the answer came compressed, and there is no room to unpack it: {os_error_reason(failure)}",
         hint="free some space, or set IMAGECLI_STATE_DIR to a folder that has some",
     ) from failure
 
 
-def _fill(file: IO[bytes], body: IO[bytes]) -> bool:
+def _write_decompressed(file: IO[bytes], body: IO[bytes]) -> bool:
     """Whether something of it could not be unpacked."""
-    unpacker = Unpacker(MAX_ANSWER_BYTES)
+    unpacker = Decompressor(MAX_ANSWER_BYTES)
     body.seek(0)
     while piece := body.read(_PIECE_BYTES):
         for part in unpacker.feed(piece):
@@ -75,4 +77,4 @@ def _fill(file: IO[bytes], body: IO[bytes]) -> bool:
     for part in unpacker.end():
         file.write(part)
     file.flush()
-    return unpacker.damaged
+    return unpacker.is_damaged

@@ -10,143 +10,145 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from imagecli.client.download import Results
-from imagecli.domain import Identity
+from imagecli.client.download import ResultDownloader
+from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
-from imagecli.events import Listen, Received
-from imagecli.http_message import Found
-from imagecli.images.identify import judge_file
-from imagecli.prepared import Prepared
-from imagecli.providers.large_json import Condensed, decoded
+from imagecli.events import DownloadProgress, EventHandler
+from imagecli.http_message import ReturnedImage
+from imagecli.images.identify import inspect_image_file
+from imagecli.prepared import PreparedCall
+from imagecli.providers.large_json import CondensedBody, decode_base64
 from imagecli.safe_open import make_private_folder
-from imagecli.storage.atomic import disk_errors
+from imagecli.storage.atomic import translate_disk_errors
 from imagecli.storage.boundary import check_still_below
-from imagecli.storage.staging import discard, staging
+from imagecli.storage.staging import discard_staged, open_staged
 
-Fill = Callable[[IO[bytes]], Identity | None]
+FileFiller = Callable[[IO[bytes]], ImageInfo | None]
 """Writes a picture's bytes into a file, and says what they are where it had to look; may be asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
+class StagedImage:
     """A picture on the disk, under a temporary name."""
 
     path: Path
     bytes: int
     sha256: str
-    identity: Identity
-    disk: DiskError | None = None
+    identity: ImageInfo
+    disk_error: DiskError | None = None
     """Why it is not in the folder where it was to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gatherer:
+class ImageFetcher:
     """Knows where one answer's pictures come from. Threads may gather at the same time."""
 
-    prepared: Prepared
-    condensed: Condensed
-    results: Results
+    prepared: PreparedCall
+    condensed: CondensedBody
+    downloader: ResultDownloader
     rescue_folder: Path
     """For bytes whose own folder can't take them, and for those that wait for stdout."""
-    listen: Listen
-    bench: AbstractContextManager[object]
+    on_event: EventHandler
+    decode_lock: AbstractContextManager[object]
     """Held by whoever decodes."""
     peer: str | None = None
     """The address that the request was sent to."""
 
-    def gather(self, index: int, found: Found) -> Staged:
+    def fetch(self, index: int, found: ReturnedImage) -> StagedImage:
         """Picture *index*, from its base64; from its address where that is none, or no whole picture.
 
         Raises UnsavedError where neither gives bytes, DiskError where no disk takes them.
         """
         folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
         failures: list[ImagecliError] = []
-        damaged: list[Staged] = []
-        for fill, bench in self._ways(found):
+        damaged: list[StagedImage] = []
+        for fill, bench in self._ways_to_fill(found):
             try:
                 with bench:
-                    staged = self._staged(folder, fill)
+                    staged = self._stage(folder, fill)
             except ImagecliError as error:
                 failures.append(error)
                 continue
             if staged.identity.whole:
                 for other in damaged:
-                    discard(other.path)
+                    discard_staged(other.path)
                 return staged
             damaged.append(staged)
         for other in damaged[1:]:
-            discard(other.path)
+            discard_staged(other.path)
         if damaged:
             return damaged[0]
-        raise _failure(failures, found)
+        raise _choose_failure(failures, found)
 
-    def _ways(self, found: Found) -> Iterator[tuple[Fill, AbstractContextManager[object]]]:
+    def _ways_to_fill(self, found: ReturnedImage) -> Iterator[tuple[FileFiller, AbstractContextManager[object]]]:
         if found.b64_json:
-            yield partial(_decode, self.condensed, found.b64_json), self.bench
+            yield partial(_decode_base64, self.condensed, found.b64_json), self.decode_lock
         if found.url:
-            yield partial(self._fetch, found.url), nullcontext()
+            yield partial(self._download, found.url), nullcontext()
 
-    def _fetch(self, url: str, into: IO[bytes]) -> Identity | None:
+    def _download(self, url: str, into: IO[bytes]) -> ImageInfo | None:
         """What was fetched, if it is whole: at its last try the answer is not looked at."""
-        seen: list[Identity] = []
+        seen: list[ImageInfo] = []
 
         def is_whole(file: IO[bytes]) -> bool:
-            seen.append(judge_file(file))
+            seen.append(inspect_image_file(file))
             return seen[-1].whole
 
-        self.results.fetch(
+        self.downloader.fetch(
             url,
             into,
-            lambda done, total: self.listen(Received(request=self.prepared.request, received=done, total=total)),
+            lambda done, total: self.on_event(
+                DownloadProgress(request=self.prepared.request, received=done, total=total)
+            ),
             is_whole,
             base_url=self.prepared.base_url,
             peer=self.peer,
         )
         return seen[-1] if seen and seen[-1].whole else None
 
-    def _staged(self, folder: Path, fill: Fill) -> Staged:
+    def _stage(self, folder: Path, fill: FileFiller) -> StagedImage:
         """In *folder*, or where its disk fails in the rescue folder, for the user alone."""
         if folder != self.rescue_folder:
             try:
                 check_still_below(folder, self.prepared.root)
-                with disk_errors(folder):
-                    return self._filled(folder, fill, 0o666, None)
+                with translate_disk_errors(folder):
+                    return self._fill_staged(folder, fill, 0o666, None)
             except DiskError as error:
                 problem = error
         else:
             problem = None
-        with disk_errors(self.rescue_folder):
+        with translate_disk_errors(self.rescue_folder):
             make_private_folder(self.rescue_folder)
-            return self._filled(self.rescue_folder, fill, 0o600, problem)
+            return self._fill_staged(self.rescue_folder, fill, 0o600, problem)
 
-    def _filled(self, folder: Path, fill: Fill, mode: int, problem: DiskError | None) -> Staged:
-        with staging(folder, label=self.prepared.id, mode=mode) as file:
+    def _fill_staged(self, folder: Path, fill: FileFiller, mode: int, problem: DiskError | None) -> StagedImage:
+        with open_staged(folder, label=self.prepared.id, mode=mode) as file:
             identity = fill(file)
-            staged = described(file, problem, identity)
-            return replace(staged, identity=_decoded(file, staged.identity))
+            staged = inspect_staged(file, problem, identity)
+            return replace(staged, identity=_check_by_decoding(file, staged.identity))
 
 
-def described(file: IO[bytes], problem: DiskError | None = None, identity: Identity | None = None) -> Staged:
+def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: ImageInfo | None = None) -> StagedImage:
     """What a staged file holds: its hash, and its structure judged to the end, where that is not known already."""
     length = file.seek(0, 2)
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    identity = identity or judge_file(file)
-    return Staged(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk=problem)
+    identity = identity or inspect_image_file(file)
+    return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=problem)
 
 
-def _decoded(file: IO[bytes], identity: Identity) -> Identity:
+def _check_by_decoding(file: IO[bytes], identity: ImageInfo) -> ImageInfo:
     """*identity* as a decoder sees it, where the structure tells too little. Loads one picture."""
     if not identity.whole or identity.format in (None, "png", "svg"):
         return identity
-    from imagecli.images.integrity import damage
+    from imagecli.images.integrity import find_decoding_damage
 
     file.seek(0)
-    problem = damage(file.read(), identity)
+    problem = find_decoding_damage(file.read(), identity)
     return replace(identity, whole=False, problem=problem) if problem else identity
 
 
-def _failure(failures: list[ImagecliError], found: Found) -> ImagecliError:
+def _choose_failure(failures: list[ImagecliError], found: ReturnedImage) -> ImagecliError:
     """Why there is no picture; what nobody answered at an address that needs a word of help, with that."""
     if not failures:
         empty = UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
@@ -156,9 +158,9 @@ def _failure(failures: list[ImagecliError], found: Found) -> ImagecliError:
     return failures[-1]
 
 
-def _decode(condensed: Condensed, b64_json: str, into: IO[bytes]) -> None:
+def _decode_base64(condensed: CondensedBody, b64_json: str, into: IO[bytes]) -> None:
     try:
-        for piece in decoded(condensed.pieces(b64_json)):
+        for piece in decode_base64(condensed.iter_text(b64_json)):
             into.write(piece)
     except ValueError as error:
         raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error

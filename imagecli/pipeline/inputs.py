@@ -7,68 +7,79 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.parameters import inputs_of, needs_alpha
-from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Framing, Generate, InputImage, Source, Transform
+from imagecli.checks.parameters import input_sources, needs_alpha
+from imagecli.domain import (
+    MAX_PICTURE_BYTES,
+    Edit,
+    Generate,
+    ImageRequest,
+    InputFit,
+    InputImage,
+    InputSource,
+    Transform,
+)
 from imagecli.errors import InputImageError
-from imagecli.events import Listen, Noted, Warned
-from imagecli.providers.uploads import Uploads
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
+from imagecli.providers.uploads import RequestImages
 
 MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class FittedInputs:
     """The pictures of one ask as they are sent."""
 
-    uploads: Uploads = field(default_factory=Uploads)
+    images: RequestImages = field(default_factory=RequestImages)
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
 
 
 @dataclass(slots=True)
-class _Slot:
+class _CacheSlot:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    fit: Fit | None = None
+    fitted: FittedInputs | None = None
 
 
-class Inputs:
+class InputCache:
     """Fits inputs for one model. Threads that want the same pictures wait for the first of them."""
 
     def __init__(self, row: ModelRow) -> None:
         self._row = row
-        self._slots: OrderedDict[object, _Slot] = OrderedDict()
+        self._slots: OrderedDict[object, _CacheSlot] = OrderedDict()
         self._lock = threading.Lock()
 
-    def fitted(self, ask: Ask, listen: Listen) -> Fit:
+    def fit_inputs(self, ask: ImageRequest, on_event: EventHandler) -> FittedInputs:
         """The pictures of *ask*, as they are sent; every change is announced, once. Raises InputImageError."""
         if isinstance(ask, Generate):
-            return Fit()
+            return FittedInputs()
         layers = (ask.mask, ask.markup) if isinstance(ask, Edit) else (None, None)
         with self._lock:
-            slot = self._slots.setdefault((inputs_of(ask), layers, ask.framing), _Slot())
+            slot = self._slots.setdefault((input_sources(ask), layers, ask.input_fit), _CacheSlot())
             while len(self._slots) > MEMORY:
                 self._slots.popitem(last=False)
         with slot.lock:
-            if slot.fit is None:
-                slot.fit = _fit(inputs_of(ask), layers, ask.framing, self._row, needs_alpha(ask, self._row), listen)
-            return slot.fit
+            if slot.fitted is None:
+                slot.fitted = _fit_all(
+                    input_sources(ask), layers, ask.input_fit, self._row, needs_alpha(ask, self._row), on_event
+                )
+            return slot.fitted
 
 
-def _fit(
-    sources: tuple[Source, ...],
-    layers: tuple[Source | None, Source | None],
-    framing: Framing,
+def _fit_all(
+    sources: tuple[InputSource, ...],
+    layers: tuple[InputSource | None, InputSource | None],
+    framing: InputFit,
     row: ModelRow,
     transparent: bool,
-    listen: Listen,
-) -> Fit:
+    on_event: EventHandler,
+) -> FittedInputs:
     """*layers* are the mask and the drawing."""
-    from imagecli.images.fit_input import fit
-    from imagecli.images.header import look
+    from imagecli.images.fit_input import fit_input
+    from imagecli.images.header import read_header
     from imagecli.images.overlay import fit_markup, fit_mask
 
-    looks = [look(_read(source), source.label) for source in sources]
+    looks = [read_header(_read_source(source), source.label) for source in sources]
     if transparent and not looks[0].has_alpha:
         raise InputImageError(
             f"{sources[0].label} has no transparent part, and {row.name} changes only what is transparent",
@@ -76,23 +87,23 @@ def _fit(
         )
     fitted = []
     for source, seen in zip(sources, looks, strict=True):
-        fitted.append(fit(seen, row.image, framing))
-        _announce(source, fitted[-1].changes, listen)
+        fitted.append(fit_input(seen, row.image, framing))
+        _note_changes(source, fitted[-1].changes, on_event)
     mask = markup = None
     if stencil := layers[0]:
-        masked = fit_mask(look(_read(stencil), stencil.label), row.mask, fitted[0], framing)
+        masked = fit_mask(read_header(_read_source(stencil), stencil.label), row.mask, fitted[0], framing)
         mask = masked.image
-        _announce(stencil, masked.changes, listen)
-        _warn_of_coverage(stencil, mask, listen)
+        _note_changes(stencil, masked.changes, on_event)
+        _warn_of_coverage(stencil, mask, on_event)
     if drawing := layers[1]:
-        drawn = fit_markup(look(_read(drawing), drawing.label), row.image.max_bytes, fitted[0], framing)
+        drawn = fit_markup(read_header(_read_source(drawing), drawing.label), row.image.max_bytes, fitted[0], framing)
         markup = drawn.image
-        _announce(drawing, drawn.changes, listen)
+        _note_changes(drawing, drawn.changes, on_event)
     images = tuple(one.image for one in fitted)
-    return Fit(uploads=Uploads(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
+    return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
 
 
-def _read(source: Source) -> bytes:
+def _read_source(source: InputSource) -> bytes:
     from imagecli.storage.read import read_bounded
 
     if source.data is not None:
@@ -101,18 +112,20 @@ def _read(source: Source) -> bytes:
     return read_bounded(source.path, MAX_PICTURE_BYTES)
 
 
-def _announce(source: Source, changes: tuple[str, ...], listen: Listen) -> None:
+def _note_changes(source: InputSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
     if changes:
-        listen(Noted(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
+        on_event(NoteEvent(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
 
 
-def _warn_of_coverage(mask: Source, image: InputImage, listen: Listen) -> None:
-    from imagecli.images.overlay import coverage
+def _warn_of_coverage(mask: InputSource, image: InputImage, on_event: EventHandler) -> None:
+    from imagecli.images.overlay import mask_coverage
 
-    share = coverage(image)
+    share = mask_coverage(image)
     if share == 0:
-        listen(Warned(code="mask_empty", message=f"{mask.label} is opaque everywhere: nothing may change"))
+        on_event(WarningEvent(code="mask_empty", message=f"{mask.label} is opaque everywhere: nothing may change"))
     elif share == 1:
-        listen(Warned(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change"))
+        on_event(
+            WarningEvent(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change")
+        )
     else:
-        listen(Noted(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the picture may change"))
+        on_event(NoteEvent(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the picture may change"))

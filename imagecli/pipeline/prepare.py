@@ -1,4 +1,4 @@
-"""The half before the POST: pictures that fit, the HTTP request, and `Prepared` for whoever finishes it."""
+"""The half before the POST: pictures that fit, the HTTP request, and `PreparedCall` for whoever finishes it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.provider import ProviderRow
-from imagecli.domain import Generate, IfExists, Name, Size, Transform
+from imagecli.domain import Generate, IfExists, OutputName, Size, Transform
 from imagecli.http_message import HttpRequest
-from imagecli.pipeline.inputs import Fit
-from imagecli.plan import Request
-from imagecli.prepared import Destination, Part, Prepared
-from imagecli.providers.request import encode
+from imagecli.pipeline.inputs import FittedInputs
+from imagecli.plan import PlannedCall
+from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
+from imagecli.providers.request import build_http_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class RunContext:
     """What all requests of a command have alike."""
 
     run_id: str
@@ -31,21 +31,21 @@ class Errand:
     stdout: bool
     keep_partials: bool = False
     allow_outside: bool = False
-    """As in `Prepared`."""
+    """As in `PreparedCall`."""
     query: Mapping[str, str] = field(default_factory=dict)
     """What every request's address ends with."""
 
 
-def prepare(request: Request, fit: Fit, errand: Errand) -> tuple[Prepared, HttpRequest]:
+def prepare_call(request: PlannedCall, fit: FittedInputs, errand: RunContext) -> tuple[PreparedCall, HttpRequest]:
     """What is sent, and all that is needed to finish it later. Sends nothing."""
-    http = encode(request.ask, fit.uploads, errand.provider, errand.base_url, errand.query)
-    return prepared_of(request, errand, fit.transform), http
+    http = build_http_request(request.request, fit.images, errand.provider, errand.base_url, errand.query)
+    return build_prepared_call(request, errand, fit.transform), http
 
 
-def prepared_of(request: Request, errand: Errand, transform: Transform | None = None) -> Prepared:
+def build_prepared_call(request: PlannedCall, errand: RunContext, transform: Transform | None = None) -> PreparedCall:
     """All that is needed to finish *request*; *transform* is its first input's."""
-    ask, look = request.ask, request.ask.rendering
-    return Prepared(
+    ask, look = request.request, request.request.options
+    return PreparedCall(
         id=f"{errand.run_id}-{request.index:04}",
         request=request.index,
         command=errand.command,
@@ -75,28 +75,28 @@ def _without_secrets(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def describe(prepared: Prepared) -> str:
+def prepared_to_json(prepared: PreparedCall) -> str:
     """*prepared* as JSON, for the spool: its folders from the root, as another command may be typed elsewhere."""
-    return json.dumps(_fields(with_folders(prepared, _from_root)), default=_plain)
+    return json.dumps(_to_dict(map_folders(prepared, _absolute_folder)), default=_to_plain)
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def _to_dict(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """What JSON has no word for. Not by `asdict`, which copies all of it first, for every request."""
-    return _fields(value) if dataclasses.is_dataclass(value) else str(value)
+    return _to_dict(value) if dataclasses.is_dataclass(value) else str(value)
 
 
-def with_folders(prepared: Prepared, moved: Callable[[Path], Path]) -> Prepared:
+def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
     """*prepared* with every folder that it saves to put where *moved* says."""
     named = with_names(prepared, lambda name: dataclasses.replace(name, folder=moved(name.folder)))
     replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
     return dataclasses.replace(named, replaces=replaces)
 
 
-def with_names(prepared: Prepared, changed: Callable[[Name], Name]) -> Prepared:
+def with_names(prepared: PreparedCall, changed: Callable[[OutputName], OutputName]) -> PreparedCall:
     """*prepared* with every name that it saves under as *changed* returns it."""
     return dataclasses.replace(
         prepared,
@@ -107,46 +107,46 @@ def with_names(prepared: Prepared, changed: Callable[[Name], Name]) -> Prepared:
     )
 
 
-def _from_root(folder: Path) -> Path:
+def _absolute_folder(folder: Path) -> Path:
     try:
         return folder.absolute()
     except OSError:  # the current folder is gone
         return folder
 
 
-def read_description(text: str) -> Prepared:
-    """The value that `describe` wrote."""
+def prepared_from_json(text: str) -> PreparedCall:
+    """The value that `prepared_to_json` wrote."""
     document: dict[str, Any] = json.loads(text)
     transform = document.pop("transform")
     size, fit = document.pop("size"), document.pop("fit")
-    names = [_name(name) for name in document.pop("names")]
+    names = [_name_from_json(name) for name in document.pop("names")]
     files, part = document.pop("files", ()), document.pop("part", None)
     replaces = document.pop("replaces", ())
-    return Prepared(
+    return PreparedCall(
         **document,
         names=tuple(names),
-        files=tuple(tuple(_destination(file) for file in of_picture) for of_picture in files),
+        files=tuple(tuple(_output_file_from_json(file) for file in of_picture) for of_picture in files),
         replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
-        part=_part(part) if part else None,
+        part=_manifest_ref_from_json(part) if part else None,
         size=Size(**size) if size else None,
         fit=Size(**fit) if fit else None,
-        transform=_transform(transform) if transform else None,
+        transform=_transform_from_json(transform) if transform else None,
     )
 
 
-def _name(document: dict[str, Any]) -> Name:
-    return Name(**(document | {"folder": Path(document["folder"])}))
+def _name_from_json(document: dict[str, Any]) -> OutputName:
+    return OutputName(**(document | {"folder": Path(document["folder"])}))
 
 
-def _destination(document: dict[str, Any]) -> Destination:
-    return Destination(name=_name(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
+def _output_file_from_json(document: dict[str, Any]) -> OutputFile:
+    return OutputFile(name=_name_from_json(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
 
 
-def _part(document: dict[str, Any]) -> Part:
-    return Part(**(document | {"planned": tuple(tuple(paths) for paths in document["planned"])}))
+def _manifest_ref_from_json(document: dict[str, Any]) -> ManifestRef:
+    return ManifestRef(**(document | {"planned": tuple(tuple(paths) for paths in document["planned"])}))
 
 
-def _transform(document: dict[str, Any]) -> Transform:
+def _transform_from_json(document: dict[str, Any]) -> Transform:
     return Transform(
         upright=Size(**document["upright"]),
         crop=tuple(document["crop"]) if document["crop"] else None,

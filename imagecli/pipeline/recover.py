@@ -10,113 +10,123 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal
 
-from imagecli.client.download import Results
-from imagecli.client.spool import Left, left_in, remove, taken
+from imagecli.client.download import ResultDownloader
+from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, remove_spool_entry
 from imagecli.client.spool_record import SpoolPlaces
-from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, as_error
-from imagecli.events import Listen, Noted, Warned
-from imagecli.http_message import Answer
+from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
+from imagecli.http_message import ParsedResponse
 from imagecli.naming import rebuild_name
-from imagecli.pipeline.decompress import unpacked
-from imagecli.pipeline.finish import finish, is_settled, not_fetched
-from imagecli.pipeline.partial_images import keep_partials
-from imagecli.pipeline.prepare import read_description, with_folders, with_names
-from imagecli.prepared import Prepared
-from imagecli.providers.large_json import condense
-from imagecli.providers.response import decode
-from imagecli.providers.salvage import salvage
-from imagecli.results import Outcome
+from imagecli.pipeline.decompress import open_decompressed
+from imagecli.pipeline.finish import finish_call, is_only_fewer_images, not_fetched
+from imagecli.pipeline.partial_images import save_partial_images
+from imagecli.pipeline.prepare import map_folders, prepared_from_json, with_names
+from imagecli.prepared import PreparedCall
+from imagecli.providers.large_json import condense_body
+from imagecli.providers.response import parse_response
+from imagecli.providers.salvage import salvage_images
+from imagecli.results import CallResult
 from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
 from imagecli.storage.preflight import check_folder
-from imagecli.storage.staging import discard_all
+from imagecli.storage.staging import discard_all_staged
 
-State = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
-Read = Callable[[bytes, str], Answer]
+RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
+ResponseParser = Callable[[bytes, str], ParsedResponse]
 """An answer's body, without long strings, and the base URL → its pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
+class RecoverableCall:
     """An answer, or what there is of one, and what it answers."""
 
-    left: Left
-    prepared: Prepared | None
+    spooled: SpooledCall
+    prepared: PreparedCall | None
     """None where the description can't be read."""
-    state: State
+    state: RecoveryState
 
     @property
     def when(self) -> datetime:
         """Local time."""
-        return datetime.fromtimestamp(self.left.since).astimezone()
+        return datetime.fromtimestamp(self.spooled.since).astimezone()
 
 
-def leftovers(places: SpoolPlaces) -> list[Leftover]:
+def find_recoverable(places: SpoolPlaces) -> list[RecoverableCall]:
     """What earlier commands left, the oldest first."""
-    return [_leftover(left) for left in left_in(places)]
+    return [_to_recoverable(left) for left in list_spooled_calls(places)]
 
 
-def forget(leftover: Leftover) -> None:
+def discard_recoverable(leftover: RecoverableCall) -> None:
     """Takes it away, unsaved."""
-    remove(leftover.left.body, leftover.left.record)
+    remove_spool_entry(leftover.spooled.body, leftover.spooled.record)
 
 
-def clear_unanswered(places: SpoolPlaces, listen: Listen, *, told: Collection[str] = ()) -> None:
+def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, told: Collection[str] = ()) -> None:
     """Takes away what no answer came to, and says what may have been billed all the same.
 
     *told* are the hashes of manifests' purchases of which that is said already.
     """
     removed = 0
-    for left in left_in(places):
+    for left in list_spooled_calls(places):
         if left.alive or left.bytes:
             continue
-        prepared = _read(left)
+        prepared = _read_prepared(left)
         if left.sent and not (prepared and prepared.part and prepared.part.hash in told):
-            said = f"an earlier request was sent, and no answer came; it may have been billed: {_about(left)}"
-            listen(Warned(code="unanswered", message=said))
-        remove(left.body, left.record)
+            said = (
+                f"an earlier request was sent, and no answer came; it may have been billed: {_describe_spooled(left)}"
+            )
+            on_event(WarningEvent(code="unanswered", message=said))
+        remove_spool_entry(left.body, left.record)
         removed += 1
     if removed:
         entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
-        listen(Noted(code="removed", message=f"removed {entries} of earlier requests from the spool"))
+        on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))
 
 
-def recover(
-    leftover: Leftover, request: int, folder: Path | None, results: Results, state_dir: Path, listen: Listen
-) -> Outcome:
+def recover_call(
+    leftover: RecoverableCall,
+    request: int,
+    folder: Path | None,
+    results: ResultDownloader,
+    state_dir: Path,
+    on_event: EventHandler,
+) -> CallResult:
     """Saves what *leftover* holds, under its planned names or in *folder*, and takes it away when nothing is left.
 
     *request* numbers it in this command's report. What goes wrong, bugs too, is in the outcome.
     """
     prepared = leftover.prepared
-    outcome = Outcome(
+    outcome = CallResult(
         request=request,
         asked=prepared.n if prepared else 0,
         provider=prepared.provider if prepared else "",
         model=prepared.model if prepared else "",
     )
-    with taken(leftover.left) as body:
+    with hold_spooled(leftover.spooled) as body:
         try:
             if body is None:
                 return outcome
             if prepared is None:
                 raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
-            read = salvage if leftover.state == "part" else decode
-            planned = _as_planned(prepared, request, folder)
+            read = salvage_images if leftover.state == "part" else parse_response
+            planned = _prepare_for_recovery(prepared, request, folder)
             _check_folders(planned)
             # Only the state folder's own record may open other addresses than public ones to result URLs.
-            peer = leftover.left.peer if leftover.left.body.parent == state_dir / "spool" else None
-            outcome = _or_partials(
-                lambda: _finished(planned, body, read, results, state_dir, listen, peer), planned, body, listen
+            peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
+            outcome = _finish_or_save_partials(
+                lambda: _finish_recovered(planned, body, read, results, state_dir, on_event, peer),
+                planned,
+                body,
+                on_event,
             )
         except Exception as problem:
-            outcome = replace(outcome, errors=(as_error(problem),))
+            outcome = replace(outcome, errors=(to_imagecli_error(problem),))
     if outcome.unfetched:
-        listen(not_fetched(outcome, leftover.left.body))
-    return _cleared(leftover, outcome, listen)
+        on_event(not_fetched(outcome, leftover.spooled.body))
+    return _discard_if_done(leftover, outcome, on_event)
 
 
-def _check_folders(prepared: Prepared) -> None:
+def _check_folders(prepared: PreparedCall) -> None:
     """Raises UnsavedError if a manifest's image would be saved outside its folder, because of a link made since."""
     for folder in prepared.folders:
         if prepared.root and not is_below(folder, prepared.root):
@@ -127,24 +137,26 @@ def _check_folders(prepared: Prepared) -> None:
             )
 
 
-def _finished(
-    prepared: Prepared,
+def _finish_recovered(
+    prepared: PreparedCall,
     body: IO[bytes],
-    read: Read,
-    results: Results,
+    read: ResponseParser,
+    results: ResultDownloader,
     state_dir: Path,
-    listen: Listen,
+    on_event: EventHandler,
     peer: str | None,
-) -> Outcome:
+) -> CallResult:
     rescue_folder = state_dir / "rescued"
     for folder in prepared.folders:
         check_folder(folder)
-        discard_all(folder, prepared.id)
-    discard_all(rescue_folder, prepared.id)
-    return finish(prepared, body, results, rescue_folder, listen, again=True, read=read, peer=peer)
+        discard_all_staged(folder, prepared.id)
+    discard_all_staged(rescue_folder, prepared.id)
+    return finish_call(prepared, body, results, rescue_folder, on_event, again=True, read=read, peer=peer)
 
 
-def _or_partials(finished: Callable[[], Outcome], prepared: Prepared, body: IO[bytes], listen: Listen) -> Outcome:
+def _finish_or_save_partials(
+    finished: Callable[[], CallResult], prepared: PreparedCall, body: IO[bytes], on_event: EventHandler
+) -> CallResult:
     """What *finished* gives. Where that is no picture, a stream's partial ones are kept, and named by what it raises.
 
     Those that the command itself had kept are not kept again.
@@ -152,33 +164,35 @@ def _or_partials(finished: Callable[[], Outcome], prepared: Prepared, body: IO[b
     try:
         return finished()
     except UnsavedError as error:
-        if not prepared.keep_partials and (kept := keep_partials(body, prepared, listen)):
+        if not prepared.keep_partials and (kept := save_partial_images(body, prepared, on_event)):
             error.rescued_path = str(kept)
         raise
 
 
-def _cleared(leftover: Leftover, outcome: Outcome, listen: Listen) -> Outcome:
+def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: EventHandler) -> CallResult:
     """Takes the answer away unless there is more to be had of it; what stays is said with its way out."""
-    body = leftover.left.body
+    body = leftover.spooled.body
     stays = bool(outcome.unfetched)
     for error in outcome.errors:
         nothing_bought = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
-        if not (error.rescued_path or is_settled(error) or nothing_bought):
+        if not (error.rescued_path or is_only_fewer_images(error) or nothing_bought):
             stays = True
             error.rescued_path = str(body)
-            away = f"imagecli recover --delete {leftover.left.id} removes it"
+            away = f"imagecli recover --delete {leftover.spooled.id} removes it"
             error.hint = f"{error.hint}; {away}" if error.hint else away
     if not stays:
-        remove(body, leftover.left.record)
+        remove_spool_entry(body, leftover.spooled.record)
         if not outcome.saved:
-            listen(Noted(code="removed", message=f"removed {leftover.left.id} from the spool: it has no images"))
+            on_event(
+                NoteEvent(code="removed", message=f"removed {leftover.spooled.id} from the spool: it has no images")
+            )
     return outcome
 
 
-def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepared:
+def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | None) -> PreparedCall:
     """*prepared* for another day: nothing is overwritten, nothing goes to stdout."""
     named = with_names(prepared, rebuild_name)
-    moved = with_folders(named, lambda planned: folder or _from_here(planned))
+    moved = map_folders(named, lambda planned: folder or _relative_folder(planned))
     # What a manifest's journal knows by its content may still be replaced by what the same row has bought.
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
     # A folder that the user types may be anywhere.
@@ -186,46 +200,46 @@ def _as_planned(prepared: Prepared, request: int, folder: Path | None) -> Prepar
     return replace(moved, request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
 
 
-def _from_here(folder: Path) -> Path:
+def _relative_folder(folder: Path) -> Path:
     """*folder* as the user would type it now."""
     with suppress(OSError, ValueError):
         return folder.relative_to(Path.cwd())
     return folder
 
 
-def _leftover(left: Left) -> Leftover:
-    prepared = _read(left)
-    return Leftover(left=left, prepared=prepared, state=_state(left, prepared))
+def _to_recoverable(left: SpooledCall) -> RecoverableCall:
+    prepared = _read_prepared(left)
+    return RecoverableCall(spooled=left, prepared=prepared, state=_find_state(left, prepared))
 
 
-def _read(left: Left) -> Prepared | None:
+def _read_prepared(left: SpooledCall) -> PreparedCall | None:
     try:
-        return read_description(left.text)
+        return prepared_from_json(left.text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _state(left: Left, prepared: Prepared | None) -> State:
+def _find_state(left: SpooledCall, prepared: PreparedCall | None) -> RecoveryState:
     if left.alive:
         return "under_way"
     if not left.bytes:
         return "nothing_came" if left.sent else "never_sent"
     if prepared is None:
         return "unknown"
-    with taken(left) as body:
+    with hold_spooled(left) as body:
         if body is None:
             return "under_way"
         try:
-            with unpacked(body, (left.body.parent,)) as plain:
+            with open_decompressed(body, (left.body.parent,)) as plain:
                 return _state_of_answer(plain, prepared)
         except ImagecliError:  # of too many bytes, or no room: saving it will say so
             return "whole"
 
 
-def _state_of_answer(body: IO[bytes], prepared: Prepared) -> State:
-    condensed = condense(body)
+def _state_of_answer(body: IO[bytes], prepared: PreparedCall) -> RecoveryState:
+    condensed = condense_body(body)
     try:
-        decode(condensed.body, prepared.base_url)
+        parse_response(condensed.body, prepared.base_url)
     except (RefusedError, NetworkError):
         return "no_pictures"
     except Exception:
@@ -237,8 +251,8 @@ def _state_of_answer(body: IO[bytes], prepared: Prepared) -> State:
     return "whole"
 
 
-def _about(left: Left) -> str:
-    leftover = Leftover(left=left, prepared=_read(left), state="nothing_came")
+def _describe_spooled(left: SpooledCall) -> str:
+    leftover = RecoverableCall(spooled=left, prepared=_read_prepared(left), state="nothing_came")
     facts = [f"{leftover.when:%Y-%m-%d %H:%M}"]
     if leftover.prepared:
         facts += [leftover.prepared.command, leftover.prepared.model, (leftover.prepared.prompt or "")[:60]]

@@ -13,26 +13,26 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.domain import Identity, Name, SavedImage, Size
+from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
-from imagecli.events import Listen, Noted, Saved, Warned
+from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.formats.svg import active_parts
-from imagecli.naming import marked, numbered, path_for
-from imagecli.pipeline.fetch_image import Staged, described
-from imagecli.prepared import Destination, Prepared
-from imagecli.results import Parcel
-from imagecli.storage.atomic import disk_errors, publish, rescue, save
+from imagecli.naming import mark_path, number_path, path_for_format
+from imagecli.pipeline.fetch_image import StagedImage, inspect_staged
+from imagecli.prepared import OutputFile, PreparedCall
+from imagecli.results import StdoutImage
+from imagecli.storage.atomic import publish, rescue, save_file, translate_disk_errors
 from imagecli.storage.boundary import check_still_below
-from imagecli.storage.staging import discard, staging
+from imagecli.storage.staging import discard_staged, open_staged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Conversion:
     """A format, and a size where that is to change."""
 
     format: str
     fit: Size | None
-    words: str
+    description: str
     """Behind "was": converted from jpeg, cropped and resized from 1920x1088 to 1920x1080."""
 
     @property
@@ -40,23 +40,25 @@ class Change:
         return "fitted" if self.fit else "converted"
 
 
-def change_for(came: Identity, name: Name, fit: Size | None, listen: Listen) -> Change | None:
+def find_conversion(came: ImageInfo, name: OutputName, fit: Size | None, on_event: EventHandler) -> Conversion | None:
     """What is to be done to the picture that *came*, or None. An SVG is never changed, and that is said."""
     assert came.format
     if fit and came.format == "svg":
-        listen(Noted(code="not_fitted", message=f"an SVG has no pixels: it is kept as it came, not fitted to {fit}"))
+        on_event(
+            NoteEvent(code="not_fitted", message=f"an SVG has no pixels: it is kept as it came, not fitted to {fit}")
+        )
     if "svg" in (came.format, name.literal_format):
         return None
     wanted = name.literal_format or came.format
     resized = fit if came.size and fit != came.size else None
     words = [f"converted from {came.format}"] * (wanted != came.format)
     if resized and came.size:
-        words.append(f"{_done(came.size, resized)} from {came.size} to {resized}")
-    return Change(format=wanted, fit=resized, words=", ".join(words)) if words else None
+        words.append(f"{_describe_fit(came.size, resized)} from {came.size} to {resized}")
+    return Conversion(format=wanted, fit=resized, description=", ".join(words)) if words else None
 
 
-def _done(came: Size, fit: Size) -> str:
-    """Cropped, resized, or both: as `pictures.finish` does it."""
+def _describe_fit(came: Size, fit: Size) -> str:
+    """Cropped, resized, or both: as `images.convert` does it."""
     if came.width * fit.height == came.height * fit.width:
         return "resized"
     cropped_only = min(came.width - fit.width, came.height - fit.height) == 0
@@ -68,146 +70,156 @@ MAX_USUAL_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class ImageSaver:
     """Where one request's pictures go."""
 
-    prepared: Prepared
+    prepared: PreparedCall
     rescue_folder: Path
     """For bytes whose own folder can't take them."""
-    listen: Listen
-    again: bool = False
+    on_event: EventHandler
+    is_repeated: bool = False
     """The answer may have been delivered before, in part: what is there already is not saved twice."""
 
-    def deliver(self, index: int, staged: Staged, revised_prompt: str | None) -> Iterator[SavedImage]:
+    def save(self, index: int, staged: StagedImage, revised_prompt: str | None) -> Iterator[SavedImage]:
         """Picture *index*, saved; and then the further files that are made of it.
 
         Raises UnsavedError for what is no whole picture, DiskError where its disk failed. Both say where the bytes are.
         """
         first, *further = self.prepared.destinations(index)
-        name, came = self._checked(index, staged), staged.identity
+        name, came = self._check_image(index, staged), staged.identity
         overwrite = self.prepared.if_exists == "overwrite" and index < self.prepared.n
         number = max(index - len(self.prepared.names) + 1, 0) + 1
-        change = change_for(came, name, first.fit, self.listen)
+        change = find_conversion(came, name, first.fit, self.on_event)
         original = None
         if change:
-            path, original, staged = self._changed(staged, name, change, overwrite)
+            path, original, staged = self._save_converted(staged, name, change, overwrite)
         else:
-            path = self._publish(staged, _as_it_came(name, came), overwrite, number)
-        yield self._saved(replace(self._image(index, path, staged, revised_prompt), original=original))
+            path = self._publish(staged, _unchanged_path(name, came), overwrite, number)
+        yield self._announce_saved(
+            replace(self._build_saved_image(index, path, staged, revised_prompt), original=original)
+        )
         for copy, destination in enumerate(further, start=1):
-            image = self._further(index, destination, original or path, came, revised_prompt)
-            yield self._saved(replace(image, copy=copy))
+            image = self._save_further(index, destination, original or path, came, revised_prompt)
+            yield self._announce_saved(replace(image, copy=copy))
 
-    def for_stdout(self, index: int, staged: Staged, revised_prompt: str | None) -> tuple[SavedImage, Staged]:
-        """Picture *index*, ready to be written to stdout from its staged file. Raises UnsavedError as `deliver`."""
-        name = self._checked(index, staged)
-        if change := change_for(staged.identity, _truly(name), self.prepared.fit, self.listen):
-            with disk_errors(staged.path):
-                made = self._made(staged.path, change, staged.path.parent)
-            discard(staged.path)
+    def prepare_for_stdout(
+        self, index: int, staged: StagedImage, revised_prompt: str | None
+    ) -> tuple[SavedImage, StagedImage]:
+        """Picture *index*, ready to be written to stdout from its staged file. Raises UnsavedError as `save`."""
+        name = self._check_image(index, staged)
+        if change := find_conversion(staged.identity, _with_true_ending(name), self.prepared.fit, self.on_event):
+            with translate_disk_errors(staged.path):
+                made = self._convert_staged(staged.path, change, staged.path.parent)
+            discard_staged(staged.path)
             staged = made
-            self.listen(Noted(code=change.code, message=f"the picture was {change.words}, without its proof of origin"))
-        return self._image(index, None, staged, revised_prompt), staged
+            self.on_event(
+                NoteEvent(
+                    code=change.code, message=f"the picture was {change.description}, without its proof of origin"
+                )
+            )
+        return self._build_saved_image(index, None, staged, revised_prompt), staged
 
-    def _saved(self, image: SavedImage) -> SavedImage:
-        self.listen(Saved(image=image))
+    def _announce_saved(self, image: SavedImage) -> SavedImage:
+        self.on_event(ImageSaved(image=image))
         return image
 
-    def _further(
-        self, index: int, destination: Destination, source: Path, came: Identity, revised_prompt: str | None
+    def _save_further(
+        self, index: int, destination: OutputFile, source: Path, came: ImageInfo, revised_prompt: str | None
     ) -> SavedImage:
         """A further file of picture *index*, made of *source*, which is as it *came*."""
-        change = change_for(came, destination.name, destination.fit, self.listen)
-        target = path_for(destination.name, change.format) if change else _as_it_came(destination.name, came)
+        change = find_conversion(came, destination.name, destination.fit, self.on_event)
+        target = path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, came)
         try:
-            with disk_errors(target):
-                made = self._made(source, change, target.parent)
+            with translate_disk_errors(target):
+                made = self._convert_staged(source, change, target.parent)
             path = self._publish(made, target, False)
         except ImagecliError as error:
             error.rescued_path = error.rescued_path or str(source)
             raise
         if change:
-            self._say(path, change, source)
-        return replace(self._image(index, path, made, revised_prompt), original=source if change else None)
+            self._note_conversion(path, change, source)
+        return replace(self._build_saved_image(index, path, made, revised_prompt), original=source if change else None)
 
-    def _checked(self, index: int, staged: Staged) -> Name:
+    def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a whole picture. Raises UnsavedError for what is none."""
         name, identity = self.prepared.name(index), staged.identity
         problem = None if identity.whole and identity.format else identity.problem or "unknown bytes"
         if identity.format == "svg" and self.prepared.output_format != "svg":
             problem = problem or "an SVG, which was not asked for"
         if problem:
-            raise self._rescued(staged, name, problem)
+            raise self._rescue_damaged(staged, name, problem)
         asked, size = self.prepared.output_format, self.prepared.size
         if asked and asked != identity.format and not name.literal_format:
-            self.listen(Warned(code="other_format", message=f"{asked} was asked for, {identity.format} came"))
+            self.on_event(WarningEvent(code="other_format", message=f"{asked} was asked for, {identity.format} came"))
         if size and identity.size and size != identity.size:
-            self.listen(Warned(code="other_size", message=f"{size} was asked for, {identity.size} came"))
+            self.on_event(WarningEvent(code="other_size", message=f"{size} was asked for, {identity.size} came"))
         self._warn_of_content(staged)
         return name
 
-    def _warn_of_content(self, staged: Staged) -> None:
+    def _warn_of_content(self, staged: StagedImage) -> None:
         """What is saved all the same, and should not be opened or published unseen."""
         identity = staged.identity
         if identity.format == "svg":
             with suppress(OSError), staged.path.open("rb") as file:
                 if parts := active_parts(file):
                     message = f"the SVG has {', '.join(parts)}; check it before you open it in a browser or publish it"
-                    self.listen(Warned(code="active_svg", message=message))
+                    self.on_event(WarningEvent(code="active_svg", message=message))
         elif identity.size and identity.size.pixels > MAX_USUAL_PIXELS:
             megapixels = identity.size.pixels // 1_000_000
             message = f"the image has {identity.size}, {megapixels} megapixels; opening it can take much memory"
-            self.listen(Warned(code="large_image", message=message))
+            self.on_event(WarningEvent(code="large_image", message=message))
 
-    def _changed(self, staged: Staged, name: Name, change: Change, overwrite: bool) -> tuple[Path, Path, Staged]:
+    def _save_converted(
+        self, staged: StagedImage, name: OutputName, change: Conversion, overwrite: bool
+    ) -> tuple[Path, Path, StagedImage]:
         """The changed picture under its name, and what came beside it: under a name nobody gave, so numbered."""
-        target = path_for(name, change.format)
-        ending = path_for(_truly(name), staged.identity.format or "").suffix
-        kept = self._publish(staged, marked(target, f".orig{ending}"), False)
+        target = path_for_format(name, change.format)
+        ending = path_for_format(_with_true_ending(name), staged.identity.format or "").suffix
+        kept = self._publish(staged, mark_path(target, f".orig{ending}"), False)
         try:
-            made = self._made(kept, change, target.parent)
+            made = self._convert_staged(kept, change, target.parent)
             path = self._publish(made, target, overwrite)
         except ImagecliError as error:
             error.rescued_path = error.rescued_path or str(kept)
             raise
         except OSError as error:
-            with disk_errors(target):
+            with translate_disk_errors(target):
                 raise error
-        self._say(path, change, kept)
+        self._note_conversion(path, change, kept)
         return path, kept, made
 
-    def _say(self, path: Path, change: Change, kept: Path) -> None:
-        said = f"{path} was {change.words}, without its proof of origin; {kept} is as it came"
-        self.listen(Noted(code=change.code, message=said))
+    def _note_conversion(self, path: Path, change: Conversion, kept: Path) -> None:
+        said = f"{path} was {change.description}, without its proof of origin; {kept} is as it came"
+        self.on_event(NoteEvent(code=change.code, message=said))
 
-    def _made(self, source: Path, change: Change | None, folder: Path) -> Staged:
+    def _convert_staged(self, source: Path, change: Conversion | None, folder: Path) -> StagedImage:
         """The picture at *source* changed, staged in *folder*. Raises UnsavedError where it can't be, OSError."""
-        from imagecli.images.convert import convert
+        from imagecli.images.convert import convert_image
 
         check_still_below(folder, self.prepared.root)
         data = source.read_bytes()
         try:
-            data = convert(data, change.format, change.fit) if change else data
+            data = convert_image(data, change.format, change.fit) if change else data
         except ImagecliError as error:
             raise UnsavedError(
-                f"what came can't be {change.words if change else 'kept'}: {error.message}",
+                f"what came can't be {change.description if change else 'kept'}: {error.message}",
                 hint="it is kept as it came",
                 code=f"not_{change.code if change else 'kept'}",
             ) from error
-        with staging(folder, label=self.prepared.id) as file:
+        with open_staged(folder, label=self.prepared.id) as file:
             file.write(data)
-            return described(file)
+            return inspect_staged(file)
 
-    def _publish(self, staged: Staged, path: Path, overwrite: bool, number: int = 1) -> Path:
+    def _publish(self, staged: StagedImage, path: Path, overwrite: bool, number: int = 1) -> Path:
         try:
             check_still_below(path.parent, self.prepared.root)
-            planned = numbered(path, number) if number > 1 else path
-            if self.again and _holds(planned, staged):
-                discard(staged.path)
+            planned = number_path(path, number) if number > 1 else path
+            if self.is_repeated and _has_same_bytes(planned, staged):
+                discard_staged(staged.path)
                 return planned
-            if staged.disk:
-                raise staged.disk
-            with disk_errors(path):
+            if staged.disk_error:
+                raise staged.disk_error
+            with translate_disk_errors(path):
                 overwrite = overwrite or self._may_replace(path)
                 return publish(staged.path, path, overwrite=overwrite, number=number)
         except DiskError as error:
@@ -217,16 +229,16 @@ class Delivery:
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this purchase replaces, and still what it was when that was decided."""
         return any(
-            path == replaced and (sha256 is None or _sha256(path) == sha256)
+            path == replaced and (sha256 is None or _file_sha256(path) == sha256)
             for replaced, sha256 in self.prepared.replaces
         )
 
-    def _rescued(self, staged: Staged, name: Name, problem: str) -> UnsavedError:
-        planned = path_for(name, staged.identity.format or self.prepared.output_format or "png")
+    def _rescue_damaged(self, staged: StagedImage, name: OutputName, problem: str) -> UnsavedError:
+        planned = path_for_format(name, staged.identity.format or self.prepared.output_format or "png")
         kept = None
         if staged.bytes:
             kept = rescue(staged.path, planned, self.rescue_folder, damaged=True)
-        discard(staged.path)
+        discard_staged(staged.path)
         return UnsavedError(
             f"what came for {planned} is not a whole picture: {problem}",
             hint="it is kept as it came; look at it before buying it again" if kept else "it may have been billed",
@@ -234,7 +246,9 @@ class Delivery:
             rescued_path=str(kept) if kept else None,
         )
 
-    def _image(self, index: int, path: Path | None, staged: Staged, revised_prompt: str | None) -> SavedImage:
+    def _build_saved_image(
+        self, index: int, path: Path | None, staged: StagedImage, revised_prompt: str | None
+    ) -> SavedImage:
         assert staged.identity.format
         return SavedImage(
             path=path,
@@ -248,13 +262,13 @@ class Delivery:
         )
 
 
-def _as_it_came(name: Name, came: Identity) -> Path:
+def _unchanged_path(name: OutputName, came: ImageInfo) -> Path:
     """The path of bytes that stay as they are: under the ending that was written where it is true."""
     true = came.format or ""
-    return path_for(name if name.literal_format in (None, true) else _truly(name), true)
+    return path_for_format(name if name.literal_format in (None, true) else _with_true_ending(name), true)
 
 
-def _sha256(path: Path) -> str | None:
+def _file_sha256(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -262,42 +276,42 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def _truly(name: Name) -> Name:
+def _with_true_ending(name: OutputName) -> OutputName:
     """*name* with whatever ending is true."""
     return replace(name, literal_format=None, ending=None)
 
 
-def _holds(path: Path, staged: Staged) -> bool:
+def _has_same_bytes(path: Path, staged: StagedImage) -> bool:
     """Whether *path* is a file with the same bytes."""
     try:
-        return path.stat().st_size == staged.bytes and _sha256(path) == staged.sha256
+        return path.stat().st_size == staged.bytes and _file_sha256(path) == staged.sha256
     except OSError:
         return False
 
 
-def parcel(
-    staged: Staged, image: SavedImage, prepared: Prepared, rescue_folder: Path, release: Callable[[], None]
-) -> Parcel:
+def build_stdout_image(
+    staged: StagedImage, image: SavedImage, prepared: PreparedCall, rescue_folder: Path, release: Callable[[], None]
+) -> StdoutImage:
     """*staged* to be handed to stdout; *release* lets go of the answer that it came in."""
 
     def done() -> None:
-        discard(staged.path)
+        discard_staged(staged.path)
         with suppress(OSError):
             rescue_folder.rmdir()
         release()
 
     def saved() -> Path:
         """Under the name that it would have had as a file."""
-        path = path_for(prepared.name(image.index), image.format)
+        path = path_for_format(prepared.name(image.index), image.format)
         try:
             with staged.path.open("rb") as file:
-                used = save(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
+                used = save_file(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
         except (DiskError, OSError):
             used = rescue(staged.path, path, rescue_folder, damaged=False)
         done()
         return used
 
-    return Parcel(path=staged.path, done=done, save=saved)
+    return StdoutImage(path=staged.path, on_written=done, save=saved)
 
 
 _PIECE_BYTES = 256 * 1024

@@ -31,31 +31,31 @@ def text_tokens(text: str) -> Tokens:
     return narrow / 4 + wide / 2, narrow / 2 + wide * 2 + OVERHEAD
 
 
-def picture_tokens(table: Mapping[Size, int], size: Size, frames: int, max_pixels: int | None) -> Tokens:
+def image_output_tokens(table: Mapping[Size, int], size: Size, frames: int, max_pixels: int | None) -> Tokens:
     """Output tokens of one picture of *size*. *table* is the quality's, not empty.
 
     A size of the table costs what it says. Another is compared with the next smaller and the next larger one: tokens
     grow with the pixels, at most in proportion. The frames of a gif lie on one sheet of at most *max_pixels*.
     """
-    least, most = _of(table, size)
+    least, most = _tokens_of_size(table, size)
     if frames == 1:
         return least, most
-    return least, _of_area(table, min(size.pixels * frames, max(max_pixels or 0, size.pixels)))[1]
+    return least, _tokens_of_area(table, min(size.pixels * frames, max(max_pixels or 0, size.pixels)))[1]
 
 
-def _of(table: Mapping[Size, int], size: Size) -> Tokens:
-    return (table[size], table[size]) if size in table else _of_area(table, size.pixels)
+def _tokens_of_size(table: Mapping[Size, int], size: Size) -> Tokens:
+    return (table[size], table[size]) if size in table else _tokens_of_area(table, size.pixels)
 
 
-def _of_area(table: Mapping[Size, int], pixels: int) -> Tokens:
-    near = _nearest((size.pixels for size in table), pixels)
+def _tokens_of_area(table: Mapping[Size, int], pixels: int) -> Tokens:
+    near = _nearest_areas((size.pixels for size in table), pixels)
     ratios = [(tokens, pixels / size.pixels) for size, tokens in table.items() if size.pixels in near]
     return min(tokens * min(1, ratio) for tokens, ratio in ratios), max(
         tokens * max(1, ratio) for tokens, ratio in ratios
     )
 
 
-def _nearest(areas: Iterable[int], pixels: int) -> set[int]:
+def _nearest_areas(areas: Iterable[int], pixels: int) -> set[int]:
     """The largest area up to *pixels*, and the smallest from there on."""
     known = list(areas)
     below = [area for area in known if area <= pixels]

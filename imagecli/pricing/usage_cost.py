@@ -11,7 +11,7 @@ _MOST: Final = 10**9
 """More tokens than any answer was ever billed: nonsense."""
 
 
-def cost_of(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_in: bool) -> float | None:
+def usage_cost(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_in: bool) -> float | None:
     """USD for *usage*, None where it can't be told. *pictures_in*: pictures were sent, so not all input is text.
 
     Shape: OpenAI API reference, images, read 2026-11-22. Output without a kind is pictures; an answer without any
@@ -19,12 +19,12 @@ def cost_of(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_
     """
     if prices is None or usage is None:
         return None
-    counted = _input(usage, pictures_in)
-    made = _count(usage, "output_tokens")
+    counted = _input_tokens(usage, pictures_in)
+    made = _token_count(usage, "output_tokens")
     if counted is None or not made:
         return None
     text, image = counted
-    words = _count(_part(usage, "output_tokens_details"), "text_tokens") or 0
+    words = _token_count(_sub_mapping(usage, "output_tokens_details"), "text_tokens") or 0
     if words > made:
         return None
     total = (
@@ -32,25 +32,25 @@ def cost_of(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_
         + image * prices.image_in
         + words * (prices.image_out if prices.text_out is None else prices.text_out)
         + (made - words) * prices.image_out
-        - _rebate(usage, text, image, prices)
+        - _cached_rebate(usage, text, image, prices)
     )
     return total / 1_000_000
 
 
-def _input(usage: Mapping[str, Any], pictures_in: bool) -> tuple[int, int] | None:
+def _input_tokens(usage: Mapping[str, Any], pictures_in: bool) -> tuple[int, int] | None:
     """Tokens of text and of pictures."""
-    details = _part(usage, "input_tokens_details")
-    text, image = _count(details, "text_tokens"), _count(details, "image_tokens")
+    details = _sub_mapping(usage, "input_tokens_details")
+    text, image = _token_count(details, "text_tokens"), _token_count(details, "image_tokens")
     if text is not None and (image is not None or not pictures_in):
         return text, image or 0
-    whole = _count(usage, "input_tokens")
+    whole = _token_count(usage, "input_tokens")
     return None if details or pictures_in or whole is None else (whole, 0)
 
 
-def _rebate(usage: Mapping[str, Any], text: int, image: int, prices: Prices) -> float:
+def _cached_rebate(usage: Mapping[str, Any], text: int, image: int, prices: Prices) -> float:
     """What cached input costs less, in millionths of a USD; nothing where it is not told which input was cached."""
-    details = _part(usage, "input_tokens_details")
-    cached = _part(details, "cached_tokens_details")
+    details = _sub_mapping(usage, "input_tokens_details")
+    cached = _sub_mapping(details, "cached_tokens_details")
     if not cached and not image:
         cached = {"text_tokens": details.get("cached_tokens")}
     rebate = 0.0
@@ -58,18 +58,18 @@ def _rebate(usage: Mapping[str, Any], text: int, image: int, prices: Prices) -> 
         ("text_tokens", text, prices.text_in, prices.text_in_cached),
         ("image_tokens", image, prices.image_in, prices.image_in_cached),
     ):
-        tokens = _count(cached, key) or 0
+        tokens = _token_count(cached, key) or 0
         if reduced is not None and tokens <= most:
             rebate += tokens * (full - reduced)
     return rebate
 
 
-def _part(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _sub_mapping(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     part = mapping.get(key)
     return part if isinstance(part, dict) else {}
 
 
-def _count(mapping: Mapping[str, Any], key: str) -> int | None:
+def _token_count(mapping: Mapping[str, Any], key: str) -> int | None:
     """A number of tokens, where it is one."""
     value = mapping.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.error_text import MAX_CODE, short, sound, words_of
+from imagecli.providers.error_text import MAX_CODE, error_text, shorten_text, without_surrogates
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 """What a batch in one of these states has brought is all that it will bring."""
@@ -22,7 +22,7 @@ _ID: Final = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,1024}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobError:
+class BatchJobError:
     """What is wrong with a batch, or with a line of its input file."""
 
     code: str
@@ -32,7 +32,7 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class BatchJob:
     """A batch as it stands."""
 
     id: str
@@ -44,47 +44,47 @@ class Job:
     input_file_id: str
     output_file_id: str | None
     error_file_id: str | None
-    errors: tuple[JobError, ...]
+    errors: tuple[BatchJobError, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: int
     """Seconds of the Unix clock; 0 where it is not told."""
     expires_at: int | None
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more comes of it; a state that nobody has heard of is none of those."""
         return self.status in ENDED
 
 
-def is_id(text: Any) -> bool:
+def is_valid_id(text: Any) -> bool:
     """Whether *text* can be the id of a batch or a file: visible, not without end, no step of a path."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
-def read_job(document: Any) -> Job:
+def parse_batch_job(document: Any) -> BatchJob:
     """The batch that *document* tells of. Raises UnsavedError where it is none."""
-    if not _is_job(document):
+    if not _is_batch_job(document):
         raise UnsavedError("the answer is no batch", hint=_HINT, code="no_batch")
     counts = document.get("request_counts")
     counts = counts if isinstance(counts, dict) else {}
-    return Job(
+    return BatchJob(
         id=document["id"],
-        status=short(document["status"], MAX_CODE),
-        endpoint=_text(document.get("endpoint")),
-        total=_count(counts.get("total")) or 0,
-        completed=_count(counts.get("completed")) or 0,
-        failed=_count(counts.get("failed")) or 0,
-        input_file_id=_id(document.get("input_file_id")) or "",
-        output_file_id=_id(document.get("output_file_id")),
-        error_file_id=_id(document.get("error_file_id")),
-        errors=_errors(document.get("errors")),
-        metadata=_metadata(document.get("metadata")),
-        created_at=_count(document.get("created_at")) or 0,
-        expires_at=_count(document.get("expires_at")),
+        status=shorten_text(document["status"], MAX_CODE),
+        endpoint=_as_text(document.get("endpoint")),
+        total=_parse_count(counts.get("total")) or 0,
+        completed=_parse_count(counts.get("completed")) or 0,
+        failed=_parse_count(counts.get("failed")) or 0,
+        input_file_id=_parse_id(document.get("input_file_id")) or "",
+        output_file_id=_parse_id(document.get("output_file_id")),
+        error_file_id=_parse_id(document.get("error_file_id")),
+        errors=_parse_errors(document.get("errors")),
+        metadata=_parse_metadata(document.get("metadata")),
+        created_at=_parse_count(document.get("created_at")) or 0,
+        expires_at=_parse_count(document.get("expires_at")),
     )
 
 
-def read_jobs(document: Any) -> tuple[tuple[Job, ...], str | None]:
+def parse_batch_jobs(document: Any) -> tuple[tuple[BatchJob, ...], str | None]:
     """A page of a list: its batches, and `after` which id the next one begins; None where this is the last.
 
     What is no batch is passed over. Raises UnsavedError where it is no list.
@@ -92,50 +92,52 @@ def read_jobs(document: Any) -> tuple[tuple[Job, ...], str | None]:
     listed = document.get("data") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise UnsavedError("the answer is no list of batches", hint=_HINT, code="no_batch")
-    jobs = tuple(read_job(one) for one in listed if _is_job(one))
+    jobs = tuple(parse_batch_job(one) for one in listed if _is_batch_job(one))
     if document.get("has_more") is not True:
         return jobs, None
-    return jobs, _id(document.get("last_id")) or (jobs[-1].id if jobs else None)
+    return jobs, _parse_id(document.get("last_id")) or (jobs[-1].id if jobs else None)
 
 
 _HINT: Final = "is --base-url that of an API with batches? The same command again asks anew"
 
 
-def _is_job(document: Any) -> bool:
+def _is_batch_job(document: Any) -> bool:
     return (
         isinstance(document, dict)
         and document.get("object", "batch") == "batch"
-        and is_id(document.get("id"))
+        and is_valid_id(document.get("id"))
         and isinstance(document.get("status"), str)
     )
 
 
-def _errors(value: Any) -> tuple[JobError, ...]:
+def _parse_errors(value: Any) -> tuple[BatchJobError, ...]:
     listed = value.get("data") if isinstance(value, dict) else value
-    return tuple(map(_error, listed[:MAX_ERRORS])) if isinstance(listed, list) else ()
+    return tuple(map(_parse_error, listed[:MAX_ERRORS])) if isinstance(listed, list) else ()
 
 
-def _error(value: Any) -> JobError:
+def _parse_error(value: Any) -> BatchJobError:
     told = value if isinstance(value, dict) else {}
-    return JobError(
-        code=_text(told.get("code")), message=words_of(value) or "no reason given", line=_count(told.get("line"))
+    return BatchJobError(
+        code=_as_text(told.get("code")),
+        message=error_text(value) or "no reason given",
+        line=_parse_count(told.get("line")),
     )
 
 
-def _metadata(value: Any) -> dict[str, str]:
+def _parse_metadata(value: Any) -> dict[str, str]:
     pairs = value.items() if isinstance(value, dict) else ()
-    return {sound(key): sound(text) for key, text in pairs if isinstance(text, str)}
+    return {without_surrogates(key): without_surrogates(text) for key, text in pairs if isinstance(text, str)}
 
 
-def _text(value: Any) -> str:
-    return short(value, MAX_CODE) if isinstance(value, str) else ""
+def _as_text(value: Any) -> str:
+    return shorten_text(value, MAX_CODE) if isinstance(value, str) else ""
 
 
-def _id(value: Any) -> str | None:
-    return value if is_id(value) else None
+def _parse_id(value: Any) -> str | None:
+    return value if is_valid_id(value) else None
 
 
-def _count(value: Any) -> int | None:
+def _parse_count(value: Any) -> int | None:
     """A number that can be one of lines or seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
         return None

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from imagecli.catalog.model import OPTIONAL
 from imagecli.catalog.provider import ProviderRow
-from imagecli.domain import OPERATIONS, Ask, Edit, Operation, Size
+from imagecli.domain import OPERATIONS, Edit, ImageRequest, Operation, Size
 from imagecli.errors import UsageError
-from imagecli.events import Warned
-from imagecli.providers.request import ratio_of, reduced
+from imagecli.events import WarningEvent
+from imagecli.providers.request import find_ratio, reduced_ratio
 
 
-def check_carried(ask: Ask, row: ProviderRow) -> tuple[Warned, ...]:
+def check_capabilities(ask: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
     """What is to be said of *ask* where *row* carries it.
 
     Raises UsageError with what it does not take, and what can be left out.
@@ -29,12 +29,14 @@ def check_carried(ask: Ask, row: ProviderRow) -> tuple[Warned, ...]:
     _check_shape(ask, row)
     if isinstance(ask, Edit):
         _check_pictures(ask, row)
-    return tuple(_unstated(name, operation, row) for name, _ in _set_fields(ask) if row.is_unstated(name, operation))
+    return tuple(
+        _unstated_warning(name, operation, row) for name, _ in _set_fields(ask) if row.is_unstated(name, operation)
+    )
 
 
-def _unstated(name: str, operation: Operation, row: ProviderRow) -> Warned:
+def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
     said = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
-    return Warned(code="unstated", message=f"{_flag(name)}: {said}")
+    return WarningEvent(code="unstated", message=f"{_flag(name)}: {said}")
 
 
 _INSTEAD = {
@@ -44,8 +46,8 @@ _INSTEAD = {
 }
 
 
-def _set_fields(ask: Ask) -> Iterator[tuple[str, object]]:
-    look = ask.rendering
+def _set_fields(ask: ImageRequest) -> Iterator[tuple[str, object]]:
+    look = ask.options
     for name in ("size", *OPTIONAL):
         if (value := getattr(look, name)) is not None:
             yield name, value
@@ -60,17 +62,17 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
         raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out")
-    allowed = row.allowed(name, operation)
+    allowed = row.allowed_values(name, operation)
     if allowed and value not in allowed:
         near = next(iter(difflib.get_close_matches(str(value), allowed, n=1)), allowed[0])
         raise UsageError(f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}")
 
 
-def _check_shape(ask: Ask, row: ProviderRow) -> None:
-    size = ask.rendering.size
-    if isinstance(size, Size) and row.size_as == "aspect_ratio" and ratio_of(size, row) is None:
+def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
+    size = ask.options.size
+    if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row) is None:
         raise UsageError(
-            f"--size: provider {row.name} makes no aspect ratio near {reduced(size)}",
+            f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
             hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
         )
 

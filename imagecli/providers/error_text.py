@@ -28,7 +28,7 @@ _SENTENCES = ("message", "msg", "error", "detail", "title", "errors")
 """Where a sentence stands, the best place first."""
 
 
-def parsed(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     """A body as JSON; None where it is none."""
     try:
         return json.loads(body)
@@ -36,24 +36,26 @@ def parsed(body: bytes) -> Any:
         return None
 
 
-def words_of(document: Any, depth: int = MAX_DEPTH) -> str:
+def error_text(document: Any, depth: int = MAX_DEPTH) -> str:
     """The sentence in an error document of whatever shape, or nothing; not looked for deeper than *depth*."""
     if isinstance(document, str):
-        return short(document)
+        return shorten_text(document)
     if isinstance(document, list) and depth:
-        return short("; ".join(filter(None, (words_of(item, depth - 1) for item in document[:MAX_ITEMS]))))
+        return shorten_text("; ".join(filter(None, (error_text(item, depth - 1) for item in document[:MAX_ITEMS]))))
     if not isinstance(document, dict) or not depth:
         return ""
     for key in _SENTENCES:
-        if words := words_of(document.get(key), depth - 1):
+        if words := error_text(document.get(key), depth - 1):
             further = (
-                words_of(document.get("validation"), depth - 1) if isinstance(document.get("validation"), list) else ""
+                error_text(document.get("validation"), depth - 1)
+                if isinstance(document.get("validation"), list)
+                else ""
             )
-            return short("; ".join(filter(None, (_placed(document, words), further))))
+            return shorten_text("; ".join(filter(None, (_with_location(document, words), further))))
     return ""
 
 
-def _placed(document: dict[str, Any], words: str) -> str:
+def _with_location(document: dict[str, Any], words: str) -> str:
     """*words* behind the place they are about: FastAPI's `loc`, a validator's `location`."""
     place = document.get("loc", document.get("location"))
     if isinstance(place, list):
@@ -61,63 +63,67 @@ def _placed(document: dict[str, Any], words: str) -> str:
     return f"{place}: {words}" if isinstance(place, str) and place else words
 
 
-def detail_of(document: Any) -> dict[str, str]:
+def error_detail(document: Any) -> dict[str, str]:
     """code, type and param as text, empty where there is none; numbers in `code` become digits."""
-    source = _error_in(document)
-    detail = {key: _scalar(source.get(key)) for key in ("code", "type", "param")}
+    source = _find_error_object(document)
+    detail = {key: _scalar_text(source.get(key)) for key in ("code", "type", "param")}
     word = source.get("error")
-    if not detail["code"] and isinstance(word, str) and re.fullmatch(r"\w+", word) and words_of(source) != word:
+    if not detail["code"] and isinstance(word, str) and re.fullmatch(r"\w+", word) and error_text(source) != word:
         # sd-server: {"error": "server_error", "message": "…"}
-        detail["code"] = short(word, MAX_CODE)
+        detail["code"] = shorten_text(word, MAX_CODE)
     return detail
 
 
-def _error_in(document: Any, depth: int = MAX_DEPTH) -> dict[str, Any]:
+def _find_error_object(document: Any, depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The object that has the code: the outermost one, or what stands in its `error` or `detail`, or a list's first."""
     if isinstance(document, list) and document and depth:
-        return _error_in(document[0], depth - 1)
+        return _find_error_object(document[0], depth - 1)
     if not isinstance(document, dict):
         return {}
     for key in ("error", "detail"):
-        if depth and isinstance(document.get(key), (dict, list)) and (inner := _error_in(document[key], depth - 1)):
+        if (
+            depth
+            and isinstance(document.get(key), (dict, list))
+            and (inner := _find_error_object(document[key], depth - 1))
+        ):
             return inner
     return document
 
 
-def filtered(document: Any) -> tuple[str, ...]:
+def content_filter_categories(document: Any) -> tuple[str, ...]:
     """What a content filter found, `violence`, in the order of the answer; empty where it does not say.
 
     OpenAI's `moderation_details`, and Azure's `content_filter_results`, where what was filtered says so.
     """
-    return tuple(dict.fromkeys(_categories(_error_in(document), MAX_DEPTH)))[:MAX_CATEGORIES]
+    return tuple(dict.fromkeys(_find_categories(_find_error_object(document), MAX_DEPTH)))[:MAX_CATEGORIES]
 
 
-def filtered_at(document: Any) -> str:
+def content_filter_stage(document: Any) -> str:
     """Where OpenAI's filter found it: input or output; empty where it does not say, or does not know."""
-    details = _error_in(document).get("moderation_details")
+    details = _find_error_object(document).get("moderation_details")
     stage = details.get("moderation_stage") if isinstance(details, dict) else None
     return stage if stage in ("input", "output") else ""
 
 
-def _categories(node: Any, depth: int) -> Iterator[str]:
+def _find_categories(node: Any, depth: int) -> Iterator[str]:
     if not isinstance(node, dict) or not depth:
         return
     for key, value in node.items():
         if key == "categories" and isinstance(value, list):
-            yield from (short(one, MAX_CODE) for one in value if isinstance(one, str) and one)
+            yield from (shorten_text(one, MAX_CODE) for one in value if isinstance(one, str) and one)
         elif isinstance(value, dict) and value.get("filtered") is True:
-            yield short(key, MAX_CODE)
+            yield shorten_text(key, MAX_CODE)
         else:
-            yield from _categories(value, depth - 1)
+            yield from _find_categories(value, depth - 1)
 
 
-def plain(body: bytes) -> str:
+def page_text(body: bytes) -> str:
     """The text of a body that is not JSON: of a page its title, else its beginning."""
     text = body[:20_000].decode("utf-8", "replace")
     if is_page(body):
         title = re.search(r"<(?:title|h1|message)[^>]*>([^<]*)", text, re.IGNORECASE)
-        return short(title[1]) if title else "a web page"
-    return short(text)
+        return shorten_text(title[1]) if title else "a web page"
+    return shorten_text(text)
 
 
 def is_page(body: bytes) -> bool:
@@ -125,17 +131,17 @@ def is_page(body: bytes) -> bool:
     return body.lstrip()[:1] == b"<"
 
 
-def sound(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """*text* without lone surrogates, which JSON can carry and no output can."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def short(text: str, most: int = MAX_WORDS) -> str:
+def shorten_text(text: str, most: int = MAX_WORDS) -> str:
     """*text* on one line, of at most *most* characters, without what a server encoded."""
     text = _ENCODED.sub("[encoded data]", text)
-    text = sound(" ".join(text[: 10 * most].split()))
+    text = without_surrogates(" ".join(text[: 10 * most].split()))
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _scalar(value: Any) -> str:
-    return short(str(value), MAX_CODE) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+def _scalar_text(value: Any) -> str:
+    return shorten_text(str(value), MAX_CODE) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""

@@ -25,8 +25,17 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.providers.error_text import detail_of, filtered, filtered_at, is_page, parsed, plain, short, words_of
-from imagecli.providers.http_status import is_perhaps_bought
+from imagecli.providers.error_text import (
+    content_filter_categories,
+    content_filter_stage,
+    error_detail,
+    error_text,
+    is_page,
+    page_text,
+    parse_json,
+    shorten_text,
+)
+from imagecli.providers.http_status import is_possibly_billed
 
 QUOTA_CODES = (
     "insufficient_quota",
@@ -51,17 +60,17 @@ MAX_FOUND = 200
 
 def is_quota(status: int, body: bytes) -> bool:
     """Whether a refusal is about money, so that it must never be sent again."""
-    detail = detail_of(parsed(body))
+    detail = error_detail(parse_json(body))
     return detail["code"] in QUOTA_CODES or detail["type"] in QUOTA_CODES or status == 402
 
 
-def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliError:
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliError:
     """The error for an answer that is not 2xx. *headers* with lower-case names."""
-    document = parsed(body)
-    detail = detail_of(document)
+    document = parse_json(body)
+    detail = error_detail(document)
     code = detail["code"] or detail["type"]
-    words = words_of(document) or plain(body) or "no reason given"
-    about = _about(words, code, detail["param"])
+    words = error_text(document) or page_text(body) or "no reason given"
+    about = _with_details(words, code, detail["param"])
     facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": code or None}
 
     if is_quota(status, body):
@@ -69,10 +78,10 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
     if status == 429:
         return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": code or "rate_limited"}))
     if status == 401:
-        hint = _HINT_VERIFY if _unverified(words) else _HINT_KEY
+        hint = _HINT_VERIFY if _is_unverified(words) else _HINT_KEY
         return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
     if code in POLICY_CODES:
-        said = f"refused by the provider's policy: {about}{_because(document, words)}"
+        said = f"refused by the provider's policy: {about}{_filter_details(document, words)}"
         return RefusedError(said, hint=_HINT_POLICY, **facts)
     if status in (404, 405) and (is_page(body) or not body.strip()):
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
@@ -85,20 +94,20 @@ def error_for(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliE
         return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
     if status == 407:
         return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
-    if is_perhaps_bought(status):
+    if is_possibly_billed(status):
         return UnsavedError(f"the gateway gave up waiting (HTTP {status}): {about}", hint=_HINT_BILLED, **facts)
     if status >= 500:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, words), **facts)
 
 
-def _because(document: Any, words: str) -> str:
+def _filter_details(document: Any, words: str) -> str:
     """What a filter found, and whether in what went in or in what came out, as far as it says."""
-    found, stage = filtered(document), filtered_at(document)
+    found, stage = content_filter_categories(document), content_filter_stage(document)
     if stage and found:
-        return f" ({stage}: {short(', '.join(found), MAX_FOUND)})"
+        return f" ({stage}: {shorten_text(', '.join(found), MAX_FOUND)})"
     new = [word for word in found if word not in words]
-    return f"; it names {short(', '.join(new), MAX_FOUND)}" if new else ""
+    return f"; it names {shorten_text(', '.join(new), MAX_FOUND)}" if new else ""
 
 
 _HINT_QUOTA = "top up or raise the limit on the provider's billing page, then run the same command again"
@@ -117,7 +126,7 @@ _HINT_UPLOAD = "the upload is too large: --input-size WxH shrinks it before send
 
 
 def _hint_for(status: int, detail: dict[str, str], words: str) -> str | None:
-    if status == 403 and _unverified(words):
+    if status == 403 and _is_unverified(words):
         return _HINT_VERIFY
     if detail["code"] == "unknown_parameter" or words.startswith("Unknown parameter"):
         return f"leave {detail['param'] or 'that parameter'} out for this model"
@@ -126,13 +135,13 @@ def _hint_for(status: int, detail: dict[str, str], words: str) -> str | None:
     return {404: _HINT_ENDPOINT, 405: _HINT_ENDPOINT, 410: _HINT_RETIRED, 413: _HINT_UPLOAD}.get(status)
 
 
-def _about(words: str, *marks: str) -> str:
+def _with_details(words: str, *marks: str) -> str:
     """The sentence, and behind it what else tells of the reason: the code, the parameter it is about."""
     more = ", ".join(mark for mark in marks if mark and mark not in words)
     return f"{words} ({more})" if more else words
 
 
-def _unverified(words: str) -> bool:
+def _is_unverified(words: str) -> bool:
     return "must be verified" in words
 
 
@@ -150,20 +159,20 @@ _ERROR_STATUSES: Final = {
 """Code or type of an error → the status that it has where it has one (OpenAI error guide, read 2026-11-22)."""
 
 
-def error_told(document: dict[str, Any]) -> ImagecliError:
+def error_from_document(document: dict[str, Any]) -> ImagecliError:
     """The error that an answer with status 200 tells of, in its own words; its class by code, as no status tells."""
     if not isinstance(document.get("error"), dict):
         document = {name: value for name, value in document.items() if name != "type"}  # that of the event
-    detail = detail_of(document)
+    detail = error_detail(document)
     code = detail["code"] or detail["type"]
-    status = _ERROR_STATUSES.get(detail["code"]) or _ERROR_STATUSES.get(detail["type"]) or _status_in(document) or 400
-    like = error_for(status, {}, json.dumps(document).encode())
-    words = words_of(document) or "the server reported an error with status 200"
+    status = _ERROR_STATUSES.get(detail["code"]) or _ERROR_STATUSES.get(detail["type"]) or _find_status(document) or 400
+    like = error_from_response(status, {}, json.dumps(document).encode())
+    words = error_text(document) or "the server reported an error with status 200"
     about = f"{words} ({code})" if code and code not in words else words
     return type(like)(about, hint=like.hint, code=code or None, status=200)
 
 
-def _status_in(document: dict[str, Any]) -> int | None:
+def _find_status(document: dict[str, Any]) -> int | None:
     """An HTTP status that the error itself names."""
     error = document.get("error") if isinstance(document.get("error"), dict) else document
     assert isinstance(error, dict)
@@ -194,24 +203,24 @@ def unknown_field(status: int, body: bytes, added: Iterable[str]) -> str | None:
     candidates = set(added)
     if status not in _UNKNOWN_FIELD_STATUSES or not candidates:
         return None
-    document = parsed(body)
-    named = {_plain(name) for name in _named(document)}
+    document = parse_json(body)
+    named = {_plain_name(name) for name in _named_fields(document)}
     (field,) = named if len(named) == 1 else (None,)
     return field if field in candidates else None
 
 
-def _named(document: Any) -> set[str]:
+def _named_fields(document: Any) -> set[str]:
     """Every field that is called unknown, by code and param, by FastAPI's list, or in a sentence."""
     details = document.get("detail") if isinstance(document, dict) else None
     if isinstance(details, list):
-        return {name for entry in details for name in _of_entry(entry)}
-    detail = detail_of(document)
+        return {name for entry in details for name in _field_of_entry(entry)}
+    detail = error_detail(document)
     if detail["param"] and (detail["code"] in _CODES or detail["type"] in _CODES):
         return {detail["param"]}
-    return {name for match in _SENTENCES.finditer(words_of(document)) for name in match.groups() if name}
+    return {name for match in _SENTENCES.finditer(error_text(document)) for name in match.groups() if name}
 
 
-def _of_entry(entry: Any) -> set[str]:
+def _field_of_entry(entry: Any) -> set[str]:
     """FastAPI's: the place of the field, and why it is refused. What is refused for another reason counts as named."""
     place = entry.get("loc") if isinstance(entry, dict) else None
     if not isinstance(place, list) or not place:
@@ -219,6 +228,6 @@ def _of_entry(entry: Any) -> set[str]:
     return {str(place[-1]) if entry.get("type") in _CODES else ""}
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     """A field without the place it stands in: body.style, style[]."""
     return name.rpartition(".")[2].removesuffix("[]")

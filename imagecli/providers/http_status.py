@@ -13,29 +13,47 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class RetryRule:
     """One row."""
 
     status: int
-    again: bool
+    is_retried: bool
     """It is sent again: the answer says that nothing was made, and that may change by itself."""
-    perhaps_bought: bool
+    is_possibly_billed: bool
     """Whoever answered does not know what became of the request."""
     because: str
 
 
 STATUSES: Final = (
-    Status(status=408, again=False, perhaps_bought=True, because="gateways say it also when the model took too long"),
-    Status(status=409, again=False, perhaps_bought=False, because="refused for what another request did"),
-    Status(status=425, again=False, perhaps_bought=False, because="refused before it was looked at"),
-    Status(status=429, again=True, perhaps_bought=False, because="a limit; one of money is never sent again"),
-    Status(status=500, again=True, perhaps_bought=False, because="the server failed and says so"),
-    Status(status=502, again=True, perhaps_bought=False, because="the gateway had no answer from the server"),
-    Status(status=503, again=True, perhaps_bought=False, because="overloaded"),
-    Status(status=504, again=False, perhaps_bought=True, because="the gateway stopped waiting, the server did not"),
-    Status(status=520, again=True, perhaps_bought=False, because="the gateway had no proper answer from the server"),
-    Status(status=524, again=False, perhaps_bought=True, because="the gateway stopped waiting, the server did not"),
-    Status(status=529, again=True, perhaps_bought=False, because="overloaded"),
+    RetryRule(
+        status=408,
+        is_retried=False,
+        is_possibly_billed=True,
+        because="gateways say it also when the model took too long",
+    ),
+    RetryRule(status=409, is_retried=False, is_possibly_billed=False, because="refused for what another request did"),
+    RetryRule(status=425, is_retried=False, is_possibly_billed=False, because="refused before it was looked at"),
+    RetryRule(
+        status=429, is_retried=True, is_possibly_billed=False, because="a limit; one of money is never sent again"
+    ),
+    RetryRule(status=500, is_retried=True, is_possibly_billed=False, because="the server failed and says so"),
+    RetryRule(
+        status=502, is_retried=True, is_possibly_billed=False, because="the gateway had no answer from the server"
+    ),
+    RetryRule(status=503, is_retried=True, is_possibly_billed=False, because="overloaded"),
+    RetryRule(
+        status=504, is_retried=False, is_possibly_billed=True, because="the gateway stopped waiting, the server did not"
+    ),
+    RetryRule(
+        status=520,
+        is_retried=True,
+        is_possibly_billed=False,
+        because="the gateway had no proper answer from the server",
+    ),
+    RetryRule(
+        status=524, is_retried=False, is_possibly_billed=True, because="the gateway stopped waiting, the server did not"
+    ),
+    RetryRule(status=529, is_retried=True, is_possibly_billed=False, because="overloaded"),
 )
 
 
@@ -44,10 +62,10 @@ def is_retried(status: int, headers: Mapping[str, str], *, free: bool = False) -
 
     `x-should-retry: false` forbids it; `true` allows nothing that the table does not: it would be a second purchase.
     """
-    listed = any(row.again or free for row in STATUSES if row.status == status) or (free and 501 < status < 600)
+    listed = any(row.is_retried or free for row in STATUSES if row.status == status) or (free and 501 < status < 600)
     return listed and headers.get("x-should-retry", "").strip().lower() != "false"
 
 
-def is_perhaps_bought(status: int) -> bool:
+def is_possibly_billed(status: int) -> bool:
     """Whether the answer leaves open if pictures were made."""
-    return any(row.perhaps_bought for row in STATUSES if row.status == status)
+    return any(row.is_possibly_billed for row in STATUSES if row.status == status)

@@ -1,8 +1,8 @@
 """An answer's body, made small: every long string in it becomes its beginning and a mark that says where it lies.
 
-A picture of 20 MB is one string of 27 MB. What is left is parsed like any answer, and `Condensed.text` gives what a
-mark stands for, in pieces, from the file. Works on JSON and on event streams, whose lines hold JSON: a raw line end is
-never inside a JSON string, so it ends one.
+A picture of 20 MB is one string of 27 MB. What is left is parsed like any answer, and `CondensedBody.full_text`
+gives what a mark stands for, in pieces, from the file. Works on JSON and on event streams, whose lines hold JSON: a raw
+line end is never inside a JSON string, so it ends one.
 
 Base64 text in pieces → a picture's bytes in pieces: of either alphabet, with or without padding and line breaks.
 """
@@ -43,7 +43,7 @@ _WHOLE_ESCAPES: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutString:
     """Bytes of a string that were left out: where they lie in the file, as JSON spells them."""
 
     offset: int
@@ -52,30 +52,30 @@ class Cut:
     """There are backslashes in it."""
 
 
-class Condensed:
+class CondensedBody:
     """*body* is what is left, to be parsed. Threads may ask for texts at the same time."""
 
-    def __init__(self, body: bytes, cuts: tuple[Cut, ...], token: str, file: IO[bytes]) -> None:
+    def __init__(self, body: bytes, cuts: tuple[CutString, ...], token: str, file: IO[bytes]) -> None:
         self.body = body
         self._cuts = cuts
         self._token = token
         self._file, self._lock = file, threading.Lock()
 
-    def text(self, text: str) -> str:
+    def full_text(self, text: str) -> str:
         """A parsed string with what its marks stand for. Raises ValueError where JSON would."""
-        return b"".join(bytes(piece) for piece in self.pieces(text)).decode("utf-8", "surrogatepass")
+        return b"".join(bytes(piece) for piece in self.iter_text(text)).decode("utf-8", "surrogatepass")
 
-    def pieces(self, text: str) -> Iterator[bytes | memoryview]:
+    def iter_text(self, text: str) -> Iterator[bytes | memoryview]:
         """The same in pieces, as UTF-8; each is to be used before the next is asked for. Raises ValueError."""
         at = 0
-        for begin, end, number in _marks(text, f"~{self._token}."):
+        for begin, end, number in _find_marks(text, f"~{self._token}."):
             yield text[at:begin].encode("utf-8", "surrogatepass")
             cut = self._cuts[number]
-            yield from _unescaped(self._read(cut)) if cut.escaped else self._read(cut)
+            yield from _unescape(self._read(cut)) if cut.escaped else self._read(cut)
             at = end
         yield text[at:].encode("utf-8", "surrogatepass")
 
-    def _read(self, cut: Cut) -> Iterator[memoryview]:
+    def _read(self, cut: CutString) -> Iterator[memoryview]:
         """The bytes of *cut*, always in the same memory."""
         at, end = cut.offset, cut.offset + cut.length
         buffer = memoryview(bytearray(min(cut.length, PIECE_BYTES)))
@@ -89,7 +89,7 @@ class Condensed:
             yield buffer[:count]
 
 
-def _marks(text: str, opening: str) -> Iterator[tuple[int, int, int]]:
+def _find_marks(text: str, opening: str) -> Iterator[tuple[int, int, int]]:
     """Where marks begin and end, and their numbers. Without an expression: its token is another for every body."""
     begin = text.find(opening)
     while begin >= 0:
@@ -100,33 +100,33 @@ def _marks(text: str, opening: str) -> Iterator[tuple[int, int, int]]:
         begin = text.find(opening, begin + len(opening))
 
 
-def condense(file: IO[bytes]) -> Condensed:
+def condense_body(file: IO[bytes]) -> CondensedBody:
     """What *file*, which can be sought in, holds from its start, without its long strings. Memory stays bounded."""
     token = secrets.token_hex(12)
-    cutter = _Cutter(token.encode())
+    cutter = _StringCutter(token.encode())
     file.seek(0)
     piece = file.read(PIECE_BYTES)
     if b"\0" in piece[:4] or piece[:2] in (b"\xff\xfe", b"\xfe\xff"):
         # UTF-16 or UTF-32: a quote is more than a byte there.
-        return Condensed(piece + file.read(MAX_REST_BYTES), (), token, file)
+        return CondensedBody(piece + file.read(MAX_REST_BYTES), (), token, file)
     while piece and len(cutter.rest) <= MAX_REST_BYTES:
         cutter.feed(piece)
         piece = file.read(PIECE_BYTES)
-    return Condensed(cutter.end(), tuple(cutter.cuts), token, file)
+    return CondensedBody(cutter.end(), tuple(cutter.cuts), token, file)
 
 
-class _Cutter:
+class _StringCutter:
     """Reads a body piece by piece and knows whether it is inside a string."""
 
     def __init__(self, token: bytes) -> None:
         self.rest = bytearray()
-        self.cuts: list[Cut] = []
+        self.cuts: list[CutString] = []
         self._token = token
         self._at = 0
         """Where the piece begins that is fed next."""
         self._string: bytearray | None = None
         """What came of the string we are in, as long as it is not a long one."""
-        self._cut: Cut | None = None
+        self._cut: CutString | None = None
         """The string we are in is a long one; its length is not known yet."""
         self._odd = False
         """The last piece ended behind a backslash."""
@@ -142,9 +142,9 @@ class _Cutter:
                     self._string = bytearray()
             else:
                 stop = self._string_end(piece, position)
-                self._take(piece, position, stop)
+                self._add(piece, position, stop)
                 if stop < len(piece):
-                    self._close(self._at + stop)
+                    self._close_string(self._at + stop)
                     self.rest += piece[stop : stop + 1]
                     stop += 1
             position = stop
@@ -152,7 +152,7 @@ class _Cutter:
 
     def end(self) -> bytes:
         """All that is left; a string that the file ends in stays open."""
-        self._close(self._at)
+        self._close_string(self._at)
         return bytes(self.rest)
 
     def _string_end(self, piece: bytes, position: int) -> int:
@@ -172,10 +172,10 @@ class _Cutter:
         if piece[max(stop - 1, position) : stop] == b"\\":
             run = piece[position:stop]
             if (len(run) - len(run.rstrip(b"\\"))) % 2:
-                return self._behind_escapes(piece, position)
+                return self._end_after_escapes(piece, position)
         return stop
 
-    def _behind_escapes(self, piece: bytes, position: int) -> int:
+    def _end_after_escapes(self, piece: bytes, position: int) -> int:
         """As `_string_end`, by a walk over every escape: a quote that is one does not end the string."""
         found = _INSIDE.match(piece, position)
         assert found
@@ -185,10 +185,10 @@ class _Cutter:
         self._odd = end + 1 == len(piece)
         return end + 1
 
-    def _take(self, piece: bytes, start: int, stop: int) -> None:
+    def _add(self, piece: bytes, start: int, stop: int) -> None:
         if self._cut is not None:
             if not self._cut.escaped and piece.find(b"\\", start, stop) >= 0:
-                self._cut = Cut(self._cut.offset, 0, True)
+                self._cut = CutString(self._cut.offset, 0, True)
             return
         assert self._string is not None
         self._string += piece[start:stop]
@@ -198,18 +198,18 @@ class _Cutter:
             head = found[0]
             self.rest += head + b"~%s.%d~" % (self._token, len(self.cuts))
             begun = self._at + stop - len(self._string)
-            self._cut = Cut(begun + len(head), 0, b"\\" in self._string)
+            self._cut = CutString(begun + len(head), 0, b"\\" in self._string)
             self._string = None
 
-    def _close(self, at: int) -> None:
+    def _close_string(self, at: int) -> None:
         """The string ends at *at*."""
         if self._cut is not None:
-            self.cuts.append(Cut(self._cut.offset, at - self._cut.offset, self._cut.escaped))
+            self.cuts.append(CutString(self._cut.offset, at - self._cut.offset, self._cut.escaped))
         self.rest += self._string or b""
         self._string = self._cut = None
 
 
-def _unescaped(pieces: Iterator[memoryview]) -> Iterator[bytes]:
+def _unescape(pieces: Iterator[memoryview]) -> Iterator[bytes]:
     """What JSON says by the characters of a string. Raises ValueError where it says nothing."""
     decoder = getincrementaldecoder("utf-8")("surrogatepass")  # as json.loads reads bytes
     text = ""
@@ -217,12 +217,12 @@ def _unescaped(pieces: Iterator[memoryview]) -> Iterator[bytes]:
         text += decoder.decode(piece)
         whole = _WHOLE_ESCAPES.match(text)
         ready = whole.end() if whole else 0
-        yield _said(text[:ready])
+        yield _to_utf8(text[:ready])
         text = text[ready:]
-    yield _said(text + decoder.decode(b"", final=True))
+    yield _to_utf8(text + decoder.decode(b"", final=True))
 
 
-def _said(text: str) -> bytes:
+def _to_utf8(text: str) -> bytes:
     said: str = json.loads(f'"{text}"', strict=False)
     return said.encode("utf-8", "surrogatepass")
 
@@ -231,38 +231,38 @@ _PLAIN: Final = bytes.maketrans(b"-_", b"+/")
 _BLANKS: Final = b" \t\r\n\v\f"
 
 
-def decoded(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+def decode_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """The bytes of a base64 text. Raises UnsavedError where it is none, perhaps behind its first pieces."""
     left, ended = b"", False
     for piece in pieces:
-        if ended and _cleaned(piece).strip(b"="):
-            raise _not_base64()
+        if ended and _clean_text(piece).strip(b"="):
+            raise _not_base64_error()
         head = left + bytes(piece[: -len(left) % 4])
         body = piece[-len(left) % 4 :]
         ready = len(body) - len(body) % 4
-        first, rest = _all_of(head), _all_of(body[:ready])
+        first, rest = _decode_groups(head), _decode_groups(body[:ready])
         if first is not None and rest is not None:
             yield first
             yield rest
             left = bytes(body[ready:])
             continue
-        text = _cleaned(left + bytes(piece))
+        text = _clean_text(left + bytes(piece))
         bare = text.rstrip(b"=")
         ended = ended or bare != text
         ready = len(bare) - len(bare) % 4
-        done = _all_of(bare[:ready])
+        done = _decode_groups(bare[:ready])
         if done is None:
-            raise _not_base64()
+            raise _not_base64_error()
         yield done
         left = bare[ready:]
-    yield _last(_cleaned(left).rstrip(b"="))
+    yield _decode_last_group(_clean_text(left).rstrip(b"="))
 
 
-def _cleaned(text: bytes | memoryview) -> bytes:
+def _clean_text(text: bytes | memoryview) -> bytes:
     return bytes(text).translate(_PLAIN, _BLANKS)
 
 
-def _all_of(text: bytes | memoryview) -> bytes | None:
+def _decode_groups(text: bytes | memoryview) -> bytes | None:
     """The bytes of whole groups of four; None where another character stands between them, which binascii skips."""
     try:
         found = binascii.a2b_base64(text)
@@ -271,16 +271,16 @@ def _all_of(text: bytes | memoryview) -> bytes | None:
     return found if len(found) * 4 == len(text) * 3 else None
 
 
-def _last(text: bytes) -> bytes:
+def _decode_last_group(text: bytes) -> bytes:
     """The bytes of a group that may be short."""
     try:
         found = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
     except ValueError as error:
-        raise _not_base64() from error
+        raise _not_base64_error() from error
     if len(text) % 4 == 1 or len(found) != len(text) * 3 // 4:
-        raise _not_base64()
+        raise _not_base64_error()
     return found
 
 
-def _not_base64() -> UnsavedError:
+def _not_base64_error() -> UnsavedError:
     return UnsavedError("a picture of the answer is not base64", code="not_base64")

@@ -29,48 +29,48 @@ FURTHER: Final = "\0further"
 _ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
-def pictures_in(value: Any) -> Iterator[dict[str, str]]:
+def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:
     """Every picture in a JSON value, in its order, as an item with `b64_json` or `url`."""
-    return _walk(value, MAX_DEPTH, is_picture=False)
+    return _walk_json(value, MAX_DEPTH, is_picture=False)
 
 
-def looks_like_picture(text: str) -> bool:
+def looks_like_image(text: str) -> bool:
     """Whether *text* is base64 that begins like a picture, or a `data:` address of one."""
     return text.startswith("data:image/") or (text.startswith(BEGINNINGS) and len(text) >= MIN_CHARACTERS)
 
 
-def _walk(value: Any, depth: int, *, is_picture: bool) -> Iterator[dict[str, str]]:
+def _walk_json(value: Any, depth: int, *, is_picture: bool) -> Iterator[dict[str, str]]:
     """*is_picture*: by the names around it *value* is one, and so an address is a picture's."""
     if isinstance(value, str):
-        if looks_like_picture(value):
+        if looks_like_image(value):
             yield {"b64_json": value}
         elif is_picture and _ADDRESS.match(value):
             yield {"url": value}
     elif isinstance(value, list) and depth:
         for inner in value:
-            yield from _walk(inner, depth - 1, is_picture=is_picture)
+            yield from _walk_json(inner, depth - 1, is_picture=is_picture)
     elif isinstance(value, dict) and depth:
         for key, inner in value.items():
             word = key.lower()
             if word not in ECHOES:
                 named = "image" in word or (is_picture and word in ("url", "uri", FURTHER))
-                yield from _walk(inner, depth - 1, is_picture=named)
+                yield from _walk_json(inner, depth - 1, is_picture=named)
 
 
-def parsed(body: bytes | str, *, strict: bool = True) -> Any:
+def parse_json_keeping_repeated(body: bytes | str, *, strict: bool = True) -> Any:
     """*body* as JSON. Lists under one name are one list, and of other values the last that is not empty stays.
 
     The others lie in a list under `FURTHER`. Raises ValueError, RecursionError.
     """
-    return json.loads(body, strict=strict, object_pairs_hook=_object)
+    return json.loads(body, strict=strict, object_pairs_hook=_merge_repeated)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _merge_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
-    return made if len(made) == len(pairs) else _joined(pairs)
+    return made if len(made) == len(pairs) else _join_values(pairs)
 
 
-def _joined(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _join_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     further: list[Any] = []
     for name, value in pairs:

@@ -16,35 +16,35 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
-from imagecli.http_message import Answer, Found
-from imagecli.providers.batch_response import answer_in, is_line
-from imagecli.providers.error_text import sound
-from imagecli.providers.errors import error_told
-from imagecli.providers.lenient import FURTHER, parsed, pictures_in
+from imagecli.http_message import ParsedResponse, ReturnedImage
+from imagecli.providers.batch_response import is_response_line, response_body_of_line
+from imagecli.providers.error_text import without_surrogates
+from imagecli.providers.errors import error_from_document
+from imagecli.providers.lenient import FURTHER, find_hidden_images, parse_json_keeping_repeated
 from imagecli.providers.sse import is_stream
 
 
-def all_found_in(item: Any, base_url: str) -> tuple[Found, ...]:
-    """As `found_in`; where nothing stands in its place, every picture that *item* holds under other names.
+def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
+    """As `find_image`; where nothing stands in its place, every picture that *item* holds under other names.
 
     And what it says twice: an object that names its picture again has two.
     """
-    found = found_in(item, base_url)
+    found = find_image(item, base_url)
     if not isinstance(item, (dict, list)):
         return (found,)
     nothing = not (found.b64_json or found.url or found.error)
-    hidden = pictures_in(item if nothing else {FURTHER: _repeated(item)})
-    others = tuple(found_in(other, base_url) for other in hidden)
+    hidden = find_hidden_images(item if nothing else {FURTHER: _repeated_values(item)})
+    others = tuple(find_image(other, base_url) for other in hidden)
     return others or (found,) if nothing else (found, *others)
 
 
-def _repeated(item: Any) -> list[Any]:
+def _repeated_values(item: Any) -> list[Any]:
     """What is said before something else under the same name; an address there is a picture's."""
     repeated: list[Any] = item.get(FURTHER, []) if isinstance(item, dict) else []
     return [{"image": value} for one in repeated for name, value in one.items() if name in ("b64_json", "url")]
 
 
-def found_in(item: Any, base_url: str) -> Found:
+def find_image(item: Any, base_url: str) -> ReturnedImage:
     """The picture of *item*: base64, plain or in a `data:` address; or an address, also one relative to *base_url*.
 
     Both where it has both: servers fill `b64_json` with a stand-in beside a good address. Neither where there is none,
@@ -53,19 +53,19 @@ def found_in(item: Any, base_url: str) -> Found:
     if isinstance(item, str):
         item = {"url": item} if _is_address(item) else {"b64_json": item}
     if not isinstance(item, dict):
-        return Found()
-    b64_json, url = _text(item.get("b64_json")), _text(item.get("url"))
+        return ReturnedImage()
+    b64_json, url = _as_text(item.get("b64_json")), _as_text(item.get("url"))
     if url and url.startswith("data:"):
         b64_json, url = b64_json or url, None
     if b64_json and b64_json.startswith("data:"):
         b64_json = b64_json.partition(",")[2]
     if not b64_json and not url and item.get("error"):
-        return Found(error=error_told({"error": item["error"]}))
-    return Found(
+        return ReturnedImage(error=error_from_document({"error": item["error"]}))
+    return ReturnedImage(
         b64_json=b64_json or None,
-        url=_absolute(base_url, url) if url else None,
-        hint=_hint(url) if url else None,
-        revised_prompt=sound(_text(item.get("revised_prompt")) or "") or None,
+        url=_absolute_url(base_url, url) if url else None,
+        hint=_relative_url_hint(url) if url else None,
+        revised_prompt=without_surrogates(_as_text(item.get("revised_prompt")) or "") or None,
     )
 
 
@@ -74,7 +74,7 @@ def _is_address(text: str) -> bool:
     return text.startswith(("http://", "https://", "data:", "/")) and not text.startswith("/9j/")
 
 
-def _absolute(base_url: str, url: str) -> str:
+def _absolute_url(base_url: str, url: str) -> str:
     """*url* as an address of its own, without a name and password of the base URL's: those are the API's.
 
     One that is none stays as it is, and is refused where it is fetched.
@@ -86,21 +86,22 @@ def _absolute(base_url: str, url: str) -> str:
         return url
 
 
-def _hint(url: str) -> str | None:
+def _relative_url_hint(url: str) -> str | None:
     """A path can be one below the server's address (SGLang) or one on its disk (Xinference): only asking it tells."""
     try:
         if urlsplit(url).scheme in ("http", "https") or url.startswith("//"):
             return None
     except ValueError:
         return None
-    return f"the server named its own place {sound(url)[:200]}; --response-format b64_json asks for the picture itself"
+    place = without_surrogates(url)[:200]
+    return f"the server named its own place {place}; --response-format b64_json asks for the picture itself"
 
 
-def _text(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def decode(body: bytes, base_url: str) -> Answer:
+def parse_response(body: bytes, base_url: str) -> ParsedResponse:
     """The pictures of a 2xx *body*, JSON or events. Raises UnsavedError where it holds none: it may have been paid for.
 
     An item without a picture stays in the list, empty, so that the caller can name it. A line of a batch is read as
@@ -111,49 +112,51 @@ def decode(body: bytes, base_url: str) -> Answer:
         from imagecli.providers.stream import read_stream
 
         told = read_stream(body)
-        return _answer(told.items, told.usage, base_url, told.errors)
-    document = _document(body)
-    if is_line(document):
-        document = answer_in(document)
+        return _build_parsed_response(told.items, told.usage, base_url, told.errors)
+    document = _parse_document(body)
+    if is_response_line(document):
+        document = response_body_of_line(document)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
-    items = _items(document)
+    items = _find_items(document)
     if not items and (document.get("error") or {"code", "message"} <= document.keys()):
-        raise error_told(document)
+        raise error_from_document(document)
     if not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
-    answer = _answer(items, document.get("usage"), base_url)
-    if all(found == Found() for found in answer.found) and (hidden := list(pictures_in(document))):
-        answer = _answer(hidden, document.get("usage"), base_url)
-    return replace(answer, svg_usage=_table(document.get("svg_usage")))
+    answer = _build_parsed_response(items, document.get("usage"), base_url)
+    if all(found == ReturnedImage() for found in answer.images) and (hidden := list(find_hidden_images(document))):
+        answer = _build_parsed_response(hidden, document.get("usage"), base_url)
+    return replace(answer, svg_usage=_as_table(document.get("svg_usage")))
 
 
-def _items(document: dict[str, Any]) -> list[Any]:
+def _find_items(document: dict[str, Any]) -> list[Any]:
     """What stands where pictures stand; what lies elsewhere only where nothing stands there, and no error is told."""
     places = [document, *document.get(FURTHER, [])]
-    items = [item for place in places for item in _listed(place.get("data") or place.get("images"))]
-    return items if items or document.get("error") else list(pictures_in(document))
+    items = [item for place in places for item in _as_list(place.get("data") or place.get("images"))]
+    return items if items or document.get("error") else list(find_hidden_images(document))
 
 
-def _listed(items: Any) -> list[Any]:
+def _as_list(items: Any) -> list[Any]:
     return items if isinstance(items, list) else [items] if isinstance(items, dict) else []
 
 
-def _answer(items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()) -> Answer:
-    found = tuple(found for item in items for found in all_found_in(item, base_url))
-    return Answer(found=found, usage=_table(usage), errors=errors)
+def _build_parsed_response(
+    items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()
+) -> ParsedResponse:
+    found = tuple(found for item in items for found in find_all_images(item, base_url))
+    return ParsedResponse(images=found, usage=_as_table(usage), errors=errors)
 
 
-def _table(usage: Any) -> dict[str, Any] | None:
-    return _clean(usage) if isinstance(usage, dict) else None
+def _as_table(usage: Any) -> dict[str, Any] | None:
+    return _clean_json(usage) if isinstance(usage, dict) else None
 
 
 _BILLED = "it may have been billed; the provider's usage page tells. Is --base-url that of an Images API?"
 
 
-def _document(body: bytes) -> Any:
+def _parse_document(body: bytes) -> Any:
     try:
-        return parsed(body)
+        return parse_json_keeping_repeated(body)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<" and b"<svg" not in body[:1000]:
             raise NetworkError(
@@ -163,20 +166,20 @@ def _document(body: bytes) -> Any:
         raise UnsavedError("the answer is not whole JSON", hint=_BILLED) from error
 
 
-def _clean(value: Any, depth: int = 8) -> Any:
+def _clean_json(value: Any, depth: int = 8) -> Any:
     """*value* as JSON that any output can hold: no lone surrogates, no NaN or Infinity, nothing deeper than *depth*."""
     if isinstance(value, str):
-        return sound(value)
+        return without_surrogates(value)
     if isinstance(value, (dict, list)) and not depth:
         return None
     if isinstance(value, dict):
-        return {sound(key): _clean(inner, depth - 1) for key, inner in value.items()}
+        return {without_surrogates(key): _clean_json(inner, depth - 1) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_clean(inner, depth - 1) for inner in value]
+        return [_clean_json(inner, depth - 1) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def picture_bytes(b64_json: str) -> bytes:
+def decode_image_base64(b64_json: str) -> bytes:
     """The bytes of a base64 text: of either alphabet, with or without padding and line breaks. Raises UnsavedError."""
     text = "".join(b64_json.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:

@@ -7,22 +7,22 @@ import re
 from typing import Final
 
 from imagecli.errors import UnsavedError
-from imagecli.http_message import Answer
-from imagecli.providers.lenient import pictures_in
-from imagecli.providers.response import decode, found_in
+from imagecli.http_message import ParsedResponse
+from imagecli.providers.lenient import find_hidden_images
+from imagecli.providers.response import find_image, parse_response
 from imagecli.providers.sse import is_stream
 
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
 """A name and a string that ends."""
 
 
-def salvage(body: bytes, base_url: str) -> Answer:
+def salvage_images(body: bytes, base_url: str) -> ParsedResponse:
     """The pictures of a *body* that is no whole JSON. Raises UnsavedError where none of them came whole.
 
-    What a stream had brought whole is no matter of salvage: `decode` reads it, and says what it is.
+    What a stream had brought whole is no matter of salvage: `parse_response` reads it, and says what it is.
     """
     if is_stream(body):
-        return decode(body, base_url)
+        return parse_response(body, base_url)
     found = []
     for name, text in _STRING.findall(body):
         try:
@@ -30,13 +30,13 @@ def salvage(body: bytes, base_url: str) -> Answer:
         except ValueError:
             continue
         if name in (b"b64_json", b"url"):
-            found.append(found_in({name.decode(): said}, base_url))
+            found.append(find_image({name.decode(): said}, base_url))
         else:
-            found += [found_in(item, base_url) for item in pictures_in({name.decode("latin-1"): said})]
+            found += [find_image(item, base_url) for item in find_hidden_images({name.decode("latin-1"): said})]
     if not found:
         raise UnsavedError(
             "only a part of an answer came, and no whole picture with it",
             hint="the provider's usage page tells whether it was billed",
             code="part",
         )
-    return Answer(found=tuple(found))
+    return ParsedResponse(images=tuple(found))

@@ -25,7 +25,7 @@ END_BYTES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SseEvent:
     """One event: `message` is the name of one that has none."""
 
     name: str
@@ -35,10 +35,10 @@ class Event:
 def is_stream(body: bytes) -> bool:
     """Whether *body* is an event stream, by its beginning: headers lie, and are gone when an answer is recovered."""
     head = body[:HEAD_BYTES].removeprefix(_BOM)
-    return not is_document(head) and bool(_FIELD.match(head) or _LATER_FIELD.search(head))
+    return not looks_like_document(head) and bool(_FIELD.match(head) or _LATER_FIELD.search(head))
 
 
-def is_document(head: bytes) -> bool:
+def looks_like_document(head: bytes) -> bool:
     """Whether a body that begins like this is JSON or a page."""
     return head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[", b'"', b"<")
 
@@ -47,7 +47,7 @@ Skims = Callable[[str, bytes], bool]
 """Whether an event can be told by the ends of its long lines: asked with its name and the beginning of such a line."""
 
 
-class Reader:
+class SseReader:
     """Gives each event as soon as its blank line is there.
 
     What *skims* says so of is given without the middle of its long lines, so that memory does not grow with pictures.
@@ -66,7 +66,7 @@ class Reader:
         self._name = ""
         self._data: list[bytes] = []
 
-    def feed(self, piece: bytes) -> list[Event]:
+    def feed(self, piece: bytes) -> list[SseEvent]:
         """The events that end in *piece*. Raises UnsavedError for one that is larger than the limit."""
         if self._after_cr and piece:
             piece = piece.removeprefix(b"\n")
@@ -86,7 +86,7 @@ class Reader:
                 events += self._end_of_line()
         return events
 
-    def end(self) -> list[Event]:
+    def end(self) -> list[SseEvent]:
         """The event that the stream broke off in, as far as it came. The rules drop it; it may hold a whole picture."""
         return [*self._end_of_line(), *self._end_of_event()] if self._line else self._end_of_event()
 
@@ -101,7 +101,7 @@ class Reader:
             self._skimming = self._skims(self._name, line[:END_BYTES])
             self._line = [line[:END_BYTES], line[-END_BYTES:]] if self._skimming else [line]
 
-    def _end_of_line(self) -> list[Event]:
+    def _end_of_line(self) -> list[SseEvent]:
         line = b"".join(self._line)
         self._line, self._line_bytes, self._skimming = [], 0, None
         if self._first:
@@ -118,7 +118,7 @@ class Reader:
             self._name = value.decode("utf-8", "replace")
         return []
 
-    def _end_of_event(self) -> list[Event]:
-        events = [Event(self._name or "message", b"\n".join(self._data))] if self._data else []
+    def _end_of_event(self) -> list[SseEvent]:
+        events = [SseEvent(self._name or "message", b"\n".join(self._data))] if self._data else []
         self._name, self._data, self._data_bytes = "", [], 0
         return events

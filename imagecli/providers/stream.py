@@ -13,9 +13,9 @@ from functools import reduce
 from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.providers.errors import error_told
-from imagecli.providers.lenient import parsed, pictures_in
-from imagecli.providers.sse import END_BYTES, Event, Reader
+from imagecli.providers.errors import error_from_document
+from imagecli.providers.lenient import find_hidden_images, parse_json_keeping_repeated
+from imagecli.providers.sse import END_BYTES, SseEvent, SseReader
 
 Role: TypeAlias = Literal["picture", "partial", "error", "end", "other"]
 
@@ -34,7 +34,7 @@ _PICTURE: Final = re.compile(rb'"(?:b64_json|url)"\s*:\s*"[^"]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Streamed:
+class StreamResult:
     """What a stream told."""
 
     items: tuple[Any, ...]
@@ -44,50 +44,50 @@ class Streamed:
     errors: tuple[ImagecliError, ...] = ()
 
 
-def role_of(event: Event) -> Role:
+def event_role(event: SseEvent) -> Role:
     """What *event* is, by its type and else its name. Looks at the ends of its JSON: between them lies base64."""
     if event.data.startswith(DONE):
         return "end"
     for end in (event.data[:END_BYTES], event.data[-END_BYTES:]):
         for found in _TYPE.finditer(end):
-            if role := _role(found[1].decode()):
+            if role := _role_by_name(found[1].decode()):
                 return role
-    return _role(event.name) or "other"
+    return _role_by_name(event.name) or "other"
 
 
-def _role(kind: str) -> Role | None:
+def _role_by_name(kind: str) -> Role | None:
     return ROLES.get(kind.rpartition(".")[2])
 
 
-def shows_picture(event: Event) -> bool:
+def has_completed_image(event: SseEvent) -> bool:
     """Whether a completed picture is in *event*, without reading its JSON: other things are completed too."""
-    return role_of(event) == "picture" and bool(_PICTURE.search(event.data))
+    return event_role(event) == "picture" and bool(_PICTURE.search(event.data))
 
 
-def payload_of(event: Event) -> Any:
+def parse_payload(event: SseEvent) -> Any:
     """Its JSON, or None where it is none. Lines that a server broke inside a string are joined as they come."""
     try:
-        return parsed(event.data.decode("utf-8", "replace"), strict=False)
+        return parse_json_keeping_repeated(event.data.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return None
 
 
-def read_stream(body: bytes) -> Streamed:
+def read_stream(body: bytes) -> StreamResult:
     """What the events of *body* tell. Raises UnsavedError where no picture came whole, or the error that was told."""
-    reader = Reader(limit=len(body))
+    reader = SseReader(limit=len(body))
     events = reader.feed(body)
-    tale = _Tale()
+    tale = _StreamState()
     for event in events:
-        tale.hear(event, whole=True)
+        tale.add_event(event, whole=True)
     for event in reader.end():
-        tale.hear(event, whole=False)
+        tale.add_event(event, whole=False)
     if all(item is None for item in tale.items):
-        raise tale.why_none()
-    return Streamed(items=tuple(tale.items), usage=_of_all(tale.usages), errors=tuple(tale.errors))
+        raise tale.no_images_error()
+    return StreamResult(items=tuple(tale.items), usage=_merge_usages(tale.usages), errors=tuple(tale.errors))
 
 
 @dataclass(slots=True)
-class _Tale:
+class _StreamState:
     items: list[Any] = field(default_factory=list)
     usages: list[dict[str, Any]] = field(default_factory=list)
     """One for each event that told of some."""
@@ -96,33 +96,33 @@ class _Tale:
     is_cut: bool = False
     """It broke off in a picture's event."""
 
-    def hear(self, event: Event, *, whole: bool) -> None:
+    def add_event(self, event: SseEvent, *, whole: bool) -> None:
         """Takes in *event*; one that is not *whole* counts only if its JSON is."""
-        role = role_of(event)
-        payload = payload_of(event)
+        role = event_role(event)
+        payload = parse_payload(event)
         if not isinstance(payload, dict):
-            self._hear_no_object(event, role, whole=whole)
+            self._add_other(event, role, whole=whole)
             return
-        items = _items_of(payload)
-        if role == "picture" and not items and any(pictures_in(payload)):
+        items = _images_in(payload)
+        if role == "picture" and not items and any(find_hidden_images(payload)):
             items = [payload]
-        if role == "picture" or (role == "other" and _is_plain(event, payload)):
+        if role == "picture" or (role == "other" and _is_unnamed_image(event, payload)):
             self.items += items
             if isinstance(payload.get("usage"), dict):
                 self.usages.append(payload["usage"])
         elif role == "partial":
             self.partials += 1
         if role == "error" or (payload.get("error") and not items):
-            self.errors.append(error_told(payload))
+            self.errors.append(error_from_document(payload))
 
-    def _hear_no_object(self, event: Event, role: Role, *, whole: bool) -> None:
+    def _add_other(self, event: SseEvent, role: Role, *, whole: bool) -> None:
         if role == "picture":
             self.is_cut = not whole
             self.items += [None] * whole
         elif role == "error" and whole:
-            self.errors.append(error_told({"error": event.data[:END_BYTES].decode("utf-8", "replace")}))
+            self.errors.append(error_from_document({"error": event.data[:END_BYTES].decode("utf-8", "replace")}))
 
-    def why_none(self) -> ImagecliError:
+    def no_images_error(self) -> ImagecliError:
         """Why there is no picture. What was refused with partial pictures there was made so far, and billed perhaps."""
         if self.errors and self.partials:
             error = self.errors[0]
@@ -140,7 +140,7 @@ class _Tale:
         return UnsavedError(words, hint=_BILLED, code="no_picture")
 
 
-def _is_plain(event: Event, payload: dict[str, Any]) -> bool:
+def _is_unnamed_image(event: SseEvent, payload: dict[str, Any]) -> bool:
     """Whether an event without name and type can be a picture, as small servers send it."""
     return event.name == "message" and "type" not in payload and "partial_image_index" not in payload
 
@@ -148,7 +148,7 @@ def _is_plain(event: Event, payload: dict[str, Any]) -> bool:
 _BILLED = "it may have been billed; the provider's usage page tells"
 
 
-def _items_of(payload: dict[str, Any]) -> list[Any]:
+def _images_in(payload: dict[str, Any]) -> list[Any]:
     """The pictures that an event holds: itself, or those of a whole answer that a server put into one event."""
     for name in ("data", "images"):
         if isinstance(payload.get(name), list) and payload[name]:
@@ -157,7 +157,7 @@ def _items_of(payload: dict[str, Any]) -> list[Any]:
     return [payload] if is_picture else []
 
 
-def _of_all(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _merge_usages(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What several events tell of one request: once where all say the same, else added up.
 
     The reference leaves open whose usage a picture's event tells. Everywhere else `usage` is the whole request's, and
@@ -168,13 +168,13 @@ def _of_all(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
     first, *others = usages
     if all(other == first for other in others):
         return first
-    return reduce(_sum, others, first)
+    return reduce(_add_numbers, others, first)
 
 
-def _sum(one: Any, other: Any, depth: int = 4) -> Any:
+def _add_numbers(one: Any, other: Any, depth: int = 4) -> Any:
     """Numbers added, objects by their keys; of anything else what came last."""
     if isinstance(one, dict) and isinstance(other, dict) and depth:
-        return {key: _sum(one.get(key), other.get(key), depth - 1) for key in {**one, **other}}
+        return {key: _add_numbers(one.get(key), other.get(key), depth - 1) for key in {**one, **other}}
     if _is_number(one) and _is_number(other):
         with suppress(OverflowError):
             return one + other

@@ -15,36 +15,36 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.batches.routes import BatchRoutes
-from imagecli.sandbox.errors import ApiError, internal
-from imagecli.sandbox.fault_injection import Failure, Saboteur
+from imagecli.sandbox.errors import ApiError, internal_error
+from imagecli.sandbox.fault_injection import Failure, FaultInjector
 from imagecli.sandbox.files.routes import FileRoutes
-from imagecli.sandbox.files.store import Files
+from imagecli.sandbox.files.store import FileStore
 from imagecli.sandbox.form import read_form
-from imagecli.sandbox.http_message import Request, Response, as_json
-from imagecli.sandbox.image_job import Job
-from imagecli.sandbox.image_service import Studio
-from imagecli.sandbox.rate_limit import Bucket, Clock
-from imagecli.sandbox.request_checks import check_key, check_method
-from imagecli.sandbox.response_body import body_of, events
-from imagecli.sandbox.url_store import PICTURES, Shelf
+from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
+from imagecli.sandbox.image_job import ImageJob
+from imagecli.sandbox.image_service import ImageService
+from imagecli.sandbox.rate_limit import Clock, ImageRateLimit
+from imagecli.sandbox.request_checks import check_api_key, check_method
+from imagecli.sandbox.response_body import build_events, build_response_body
+from imagecli.sandbox.url_store import PICTURES, UrlStore
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.encode import Painted
+    from imagecli.sandbox.painter.encode import PaintedImage
 
 MODEL_CREATED = 1_698_785_189
 """Unix seconds, for the rows that don't tell when they were released."""
 
 
-def model_list(catalog: Catalog) -> Response:
+def list_models_response(catalog: Catalog) -> ServerResponse:
     """All of them."""
-    return as_json(200, {"object": "list", "data": [_model_object(row) for row in catalog.models.values()]})
+    return json_response(200, {"object": "list", "data": [_model_object(row) for row in catalog.models.values()]})
 
 
-def model_of(name: str, catalog: Catalog) -> Response:
+def model_response(name: str, catalog: Catalog) -> ServerResponse:
     """One of them. Raises ApiError 404."""
     if name not in catalog.models:
         raise ApiError(f"The model '{name}' does not exist", status=404, param="model", code="model_not_found")
-    return as_json(200, _model_object(catalog.models[name]))
+    return json_response(200, _model_object(catalog.models[name]))
 
 
 def _model_object(row: ModelRow) -> dict[str, object]:
@@ -65,7 +65,7 @@ VERSION = "2020-10-01"
 EVENT_STREAM: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
-class Service:
+class SandboxApp:
     """Answers requests; safe to ask from many threads at once."""
 
     def __init__(
@@ -81,75 +81,85 @@ class Service:
     ) -> None:
         """*pause* waits for that share of the latency."""
         self._require_key = require_key
-        self._bucket = Bucket(rate_limit, clock) if rate_limit else None
-        self._shelf = Shelf(url_ttl, clock)
-        self._files = Files(clock)
-        self._studio = Studio(catalog, Saboteur(failures), self._shelf)
+        self._bucket = ImageRateLimit(rate_limit, clock) if rate_limit else None
+        self._shelf = UrlStore(url_ttl, clock)
+        self._files = FileStore(clock)
+        self._studio = ImageService(catalog, FaultInjector(failures), self._shelf)
         self._file_routes = FileRoutes(self._files)
         self._batch_routes = BatchRoutes(self._files, self._studio, clock)
         self._clock = clock
         self._pause = pause
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: ServerRequest) -> ServerResponse:
         """Never raises: what is not foreseen is the API's own 500."""
         if request.path.startswith(PICTURES):
             return self._shelf.serve(request)
         request_id = f"req_{secrets.token_hex(16)}"
         try:
-            return self.stamp(self._route(request, request_id), request_id)
+            return self.add_common_headers(self._route(request, request_id), request_id)
         except ApiError as error:
-            return self.stamp(error.response(), request_id)
+            return self.add_common_headers(error.response(), request_id)
         except Exception as error:  # the server's own boundary; the kind of error goes to the log
-            response = self.stamp(internal().response(), request_id)
+            response = self.add_common_headers(internal_error().response(), request_id)
             return replace(response, trouble=f"{type(error).__name__}: {error}")
 
-    def stamp(self, response: Response, request_id: str | None = None) -> Response:
+    def add_common_headers(self, response: ServerResponse, request_id: str | None = None) -> ServerResponse:
         """The same answer with the headers that every one carries."""
         common = {"x-request-id": request_id or f"req_{secrets.token_hex(16)}", "openai-version": VERSION}
         return replace(response, headers={**common, "openai-organization": "sandbox", **response.headers})
 
-    def _route(self, request: Request, request_id: str) -> Response:
+    def _route(self, request: ServerRequest, request_id: str) -> ServerResponse:
         parts = request.path.rstrip("/").removeprefix("/v1").strip("/").split("/")
         match parts:
             case ["images", operation] if operation in OPERATIONS:
                 check_method(request, "POST")
-                check_key(request, self._require_key)
-                return self._studio.saboteur.response(request_id) or self._paint(request, operation, request_id)
+                check_api_key(request, self._require_key)
+                return self._studio.saboteur.next_response(request_id) or self._paint(request, operation, request_id)
             case ["models", *rest] if len(rest) <= 1:
                 check_method(request, "GET", "HEAD")
-                check_key(request, self._require_key)
-                return model_of(rest[0], self._studio.catalog) if rest else model_list(self._studio.catalog)
+                check_api_key(request, self._require_key)
+                return (
+                    model_response(rest[0], self._studio.catalog)
+                    if rest
+                    else list_models_response(self._studio.catalog)
+                )
             case ["files", *rest]:
-                check_key(request, self._require_key)
+                check_api_key(request, self._require_key)
                 return self._file_routes.answer(request, rest)
             case ["batches", *rest]:
-                check_key(request, self._require_key)
+                check_api_key(request, self._require_key)
                 return self._batch_routes.answer(request, rest)
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
-    def _paint(self, request: Request, operation: Operation, request_id: str) -> Response:
+    def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:
         files = self._files.picture if operation == "edits" else None
         form = read_form(request, multipart=operation != "generations", files=files)
-        job = self._studio.judge(form, operation, request_id)
+        job = self._studio.build_job(form, operation, request_id)
         headers = self._bucket.take(job.n, job.row.name) if self._bucket else {}
-        painted = self._studio.paint(job, self._studio.number(job, form))
+        painted = self._studio.paint(job, self._studio.reserve_indices(job, form))
         first = next(painted)
         headers |= {"x-sandbox-note": first.note} if first.note else {}
         pictures = (one for several in ((first,), painted) for one in several)
         if job.delivery.stream:
-            return self._streamed(job, pictures, headers)
-        return self._whole(job, list(pictures), headers, request.headers.get("host", "127.0.0.1"))
+            return self._stream_response(job, pictures, headers)
+        return self._whole_response(job, list(pictures), headers, request.headers.get("host", "127.0.0.1"))
 
-    def _whole(self, job: Job, painted: list[Painted], headers: dict[str, str], host: str) -> Response:
+    def _whole_response(
+        self, job: ImageJob, painted: list[PaintedImage], headers: dict[str, str], host: str
+    ) -> ServerResponse:
         self._pause(1.0)
-        body = body_of(job, [one.data for one in painted], self._now(), lambda data: self._shelf.put(data, host))
-        return as_json(200, body, headers, pictures=job.n)
+        body = build_response_body(
+            job, [one.data for one in painted], self._now(), lambda data: self._shelf.add(data, host)
+        )
+        return json_response(200, body, headers, pictures=job.n)
 
-    def _streamed(self, job: Job, painted: Iterator[Painted], headers: dict[str, str]) -> Response:
+    def _stream_response(
+        self, job: ImageJob, painted: Iterator[PaintedImage], headers: dict[str, str]
+    ) -> ServerResponse:
         share = 1 / (job.n * (job.delivery.partial_images + 1))
-        parts = events(job, painted, self._now, lambda: self._pause(share))
-        return Response(status=200, headers={**EVENT_STREAM, **headers}, parts=parts, pictures=job.n)
+        parts = build_events(job, painted, self._now, lambda: self._pause(share))
+        return ServerResponse(status=200, headers={**EVENT_STREAM, **headers}, parts=parts, pictures=job.n)
 
     def _now(self) -> int:
         """Unix seconds."""
-        return int(self._clock.date(self._clock.now()))
+        return int(self._clock.unix_seconds(self._clock.now()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagecli.sandbox.http_message import Response, as_json
+from imagecli.sandbox.http_message import ServerResponse, json_response
 
 
 class ApiError(Exception):
@@ -40,12 +40,12 @@ class ApiError(Exception):
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         return {"error": {**error, **self.details}}
 
-    def response(self) -> Response:
+    def response(self) -> ServerResponse:
         """The error as an answer."""
-        return as_json(self.status, self.body(), self.headers)
+        return json_response(self.status, self.body(), self.headers)
 
 
-def internal() -> ApiError:
+def internal_error() -> ApiError:
     """What nobody foresaw."""
     sorry = "The server had an error while processing your request. Sorry about that!"
     return ApiError(sorry, status=500, type="server_error")

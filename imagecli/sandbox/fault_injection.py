@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from imagecli.sandbox.batches.timeline import Ending
-from imagecli.sandbox.errors import ApiError, internal
-from imagecli.sandbox.http_message import Response
-from imagecli.sandbox.validation import blocked
+from imagecli.sandbox.errors import ApiError, internal_error
+from imagecli.sandbox.http_message import ServerResponse
+from imagecli.sandbox.validation import moderation_error
 
 WORDS: Final = ("insufficient_quota", "moderation_blocked")
 """Failures that share their status with others, by name."""
@@ -54,7 +54,7 @@ class Failure:
         return number % self.every == 0 and (self.first is None or number <= self.first)
 
 
-class Counted:
+class FaultCounter:
     """Failures of one kind of thing, of which each is counted. Safe between threads."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
@@ -62,7 +62,7 @@ class Counted:
         self._seen = 0
         self._lock = threading.Lock()
 
-    def next(self) -> str | None:
+    def next_fault(self) -> str | None:
         """What the next one fails with, by the first rule that hits it; None where it may go on."""
         with self._lock:
             self._seen += 1
@@ -70,39 +70,39 @@ class Counted:
         return next((one.what for one in self._failures if one.hits(number)), None)
 
 
-class Saboteur:
+class FaultInjector:
     """Fails the requests for pictures, live and in batches, and the batches that are to fail."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
-        self._pictures = Counted(tuple(one for one in failures if one.what not in OF_BATCHES))
-        self._batches = Counted(tuple(one for one in failures if one.what in OF_BATCHES))
+        self._pictures = FaultCounter(tuple(one for one in failures if one.what not in OF_BATCHES))
+        self._batches = FaultCounter(tuple(one for one in failures if one.what in OF_BATCHES))
 
-    def response(self, request_id: str) -> Response | None:
+    def next_response(self, request_id: str) -> ServerResponse | None:
         """The failure of the next request for pictures; None where it may go on."""
-        what = self._pictures.next()
-        return _response(what, request_id) if what else None
+        what = self._pictures.next_fault()
+        return _fault_response(what, request_id) if what else None
 
-    def ending(self) -> Ending:
+    def next_ending(self) -> Ending:
         """How the next batch goes."""
-        return OF_BATCHES.get(self._batches.next() or "", "completed")
+        return OF_BATCHES.get(self._batches.next_fault() or "", "completed")
 
 
-def _response(what: str, request_id: str) -> Response:
+def _fault_response(what: str, request_id: str) -> ServerResponse:
     if what == "moderation_blocked":
-        return blocked(request_id).response()
+        return moderation_error(request_id).response()
     if what == "insufficient_quota":
         said = "You exceeded your current quota, please check your plan and billing details."
         return ApiError(said, status=429, type="insufficient_quota", code="credit_balance_exhausted").response()
     status = int(what)
     if status in GATEWAY:
         page = f"<html><head><title>{status}</title></head><body><h1>{status} at the sandbox's edge</h1></body></html>"
-        return Response(status=status, headers={"Content-Type": "text/html"}, body=page.encode())
-    return _error(status).response()
+        return ServerResponse(status=status, headers={"Content-Type": "text/html"}, body=page.encode())
+    return _fault_error(status).response()
 
 
-def _error(status: int) -> ApiError:
+def _fault_error(status: int) -> ApiError:
     if status == 500:
-        return internal()
+        return internal_error()
     if status == 429:
         said = "Rate limit reached in organization sandbox on requests per min. Please try again in 200ms."
         wait = {"retry-after": "1", "retry-after-ms": "200"}

@@ -18,8 +18,8 @@ from email.parser import HeaderParser
 from typing import Any
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.http_message import Request
-from imagecli.sandbox.image_job import Upload
+from imagecli.sandbox.http_message import ServerRequest
+from imagecli.sandbox.image_job import UploadedFile
 
 MAX_HEAD = 16 * 1024
 """Bytes of one part's headers."""
@@ -29,7 +29,7 @@ _PADDING = re.compile(rb"[ \t]*\r\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class FormPart:
     """One field of a form."""
 
     name: str
@@ -38,7 +38,7 @@ class Part:
     data: bytes = field(repr=False)
 
 
-def parts_of(request: Request) -> Iterator[Part]:
+def iter_form_parts(request: ServerRequest) -> Iterator[FormPart]:
     """The parts in their order, as far as the body is well-formed; a part without a name is left out."""
     boundary = _boundary(request.headers.get("content-type", ""))
     if not boundary:
@@ -51,7 +51,7 @@ def parts_of(request: Request) -> Iterator[Part]:
         end = body.find(delimiter, line.end() - 2)
         if end < 0:
             return
-        if part := _part(body, line.end(), end):
+        if part := _parse_part(body, line.end(), end):
             yield part
         start = end + len(delimiter)
 
@@ -63,24 +63,24 @@ def _boundary(content_type: str) -> bytes:
     return boundary.encode("latin-1", "replace") if isinstance(boundary, str) else b""
 
 
-def _part(body: bytes, start: int, end: int) -> Part | None:
+def _parse_part(body: bytes, start: int, end: int) -> FormPart | None:
     """The part between two boundaries: headers, an empty line, data."""
     blank = body.find(b"\r\n\r\n", max(0, start - 2), min(end, start + MAX_HEAD))
     if blank < 0:
         return None
     headers = HeaderParser().parsestr(body[start : blank + 2].decode("latin-1"))
-    name, filename = _param(headers, "name"), _param(headers, "filename")
-    return Part(name=name, filename=filename, data=body[blank + 4 : end]) if name else None
+    name, filename = _header_param(headers, "name"), _header_param(headers, "filename")
+    return FormPart(name=name, filename=filename, data=body[blank + 4 : end]) if name else None
 
 
-def _param(headers: Message, name: str) -> str | None:
+def _header_param(headers: Message, name: str) -> str | None:
     """A parameter of Content-Disposition, in plain UTF-8 or as RFC 2231 spells it."""
     value = headers.get_param(name, None, header="content-disposition")
     text = value[2] if isinstance(value, tuple) else value
     return text.encode("latin-1", "replace").decode("utf-8", "replace") if text is not None else None
 
 
-Lookup = Callable[[str, str], bytes]
+FileLookup = Callable[[str, str], bytes]
 """File id and the parameter that names it → the picture. Raises ApiError."""
 
 FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask", "markup": "markup"}
@@ -94,18 +94,18 @@ _NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class ParsedForm:
     """Values as they were sent: typed from JSON, text from multipart. A JSON null is a value that was not sent."""
 
     values: dict[str, Any]
-    images: tuple[Upload, ...] = ()
-    masks: tuple[Upload, ...] = ()
-    markups: tuple[Upload, ...] = ()
-    text: bool = False
+    images: tuple[UploadedFile, ...] = ()
+    masks: tuple[UploadedFile, ...] = ()
+    markups: tuple[UploadedFile, ...] = ()
+    is_text: bool = False
     """All values are text, as in a multipart form: numbers, true and false too."""
 
 
-def read_form(request: Request, *, multipart: bool, files: Lookup | None) -> Form:
+def read_form(request: ServerRequest, *, multipart: bool, files: FileLookup | None) -> ParsedForm:
     """What the body holds; *multipart* says whether that form is taken, *files* holds what JSON may refer to.
 
     Raises ApiError 400 for a body that is neither.
@@ -114,13 +114,13 @@ def read_form(request: Request, *, multipart: bool, files: Lookup | None) -> For
     if media_type == "multipart/form-data":
         if not multipart:
             raise ApiError("Invalid Content-Type header (multipart/form-data), expected application/json.")
-        return _multipart(request)
+        return _read_multipart(request)
     if not files and multipart:
         raise ApiError(f"Invalid Content-Type header ({media_type}), expected multipart/form-data.")
-    return form_of(json_object(request.body), files)
+    return form_from_json(parse_json_object(request.body), files)
 
 
-def json_object(body: bytes) -> dict[str, Any]:
+def parse_json_object(body: bytes) -> dict[str, Any]:
     """The object that *body* spells, without what is null in it. Raises ApiError."""
     try:
         values = json.loads(body)
@@ -134,28 +134,28 @@ def json_object(body: bytes) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def form_of(values: dict[str, Any], files: Lookup | None) -> Form:
+def form_from_json(values: dict[str, Any], files: FileLookup | None) -> ParsedForm:
     """The form of a JSON body, in which pictures are data URLs or *files*; None where it takes none."""
     if not files:
-        return Form(values=values)
+        return ParsedForm(values=values)
     rest = {name: value for name, value in values.items() if name not in ("images", *DRAWN)}
     images = values.get("images", [])
     if not isinstance(images, list):
         raise ApiError("Invalid type for 'images': expected an array of objects.", param="images", code="invalid_type")
-    masks, markups = ((_referred(values[name], name, files),) if name in values else () for name in DRAWN)
-    return Form(
+    masks, markups = ((_resolve_reference(values[name], name, files),) if name in values else () for name in DRAWN)
+    return ParsedForm(
         values=rest,
-        images=tuple(_referred(image, f"images[{index}]", files) for index, image in enumerate(images)),
+        images=tuple(_resolve_reference(image, f"images[{index}]", files) for index, image in enumerate(images)),
         masks=masks,
         markups=markups,
     )
 
 
-def _referred(reference: Any, param: str, files: Lookup) -> Upload:
+def _resolve_reference(reference: Any, param: str, files: FileLookup) -> UploadedFile:
     """A picture by exactly one of `file_id` and `image_url`."""
     keys = {name for name, value in reference.items() if value is not None} if isinstance(reference, dict) else set()
     if keys == {"file_id"} and isinstance(reference["file_id"], str):
-        return Upload(name=param, data=files(reference["file_id"], param))
+        return UploadedFile(name=param, data=files(reference["file_id"], param))
     url = reference["image_url"] if keys == {"image_url"} else None
     if not isinstance(url, str) or not url.startswith("data:image/") or ";base64," not in url:
         raise ApiError(
@@ -168,24 +168,24 @@ def _referred(reference: Any, param: str, files: Lookup) -> Upload:
         data = base64.b64decode(url.partition(";base64,")[2], validate=True)
     except (binascii.Error, ValueError):
         raise ApiError(f"Invalid base64 in '{param}.image_url'.", param=param, code="invalid_base64") from None
-    return Upload(name=param, data=data)
+    return UploadedFile(name=param, data=data)
 
 
-def _multipart(request: Request) -> Form:
+def _read_multipart(request: ServerRequest) -> ParsedForm:
     values: dict[str, Any] = {}
-    files: dict[str, list[Upload]] = {"image": [], "mask": [], "markup": []}
-    for part in parts_of(request):
+    files: dict[str, list[UploadedFile]] = {"image": [], "mask": [], "markup": []}
+    for part in iter_form_parts(request):
         if part.name in FILE_FIELDS:
-            files[FILE_FIELDS[part.name]].append(Upload(name=part.name, data=part.data))
+            files[FILE_FIELDS[part.name]].append(UploadedFile(name=part.name, data=part.data))
         else:
-            put(values, part.name, part.data.decode("utf-8", "replace"))
+            set_form_value(values, part.name, part.data.decode("utf-8", "replace"))
     if not values and not any(files.values()):
         raise ApiError("Could not parse multipart form.")
     images, masks, markups = (tuple(files[kind]) for kind in ("image", "mask", "markup"))
-    return Form(values=values, images=images, masks=masks, markups=markups, text=True)
+    return ParsedForm(values=values, images=images, masks=masks, markups=markups, is_text=True)
 
 
-def put(values: dict[str, Any], name: str, text: str) -> None:
+def set_form_value(values: dict[str, Any], name: str, text: str) -> None:
     """Puts *text* where its name says: `svg[reasoning][effort]` is a value inside two objects."""
     match = _NESTED.fullmatch(name)
     last = match["outer"] if match else name

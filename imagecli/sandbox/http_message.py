@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ServerRequest:
     """What came in. Header names are lower case."""
 
     method: str
@@ -30,7 +30,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class ServerResponse:
     """What goes out. Content-Length and chunks are the server's to add."""
 
     status: int
@@ -44,11 +44,11 @@ class Response:
     """What broke, for the log, when the status is our own 500."""
 
 
-def as_json(
+def json_response(
     status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None, *, pictures: int = 0
-) -> Response:
+) -> ServerResponse:
     """A JSON answer, spelled as the real one is: indented by two, non-ASCII text as it is."""
-    return Response(
+    return ServerResponse(
         status=status,
         headers={"Content-Type": "application/json", **(headers or {})},
         body=json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n",

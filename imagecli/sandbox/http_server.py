@@ -20,19 +20,19 @@ from io import BufferedIOBase
 from types import TracebackType
 from typing import Any
 
-from imagecli.catalog.catalog import Catalog, load
+from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.errors import UsageError
-from imagecli.sandbox.app import Service
+from imagecli.sandbox.app import SandboxApp
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_message import Request, Response
+from imagecli.sandbox.http_message import ServerRequest, ServerResponse
 from imagecli.sandbox.rate_limit import Clock
 
 MAX_BODY = 256 * 1024 * 1024
 """Bytes; ours, for the reference prints none. It leaves room for a 50 MB picture in base64."""
 
 
-class BodyError(Exception):
+class BodyReadError(Exception):
     """The body can't be read to its end; the connection is of no more use."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -41,47 +41,47 @@ class BodyError(Exception):
         self.message = message
 
 
-def read_body(stream: BufferedIOBase, headers: Message) -> bytes:
+def read_request_body(stream: BufferedIOBase, headers: Message) -> bytes:
     """The whole body; empty where neither a length nor chunks are announced. Raises BodyError."""
     if "chunked" in headers.get("Transfer-Encoding", "").lower():
-        return _chunks(stream)
+        return _read_chunks(stream)
     text = headers.get("Content-Length", "0").strip()
     if not (text.isascii() and text.isdigit()):
-        raise BodyError(400, "Invalid Content-Length header.")
-    return _exactly(stream, _within(int(text[:20])))
+        raise BodyReadError(400, "Invalid Content-Length header.")
+    return _read_exactly(stream, _check_length(int(text[:20])))
 
 
-def _within(length: int) -> int:
+def _check_length(length: int) -> int:
     if length > MAX_BODY:
-        raise BodyError(413, f"Maximum content size limit ({MAX_BODY}) exceeded ({length} bytes read)")
+        raise BodyReadError(413, f"Maximum content size limit ({MAX_BODY}) exceeded ({length} bytes read)")
     return length
 
 
-def _exactly(stream: BufferedIOBase, length: int) -> bytes:
+def _read_exactly(stream: BufferedIOBase, length: int) -> bytes:
     body = stream.read(length)
     if len(body) < length:
-        raise BodyError(400, "The request body ended early.")
+        raise BodyReadError(400, "The request body ended early.")
     return body
 
 
-def _chunks(stream: BufferedIOBase) -> bytes:
+def _read_chunks(stream: BufferedIOBase) -> bytes:
     parts: list[bytes] = []
     total = 0
-    while length := _chunk_length(stream.readline(128)):
-        total = _within(total + length)
-        parts.append(_exactly(stream, length))
+    while length := _parse_chunk_length(stream.readline(128)):
+        total = _check_length(total + length)
+        parts.append(_read_exactly(stream, length))
         if stream.readline(3).strip():
-            raise BodyError(400, "Invalid chunked body.")
+            raise BodyReadError(400, "Invalid chunked body.")
     while stream.readline(65536).strip():
         pass  # trailers
     return b"".join(parts)
 
 
-def _chunk_length(line: bytes) -> int:
+def _parse_chunk_length(line: bytes) -> int:
     try:
         return int(line.split(b";")[0].strip() or b"x", 16)
     except ValueError:
-        raise BodyError(400, "Invalid chunked body.") from None
+        raise BodyReadError(400, "Invalid chunked body.") from None
 
 
 IDLE_SECONDS = 120.0
@@ -93,8 +93,8 @@ HOSTS = ("127.0.0.1", "localhost", "[::1]")
 """The names of the server. Any other one is a website's that made its name resolve to this machine (DNS rebinding)."""
 
 
-class Connection(BaseHTTPRequestHandler):
-    server: Listener
+class SandboxRequestHandler(BaseHTTPRequestHandler):
+    server: SandboxHttpServer
     protocol_version = "HTTP/1.1"
     server_version = "imagecli-sandbox"
     sys_version = ""
@@ -108,17 +108,17 @@ class Connection(BaseHTTPRequestHandler):
             self.refuse_unread(*refusal)
             return
         try:
-            body = read_body(self.rfile, self.headers)
-        except BodyError as error:
+            body = read_request_body(self.rfile, self.headers)
+        except BodyReadError as error:
             self.refuse_unread(error.status, error.message)
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=self.command, target=self.path, headers=headers, body=body)
-        self.send(self.server.service.answer(request), started)
+        request = ServerRequest(method=self.command, target=self.path, headers=headers, body=body)
+        self.send_response_values(self.server.service.answer(request), started)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
-    def send(self, response: Response, started: float) -> None:
+    def send_response_values(self, response: ServerResponse, started: float) -> None:
         self.send_response_only(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
@@ -126,39 +126,41 @@ class Connection(BaseHTTPRequestHandler):
         self.send_header("openai-processing-ms", str(round((time.monotonic() - started) * 1000)))
         if response.parts is None:
             self.send_header("Content-Length", str(len(response.body)))
-            self.note(response)  # before it goes out, so that whoever has read it finds its line in the log
-            self.end()
+            self.log_response(response)  # before it goes out, so that whoever has read it finds its line in the log
+            self.finish_headers()
             if self.command != "HEAD":
                 self.wfile.write(response.body)
         else:
             self.send_parts(response.parts, response)
-            self.note(response)
+            self.log_response(response)
 
-    def end(self) -> None:
+    def finish_headers(self) -> None:
         """The end of the headers."""
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
 
-    def send_parts(self, parts: Iterator[bytes], response: Response) -> None:
+    def send_parts(self, parts: Iterator[bytes], response: ServerResponse) -> None:
         """Each piece as soon as it is made. HTTP/1.0 knows no chunks: there the connection's end is the end."""
         chunked = self.request_version != "HTTP/1.0"
         self.close_connection = self.close_connection or not chunked
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        self.end()
+        self.finish_headers()
         try:
             for part in parts:
-                self.wfile.write(framed(part) if chunked else part)
+                self.wfile.write(encode_chunk(part) if chunked else part)
             self.wfile.write(LAST_CHUNK if chunked else b"")
         except OSError:
-            self.note(replace(response, trouble="the client went away"))
+            self.log_response(replace(response, trouble="the client went away"))
             raise
 
     def refuse_unread(self, status: int, message: str) -> None:
         """Answers although the body was not (all) read, then lets the sender finish before closing."""
         self.close_connection = True
-        self.send(self.server.service.stamp(ApiError(message, status=status).response()), time.monotonic())
+        self.send_response_values(
+            self.server.service.add_common_headers(ApiError(message, status=status).response()), time.monotonic()
+        )
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER_SECONDS)
@@ -174,14 +176,16 @@ class Connection(BaseHTTPRequestHandler):
         status = 405 if code == 501 else code
         self.refuse_unread(status, f"Invalid request: {message or self.responses[code][0]}")
 
-    def note(self, response: Response) -> None:
+    def log_response(self, response: ServerResponse) -> None:
         pictures = {0: "", 1: " 1 picture"}.get(response.pictures, f" {response.pictures} pictures")
-        trouble = f" ({harmless(response.trouble)})" if response.trouble else ""
+        trouble = f" ({sanitize_log_text(response.trouble)})" if response.trouble else ""
         path = self.path.partition("?")[0]  # a picture's query holds its signature
-        self.server.log(f"{harmless(self.command)} {harmless(path)} {response.status}{pictures}{trouble}")
+        self.server.log(
+            f"{sanitize_log_text(self.command)} {sanitize_log_text(path)} {response.status}{pictures}{trouble}"
+        )
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: `note` is the log."""
+        """Silent: `log_response` is the log."""
 
 
 def foreign(headers: Message, port: int) -> tuple[int, str] | None:
@@ -189,20 +193,21 @@ def foreign(headers: Message, port: int) -> tuple[int, str] | None:
     own = [f"{host}:{port}" for host in HOSTS] + [*HOSTS] * (port == 80)
     hosts = headers.get_all("Host", [])
     if len(hosts) != 1 or hosts[0].strip().lower() not in own:
-        found = harmless(", ".join(hosts)) or "missing"
+        found = sanitize_log_text(", ".join(hosts)) or "missing"
         return 421, f"The Host header is {found}; expected one of {', '.join(own)}."
     for origin in headers.get_all("Origin", []):
         if origin.strip().lower() not in [f"http://{host}" for host in own]:
-            return 403, f"The Origin header is {harmless(origin)}; requests from other servers' web pages are refused."
+            shown = sanitize_log_text(origin)
+            return 403, f"The Origin header is {shown}; requests from other servers' web pages are refused."
     return None
 
 
-def framed(part: bytes) -> bytes:
+def encode_chunk(part: bytes) -> bytes:
     """A chunk; nothing for an empty part, which would end the body."""
     return b"%x\r\n%s\r\n" % (len(part), part) if part else b""
 
 
-def harmless(text: str) -> str:
+def sanitize_log_text(text: str) -> str:
     """At most 200 characters, with nothing in it that steers a terminal."""
     shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:200])
     return shown + "…" if len(text) > 200 else shown
@@ -230,17 +235,17 @@ class Options:
     """The models that it offers; None offers those that ship."""
 
 
-def silent(line: str) -> None:
+def ignore_log(line: str) -> None:
     """The log that nobody reads."""
 
 
 class Sandbox:
     """The running server; a context manager, so that it never outlives its use."""
 
-    def __init__(self, options: Options = Options(), log: Callable[[str], None] = silent) -> None:
+    def __init__(self, options: Options = Options(), log: Callable[[str], None] = ignore_log) -> None:
         self.options = options
         self._log = log
-        self._server: Listener | None = None
+        self._server: SandboxHttpServer | None = None
 
     @property
     def base_url(self) -> str:
@@ -251,7 +256,7 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         """Raises UsageError when the port can't be had."""
         try:
-            self._server = Listener(self.options, self._log)
+            self._server = SandboxHttpServer(self.options, self._log)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(
@@ -268,17 +273,17 @@ class Sandbox:
             self._server = None
 
 
-class Listener(ThreadingHTTPServer):
+class SandboxHttpServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(self, options: Options, log: Callable[[str], None]) -> None:
-        super().__init__(("127.0.0.1", options.port), Connection)
+        super().__init__(("127.0.0.1", options.port), SandboxRequestHandler)
         self.log = log
         self.stopping = threading.Event()
-        self.service = Service(
-            catalog=options.catalog or load(),
+        self.service = SandboxApp(
+            catalog=options.catalog or load_shipped_catalog(),
             require_key=options.require_key,
             rate_limit=options.rate_limit,
             url_ttl=options.url_ttl,

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imagecli.catalog.model import ModelRow
-from imagecli.domain import Operation, Size, Svg
+from imagecli.domain import Operation, Size, SvgOptions
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class InputPicture:
     """A decoded input, turned upright."""
 
     format: str
@@ -27,7 +27,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class UploadedFile:
     """One file of a form, or one data URL."""
 
     name: str
@@ -35,7 +35,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class DeliveryOptions:
     """How the answer comes; nothing of it is seen in the pictures."""
 
     stream: bool = False
@@ -46,7 +46,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ImageJob:
     """Every `auto` and every default is resolved here."""
 
     operation: Operation
@@ -65,12 +65,12 @@ class Job:
     frame_count: int = 1
     """More than 1 for a gif."""
     frame_duration_ms: int = 0
-    svg: Svg | None = None
+    svg: SvgOptions | None = None
     """Who draws the svg; None for every other format."""
-    delivery: Delivery = Delivery()
-    images: tuple[Picture, ...] = ()
-    mask: Picture | None = None
-    markup: Picture | None = None
+    delivery: DeliveryOptions = DeliveryOptions()
+    images: tuple[InputPicture, ...] = ()
+    mask: InputPicture | None = None
+    markup: InputPicture | None = None
 
     @property
     def is_classic(self) -> bool:

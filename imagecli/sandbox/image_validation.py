@@ -9,20 +9,20 @@ from __future__ import annotations
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import Form
-from imagecli.sandbox.image_job import Picture, Upload
+from imagecli.sandbox.form import ParsedForm
+from imagecli.sandbox.image_job import InputPicture, UploadedFile
 
 
-def check_pictures(
-    form: Form, operation: Operation, row: ModelRow
-) -> tuple[tuple[Picture, ...], Picture | None, Picture | None]:
+def read_input_pictures(
+    form: ParsedForm, operation: Operation, row: ModelRow
+) -> tuple[tuple[InputPicture, ...], InputPicture | None, InputPicture | None]:
     """The decoded inputs, mask and markup of an operation that takes them. Raises ApiError."""
     if operation == "generations":
         return (), None, None
-    _check_counts(form, operation, row)
-    images = tuple(_picture(upload, row, index) for index, upload in enumerate(form.images, 1))
+    _check_picture_counts(form, operation, row)
+    images = tuple(_read_picture(upload, row, index) for index, upload in enumerate(form.images, 1))
     mask, markup = (
-        _drawn(uploads[0], images[0], row, kind) if uploads else None
+        _read_overlay(uploads[0], images[0], row, kind) if uploads else None
         for kind, uploads in (("mask", form.masks), ("markup", form.markups))
     )
     if operation == "edits" and row.edits_need_alpha and mask is None and not images[0].has_alpha:
@@ -30,7 +30,7 @@ def check_pictures(
     return images, mask, markup
 
 
-def _check_counts(form: Form, operation: Operation, row: ModelRow) -> None:
+def _check_picture_counts(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
     if not form.images:
         raise ApiError("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
     if len(form.images) > row.max_images:
@@ -47,51 +47,51 @@ def _check_counts(form: Form, operation: Operation, row: ModelRow) -> None:
             raise ApiError(f"Duplicate parameter: '{name}'.", param=name, code="duplicate_parameter")
 
 
-def _picture(upload: Upload, row: ModelRow, number: int) -> Picture:
+def _read_picture(upload: UploadedFile, row: ModelRow, number: int) -> InputPicture:
     rule = row.image
-    if row.allowed("response_format"):
-        wrong = ApiError(f"Uploaded image must be a {_words(rule)} and less than {_megabytes(rule)} MB.")
+    if row.allowed_values("response_format"):
+        wrong = ApiError(f"Uploaded image must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB.")
     else:
         wrong = _user_error(
-            f"Invalid image file or mode for image {number}, please check your image file. It must be a {_words(rule)} "
-            f"and less than {_megabytes(rule)} MB.",
+            f"Invalid image file or mode for image {number}, please check your image file. "
+            f"It must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB.",
             "invalid_image_file",
             "image",
         )
-    picture = _decoded(upload.data, rule, wrong)
+    picture = _decode_picture(upload.data, rule, wrong)
     if rule.square and not picture.size.is_square:
         size = picture.size
         raise ApiError(f"Input images must be square but got image with dimensions ({size.width}, {size.height})")
     return picture
 
 
-def _drawn(upload: Upload, image: Picture, row: ModelRow, kind: str) -> Picture:
+def _read_overlay(upload: UploadedFile, image: InputPicture, row: ModelRow, kind: str) -> InputPicture:
     """A mask or a markup (*kind*): both lie on the first picture, and are seen through."""
     rule = row.mask
-    limits = f"{kind} must be a {_words(rule)} and less than {_megabytes(rule)} MB"
-    picture = _decoded(upload.data, rule, _drawn_error(row, kind, limits))
+    limits = f"{kind} must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB"
+    picture = _decode_picture(upload.data, rule, _overlay_error(row, kind, limits))
     if picture.size != image.size:
         said = f"{kind} size ({picture.size}) does not match the input image size ({image.size})"
-        raise _drawn_error(row, kind, said)
+        raise _overlay_error(row, kind, said)
     if rule.alpha and not picture.has_alpha:
-        raise _drawn_error(row, kind, f"{kind} image missing alpha channel")
+        raise _overlay_error(row, kind, f"{kind} image missing alpha channel")
     return picture
 
 
-def _decoded(data: bytes, rule: InputRule, wrong: ApiError) -> Picture:
-    from imagecli.sandbox.painter.encode import UnreadableError, format_of, open_picture
+def _decode_picture(data: bytes, rule: InputRule, wrong: ApiError) -> InputPicture:
+    from imagecli.sandbox.painter.encode import UnreadableError, detect_upload_format, open_upload
 
-    if len(data) > rule.max_bytes or format_of(data) not in rule.formats:
+    if len(data) > rule.max_bytes or detect_upload_format(data) not in rule.formats:
         raise wrong
     try:
-        return open_picture(data)
+        return open_upload(data)
     except UnreadableError:
         raise wrong from None
 
 
-def _drawn_error(row: ModelRow, kind: str, reason: str) -> ApiError:
+def _overlay_error(row: ModelRow, kind: str, reason: str) -> ApiError:
     message = f"Invalid {kind} image format - {reason}."
-    classic = bool(row.allowed("response_format"))
+    classic = bool(row.allowed_values("response_format"))
     return ApiError(message) if classic else _user_error(message, f"invalid_{kind}_image_format", kind)
 
 
@@ -99,7 +99,7 @@ def _user_error(message: str, code: str, param: str) -> ApiError:
     return ApiError(message, type="image_generation_user_error", param=param, code=code)
 
 
-def _words(rule: InputRule) -> str:
+def _describe_rule(rule: InputRule) -> str:
     names = [name.upper() for name in rule.formats]
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
@@ -108,7 +108,7 @@ def _megabytes(rule: InputRule) -> int:
     return (rule.max_bytes + 1) // 1024**2
 
 
-def natural_size(images: tuple[Picture, ...], row: ModelRow) -> Size:
+def natural_size(images: tuple[InputPicture, ...], row: ModelRow) -> Size:
     """The size where none is asked for: the first input's own where the row makes it, else the nearest that it makes.
 
     Rows of free sizes may, as the real `auto`, answer with a size that can't be asked for.
@@ -118,7 +118,7 @@ def natural_size(images: tuple[Picture, ...], row: ModelRow) -> Size:
     if rule.set:
         if own is None:
             return max(rule.set, key=lambda size: (size.is_square, size.pixels))
-        return own if own in rule.set else min(rule.set, key=lambda size: (_skew(size, own), -size.pixels))
+        return own if own in rule.set else min(rule.set, key=lambda size: (_shape_difference(size, own), -size.pixels))
     if own is None:
         return Size(1024, 1024)
     shrink = min(1.0, (rule.max_edge or 10**9) / max(own.width, own.height))
@@ -126,7 +126,7 @@ def natural_size(images: tuple[Picture, ...], row: ModelRow) -> Size:
     return own if shrink == 1.0 else Size(max(1, int(own.width * shrink)), max(1, int(own.height * shrink)))
 
 
-def _skew(size: Size, own: Size) -> float:
+def _shape_difference(size: Size, own: Size) -> float:
     """How far apart two shapes are, 1 for equal."""
     ratio = (size.width * own.height) / (size.height * own.width)
     return max(ratio, 1 / ratio)

@@ -10,31 +10,35 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.http_message import Request
-from imagecli.sandbox.parameters import invalid
+from imagecli.sandbox.http_message import ServerRequest
+from imagecli.sandbox.parameters import invalid_value_error
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 
-class Named(Protocol):
+class HasId(Protocol):
     @property
     def id(self) -> str: ...
 
 
-Entry = TypeVar("Entry", bound=Named)
+Entry = TypeVar("Entry", bound=HasId)
 
 
-def page(entries: Sequence[Entry], request: Request, *, usual: int, most: int) -> tuple[Sequence[Entry], bool]:
+def select_page(
+    entries: Sequence[Entry], request: ServerRequest, *, usual: int, most: int
+) -> tuple[Sequence[Entry], bool]:
     """The entries that the query asks for, and whether there are more behind them. Raises ApiError."""
     text = request.query.get("limit", str(usual))
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
-        raise invalid("limit", f"Invalid 'limit': expected an integer between 1 and {most}, but got '{text}' instead.")
-    start = _start(entries, request.query.get("after"))
+        raise invalid_value_error(
+            "limit", f"Invalid 'limit': expected an integer between 1 and {most}, but got '{text}' instead."
+        )
+    start = _start_index(entries, request.query.get("after"))
     found = entries[start : start + int(text)]
     return found, start + len(found) < len(entries)
 
 
-def _start(entries: Sequence[Entry], after: str | None) -> int:
+def _start_index(entries: Sequence[Entry], after: str | None) -> int:
     if after is None:
         return 0
     for index, entry in enumerate(entries, 1):
@@ -43,7 +47,7 @@ def _start(entries: Sequence[Entry], after: str | None) -> int:
     raise ApiError(f"Invalid 'after': no object with id '{after}' in this list.", param="after", code="invalid_value")
 
 
-def as_list(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
+def page_to_json(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
     """A page as the API writes it."""
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": "", "last_id": ""}
     return {"object": "list", "data": data, **ends, "has_more": more}

@@ -25,20 +25,20 @@ class Clock:
         """Seconds, never fewer than before."""
         return (time.monotonic() - self._began) * self._speed
 
-    def outside(self, seconds: float) -> float:
+    def real_seconds(self, seconds: float) -> float:
         """How long *seconds* take for the client."""
         return seconds / self._speed
 
-    def date(self, moment: float) -> float:
+    def unix_seconds(self, moment: float) -> float:
         """The Unix seconds at which it is, was or will be *moment*."""
-        return time.time() + self.outside(moment - self.now())
+        return time.time() + self.real_seconds(moment - self.now())
 
 
 MINUTE = 60.0
 """Seconds of the sandbox's clock."""
 
 
-class Level:
+class TokenLevel:
     """How many of *limit* a minute are left, at most all of them. Not safe between threads."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
@@ -53,12 +53,12 @@ class Level:
         self.left = min(self.limit, self.left + (now - self._seen) * self.limit / MINUTE)
         self._seen = now
 
-    def wait_for(self, count: float) -> float:
+    def seconds_until(self, count: float) -> float:
         """The client's seconds until *count* are left; 0 or less where they are."""
-        return self._clock.outside((count - self.left) * MINUTE / self.limit)
+        return self._clock.real_seconds((count - self.left) * MINUTE / self.limit)
 
 
-class Bucket:
+class ImageRateLimit:
     """At most *limit* images a minute, and a full minute's worth at once. Safe between threads.
 
     Requests are counted at the same limit, so that clients which read only their headers see one too; as a request has
@@ -66,20 +66,20 @@ class Bucket:
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
-        self._images, self._requests = Level(limit, clock), Level(limit, clock)
+        self._images, self._requests = TokenLevel(limit, clock), TokenLevel(limit, clock)
         self._lock = threading.Lock()
 
     def take(self, n: int, model: str) -> dict[str, str]:
         """Takes *n* images out and gives the rate headers. Raises ApiError 429 and takes none when too few are left."""
         images = self._images
         if n > images.limit:
-            raise self._too_large(n, model)
+            raise self._too_large_error(n, model)
         with self._lock:
             images.fill()
             self._requests.fill()
-            wait = images.wait_for(n)
+            wait = images.seconds_until(n)
             if wait > 0:
-                raise self._refusal(n, model, wait)
+                raise self._rate_limit_error(n, model, wait)
             images.left -= n
             self._requests.left = max(0.0, self._requests.left - 1)
             return self._headers()
@@ -88,13 +88,15 @@ class Bucket:
         """Of images the time to a full bucket is plain seconds, of requests a duration as Go writes it."""
         headers = {}
         for name, level in (("images", self._images), ("requests", self._requests)):
-            seconds = level.wait_for(level.limit)
+            seconds = level.seconds_until(level.limit)
             headers[f"x-ratelimit-limit-{name}"] = str(level.limit)
             headers[f"x-ratelimit-remaining-{name}"] = str(math.floor(level.left))
-            headers[f"x-ratelimit-reset-{name}"] = str(math.ceil(seconds)) if name == "images" else duration(seconds)
+            headers[f"x-ratelimit-reset-{name}"] = (
+                str(math.ceil(seconds)) if name == "images" else format_go_duration(seconds)
+            )
         return headers
 
-    def _too_large(self, n: int, model: str) -> ApiError:
+    def _too_large_error(self, n: int, model: str) -> ApiError:
         """More than a full bucket holds: no waiting helps, so no time to wait is named."""
         return ApiError(
             f"Request too large for {model} in organization sandbox on images per min: Limit {self._images.limit}, "
@@ -105,10 +107,10 @@ class Bucket:
             headers={"x-should-retry": "false"},
         )
 
-    def _refusal(self, n: int, model: str, wait: float) -> ApiError:
+    def _rate_limit_error(self, n: int, model: str, wait: float) -> ApiError:
         limit = self._images.limit
         used = limit - math.floor(self._images.left)
-        hint = f"{math.ceil(wait)}s" if wait > 1 else duration(wait)
+        hint = f"{math.ceil(wait)}s" if wait > 1 else format_go_duration(wait)
         return ApiError(
             f"Rate limit reached for {model} in organization sandbox on images per min: Limit {limit}, "
             f"Used {used}, Requested {n}. Please try again in {hint}.",
@@ -123,7 +125,7 @@ class Bucket:
         )
 
 
-def duration(seconds: float) -> str:
+def format_go_duration(seconds: float) -> str:
     """As Go writes it: `0s`, `120ms`, `1.5s`, `6m0s`."""
     thousandths = math.ceil(seconds * 1000)
     if thousandths < 1000:

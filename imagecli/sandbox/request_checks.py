@@ -8,10 +8,10 @@ from __future__ import annotations
 import secrets
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.http_message import Request
+from imagecli.sandbox.http_message import ServerRequest
 
 
-def check_key(request: Request, required: str | None) -> None:
+def check_api_key(request: ServerRequest, required: str | None) -> None:
     """Raises ApiError 401 for a key other than *required*, and for none; None takes any."""
     if required is None:
         return
@@ -26,19 +26,19 @@ def check_key(request: Request, required: str | None) -> None:
         )
     if not secrets.compare_digest(key.encode("utf-8", "replace"), required.encode("utf-8", "replace")):
         raise ApiError(
-            f"Incorrect API key provided: {_masked(key)}. You can find your API key at "
+            f"Incorrect API key provided: {_mask_key(key)}. You can find your API key at "
             "https://platform.openai.com/account/api-keys.",
             status=401,
             code="invalid_api_key",
         )
 
 
-def _masked(key: str) -> str:
+def _mask_key(key: str) -> str:
     """Eight characters at the front, four at the end, as the real message quotes it; short keys only by stars."""
     return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 15 else "*" * len(key)
 
 
-def check_method(request: Request, *allowed: str) -> None:
+def check_method(request: ServerRequest, *allowed: str) -> None:
     """Raises ApiError 405 for any other."""
     if request.method not in allowed:
         raise ApiError(

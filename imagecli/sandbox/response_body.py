@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from imagecli.domain import Operation, Size
-from imagecli.sandbox.errors import internal
-from imagecli.sandbox.image_job import Job
+from imagecli.sandbox.errors import internal_error
+from imagecli.sandbox.image_job import ImageJob
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.encode import Painted
+    from imagecli.sandbox.painter.encode import PaintedImage
 
 PARTIAL: Final = 100
 """Output tokens of one partial picture."""
@@ -33,11 +33,11 @@ PLAIN: Final = {Size(1024, 1024): 1056}
 """Output tokens where the row has no table."""
 
 
-def usage_of(job: Job, pictures: int, *, inputs: bool = True) -> dict[str, Any]:
+def build_usage(job: ImageJob, pictures: int, *, inputs: bool = True) -> dict[str, Any]:
     """Of so many *pictures*; without *inputs* what was sent is counted elsewhere."""
     text = max(1, len(job.prompt.encode("utf-8", "replace")) // 4) + 6 if inputs else 0
     image = PICTURE_IN * (len(job.images) + (job.mask is not None) + (job.markup is not None)) if inputs else 0
-    output = (picture_tokens(job) + PARTIAL * job.delivery.partial_images) * pictures
+    output = (tokens_per_picture(job) + PARTIAL * job.delivery.partial_images) * pictures
     return {
         "input_tokens": text + image,
         "input_tokens_details": {"image_tokens": image, "text_tokens": text},
@@ -46,9 +46,9 @@ def usage_of(job: Job, pictures: int, *, inputs: bool = True) -> dict[str, Any]:
     }
 
 
-def svg_usage_of(job: Job, drawings: list[bytes]) -> dict[str, Any]:
+def build_svg_usage(job: ImageJob, drawings: list[bytes]) -> dict[str, Any]:
     """What the author of the svg took; its tokens are billed apart."""
-    efforts = job.row.allowed("svg")
+    efforts = job.row.allowed_values("svg")
     effort = job.svg.effort if job.svg else None
     written = sum(len(one) for one in drawings) // 4
     thought = 256 * efforts.index(effort) if effort in efforts else 256
@@ -62,42 +62,44 @@ def svg_usage_of(job: Job, drawings: list[bytes]) -> dict[str, Any]:
     }
 
 
-def picture_tokens(job: Job) -> int:
+def tokens_per_picture(job: ImageJob) -> int:
     """Output tokens of one picture: the table's, or those of the nearest size of the table by area.
 
     The frames of a gif lie on one sheet, which is as large as the model makes at most.
     """
     table = (job.row.prices.output_tokens if job.row.prices else {}).get(job.quality) or PLAIN
     if job.frame_count == 1:
-        return table.get(job.size) or _scaled(table, job.size.pixels)
-    return _scaled(table, min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62))
+        return table.get(job.size) or _scale_tokens(table, job.size.pixels)
+    return _scale_tokens(table, min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62))
 
 
-def _scaled(table: Mapping[Size, int], pixels: int) -> int:
+def _scale_tokens(table: Mapping[Size, int], pixels: int) -> int:
     """Tokens for so many *pixels*."""
     nearest = min(table, key=lambda size: abs(math.log(pixels / size.pixels)))
     return max(1, round(table[nearest] * pixels / nearest.pixels))
 
 
-def body_of(job: Job, pictures: list[bytes], created: int, put: Callable[[bytes], str]) -> dict[str, Any]:
+def build_response_body(
+    job: ImageJob, pictures: list[bytes], created: int, put: Callable[[bytes], str]
+) -> dict[str, Any]:
     """The JSON body; *put* gives a picture an address."""
-    data = [{"url": put(one)} if job.response_format == "url" else {"b64_json": as_base64(one)} for one in pictures]
+    data = [{"url": put(one)} if job.response_format == "url" else {"b64_json": encode_base64(one)} for one in pictures]
     if job.is_classic:
         rewording = {"revised_prompt": job.prompt} if "style" in job.row.parameters else {}
         return {"created": created, "data": [{**rewording, **one} for one in data]}
-    usage = usage_of(job, len(pictures))
+    usage = build_usage(job, len(pictures))
     made = {"image_tokens": usage["output_tokens"], "text_tokens": 0}
     return {
         "created": created,
-        **used(job),
+        **used_parameters(job),
         "data": data,
         "usage": {**usage, "output_tokens_details": made},
-        **({"svg_usage": svg_usage_of(job, pictures)} if job.svg else {}),
-        **safety(job),
+        **({"svg_usage": build_svg_usage(job, pictures)} if job.svg else {}),
+        **safety_fields(job),
     }
 
 
-def used(job: Job) -> dict[str, str]:
+def used_parameters(job: ImageJob) -> dict[str, str]:
     """What was used, where the request said `auto` or nothing."""
     return {
         "background": job.background,
@@ -107,13 +109,13 @@ def used(job: Job) -> dict[str, str]:
     }
 
 
-def safety(job: Job) -> dict[str, str]:
+def safety_fields(job: ImageJob) -> dict[str, str]:
     """The identifier that the request came with, said again."""
     identifier = job.delivery.safety_identifier
     return {"safety_identifier": identifier} if identifier else {}
 
 
-def as_base64(data: bytes) -> str:
+def encode_base64(data: bytes) -> str:
     """Without line breaks and without a prefix."""
     return base64.b64encode(data).decode("ascii")
 
@@ -121,8 +123,8 @@ def as_base64(data: bytes) -> str:
 KINDS: Final[dict[Operation, str]] = {"generations": "image_generation", "edits": "image_edit"}
 
 
-def events(
-    job: Job, painted: Iterator[Painted], now: Callable[[], int], pause: Callable[[], object]
+def build_events(
+    job: ImageJob, painted: Iterator[PaintedImage], now: Callable[[], int], pause: Callable[[], object]
 ) -> Iterator[bytes]:
     """The events of *painted*, each as soon as it is made; *pause* is waited through before each.
 
@@ -130,29 +132,33 @@ def events(
     """
     try:
         for number, picture in enumerate(painted):
-            yield from _of_picture(job, picture, now, pause, first=number == 0)
+            yield from _picture_events(job, picture, now, pause, first=number == 0)
     except Exception:  # the boundary of a stream; GeneratorExit is none, and ends it
-        yield _event("error", internal().body())
+        yield _encode_event("error", internal_error().body())
 
 
-def _of_picture(
-    job: Job, picture: Painted, now: Callable[[], int], pause: Callable[[], object], *, first: bool
+def _picture_events(
+    job: ImageJob, picture: PaintedImage, now: Callable[[], int], pause: Callable[[], object], *, first: bool
 ) -> Iterator[bytes]:
     kind = KINDS.get(job.operation, "image_generation")
-    from imagecli.sandbox.painter.render import earlier
+    from imagecli.sandbox.painter.render import paint_earlier_states
 
-    for index, data in enumerate(earlier(picture, job)):
+    for index, data in enumerate(paint_earlier_states(picture, job)):
         pause()
-        yield _event(f"{kind}.partial_image", {**_fields(job, data, now()), "partial_image_index": index})
+        yield _encode_event(f"{kind}.partial_image", {**_event_fields(job, data, now()), "partial_image_index": index})
     pause()
-    whole = {**_fields(job, picture.data, now()), "usage": usage_of(job, 1, inputs=first), **safety(job)}
-    yield _event(f"{kind}.completed", whole)
+    whole = {
+        **_event_fields(job, picture.data, now()),
+        "usage": build_usage(job, 1, inputs=first),
+        **safety_fields(job),
+    }
+    yield _encode_event(f"{kind}.completed", whole)
 
 
-def _fields(job: Job, data: bytes, created_at: int) -> dict[str, Any]:
-    return {"b64_json": as_base64(data), "created_at": created_at, **used(job)}
+def _event_fields(job: ImageJob, data: bytes, created_at: int) -> dict[str, Any]:
+    return {"b64_json": encode_base64(data), "created_at": created_at, **used_parameters(job)}
 
 
-def _event(name: str, payload: dict[str, Any]) -> bytes:
+def _encode_event(name: str, payload: dict[str, Any]) -> bytes:
     data = json.dumps({"type": name, **payload}, ensure_ascii=False, separators=(",", ":"))
     return f"event: {name}\ndata: {data}\n\n".encode("utf-8", "replace")

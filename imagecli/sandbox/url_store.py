@@ -14,7 +14,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from imagecli.sandbox.http_message import Request, Response
+from imagecli.sandbox.http_message import ServerRequest, ServerResponse
 from imagecli.sandbox.rate_limit import Clock
 
 PICTURES = "/pictures/"
@@ -22,7 +22,7 @@ MAX_HELD = 512 * 1024 * 1024
 """Bytes; the oldest pictures go first."""
 
 
-class Shelf:
+class UrlStore:
     """Holds pictures and gives them signed addresses. Safe between threads."""
 
     def __init__(self, ttl: float, clock: Clock, capacity: int = MAX_HELD) -> None:
@@ -34,7 +34,7 @@ class Shelf:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def put(self, data: bytes, host: str) -> str:
+    def add(self, data: bytes, host: str) -> str:
         """The address under which *data* (PNG) can be had for *ttl* seconds of the clock."""
         now = self._clock.now()
         path = f"{PICTURES}img-{secrets.token_urlsafe(18)}.png"
@@ -43,53 +43,60 @@ class Shelf:
             self._bytes += len(data)
             while self._bytes > self._capacity and len(self._held) > 1:
                 self._bytes -= len(self._held.popitem(last=False)[1][0])
-        start, expiry = _iso(self._clock.date(now)), _iso(math.ceil(self._clock.date(now + self._ttl)))
+        start, expiry = (
+            _iso_time(self._clock.unix_seconds(now)),
+            _iso_time(math.ceil(self._clock.unix_seconds(now + self._ttl))),
+        )
         query = f"st={quote(start)}&se={quote(expiry)}&sp=r&sv=2026-02-06&sr=b&rscd=inline&rsct=image/png"
         return f"http://{host}{path}?{query}&sig={self._signature(path, start, expiry)}"
 
-    def holds(self, path: str) -> bool:
+    def has(self, path: str) -> bool:
         """Whether the picture is still there."""
         return path in self._held
 
-    def serve(self, request: Request) -> Response:
+    def serve(self, request: ServerRequest) -> ServerResponse:
         """The picture, or the store's XML refusal."""
         if request.method not in ("GET", "HEAD"):
-            return _refused(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
+            return _refused_response(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
         start, expiry, signature = (request.query.get(name, "") for name in ("st", "se", "sig"))
         if "authorization" in request.headers:
-            return _denied("AuthenticationErrorDetail", "Authorization header and signed query can't be used together.")
-        if not self.holds(request.path) and not signature:
-            return _refused(404, "ResourceNotFound", "The specified resource does not exist.")
+            return _denied_response(
+                "AuthenticationErrorDetail", "Authorization header and signed query can't be used together."
+            )
+        if not self.has(request.path) and not signature:
+            return _refused_response(404, "ResourceNotFound", "The specified resource does not exist.")
         if not hmac.compare_digest(signature.encode(), self._signature(request.path, start, expiry).encode()):
-            return _denied("AuthenticationErrorDetail", "Signature did not match.")
+            return _denied_response("AuthenticationErrorDetail", "Signature did not match.")
         data, until = self._held.get(request.path, (b"", 0.0))
         now = self._clock.now()
         if now >= until:
-            return _denied(
+            return _denied_response(
                 "AuthenticationErrorDetail",
                 f"Signed expiry time [{expiry}] must be after signed start time [{start}] and current time "
-                f"[{_iso(self._clock.date(now))}]: the signature is outside its time frame.",
+                f"[{_iso_time(self._clock.unix_seconds(now))}]: the signature is outside its time frame.",
             )
-        return Response(status=200, headers={"Content-Type": "image/png", "Content-Disposition": "inline"}, body=data)
+        return ServerResponse(
+            status=200, headers={"Content-Type": "image/png", "Content-Disposition": "inline"}, body=data
+        )
 
     def _signature(self, path: str, start: str, expiry: str) -> str:
         return hmac.new(self._secret, "\n".join((path, start, expiry)).encode(), hashlib.sha256).hexdigest()
 
 
-def _denied(name: str, detail: str) -> Response:
+def _denied_response(name: str, detail: str) -> ServerResponse:
     message = (
         "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
         "including the signature."
     )
-    return _refused(403, "AuthenticationFailed", message, f"<{name}>{detail}</{name}>")
+    return _refused_response(403, "AuthenticationFailed", message, f"<{name}>{detail}</{name}>")
 
 
-def _refused(status: int, code: str, message: str, more: str = "") -> Response:
+def _refused_response(status: int, code: str, message: str, more: str = "") -> ServerResponse:
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>'
-    return Response(
+    return ServerResponse(
         status=status, headers={"Content-Type": "application/xml", "x-ms-error-code": code}, body=body.encode()
     )
 
 
-def _iso(seconds: float) -> str:
+def _iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,13 +13,22 @@ from typing import Final
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
-from imagecli.domain import Operation, Size, Svg
+from imagecli.domain import Operation, Size, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import Form
-from imagecli.sandbox.image_job import Delivery, Job
-from imagecli.sandbox.image_validation import check_pictures, natural_size
-from imagecli.sandbox.parameters import author, flag, invalid, listed, number, whole, word, wrong_type
+from imagecli.sandbox.form import ParsedForm
+from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
+from imagecli.sandbox.image_validation import natural_size, read_input_pictures
+from imagecli.sandbox.parameters import (
+    invalid_value_error,
+    join_quoted,
+    read_flag,
+    read_number,
+    read_svg_options,
+    read_whole_number,
+    read_word,
+    wrong_type_error,
+)
 
 COMPRESSED: Final = ("jpeg", "webp")
 """Formats with a quality of their own."""
@@ -31,18 +40,18 @@ OF_FORMAT: Final = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "sv
 """Parameter → the only format it belongs to."""
 
 
-def check_combinations(form: Form, output_format: str, row: ModelRow, *, stream: bool) -> None:
+def check_combinations(form: ParsedForm, output_format: str, row: ModelRow, *, stream: bool) -> None:
     """Raises ApiError for the first pair that does not go together. *output_format* is the one that will be made."""
     for name, wanted in OF_FORMAT.items():
         if name in form.values and output_format != wanted:
-            raise invalid(name, f"'{name}' is only supported when 'output_format' is '{wanted}'.")
+            raise invalid_value_error(name, f"'{name}' is only supported when 'output_format' is '{wanted}'.")
     if "partial_images" in form.values and not stream:
-        raise invalid("partial_images", "'partial_images' is only supported when 'stream' is true.")
+        raise invalid_value_error("partial_images", "'partial_images' is only supported when 'stream' is true.")
     if stream and output_format in WHOLE_ONLY:
-        raise invalid("stream", f"Streaming is not supported for {output_format.upper()} output format.")
+        raise invalid_value_error("stream", f"Streaming is not supported for {output_format.upper()} output format.")
     if form.values.get("background") == "transparent" and output_format not in SEE_THROUGH:
         said = f"Transparent background is not supported for {output_format.upper()} output format."
-        raise invalid("background", said)
+        raise invalid_value_error("background", said)
     _check_drawings(form, output_format, row)
 
 
@@ -50,16 +59,18 @@ def check_compression(compression: int, output_format: str, *, sent: bool) -> No
     """100 says nothing, so png takes it."""
     kind = output_format.upper()
     if compression < 100 and output_format not in COMPRESSED:
-        raise invalid("output_compression", f"Compression less than 100 is not supported for {kind} output format.")
+        raise invalid_value_error(
+            "output_compression", f"Compression less than 100 is not supported for {kind} output format."
+        )
     if sent and output_format in WHOLE_ONLY:
-        raise invalid("output_compression", f"Compression is not supported for {kind} output format.")
+        raise invalid_value_error("output_compression", f"Compression is not supported for {kind} output format.")
 
 
-def _check_drawings(form: Form, output_format: str, row: ModelRow) -> None:
+def _check_drawings(form: ParsedForm, output_format: str, row: ModelRow) -> None:
     if form.masks and form.markups:
-        raise invalid("markup", "'markup' cannot be used together with 'mask'.")
+        raise invalid_value_error("markup", "'markup' cannot be used together with 'mask'.")
     if form.masks and output_format == "gif":
-        raise invalid("mask", "'mask' is not supported for GIF output format.")
+        raise invalid_value_error("mask", "'mask' is not supported for GIF output format.")
     if form.markups and "markup" not in row.parameters:
         raise ApiError("Unknown parameter: 'markup'.", param="markup", code="unknown_parameter")
 
@@ -83,35 +94,35 @@ DEFAULTS = {"frame_count": 9, "frame_duration_ms": 200}
 VARIATION_PROMPT = "a variation"
 
 
-def judge(form: Form, operation: Operation, catalog: Catalog) -> Job:
+def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) -> ImageJob:
     """The job that *form* asks for. Raises ApiError with the API's own body."""
-    row = _row(form, operation, catalog)
+    row = _read_model(form, operation, catalog)
     _check_names(form, operation, row)
-    prompt = _prompt(form, operation, row)
-    words = {name: word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
+    prompt = _read_prompt(form, operation, row)
+    words = {name: read_word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
     output_format = words.get("output_format") or "png"
-    numbers = {name: number(form, name, row, DEFAULTS.get(name, 0)) for name in DEFAULTS}
-    delivery = _delivery(form, row)
+    numbers = {name: read_number(form, name, row, DEFAULTS.get(name, 0)) for name in DEFAULTS}
+    delivery = _read_delivery(form, row)
     check_combinations(form, output_format, row, stream=delivery.stream)
-    compression = whole(form, "output_compression", 0, 100, 100)
+    compression = read_whole_number(form, "output_compression", 0, 100, 100)
     check_compression(compression, output_format, sent="output_compression" in form.values)
-    asked = _size(form, row)
-    images, mask, markup = check_pictures(form, operation, row)
+    asked = _read_size(form, row)
+    images, mask, markup = read_input_pictures(form, operation, row)
     chosen = words.get("quality")
-    return Job(
+    return ImageJob(
         operation=operation,
         row=row,
         prompt=prompt,
-        n=whole(form, "n", 1, row.most(output_format), 1),
+        n=read_whole_number(form, "n", 1, row.most_images(output_format), 1),
         size=asked or natural_size(images, row),
         quality=chosen if chosen not in (None, "auto") else _usual_quality(row),
         background="transparent" if words.get("background") == "transparent" else "opaque",
         output_format=output_format,
         output_compression=compression,
-        response_format=words.get("response_format") or next(iter(row.allowed("response_format")), None),
+        response_format=words.get("response_format") or next(iter(row.allowed_values("response_format")), None),
         frame_count=numbers["frame_count"] if output_format == "gif" else 1,
         frame_duration_ms=numbers["frame_duration_ms"] if output_format == "gif" else 0,
-        svg=_svg(form, row, output_format),
+        svg=_read_svg(form, row, output_format),
         delivery=delivery,
         images=images,
         mask=mask,
@@ -119,35 +130,35 @@ def judge(form: Form, operation: Operation, catalog: Catalog) -> Job:
     )
 
 
-def _row(form: Form, operation: Operation, catalog: Catalog) -> ModelRow:
+def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> ModelRow:
     name = form.values.get("model", DEFAULT_MODEL)
     if not isinstance(name, str):
-        raise wrong_type("model", "a string", name)
+        raise wrong_type_error("model", "a string", name)
     row = catalog.models.get(name or DEFAULT_MODEL)
     if row is None:
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
         takers = [other.name for other in catalog.models.values() if operation in other.operations]
-        raise invalid("model", f"Invalid value: '{name}'. Supported values are: {listed(takers)}.")
+        raise invalid_value_error("model", f"Invalid value: '{name}'. Supported values are: {join_quoted(takers)}.")
     return row
 
 
-def _check_names(form: Form, operation: Operation, row: ModelRow) -> None:
+def _check_names(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
     known = EVERYWHERE[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
     for name in form.values:
         if name not in known:
             raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
 
 
-def _prompt(form: Form, operation: Operation, row: ModelRow) -> str:
+def _read_prompt(form: ParsedForm, operation: Operation, row: ModelRow) -> str:
     if operation == "variations":
         return VARIATION_PROMPT
     if "prompt" not in form.values:
         raise ApiError("Missing required parameter: 'prompt'.", param="prompt", code="missing_required_parameter")
     prompt = form.values["prompt"]
     if not isinstance(prompt, str):
-        raise wrong_type("prompt", "a string", prompt)
+        raise wrong_type_error("prompt", "a string", prompt)
     if not prompt.strip():
         message = (
             "Invalid 'prompt': empty string. Expected a string with minimum length 1, but got an empty string instead."
@@ -163,25 +174,25 @@ def _prompt(form: Form, operation: Operation, row: ModelRow) -> str:
     return prompt
 
 
-def _delivery(form: Form, row: ModelRow) -> Delivery:
-    user, safety = word(form, "user", row), word(form, "safety_identifier", row)
-    return Delivery(
-        stream=flag(form, "stream"),
-        partial_images=number(form, "partial_images", row, 0),
+def _read_delivery(form: ParsedForm, row: ModelRow) -> DeliveryOptions:
+    user, safety = read_word(form, "user", row), read_word(form, "safety_identifier", row)
+    return DeliveryOptions(
+        stream=read_flag(form, "stream"),
+        partial_images=read_number(form, "partial_images", row, 0),
         safety_identifier=safety or user or None,
     )
 
 
-def _svg(form: Form, row: ModelRow, output_format: str) -> Svg | None:
-    return author(form, row) if output_format == "svg" else None
+def _read_svg(form: ParsedForm, row: ModelRow, output_format: str) -> SvgOptions | None:
+    return read_svg_options(form, row) if output_format == "svg" else None
 
 
-def _size(form: Form, row: ModelRow) -> Size | None:
+def _read_size(form: ParsedForm, row: ModelRow) -> Size | None:
     text = form.values.get("size")
     if text is None:
         return None
     if not isinstance(text, str):
-        raise wrong_type("size", "a string", text)
+        raise wrong_type_error("size", "a string", text)
     if text == "auto" and row.sizes.auto:
         return None
     objection = row.sizes.objection("auto") if text == "auto" else None
@@ -193,14 +204,14 @@ def _size(form: Form, row: ModelRow) -> Size | None:
         return size
     if row.sizes.set:
         words = [str(one) for one in row.sizes.set] + (["auto"] if row.sizes.auto else [])
-        raise invalid("size", f"Invalid value: '{text}'. Supported values are: {listed(words)}.")
+        raise invalid_value_error("size", f"Invalid value: '{text}'. Supported values are: {join_quoted(words)}.")
     reason = row.sizes.objection(size) if size else "expected 'auto' or WIDTHxHEIGHT"
-    raise invalid("size", f"Invalid size '{text}': {reason}.")
+    raise invalid_value_error("size", f"Invalid size '{text}': {reason}.")
 
 
 def _usual_quality(row: ModelRow) -> str:
     """What `auto` becomes: the middle of the row's words."""
-    words = [word for word in row.allowed("quality") if word != "auto"]
+    words = [word for word in row.allowed_values("quality") if word != "auto"]
     return words[(len(words) - 1) // 2] if words else "standard"
 
 
@@ -210,10 +221,10 @@ MAGIC_WORD: Final = "moderation_blocked"
 def check_moderation(prompt: str, request_id: str) -> None:
     """Raises ApiError for a prompt that asks for it."""
     if MAGIC_WORD in prompt:
-        raise blocked(request_id)
+        raise moderation_error(request_id)
 
 
-def blocked(request_id: str) -> ApiError:
+def moderation_error(request_id: str) -> ApiError:
     """The refusal, which names its request."""
     return ApiError(
         "Your request was rejected by the safety system. If you believe this is an error, contact us at "

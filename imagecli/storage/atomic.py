@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.errors import DiskError
-from imagecli.naming import marked, numbered
+from imagecli.naming import mark_path, number_path
 from imagecli.safe_open import make_private_folder
-from imagecli.storage.staging import discard, stage
+from imagecli.storage.staging import discard_staged, write_staged
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 """What systems answer where a file can't have two names (FAT, some network disks, Android)."""
 _PIECE_BYTES: Final = 256 * 1024
 
 
-def save(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
+def save_file(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
     """Writes *data* under *path* and returns the path really used: the next number when the name was taken meanwhile.
 
     *overwrite* puts it in place of a file or a link (never through the link), never of a folder or a device.
     Raises DiskError, with nothing left behind.
     """
-    with disk_errors(path):
+    with translate_disk_errors(path):
         return _stage_and_publish(data, path, overwrite=overwrite, label=label)
 
 
@@ -49,40 +49,40 @@ def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
     What is no whole picture goes beside it (`cat.damaged.png.bin`). Where that disk fails, and a whole picture whose
     disk has failed already, goes to *folder*, readable by the user alone. Raises DiskError when that fails too.
     """
-    name = marked(path, f".damaged{path.suffix[:16]}.bin") if damaged else path
+    name = mark_path(path, f".damaged{path.suffix[:16]}.bin") if damaged else path
     if damaged and staged.parent == path.parent:
         with contextlib.suppress(OSError, ValueError):
             return publish(staged, name)
     kept = folder / name.name
-    with disk_errors(kept):
+    with translate_disk_errors(kept):
         if staged.parent == folder:
             return publish(staged, kept)
         make_private_folder(folder)
         with staged.open("rb") as source:
-            copied = stage(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
+            copied = write_staged(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
         used = publish(copied, kept)
-    discard(staged)
+    discard_staged(staged)
     return used
 
 
 @contextlib.contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def translate_disk_errors(path: Path) -> Iterator[None]:
     """Turns what the system says of *path* into a DiskError."""
     try:
         yield
     except OSError as error:
-        raise DiskError(f"can't write {path}: {reason(error)}", hint=_way_out(error)) from error
+        raise DiskError(f"can't write {path}: {os_error_reason(error)}", hint=_disk_hint(error)) from error
     except ValueError as error:
         raise DiskError(f"can't write {str(path)!r}: {error}", hint="choose another name with -o") from error
 
 
-def reason(error: OSError) -> str:
+def os_error_reason(error: OSError) -> str:
     """The system's words, lower case: `no space left on device`."""
     words = error.strerror or str(error) or type(error).__name__
     return words[0].lower() + words[1:]
 
 
-def _way_out(error: OSError) -> str:
+def _disk_hint(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space there, or choose another folder with -o"
     if error.errno == errno.EFBIG:
@@ -91,11 +91,11 @@ def _way_out(error: OSError) -> str:
 
 
 def _stage_and_publish(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
-    staged = stage(data, path.parent, label=label)
+    staged = write_staged(data, path.parent, label=label)
     try:
         return publish(staged, path, overwrite=overwrite)
     except BaseException:
-        discard(staged)
+        discard_staged(staged)
         raise
 
 
@@ -108,13 +108,13 @@ def _can_be_replaced(path: Path) -> bool:
 
 
 def _first_free(staged: Path, path: Path, number: int) -> Path:
-    candidate = numbered(path, number) if number > 1 else path
+    candidate = number_path(path, number) if number > 1 else path
     while True:
         try:
             _move_without_clobbering(staged, candidate)
         except FileExistsError:
             number += 1
-            candidate = numbered(path, number)
+            candidate = number_path(path, number)
         else:
             return candidate
 
@@ -131,7 +131,7 @@ def _move_without_clobbering(staged: Path, path: Path) -> None:
             raise
         _take_and_replace(staged, path)
     else:
-        discard(staged)
+        discard_staged(staged)
 
 
 def _take_and_replace(staged: Path, path: Path) -> None:
@@ -140,7 +140,7 @@ def _take_and_replace(staged: Path, path: Path) -> None:
     try:
         staged.replace(path)
     except BaseException:
-        discard(path)
+        discard_staged(path)
         raise
 
 

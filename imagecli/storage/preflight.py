@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.errors import DiskError, OutputError
-from imagecli.naming import Place
-from imagecli.storage.atomic import reason
-from imagecli.storage.staging import discard, discard_all, stage
+from imagecli.naming import PathKind
+from imagecli.storage.atomic import os_error_reason
+from imagecli.storage.staging import discard_all_staged, discard_staged, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less is refused: one large picture can have as much."""
@@ -29,7 +29,7 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HINT: Final = "choose another folder with -o"
 
 
-def look(path: Path) -> Place:
+def stat_path(path: Path) -> PathKind:
     """What stands at *path*. A link counts as what it leads to; one that leads nowhere is a file, as it has the name.
 
     Raises OutputError for a name that this system can't hold at all.
@@ -56,27 +56,27 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
-            discard_all(folder, _CHECK)  # of a process that was killed just here
-            discard(stage(b"imagecli", folder, label=_CHECK))
-        nearest = _nearest(folder)
+            discard_all_staged(folder, _CHECK)  # of a process that was killed just here
+            discard_staged(write_staged(b"imagecli", folder, label=_CHECK))
+        nearest = _nearest_existing(folder)
         _check_existing(nearest)
         if not make:
             _check_takes_files(nearest)
         _check_room(nearest)
     except OSError as error:
         kind = DiskError if error.errno in _NO_ROOM else OutputError
-        raise kind(f"can't save to {folder}: {_why(folder, error)}", hint=_HINT) from error
+        raise kind(f"can't save to {folder}: {_folder_problem(folder, error)}", hint=_HINT) from error
     except ValueError as error:
         raise OutputError(f"{str(folder)!r} can't be a folder's name here: {error}", hint=_HINT) from error
 
 
-def check_answers(pictures: int) -> None:
+def check_response_size(pictures: int) -> None:
     """Returns when the answer to a request for so many *pictures* may be kept in one file.
 
     What such a limit cuts off can't be kept in another place either. Raises DiskError.
     """
     need = pictures * ANSWER_BYTES
-    if (limit := _largest_file()) < need:
+    if (limit := _file_size_limit()) < need:
         many = "a picture" if pictures == 1 else f"{pictures} pictures"
         raise DiskError(
             f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and an answer with {many} may need "
@@ -85,14 +85,14 @@ def check_answers(pictures: int) -> None:
         )
 
 
-def _nearest(folder: Path) -> Path:
+def _nearest_existing(folder: Path) -> Path:
     """The first of *folder* and its parents that exists. Raises OSError when that can't be told."""
     try:
         folder.lstat()
     except (FileNotFoundError, NotADirectoryError):
         if folder == folder.parent:
             raise
-        return _nearest(folder.parent)
+        return _nearest_existing(folder.parent)
     return folder
 
 
@@ -106,7 +106,7 @@ def _check_existing(folder: Path) -> None:
 def _check_takes_files(folder: Path) -> None:
     """Of a disk without a size, as /proc has none, rights say nothing, least of all to root: only a file can tell."""
     if not shutil.disk_usage(folder).total:
-        discard(stage(b"imagecli", folder, label=_CHECK))
+        discard_staged(write_staged(b"imagecli", folder, label=_CHECK))
 
 
 def _check_room(folder: Path) -> None:
@@ -114,11 +114,11 @@ def _check_room(folder: Path) -> None:
     # Some network disks report nothing at all.
     if usage.total and usage.free < MIN_FREE_BYTES:
         raise OSError(errno.ENOSPC, f"only {usage.free / 1024**2:.1f} MB are free, and {_NEED}")
-    if (limit := _largest_file()) < MIN_FREE_BYTES:
+    if (limit := _file_size_limit()) < MIN_FREE_BYTES:
         raise OSError(errno.EFBIG, f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and {_NEED}")
 
 
-def _largest_file() -> float:
+def _file_size_limit() -> float:
     """What a shell, a container or an administrator lets this process write into one file, in bytes."""
     try:
         import resource
@@ -128,10 +128,10 @@ def _largest_file() -> float:
     return math.inf if limit == resource.RLIM_INFINITY else limit
 
 
-def _why(folder: Path, error: OSError) -> str:
+def _folder_problem(folder: Path, error: OSError) -> str:
     if error.errno not in (errno.EEXIST, errno.ENOTDIR):
-        return reason(error)
+        return os_error_reason(error)
     for part in (folder, *folder.parents):
         if os.path.lexists(part) and not part.is_dir():
             return f"{part} is a file, not a folder" if part.exists() else f"{part} is a link that leads nowhere"
-    return reason(error)
+    return os_error_reason(error)

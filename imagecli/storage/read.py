@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.errors import InputImageError, UsageError
-from imagecli.storage.atomic import reason
+from imagecli.storage.atomic import os_error_reason
 
 NO_WRITER_SECONDS: Final = 5.0
 """How long a pipe may have nobody who writes to it."""
@@ -31,7 +31,7 @@ def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = Inpu
     try:
         status = path.stat()
     except OSError as problem:
-        raise error(_why_not_opened(path, problem), hint=_nearby(path, problem)) from problem
+        raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
     except ValueError as problem:
         raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
     if not stat.S_ISREG(status.st_mode):
@@ -51,13 +51,13 @@ def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImage
         # Without O_NONBLOCK the open itself waits for ever on a pipe that nobody writes to.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as problem:
-        raise error(_why_not_opened(path, problem), hint=_nearby(path, problem)) from problem
+        raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
     except ValueError as problem:
         raise error(f"{str(path)!r} can't be a file's name: {problem}", hint="check the name") from problem
     try:
         return _read(descriptor, path, limit, error)
     except OSError as problem:
-        raise error(f"can't read {path}: {reason(problem)}", hint="check the file and its disk") from problem
+        raise error(f"can't read {path}: {os_error_reason(problem)}", hint="check the file and its disk") from problem
     finally:
         os.close(descriptor)
 
@@ -110,7 +110,7 @@ def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) 
             )
 
 
-def _why_not_opened(path: Path, problem: OSError) -> str:
+def _open_failure(path: Path, problem: OSError) -> str:
     if problem.errno == errno.ENOENT and path.is_symlink():
         return f"{path} is a link to {path.readlink()}, which does not exist"
     if problem.errno == errno.ENOENT:
@@ -119,20 +119,20 @@ def _why_not_opened(path: Path, problem: OSError) -> str:
         return f"{path} is a link that leads round in a circle"
     if problem.errno == errno.ENXIO:
         return f"{path} is a socket or device, not a file"
-    return f"can't read {path}: {reason(problem)}"
+    return f"can't read {path}: {os_error_reason(problem)}"
 
 
-def _nearby(path: Path, problem: OSError) -> str:
+def _suggest_nearby(path: Path, problem: OSError) -> str:
     if problem.errno != errno.ENOENT or path.is_symlink():
         return "check the name and your rights to it"
     try:
-        names = [entry.name for entry in path.parent.iterdir() if _alike(entry.stem, path.stem)]
+        names = [entry.name for entry in path.parent.iterdir() if _are_similar_names(entry.stem, path.stem)]
     except OSError:
         return f"the folder {path.parent} does not exist"
     near = difflib.get_close_matches(path.name, names, n=1)
     return f"did you mean {path.with_name(near[0])}?" if near else "check the name and the folder"
 
 
-def _alike(one: str, other: str) -> bool:
+def _are_similar_names(one: str, other: str) -> bool:
     """Files of one kind end alike, which says nothing of their names."""
     return difflib.SequenceMatcher(None, one, other).ratio() >= 0.6

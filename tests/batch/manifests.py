@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.batch.manifest.errors import ManifestError
-from imagecli.batch.manifest.load import Assets, items
+from imagecli.batch.manifest.load import ManifestItems, load_items
 from imagecli.batch.manifest.read import Format, Manifest, parse_manifest
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from tests.conftest import photo
 
 TODAY = date(2026, 11, 23)
-ROWS = load()
+ROWS = load_shipped_catalog()
 
 
 def manifest(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets")) -> Manifest:
@@ -22,15 +22,15 @@ def manifest(text: str | bytes, format: Format = "jsonl", folder: Path = Path("a
     return parse_manifest(data, format, path=folder / f"m.{format}", folder=folder, name=f"m.{format}")
 
 
-def assets(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> Assets:
+def assets(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> ManifestItems:
     """What *text* asks for."""
     return assets_of(manifest(text, format, folder), **more)
 
 
-def assets_of(read: Manifest, provider: str = "sandbox", **flags: Any) -> Assets:
+def assets_of(read: Manifest, provider: str = "sandbox", **flags: Any) -> ManifestItems:
     """What a manifest asks for from *provider*."""
     row = ROWS.provider(provider)
-    return items(read, flags=flags, catalog=ROWS, provider=row, base_url=row.base_url or "", today=TODAY)
+    return load_items(read, flags=flags, catalog=ROWS, provider=row, base_url=row.base_url or "", today=TODAY)
 
 
 def problems(text: str | bytes, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> list[str]:
@@ -42,7 +42,7 @@ def problems(text: str | bytes, format: Format = "jsonl", folder: Path = Path("a
     return []
 
 
-def paths(found: Assets) -> list[str]:
+def paths(found: ManifestItems) -> list[str]:
     """Every file, in the order of the rows."""
     return [target.path for item in found.items for picture in item.pictures for target in picture]
 

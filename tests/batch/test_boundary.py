@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.file_state import Standing
-from imagecli.batch.journal.entry import Entry, FileRecord, line_of
-from imagecli.domain import Name, Size
+from imagecli.batch.file_state import DiskState
+from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
+from imagecli.domain import OutputName, Size
 from imagecli.errors import DiskError
-from imagecli.pipeline.fetch_image import described
-from imagecli.pipeline.save import Delivery
-from imagecli.prepared import Part, Prepared
+from imagecli.pipeline.fetch_image import inspect_staged
+from imagecli.pipeline.save import ImageSaver
+from imagecli.prepared import ManifestRef, PreparedCall
 from imagecli.storage.boundary import find_repository_root, is_below
-from imagecli.storage.staging import staging
+from imagecli.storage.staging import open_staged
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png
@@ -276,8 +276,8 @@ def test_a_folder_that_leads_out_by_the_time_the_picture_comes_gets_nothing(
 def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
     clone: Path, tmp_path: Path, fit: Size | None
 ) -> None:
-    name = Name(folder=clone / "linked", stem="cat")
-    prepared = Prepared(
+    name = OutputName(folder=clone / "linked", stem="cat")
+    prepared = PreparedCall(
         id="run-0000",
         request=0,
         command="batch",
@@ -292,15 +292,15 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
         output_format=None,
         size=None,
         fit=fit,
-        part=Part(manifest=str(clone / "assets.jsonl"), id="cat.png", hash="", planned=(("linked/cat.png",),)),
+        part=ManifestRef(manifest=str(clone / "assets.jsonl"), id="cat.png", hash="", planned=(("linked/cat.png",),)),
     )
     before = seen(clone.parent)
-    with staging(clone, label=prepared.id) as file:
+    with open_staged(clone, label=prepared.id) as file:
         file.write(png())
-        staged = described(file)
-    delivery = Delivery(prepared=prepared, rescue_folder=tmp_path / "rescued", listen=lambda event: None)
+        staged = inspect_staged(file)
+    delivery = ImageSaver(prepared=prepared, rescue_folder=tmp_path / "rescued", on_event=lambda event: None)
     with pytest.raises(DiskError, match="leads out of the manifest's folder by now") as caught:
-        list(delivery.deliver(0, staged, None))
+        list(delivery.save(0, staged, None))
     assert Path(caught.value.rescued_path or "").parent == tmp_path / "rescued"
     assert seen(clone.parent) == before
 
@@ -336,8 +336,10 @@ def forged(folder: Path, *paths: str, **more: Any) -> None:
     for path in paths:
         content = (folder / path).read_bytes()
         record = FileRecord(path=path, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-        entry = Entry(id=path, hash="0" * 64, state="saved", provider="openai", model="gpt-image-2", files=(record,))
-        lines.append(line_of(entry))
+        entry = JournalEntry(
+            id=path, hash="0" * 64, state="saved", provider="openai", model="gpt-image-2", files=(record,)
+        )
+        lines.append(entry_to_line(entry))
     (folder / "assets.journal.jsonl").write_bytes(b"".join(lines))
 
 
@@ -373,12 +375,12 @@ def test_a_forged_journal_has_nothing_but_pictures_removed_when_a_row_is_made_an
 
 
 def test_the_disk_shows_nothing_behind_a_link_out(clone: Path) -> None:
-    inside, anywhere = Standing(clone), Standing(clone, allow_outside=True)
+    inside, anywhere = DiskState(clone), DiskState(clone, allow_outside=True)
     for path in ("link.png", "linked/outside.png"):
-        (look,) = [inside.look(path)]
+        (look,) = [inside.stat(path)]
         assert look and look.bytes is None
         assert (inside.sha256(path), inside.may_replace(path, None)) == ("", False)
-        allowed = anywhere.look(path)
+        allowed = anywhere.stat(path)
         assert allowed and allowed.bytes
 
 

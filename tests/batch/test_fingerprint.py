@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.fingerprint import Digests, place, request_hash, said_hash
+from imagecli.batch.fingerprint import FileDigests, base_url_for_hash, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
-from imagecli.domain import Framing, Size, Svg
+from imagecli.domain import InputFit, Size, SvgOptions
 from imagecli.errors import InputImageError
-from imagecli.sizes import read_size
+from imagecli.sizes import parse_size
 
 FIELDS: dict[str, Any] = {
     "command": "edit",
@@ -22,11 +22,11 @@ FIELDS: dict[str, Any] = {
     "size": Size(1024, 1536),
     "quality": "high",
     "params": {"seed": 7, "style": {"b": 1, "a": [1, 2.5, None]}},
-    "framing": Framing(crop="top"),
+    "framing": InputFit(crop="top"),
     "outputs": ({"suffix": "-64", "fit": Size(64, 64)},),
 }
 INPUTS = {"image": ["a" * 64, "b" * 64], "mask": ["c" * 64]}
-SAID = said_hash(FIELDS, INPUTS)
+SAID = row_hash(FIELDS, INPUTS)
 
 
 ROW = (
@@ -56,13 +56,13 @@ def test_the_hash_is_what_it_was_in_earlier_versions() -> None:
         {"quality": None},
         {"params": {"seed": 8, "style": {"b": 1, "a": [1, 2.5, None]}}},
         {"params": {"seed": "7", "style": {"b": 1, "a": [1, 2.5, None]}}},
-        {"framing": Framing(crop="top", pad=True)},
+        {"framing": InputFit(crop="top", pad=True)},
         {"outputs": ({"suffix": "-64", "fit": Size(32, 32)},)},
         {"background": "opaque"},
     ],
 )
 def test_another_word_is_another_request(changed: dict[str, Any]) -> None:
-    assert said_hash(FIELDS | changed, INPUTS) != SAID
+    assert row_hash(FIELDS | changed, INPUTS) != SAID
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_another_word_is_another_request(changed: dict[str, Any]) -> None:
     [
         {"background": None},
         {"params": {"style": {"a": [1, 2.5, None], "b": 1}, "seed": 7}},
-        {"size": read_size("1024×1536")},
+        {"size": parse_size("1024×1536")},
         {"model": "gpt-image-3"},
         {"stream": True, "partial_images": 2},
         {"response_format": "url", "user": "ci", "safety_identifier": "x"},
@@ -78,7 +78,7 @@ def test_another_word_is_another_request(changed: dict[str, Any]) -> None:
     ],
 )
 def test_what_makes_no_other_picture_makes_no_other_request(same: dict[str, Any]) -> None:
-    assert said_hash(dict(reversed((FIELDS | same).items())), INPUTS) == SAID
+    assert row_hash(dict(reversed((FIELDS | same).items())), INPUTS) == SAID
 
 
 @pytest.mark.parametrize(
@@ -91,20 +91,20 @@ def test_what_makes_no_other_picture_makes_no_other_request(same: dict[str, Any]
     ],
 )
 def test_other_inputs_are_another_request(inputs: dict[str, list[str]]) -> None:
-    assert said_hash(FIELDS, inputs) != SAID
+    assert row_hash(FIELDS, inputs) != SAID
 
 
 def test_a_field_without_inputs_is_no_field() -> None:
-    assert said_hash(FIELDS, INPUTS | {"markup": []}) == SAID
+    assert row_hash(FIELDS, INPUTS | {"markup": []}) == SAID
 
 
 def test_a_shape_is_hashed_as_it_is_written_and_a_default_of_a_value_is_not_said() -> None:
-    assert said_hash({"size": read_size("16:9")}, {}) == said_hash({"size": "16:9"}, {})
-    assert said_hash({"svg": Svg(effort="high")}, {}) == said_hash({"svg": {"effort": "high"}}, {})
+    assert row_hash({"size": parse_size("16:9")}, {}) == row_hash({"size": "16:9"}, {})
+    assert row_hash({"svg": SvgOptions(effort="high")}, {}) == row_hash({"svg": {"effort": "high"}}, {})
 
 
 def test_undecodable_words_have_a_hash_too() -> None:
-    assert said_hash({"prompt": "\udcff"}, {}) != said_hash({"prompt": "?"}, {})
+    assert row_hash({"prompt": "\udcff"}, {}) != row_hash({"prompt": "?"}, {})
 
 
 @pytest.mark.parametrize("changed", [{"provider": "azure"}, {"base_url": "http://x/v1"}, {"model": "dall-e-3"}])
@@ -123,25 +123,25 @@ def test_who_is_asked_is_part_of_the_request(changed: dict[str, Any]) -> None:
     ],
 )
 def test_the_journal_holds_a_base_url_only_where_it_is_not_the_providers_own(base_url: str, told: str | None) -> None:
-    assert place(base_url, ProviderRow(name="x", base_url="https://api.example.com/v1")) == told
+    assert base_url_for_hash(base_url, ProviderRow(name="x", base_url="https://api.example.com/v1")) == told
 
 
 def test_the_embedded_server_has_another_port_each_time_and_no_place() -> None:
-    assert place("http://127.0.0.1:40123/v1", ProviderRow(name="sandbox", embedded=True)) is None
+    assert base_url_for_hash("http://127.0.0.1:40123/v1", ProviderRow(name="sandbox", embedded=True)) is None
 
 
 def test_a_file_is_read_once_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "in.png"
     path.write_bytes(bytes(range(256)) * 20_000)
-    digests = Digests()
+    digests = FileDigests()
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert digests.of(path) == expected
+    assert digests.sha256(path) == expected
     path.unlink()
-    assert digests.of(path) == expected
+    assert digests.sha256(path) == expected
 
 
 def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, why in (("none.png", "can't read"), ("", "not a file"), ("pipe", "not a file"), ("a\0b", "can't read")):
         with pytest.raises(InputImageError, match=why):
-            Digests().of(tmp_path / name)
+            FileDigests().sha256(tmp_path / name)

@@ -15,16 +15,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.journal.entry import Entry, FileRecord, line_of
-from imagecli.batch.journal.reader import MAX_BYTES, TOLD_LINES, journal_path, journals_beside, read_journals
-from imagecli.batch.journal.state import Ledger
-from imagecli.batch.journal.writer import Journal
+from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
+from imagecli.batch.journal.reader import MAX_BYTES, TOLD_LINES, find_journals, journal_path, read_journals
+from imagecli.batch.journal.state import JournalState
+from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError, UsageError
-from imagecli.events import Event, Warned
+from imagecli.events import Event, WarningEvent
 from tests.children import Children
 
-SENT = Entry(id="hero", hash="h" * 64, state="sent", provider="openai", model="gpt-image-2")
+SENT = JournalEntry(id="hero", hash="h" * 64, state="sent", provider="openai", model="gpt-image-2")
 FILE = FileRecord(path="art/hero.png", sha256="a" * 64, bytes=12)
 SAVED = replace(SENT, state="saved", files=(FILE,), cost_usd=0.042)
 
@@ -36,21 +36,21 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
-def begun(manifest: Path, shard: Shard | None = None) -> Journal:
-    journal = Journal(manifest, shard, read(manifest))
+def begun(manifest: Path, shard: Shard | None = None) -> JournalWriter:
+    journal = JournalWriter(manifest, shard, read(manifest))
     journal.open()
     return journal
 
 
-def read(manifest: Path, *, warned: list[str] | None = None) -> Ledger:
+def read(manifest: Path, *, warned: list[str] | None = None) -> JournalState:
     said: list[str] = []
 
-    def listen(event: Event) -> None:
-        assert isinstance(event, Warned)
+    def on_event(event: Event) -> None:
+        assert isinstance(event, WarningEvent)
         assert event.code == "journal"
         said.append(event.message)
 
-    ledger = read_journals(manifest, listen)
+    ledger = read_journals(manifest, on_event)
     if warned is None:
         assert not said
     else:
@@ -58,15 +58,15 @@ def read(manifest: Path, *, warned: list[str] | None = None) -> Ledger:
     return ledger
 
 
-def words(ledger: Ledger) -> tuple[dict[str, Entry | None], list[str]]:
+def words(ledger: JournalState) -> tuple[dict[str, JournalEntry | None], list[str]]:
     """What can be told apart of a ledger."""
     ids = {f"id{number}" for number in range(4)} | {"hero"}
-    return {one: ledger.last(one) for one in ids}, [record.path for _, record in ledger.files()]
+    return {one: ledger.last_entry(one) for one in ids}, [record.path for _, record in ledger.files()]
 
 
 def test_a_manifest_without_a_journal_has_an_empty_one(manifest: Path) -> None:
     ledger = read(manifest)
-    assert (ledger.runs, ledger.last("hero"), list(ledger.files())) == (0, None, [])
+    assert (ledger.runs, ledger.last_entry("hero"), list(ledger.files())) == (0, None, [])
     assert not journal_path(manifest).exists()
 
 
@@ -75,8 +75,8 @@ def test_what_is_written_is_read(manifest: Path) -> None:
     journal.write(SENT)
     written = journal.write(SAVED)
     ledger = read(manifest)
-    assert ledger.last("hero") == written == replace(SAVED, manifest="assets.toml", run=1)
-    assert ledger.planned("art/hero.png") == (written, FILE)
+    assert ledger.last_entry("hero") == written == replace(SAVED, manifest="assets.toml", run=1)
+    assert ledger.file_planned_at("art/hero.png") == (written, FILE)
 
 
 def test_a_line_is_as_it_is_committed(manifest: Path) -> None:
@@ -102,15 +102,15 @@ def test_what_is_written_together_is_read_and_says_what_is_away(manifest: Path) 
     away = replace(first, state="submitted", files=(), submission="ours", batch="batch_1", planned=planned)
     assert [entry.id for entry in journal.write_all((away, second))] == [first.id, second.id]
     ledger = read(manifest)
-    assert [(entry.id, entry.batch, entry.planned) for entry in ledger.away()] == [(first.id, "batch_1", planned)]
+    assert [(entry.id, entry.batch, entry.planned) for entry in ledger.pending()] == [(first.id, "batch_1", planned)]
     assert ledger.submissions == {"ours"}
 
 
 def test_files_of_a_run_before_one_that_failed_are_still_known() -> None:
-    ledger = Ledger()
+    ledger = JournalState()
     for number, entry in enumerate((SAVED, replace(SENT, state="failed")), start=1):
         ledger.add(replace(entry, run=number))
-    assert [file for _, file in ledger.brought(SAVED.hash)] == [FILE]
+    assert [file for _, file in ledger.files_by_hash(SAVED.hash)] == [FILE]
 
 
 def test_a_second_run_counts_on(manifest: Path) -> None:
@@ -120,20 +120,20 @@ def test_a_second_run_counts_on(manifest: Path) -> None:
 
 def test_a_writer_knows_what_it_has_written(manifest: Path) -> None:
     ledger = read(manifest)
-    journal = Journal(manifest, None, ledger)
-    assert ledger.last("hero") is None
+    journal = JournalWriter(manifest, None, ledger)
+    assert ledger.last_entry("hero") is None
     journal.write(SENT)
-    assert ledger.last("hero") == read(manifest).last("hero")
+    assert ledger.last_entry("hero") == read(manifest).last_entry("hero")
 
 
 def test_a_ledger_that_nobody_asks_any_more_does_not_grow_and_the_file_does(manifest: Path) -> None:
     ledger = read(manifest)
-    journal = Journal(manifest, None, ledger)
+    journal = JournalWriter(manifest, None, ledger)
     journal.open()
-    journal.forget()
+    journal.detach_state()
     journal.write(SAVED)
-    assert ledger.last(SAVED.id) is None
-    known = read(manifest).last(SAVED.id)
+    assert ledger.last_entry(SAVED.id) is None
+    known = read(manifest).last_entry(SAVED.id)
     assert known is not None
     assert known.state == "saved"
 
@@ -142,8 +142,8 @@ def test_the_journals_of_all_shards_are_read_together_and_no_others(manifest: Pa
     for number, shard in enumerate((None, Shard(index=1, of=3), Shard(index=2, of=3), Shard(index=5, of=12))):
         begun(manifest, shard).write(replace(SENT, id=f"id{number}"))
     for name in ("other.journal.jsonl", "assets.journal.0-3.jsonl", "assets.journal.1-3.jsonl.orig", "assets.jsonl"):
-        (manifest.parent / name).write_bytes(line_of(replace(SENT, id="hero")))
-    assert [path.name for path, _ in journals_beside(manifest)] == [
+        (manifest.parent / name).write_bytes(entry_to_line(replace(SENT, id="hero")))
+    assert [path.name for path, _ in find_journals(manifest)] == [
         "assets.journal.jsonl",
         "assets.journal.1-3.jsonl",
         "assets.journal.2-3.jsonl",
@@ -157,18 +157,18 @@ def test_of_two_journals_the_later_run_knows_better(manifest: Path) -> None:
     begun(manifest, Shard(index=1, of=2)).write(SENT)
     begun(manifest).write(SAVED)
     begun(manifest, Shard(index=1, of=3)).write(replace(SENT, state="failed"))
-    last = read(manifest).last("hero")
+    last = read(manifest).last_entry("hero")
     assert last is not None and last.state == "failed"
 
 
 def test_a_name_with_the_signs_of_patterns_has_its_own_journal(tmp_path: Path) -> None:
     for name in ("a[1].toml", "a1.toml", "a*.toml"):
         begun(tmp_path / name).write(replace(SENT, id=name))
-    assert [path.name for path, _ in journals_beside(tmp_path / "a[1].toml")] == ["a[1].journal.jsonl"]
-    assert [path.name for path, _ in journals_beside(tmp_path / "a*.toml")] == ["a*.journal.jsonl"]
+    assert [path.name for path, _ in find_journals(tmp_path / "a[1].toml")] == ["a[1].journal.jsonl"]
+    assert [path.name for path, _ in find_journals(tmp_path / "a*.toml")] == ["a*.journal.jsonl"]
 
 
-def entries(count: int) -> list[Entry]:
+def entries(count: int) -> list[JournalEntry]:
     return [
         replace(
             SAVED if number % 3 else SENT,
@@ -186,13 +186,13 @@ def test_cut_at_every_byte_it_says_what_was_whole_and_goes_on(manifest: Path) ->
     whole = path.read_bytes()
     ends = [0]
     for entry in written:
-        ends.append(ends[-1] + len(line_of(entry)))
+        ends.append(ends[-1] + len(entry_to_line(entry)))
     assert ends[-1] == len(whole)
     for cut in range(len(whole) + 1):
         path.write_bytes(whole[:cut])
         # A line that lacks nothing but its end is whole.
         count = sum(end - 1 <= cut for end in ends[1:])
-        before = Ledger()
+        before = JournalState()
         for entry in written[:count]:
             before.add(entry)
         assert words(read(manifest)) == words(before), cut
@@ -216,7 +216,7 @@ def test_any_runs_each_killed_at_any_byte_lose_no_more_than_the_torn_line(
 ) -> None:
     path = journal_path(manifest)
     path.unlink(missing_ok=True)
-    whole: list[Entry] = []
+    whole: list[JournalEntry] = []
     for lines, share in runs:
         journal = begun(manifest)
         start = path.stat().st_size
@@ -224,10 +224,10 @@ def test_any_runs_each_killed_at_any_byte_lose_no_more_than_the_torn_line(
         cut = start + int(share * (path.stat().st_size - start))
         os.truncate(path, cut)
         for entry in written:
-            start += len(line_of(entry))
+            start += len(entry_to_line(entry))
             if start - 1 <= cut:
                 whole.append(entry)
-    expected = Ledger()
+    expected = JournalState()
     for entry in whole:
         expected.add(entry)
     assert words(read(manifest)) == words(expected)
@@ -237,11 +237,11 @@ def test_any_runs_each_killed_at_any_byte_lose_no_more_than_the_torn_line(
 @given(garbage=st.binary(max_size=300))
 def test_no_bytes_in_a_journal_stop_it(garbage: bytes, manifest: Path) -> None:
     path = journal_path(manifest)
-    path.write_bytes(line_of(SENT) + garbage + b"\n" + line_of(SAVED) + garbage)
-    assert read(manifest, warned=[]).last("hero") == SAVED
-    written = Journal(manifest, None, Ledger())
+    path.write_bytes(entry_to_line(SENT) + garbage + b"\n" + entry_to_line(SAVED) + garbage)
+    assert read(manifest, warned=[]).last_entry("hero") == SAVED
+    written = JournalWriter(manifest, None, JournalState())
     written.open()
-    assert written.write(SENT) == read(manifest, warned=[]).last("hero")
+    assert written.write(SENT) == read(manifest, warned=[]).last_entry("hero")
 
 
 @pytest.mark.parametrize(
@@ -275,59 +275,59 @@ def test_no_bytes_in_a_journal_stop_it(garbage: bytes, manifest: Path) -> None:
     ],
 )
 def test_a_line_that_can_not_be_is_told_with_its_number(changed: dict[str, object], why: str, manifest: Path) -> None:
-    line = json.dumps(json.loads(line_of(SAVED)) | changed).encode() + b"\n"
-    journal_path(manifest).write_bytes(line_of(SENT) + line + line_of(SENT))
+    line = json.dumps(json.loads(entry_to_line(SAVED)) | changed).encode() + b"\n"
+    journal_path(manifest).write_bytes(entry_to_line(SENT) + line + entry_to_line(SENT))
     warned: list[str] = []
-    assert read(manifest, warned=warned).last("hero") == SENT
+    assert read(manifest, warned=warned).last_entry("hero") == SENT
     assert warned == [f"{journal_path(manifest)}:2 can't be read and is passed over: {why}"]
 
 
 @pytest.mark.parametrize("line", [b"[1]", b"nonsense", b"\xff\xfe", b'{"a":' * 5000, b"9" * 5000, b"x" * 3_000_000])
 def test_what_is_no_object_is_told(line: bytes, manifest: Path) -> None:
-    journal_path(manifest).write_bytes(line + b"\n" + line_of(SENT))
+    journal_path(manifest).write_bytes(line + b"\n" + entry_to_line(SENT))
     warned: list[str] = []
-    assert read(manifest, warned=warned).last("hero") == SENT
+    assert read(manifest, warned=warned).last_entry("hero") == SENT
     (said,) = warned
     assert said.startswith(f"{journal_path(manifest)}:1 can't be read and is passed over: it is no JSON")
 
 
 def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
-    journal_path(manifest).write_bytes(b"?\n" * 1000 + line_of(SENT))
+    journal_path(manifest).write_bytes(b"?\n" * 1000 + entry_to_line(SENT))
     warned: list[str] = []
-    assert read(manifest, warned=warned).last("hero") == SENT
+    assert read(manifest, warned=warned).last_entry("hero") == SENT
     assert len(warned) == TOLD_LINES + 1
     assert warned[-1].endswith(f": {1000 - TOLD_LINES} more lines can't be read and are passed over")
 
 
 def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -> None:
-    ours, theirs = (line_of(replace(SENT, id=f"id{number}")) for number in range(2))
+    ours, theirs = (entry_to_line(replace(SENT, id=f"id{number}")) for number in range(2))
     journal_path(manifest).write_bytes(b"<<<<<<< HEAD\n" + ours + b"=======\n" + theirs + b">>>>>>> branch\n")
     warned: list[str] = []
     ledger = read(manifest, warned=warned)
-    assert ledger.last("id0") and ledger.last("id1")
+    assert ledger.last_entry("id0") and ledger.last_entry("id1")
     assert warned == [f"{journal_path(manifest)}:1 has a conflict of git: both sides are read; remove its marker lines"]
 
 
 def test_ends_of_lines_that_windows_makes_are_none_of_ours(manifest: Path) -> None:
-    journal_path(manifest).write_bytes((line_of(SENT) + line_of(SAVED)).replace(b"\n", b"\r\n"))
-    assert read(manifest).last("hero") == SAVED
+    journal_path(manifest).write_bytes((entry_to_line(SENT) + entry_to_line(SAVED)).replace(b"\n", b"\r\n"))
+    assert read(manifest).last_entry("hero") == SAVED
 
 
 def test_a_journal_of_a_newer_imagecli_is_an_error_with_a_way_out(manifest: Path) -> None:
-    line = json.dumps(json.loads(line_of(SENT)) | {"schema": 2, "state": "teleported"}).encode()
-    journal_path(manifest).write_bytes(line_of(SENT) + line)
+    line = json.dumps(json.loads(entry_to_line(SENT)) | {"schema": 2, "state": "teleported"}).encode()
+    journal_path(manifest).write_bytes(entry_to_line(SENT) + line)
     with pytest.raises(UsageError) as raised:
         read(manifest)
     assert raised.value.message.endswith(":2 was written by a newer imagecli (schema 2, this one reads 1)")
     assert raised.value.hint and "--adopt" in raised.value.hint
-    Journal(manifest, None, Ledger()).open()
-    assert journal_path(manifest).read_bytes() == line_of(SENT) + line + b"\n"
+    JournalWriter(manifest, None, JournalState()).open()
+    assert journal_path(manifest).read_bytes() == entry_to_line(SENT) + line + b"\n"
 
 
 def test_fields_that_a_later_version_adds_are_passed_over(manifest: Path) -> None:
-    line = json.dumps(json.loads(line_of(SENT)) | {"colour": "red"}).encode() + b"\n"
+    line = json.dumps(json.loads(entry_to_line(SENT)) | {"colour": "red"}).encode() + b"\n"
     journal_path(manifest).write_bytes(line)
-    assert read(manifest).last("hero") == SENT
+    assert read(manifest).last_entry("hero") == SENT
 
 
 def test_a_journal_belongs_to_one_manifest(manifest: Path) -> None:
@@ -336,18 +336,18 @@ def test_a_journal_belongs_to_one_manifest(manifest: Path) -> None:
     with pytest.raises(UsageError, match=r"assets\.journal\.jsonl is assets\.toml's journal, and assets\.csv would"):
         read(other)
     manifest.rename(other)
-    assert read(other).last("hero")
+    assert read(other).last_entry("hero")
 
 
 def test_a_journal_is_on_the_disk_when_it_is_opened(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     fsync = os.fsync
 
-    def listen(descriptor: int) -> None:
+    def on_event(descriptor: int) -> None:
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", listen)
+    monkeypatch.setattr(os, "fsync", on_event)
     journal = begun(manifest)
     assert synced == [manifest.parent]
     journal.path.write_bytes(b'{"cost_us')
@@ -365,7 +365,7 @@ def test_a_folder_in_the_journals_place_is_an_error(manifest: Path) -> None:
     with pytest.raises(UsageError, match="can't read the journal"):
         read(manifest)
     with pytest.raises(OutputError, match="can't write the journal"):
-        Journal(manifest, None, Ledger()).open()
+        JournalWriter(manifest, None, JournalState()).open()
 
 
 def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_a_folder_that_can_not_be_written_is_an_error_before_paying(manifest: Pa
     manifest.parent.chmod(0o500)
     try:
         with pytest.raises(OutputError, match="can't write the journal"):
-            Journal(manifest, None, Ledger()).open()
+            JournalWriter(manifest, None, JournalState()).open()
     finally:
         manifest.parent.chmod(0o700)
 
@@ -387,14 +387,14 @@ FULL = textwrap.dedent(
     """
     import resource, signal, sys
     from pathlib import Path
-    from imagecli.batch.journal.entry import Entry
-    from imagecli.batch.journal.state import Ledger
-    from imagecli.batch.journal.writer import Journal
+    from imagecli.batch.journal.entry import JournalEntry
+    from imagecli.batch.journal.state import JournalState
+    from imagecli.batch.journal.writer import JournalWriter
     from imagecli.errors import DiskError
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    journal = Journal(Path(sys.argv[1]), None, Ledger())
+    journal = JournalWriter(Path(sys.argv[1]), None, JournalState())
     journal.open()
-    sent = Entry(id="hero", hash="h", state="sent", provider="openai", model="gpt-image-2")
+    sent = JournalEntry(id="hero", hash="h", state="sent", provider="openai", model="gpt-image-2")
     journal.write(sent)
     size = journal.path.stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, size + 20))
@@ -423,7 +423,7 @@ def test_a_journal_that_git_put_another_in_place_of_is_written_on(manifest: Path
     journal = begun(manifest)
     journal.write(replace(SENT, id="id0"))
     journal.path.unlink()
-    journal.path.write_bytes(line_of(replace(SENT, id="id1")).rstrip())
+    journal.path.write_bytes(entry_to_line(replace(SENT, id="id1")).rstrip())
     journal.write(replace(SENT, id="id2"))
     last = words(read(manifest))[0]
     assert {one for one, entry in last.items() if entry} == {"id1", "id2"}
@@ -448,13 +448,13 @@ WRITER = textwrap.dedent(
     import sys
     from dataclasses import replace
     from pathlib import Path
-    from imagecli.batch.journal.entry import Entry
+    from imagecli.batch.journal.entry import JournalEntry
     from imagecli.batch.journal.reader import read_journals
-    from imagecli.batch.journal.writer import Journal
+    from imagecli.batch.journal.writer import JournalWriter
     manifest = Path(sys.argv[1])
-    journal = Journal(manifest, None, read_journals(manifest, print))
+    journal = JournalWriter(manifest, None, read_journals(manifest, print))
     journal.open()
-    sent = Entry(id="", hash="h", state="sent", provider="openai", model="gpt-image-2")
+    sent = JournalEntry(id="", hash="h", state="sent", provider="openai", model="gpt-image-2")
     for number in range(10**6):
         print(journal.write(replace(sent, id=f"id{number % 4}")).id, flush=True)
     """
@@ -489,7 +489,7 @@ READER = textwrap.dedent(
 
 
 def test_memory_grows_with_purchases_and_not_with_lines(manifest: Path) -> None:
-    journal_path(manifest).write_bytes(b"".join(line_of(replace(SAVED, id=f"id{n % 50}")) for n in range(20_000)))
+    journal_path(manifest).write_bytes(b"".join(entry_to_line(replace(SAVED, id=f"id{n % 50}")) for n in range(20_000)))
     done = subprocess.run([sys.executable, "-c", READER, manifest], capture_output=True, text=True, check=True)
     kept, peak = map(int, done.stdout.split())
     assert kept < 1_000_000  # the lines are 7 MB
@@ -522,7 +522,7 @@ def put_in_place(kind: str, path: Path, target: Path) -> None:
 @pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "folder"])
 def test_a_journal_is_never_written_to_through_another_file(manifest: Path, tmp_path: Path, kind: str) -> None:
     folder = outside(tmp_path)
-    journal = Journal(manifest, None, Ledger())
+    journal = JournalWriter(manifest, None, JournalState())
     put_in_place(kind, journal.path, folder / "profile")
     with pytest.raises(OutputError, match="can't write the journal"):
         journal.open()
@@ -551,7 +551,7 @@ def test_an_endless_journal_is_refused(manifest: Path, tmp_path: Path) -> None:
     "content", [b"export A=1\nexport B=2", b'{"a": 1}', b'{"a":', b"one\ntwo\n", b'{"cost_usd":1}\nmore']
 )
 def test_a_file_that_is_not_a_journal_is_left_as_it_is(manifest: Path, content: bytes) -> None:
-    journal = Journal(manifest, None, Ledger())
+    journal = JournalWriter(manifest, None, JournalState())
     journal.path.write_bytes(content)
     with pytest.raises(OutputError, match="it is not a journal of imagecli"):
         journal.open()
@@ -560,7 +560,7 @@ def test_a_file_that_is_not_a_journal_is_left_as_it_is(manifest: Path, content: 
 
 @pytest.mark.parametrize("length", [1, 5, 12, 40, 150])
 def test_the_beginning_of_a_first_entry_is_a_journal(manifest: Path, length: int) -> None:
-    journal = Journal(manifest, None, Ledger())
-    journal.path.write_bytes(line_of(SAVED)[:length])
+    journal = JournalWriter(manifest, None, JournalState())
+    journal.path.write_bytes(entry_to_line(SAVED)[:length])
     journal.open()
     assert journal.path.read_bytes() == b""

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.batch.journal import lock
-from imagecli.batch.journal.lock import _tried, lock_path, locked
+from imagecli.batch.journal.lock import _try_acquire, lock_path, manifest_lock
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
 from tests.children import Children
@@ -26,8 +26,8 @@ HOLDER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from imagecli.batch.journal.lock import locked
-    with locked(Path(sys.argv[1])):
+    from imagecli.batch.journal.lock import manifest_lock
+    with manifest_lock(Path(sys.argv[1])):
         print("held", flush=True)
         sys.stdin.read()
     """
@@ -51,7 +51,7 @@ def left(manifest: Path) -> list[str]:
 
 
 def test_a_lock_leaves_nothing_behind(manifest: Path) -> None:
-    with locked(manifest):
+    with manifest_lock(manifest):
         assert left(manifest) == ["assets.journal.lock"]
     assert left(manifest) == []
 
@@ -61,7 +61,7 @@ def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -
 
     process = children.start([sys.executable, "-c", HOLDER, str(manifest)], stdin=subprocess.PIPE)
     assert process.stdout and process.stdout.readline() == b"held\n"
-    with pytest.raises(UsageError) as raised, locked(manifest):
+    with pytest.raises(UsageError) as raised, manifest_lock(manifest):
         pass
     assert raised.value.code == "in_use"
     assert raised.value.exit_code == 2
@@ -70,16 +70,16 @@ def test_a_second_run_is_told_who_is_at_it(manifest: Path, children: Children) -
     process.kill()
     process.wait()
     assert left(manifest) == ["assets.journal.lock"]
-    with locked(manifest):
+    with manifest_lock(manifest):
         pass
     assert left(manifest) == []
 
 
 @pytest.mark.usefixtures("hasty")
 def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> None:
-    with locked(manifest):
+    with manifest_lock(manifest):
         lock_path(manifest).write_text('{"pid": 7, "host": "build-3"}\n')
-        with pytest.raises(UsageError, match="by process 7 on build-3") as raised, locked(manifest):
+        with pytest.raises(UsageError, match="by process 7 on build-3") as raised, manifest_lock(manifest):
             pass
     assert raised.value.hint == "wait until it has ended, or end it on build-3: kill 7"
 
@@ -87,16 +87,16 @@ def test_a_holder_on_another_machine_is_to_be_ended_there(manifest: Path) -> Non
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("words", ["", "nonsense", "[]", '{"pid": "x", "host": 1}', '{"pid":' * 3000])
 def test_a_holder_that_can_not_be_read_holds_all_the_same(words: str, manifest: Path) -> None:
-    with locked(manifest):
+    with manifest_lock(manifest):
         lock_path(manifest).write_text(words)
-        with pytest.raises(UsageError, match="a process that has not said its name"), locked(manifest):
+        with pytest.raises(UsageError, match="a process that has not said its name"), manifest_lock(manifest):
             pass
 
 
 def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
     lock_path(manifest).write_text(f'{{"pid": 1, "host": "{"here" * 100}"}}\n')
     lock_path(manifest, OTHER).write_text("")
-    with locked(manifest):
+    with manifest_lock(manifest):
         assert json.loads(lock_path(manifest).read_text()) == {"pid": os.getpid(), "host": platform.node()}
     assert left(manifest) == []
 
@@ -117,23 +117,23 @@ def test_what_a_killed_run_left_is_taken_over(manifest: Path) -> None:
 def test_parts_that_share_no_purchase_run_side_by_side(
     held: Shard | None, wanted: Shard | None, may: bool, manifest: Path
 ) -> None:
-    with locked(manifest, held), ExitStack() as stack:
+    with manifest_lock(manifest, held), ExitStack() as stack:
         if may:
-            stack.enter_context(locked(manifest, wanted))
+            stack.enter_context(manifest_lock(manifest, wanted))
         else:
             with pytest.raises(UsageError):
-                stack.enter_context(locked(manifest, wanted))
+                stack.enter_context(manifest_lock(manifest, wanted))
         assert lock_path(manifest, held).name in left(manifest)
     assert left(manifest) == []
 
 
 def test_another_manifest_has_another_lock(manifest: Path) -> None:
-    with locked(manifest), locked(manifest.with_name("icons.toml")):
+    with manifest_lock(manifest), manifest_lock(manifest.with_name("icons.toml")):
         assert len(left(manifest)) == 2
 
 
 def test_an_error_inside_lets_go_of_it(manifest: Path) -> None:
-    with pytest.raises(ZeroDivisionError), locked(manifest):
+    with pytest.raises(ZeroDivisionError), manifest_lock(manifest):
         1 / 0  # noqa: B018
     assert left(manifest) == []
 
@@ -154,7 +154,7 @@ def together(work: Callable[[int], None], threads: int = 8) -> None:
 def test_shards_that_look_at_one_stale_lock_do_not_take_each_other_for_its_holder(manifest: Path) -> None:
     def run(number: int) -> None:
         lock_path(manifest, OTHER).touch()
-        with locked(manifest, Shard(index=number + 1, of=8)):
+        with manifest_lock(manifest, Shard(index=number + 1, of=8)):
             pass
 
     together(run)
@@ -167,7 +167,7 @@ def test_of_many_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path)
     def run(number: int) -> None:
         descriptor = None
         while descriptor is None:
-            descriptor = _tried(lock_path(manifest))
+            descriptor = _try_acquire(lock_path(manifest))
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         time.sleep(0)
@@ -180,7 +180,7 @@ def test_of_many_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path)
 
 
 def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="can't write"), locked(tmp_path / "none" / "assets.toml"):
+    with pytest.raises(OutputError, match="can't write"), manifest_lock(tmp_path / "none" / "assets.toml"):
         pass
 
 
@@ -209,7 +209,7 @@ def test_another_file_under_the_lock_s_name_is_left_as_it_is(tmp_path: Path, kin
         case _:
             path.write_bytes(b"export A=1")
     before = path.lstat()
-    with pytest.raises(OutputError, match="can't use the lock"), locked(manifest):
+    with pytest.raises(OutputError, match="can't use the lock"), manifest_lock(manifest):
         pass
     assert os.path.samestat(path.lstat(), before)
     assert [entry.name for entry in folder.iterdir()] == ["profile"]
@@ -218,7 +218,7 @@ def test_another_file_under_the_lock_s_name_is_left_as_it_is(tmp_path: Path, kin
 
 def test_a_lock_that_was_replaced_meanwhile_stays(manifest: Path) -> None:
     path = lock_path(manifest)
-    with locked(manifest):
+    with manifest_lock(manifest):
         path.unlink()
         path.write_bytes(b"another's")
     assert path.read_bytes() == b"another's"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.manifest.errors import KEPT, SHOWN, ManifestError, in_fields
+from imagecli.batch.manifest.errors import KEPT, SHOWN, ManifestError, options_as_fields
 from imagecli.batch.manifest.read import Format
 from tests.batch.manifests import assets, problems, repository
 
@@ -230,7 +230,7 @@ def test_a_model_past_its_last_day_is_refused_where_it_is_at_home_and_others_are
     (said,) = problems(row(model="dall-e-3"), provider="openai")
     assert "dall-e-3 was shut down" in said
     assert "model " in said
-    assert [one.code for one in assets(row(model="mine")).remarks] == ["unknown_model"]
+    assert [one.code for one in assets(row(model="mine")).notes] == ["unknown_model"]
 
 
 def test_what_a_provider_does_not_carry_is_refused() -> None:
@@ -254,4 +254,4 @@ def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() 
     ],
 )
 def test_errors_speak_of_fields(text: str, said: str) -> None:
-    assert in_fields(text) == said
+    assert options_as_fields(text) == said

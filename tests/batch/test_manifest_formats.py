@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.batch.manifest.errors import ManifestError
-from imagecli.batch.manifest.read import Format, format_of, read_manifest, read_piped
+from imagecli.batch.manifest.read import Format, manifest_format, read_manifest, read_piped_manifest
 from imagecli.errors import UsageError
 from tests.batch.manifests import assets_of, manifest, problems
 
@@ -156,12 +156,12 @@ def test_a_bad_line_does_not_hide_the_others() -> None:
     ],
 )
 def test_the_ending_says_the_format(name: str, format: Format) -> None:
-    assert format_of(Path(name)) == format
+    assert manifest_format(Path(name)) == format
 
 
 def test_another_ending_is_refused_with_the_way_out() -> None:
     with pytest.raises(UsageError, match="name ends in") as caught:
-        format_of(Path("assets.json"))
+        manifest_format(Path("assets.json"))
     assert "jq -c" in (caught.value.hint or "")
 
 
@@ -169,9 +169,9 @@ def test_another_ending_is_refused_with_the_way_out() -> None:
     ("data", "format"), [(b' {"prompt": "a"}', "jsonl"), (b"\xef\xbb\xbf{}", "jsonl"), (b"a cat\n", "text")]
 )
 def test_what_comes_through_stdin_tells_what_it_is(data: bytes, format: Format) -> None:
-    read = read_piped(data)
+    read = read_piped_manifest(data)
     assert (read.format, read.path, read.name) == (format, None, "stdin")
-    assert read_piped(b"prompt\na", "csv").format == "csv"
+    assert read_piped_manifest(b"prompt\na", "csv").format == "csv"
 
 
 def test_a_manifest_on_disk_knows_its_folder_and_its_digest(tmp_path: Path) -> None:
@@ -253,7 +253,9 @@ def test_the_same_rows_are_the_same_items_in_every_format(wanted: list[dict[str,
 def asked_by(text: str, kind: Format) -> list[Any]:
     """What is asked for, or what is wrong with it, without the lines."""
     try:
-        return [(item.row, item.ask, item.said, item.pictures) for item in assets_of(manifest(text, kind)).items]
+        return [
+            (item.row, item.request, item.row_values, item.pictures) for item in assets_of(manifest(text, kind)).items
+        ]
     except ManifestError as error:
         return [(problem.field, problem.message) for problem in error.problems]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.manifest.item import Item
+from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Format, read_manifest
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.commands.options import GROUPS
-from imagecli.domain import Edit, Framing, Generate, Rendering, Size, Svg, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, InputFit, Size, SvgOptions, Vary
 from tests.batch.manifests import assets, assets_of, paths, repository
 
 SAMPLE = Path(__file__).parent.parent / "data" / "assets" / "assets.toml"
@@ -23,7 +23,7 @@ def row(**fields: Any) -> str:
     return json.dumps({"prompt": "a cat", **fields})
 
 
-def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> Item:
+def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **more: Any) -> ManifestItem:
     (item,) = assets(text, format, folder, **more).items
     return item
 
@@ -50,16 +50,16 @@ def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
         ({"user": "me", "safety_identifier": "x"}, {"user": "me", "safety_identifier": "x"}),
         (
             {"model": "gpt-image-2.6", "output_format": "svg", "svg_model": "m", "svg_reasoning_effort": "low"},
-            {"model": "gpt-image-2.6", "output_format": "svg", "svg": Svg(model="m", effort="low")},
+            {"model": "gpt-image-2.6", "output_format": "svg", "svg": SvgOptions(model="m", effort="low")},
         ),
         ({"quality": None, "prompt": "b"}, {}),
     ],
 )
 def test_a_field_is_the_flag(fields: dict[str, Any], made: dict[str, Any]) -> None:
-    ask = only(row(**fields)).ask
+    ask = only(row(**fields)).request
     assert isinstance(ask, Generate)
-    expected = Rendering(**{"model": "gpt-image-2", "output_format": None, **made})
-    assert ask.rendering == expected
+    expected = ImageOptions(**{"model": "gpt-image-2", "output_format": None, **made})
+    assert ask.options == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_field_is_the_flag(fields: dict[str, Any], made: dict[str, Any]) -> No
 def test_a_cell_is_read_as_a_flag_is(header: str, cells: str, name: str, value: Any) -> None:
     extra = ("output_format,", "webp,") if name == "output_compression" else ("", "")
     item = only(f"prompt,{extra[0]}{header}\na cat,{extra[1]}{cells}\n", "csv")
-    assert getattr(item.ask.rendering, name) == value
+    assert getattr(item.request.options, name) == value
 
 
 def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> None:
@@ -92,19 +92,19 @@ def test_an_edit_has_its_pictures_from_the_manifests_folder(tmp_path: Path) -> N
         input_fidelity="high",
         model="gpt-image-1",
     )
-    ask = only(text, folder=folder).ask
+    ask = only(text, folder=folder).request
     assert isinstance(ask, Edit)
     assert [source.path for source in ask.images] == [folder / "cat.png", folder / "../assets/dog.png"]
     assert ask.mask and ask.mask.path == folder / "mask.png"
-    assert ask.framing == Framing(crop="top", input_size=Size(32, 32), keep_metadata=True)
-    assert ask.rendering.input_fidelity == "high"
+    assert ask.input_fit == InputFit(crop="top", input_size=Size(32, 32), keep_metadata=True)
+    assert ask.options.input_fidelity == "high"
 
 
 def test_a_list_of_pictures_stands_in_a_cell_as_json(tmp_path: Path) -> None:
     folder = repository(tmp_path / "assets")
-    ask = only('command,image,pad,prompt\nedit,"[""cat.png"", ""dog.png""]",yes,x\n', "csv", folder).ask
+    ask = only('command,image,pad,prompt\nedit,"[""cat.png"", ""dog.png""]",yes,x\n', "csv", folder).request
     assert isinstance(ask, Edit)
-    assert ([source.name for source in ask.images], ask.framing.pad) == (["cat.png", "dog.png"], True)
+    assert ([source.name for source in ask.images], ask.input_fit.pad) == (["cat.png", "dog.png"], True)
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_a_variation_takes_the_commands_way(tmp_path: Path, fields: Any, kind: t
     folder = repository(tmp_path / "assets")
     found = assets(json.dumps({"command": "vary", "image": "cat.png", **fields}), folder=folder)
     (item,) = found.items
-    assert isinstance(item.ask, kind)
+    assert isinstance(item.request, kind)
     assert (item.prompt, item.command) == (fields.get("prompt"), "vary")
-    assert prompt is None or item.ask.prompt
-    assert any(remark.code == "endpoint" for remark in found.remarks)
+    assert prompt is None or item.request.prompt
+    assert any(remark.code == "endpoint" for remark in found.notes)
 
 
 def test_a_prompt_may_stand_in_a_file(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ SIZES = "[defaults]\nsize = '1536x1024'\nfit = '960x540'\n[[image]]\nprompt = 'a
 )
 def test_of_size_and_fit_the_nearer_word_wins(rest: str, size: tuple[int, int], fits: list[str | None]) -> None:
     item = only(SIZES + rest, "toml")
-    assert item.ask.rendering.size == Size(*size)
+    assert item.request.options.size == Size(*size)
     assert [target.fit and str(target.fit) for target in item.pictures[0]] == fits
 
 
@@ -169,7 +169,7 @@ def test_the_row_comes_before_the_flag_and_that_before_defaults(
     rest: str, flags: dict[str, Any], model: str, quality: str
 ) -> None:
     item = only(DEFAULTS + rest, "toml", **flags)
-    assert (item.ask.rendering.model, item.ask.rendering.quality) == (model, quality)
+    assert (item.request.options.model, item.request.options.quality) == (model, quality)
     assert item.model_named
     assert not only(row()).model_named
 
@@ -262,12 +262,12 @@ def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> 
 )
 def test_an_ending_asks_for_its_format_and_is_kept(fields: Any, asked: str | None, literal: str | None) -> None:
     item = only(row(**fields))
-    assert (item.ask.rendering.output_format, item.pictures[0][0].output_format) == (asked, literal)
+    assert (item.request.options.output_format, item.pictures[0][0].output_format) == (asked, literal)
 
 
 def test_an_ending_is_stronger_than_the_format_of_defaults() -> None:
     text = "[defaults]\noutput_format = 'webp'\n[[image]]\nprompt = 'a'\noutput = 'a.jpg'\n"
-    assert only(text, "toml").ask.rendering.output_format == "jpeg"
+    assert only(text, "toml").request.options.output_format == "jpeg"
 
 
 def test_several_files_are_made_of_one_purchase() -> None:
@@ -279,40 +279,44 @@ def test_several_files_are_made_of_one_purchase() -> None:
     ]
     assert [target.fit for target in item.pictures[0]] == [Size(256, 256), Size(64, 64), Size(256, 256)]
     assert [target.output_format for target in item.pictures[0]] == ["png", "webp", "jpeg"]
-    look = item.ask.rendering
+    look = item.request.options
     assert (look.fit, look.size, look.output_format) == (None, Size(816, 816), "png")
 
 
 def test_several_files_are_made_of_a_picture_that_is_large_enough_for_all() -> None:
     files = [{"output": "s.png", "fit": "64x64"}, {"output": "l.png", "fit": "1536x1024"}]
     item = only(row(outputs=files))
-    assert item.ask.rendering.size == Size(1536, 1024)
+    assert item.request.options.size == Size(1536, 1024)
     files[0]["fit"] = "32x32"
-    assert item.said != only(row(outputs=files)).said
+    assert item.row_values != only(row(outputs=files)).row_values
 
 
 def test_one_file_is_fitted_by_the_purchase_itself() -> None:
     item = only(row(outputs=[{"output": "64.png", "fit": "64x64"}]))
-    assert (item.ask.rendering.fit, item.pictures[0][0].fit) == (Size(64, 64), Size(64, 64))
+    assert (item.request.options.fit, item.pictures[0][0].fit) == (Size(64, 64), Size(64, 64))
 
 
 def test_what_is_said_holds_no_names_of_files_and_nothing_that_a_model_resolved() -> None:
     one = only(row(size="16:9", output="a.png", quality="low", param={"seed": 1}))
     other = only(row(size="16:9", output="b.png", quality="low", param={"seed": 1}))
-    assert one.said == other.said
-    assert (str(one.said["size"]), one.said["prompt"], one.said["command"]) == ("16:9", "a cat", "generate")
-    assert one.said != only(row(size="3:2", quality="low", param={"seed": 1})).said
+    assert one.row_values == other.row_values
+    assert (str(one.row_values["size"]), one.row_values["prompt"], one.row_values["command"]) == (
+        "16:9",
+        "a cat",
+        "generate",
+    )
+    assert one.row_values != only(row(size="3:2", quality="low", param={"seed": 1})).row_values
 
 
 def test_one_and_true_are_not_the_same_parameter() -> None:
     found = assets(row(param={"a": 1}, output="a.png") + "\n" + row(param={"a": True}, output="b.png"))
-    assert [item.ask.rendering.params[0][1] is True for item in found.items] == [False, True]
+    assert [item.request.options.params[0][1] is True for item in found.items] == [False, True]
 
 
 def test_rows_that_say_alike_share_what_they_ask_for() -> None:
     found = assets("\n".join(row(prompt=f"{k}", size="16:9", output=f"{k}.png") for k in range(5000)))
-    assert len({id(item.ask.rendering) for item in found.items}) == 1
-    assert len(found.remarks) == 1
+    assert len({id(item.request.options) for item in found.items}) == 1
+    assert len(found.notes) == 1
 
 
 def test_a_manifest_means_the_same_before_and_after_its_folders_are_there(tmp_path: Path) -> None:

@@ -12,24 +12,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.file_state import Standing
-from imagecli.batch.fingerprint import Wanted
-from imagecli.batch.journal.entry import Entry, FileRecord
-from imagecli.batch.journal.state import Ledger
-from imagecli.batch.messages import Remark, together
-from imagecli.batch.planner import Decision, decide
-from imagecli.events import Noted, Warned
+from imagecli.batch.file_state import DiskState
+from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.journal.entry import FileRecord, JournalEntry
+from imagecli.batch.journal.state import JournalState
+from imagecli.batch.messages import FileNote, merge_notes
+from imagecli.batch.planner import Decision, decide_item
+from imagecli.events import NoteEvent, WarningEvent
 
-HERO = Wanted(
+HERO = PlannedItem(
     id="hero",
-    said="row as written",
+    row_hash="row as written",
     provider="openai",
     base_url=None,
     model="gpt-image-2",
     model_named=False,
     pictures=(("hero.png",),),
 )
-EDITED = replace(HERO, said="row as edited")
+EDITED = replace(HERO, row_hash="row as edited")
 DRAWN = replace(HERO, provider="sandbox", sandbox=True)
 FOUR = replace(HERO, pictures=(("1.png",), ("2.png",), ("3.png",), ("4.png",)))
 ICON = replace(HERO, pictures=(("64.png", "512.png"),))
@@ -40,24 +40,24 @@ def record(path: str, content: bytes = b"GIF89a", planned: str | None = None) ->
     return FileRecord(path=path, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), planned=planned)
 
 
-def saved(wanted: Wanted = HERO, *paths: str) -> Entry:
+def saved(wanted: PlannedItem = HERO, *paths: str) -> JournalEntry:
     """*wanted* as it was bought, with all its files or only *paths*."""
     planned = [path for picture in wanted.pictures for path in picture]
-    return wanted.entry("saved", files=tuple(record(path) for path in paths or planned))
+    return wanted.new_entry("saved", files=tuple(record(path) for path in paths or planned))
 
 
-def ledger_of(entries: tuple[Entry, ...]) -> Ledger:
-    ledger = Ledger()
+def ledger_of(entries: tuple[JournalEntry, ...]) -> JournalState:
+    ledger = JournalState()
     for number, entry in enumerate(entries, start=1):
         ledger.add(replace(entry, run=entry.run or number))
     return ledger
 
 
-def put(folder: Path, files: dict[str, bytes]) -> Standing:
+def put(folder: Path, files: dict[str, bytes]) -> DiskState:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    return Standing(folder)
+    return DiskState(folder)
 
 
 B = b"GIF89a"
@@ -68,8 +68,8 @@ B = b"GIF89a"
 class Row:
     """A situation and what is decided."""
 
-    wanted: Wanted = HERO
-    journal: tuple[Entry, ...] = ()
+    wanted: PlannedItem = HERO
+    journal: tuple[JournalEntry, ...] = ()
     disk: dict[str, bytes] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     kind: str = "done"
@@ -96,12 +96,12 @@ ROWS: dict[str, Row] = {
     "a row that was never bought is bought": Row(**MISSING),
     "what was bought and stands there is done": Row(journal=(saved(),), disk={"hero.png": B}),
     "an output that was deleted is bought again": Row(journal=(saved(),), **MISSING),
-    "a row that failed is bought": Row(journal=(HERO.entry("failed", error="moderation_blocked"),), **MISSING),
+    "a row that failed is bought": Row(journal=(HERO.new_entry("failed", error="moderation_blocked"),), **MISSING),
     "a row that was edited is bought again, and the old file replaced": Row(
         wanted=EDITED, journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
     "an edited row that failed leaves the old file the journal's": Row(
-        wanted=EDITED, journal=(saved(), EDITED.entry("failed", error="x")), disk={"hero.png": B}, **STALE
+        wanted=EDITED, journal=(saved(), EDITED.new_entry("failed", error="x")), disk={"hero.png": B}, **STALE
     ),
     "the journal's word of a later run counts, wherever its line stands": Row(
         wanted=EDITED,
@@ -168,7 +168,7 @@ ROWS: dict[str, Row] = {
     ),
     "an empty file is a file": Row(disk={"hero.png": b""}, kind="refused", refusal="output_unknown"),
     "a row that failed does not make an unknown file known": Row(
-        journal=(HERO.entry("failed", error="x"),),
+        journal=(HERO.new_entry("failed", error="x"),),
         disk={"hero.png": b"whose?"},
         kind="refused",
         refusal="output_unknown",
@@ -197,12 +197,15 @@ ROWS: dict[str, Row] = {
     "a sandbox picture is stale for a real provider": Row(journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE),
     "a sandbox picture is done for the sandbox": Row(wanted=DRAWN, journal=(saved(DRAWN),), disk={"hero.png": B}),
     "the sandbox draws its own pictures anew": Row(
-        wanted=replace(DRAWN, said="row as edited"), journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE
+        wanted=replace(DRAWN, row_hash="row as edited"), journal=(saved(DRAWN),), disk={"hero.png": B}, **STALE
     ),
     "the sandbox fills what is missing": Row(wanted=DRAWN, journal=(saved(),), **MISSING),
     "the sandbox keeps what was bought": Row(wanted=DRAWN, journal=(saved(),), disk={"hero.png": B}),
     "the sandbox keeps what was bought for a row that was edited since, and says so": Row(
-        wanted=replace(DRAWN, said="row as edited"), journal=(saved(),), disk={"hero.png": B}, notes=("sandbox_kept",)
+        wanted=replace(DRAWN, row_hash="row as edited"),
+        journal=(saved(),),
+        disk={"hero.png": B},
+        notes=("sandbox_kept",),
     ),
     "the sandbox keeps a file that nobody knows": Row(
         wanted=DRAWN, disk={"hero.png": b"whose?"}, notes=("sandbox_kept",)
@@ -217,50 +220,50 @@ ROWS: dict[str, Row] = {
         wanted=DRAWN, disk={"hero.png": b"whose?"}, flags={"adopt": True}, notes=("sandbox_kept",)
     ),
     "a request without an answer is bought again, and that is said": Row(
-        journal=(HERO.entry("sent"),), notes=("may_be_billed_twice",), in_doubt=True, **MISSING
+        journal=(HERO.new_entry("sent"),), notes=("may_be_billed_twice",), in_doubt=True, **MISSING
     ),
     "an answer that is not here is bought again, and that is said": Row(
-        journal=(HERO.entry("sent"), HERO.entry("bought")),
+        journal=(HERO.new_entry("sent"), HERO.new_entry("bought")),
         notes=("may_be_billed_twice",),
         in_doubt=True,
         **MISSING,
     ),
     "a lost answer is bought again, and that is said": Row(
-        journal=(HERO.entry("failed", error="lost", may_be_billed=True),),
+        journal=(HERO.new_entry("failed", error="lost", may_be_billed=True),),
         notes=("may_be_billed_twice",),
         in_doubt=True,
         **MISSING,
     ),
     "a row that was edited after a lost answer is another purchase": Row(
-        wanted=EDITED, journal=(HERO.entry("sent"),), **MISSING
+        wanted=EDITED, journal=(HERO.new_entry("sent"),), **MISSING
     ),
-    "what the sandbox did not finish costs nothing": Row(wanted=DRAWN, journal=(DRAWN.entry("sent"),), **MISSING),
+    "what the sandbox did not finish costs nothing": Row(wanted=DRAWN, journal=(DRAWN.new_entry("sent"),), **MISSING),
     "killed after saving: the file is the purchase's": Row(
-        journal=(HERO.entry("sent"),), disk={"hero.png": B}, notes=("found",), told=("saved",)
+        journal=(HERO.new_entry("sent"),), disk={"hero.png": B}, notes=("found",), told=("saved",)
     ),
     "killed after saving, and the default model is another today": Row(
         wanted=replace(HERO, model="gpt-image-3"),
-        journal=(HERO.entry("sent"),),
+        journal=(HERO.new_entry("sent"),),
         disk={"hero.png": B},
         notes=("found",),
         told=("saved",),
     ),
     "killed after replacing a stale file: the new one is the purchase's": Row(
         wanted=EDITED,
-        journal=(saved(), EDITED.entry("sent")),
+        journal=(saved(), EDITED.new_entry("sent")),
         disk={"hero.png": b"newer!"},
         notes=("found",),
         told=("saved",),
     ),
     "killed before replacing a stale file: it is stale, and may be billed twice": Row(
         wanted=EDITED,
-        journal=(saved(), EDITED.entry("sent")),
+        journal=(saved(), EDITED.new_entry("sent")),
         disk={"hero.png": B},
         in_doubt=True,
         **(STALE | {"notes": ("stale", "may_be_billed_twice")}),
     ),
     "killed, and the row edited since: nobody knows whose the file is": Row(
-        wanted=EDITED, journal=(HERO.entry("sent"),), disk={"hero.png": B}, kind="refused", refusal="output_unknown"
+        wanted=EDITED, journal=(HERO.new_entry("sent"),), disk={"hero.png": B}, kind="refused", refusal="output_unknown"
     ),
     "three of four came: one is bought": Row(
         wanted=FOUR,
@@ -289,7 +292,7 @@ ROWS: dict[str, Row] = {
         writes=("2.png",),
     ),
     "of four stale pictures the missing one is bought with the others": Row(
-        wanted=replace(FOUR, said="row as edited"),
+        wanted=replace(FOUR, row_hash="row as edited"),
         journal=(saved(FOUR),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="stale",
@@ -300,7 +303,7 @@ ROWS: dict[str, Row] = {
     ),
     "killed while four were saved: two are found, two are bought": Row(
         wanted=FOUR,
-        journal=(FOUR.entry("sent"),),
+        journal=(FOUR.new_entry("sent"),),
         disk={"1.png": B, "2.png": B},
         kind="missing",
         buy=(2, 3),
@@ -340,16 +343,16 @@ ROWS: dict[str, Row] = {
         replaces=("b-512.png",),
     ),
     "a picture that was saved under its true ending is the one that was planned": Row(
-        journal=(HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),), disk={"hero.webp": B}
+        journal=(HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),), disk={"hero.webp": B}
     ),
     "such a picture is replaced where it stands": Row(
         wanted=EDITED,
-        journal=(HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
+        journal=(HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
         disk={"hero.webp": B},
         **(STALE | {"replaces": ("hero.webp",)}),
     ),
     "such a picture that is gone leaves the planned name to judge": Row(
-        journal=(HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
+        journal=(HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),),
         disk={"hero.png": b"whose?"},
         kind="refused",
         refusal="output_unknown",
@@ -379,15 +382,17 @@ ROWS: dict[str, Row] = {
         kind="refused",
         refusal="output_unknown",
     ),
-    "an adopted file is done": Row(journal=(HERO.entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}),
+    "an adopted file is done": Row(
+        journal=(HERO.new_entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}
+    ),
     "an adopted file whose row was edited is stale": Row(
-        wanted=EDITED, journal=(HERO.entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}, **STALE
+        wanted=EDITED, journal=(HERO.new_entry("adopted", files=(record("hero.png"),)),), disk={"hero.png": B}, **STALE
     ),
 }
 
 
 def decided(row: Row, folder: Path) -> Decision:
-    return decide(row.wanted, ledger_of(row.journal), put(folder, row.disk), **row.flags)
+    return decide_item(row.wanted, ledger_of(row.journal), put(folder, row.disk), **row.flags)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
@@ -408,10 +413,10 @@ def test_a_situation_has_its_rule(row: Row, tmp_path: Path) -> None:
 def test_what_the_journal_is_told_settles_the_files_it_is_told_of(row: Row, tmp_path: Path) -> None:
     ledger = ledger_of(row.journal)
     standing = put(tmp_path, row.disk)
-    first = decide(row.wanted, ledger, standing, **row.flags)
+    first = decide_item(row.wanted, ledger, standing, **row.flags)
     for entry in first.entries:
         ledger.add(replace(entry, run=9))
-    again = decide(row.wanted, ledger, standing)
+    again = decide_item(row.wanted, ledger, standing)
     assert (again.kind, again.buy, again.in_doubt, again.entries) == (first.kind, first.buy, first.in_doubt, ())
 
 
@@ -420,38 +425,40 @@ def test_what_the_journal_is_told_settles_the_files_it_is_told_of(row: Row, tmp_
 )
 def test_after_what_is_to_be_bought_was_bought_nothing_is_bought_again(row: Row, tmp_path: Path) -> None:
     ledger, standing = ledger_of(row.journal), put(tmp_path, row.disk)
-    found = decide(row.wanted, ledger, standing, **row.flags)
-    for entry in (*found.entries, row.wanted.entry("sent")):
+    found = decide_item(row.wanted, ledger, standing, **row.flags)
+    for entry in (*found.entries, row.wanted.new_entry("sent")):
         ledger.add(replace(entry, run=9))
     for path, sha256 in found.replaces:
         assert standing.may_replace(path, sha256)
     put(tmp_path, dict.fromkeys(found.writes, b"new"))
-    ledger.add(replace(row.wanted.entry("saved", files=tuple(record(path, b"new") for path in found.writes)), run=9))
-    assert decide(row.wanted, ledger, standing).kind == "done"
+    ledger.add(
+        replace(row.wanted.new_entry("saved", files=tuple(record(path, b"new") for path in found.writes)), run=9)
+    )
+    assert decide_item(row.wanted, ledger, standing).kind == "done"
 
 
 def test_what_is_found_after_a_kill_was_made_by_the_model_of_then(tmp_path: Path) -> None:
-    sent = HERO.entry("sent")
-    found = decide(replace(HERO, model="gpt-image-3"), ledger_of((sent,)), put(tmp_path, {"hero.png": B}))
+    sent = HERO.new_entry("sent")
+    found = decide_item(replace(HERO, model="gpt-image-3"), ledger_of((sent,)), put(tmp_path, {"hero.png": B}))
     assert [(entry.state, entry.model, entry.hash) for entry in found.entries] == [("saved", sent.model, sent.hash)]
 
 
 def test_a_file_that_a_killed_run_may_have_replaced_is_not_taken_for_the_one_before_by_its_length(
     tmp_path: Path,
 ) -> None:
-    found = decide(HERO, ledger_of((saved(), HERO.entry("sent"))), put(tmp_path, {"hero.png": b"BOUGHT"}))
+    found = decide_item(HERO, ledger_of((saved(), HERO.new_entry("sent"))), put(tmp_path, {"hero.png": b"BOUGHT"}))
     assert [entry.files for entry in found.entries] == [(record("hero.png", b"BOUGHT"),)]
 
 
 def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
     standing = put(tmp_path, {"hero.png": B})
     (tmp_path / "hero.png").write_bytes(b"BOUGHT")
-    assert decide(HERO, ledger_of((saved(),)), standing).notes == ()
+    assert decide_item(HERO, ledger_of((saved(),)), standing).notes == ()
 
 
 def test_what_is_replaced_is_looked_at_again(tmp_path: Path) -> None:
     standing = put(tmp_path, {"hero.png": B})
-    ((path, sha256),) = decide(EDITED, ledger_of((saved(),)), standing).replaces
+    ((path, sha256),) = decide_item(EDITED, ledger_of((saved(),)), standing).replaces
     assert standing.may_replace(path, sha256)
     (tmp_path / "hero.png").write_bytes(b"BOUGHT")
     assert not standing.may_replace(path, sha256)
@@ -477,21 +484,21 @@ def test_what_is_replaced_is_looked_at_again(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_stale_picture_says_why(wanted: Wanted, bought: Wanted, why: str, tmp_path: Path) -> None:
-    (note,) = decide(wanted, ledger_of((saved(bought),)), put(tmp_path, {"hero.png": B})).notes
+def test_a_stale_picture_says_why(wanted: PlannedItem, bought: PlannedItem, why: str, tmp_path: Path) -> None:
+    (note,) = decide_item(wanted, ledger_of((saved(bought),)), put(tmp_path, {"hero.png": B})).notes
     assert note.message == f"hero.png is stale: {why}"
 
 
 def test_an_adopted_file_is_recorded_as_it_stands(tmp_path: Path) -> None:
-    (entry,) = decide(HERO, Ledger(), put(tmp_path, {"hero.png": b"mine"}), adopt=True).entries
-    assert entry == HERO.entry("adopted", files=(record("hero.png", b"mine"),))
+    (entry,) = decide_item(HERO, JournalState(), put(tmp_path, {"hero.png": b"mine"}), adopt=True).entries
+    assert entry == HERO.new_entry("adopted", files=(record("hero.png", b"mine"),))
 
 
 _CONTENTS = st.sampled_from([None, b"", b"GIF89a", b"BOUGHT", b"painted over"])
 _WANTED = st.sampled_from([HERO, EDITED, DRAWN, FOUR, ICON, replace(HERO, model="m3"), replace(HERO, id="title")])
 _ENTRIES = st.builds(
     lambda wanted, state, may_be_billed, run: replace(
-        wanted.entry(state, files=saved(wanted).files if state in ("saved", "adopted") else ()),
+        wanted.new_entry(state, files=saved(wanted).files if state in ("saved", "adopted") else ()),
         may_be_billed=may_be_billed,
         run=run,
     ),
@@ -511,7 +518,12 @@ _ENTRIES = st.builds(
     if_exists=st.sampled_from([None, "number", "skip", "overwrite", "fail"]),
 )
 def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
-    wanted: Wanted, entries: list[Entry], contents: list[bytes | None], adopt: bool, if_exists: Any, tmp_path: Path
+    wanted: PlannedItem,
+    entries: list[JournalEntry],
+    contents: list[bytes | None],
+    adopt: bool,
+    if_exists: Any,
+    tmp_path: Path,
 ) -> None:
     names = ("hero.png", "1.png", "2.png", "3.png", "4.png", "64.png", "512.png")
     for name, content in zip(names, contents, strict=True):
@@ -519,7 +531,7 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
         if content is not None:
             (tmp_path / name).write_bytes(content)
     ledger = ledger_of(tuple(entries))
-    found = decide(wanted, ledger, Standing(tmp_path), adopt=adopt, if_exists=if_exists)
+    found = decide_item(wanted, ledger, DiskState(tmp_path), adopt=adopt, if_exists=if_exists)
     assert (found.kind == "refused") == (found.refusal is not None)
     assert bool(found.buy) == (found.kind in ("missing", "stale")) == bool(found.writes)
     planned = {path for index in found.buy for path in wanted.pictures[index]}
@@ -529,21 +541,21 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
         if (tmp_path / path).exists() and if_exists != "overwrite":
             # Known by its name, or by its content where it was bought for this request and moved.
             assert replaced[path] == hashlib.sha256(B).hexdigest()
-            assert ledger.at(path) or ledger.brought(wanted.hash)
+            assert ledger.file_at(path) or ledger.files_by_hash(wanted.hash)
             # A change by hand that kept the length is seen when it is written: nothing is lost by it.
-            written_over = Standing(tmp_path).may_replace(path, replaced[path])
+            written_over = DiskState(tmp_path).may_replace(path, replaced[path])
             assert written_over == ((tmp_path / path).read_bytes() == B)
     json.dumps([note.message for note in found.notes])
 
 
 def test_a_bought_picture_that_was_moved_to_one_of_two_outputs_is_made_anew_with_the_other(tmp_path: Path) -> None:
     standing = put(tmp_path, {"512.png": B})
-    found = decide(ICON, ledger_of((saved(),)), standing)
+    found = decide_item(ICON, ledger_of((saved(),)), standing)
     assert (found.kind, found.writes) == ("missing", ("64.png", "512.png"))
     assert found.replaces == (("512.png", hashlib.sha256(B).hexdigest()),)
 
 
-AWAY = HERO.entry("submitted", submission="one", batch="batch_1", planned=(("hero.png",),))
+AWAY = HERO.new_entry("submitted", submission="one", batch="batch_1", planned=(("hero.png",),))
 
 
 @pytest.mark.parametrize("adopt", [False, True])
@@ -553,25 +565,25 @@ def test_what_the_batch_api_has_is_not_bought_again_whatever_stands_there(
     state: str, standing: dict[str, bytes], adopt: bool, tmp_path: Path
 ) -> None:
     ledger = ledger_of((replace(AWAY, state=state),))  # type: ignore[arg-type]
-    found = decide(HERO, ledger, put(tmp_path, standing), adopt=adopt)
+    found = decide_item(HERO, ledger, put(tmp_path, standing), adopt=adopt)
     assert (found.kind, found.buy, found.writes, found.notes) == ("submitted", (), (), ())
 
 
 def test_the_sandboxs_batch_ended_with_its_process_and_holds_nothing_up(tmp_path: Path) -> None:
     ledger = ledger_of((replace(AWAY, provider="sandbox", sandbox=True),))
-    assert decide(HERO, ledger, put(tmp_path, {})).kind == "missing"
-    assert decide(DRAWN, ledger, put(tmp_path, {})).kind == "submitted"
+    assert decide_item(HERO, ledger, put(tmp_path, {})).kind == "missing"
+    assert decide_item(DRAWN, ledger, put(tmp_path, {})).kind == "submitted"
 
 
 def test_a_row_that_changed_while_it_was_away_is_said_and_waited_for(tmp_path: Path) -> None:
-    found = decide(EDITED, ledger_of((AWAY,)), put(tmp_path, {}))
+    found = decide_item(EDITED, ledger_of((AWAY,)), put(tmp_path, {}))
     assert found.kind == "submitted"
     assert [note.code for note in found.notes] == ["changed_meanwhile"]
 
 
 def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path) -> None:
     elsewhere = replace(HERO, provider="other", base_url="http://there/v1")
-    found = decide(elsewhere, ledger_of((AWAY,)), put(tmp_path, {}))
+    found = decide_item(elsewhere, ledger_of((AWAY,)), put(tmp_path, {}))
     assert (found.kind, [note.message for note in found.notes]) == (
         "submitted",
         ["hero is in batch_1 of openai, and is fetched by a run that asks there"],
@@ -580,18 +592,18 @@ def test_what_another_providers_batch_api_has_is_said_to_be_there(tmp_path: Path
 
 def test_what_has_come_back_is_judged_as_ever(tmp_path: Path) -> None:
     ledger = ledger_of((AWAY, saved()))
-    assert decide(HERO, ledger, put(tmp_path, {"hero.png": B})).kind == "done"
+    assert decide_item(HERO, ledger, put(tmp_path, {"hero.png": B})).kind == "done"
     (tmp_path / "hero.png").unlink()
-    assert decide(HERO, ledger_of((AWAY, HERO.entry("failed"))), put(tmp_path, {})).kind == "missing"
+    assert decide_item(HERO, ledger_of((AWAY, HERO.new_entry("failed"))), put(tmp_path, {})).kind == "missing"
 
 
 @pytest.mark.parametrize("many", [1, 3, 4, 1200])
 def test_of_many_files_alike_one_is_named_and_the_others_are_counted(many: int) -> None:
-    stale = [Remark(code="stale", path=f"{number}.png", says="is stale: as it is") for number in range(many)]
-    twice = Remark(code="may_be_billed_twice", path="0.png", says="was sent once", warns=True)
-    *said, last = together([*stale, twice])
-    assert last == Warned(code="may_be_billed_twice", message="0.png was sent once")
+    stale = [FileNote(code="stale", path=f"{number}.png", text="is stale: as it is") for number in range(many)]
+    twice = FileNote(code="may_be_billed_twice", path="0.png", text="was sent once", is_warning=True)
+    *said, last = merge_notes([*stale, twice])
+    assert last == WarningEvent(code="may_be_billed_twice", message="0.png was sent once")
     if many <= 3:
         assert [note.message for note in said] == [f"{number}.png is stale: as it is" for number in range(many)]
     else:
-        assert said == [Noted(code="stale", message=f"0.png is stale: as it is (and {many - 1:,} more files)")]
+        assert said == [NoteEvent(code="stale", message=f"0.png is stale: as it is (and {many - 1:,} more files)")]

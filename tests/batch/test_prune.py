@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.batch.file_state import Standing
-from imagecli.batch.journal.state import Ledger
-from imagecli.batch.planner import decide
-from imagecli.batch.prune import moves, orphans, remove
+from imagecli.batch.file_state import DiskState
+from imagecli.batch.journal.state import JournalState
+from imagecli.batch.planner import decide_item
+from imagecli.batch.prune import find_orphans, remove_orphan, suggest_moves
 from imagecli.errors import DiskError
 from tests.batch.test_planner import HERO, B, ledger_of, put, record
 
 OLD = replace(HERO, id="old")
 
 
-def pruned(folder: Path, planned: tuple[str, ...], ledger: Ledger) -> dict[str, bool]:
-    return {orphan.record.path: orphan.unchanged for orphan in orphans(planned, ledger, Standing(folder))}
+def pruned(folder: Path, planned: tuple[str, ...], ledger: JournalState) -> dict[str, bool]:
+    return {orphan.record.path: orphan.unchanged for orphan in find_orphans(planned, ledger, DiskState(folder))}
 
 
-def bought(*paths: str) -> Ledger:
-    return ledger_of((OLD.entry("saved", files=tuple(record(path) for path in paths)),))
+def bought(*paths: str) -> JournalState:
+    return ledger_of((OLD.new_entry("saved", files=tuple(record(path) for path in paths)),))
 
 
 def test_what_is_planned_gone_or_unknown_is_no_orphan(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_what_is_planned_gone_or_unknown_is_no_orphan(tmp_path: Path) -> None:
 
 def test_a_picture_under_its_true_ending_is_still_planned(tmp_path: Path) -> None:
     put(tmp_path, {"hero.webp": B})
-    ledger = ledger_of((HERO.entry("saved", files=(record("hero.webp", planned="hero.png"),)),))
+    ledger = ledger_of((HERO.new_entry("saved", files=(record("hero.webp", planned="hero.png"),)),))
     assert pruned(tmp_path, ("hero.png",), ledger) == {}
     assert pruned(tmp_path, (), ledger) == {"hero.webp": True}
 
@@ -44,7 +44,7 @@ def test_a_name_that_some_disk_takes_for_a_planned_one_is_no_orphan(tmp_path: Pa
     assert pruned(tmp_path, ("hero.PNG", "caf\u00e9.png"), bought("Hero.png", "cafe\u0301.png")) == {}
 
 
-ICONS = replace(HERO, id="icon-32.png", pictures=(("icon-32.png", "icon-64.png"),)).entry(
+ICONS = replace(HERO, id="icon-32.png", pictures=(("icon-32.png", "icon-64.png"),)).new_entry(
     "saved", files=(record("icon-32.png"), record("icon-64.png")), originals=(record("icon-32.orig.png"),)
 )
 
@@ -74,31 +74,31 @@ def test_what_came_later_under_the_same_name_is_whose_it_is_now(tmp_path: Path) 
     assert pruned(tmp_path, ("icon-32.png",), ledger) == {}
     assert pruned(tmp_path, (), ledger) == {"icon-32.orig.png": True, "icon-32.png": True}
     moved = replace(HERO, id="new.png", pictures=(("new.png",),))
-    (said,) = moves([(moved, decide(moved, ledger, standing))], orphans((), ledger, standing), Path())
+    (said,) = suggest_moves([(moved, decide_item(moved, ledger, standing))], find_orphans((), ledger, standing), Path())
     assert said.message.startswith("new.png was bought as icon-32.png: ")
 
 
 def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tmp_path: Path) -> None:
     standing = put(tmp_path, {"old.png": B, "old-2.png": B, "a b.webp": B, "changed.png": b"painted over"})
     ledger = bought("old.png", "a b.webp", "changed.png")
-    ledger.add(replace(HERO, said="another row").entry("saved", files=(record("old-2.png"),)))
+    ledger.add(replace(HERO, row_hash="another row").new_entry("saved", files=(record("old-2.png"),)))
     wanted = [replace(OLD, id=path, pictures=((path,),)) for path in ("1.png", "2.png", "3.webp")]
-    left = orphans([one.id for one in wanted], ledger, standing)
-    said = moves([(one, decide(one, ledger, standing)) for one in wanted], left, Path())
+    left = find_orphans([one.id for one in wanted], ledger, standing)
+    said = suggest_moves([(one, decide_item(one, ledger, standing)) for one in wanted], left, Path())
     assert [note.message for note in said] == [
         "1.png was bought as old.png: mv old.png 1.png saves buying it again",
         '3.webp was bought as a b.webp: mv "a b.webp" 3.webp saves buying it again',
     ]
     (tmp_path / "old.png").rename(tmp_path / "1.png")
-    assert decide(wanted[0], ledger, standing).kind == "done"
+    assert decide_item(wanted[0], ledger, standing).kind == "done"
 
 
 def test_a_picture_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> None:
     put(tmp_path, {"old.png": b"GIF87a newer"})
     ledger = ledger_of(
         (
-            OLD.entry("saved", files=(record("old.png"),)),
-            OLD.entry("saved", files=(record("old.png", b"GIF87a newer"),)),
+            OLD.new_entry("saved", files=(record("old.png"),)),
+            OLD.new_entry("saved", files=(record("old.png", b"GIF87a newer"),)),
         )
     )
     assert pruned(tmp_path, (), ledger) == {"old.png": True}
@@ -106,21 +106,21 @@ def test_a_picture_replaced_since_is_judged_by_its_last_word(tmp_path: Path) -> 
 
 def test_an_orphan_goes_with_the_folders_it_leaves_empty(tmp_path: Path) -> None:
     standing = put(tmp_path, {"a/b/old.png": B, "a/mine.txt": b""})
-    (orphan,) = orphans((), bought("a/b/old.png"), standing)
-    assert remove(orphan, tmp_path, standing)
+    (orphan,) = find_orphans((), bought("a/b/old.png"), standing)
+    assert remove_orphan(orphan, tmp_path, standing)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "mine.txt"]
-    assert orphans((), bought("a/b/old.png"), standing) == []
+    assert find_orphans((), bought("a/b/old.png"), standing) == []
 
 
 def test_what_was_changed_by_hand_is_not_removed_not_even_in_the_last_moment(tmp_path: Path) -> None:
     standing = put(tmp_path, {"1.png": B, "2.png": b"painted over"})
     put(tmp_path, {"3.png": b"BOUGHT"})
-    first, second, third = orphans((), bought("1.png", "2.png", "3.png"), standing)
+    first, second, third = find_orphans((), bought("1.png", "2.png", "3.png"), standing)
     assert (first.unchanged, second.unchanged, third.unchanged) == (True, False, False)
     (tmp_path / "1.png").write_bytes(b"BOUGHT")
-    assert not remove(first, tmp_path, standing)
-    assert not remove(second, tmp_path, standing)
-    assert not remove(third, tmp_path, standing)
+    assert not remove_orphan(first, tmp_path, standing)
+    assert not remove_orphan(second, tmp_path, standing)
+    assert not remove_orphan(third, tmp_path, standing)
     assert len(list(tmp_path.iterdir())) == 3
 
 
@@ -129,18 +129,18 @@ def test_of_a_link_the_link_is_removed(tmp_path: Path) -> None:
     standing = put(tmp_path / "below", {})
     (tmp_path / "below" / "other.png").write_bytes(B)
     (tmp_path / "below" / "old.png").symlink_to("other.png")
-    (orphan,) = orphans((), bought("old.png"), standing)
-    assert remove(orphan, tmp_path / "below", standing)
+    (orphan,) = find_orphans((), bought("old.png"), standing)
+    assert remove_orphan(orphan, tmp_path / "below", standing)
     assert [path.name for path in tmp_path.rglob("*.png")] == ["other.png"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may remove anything")
 def test_a_file_that_can_not_be_removed_is_an_error(tmp_path: Path) -> None:
     standing = put(tmp_path, {"a/old.png": B})
-    (orphan,) = orphans((), bought("a/old.png"), standing)
+    (orphan,) = find_orphans((), bought("a/old.png"), standing)
     (tmp_path / "a").chmod(0o500)
     try:
         with pytest.raises(DiskError):
-            remove(orphan, tmp_path, standing)
+            remove_orphan(orphan, tmp_path, standing)
     finally:
         (tmp_path / "a").chmod(0o700)

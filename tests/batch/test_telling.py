@@ -11,11 +11,11 @@ import pytest
 
 from imagecli import worker_pool
 from imagecli.env import Env
-from imagecli.events import Listen, Progressed
-from imagecli.output.batch import BulkPlain
-from imagecli.output.batch_live import fitting
-from imagecli.output.display import Style
-from imagecli.worker_pool import Slot
+from imagecli.events import BatchProgress, EventHandler
+from imagecli.output.batch import BatchPlainProgress
+from imagecli.output.batch_live import fit_cells
+from imagecli.output.display import DisplayOptions
+from imagecli.worker_pool import CallSlot
 from tests.batch.serving import COST, refusal, serving
 from tests.batch.test_batch import manifest
 from tests.conftest import NOW, Run, Stream
@@ -75,13 +75,13 @@ def test_a_key_that_is_waited_for_is_said_to_be(imagecli: Run, folder: Path, tmp
 def test_a_long_run_is_heard_of_every_half_minute() -> None:
     heard = Stream()
     env = Env(stdin=Stream(), stdout=Stream(), stderr=heard, environ={}, now=lambda: NOW)
-    listener = BulkPlain(env, Style())
+    listener = BatchPlainProgress(env, DisplayOptions())
 
-    def work(failed: int, listen: Listen, slot: Slot) -> int:
-        listen(Progressed(done=3, failed=failed, total=20, billed_usd=0.3, unknown=False))
+    def work(failed: int, on_event: EventHandler, slot: CallSlot) -> int:
+        on_event(BatchProgress(done=3, failed=failed, total=20, billed_usd=0.3, unknown=False))
         return failed
 
-    worker_pool.run(work, [0, 1], jobs=1, listen=listener, done=lambda failed: True, heartbeat=0.0)
+    worker_pool.run_in_threads(work, [0, 1], jobs=1, on_event=listener, done=lambda failed: True, heartbeat=0.0)
     lines = heard.raw_bytes.getvalue().decode().splitlines()
     assert list(dict.fromkeys(lines)) == [
         "imagecli: still waiting after 0 s",
@@ -118,4 +118,4 @@ WAITS = [cell if cell[0] != "waiting for the limit" else (cell[0], "3, 12 s") fo
 def test_a_narrow_terminal_has_the_columns_that_matter_and_none_is_cut(
     cells: list[tuple[str, str]], width: int, shown: list[str]
 ) -> None:
-    assert [heading for heading, _ in fitting(cells, width)] == shown
+    assert [heading for heading, _ in fit_cells(cells, width)] == shown

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.domain import Name
-from imagecli.pipeline.prepare import describe
-from imagecli.prepared import Part
+from imagecli.domain import OutputName
+from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.prepared import ManifestRef
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.batch.test_batch_runs import COMMAND, until
@@ -46,8 +46,8 @@ def forge(folder: Path, hash: str, body: bytes = BODY, **more: Any) -> Path:
     """An unrecorded response for ROW. Returns its folder."""
     spool = folder / "out" / ".imagecli-spool"
     spool.mkdir(parents=True)
-    part = Part(manifest=str(folder / "assets.jsonl"), id="out/cat.png", hash=hash, planned=(("out/cat.png",),))
-    (spool / "run-0000.json").write_text(describe(prepared_for(folder / "out", "run-0000", part=part, **more)))
+    part = ManifestRef(manifest=str(folder / "assets.jsonl"), id="out/cat.png", hash=hash, planned=(("out/cat.png",),))
+    (spool / "run-0000.json").write_text(prepared_to_json(prepared_for(folder / "out", "run-0000", part=part, **more)))
     (spool / "run-0000.body").write_bytes(body)
     return spool
 
@@ -59,7 +59,7 @@ def test_a_forged_entry_that_names_a_row_stops_the_run_before_anything_is_sent(
     home = tmp_path / "home"
     home.mkdir()
     (home / "cat.png").write_bytes(b"mine")
-    names = (Name(folder=home, stem="cat"),)
+    names = (OutputName(folder=home, stem="cat"),)
     spool = forge(folder, request_hash, names=names, replaces=((home / "cat.png", None),), base_url=server.base_url)
     manifest(folder, ROW, {"prompt": "an owl", "output": "owl.png"})
     before = sorted(spool.iterdir())

@@ -20,13 +20,15 @@ OURS = """
 import resource, sys, time
 from datetime import date
 from pathlib import Path
-from imagecli.batch.manifest.load import items
+from imagecli.batch.manifest.load import load_items
 from imagecli.batch.manifest.read import read_manifest
-from imagecli.catalog.catalog import load
-rows = load()
+from imagecli.catalog.catalog import load_shipped_catalog
+rows = load_shipped_catalog()
 provider = rows.provider("openai")
 manifest = read_manifest(Path(sys.argv[1]))
-found = items(manifest, flags={}, catalog=rows, provider=provider, base_url=provider.base_url, today=date(2026, 11, 23))
+found = load_items(
+    manifest, flags={}, catalog=rows, provider=provider, base_url=provider.base_url, today=date(2026, 11, 23)
+)
 assert len(found.items) == int(sys.argv[2])
 """
 

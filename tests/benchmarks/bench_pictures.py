@@ -37,12 +37,12 @@ def plain(data: bytes) -> bytes:
 
 
 def ours(data: bytes) -> bytes:
-    from imagecli.domain import Framing, InputRule, Size
-    from imagecli.images.fit_input import fit
-    from imagecli.images.header import look
+    from imagecli.domain import InputFit, InputRule, Size
+    from imagecli.images.fit_input import fit_input
+    from imagecli.images.header import read_header
 
     rule = InputRule(formats=("png",), max_bytes=MAX_BYTES, square=True)
-    return fit(look(data, "photo"), rule, Framing(input_size=Size(*SIDE))).image.data
+    return fit_input(read_header(data, "photo"), rule, InputFit(input_size=Size(*SIDE))).image.data
 
 
 def measure(way: str, path: str) -> None:

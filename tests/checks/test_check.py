@@ -8,27 +8,27 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.checks.check import check
-from imagecli.checks.parameters import OWN_FIELDS, inputs_of, needs_alpha
-from imagecli.checks.prompts import check_prompt_argument, check_prompt_text, prompt_in
-from imagecli.domain import Ask, Crop, Edit, Framing, Generate, Rendering, Size, Source, Vary
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.checks.check import check_request
+from imagecli.checks.parameters import OWN_FIELDS, input_sources, needs_alpha
+from imagecli.checks.prompts import check_prompt_argument, check_prompt_text, decode_prompt
+from imagecli.domain import Crop, Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Size, Vary
 from imagecli.errors import UsageError
 
-ROWS = load()
-CAT = Source(name="cat.png", path=Path("cat.png"))
+ROWS = load_shipped_catalog()
+CAT = InputSource(name="cat.png", path=Path("cat.png"))
 
 
 def generate(model: str = "gpt-image-2", prompt: str = "a cat", **more: Any) -> Generate:
-    return Generate(prompt=prompt, rendering=Rendering(**{"model": model} | more))
+    return Generate(prompt=prompt, options=ImageOptions(**{"model": model} | more))
 
 
-def edit(model: str = "gpt-image-2", images: int = 1, prompt: str = "blue", mask: Source | None = None) -> Edit:
-    return Edit(prompt=prompt, images=(CAT,) * images, mask=mask, rendering=Rendering(model=model))
+def edit(model: str = "gpt-image-2", images: int = 1, prompt: str = "blue", mask: InputSource | None = None) -> Edit:
+    return Edit(prompt=prompt, images=(CAT,) * images, mask=mask, options=ImageOptions(model=model))
 
 
 def vary(model: str) -> Vary:
-    return Vary(image=CAT, rendering=Rendering(model=model))
+    return Vary(image=CAT, options=ImageOptions(model=model))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def vary(model: str) -> Vary:
     ids=["line end", "one line end", "byte order mark", "1 MB"],
 )
 def test_a_prompt_file_is_taken_as_it_stands(data: bytes, text: str) -> None:
-    assert prompt_in(data, "p.txt") == text
+    assert decode_prompt(data, "p.txt") == text
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_prompt_file_is_taken_as_it_stands(data: bytes, text: str) -> None:
 )
 def test_what_is_no_prompt_file_is_refused(data: bytes, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        prompt_in(data, "p.txt")
+        decode_prompt(data, "p.txt")
 
 
 def test_a_prompt_is_as_long_as_its_characters() -> None:
@@ -103,9 +103,9 @@ def test_a_prompt_is_as_long_as_its_characters() -> None:
         *[(generate(params=((field, 1),)), f"--param {field}", "") for field in OWN_FIELDS],
     ],
 )
-def test_what_a_model_does_not_take_is_refused(ask: Ask, words: str, hint: str) -> None:
+def test_what_a_model_does_not_take_is_refused(ask: ImageRequest, words: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check(ask, ROWS.model(ask.rendering.model))
+        check_request(ask, ROWS.model(ask.options.model))
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
 
@@ -139,47 +139,47 @@ def test_what_a_model_does_not_take_is_refused(ask: Ask, words: str, hint: str) 
         vary("somebody/flux-9"),
     ],
 )
-def test_what_a_model_takes_passes(ask: Ask) -> None:
-    check(ask, ROWS.model(ask.rendering.model))
+def test_what_a_model_takes_passes(ask: ImageRequest) -> None:
+    check_request(ask, ROWS.model(ask.options.model))
 
 
 @pytest.mark.parametrize("field", ["size", "quality", "output_format", "user"])
 def test_a_field_goes_by_param_where_no_price_hangs_on_it(field: str) -> None:
-    there = ROWS.model_at(ROWS.provider("ark"), "m")
-    check(generate("m", params=((field, "2K"),)), there)
+    there = ROWS.model_for_provider(ROWS.provider("ark"), "m")
+    check_request(generate("m", params=((field, "2K"),)), there)
     value: Any = Size(1024, 1024) if field == "size" else "png"
     with pytest.raises(UsageError, match=f"--param {field}: --{field.replace('_', '-')} says it too"):
-        check(generate("m", params=((field, "2K"),), **{field: value}), there)
+        check_request(generate("m", params=((field, "2K"),), **{field: value}), there)
 
 
 @pytest.mark.parametrize("field", ["model", "prompt", "n", "stream", "partial_images", "image", "image[]", "mask"])
 def test_no_param_sets_what_the_answer_is_read_by(field: str) -> None:
     with pytest.raises(UsageError, match="imagecli sets that itself"):
-        check(generate("m", params=((field, "x"),)), ROWS.model_at(ROWS.provider("ark"), "m"))
+        check_request(generate("m", params=((field, "x"),)), ROWS.model_for_provider(ROWS.provider("ark"), "m"))
 
 
 @pytest.mark.parametrize("crop", ["top", "bottom", "left", "right"])
 def test_a_square_is_cut_out_or_filled_up(crop: Crop) -> None:
     with pytest.raises(UsageError, match=f"--pad fills up to the square, and --crop {crop} cuts one out"):
-        check(replace(edit("dall-e-2"), framing=Framing(crop=crop, pad=True)), ROWS.model("dall-e-2"))
+        check_request(replace(edit("dall-e-2"), input_fit=InputFit(crop=crop, pad=True)), ROWS.model("dall-e-2"))
 
 
 @pytest.mark.parametrize(
     ("model", "framing", "said"),
     [
-        ("gpt-image-2", Framing(crop="left"), "--crop left changes nothing: gpt-image-2 wants no square"),
-        ("gpt-image-2", Framing(pad=True), "--pad changes nothing: gpt-image-2 wants no square"),
-        ("gpt-image-2", Framing(), None),
-        ("gpt-image-2", Framing(crop="none"), None),
-        ("dall-e-2", Framing(crop="left"), None),
-        ("dall-e-2", Framing(pad=True), None),
-        ("dall-e-2", Framing(crop="none", pad=True), None),
+        ("gpt-image-2", InputFit(crop="left"), "--crop left changes nothing: gpt-image-2 wants no square"),
+        ("gpt-image-2", InputFit(pad=True), "--pad changes nothing: gpt-image-2 wants no square"),
+        ("gpt-image-2", InputFit(), None),
+        ("gpt-image-2", InputFit(crop="none"), None),
+        ("dall-e-2", InputFit(crop="left"), None),
+        ("dall-e-2", InputFit(pad=True), None),
+        ("dall-e-2", InputFit(crop="none", pad=True), None),
     ],
 )
-def test_a_framing_that_changes_nothing_is_said(model: str, framing: Framing, said: str | None) -> None:
-    for ask in (replace(edit(model), framing=framing), replace(vary("dall-e-2"), framing=framing)):
+def test_a_framing_that_changes_nothing_is_said(model: str, framing: InputFit, said: str | None) -> None:
+    for ask in (replace(edit(model), input_fit=framing), replace(vary("dall-e-2"), input_fit=framing)):
         row = replace(ROWS.model(model), operations=("edits", "variations"))
-        assert [one.message for one in check(ask, row)] == ([said] if said else [])
+        assert [one.message for one in check_request(ask, row)] == ([said] if said else [])
 
 
 EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
@@ -204,7 +204,7 @@ EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
     ],
 )
 def test_a_files_name_is_no_prompt(prompt: str, image: str | None, hint: str) -> None:
-    source = Source(name=image, path=Path(image)) if image else None
+    source = InputSource(name=image, path=Path(image)) if image else None
     with pytest.raises(UsageError) as caught:
         check_prompt_argument(prompt, lambda path: str(path) in EXISTING, source)
     assert hint in (caught.value.hint or "")
@@ -240,9 +240,13 @@ def test_words_are_a_prompt(prompt: str) -> None:
         (generate("dall-e-2"), False),
     ],
 )
-def test_a_classic_edit_without_a_mask_needs_transparency(ask: Ask, needed: bool) -> None:
-    assert needs_alpha(ask, ROWS.model(ask.rendering.model)) is needed
+def test_a_classic_edit_without_a_mask_needs_transparency(ask: ImageRequest, needed: bool) -> None:
+    assert needs_alpha(ask, ROWS.model(ask.options.model)) is needed
 
 
 def test_the_pictures_that_go_up_are_named() -> None:
-    assert (inputs_of(generate()), inputs_of(edit(images=2)), inputs_of(vary("dall-e-2"))) == ((), (CAT, CAT), (CAT,))
+    assert (input_sources(generate()), input_sources(edit(images=2)), input_sources(vary("dall-e-2"))) == (
+        (),
+        (CAT, CAT),
+        (CAT,),
+    )

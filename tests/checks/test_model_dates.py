@@ -7,12 +7,12 @@ from datetime import date
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.checks.check import check_life
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.checks.check import check_model_life
 from imagecli.errors import UsageError
 from tests.conftest import Run
 
-ROWS = load()
+ROWS = load_shipped_catalog()
 OPENAI = ROWS.provider("openai")
 HOME = "https://api.openai.com/v1"
 
@@ -32,7 +32,7 @@ HOME = "https://api.openai.com/v1"
 )
 def test_a_model_past_its_last_day_is_refused_with_its_successor(model: str, today: str, words: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_life(ROWS.model(model), OPENAI, HOME, date.fromisoformat(today))
+        check_model_life(ROWS.model(model), OPENAI, HOME, date.fromisoformat(today))
     assert words in caught.value.message
     assert "-m gpt-image-2.6-flare" in (caught.value.hint or "")
 
@@ -47,7 +47,7 @@ def test_a_model_past_its_last_day_is_refused_with_its_successor(model: str, tod
     ],
 )
 def test_a_model_near_its_end_is_warned_of(today: str, words: str) -> None:
-    (warning,) = check_life(ROWS.model("gpt-image-1.5"), OPENAI, HOME, date.fromisoformat(today))
+    (warning,) = check_model_life(ROWS.model("gpt-image-1.5"), OPENAI, HOME, date.fromisoformat(today))
     assert warning.code == "model_ends"
     assert words in warning.message
 
@@ -65,19 +65,19 @@ def test_a_model_near_its_end_is_warned_of(today: str, words: str) -> None:
     ],
 )
 def test_nothing_is_said_of_a_model_that_lives(model: str, provider: str, base_url: str, today: str) -> None:
-    assert check_life(ROWS.model(model), ROWS.provider(provider), base_url, date.fromisoformat(today)) == ()
+    assert check_model_life(ROWS.model(model), ROWS.provider(provider), base_url, date.fromisoformat(today)) == ()
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS.providers.values() if row.name != "openai"])
 def test_others_go_on_with_a_model_that_ended(name: str) -> None:
     row = ROWS.provider(name)
-    assert check_life(ROWS.model("gpt-image-1"), row, row.base_url or "", date(2036, 1, 1)) == ()
+    assert check_model_life(ROWS.model("gpt-image-1"), row, row.base_url or "", date(2036, 1, 1)) == ()
 
 
 def test_a_model_that_ends_without_a_successor_is_refused_all_the_same() -> None:
     row = replace(ROWS.model("gpt-image-1"), successor=None)
     with pytest.raises(UsageError, match="was shut down") as caught:
-        check_life(row, OPENAI, HOME, date(2026, 11, 22))
+        check_model_life(row, OPENAI, HOME, date(2026, 11, 22))
     assert caught.value.hint == "-m names another model"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from imagecli.client.send import HttpAnswer, Timeouts
+from imagecli.client.send import HttpResponse, Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.events import Event
@@ -31,7 +31,7 @@ def transport(
 
 def send(
     base_url: str, sender: Transport | None = None, heard: list[Event] | None = None, body: str = "a cat"
-) -> tuple[HttpAnswer, bytes]:
+) -> tuple[HttpResponse, bytes]:
     into = io.BytesIO()
     request = HttpRequest(method="POST", url=f"{base_url}/images/generations", json={"prompt": body})
     answer = (sender or transport()).send(request, into, 0, (heard if heard is not None else []).append)

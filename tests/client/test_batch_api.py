@@ -18,10 +18,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client import errors
-from imagecli.client.api_client import Calls
-from imagecli.client.batch_api import Jobs
+from imagecli.client.api_client import ApiClient
+from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.send import Timeouts
 from imagecli.domain import Secret
 from imagecli.errors import (
@@ -35,18 +35,18 @@ from imagecli.errors import (
     UnsavedError,
     UsageError,
 )
-from imagecli.events import Event, Received, Sent, Told, Waiting
+from imagecli.events import DownloadProgress, Event, LogEvent, RetryWait, UploadProgress
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, QUICK
 
-ROW = load().provider("openai").batch
+ROW = load_shipped_catalog().provider("openai").batch
 assert ROW
 BATCH: dict[str, Any] = {"id": "batch_1", "object": "batch", "status": "in_progress", "input_file_id": "file-in"}
 ENDED = BATCH | {"status": "completed", "output_file_id": "file-out"}
 MADE: dict[str, Any] = {"input_file_id": "file-in", "endpoint": "/v1/images/generations", "metadata": {"a": "b"}}
 
 
-def client(base_url: str, **more: Any) -> Jobs:
+def client(base_url: str, **more: Any) -> BatchApiClient:
     plain: dict[str, Any] = {
         "base_url": base_url,
         "key": Secret(KEY),
@@ -59,7 +59,7 @@ def client(base_url: str, **more: Any) -> Jobs:
         "direct": True,
     }
     assert ROW
-    return Jobs(Calls(**plain | more), ROW)
+    return BatchApiClient(ApiClient(**plain | more), ROW)
 
 
 def deaf(event: Event) -> None:
@@ -74,16 +74,16 @@ def error(status: str, *headers: str, **detail: Any) -> bytes:
     return http(status, json.dumps({"error": {"message": "no", **detail}}).encode(), *headers)
 
 
-Act = Callable[[Jobs], Any]
+Act = Callable[[BatchApiClient], Any]
 FREE: dict[str, tuple[Act, bytes]] = {
     "upload": (
-        lambda jobs: jobs.upload(b"x", filename="a.png", media_type="image/png", purpose="vision", listen=deaf),
+        lambda jobs: jobs.upload_file(b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=deaf),
         ok({"id": "file-1", "object": "file"}),
     ),
-    "job": (lambda jobs: jobs.job("batch_1", deaf), ok(BATCH)),
-    "jobs": (lambda jobs: list(jobs.jobs(deaf)), ok({"object": "list", "data": [BATCH], "has_more": False})),
-    "cancel": (lambda jobs: jobs.cancel("batch_1", deaf), ok(BATCH)),
-    "content": (lambda jobs: jobs.content("file-1", lambda piece: None, deaf), http("200 OK", b"a line\n")),
+    "job": (lambda jobs: jobs.get_batch("batch_1", deaf), ok(BATCH)),
+    "jobs": (lambda jobs: list(jobs.list_batches(deaf)), ok({"object": "list", "data": [BATCH], "has_more": False})),
+    "cancel": (lambda jobs: jobs.cancel_batch("batch_1", deaf), ok(BATCH)),
+    "content": (lambda jobs: jobs.download_file("file-1", lambda piece: None, deaf), http("200 OK", b"a line\n")),
 }
 
 
@@ -96,8 +96,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 each_free = pytest.mark.parametrize("name", FREE)
 
 
-def create(jobs: Jobs) -> Any:
-    return jobs.create(**MADE, listen=deaf)
+def create(jobs: BatchApiClient) -> Any:
+    return jobs.create_batch(**MADE, on_event=deaf)
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def heads(request: bytes) -> tuple[str, dict[str, str], bytes]:
         (FREE["jobs"][0], FREE["jobs"][1], "GET /v1/batches?limit=100"),
         (FREE["cancel"][0], ok(BATCH), "POST /v1/batches/batch_1/cancel"),
         (FREE["content"][0], FREE["content"][1], "GET /v1/files/file-1/content"),
-        (lambda jobs: jobs.delete("file-1", deaf), ok({}), "DELETE /v1/files/file-1"),
+        (lambda jobs: jobs.delete_file("file-1", deaf), ok({}), "DELETE /v1/files/file-1"),
         (create, ok(BATCH), "POST /v1/batches"),
         (FREE["upload"][0], FREE["upload"][1], "POST /v1/files"),
     ],
@@ -164,12 +164,12 @@ def test_a_file_goes_up_as_a_form_whole_and_under_its_name(
         source = tmp_path / "secret name.jsonl"
         source.write_bytes(data)
     heard: list[Event] = []
-    file_id = client(httpserver.url_for("/v1")).upload(
-        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=heard.append
+    file_id = client(httpserver.url_for("/v1")).upload_file(
+        source, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=heard.append
     )
     assert file_id == "file-9"
     assert came == [({"purpose": "batch"}, "rows.jsonl", "application/jsonl", data)]
-    sent = [event for event in heard if isinstance(event, Sent)]
+    sent = [event for event in heard if isinstance(event, UploadProgress)]
     assert sent[-1].sent == sent[-1].total > len(data)
 
 
@@ -181,8 +181,8 @@ def test_an_input_picture_is_kept_there_for_as_long_as_a_batch_s_file_and_not_fo
         return Response(json.dumps({"id": "file-9"}))
 
     httpserver.expect_request("/v1/files", method="POST").respond_with_handler(answer)
-    client(httpserver.url_for("/v1")).upload(
-        b"x", filename="a.png", media_type="image/png", purpose="vision", listen=lambda event: None
+    client(httpserver.url_for("/v1")).upload_file(
+        b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=lambda event: None
     )
     assert came == [{"purpose": "vision", "expires_after[anchor]": "created_at", "expires_after[seconds]": "2592000"}]
 
@@ -190,17 +190,17 @@ def test_an_input_picture_is_kept_there_for_as_long_as_a_batch_s_file_and_not_fo
 def test_the_key_is_in_nothing_that_is_told() -> None:
     heard: list[Event] = []
     with raw_server(FREE["upload"][1]) as server:
-        client(server.base_url).upload(
-            b"x", filename="a.png", media_type="image/png", purpose="vision", listen=heard.append
+        client(server.base_url).upload_file(
+            b"x", filename="a.png", media_type="image/png", purpose="vision", on_event=heard.append
         )
-    told = [event.message for event in heard if isinstance(event, Told)]
+    told = [event.message for event in heard if isinstance(event, LogEvent)]
     assert any("file: image/png, 1 bytes" in message for message in told)
     assert KEY not in repr(heard)
 
 
 def test_a_query_of_the_provider_s_row_goes_with_every_address() -> None:
     with raw_server(FREE["jobs"][1]) as server:
-        list(client(server.base_url, query={"api-version": "preview"}).jobs(deaf))
+        list(client(server.base_url, query={"api-version": "preview"}).list_batches(deaf))
     assert heads(*server.requests)[0] == "GET /v1/batches?api-version=preview&limit=100"
 
 
@@ -220,7 +220,7 @@ def test_a_query_of_the_provider_s_row_goes_with_every_address() -> None:
 )
 def test_an_id_stays_one_step_of_the_path(id: str, path: str) -> None:
     with raw_server(ok(BATCH)) as server:
-        client(server.base_url).job(id, deaf)
+        client(server.base_url).get_batch(id, deaf)
     assert heads(*server.requests)[0] == f"GET /v1/batches/{path}"
 
 
@@ -228,13 +228,13 @@ def test_an_id_stays_one_step_of_the_path(id: str, path: str) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda jobs, one: jobs.job(one, deaf),
-        lambda jobs, one: jobs.cancel(one, deaf),
-        lambda jobs, one: jobs.content(one, lambda piece: None, deaf),
+        lambda jobs, one: jobs.get_batch(one, deaf),
+        lambda jobs, one: jobs.cancel_batch(one, deaf),
+        lambda jobs, one: jobs.download_file(one, lambda piece: None, deaf),
     ],
     ids=["job", "cancel", "content"],
 )
-def test_what_is_no_id_is_never_asked_for(act: Callable[[Jobs, str], Any], id: str) -> None:
+def test_what_is_no_id_is_never_asked_for(act: Callable[[BatchApiClient, str], Any], id: str) -> None:
     with raw_server(ok(BATCH)) as server:
         with pytest.raises(UsageError):
             act(client(server.base_url), id)
@@ -320,9 +320,9 @@ def test_a_batch_is_asked_for_until_there_is_a_connection_and_then_once() -> Non
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     heard: list[Event] = []
     with pytest.raises(NetworkError) as caught:
-        client(base_url).create(**MADE, listen=heard.append)
+        client(base_url).create_batch(**MADE, on_event=heard.append)
     assert caught.value.code == "no_connection"
-    assert len([event for event in heard if isinstance(event, Waiting)]) == 2
+    assert len([event for event in heard if isinstance(event, RetryWait)]) == 2
 
 
 @pytest.mark.parametrize("act", [create, FREE["upload"][0], FREE["job"][0]])
@@ -408,7 +408,7 @@ def test_the_list_is_asked_for_page_by_page_as_it_is_wanted() -> None:
         return ok({"data": [BATCH | {"id": one} for one in ids], "has_more": more, "last_id": ids[-1]})
 
     with raw_server(page("a", "b/2", more=True), page("c", more=False)) as server:
-        jobs = client(server.base_url).jobs(deaf)
+        jobs = client(server.base_url).list_batches(deaf)
         assert [next(jobs).id, next(jobs).id] == ["a", "b/2"]
         assert len(server.requests) == 1
         assert [job.id for job in jobs] == ["c"]
@@ -417,14 +417,14 @@ def test_the_list_is_asked_for_page_by_page_as_it_is_wanted() -> None:
 
 def test_a_list_that_never_ends_ends() -> None:
     with raw_server(ok({"data": [BATCH], "has_more": True, "last_id": "batch_1"})) as server:
-        assert len(list(client(server.base_url).jobs(deaf))) == 2
+        assert len(list(client(server.base_url).list_batches(deaf))) == 2
         assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("answer", [ok({}), http("200 OK", b"<html>"), http("200 OK", b"\xff\xfe"), ok({"data": 7})])
 def test_a_list_that_is_none_is_an_error(answer: bytes) -> None:
     with raw_server(answer) as server, pytest.raises(UnsavedError, match="no list of batches"):
-        list(client(server.base_url).jobs(deaf))
+        list(client(server.base_url).list_batches(deaf))
 
 
 @pytest.mark.parametrize("answer", [ok({}), ok([]), ok({"id": 7}), ok({"id": "a b"}), http("200 OK", b"<html>")])
@@ -439,7 +439,7 @@ def test_a_file_that_got_no_name_is_an_error(answer: bytes) -> None:
 
 def test_a_batch_that_had_ended_is_cancelled_without_an_error() -> None:
     with raw_server(error("409 Conflict"), ok(ENDED)) as server:
-        assert client(server.base_url).cancel("batch_1", deaf).status == "completed"
+        assert client(server.base_url).cancel_batch("batch_1", deaf).status == "completed"
     assert [heads(request)[0] for request in server.requests] == [
         "POST /v1/batches/batch_1/cancel",
         "GET /v1/batches/batch_1",
@@ -449,16 +449,16 @@ def test_a_batch_that_had_ended_is_cancelled_without_an_error() -> None:
 def test_a_refusal_to_cancel_is_one_where_the_batch_goes_on() -> None:
     never = error("400 Bad Request", message="never")
     with raw_server(never, ok(BATCH)) as server, pytest.raises(RefusedError, match="never"):
-        client(server.base_url).cancel("batch_1", deaf)
+        client(server.base_url).cancel_batch("batch_1", deaf)
     with raw_server(error("400 Bad Request"), ok(ENDED)) as server:
-        assert client(server.base_url).cancel("batch_1", deaf).ended
+        assert client(server.base_url).cancel_batch("batch_1", deaf).has_ended
 
 
 @pytest.mark.parametrize("answer", [ok({}), error("500 No"), reset, error("404 No"), silence(2)])
 def test_taking_a_file_away_is_tried_once_and_never_fails(answer: Answer) -> None:
     with raw_server(answer) as server:
-        client(server.base_url).delete("file-1", deaf)
-        client(server.base_url).delete("..", deaf)
+        client(server.base_url).delete_file("file-1", deaf)
+        client(server.base_url).delete_file("..", deaf)
         assert len(server.requests) == 1
 
 
@@ -469,10 +469,10 @@ def test_a_file_comes_in_pieces_as_it_arrives() -> None:
     came: list[bytes] = []
     heard: list[Event] = []
     with raw_server(then(http("200 OK", b"", length=12), drip(b'{"a"}\n{"b"}\n', 0.02))) as server:
-        client(server.base_url).content("file-1", came.append, heard.append)
+        client(server.base_url).download_file("file-1", came.append, heard.append)
     assert b"".join(came) == b'{"a"}\n{"b"}\n'
     assert len(came) > 1
-    assert [event.received for event in heard if isinstance(event, Received)][-1] == 12
+    assert [event.received for event in heard if isinstance(event, DownloadProgress)][-1] == 12
 
 
 def test_a_file_longer_than_any_answer_comes_whole() -> None:
@@ -489,7 +489,7 @@ def test_a_file_longer_than_any_answer_comes_whole() -> None:
         taken += len(piece)
 
     with raw_server(long) as server:
-        client(server.base_url, timeouts=Timeouts(silence=20, total=60)).content("file-1", take, deaf)
+        client(server.base_url, timeouts=Timeouts(silence=20, total=60)).download_file("file-1", take, deaf)
     assert taken == size
 
 
@@ -497,7 +497,7 @@ def test_a_file_has_longer_than_other_answers_as_long_as_it_moves() -> None:
     came: list[bytes] = []
     quick = Timeouts(connect=2, silence=0.5, total=0.2)
     with raw_server(then(http("200 OK", b"", length=20), drip(b"x" * 20, 0.02))) as server:
-        client(server.base_url, timeouts=quick).content("file-1", came.append, deaf)
+        client(server.base_url, timeouts=quick).download_file("file-1", came.append, deaf)
     assert b"".join(came) == b"x" * 20
 
 
@@ -506,7 +506,7 @@ def test_a_file_that_broke_off_is_not_asked_for_anew_behind_the_back_of_whoever_
     came: list[bytes] = []
     with raw_server(then(http("200 OK", b"one\n", length=90), end), http("200 OK", b"one\ntwo\n")) as server:
         with pytest.raises(UnsavedError) as caught:
-            client(server.base_url).content("file-1", came.append, deaf)
+            client(server.base_url).download_file("file-1", came.append, deaf)
         assert len(server.requests) == 1
     assert b"".join(came) == b"one\n"
     assert "the same command again fetches it" in (caught.value.hint or "")
@@ -519,7 +519,7 @@ def test_what_the_taker_meets_is_raised_as_it_is(problem: Exception) -> None:
 
     with raw_server(FREE["content"][1]) as server:
         with pytest.raises(type(problem)) as caught:
-            client(server.base_url).content("file-1", take, deaf)
+            client(server.base_url).download_file("file-1", take, deaf)
         assert caught.value is problem
         assert len(server.requests) == 1
 
@@ -529,7 +529,7 @@ def test_a_disk_that_takes_no_more_is_said_as_such() -> None:
         raise OSError(28, "No space left on device")
 
     with raw_server(FREE["content"][1]) as server, pytest.raises(DiskError, match="No space left on device"):
-        client(server.base_url).content("file-1", take, deaf)
+        client(server.base_url).download_file("file-1", take, deaf)
 
 
 # --- where the key goes, and what a server can do --------------------------------------------------------------------
@@ -569,8 +569,8 @@ def test_an_upload_that_is_refused_while_it_is_sent_is_told_at_once(tmp_path: Pa
     thread.start()
     try:
         with pytest.raises(RefusedError, match="too large") as caught:
-            client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1").upload(
-                big, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=deaf
+            client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1").upload_file(
+                big, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=deaf
             )
     finally:
         read.set()
@@ -583,8 +583,8 @@ def test_a_file_is_read_from_its_start_each_time_it_goes_up(tmp_path: Path) -> N
     rows = tmp_path / "rows.jsonl"
     rows.write_bytes(b"one\n" * 100_000)
     with raw_server(error("500 No"), ok({"id": "file-1"})) as server:
-        client(server.base_url).upload(
-            rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=deaf
+        client(server.base_url).upload_file(
+            rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=deaf
         )
     assert [request.count(b"one\n") for request in server.requests] == [100_000, 100_000]
 
@@ -592,12 +592,12 @@ def test_a_file_is_read_from_its_start_each_time_it_goes_up(tmp_path: Path) -> N
 def test_a_file_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     with raw_server(ok({"id": "file-1"})) as server:
         with pytest.raises(UsageError, match=r"rows\.jsonl can't be read: No such file"):
-            client(server.base_url).upload(
+            client(server.base_url).upload_file(
                 tmp_path / "rows.jsonl",
                 filename="rows.jsonl",
                 media_type="application/jsonl",
                 purpose="batch",
-                listen=deaf,
+                on_event=deaf,
             )
         assert not server.requests
 
@@ -613,13 +613,13 @@ def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as
         rows.write_bytes(b"x" * 100_000)
         changes = iter([change])
 
-        def listen(event: Event) -> None:
-            if isinstance(event, Sent):
+        def on_event(event: Event) -> None:
+            if isinstance(event, UploadProgress):
                 for one in changes:
                     one()
 
-        return client(base_url).upload(
-            rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", listen=listen
+        return client(base_url).upload_file(
+            rows, filename="rows.jsonl", media_type="application/jsonl", purpose="batch", on_event=on_event
         )
 
     with raw_server(ok({"id": "file-1"})) as server:
@@ -632,20 +632,22 @@ def test_a_file_that_shrinks_while_it_goes_up_is_said_and_one_that_grows_goes_as
 MEASURED = """
     import json, socket, sys, threading, tracemalloc
     from pathlib import Path
-    from imagecli.client.api_client import Calls
-    from imagecli.client.batch_api import Jobs
+    from imagecli.client.api_client import ApiClient
+    from imagecli.client.batch_api import BatchApiClient
     from imagecli.client.send import Timeouts
-    from imagecli.catalog.catalog import load
+    from imagecli.catalog.catalog import load_shipped_catalog
 
     port, path = int(sys.argv[1]), Path(sys.argv[2])
-    calls = Calls(base_url=f"http://127.0.0.1:{port}/v1", key=None, auth="bearer", headers={}, query={},
+    calls = ApiClient(base_url=f"http://127.0.0.1:{port}/v1", key=None, auth="bearer", headers={}, query={},
                   timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
-    jobs = Jobs(calls, load().provider("openai").batch)
+    jobs = BatchApiClient(calls, load_shipped_catalog().provider("openai").batch)
     tracemalloc.start()
     if path.exists():
-        jobs.upload(path, filename="a", media_type="application/jsonl", purpose="batch", listen=lambda event: None)
+        jobs.upload_file(
+            path, filename="a", media_type="application/jsonl", purpose="batch", on_event=lambda event: None
+        )
     else:
-        jobs.content("file-1", lambda piece: None, lambda event: None)
+        jobs.download_file("file-1", lambda piece: None, lambda event: None)
     print(tracemalloc.get_traced_memory()[1])
 """
 LARGE = 60 * 2**20

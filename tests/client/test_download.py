@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.download import Results
+from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
 from imagecli.errors import DiskError, UnsavedError
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
@@ -23,7 +23,7 @@ QUICK = Timeouts(connect=2, silence=0.3, total=2)
 def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
     """What is at *url*, for a response that came from the same server."""
     into = io.BytesIO()
-    Results(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(
+    ResultDownloader(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(
         url, into, lambda done, total: None, lambda file: b"half" not in into.getvalue(), base_url=url
     )
     return into.getvalue()
@@ -160,7 +160,7 @@ def test_a_steady_drip_ends_at_the_total_time() -> None:
 
 
 def test_threads_share_one_session() -> None:
-    results = Results(timeouts=Timeouts(), direct=True)
+    results = ResultDownloader(timeouts=Timeouts(), direct=True)
     found = [io.BytesIO() for _ in range(8)]
     with raw_server(OK) as server:
         threads = [
@@ -201,7 +201,7 @@ def test_a_second_try_leaves_nothing_of_the_first_in_the_file() -> None:
 
 
 def test_a_full_disk_is_no_reason_to_fetch_again() -> None:
-    results = Results(timeouts=QUICK, direct=True, max_wait=0.02)
+    results = ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02)
     with raw_server(OK) as server, Full("/dev/full", "wb") as full:
         with pytest.raises(DiskError):
             results.fetch(f"{server.base_url}/a.png", full, lambda *_: None, lambda _: True, base_url=server.base_url)

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.client.dns import addresses_of
-from imagecli.client.ip_ranges import Endpoint, Kind, endpoint_of, kind_of, literal, literal_endpoint, port_of
+from imagecli.client.dns import resolve_host
+from imagecli.client.ip_ranges import (
+    AddressKind,
+    Endpoint,
+    classify_address,
+    endpoint_of,
+    literal_endpoint,
+    parse_literal_host,
+    port_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +74,8 @@ from imagecli.client.ip_ranges import Endpoint, Kind, endpoint_of, kind_of, lite
         ("2606:4700::1111", "public"),
     ],
 )
-def test_an_address_has_its_kind(address: str, kind: Kind) -> None:
-    assert kind_of(ipaddress.ip_address(address)) == kind
+def test_an_address_has_its_kind(address: str, kind: AddressKind) -> None:
+    assert classify_address(ipaddress.ip_address(address)) == kind
 
 
 ADDRESSES = st.ip_addresses() | st.sampled_from([str(k) for k in range(256)]).map(
@@ -81,7 +89,7 @@ def test_nothing_that_python_knows_as_special_is_public(address: ipaddress.IPv4A
     if special or address.is_reserved or address.is_unspecified:
         # Python calls all of 64:ff9b::/96 and ::ffff:0:0/96 reserved, where we look at the address inside.
         inside = address in ipaddress.ip_network("64:ff9b::/96") or address in ipaddress.ip_network("::ffff:0:0/96")
-        assert kind_of(address) != "public" or inside
+        assert classify_address(address) != "public" or inside
 
 
 @pytest.mark.parametrize(
@@ -102,17 +110,17 @@ def test_nothing_that_python_knows_as_special_is_public(address: ipaddress.IPv4A
     ],
 )
 def test_an_address_is_read_in_every_spelling(host: str, address: str) -> None:
-    assert literal(host) == ipaddress.ip_address(address)
+    assert parse_literal_host(host) == ipaddress.ip_address(address)
 
 
 @pytest.mark.parametrize("host", ["example.com", "cafe", "1.2.3.4.5", "256.256.256.256.example", "", "127.0.0.1 x"])
 def test_a_name_is_no_address(host: str) -> None:
-    assert literal(host) is None
+    assert parse_literal_host(host) is None
     assert literal_endpoint(host, 80) is None
 
 
 def test_localhost_is_found_with_a_dot_behind_it_too() -> None:
-    assert set(addresses_of("localhost.", 80)) == set(addresses_of("localhost", 80))
+    assert set(resolve_host("localhost.", 80)) == set(resolve_host("localhost", 80))
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "a.localhost", "a.localhost."])

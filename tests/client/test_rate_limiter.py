@@ -12,7 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from imagecli.client.rate_limiter import Pacer, StormError, TooLongError
+from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, WaitTooLongError
 from imagecli.client.send import Timeouts
 from imagecli.errors import LimitError
 from tests.client.sending import send, transport
@@ -33,52 +33,52 @@ class Clock:
         self.now += seconds
 
 
-def pacer(clock: Clock, max_rounds: int = 2, max_wait: float = 120, per_minute: float | None = None) -> Pacer:
-    return Pacer(max_rounds=max_rounds, max_wait=max_wait, per_minute=per_minute, clock=clock, sleep=clock.sleep)
+def pacer(clock: Clock, max_rounds: int = 2, max_wait: float = 120, per_minute: float | None = None) -> RateLimiter:
+    return RateLimiter(max_rounds=max_rounds, max_wait=max_wait, per_minute=per_minute, clock=clock, sleep=clock.sleep)
 
 
 def test_a_refusal_is_waited_for_to_the_end_and_no_longer() -> None:
     clock = Clock()
     one = pacer(clock)
-    ticket = one.turn()
+    ticket = one.wait_turn()
     assert clock.slept == []
-    assert one.refused(ticket, {}, 7.5, 7.5)
-    one.turn()
+    assert one.record_refusal(ticket, {}, 7.5, 7.5)
+    one.wait_turn()
     assert sum(clock.slept) == pytest.approx(7.5)
 
 
 def test_a_wait_is_told_once() -> None:
     clock, heard = Clock(), list[float]()
     one = pacer(clock)
-    one.refused(one.turn(), {}, 30, 30)
-    one.turn(waiting=heard.append)
+    one.record_refusal(one.wait_turn(), {}, 30, 30)
+    one.wait_turn(waiting=heard.append)
     assert heard == [30]
 
 
 def test_tries_of_all_together_end() -> None:
     clock = Clock()
     one = pacer(clock, max_rounds=2)
-    assert [one.refused(one.turn(), {}, 1, None) for _ in range(3)] == [True, True, False]
+    assert [one.record_refusal(one.wait_turn(), {}, 1, None) for _ in range(3)] == [True, True, False]
     for _ in range(3):
-        with pytest.raises(StormError):
-            one.turn()
+        with pytest.raises(RateLimitExhaustedError):
+            one.wait_turn()
 
 
 def test_what_is_let_through_starts_the_count_anew_and_slows_nobody_down_without_end() -> None:
     clock = Clock()
     one = pacer(clock, max_rounds=1)
     for _ in range(10):
-        assert one.refused(one.turn(), {}, 1, None)
-        one.answered(one.turn(), {})
+        assert one.record_refusal(one.wait_turn(), {}, 1, None)
+        one.record_answer(one.wait_turn(), {})
     assert clock.now - 1000 < 40
 
 
 def test_a_wait_that_is_too_long_is_not_begun() -> None:
     clock = Clock()
     one = pacer(clock, max_wait=120)
-    one.refused(one.turn(), {}, 3600, 3600)
-    with pytest.raises(TooLongError) as caught:
-        one.turn()
+    one.record_refusal(one.wait_turn(), {}, 3600, 3600)
+    with pytest.raises(WaitTooLongError) as caught:
+        one.wait_turn()
     assert caught.value.seconds == 3600
     assert clock.slept == []
 
@@ -91,8 +91,8 @@ def test_headers_of_good_answers_are_enough_to_slow_down() -> None:
         "x-ratelimit-remaining-images": "0",
         "x-ratelimit-reset-images": "60",
     }
-    one.answered(one.turn(), headers)
-    one.turn()
+    one.record_answer(one.wait_turn(), headers)
+    one.wait_turn()
     assert 11 < sum(clock.slept) < 16
 
 
@@ -100,7 +100,7 @@ def test_a_rate_of_ones_own_spreads_requests() -> None:
     clock = Clock()
     one = pacer(clock, per_minute=60)
     for _ in range(10):
-        one.answered(one.turn(), {})
+        one.record_answer(one.wait_turn(), {})
     assert clock.now - 1000 == pytest.approx(9, abs=0.1)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.client.rate_limiter import Limit, Pace, of_rate
+from imagecli.client.rate_limiter import RateLimit, RateState, rate_state_for
 
 QUICK, SOON, SLOW = 0.001, 0.05, 0.5
 """How long an answer takes, in seconds; a refusal always comes quickly."""
@@ -25,7 +25,7 @@ BETWEEN = 0.0007
 class Server:
     """Lets *rate* requests a second through, *burst* at once, and tells of it by *tells* and *asks*."""
 
-    tells: Callable[[Server, float], tuple[Limit, ...]]
+    tells: Callable[[Server, float], tuple[RateLimit, ...]]
     whole_seconds: bool = False
     rate: float = 10.0
     burst: float = 10.0
@@ -45,28 +45,28 @@ class Server:
         return float(math.ceil(wait)) if self.whole_seconds else wait
 
 
-def a_minute_and_until_full(server: Server, now: float) -> tuple[Limit, ...]:
+def a_minute_and_until_full(server: Server, now: float) -> tuple[RateLimit, ...]:
     return told(600, server.left(now), (server.burst - server.left(now)) / server.rate)
 
 
-def a_minute_and_until_the_next(server: Server, now: float) -> tuple[Limit, ...]:
+def a_minute_and_until_the_next(server: Server, now: float) -> tuple[RateLimit, ...]:
     return told(600, server.left(now), (1 - server.left(now) % 1) / server.rate)
 
 
-def the_burst_and_until_full(server: Server, now: float) -> tuple[Limit, ...]:
+def the_burst_and_until_full(server: Server, now: float) -> tuple[RateLimit, ...]:
     return told(server.burst, server.left(now), (server.burst - server.left(now)) / server.rate)
 
 
-def whole_seconds_until_full(server: Server, now: float) -> tuple[Limit, ...]:
+def whole_seconds_until_full(server: Server, now: float) -> tuple[RateLimit, ...]:
     return told(600, server.left(now), math.ceil((server.burst - server.left(now)) / server.rate))
 
 
-def nothing(server: Server, now: float) -> tuple[Limit, ...]:
+def nothing(server: Server, now: float) -> tuple[RateLimit, ...]:
     return ()
 
 
-def told(total: float, left: float, reset: float) -> tuple[Limit, ...]:
-    return (Limit(of="requests", total=total, left=math.floor(left), reset=reset),)
+def told(total: float, left: float, reset: float) -> tuple[RateLimit, ...]:
+    return (RateLimit(of="requests", total=total, left=math.floor(left), reset=reset),)
 
 
 @dataclass
@@ -85,14 +85,14 @@ def run(
     prompts: int = 100,
     threads: int = 16,
     latency: float = QUICK,
-    pace: Pace | None = None,
+    pace: RateState | None = None,
     *,
     refusal: float = QUICK,
     between: float = BETWEEN,
 ) -> Run:
     """*prompts* by *threads*, in simulated time; the tries of all end after three refusals in a row."""
     chance, counter, found = random.Random(7), itertools.count(), Run()
-    pace = pace or Pace()
+    pace = pace or RateState()
     queue = [(0.0, next(counter), None)]
     idle, free_at = prompts, 0.0
     under_way = 0
@@ -107,11 +107,11 @@ def run(
             under_way -= 1
             limits = server.tells(server, now)
             if asked is None:
-                pace = pace.answered(now, ticket, limits)
+                pace = pace.record_answer(now, ticket, limits)
                 found.answered, found.seconds = found.answered + 1, now
             else:
                 found.refused, idle = found.refused + 1, idle + 1
-                pace = pace.refused(now, ticket, limits, asked + chance.uniform(0, 0.025), asked)
+                pace = pace.record_refusal(now, ticket, limits, asked + chance.uniform(0, 0.025), asked)
                 if pace.rounds > 2:
                     break
         if not idle or under_way == threads:
@@ -120,7 +120,7 @@ def run(
         if wait > 0:
             later(now + wait, None)
             continue
-        pace, sent = pace.taken(now)
+        pace, sent = pace.take(now)
         found.at.append(now)
         idle, under_way, free_at = idle - 1, under_way + 1, now + between
         asked = server.take(now)
@@ -143,7 +143,7 @@ def run(
     ],
 )
 def test_a_limit_is_filled_and_hardly_ever_met(
-    tells: Callable[[Server, float], tuple[Limit, ...]],
+    tells: Callable[[Server, float], tuple[RateLimit, ...]],
     whole_seconds: bool,
     share: float,
     refusals: int,
@@ -161,7 +161,7 @@ def test_a_limit_is_filled_and_hardly_ever_met(
 @pytest.mark.parametrize("threads", [16, 64])
 @pytest.mark.parametrize("tells", [nothing, a_minute_and_until_full])
 def test_threads_that_are_all_ready_at_once_do_not_all_meet_a_limit_that_nobody_has_told_of(
-    tells: Callable[[Server, float], tuple[Limit, ...]], threads: int
+    tells: Callable[[Server, float], tuple[RateLimit, ...]], threads: int
 ) -> None:
     found = run(Server(tells=tells), threads=threads, latency=SOON, refusal=0.004, between=0.0001)
     assert found.answered == 100
@@ -205,7 +205,7 @@ def test_where_there_is_no_limit_nobody_waits(threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 4, 16, 100])
 @pytest.mark.parametrize("tells", [nothing, a_minute_and_until_full])
 def test_a_limit_that_never_gives_way_ends_after_few_tries_of_all_together(
-    tells: Callable[[Server, float], tuple[Limit, ...]], threads: int
+    tells: Callable[[Server, float], tuple[RateLimit, ...]], threads: int
 ) -> None:
     found = run(Server(tells=tells, rate=1e-6, burst=0, level=0), threads=threads)
     assert found.answered == 0
@@ -214,35 +214,35 @@ def test_a_limit_that_never_gives_way_ends_after_few_tries_of_all_together(
 
 def test_a_limit_of_the_users_own_is_never_gone_over() -> None:
     free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
-    found = run(free, prompts=50, pace=of_rate(600, 0.0))
+    found = run(free, prompts=50, pace=rate_state_for(600, 0.0))
     assert (found.answered, found.refused) == (50, 0)
     assert all(sum(start <= at < start + 1 for at in found.at) <= 20 for start in [at + 1e-6 for at in found.at])
     assert 3.9 <= found.seconds <= 4.1
 
 
 def test_pictures_count_where_pictures_are_limited() -> None:
-    pace, ticket = Pace().taken(0.0, images=4)
-    pace = pace.answered(0.1, ticket, (Limit(of="images", total=5, left=1, reset=48.0),))
+    pace, ticket = RateState().take(0.0, images=4)
+    pace = pace.record_answer(0.1, ticket, (RateLimit(of="images", total=5, left=1, reset=48.0),))
     assert pace.limit_wait(0.1, images=1) == 0
     assert 30 < pace.limit_wait(0.1, images=4) < 60
-    pace, _ = pace.taken(0.1, images=1)
+    pace, _ = pace.take(0.1, images=1)
     assert 10 < pace.limit_wait(0.1, images=1) < 14
 
 
 def test_tokens_count_by_what_requests_took() -> None:
-    pace, first = Pace().taken(0.0)
-    pace = pace.answered(0.1, first, (Limit(of="tokens", total=60_000, left=50_000, reset=10.0),))
-    pace, second = pace.taken(0.2)
-    pace = pace.answered(0.3, second, (Limit(of="tokens", total=60_000, left=2_000, reset=58.0),))
+    pace, first = RateState().take(0.0)
+    pace = pace.record_answer(0.1, first, (RateLimit(of="tokens", total=60_000, left=50_000, reset=10.0),))
+    pace, second = pace.take(0.2)
+    pace = pace.record_answer(0.3, second, (RateLimit(of="tokens", total=60_000, left=2_000, reset=58.0),))
     assert pace.limit_wait(0.3) > 20
 
 
 def test_one_refusal_holds_everybody_and_an_old_answer_does_not_end_it() -> None:
-    pace, old = Pace().taken(0.0)
-    pace, refused = pace.taken(1.0)
-    pace = pace.refused(1.1, refused, (), 30.0, 30.0)
+    pace, old = RateState().take(0.0)
+    pace, refused = pace.take(1.0)
+    pace = pace.record_refusal(1.1, refused, (), 30.0, 30.0)
     assert pace.limit_wait(1.1) == 30
-    pace = pace.answered(2.0, old, ())
+    pace = pace.record_answer(2.0, old, ())
     assert pace.rounds == 1
     assert pace.limit_wait(2.0) == pytest.approx(29.1)
 
@@ -254,7 +254,7 @@ EVENTS = st.lists(
         st.integers(1, 10),
         st.none()
         | st.builds(
-            Limit,
+            RateLimit,
             of=st.sampled_from(["requests", "images", "tokens", "apples"]),
             total=st.floats(1e-300, 1e300),
             left=st.floats(0, 1e-300),
@@ -266,28 +266,28 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-def test_nothing_that_servers_say_breaks_the_pace(events: list[tuple[str, float, int, Limit | None]]) -> None:
-    pace, now = Pace(), 0.0
+def test_nothing_that_servers_say_breaks_the_pace(events: list[tuple[str, float, int, RateLimit | None]]) -> None:
+    pace, now = RateState(), 0.0
     tickets = []
     for what, later, images, limit in events:
         now += later
         limits = (limit,) if limit else ()
         if what == "take":
-            pace, ticket = pace.taken(now, images)
+            pace, ticket = pace.take(now, images)
             tickets.append(ticket)
         elif tickets:
             ticket = tickets.pop(0)
             if what == "answer":
-                pace = pace.answered(now, ticket, limits)
+                pace = pace.record_answer(now, ticket, limits)
             elif what == "refuse":
-                pace = pace.refused(now, ticket, limits, later, later)
+                pace = pace.record_refusal(now, ticket, limits, later, later)
             else:
-                pace = pace.lost(ticket)
+                pace = pace.record_lost(ticket)
         assert pace.wait(now, images) >= 0
 
 
 def test_a_request_for_several_pictures_takes_as_many_of_one_s_own_limit() -> None:
-    pace, _ = of_rate(60, 0.0).taken(0.0, images=3)
+    pace, _ = rate_state_for(60, 0.0).take(0.0, images=3)
     assert pace.wait(0.0) == pytest.approx(3)
 
 

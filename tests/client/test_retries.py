@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from imagecli.client.retry import too_long
+from imagecli.client.retry import wait_too_long_error
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError
-from imagecli.events import Event, Waiting
+from imagecli.events import Event, RetryWait
 from tests.client.raw import http, raw_server
 from tests.client.sending import OK, send, transport
 
@@ -24,7 +24,7 @@ def test_an_answer_that_says_nothing_was_made_is_tried_again(status: int) -> Non
     assert (answer.status, body) == (200, b'{"data": []}')
     assert len(server.requests) == 2
     assert server.requests[0] == server.requests[1]
-    assert [event.seconds <= 0.02 for event in heard if isinstance(event, Waiting)] == [True]
+    assert [event.seconds <= 0.02 for event in heard if isinstance(event, RetryWait)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_more_than_max_wait_ends_with_the_time_to_come_back(status: int, header:
 
 def test_the_time_to_come_back_is_the_clock_s_and_the_wait() -> None:
     noon = datetime(2026, 11, 23, 12, 0, 0, tzinfo=timezone(timedelta(hours=2)))
-    error = too_long(LimitError("slow"), 90, 20, noon)
+    error = wait_too_long_error(LimitError("slow"), 90, 20, noon)
     assert error.hint == "run the same command again in 90 s, after 2026-11-23 12:01:30; nothing was bought"
 
 
@@ -128,7 +128,7 @@ def test_no_connection_is_tried_again_and_nothing_was_bought() -> None:
     assert (caught.value.exit_code, caught.value.code) == (6, "no_connection")
     assert f"127.0.0.1:{port}" in caught.value.message
     assert "nothing was sent" in (caught.value.hint or "")
-    assert len([event for event in heard if isinstance(event, Waiting)]) == 2
+    assert len([event for event in heard if isinstance(event, RetryWait)]) == 2
 
 
 def test_a_host_without_an_address_is_named() -> None:

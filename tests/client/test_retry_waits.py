@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.client.rate_limiter import Limit, limits_of
-from imagecli.client.retry import LONGEST_SECONDS, backoff, duration, server_wait, wait_before
+from imagecli.client.rate_limiter import RateLimit, parse_rate_limits
+from imagecli.client.retry import LONGEST_SECONDS, backoff_delay, parse_duration, retry_delay, server_wait
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC)
 SLOW_DOWN = "Rate limit reached for gpt-image-2 on images per min: Limit 5, Used 5, Requested 1. Please try again in "
@@ -104,7 +104,7 @@ def test_a_sentence_counts_where_no_header_says_anything(hint: str, seconds: flo
     ],
 )
 def test_a_duration_is_read(text: str | None, seconds: float | None) -> None:
-    assert duration(text) == (pytest.approx(seconds) if seconds is not None else None)
+    assert parse_duration(text) == (pytest.approx(seconds) if seconds is not None else None)
 
 
 NUMBERS = st.floats().map(str) | st.integers().map(str)
@@ -121,14 +121,14 @@ def test_no_header_breaks_the_wait(after: str, milliseconds: str | None, words: 
     headers = {"retry-after": after} | ({"retry-after-ms": milliseconds} if milliseconds is not None else {})
     asked = server_wait(headers, NOW, "try again in " + words)
     assert asked is None or (math.isfinite(asked) and 0 <= asked <= LONGEST_SECONDS)
-    assert 0 <= wait_before(0, asked, 120) <= (asked or 120) + 0.2
+    assert 0 <= retry_delay(0, asked, 120) <= (asked or 120) + 0.2
 
 
 @given(NOISE, NOISE, NOISE, st.sampled_from(["-requests", "-images", "-tokens", "", "-project-tokens"]))
 @example("1e308", "0", "9" * 60, "")
 def test_no_header_breaks_the_limits(total: str, left: str, reset: str, of: str) -> None:
     headers = {f"x-ratelimit-limit{of}": total, f"x-ratelimit-remaining{of}": left, f"x-ratelimit-reset{of}": reset}
-    for limit in limits_of(headers, NOW):
+    for limit in parse_rate_limits(headers, NOW):
         assert 0 <= limit.left <= limit.total < math.inf
         assert limit.total > 0
         assert limit.reset is None or 0 <= limit.reset <= LONGEST_SECONDS
@@ -145,16 +145,16 @@ def of(thing: str, total: str, left: str, reset: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("headers", "limits"),
     [
-        (of("-requests", "600", "599", "100ms"), [Limit(of="requests", total=600, left=599, reset=0.1)]),
-        (of("-images", "5", "0", "12"), [Limit(of="images", total=5, left=0, reset=12)]),
-        (of("-tokens", "100000", "98944", "6m0s"), [Limit(of="tokens", total=100000, left=98944, reset=360)]),
-        (of("", "60", "59", f"{NOW.timestamp() + 30:.0f}"), [Limit(of="requests", total=60, left=59, reset=30)]),
-        (of("", "60", "59", f"{NOW.timestamp() + 30:.0f}000"), [Limit(of="requests", total=60, left=59, reset=30)]),
-        (of("", "60", "59", "1700000000"), [Limit(of="requests", total=60, left=59, reset=0)]),
-        (of("-requests", "600", "599", "soon"), [Limit(of="requests", total=600, left=599, reset=None)]),
+        (of("-requests", "600", "599", "100ms"), [RateLimit(of="requests", total=600, left=599, reset=0.1)]),
+        (of("-images", "5", "0", "12"), [RateLimit(of="images", total=5, left=0, reset=12)]),
+        (of("-tokens", "100000", "98944", "6m0s"), [RateLimit(of="tokens", total=100000, left=98944, reset=360)]),
+        (of("", "60", "59", f"{NOW.timestamp() + 30:.0f}"), [RateLimit(of="requests", total=60, left=59, reset=30)]),
+        (of("", "60", "59", f"{NOW.timestamp() + 30:.0f}000"), [RateLimit(of="requests", total=60, left=59, reset=30)]),
+        (of("", "60", "59", "1700000000"), [RateLimit(of="requests", total=60, left=59, reset=0)]),
+        (of("-requests", "600", "599", "soon"), [RateLimit(of="requests", total=600, left=599, reset=None)]),
         (
             {"ratelimit-limit": "9", "ratelimit-remaining": "8", "ratelimit-reset": "3"},
-            [Limit(of="requests", total=9, left=8, reset=3)],
+            [RateLimit(of="requests", total=9, left=8, reset=3)],
         ),
         (of("-requests", "0", "0", "1s"), []),
         (of("-requests", "5", "6", "1s"), []),
@@ -164,28 +164,28 @@ def of(thing: str, total: str, left: str, reset: str) -> dict[str, str]:
         ({}, []),
     ],
 )
-def test_limits_are_read(headers: dict[str, str], limits: list[Limit]) -> None:
-    assert list(limits_of(headers, NOW)) == limits
+def test_limits_are_read(headers: dict[str, str], limits: list[RateLimit]) -> None:
+    assert list(parse_rate_limits(headers, NOW)) == limits
 
 
 def test_several_limits_are_read_beside_each_other() -> None:
     headers = of("-requests", "600", "599", "1s") | of("-images", "5", "4", "12") | of("-tokens", "9", "9", "0s")
-    assert sorted(limit.of for limit in limits_of(headers, NOW)) == ["images", "requests", "tokens"]
+    assert sorted(limit.of for limit in parse_rate_limits(headers, NOW)) == ["images", "requests", "tokens"]
 
 
 @given(st.integers(0, 2000), st.floats(0, 1))
 def test_our_own_wait_stays_under_its_limit(attempt: int, chance: float) -> None:
-    assert 0 <= backoff(attempt, chance) <= 20.0
+    assert 0 <= backoff_delay(attempt, chance) <= 20.0
 
 
 @pytest.mark.parametrize(("attempt", "most"), [(0, 0.5), (1, 1), (2, 2), (9, 20)])
 def test_our_own_wait_is_anything_up_to_a_ceiling_that_doubles(attempt: int, most: float) -> None:
-    assert (backoff(attempt, 0), backoff(attempt, 0.5), backoff(attempt, 1)) == (0, most / 2, most)
+    assert (backoff_delay(attempt, 0), backoff_delay(attempt, 0.5), backoff_delay(attempt, 1)) == (0, most / 2, most)
 
 
 def test_only_our_own_wait_is_cut_by_max_wait() -> None:
-    assert all(wait_before(9, None, 0.5) <= 0.5 for _ in range(100))
-    assert 30 <= wait_before(0, 30, 0.5) <= 30.1
+    assert all(retry_delay(9, None, 0.5) <= 0.5 for _ in range(100))
+    assert 30 <= retry_delay(0, 30, 0.5) <= 30.1
 
 
 def test_a_date_without_a_zone_is_utc_wherever_one_is() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.spool import Entry, left_in, open_entry, taken
+from imagecli.client.spool import SpoolEntry, hold_spooled, list_spooled_calls, open_spool_entry
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
 from tests.children import Children
@@ -24,9 +24,9 @@ def mode(path: Path) -> int:
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "spool"
-    with open_entry("id", '{"a": 1}', [folder]) as entry:
+    with open_spool_entry("id", '{"a": 1}', [folder]) as entry:
         entry.file.write(b"body")
-        entry.mark(sent=True)
+        entry.record_sent(sent=True)
         assert entry.body.read_bytes() == b"body"
         assert mode(folder / "id.sent") == 0o600
         assert (mode(folder), mode(entry.body), mode(folder / "id.json")) == (0o700, 0o600, 0o600)
@@ -35,13 +35,13 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 
 def test_nothing_is_left_when_all_is_saved(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
-    with open_entry("id", "{}", [folder]) as entry:
+    with open_spool_entry("id", "{}", [folder]) as entry:
         entry.file.write(b"body")
     assert not folder.exists()
 
 
 def test_what_is_not_saved_stays(tmp_path: Path) -> None:
-    with open_entry("id", "{}", [tmp_path]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path]) as entry:
         entry.file.write(b"body")
         kept = entry.keep()
     assert kept.read_bytes() == b"body"
@@ -64,7 +64,7 @@ def test_what_is_not_saved_stays(tmp_path: Path) -> None:
 def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
     tmp_path: Path, error: BaseException, stays: bool
 ) -> None:
-    with pytest.raises(type(error)), open_entry("id", "{}", [tmp_path / "spool"]) as entry:
+    with pytest.raises(type(error)), open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.file.write(b"body")
         raise error
     assert entry.body.exists() is stays
@@ -74,7 +74,7 @@ def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
 
 def test_a_lost_answer_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
     error = UnsavedError("lost")
-    with pytest.raises(UnsavedError), open_entry("id", "{}", [tmp_path / "spool"]):
+    with pytest.raises(UnsavedError), open_spool_entry("id", "{}", [tmp_path / "spool"]):
         raise error
     assert error.rescued_path is None
     assert not (tmp_path / "spool").exists()
@@ -83,7 +83,7 @@ def test_a_lost_answer_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> N
 def test_the_next_folder_is_taken_when_the_first_can_t_be(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a folder")
     folders = [tmp_path / "state" / "spool", tmp_path / "beside"]
-    with open_entry("id", "{}", folders) as entry:
+    with open_spool_entry("id", "{}", folders) as entry:
         assert entry.body.parent == tmp_path / "beside"
     assert not (tmp_path / "beside").exists()
 
@@ -98,7 +98,7 @@ def test_a_folder_with_little_room_is_passed_over_and_one_that_tells_nothing_is_
     usage = shutil.disk_usage
     scarce = usage(tmp_path)._replace(total=total, free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: scarce if path == folders[0] else usage(path))
-    with open_entry("id", "{}", folders) as entry:
+    with open_spool_entry("id", "{}", folders) as entry:
         assert entry.body.parent.name == taken_
 
 
@@ -106,20 +106,20 @@ def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: py
     gone: list[str] = []
     unlink = Path.unlink
 
-    def listen(path: Path) -> None:
+    def on_event(path: Path) -> None:
         unlink(path)
         gone.append(path.suffix)
 
-    monkeypatch.setattr(Path, "unlink", listen)
-    with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
-        entry.mark(sent=True)
+    monkeypatch.setattr(Path, "unlink", on_event)
+    with open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
+        entry.record_sent(sent=True)
     assert gone == [".body", ".sent", ".json"]
 
 
 def test_a_description_that_can_t_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "id.json").write_text("another's")
-    with open_entry("id", "{}", [tmp_path / "a", tmp_path / "b"]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path / "a", tmp_path / "b"]) as entry:
         assert entry.body.parent == tmp_path / "b"
         assert not (tmp_path / "a" / "id.body").exists()
 
@@ -127,7 +127,7 @@ def test_a_description_that_can_t_be_written_leaves_nothing(tmp_path: Path) -> N
 def test_no_folder_at_all_is_found_out_before_sending(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError) as caught:
-        open_entry("id", "{}", [tmp_path / "file" / "a", tmp_path / "file" / "b"])
+        open_spool_entry("id", "{}", [tmp_path / "file" / "a", tmp_path / "file" / "b"])
     assert str(tmp_path / "file" / "a") in caught.value.message
     assert "IMAGECLI_STATE_DIR" in (caught.value.hint or "")
 
@@ -138,7 +138,7 @@ def test_neighbours_that_come_and_go_take_no_folder_away(tmp_path: Path) -> None
     def come_and_go(who: int) -> None:
         try:
             for k in range(60):
-                with open_entry(f"{who}-{k}", "{}", [tmp_path / "spool"]):
+                with open_spool_entry(f"{who}-{k}", "{}", [tmp_path / "spool"]):
                     pass
         except BaseException as problem:
             problems.append(problem)
@@ -152,34 +152,34 @@ def test_neighbours_that_come_and_go_take_no_folder_away(tmp_path: Path) -> None
 
 
 def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp_path: Path) -> None:
-    with open_entry("id", "{}", [tmp_path]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path]) as entry:
         assert not (tmp_path / "id.sent").exists()
         for sent in (True, True, False, False, True):
-            entry.mark(sent=sent)
+            entry.record_sent(sent=sent)
             assert (tmp_path / "id.sent").exists() is sent
     assert not list(tmp_path.glob("id.*"))
 
 
 def test_an_entry_is_alive_as_long_as_it_is_open(tmp_path: Path) -> None:
-    with open_entry("id", "{}", [tmp_path]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path]) as entry:
         entry.file.write(b"body")
-        (left,) = left_in(SpoolPlaces(own=tmp_path))
+        (left,) = list_spooled_calls(SpoolPlaces(own=tmp_path))
         assert (left.id, left.alive, left.bytes, left.sent) == ("id", True, 4, False)
-        with taken(left) as file:
+        with hold_spooled(left) as file:
             assert file is None
         entry.keep()
-    (left,) = left_in(SpoolPlaces(own=tmp_path))
+    (left,) = list_spooled_calls(SpoolPlaces(own=tmp_path))
     assert not left.alive
-    with taken(left) as file, taken(left) as again:
+    with hold_spooled(left) as file, hold_spooled(left) as again:
         assert (file is not None, again) == (True, None)
 
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from imagecli.client.spool import open_entry
-entry = open_entry("id", "{}", [Path(sys.argv[1])])
-entry.mark(sent=True)
+from imagecli.client.spool import open_spool_entry
+entry = open_spool_entry("id", "{}", [Path(sys.argv[1])])
+entry.record_sent(sent=True)
 entry.file.write(b"half")
 print("ready", flush=True)
 time.sleep(60)
@@ -190,17 +190,19 @@ def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Childre
     process = children.start([sys.executable, "-c", HOLDER, str(tmp_path)])
     assert process.stdout
     process.stdout.readline()
-    assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path))] == [True]
+    assert [left.alive for left in list_spooled_calls(SpoolPlaces(own=tmp_path))] == [True]
     process.kill()
     process.wait(timeout=10)
-    assert [(left.alive, left.bytes, left.sent) for left in left_in(SpoolPlaces(own=tmp_path))] == [(False, 4, True)]
+    assert [(left.alive, left.bytes, left.sent) for left in list_spooled_calls(SpoolPlaces(own=tmp_path))] == [
+        (False, 4, True)
+    ]
 
 
 def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
-    with open_entry("id", "{}", [tmp_path / "spool"]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.file.write(b"body")
         entry.open = True
-    assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "spool"))] == [True]
+    assert [left.alive for left in list_spooled_calls(SpoolPlaces(own=tmp_path / "spool"))] == [True]
     entry.close()
     assert not (tmp_path / "spool").exists()
 
@@ -208,7 +210,7 @@ def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
 class TestFull:
     """A disk that takes no more while an answer comes."""
 
-    def fill(self, entry: Entry) -> None:
+    def fill(self, entry: SpoolEntry) -> None:
         """From here on its disk is full."""
         full = os.open("/dev/full", os.O_RDWR)
         os.dup2(full, entry.file.fileno())
@@ -218,8 +220,8 @@ class TestFull:
         (tmp_path / "file").write_text("")
         folders = [tmp_path / "a", tmp_path / "file" / "b", tmp_path / "c"]
         told: list[Path] = []
-        with open_entry("id", '{"a": 1}', folders, told.append) as entry:
-            entry.mark(sent=True)
+        with open_spool_entry("id", '{"a": 1}', folders, told.append) as entry:
+            entry.record_sent(sent=True)
             self.fill(entry)
             entry.file.write(b"all of it")
             assert entry.body == tmp_path / "c" / "id.body"
@@ -230,11 +232,11 @@ class TestFull:
             assert (tmp_path / "c" / "id.json").read_text() == '{"a": 1}'
             assert (tmp_path / "c" / "id.sent").exists()
             assert mode(tmp_path / "c") == 0o700
-            assert [left.alive for left in left_in(SpoolPlaces(own=tmp_path / "c"))] == [True]
+            assert [left.alive for left in list_spooled_calls(SpoolPlaces(own=tmp_path / "c"))] == [True]
         assert not (tmp_path / "c").exists()
 
     def test_the_disk_error_stands_where_no_folder_takes_it(self, tmp_path: Path) -> None:
-        with pytest.raises(OSError, match="No space left"), open_entry("id", "{}", [tmp_path]) as entry:
+        with pytest.raises(OSError, match="No space left"), open_spool_entry("id", "{}", [tmp_path]) as entry:
             entry.file.write(b"half")
             self.fill(entry)
             entry.file.write(b"rest")
@@ -256,8 +258,8 @@ def can_mount(folder: Path) -> bool:
 SPOOLER = """
 import sys
 from pathlib import Path
-from imagecli.client.spool import open_entry
-with open_entry("id", "{}", [Path(name) for name in sys.argv[1:]]) as entry:
+from imagecli.client.spool import open_spool_entry
+with open_spool_entry("id", "{}", [Path(name) for name in sys.argv[1:]]) as entry:
     for k in range(40):
         entry.file.write(bytes([k]) * 2**20)
     print(entry.body, entry.body.read_bytes() == b"".join(bytes([k]) * 2**20 for k in range(40)))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.spool import Entry, left_in, open_entry
+from imagecli.client.spool import SpoolEntry, list_spooled_calls, open_spool_entry
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import OutputError
 
@@ -28,8 +28,8 @@ def beside(tmp_path: Path) -> Path:
     return tmp_path / "clone" / ".imagecli-spool"
 
 
-def open_beside(beside: Path, *record_folders: Path) -> Entry:
-    return open_entry("id", '{"a": 1}', [NOWHERE, beside], record_folders=record_folders)
+def open_beside(beside: Path, *record_folders: Path) -> SpoolEntry:
+    return open_spool_entry("id", '{"a": 1}', [NOWHERE, beside], record_folders=record_folders)
 
 
 def leave_beside(beside: Path, *record_folders: Path) -> None:
@@ -41,7 +41,7 @@ def leave_beside(beside: Path, *record_folders: Path) -> None:
 
 
 def ids(records: Path) -> list[str]:
-    return [left.id for left in left_in(SpoolPlaces(own=NOWHERE, records=(records,)))]
+    return [left.id for left in list_spooled_calls(SpoolPlaces(own=NOWHERE, records=(records,)))]
 
 
 def test_the_record_is_private_and_goes_with_the_entry(beside: Path, records: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_record_is_private_and_goes_with_the_entry(beside: Path, records: Pa
 
 
 def test_the_state_folders_own_entries_need_no_record(tmp_path: Path, records: Path) -> None:
-    with open_entry("id", "{}", [tmp_path / "spool"], record_folders=[records]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path / "spool"], record_folders=[records]) as entry:
         assert entry.record is None
         assert not records.exists()
 
@@ -219,22 +219,22 @@ def test_nothing_is_removed_through_a_link(beside: Path, records: Path, tmp_path
 @pytest.mark.parametrize("kind", ["link", "open"])
 def test_a_spool_in_the_state_folder_that_is_not_private_is_not_used(tmp_path: Path, kind: str) -> None:
     spool = tmp_path / "spool"
-    leave = open_entry("id", "{}", [spool])
+    leave = open_spool_entry("id", "{}", [spool])
     leave.keep()
     leave.close()
-    assert [left.id for left in left_in(SpoolPlaces(own=spool))] == ["id"]
+    assert [left.id for left in list_spooled_calls(SpoolPlaces(own=spool))] == ["id"]
     if kind == "open":
         spool.chmod(0o777)
     else:
         spool.rename(tmp_path / "real")
         spool.symlink_to(tmp_path / "real")
-    assert left_in(SpoolPlaces(own=spool)) == []
+    assert list_spooled_calls(SpoolPlaces(own=spool)) == []
     with pytest.raises(OutputError, match="access" if kind == "open" else "link"):
-        open_entry("other", "{}", [spool])
+        open_spool_entry("other", "{}", [spool])
 
 
 def test_an_entry_that_moves_because_its_disk_is_full_is_recorded(tmp_path: Path, beside: Path, records: Path) -> None:
-    with open_entry("id", "{}", [tmp_path / "spool", beside], record_folders=[records]) as entry:
+    with open_spool_entry("id", "{}", [tmp_path / "spool", beside], record_folders=[records]) as entry:
         full = os.open("/dev/full", os.O_RDWR)
         os.dup2(full, entry.file.fileno())
         os.close(full)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.download import Results
+from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Secret
@@ -98,7 +98,7 @@ def test_an_untrusted_certificate_gets_no_request() -> None:
 
 def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_is_said() -> None:
     into = io.BytesIO()
-    results = Results(timeouts=PATIENCE, direct=False, max_wait=0.02)
+    results = ResultDownloader(timeouts=PATIENCE, direct=False, max_wait=0.02)
     with tls_server(lambda line: line.sendall(http("200 OK", b"picture"))) as (url, requests):
         with pytest.raises(UnsavedError) as caught:
             results.fetch(url, into, lambda done, total: None, lambda file: True, base_url=url)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.send import Timeouts
-from imagecli.client.spool import open_entry
+from imagecli.client.spool import open_spool_entry
 from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
-from imagecli.events import Event, Received, Sent
+from imagecli.events import DownloadProgress, Event, UploadProgress
 from imagecli.http_message import HttpRequest
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, OK, send, transport
@@ -92,7 +92,7 @@ def test_a_large_answer_is_passed_on_in_pieces_as_it_comes() -> None:
     heard: list[Event] = []
     with raw_server(http("200 OK", b"x" * 1_000_000)) as server:
         assert len(send(server.base_url, heard=heard)[1]) == 1_000_000
-    received = [event for event in heard if isinstance(event, Received)]
+    received = [event for event in heard if isinstance(event, DownloadProgress)]
     assert len(received) > 5
     assert (received[-1].received, received[-1].total) == (1_000_000, 1_000_000)
 
@@ -108,7 +108,7 @@ def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) 
         landed.append(entry.body.read_bytes())
         connection.sendall(b"rest")
 
-    with open_entry("a", "{}", [tmp_path]) as entry, raw_server(half_then_rest) as server:
+    with open_spool_entry("a", "{}", [tmp_path]) as entry, raw_server(half_then_rest) as server:
         request = HttpRequest(method="POST", url=server.base_url, json={})
         timeouts = Timeouts(connect=2, silence=3, total=5)
         transport(timeouts=timeouts).send(request, entry.file, 0, lambda event: None, packed=True)
@@ -120,7 +120,7 @@ def test_an_upload_is_counted_to_its_end_and_starts_anew_on_a_retry() -> None:
     with raw_server(http("500 No"), OK) as server:
         send(server.base_url, heard=heard, body="x" * 300_000)
         assert server.requests[0] == server.requests[1]
-    sent = [event for event in heard if isinstance(event, Sent)]
+    sent = [event for event in heard if isinstance(event, UploadProgress)]
     assert [event.sent for event in sent].count(sent[-1].total) == 2
     assert sent[-1].total > 300_000
 
@@ -207,7 +207,7 @@ def test_no_redirect_takes_key_and_prompt_along(status: int) -> None:
 
 def test_a_disk_that_takes_no_more_is_said_as_such(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with raw_server(http("200 OK", b"x" * 500_000)) as server, open_entry("a", "{}", [tmp_path]) as entry:
+    with raw_server(http("200 OK", b"x" * 500_000)) as server, open_spool_entry("a", "{}", [tmp_path]) as entry:
         request = HttpRequest(method="POST", url=server.base_url, json={})
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
         try:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from imagecli.client.deadline import Resolve
-from imagecli.client.download import Results
-from imagecli.client.ip_ranges import endpoint_of, parsed
+from imagecli.client.deadline import Resolver
+from imagecli.client.download import ResultDownloader
+from imagecli.client.ip_ranges import endpoint_of, parse_address
 from imagecli.client.send import Timeouts, get, post
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.url_policy import permit
@@ -29,7 +29,7 @@ OK = http("200 OK", b"picture")
 QUICK = Timeouts(connect=1, silence=0.5, total=2)
 
 
-def names(**hosts: str | Sequence[str]) -> Resolve:
+def names(**hosts: str | Sequence[str]) -> Resolver:
     """A resolver that knows these names (`_` is a dot) and all addresses, and counts how often it is asked."""
 
     def resolve(host: str, port: int) -> Sequence[str]:
@@ -44,11 +44,13 @@ def names(**hosts: str | Sequence[str]) -> Resolve:
 def fetch(
     url: str,
     base_url: str = "https://api.example.com/v1",
-    resolve: Resolve | None = None,
+    resolve: Resolver | None = None,
     *,
     peer: str | None = None,
 ) -> bytes:
-    results = Results(timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve or names(api_example_com="8.8.8.8"))
+    results = ResultDownloader(
+        timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve or names(api_example_com="8.8.8.8")
+    )
     into = io.BytesIO()
     results.fetch(url, into, lambda *_: None, lambda _: True, base_url=base_url, peer=peer)
     return into.getvalue()
@@ -244,8 +246,8 @@ def test_what_the_name_of_the_base_url_leads_to_later_does_not_count() -> None:
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "224.0.0.1"])
 def test_a_server_at_an_address_of_cloud_credentials_opens_nothing(address: str) -> None:
     allowed = permit("http://169.254.169.254/v1", "169.254.169.254")
-    assert not allowed(endpoint_of(parsed(address), 80))
-    assert allowed(endpoint_of(parsed("8.8.8.8"), 80))
+    assert not allowed(endpoint_of(parse_address(address), 80))
+    assert allowed(endpoint_of(parse_address("8.8.8.8"), 80))
 
 
 def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
@@ -371,9 +373,9 @@ def test_a_resolver_that_never_answers_is_not_waited_for() -> None:
 
     started = time.monotonic()
     with pytest.raises(UnsavedError) as caught:
-        Results(timeouts=Timeouts(connect=0.1, silence=1, total=1), direct=True, max_wait=0.02, resolve=resolve).fetch(
-            "http://slow.example.com/a", io.BytesIO(), lambda *_: None, lambda _: True, base_url=""
-        )
+        ResultDownloader(
+            timeouts=Timeouts(connect=0.1, silence=1, total=1), direct=True, max_wait=0.02, resolve=resolve
+        ).fetch("http://slow.example.com/a", io.BytesIO(), lambda *_: None, lambda _: True, base_url="")
     assert caught.value.code == "result_url"
     assert time.monotonic() - started < 3
 
@@ -410,7 +412,9 @@ def test_the_name_stays_in_host_and_certificate(monkeypatch: pytest.MonkeyPatch)
     """The address is connected to; the server is asked, and checked, by the name it was called."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(OWN))
     with tls_server(lambda line: line.sendall(OK)) as (base_url, requests):
-        results = Results(timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(pictures_example_com="127.0.0.1"))
+        results = ResultDownloader(
+            timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(pictures_example_com="127.0.0.1")
+        )
         port = base_url.rpartition(":")[2].partition("/")[0]
         with pytest.raises(UnsavedError) as caught:
             results.fetch(
@@ -435,16 +439,16 @@ def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypa
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         for name in ("NO_PROXY", "no_proxy", "http_proxy"):
             monkeypatch.delenv(name, raising=False)
-        fetch_by = Results(timeouts=QUICK, direct=False, max_wait=0.02).fetch
+        fetch_by = ResultDownloader(timeouts=QUICK, direct=False, max_wait=0.02).fetch
         into = io.BytesIO()
         with pytest.raises(UnsavedError) as caught:
             fetch_by(f"http://{host}/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1")
         assert proxy.requests == []
         with pytest.raises(UnsavedError):
             # What the name would be here says nothing of the server that the proxy asks.
-            Results(timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(api_example_com="127.0.0.1")).fetch(
-                "http://127.0.0.1/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1"
-            )
+            ResultDownloader(
+                timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(api_example_com="127.0.0.1")
+            ).fetch("http://127.0.0.1/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1")
         assert proxy.requests == []
         fetch_by(
             "http://cdn.example.com/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1"

@@ -11,7 +11,7 @@ import pytest
 from imagecli.catalog import catalog
 from tests.conftest import Run
 
-ROWS = catalog.load()
+ROWS = catalog.load_shipped_catalog()
 
 
 @pytest.mark.parametrize("command", ["models", "providers"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client import probe
 from tests.client.raw import Answer, http, raw_server, reset, silence
 from tests.conftest import NOW, Result, Run
@@ -155,10 +155,14 @@ def test_a_silent_server_does_not_keep_it(imagecli: Run, monkeypatch: pytest.Mon
 
 def test_models_that_end_soon_are_named_where_they_end(imagecli: Run, tmp_path: Path) -> None:
     days = timedelta(days=60)
-    rows = [row for row in load().models.values() if row.shutdown and NOW.date() <= row.shutdown <= NOW.date() + days]
+    rows = [
+        row
+        for row in load_shipped_catalog().models.values()
+        if row.shutdown and NOW.date() <= row.shutdown <= NOW.date() + days
+    ]
     assert rows, "the catalogue has a model that ends within 60 days of NOW"
     (tmp_path / "config").mkdir()
-    with raw_server(listing(*load().models)) as server:
+    with raw_server(listing(*load_shipped_catalog().models)) as server:
         (tmp_path / "config" / "config.toml").write_text(
             f'[providers.home]\nbase_url = "{server.base_url}"\nretires = true'
         )

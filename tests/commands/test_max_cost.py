@@ -16,14 +16,14 @@ import pytest
 from imagecli import plan
 from imagecli.catalog import catalog
 from imagecli.config.settings import load_settings
-from imagecli.domain import Generate, Rendering, Size
+from imagecli.domain import Generate, ImageOptions, Size
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, NotSentError, RefusedError, UnsavedError
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.estimate import Estimate
-from imagecli.pricing.spend_guard import Permit, Till
-from imagecli.results import Outcome
-from imagecli.worker_pool import Slot, Slots
+from imagecli.pricing.spend_guard import Reservation, SpendGuard
+from imagecli.results import CallResult
+from imagecli.worker_pool import CallSlot, CallSlots
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
@@ -153,30 +153,30 @@ def test_answers_dearer_than_the_table_stop_the_rest(imagecli: Run, folder: Path
 
 
 def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost") -> Budget:
-    rows = catalog.load()
+    rows = catalog.load_shipped_catalog()
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
     settings = replace(load_settings({}, env, rows, Path("/")), max_cost=cap, max_cost_origin=origin)
-    ask = Generate(prompt="x", rendering=Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
+    ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
-        requests=tuple(plan.Request(index=index, ask=ask) for index in range(len(prices))),
+        requests=tuple(plan.PlannedCall(index=index, request=ask) for index in range(len(prices))),
         rows=(rows.model("gpt-image-2"),) * len(prices),
         settings=settings,
         estimates=tuple(None if usd is None else Estimate(low_usd=usd / 2, high_usd=usd, about="x") for usd in prices),
     )
 
 
-def outcome(index: int, tokens: int | None = None, *errors: ImagecliError) -> Outcome:
+def outcome(index: int, tokens: int | None = None, *errors: ImagecliError) -> CallResult:
     usage = {"input_tokens": 0, "output_tokens": tokens} if tokens else None
-    return Outcome(request=index, asked=1, provider="openai", model="gpt-image-2", usage=usage, errors=errors)
+    return CallResult(request=index, asked=1, provider="openai", model="gpt-image-2", usage=usage, errors=errors)
 
 
-def free() -> Slot:
-    return Slots(1).slot()
+def free() -> CallSlot:
+    return CallSlots(1).new_slot()
 
 
-def ending(end: Outcome) -> Callable[[Permit], Outcome]:
-    def buy(permit: Permit) -> Outcome:
+def ending(end: CallResult) -> Callable[[Reservation], CallResult]:
+    def buy(permit: Reservation) -> CallResult:
         with permit:
             return end
 
@@ -184,47 +184,47 @@ def ending(end: Outcome) -> Callable[[Permit], Outcome]:
 
 
 def test_an_answer_that_has_told_its_cost_counts_that_before_its_pictures_are_saved() -> None:
-    till = Till(budget(1.0, 0.6, 0.6))
+    till = SpendGuard(budget(1.0, 0.6, 0.6))
 
-    def buy(permit: Permit) -> Outcome:
+    def buy(permit: Reservation) -> CallResult:
         with permit:
             pass
-        permit.came(outcome(0, 10_000))
-        assert till.bought(1, free(), ending(outcome(1))) is not None
+        permit.record_reported_cost(outcome(0, 10_000))
+        assert till.run_within_cap(1, free(), ending(outcome(1))) is not None
         return outcome(0, 10_000)
 
-    assert till.bought(0, free(), buy) is not None
+    assert till.run_within_cap(0, free(), buy) is not None
     assert till.refusals() == ()
 
 
 def test_what_was_not_sent_was_not_bought() -> None:
-    till, slots = Till(budget(1.0, 0.6, 0.6)), Slots(1)
+    till, slots = SpendGuard(budget(1.0, 0.6, 0.6)), CallSlots(1)
     slots.stop()
     with pytest.raises(NotSentError):
-        till.bought(0, slots.slot(), ending(outcome(0)))
-    assert till.bought(1, free(), ending(outcome(1))) is not None
+        till.run_within_cap(0, slots.new_slot(), ending(outcome(0)))
+    assert till.run_within_cap(1, free(), ending(outcome(1))) is not None
     assert till.refusals() == ()
 
 
 def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> None:
-    till = Till(budget(1.0, 0.6, 0.6))
+    till = SpendGuard(budget(1.0, 0.6, 0.6))
     first, second = threading.Event(), threading.Event()
 
-    def slow(permit: Permit) -> Outcome:
+    def slow(permit: Reservation) -> CallResult:
         with permit:
             first.wait(20)
             return outcome(0, 10_000)
 
-    def quick(permit: Permit) -> Outcome:
+    def quick(permit: Reservation) -> CallResult:
         with permit:
             second.set()
             return outcome(1, 10_000)
 
-    threads = [threading.Thread(target=till.bought, args=(0, free(), slow), daemon=True)]
+    threads = [threading.Thread(target=till.run_within_cap, args=(0, free(), slow), daemon=True)]
     threads[0].start()
     while not till._open:
         threading.Event().wait(0.01)
-    threads.append(threading.Thread(target=till.bought, args=(1, free(), quick), daemon=True))
+    threads.append(threading.Thread(target=till.run_within_cap, args=(1, free(), quick), daemon=True))
     threads[1].start()
     assert not second.wait(0.3)
     first.set()
@@ -246,45 +246,45 @@ def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> Non
         (outcome(0, 30_000), False),
     ],
 )
-def test_what_may_have_been_bought_counts_at_its_upper_end(end: Outcome, more: bool) -> None:
-    till = Till(budget(1.0, 0.6, 0.6))
-    assert till.bought(0, free(), ending(end)) is end
-    assert (till.bought(1, free(), ending(outcome(1))) is not None) is more
+def test_what_may_have_been_bought_counts_at_its_upper_end(end: CallResult, more: bool) -> None:
+    till = SpendGuard(budget(1.0, 0.6, 0.6))
+    assert till.run_within_cap(0, free(), ending(end)) is end
+    assert (till.run_within_cap(1, free(), ending(outcome(1))) is not None) is more
     assert len(till.refusals()) == (not more)
 
 
 def test_a_bug_under_way_counts_too_and_lets_nobody_wait_for_ever() -> None:
-    till = Till(budget(1.0, 0.6, 0.6))
+    till = SpendGuard(budget(1.0, 0.6, 0.6))
 
-    def buy(permit: Permit) -> Outcome:
+    def buy(permit: Reservation) -> CallResult:
         with permit:
             return outcome(1 // 0)
 
     with pytest.raises(ZeroDivisionError):
-        till.bought(0, free(), buy)
-    assert till.bought(1, free(), ending(outcome(1))) is None
+        till.run_within_cap(0, free(), buy)
+    assert till.run_within_cap(1, free(), ending(outcome(1))) is None
 
 
 def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
-    till = Till(budget(1.0, None, None, None, origin=None))
-    assert till.bought(0, free(), ending(outcome(0, 10_000)))
-    assert till.bought(1, free(), ending(outcome(1, 30_000)))
-    assert till.bought(2, free(), ending(outcome(2))) is None
+    till = SpendGuard(budget(1.0, None, None, None, origin=None))
+    assert till.run_within_cap(0, free(), ending(outcome(0, 10_000)))
+    assert till.run_within_cap(1, free(), ending(outcome(1, 30_000)))
+    assert till.run_within_cap(2, free(), ending(outcome(2))) is None
     (error,) = till.refusals()
     assert error.message == "$1.20 may be spent, more than the built-in cap of $1"
 
 
 def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None:
-    till = Till(budget(10, 6, 6))
-    assert till.bought(0, free(), ending(outcome(0, None, UnsavedError("lost"))))
-    assert till.bought(1, free(), ending(outcome(1))) is None
+    till = SpendGuard(budget(10, 6, 6))
+    assert till.run_within_cap(0, free(), ending(outcome(0, None, UnsavedError("lost"))))
+    assert till.run_within_cap(1, free(), ending(outcome(1))) is None
     (error,) = till.refusals()
     assert error.hint == "--max-cost 12 would have sufficed for all"
 
 
 def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
-    till = Till(budget(0.3, 0.1, 0.1, 0.1))
-    assert all(till.bought(index, free(), ending(outcome(index))) for index in range(3))
+    till = SpendGuard(budget(0.3, 0.1, 0.1, 0.1))
+    assert all(till.run_within_cap(index, free(), ending(outcome(index))) for index in range(3))
 
 
 # --- after -----------------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
         ([outcome(0, 10_000), outcome(1, None, LimitError("later"))], 0.3),
     ],
 )
-def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[Outcome], usd: float | None) -> None:
+def test_the_bill_is_unknown_where_a_part_of_it_is(ends: list[CallResult], usd: float | None) -> None:
     assert budget(9, 1, 1).cost(ends).actual_usd == (None if usd is None else pytest.approx(usd))
 
 
@@ -392,10 +392,10 @@ def test_a_batch_that_cost_more_than_its_cap_says_so(imagecli: Run, folder: Path
 
 def test_a_cap_is_passed_by_what_is_known_of_a_bill() -> None:
     ends = [outcome(0, 200_000), outcome(1)]
-    (said,) = [budget(1, 1, 1).overrun(ends)]
+    (said,) = [budget(1, 1, 1).overrun_warning(ends)]
     assert said
     assert said.message == "it cost at least $6.00, more than --max-cost 1"
-    assert budget(6, 1, 1).overrun(ends) is None
+    assert budget(6, 1, 1).overrun_warning(ends) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.config.settings import Settings, load_settings
 from imagecli.env import Env
 from tests.conftest import NOW, Stream
@@ -43,7 +43,7 @@ class Home:
             environ={**self.environ, **(environ or {})},
             now=lambda: NOW,
         )
-        return load_settings(flags, env, load(), self.project)
+        return load_settings(flags, env, load_shipped_catalog(), self.project)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.config.base_url import checked, is_local, is_public
+from imagecli.config.base_url import is_local, is_public, validate_base_url
 from imagecli.errors import UsageError
 
 
@@ -33,7 +33,7 @@ from imagecli.errors import UsageError
 )
 def test_what_can_t_be_asked_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        checked(text)
+        validate_base_url(text)
     assert "base URL" in caught.value.message
     assert "http://localhost:8080/v1" in (caught.value.hint or "")
 
@@ -51,13 +51,13 @@ def test_what_can_t_be_asked_is_refused(text: str) -> None:
     ],
 )
 def test_what_can_be_asked_stays_as_typed(text: str) -> None:
-    assert checked(f"  {text}\n") == text
+    assert validate_base_url(f"  {text}\n") == text
 
 
 @pytest.mark.parametrize("text", ["ftp://me:hush@host/v1", "http://me:hush@:1/v1", "http://me:hush@host:99999/"])
 def test_a_password_in_it_is_not_shown(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        checked(text)
+        validate_base_url(text)
     assert "hush" not in caught.value.message
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.config import keys
 from imagecli.config.keys import find_key
 from imagecli.config.paths import Folders
-from imagecli.config.user_catalog import load_rows
+from imagecli.config.user_catalog import load_catalog_with_providers
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
@@ -23,7 +23,7 @@ from imagecli.output import slow_notice
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
-OPENAI = load().provider("openai")
+OPENAI = load_shipped_catalog().provider("openai")
 KEY = "sk-test-0123456789"
 
 
@@ -31,7 +31,9 @@ def find(place: Path, command: Sequence[str] = (), **environ: str) -> Secret | N
     environ["IMAGECLI_CONFIG_DIR"] = str(place)
     env = Env(stdin=Stream(), stdout=Stream(), stderr=Stream(), environ=environ, now=lambda: NOW)
     places = Folders(config=place, state=place)
-    key = find_key(OPENAI, env, places, providers=load_rows(env)[0].providers.values(), command=command)
+    key = find_key(
+        OPENAI, env, places, providers=load_catalog_with_providers(env)[0].providers.values(), command=command
+    )
     return key.secret if key else None
 
 
@@ -167,7 +169,7 @@ def test_a_key_command_does_not_see_the_keys_of_other_providers(tmp_path: Path) 
         '[providers.mine]\nbase_url = "http://localhost:1/v1"\nkeys = [{ env = "MINE" }]\n'
         'query_env = { code = "MY_QUERY_TOKEN", version = "MY_VERSION" }'
     )
-    foreign = {key.env for row in load().providers.values() for key in row.keys} - {"OPENAI_API_KEY"}
+    foreign = {key.env for row in load_shipped_catalog().providers.values() for key in row.keys} - {"OPENAI_API_KEY"}
     assert {"AZURE_OPENAI_AD_TOKEN", "XAI_API_KEY"} < foreign
     hidden = dict.fromkeys([*foreign, "MINE", "MY_QUERY_TOKEN"], KEY)
     kept = {"OPENAI_API_KEY": " ", "OPENAI_ORG_ID": "org", "MY_VERSION": "1", "VAULT_TOKEN": "vault"}

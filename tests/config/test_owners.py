@@ -20,8 +20,8 @@ from imagecli import safe_open
 from imagecli.config import keys
 from imagecli.config.owners import MAX_BYTES, read_private_file, read_project_file, read_user_file
 from imagecli.config.paths import Folders
-from imagecli.config.project import find_project, remember, trusted_digest
-from imagecli.config.user_catalog import load_catalog, load_rows
+from imagecli.config.project import find_project, set_trusted, trusted_digest
+from imagecli.config.user_catalog import load_catalog_with_providers, load_user_catalog
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import SettingsError
@@ -140,9 +140,9 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
     put(home.project / "imagecli.toml", text="keyring = true")
     places = Folders(config=home.config, state=state)
     steps: dict[str, Callable[[], object]] = {
-        "config.toml": lambda: load_rows(env_of(home)),
-        "models.toml": lambda: load_catalog(env_of(home)),
-        "credentials.toml": lambda: keys.keep(places, "openai", Secret("sk-1")),
+        "config.toml": lambda: load_catalog_with_providers(env_of(home)),
+        "models.toml": lambda: load_user_catalog(env_of(home)),
+        "credentials.toml": lambda: keys.write_credential(places, "openai", Secret("sk-1")),
         "trusted.json": home.load,
     }
     with acting_as(USER), pytest.raises(SettingsError, match=f"{name} is not used: it belongs to another user"):
@@ -377,11 +377,11 @@ def test_trust_is_neither_read_nor_kept_in_a_state_folder_that_others_can_change
     places = Folders(config=home.config, state=state)
     with acting_as(USER):
         if not refusal:
-            remember(project, "digest", places)
+            set_trusted(project, "digest", places)
             assert trusted_digest(project, places) == "digest"
             return
         with pytest.raises(SettingsError, match=refusal):
-            remember(project, "digest", places)
+            set_trusted(project, "digest", places)
         with pytest.raises(SettingsError, match=refusal):
             trusted_digest(project, places)
     assert list(real.iterdir()) == []
@@ -393,8 +393,8 @@ def test_what_login_and_trust_make_is_closed_whatever_the_umask(home: Home) -> N
     with acting_as(USER):
         before = os.umask(0)
         try:
-            keys.keep(places, "openai", Secret("sk-1"))
-            remember(put(home.in_project(LINE)), "digest", places)
+            keys.write_credential(places, "openai", Secret("sk-1"))
+            set_trusted(put(home.in_project(LINE)), "digest", places)
         finally:
             os.umask(before)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (top, *top.rglob("*")) if path.is_dir()}
@@ -454,7 +454,7 @@ def test_completion_offers_words_beside_a_refused_project(home: Home) -> None:
     try:
         os.chdir(home.project)
         with acting_as(USER):
-            rows, refusal = load_rows(env_of(home))
+            rows, refusal = load_catalog_with_providers(env_of(home))
     finally:
         os.chdir(here)
     assert "own" in rows.providers

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imagecli.config import keys
 from imagecli.config.paths import Folders
-from imagecli.config.toml_io import replace_file, with_value, without
+from imagecli.config.toml_io import remove_toml_value, replace_file, set_toml_value
 from imagecli.domain import Secret
 from imagecli.errors import SettingsError
 
@@ -39,27 +39,27 @@ jobs = 2
     ],
 )
 def test_only_the_value_changes(names: tuple[str, ...], value: Any, after: str) -> None:
-    assert with_value(TEXT, names, value, HERE) == after
+    assert set_toml_value(TEXT, names, value, HERE) == after
 
 
 def test_a_top_setting_is_not_put_into_a_table() -> None:
-    after = with_value(TEXT, ("model",), "x", HERE)
+    after = set_toml_value(TEXT, ("model",), "x", HERE)
     assert tomllib.loads(after)["model"] == "x"
     assert all(line in after for line in TEXT.splitlines())
 
 
 def test_what_is_taken_out_takes_nothing_with_it() -> None:
-    after = without(TEXT, ("size",), HERE)
+    after = remove_toml_value(TEXT, ("size",), HERE)
     assert after is not None
     assert tomllib.loads(after) == {"providers": {"openai": {"jobs": 2}}}
     assert "# two at once" in after
-    assert without(TEXT, ("model",), HERE) is None
-    assert without(TEXT, ("size", "x"), HERE) is None
+    assert remove_toml_value(TEXT, ("model",), HERE) is None
+    assert remove_toml_value(TEXT, ("size", "x"), HERE) is None
 
 
 def test_a_value_is_not_made_a_table() -> None:
     with pytest.raises(SettingsError, match="size is no table"):
-        with_value(TEXT, ("size", "x"), 1, HERE)
+        set_toml_value(TEXT, ("size", "x"), 1, HERE)
 
 
 def full(value: Any) -> Any:
@@ -93,11 +93,11 @@ def test_the_file_says_what_was_meant_or_is_left_alone(document: dict[str, Any],
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
             with pytest.raises(SettingsError):
-                with_value(text, names, value, HERE)
+                set_toml_value(text, names, value, HERE)
             return
     place[names[-1]] = value
     try:
-        after = with_value(text, names, value, HERE)
+        after = set_toml_value(text, names, value, HERE)
     except SettingsError as error:
         assert "can't be changed safely" in error.message
         return
@@ -135,11 +135,11 @@ def test_keys_are_kept_side_by_side_with_comments_and_closed_again(tmp_path: Pat
     places = Folders(config=tmp_path, state=tmp_path)
     places.credentials.write_text('# work\nopenai = "sk-1"\n')
     places.credentials.chmod(0o400)
-    keys.keep(places, "xai", Secret("sk-2"))
-    keys.keep(places, "mine", None)
-    assert keys.credentials(places) == {"openai": "sk-1", "xai": "sk-2", "mine": keys.IN_KEYRING}
+    keys.write_credential(places, "xai", Secret("sk-2"))
+    keys.write_credential(places, "mine", None)
+    assert keys.read_credentials(places) == {"openai": "sk-1", "xai": "sk-2", "mine": keys.IN_KEYRING}
     assert places.credentials.read_text().startswith("# work\n")
     assert stat.S_IMODE(places.credentials.stat().st_mode) == 0o600
-    assert keys.forget(places, "openai") == "sk-1"
-    assert keys.forget(places, "openai") is None
+    assert keys.remove_credential(places, "openai") == "sk-1"
+    assert keys.remove_credential(places, "openai") is None
     assert "sk-1" not in places.credentials.read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.config.paths import Folders
-from imagecli.config.project import find_project, nearest_project, remember, trusted_digest
+from imagecli.config.project import find_project, nearest_project, set_trusted, trusted_digest
 from imagecli.errors import SettingsError
 from tests.config.conftest import Home
 from tests.conftest import Run
@@ -24,7 +24,7 @@ def folders(home: Home) -> Folders:
 def trust(home: Home) -> None:
     project = find_project(home.project)
     assert project
-    remember(project.path, project.digest, folders(home))
+    set_trusted(project.path, project.digest, folders(home))
 
 
 @pytest.mark.parametrize("text", [DELICATE, "keyring = true", '[providers.openai]\napi_key_command = ["x"]'])
@@ -156,7 +156,7 @@ def test_trust_is_of_the_file_and_not_of_the_link_that_led_to_it(home: Home, tmp
     path = home.in_project(DELICATE)
     (tmp_path / "link").symlink_to(path.parent)
     linked = tmp_path / "link" / path.name
-    remember(linked if through == "trusted" else path, "digest", folders(home))
+    set_trusted(linked if through == "trusted" else path, "digest", folders(home))
     assert trusted_digest(linked if through == "read" else path, folders(home)) == "digest"
 
 
@@ -186,10 +186,10 @@ def test_a_trusted_file_still_does_not_raise_the_cap(home: Home) -> None:
 def test_what_is_trusted_is_written_for_the_user_alone_and_can_be_taken_back(home: Home) -> None:
     path = home.in_project(DELICATE)
     trust(home)
-    known = folders(home).trusted
+    known = folders(home).trusted_projects
     assert stat.S_IMODE(known.stat().st_mode) == 0o600
     assert list(json.loads(known.read_text())) == [str(path.resolve())]
-    remember(path, None, folders(home))
+    set_trusted(path, None, folders(home))
     with pytest.raises(SettingsError):
         home.load({})
 
@@ -197,7 +197,7 @@ def test_what_is_trusted_is_written_for_the_user_alone_and_can_be_taken_back(hom
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', "{", "\xff", "[" * 100_000])
 def test_a_damaged_list_trusts_nothing_and_says_so(home: Home, text: str) -> None:
     home.in_project(DELICATE)
-    known = folders(home).trusted
+    known = folders(home).trusted_projects
     known.parent.mkdir()
     known.write_text(text)
     known.chmod(0o600)

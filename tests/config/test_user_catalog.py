@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagecli.catalog.catalog import load, with_own
+from imagecli.catalog.catalog import load_shipped_catalog, with_user_models
 from imagecli.domain import Size
 from imagecli.errors import UsageError
 from tests.conftest import Run, picture
@@ -88,7 +88,7 @@ def test_a_row_of_ours_is_changed_and_the_rest_of_it_stays(imagecli: Run, rows: 
 
 
 def test_a_price_of_ours_is_changed_for_all_its_models() -> None:
-    rows = with_own({"prices": {"two": {"image_out": 99.0}}}, "mine.toml")
+    rows = with_user_models({"prices": {"two": {"image_out": 99.0}}}, "mine.toml")
     prices = rows.model("gpt-image-2-2026-04-21").prices
     assert prices is not None
     assert (prices.image_out, prices.text_in, prices.source) == (99.0, 5.0, "mine.toml")
@@ -96,35 +96,35 @@ def test_a_price_of_ours_is_changed_for_all_its_models() -> None:
 
 
 def test_a_row_without_a_likeness_takes_what_it_does_not_limit() -> None:
-    row = with_own({"models": {"flux": {"max_n": 4, "released": date(2026, 1, 2)}}}, "mine.toml").model("flux")
+    row = with_user_models({"models": {"flux": {"max_n": 4, "released": date(2026, 1, 2)}}}, "mine.toml").model("flux")
     assert (row.known, row.max_n, row.source, row.released) == (True, 4, "mine.toml", date(2026, 1, 2))
     assert row.sizes.objection(Size(777, 333)) is None
-    assert not row.allowed("quality")
+    assert not row.allowed_values("quality")
 
 
 def test_part_of_an_inputs_rule_can_be_said() -> None:
-    row = with_own({"models": {"m": {"like": "gpt-image-2", "image": {"max_bytes": 1000}}}}, "x").model("m")
+    row = with_user_models({"models": {"m": {"like": "gpt-image-2", "image": {"max_bytes": 1000}}}}, "x").model("m")
     assert (row.image.max_bytes, row.image.formats) == (1000, ("png", "jpeg", "webp"))
 
 
 def test_what_a_row_no_longer_takes_has_no_words() -> None:
-    row = with_own({"models": {"m": {"like": "gpt-image-2", "parameters": ["user"]}}}, "x").model("m")
+    row = with_user_models({"models": {"m": {"like": "gpt-image-2", "parameters": ["user"]}}}, "x").model("m")
     assert (row.parameters, row.words, row.ranges) == (("user",), {}, {})
 
 
 def test_a_row_that_is_like_itself_is_a_change_of_it() -> None:
-    row = with_own({"models": {"dall-e-3": {"like": "dall-e-3", "max_prompt": 7}}}, "x").model("dall-e-3")
-    assert (row.max_prompt, row.max_n, row.allowed("style")) == (7, 1, ("vivid", "natural"))
+    row = with_user_models({"models": {"dall-e-3": {"like": "dall-e-3", "max_prompt": 7}}}, "x").model("dall-e-3")
+    assert (row.max_prompt, row.max_n, row.allowed_values("style")) == (7, 1, ("vivid", "natural"))
 
 
 def test_a_row_of_ours_can_be_made_like_another() -> None:
-    row = with_own({"models": {"dall-e-2": {"like": "gpt-image-2"}}}, "x").model("dall-e-2")
+    row = with_user_models({"models": {"dall-e-2": {"like": "gpt-image-2"}}}, "x").model("dall-e-2")
     assert (row.operations, row.shutdown, row.max_prompt) == (("generations", "edits"), None, 32_000)
 
 
 def test_the_shipped_rows_are_whole_by_the_same_rules() -> None:
-    shipped = load()
-    again = with_own({"models": {name: {} for name in shipped.models}}, "x")
+    shipped = load_shipped_catalog()
+    again = with_user_models({"models": {name: {} for name in shipped.models}}, "x")
     for name, row in shipped.models.items():
         assert again.model(name).words == row.words
         assert again.model(name).sizes == row.sizes
@@ -226,11 +226,11 @@ TABLES = {
 @example({"models": {"a": {"like": "b"}, "b": {"like": "a"}}})
 def test_any_tables_make_rows_or_a_sentence(tables: dict[str, object]) -> None:
     try:
-        rows = with_own(tables, "mine.toml")
+        rows = with_user_models(tables, "mine.toml")
     except UsageError as error:
         assert error.message
     else:
-        assert set(load().models) <= set(rows.models)
+        assert set(load_shipped_catalog().models) <= set(rows.models)
 
 
 def test_the_file_that_readme_shows_is_one(imagecli: Run, rows: Path) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.http_message import HttpRequest
-from imagecli.providers.request import encode
-from imagecli.providers.uploads import Uploads
+from imagecli.providers.request import build_http_request
+from imagecli.providers.uploads import RequestImages
 
-ROWS = load()
-HOUSE = Source(name="house.png")
+ROWS = load_shipped_catalog()
+HOUSE = InputSource(name="house.png")
 PNG = InputImage(data=b"png", format="png", size=Size(8, 8), has_alpha=True)
 JPEG = InputImage(data=b"jpeg", format="jpeg", size=Size(8, 8), has_alpha=False)
 PNG_URL, JPEG_URL = "data:image/png;base64,cG5n", "data:image/jpeg;base64,anBlZw=="
@@ -91,11 +91,11 @@ EDITS: dict[str, Literal] = {
 }
 
 
-def sent(provider: str, ask: Ask, **uploads: Any) -> HttpRequest:
+def sent(provider: str, ask: ImageRequest, **uploads: Any) -> HttpRequest:
     row = ROWS.provider(provider)
     bases = {"azure": "https://r.openai.azure.com", "azure-classic": "https://r.openai.azure.com/"}
     base_url = row.base_url or bases.get(provider) or row.base_url_form or "http://127.0.0.1:1/v1"
-    return encode(ask, Uploads(**uploads), row, base_url, row.query)
+    return build_http_request(ask, RequestImages(**uploads), row, base_url, row.query)
 
 
 def files(pictures: list[tuple[str, InputImage]]) -> list[tuple[str, bytes]]:
@@ -110,14 +110,14 @@ def test_every_row_has_its_literals() -> None:
 @pytest.mark.parametrize("provider", GENERATIONS)
 def test_a_generation_is_what_the_provider_takes(provider: str) -> None:
     n = min(2, ROWS.provider(provider).max_n or 2)
-    http = sent(provider, Generate(prompt="a cat", rendering=Rendering(model="m", n=n, size=WIDE)))
+    http = sent(provider, Generate(prompt="a cat", options=ImageOptions(model="m", n=n, size=WIDE)))
     assert (http.url, http.json) == GENERATIONS[provider]
     assert (http.method, http.form, http.files) == ("POST", (), ())
 
 
 @pytest.mark.parametrize("provider", EDITS)
 def test_an_edit_is_what_the_provider_takes(provider: str) -> None:
-    http = sent(provider, Edit(prompt="a cat", images=(HOUSE,), rendering=Rendering(model="m")), images=(PNG,))
+    http = sent(provider, Edit(prompt="a cat", images=(HOUSE,), options=ImageOptions(model="m")), images=(PNG,))
     url, fields, pictures = EDITS[provider]
     assert (http.url, http.json if http.json is not None else dict(http.form)) == (url, fields)
     assert [(file.name, file.data) for file in http.files] == files(pictures)
@@ -126,17 +126,19 @@ def test_an_edit_is_what_the_provider_takes(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", ROWS.providers)
 def test_what_the_user_did_not_set_is_told(provider: str) -> None:
-    http = sent(provider, Generate(prompt="a cat", rendering=Rendering(model="m")))
+    http = sent(provider, Generate(prompt="a cat", options=ImageOptions(model="m")))
     assert http.json is not None
     assert set(http.added) == set(http.json) - {"model", "prompt"}
     assert all(name not in (http.without(name).json or {}) for name in http.added)
-    said = sent(provider, Generate(prompt="a cat", rendering=Rendering(model="m", response_format="url")))
+    said = sent(provider, Generate(prompt="a cat", options=ImageOptions(model="m", response_format="url")))
     assert said.added == ()
     assert (said.json or {})["response_format"] == "url"
 
 
 def test_what_the_user_set_by_param_is_the_users() -> None:
-    http = sent("local", Generate(prompt="a cat", rendering=Rendering(model="m", params=(("response_format", "url"),))))
+    http = sent(
+        "local", Generate(prompt="a cat", options=ImageOptions(model="m", params=(("response_format", "url"),)))
+    )
     assert (http.json, http.added) == ({**CAT, "response_format": "url"}, ())
 
 
@@ -156,17 +158,17 @@ SEVERAL: list[tuple[str, dict[str, Any], list[tuple[str, InputImage]]]] = [
 def test_several_pictures_have_the_fields_for_several(
     provider: str, fields: dict[str, Any], pictures: list[tuple[str, InputImage]]
 ) -> None:
-    ask = Edit(prompt="a cat", images=(HOUSE, HOUSE), rendering=Rendering(model="m"))
+    ask = Edit(prompt="a cat", images=(HOUSE, HOUSE), options=ImageOptions(model="m"))
     http = sent(provider, ask, images=(PNG, JPEG))
     assert (http.json if http.json is not None else dict(http.form)) == {**CAT, **fields}
     assert [(file.name, file.data) for file in http.files] == files(pictures)
 
 
 def test_mask_and_drawing_go_where_the_row_says() -> None:
-    ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, rendering=Rendering(model="m"))
+    ask = Edit(prompt="a cat", images=(HOUSE,), mask=HOUSE, options=ImageOptions(model="m"))
     assert [file.name for file in sent("openai", ask, images=(JPEG,), mask=PNG).files] == ["image", "mask"]
     assert (sent("xai", ask, images=(JPEG,), mask=PNG).json or {})["mask"] == {"url": PNG_URL}
-    drawn = Edit(prompt="a cat", images=(HOUSE,), markup=HOUSE, rendering=Rendering(model="m"))
+    drawn = Edit(prompt="a cat", images=(HOUSE,), markup=HOUSE, options=ImageOptions(model="m"))
     assert [(file.name, file.filename) for file in sent("openai", drawn, images=(JPEG,), markup=PNG).files] == [
         ("image", "image.jpg"),
         ("markup", "markup.png"),
@@ -195,22 +197,25 @@ def test_mask_and_drawing_go_where_the_row_says() -> None:
     ],
 )
 def test_words_and_extras_are_put_as_the_row_says(provider: str, look: dict[str, Any], fields: dict[str, Any]) -> None:
-    http = sent(provider, Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look})))
+    http = sent(provider, Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look})))
     named = CAT if look.get("model", "m") else {"prompt": "a cat"}
     assert http.json == {**named, **fields}
 
 
 def test_nothing_goes_up_that_has_no_field() -> None:
     row = replace(ROWS.provider("openai"), mask=None, markup=None)
-    ask = Edit(prompt="a cat", images=(HOUSE,), rendering=Rendering(model="m"))
-    uploads = Uploads(images=(PNG,), mask=PNG, markup=PNG)
-    assert [file.name for file in encode(ask, uploads, row, "http://a.example/v1").files] == ["image"]
-    assert encode(ask, uploads, replace(row, edits_as="json"), "http://a.example/v1").json == {**CAT, "image": PNG_URL}
+    ask = Edit(prompt="a cat", images=(HOUSE,), options=ImageOptions(model="m"))
+    uploads = RequestImages(images=(PNG,), mask=PNG, markup=PNG)
+    assert [file.name for file in build_http_request(ask, uploads, row, "http://a.example/v1").files] == ["image"]
+    assert build_http_request(ask, uploads, replace(row, edits_as="json"), "http://a.example/v1").json == {
+        **CAT,
+        "image": PNG_URL,
+    }
 
 
 def test_a_variation_carries_the_prompt_that_its_endpoint_wants() -> None:
-    plain = sent("lemonade", Vary(image=HOUSE, rendering=Rendering(model="m")), images=(PNG,))
+    plain = sent("lemonade", Vary(image=HOUSE, options=ImageOptions(model="m")), images=(PNG,))
     assert dict(plain.form) == {"model": "m", "response_format": "b64_json"}
-    wanted = sent("xinference", Vary(image=HOUSE, prompt="a cat", rendering=Rendering(model="m")), images=(PNG,))
+    wanted = sent("xinference", Vary(image=HOUSE, prompt="a cat", options=ImageOptions(model="m")), images=(PNG,))
     assert wanted.url == "http://127.0.0.1:9997/v1/images/variations"
     assert dict(wanted.form) == {**CAT, **AS_BASE64}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from tests.conftest import Run, mask_for, photo, picture
 from tests.dialects import hosted, own
 from tests.dialects.serving import KEY, Asked, Dialect
@@ -63,7 +63,7 @@ def env(provider: str) -> dict[str, str]:
 
 
 def test_every_row_has_a_server_here() -> None:
-    assert {*DIALECTS, "sandbox"} == set(load().providers)
+    assert {*DIALECTS, "sandbox"} == set(load_shipped_catalog().providers)
 
 
 @pytest.mark.parametrize("provider", DIALECTS)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from imagecli.batch.journal.reader import read_journals
-from imagecli.events import Event, Warned
+from imagecli.events import Event, WarningEvent
 from tests.conftest import Run
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "journals"
@@ -27,21 +27,25 @@ def read_state(manifest: Path) -> dict[str, Any]:
     """What the journals of a manifest say. The one place that names classes and functions of the program."""
     heard: list[Event] = []
     ledger = read_journals(manifest, heard.append)
-    last = {name: ledger.last(name) for name in ids_in(manifest.parent)}
+    last = {name: ledger.last_entry(name) for name in ids_in(manifest.parent)}
     hashes = sorted({entry.hash for entry in last.values() if entry})
     return {
         "runs": ledger.runs,
         "manifests": sorted(ledger.manifests),
         "submissions": sorted(ledger.submissions),
-        "warnings": sum(isinstance(event, Warned) for event in heard),
-        "away": sorted(entry.id for entry in ledger.away()),
+        "warnings": sum(isinstance(event, WarningEvent) for event in heard),
+        "away": sorted(entry.id for entry in ledger.pending()),
         "last": {name: as_json(entry) for name, entry in last.items()},
-        "in_doubt": [name for name, entry in last.items() if entry and entry.in_doubt],
+        "in_doubt": [name for name, entry in last.items() if entry and entry.is_possibly_billed],
         "files": {file.path: [entry.id, as_json(file)] for entry, file in ledger.files()},
         "planned": {
-            file.planned: file.path for _, file in ledger.files() if file.planned and ledger.planned(file.planned)
+            file.planned: file.path
+            for _, file in ledger.files()
+            if file.planned and ledger.file_planned_at(file.planned)
         },
-        "brought": {digest: [[entry.id, file.path] for entry, file in ledger.brought(digest)] for digest in hashes},
+        "brought": {
+            digest: [[entry.id, file.path] for entry, file in ledger.files_by_hash(digest)] for digest in hashes
+        },
     }
 
 

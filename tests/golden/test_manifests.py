@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.fingerprint import Digests
+from imagecli.batch.fingerprint import FileDigests
 from imagecli.batch.manifest.errors import ManifestError
-from imagecli.batch.manifest.load import items
+from imagecli.batch.manifest.load import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest
-from imagecli.batch.work_item import wanted_of
-from imagecli.catalog.catalog import load
+from imagecli.batch.work_item import to_planned_item
+from imagecli.catalog.catalog import load_shipped_catalog
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"
 SAMPLE = GOLDEN.parent.parent / "assets" / "assets.toml"
@@ -44,10 +44,10 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
     """The items that a manifest asks for. The one place that names classes and functions of the program."""
-    catalog = load()
+    catalog = load_shipped_catalog()
     provider = catalog.provider(WAYS[way]["provider"])
     base_url = WAYS[way]["base_url"] or provider.base_url or ""
-    found = items(
+    found = load_items(
         read,
         flags=WAYS[way]["flags"],
         catalog=catalog,
@@ -57,7 +57,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
     )
     rows = []
     for item in found.items:
-        known = wanted_of(item, provider, base_url, Digests())
+        known = to_planned_item(item, provider, base_url, FileDigests())
         rows.append(
             {
                 "row": item.row,

@@ -18,9 +18,9 @@ from typing import Final
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from imagecli.domain import Name
-from imagecli.pipeline.prepare import describe
-from imagecli.prepared import Part, Prepared
+from imagecli.domain import OutputName
+from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.prepared import ManifestRef, PreparedCall
 
 CANARY: Final = "CANARY-7731"
 OTHER_USER: Final = 54321
@@ -76,9 +76,9 @@ def forge_spool(folder: Path, clone: Path, home: Path) -> None:
     """Entries, written as imagecli writes them, that would create, replace and fetch whatever their author likes."""
     folder.mkdir()
     image = base64.b64encode((home / "images" / "cat.png").read_bytes()).decode()
-    part = Part(manifest=str(clone / "m.jsonl"), id="art/one.png", hash="0" * 64, planned=(("art/one.png",),))
+    part = ManifestRef(manifest=str(clone / "m.jsonl"), id="art/one.png", hash="0" * 64, planned=(("art/one.png",),))
     for number, (target, stem) in enumerate(((home, ".zshenv"), (home / "images", "cat"), (clone, "../home/x"))):
-        prepared = Prepared(
+        prepared = PreparedCall(
             id=f"20261129-00000{number}-aaaa-1",
             request=0,
             command="generate",
@@ -86,7 +86,7 @@ def forge_spool(folder: Path, clone: Path, home: Path) -> None:
             base_url="http://127.0.0.1:9/v1",
             model="gpt-image-2",
             n=1,
-            names=(Name(folder=target, stem=stem, ending="png", literal_format="png"),),
+            names=(OutputName(folder=target, stem=stem, ending="png", literal_format="png"),),
             if_exists="overwrite",
             stdout=False,
             prompt="x",
@@ -95,7 +95,7 @@ def forge_spool(folder: Path, clone: Path, home: Path) -> None:
             replaces=((home / "images" / "cat.png", sha256(home / "images" / "cat.png")),),
             part=part if number else None,
         )
-        (folder / f"{prepared.id}.json").write_text(describe(prepared))
+        (folder / f"{prepared.id}.json").write_text(prepared_to_json(prepared))
         (folder / f"{prepared.id}.body").write_text(json.dumps({"created": 1, "data": [{"b64_json": image}]}))
         (folder / f"{prepared.id}.sent").touch()
 

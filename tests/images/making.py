@@ -10,9 +10,9 @@ from typing import Any
 
 from PIL import Image
 
-from imagecli.domain import Framing, InputRule
-from imagecli.images.fit_input import Fitted, fit
-from imagecli.images.header import Look, look
+from imagecli.domain import InputFit, InputRule
+from imagecli.images.fit_input import FittedImage, fit_input
+from imagecli.images.header import ImageHeader, read_header
 
 CLASSIC = InputRule(formats=("png",), max_bytes=4_194_303, square=True)
 GPT = InputRule(formats=("png", "jpeg", "webp"), max_bytes=52_428_799)
@@ -67,12 +67,12 @@ def alike(some: tuple[Pixel, ...], other: tuple[Pixel, ...], within: int = 12) -
     return all(abs(a - b) <= within for x, y in zip(some, other, strict=True) for a, b in zip(x, y, strict=True))
 
 
-def fitted(data: bytes, rule: InputRule = GPT, framing: Framing | None = None, name: str = "photo.jpg") -> Fitted:
-    return fit(look(data, name), rule, framing or Framing())
+def fitted(data: bytes, rule: InputRule = GPT, framing: InputFit | None = None, name: str = "photo.jpg") -> FittedImage:
+    return fit_input(read_header(data, name), rule, framing or InputFit())
 
 
-def looked(data: bytes, name: str = "photo.jpg") -> Look:
-    return look(data, name)
+def looked(data: bytes, name: str = "photo.jpg") -> ImageHeader:
+    return read_header(data, name)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

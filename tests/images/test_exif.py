@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.images.exif import orientation, turned_upright
+from imagecli.images.exif import exif_orientation, set_upright
 
 
 def block(order: str, value: int, kind: int = 3) -> bytes:
@@ -23,22 +23,22 @@ def block(order: str, value: int, kind: int = 3) -> bytes:
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("value", range(1, 9))
 def test_both_byte_orders_are_read(order: str, value: int) -> None:
-    assert orientation(block(order, value)) == value
+    assert exif_orientation(block(order, value)) == value
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"II*\0", block("<", 0), block(">", 9), block("<", 6, kind=4), block("<", 6)[:20]]
 )
 def test_nonsense_means_upright(data: bytes) -> None:
-    assert orientation(data) == 1
+    assert exif_orientation(data) == 1
 
 
 @pytest.mark.parametrize("order", "<>")
 def test_only_the_orientation_is_overwritten(order: str) -> None:
-    assert turned_upright(block(order, 6)) == block(order, 1)
+    assert set_upright(block(order, 6)) == block(order, 1)
 
 
 @given(st.sampled_from([b"", b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0\xff\xff"]), st.binary(max_size=80))
 def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
-    assert 1 <= orientation(head + tail) <= 8
-    assert len(turned_upright(head + tail)) == len(head + tail)
+    assert 1 <= exif_orientation(head + tail) <= 8
+    assert len(set_upright(head + tail)) == len(head + tail)

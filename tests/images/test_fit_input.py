@@ -9,11 +9,11 @@ import zlib
 import pytest
 from PIL import Image, ImageCms
 
-from imagecli.domain import Framing, InputRule, Size, Transform
+from imagecli.domain import InputFit, InputRule, Size, Transform
 from imagecli.errors import InputImageError
-from imagecli.images.fit_input import fit
-from imagecli.images.header import look
-from imagecli.images.resize import target
+from imagecli.images.fit_input import fit_input
+from imagecli.images.header import read_header
+from imagecli.images.resize import encoded_size
 from tests.images.making import (
     BLUE,
     CLASSIC,
@@ -61,7 +61,7 @@ def test_what_fits_is_sent_byte_for_byte(name: str) -> None:
     assert result.image.data == data
     assert result.changes == ()
     assert result.transform == Transform(upright=result.image.size)
-    assert result.image.format == look(data, "x").format
+    assert result.image.format == read_header(data, "x").format
 
 
 def test_the_ending_is_never_trusted() -> None:
@@ -79,7 +79,7 @@ def stored_as(image: Image.Image, orientation: int) -> Image.Image:
 @pytest.mark.parametrize("rule", [GPT, CLASSIC], ids=["gpt", "classic"])
 def test_every_orientation_comes_out_as_a_viewer_shows_it(orientation: int, rule: InputRule) -> None:
     data = saved(stored_as(scene(128, 96), orientation), "JPEG", exif=exif(orientation), quality=95)
-    assert look(data, "x").size == Size(128, 96)
+    assert read_header(data, "x").size == Size(128, 96)
     result = fitted(data, rule)
     assert alike(corners(opened(result.image.data)), CORNERS)
     assert ("turned upright" in result.changes) == (orientation != 1)
@@ -109,7 +109,7 @@ BOXES = {
 @pytest.mark.parametrize("crop", ["left", "right", "top", "bottom"])
 def test_the_crop_lies_in_the_upright_picture(orientation: int, size: tuple[int, int], crop: str) -> None:
     data = saved(stored_as(scene(*size), orientation), "JPEG", exif=exif(orientation), quality=95)
-    result = fitted(data, CLASSIC, Framing(crop=crop))  # type: ignore[arg-type]
+    result = fitted(data, CLASSIC, InputFit(crop=crop))  # type: ignore[arg-type]
     assert result.transform.crop == BOXES[size][crop]
     assert alike(corners(opened(result.image.data)), corners(scene(*size).crop(BOXES[size][crop])))
 
@@ -118,12 +118,12 @@ def test_the_crop_lies_in_the_upright_picture(orientation: int, size: tuple[int,
 def test_the_orientation_is_found_in_every_format(format: str) -> None:
     stored = scene(128, 96).transpose(Image.Transpose.ROTATE_90)
     data = saved(stored, format, exif=exif(6))
-    assert look(data, "x").size == Size(128, 96)
+    assert read_header(data, "x").size == Size(128, 96)
     assert alike(corners(opened(fitted(data).image.data)), CORNERS, within=30)
 
 
 def test_an_orientation_that_makes_no_sense_is_none() -> None:
-    assert fitted(saved(scene(), exif=exif(77)), framing=Framing(keep_metadata=True)).changes == ()
+    assert fitted(saved(scene(), exif=exif(77)), framing=InputFit(keep_metadata=True)).changes == ()
 
 
 def gradient(mode: str, top: float) -> Image.Image:
@@ -187,7 +187,7 @@ def palette_with_clear_corner() -> bytes:
     ids=["palette", "colour key", "gray with alpha", "1-bit", "bmp", "icon"],
 )
 def test_every_kind_of_transparency_survives(data: bytes, clear: bool) -> None:
-    image = opened(fitted(data, CLASSIC, Framing(input_size=Size(32, 32))).image.data)
+    image = opened(fitted(data, CLASSIC, InputFit(input_size=Size(32, 32))).image.data)
     assert image.mode == "RGBA" and image.size == (32, 32)
     alpha = image.getpixel((1, 1))
     assert isinstance(alpha, tuple)
@@ -278,7 +278,7 @@ def test_a_lossy_photograph_becomes_jpeg_and_a_lossless_one_png() -> None:
     ],
 )
 def test_the_square_is_cut_where_crop_says(size: tuple[int, int], crop: str, expected: tuple[Pixel, ...]) -> None:
-    result = fitted(saved(scene(*size)), CLASSIC, Framing(crop=crop))  # type: ignore[arg-type]
+    result = fitted(saved(scene(*size)), CLASSIC, InputFit(crop=crop))  # type: ignore[arg-type]
     assert result.image.size == Size(80, 80)
     assert corners(opened(result.image.data)) == expected
     assert result.changes == ("centre square 80x80 cropped".replace("centre", crop.replace("center", "centre")),)
@@ -287,14 +287,14 @@ def test_the_square_is_cut_where_crop_says(size: tuple[int, int], crop: str, exp
 
 def test_no_crop_refuses_what_is_not_square() -> None:
     with pytest.raises(InputImageError, match=r"photo\.jpg is 160x80, a square is wanted") as caught:
-        fitted(saved(scene(160, 80)), CLASSIC, Framing(crop="none"))
+        fitted(saved(scene(160, 80)), CLASSIC, InputFit(crop="none"))
     assert caught.value.hint and "--pad" in caught.value.hint
-    assert fitted(saved(scene(80, 80)), CLASSIC, Framing(crop="none")).changes == ()
+    assert fitted(saved(scene(80, 80)), CLASSIC, InputFit(crop="none")).changes == ()
 
 
 @pytest.mark.parametrize("size", [(160, 80), (80, 161), (3000, 2)])
 def test_padding_fills_up_with_transparency(size: tuple[int, int]) -> None:
-    result = fitted(saved(scene(*size)), CLASSIC, Framing(pad=True))
+    result = fitted(saved(scene(*size)), CLASSIC, InputFit(pad=True))
     side = max(size)
     assert result.image.size == Size(min(side, 1024), min(side, 1024))
     assert result.changes[0] == f"padded to {side}x{side}"
@@ -318,11 +318,11 @@ def test_a_large_square_png_that_fits_is_not_shrunk() -> None:
 
 
 def test_input_size_shrinks_inside_and_never_enlarges() -> None:
-    shrunk = fitted(saved(scene(600, 400), "JPEG"), GPT, Framing(input_size=Size(300, 300)))
+    shrunk = fitted(saved(scene(600, 400), "JPEG"), GPT, InputFit(input_size=Size(300, 300)))
     assert shrunk.image.size == Size(300, 200)
     assert shrunk.changes == ("shrunk to 300x200",)
     data = saved(scene(60, 40), "JPEG")
-    assert fitted(data, GPT, Framing(input_size=Size(300, 300))).image.data == data
+    assert fitted(data, GPT, InputFit(input_size=Size(300, 300))).image.data == data
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
@@ -352,7 +352,7 @@ def test_needles_and_dots_come_through(size: tuple[int, int]) -> None:
     data = saved(Image.new("RGB", size, RED))
     assert fitted(data).changes == ()
     assert fitted(data, CLASSIC).image.size == Size(1, 1)
-    assert max(fitted(data, GPT, Framing(input_size=Size(512, 512))).image.size.pixels, 1) <= 512
+    assert max(fitted(data, GPT, InputFit(input_size=Size(512, 512))).image.size.pixels, 1) <= 512
 
 
 def test_a_rotated_jpeg_of_24_megapixels_is_made_a_square_png() -> None:
@@ -374,7 +374,7 @@ def test_a_rotated_jpeg_of_24_megapixels_is_made_a_square_png() -> None:
 def test_averaging_in_strips_gives_what_resizing_at_once_gives() -> None:
     source = Image.radial_gradient("L").resize((1801, 1403), Image.Resampling.BICUBIC)
     image = Image.merge("RGBA", (source, source.rotate(90), source.rotate(180), source))
-    result = fitted(saved(image), CLASSIC, Framing(input_size=Size(300, 300)))
+    result = fitted(saved(image), CLASSIC, InputFit(input_size=Size(300, 300)))
     plain = image.crop((199, 0, 1602, 1403)).resize((300, 300), Image.Resampling.LANCZOS)
     ours = opened(result.image.data)
     for band, other in zip(ours.split(), plain.split(), strict=True):
@@ -383,13 +383,13 @@ def test_averaging_in_strips_gives_what_resizing_at_once_gives() -> None:
 
 
 def test_fit_leaves_the_look_usable_again() -> None:
-    seen = look(saved(scene(160, 80), "JPEG"), "x.jpg")
-    assert fit(seen, CLASSIC, Framing()) == fit(seen, CLASSIC, Framing())
+    seen = read_header(saved(scene(160, 80), "JPEG"), "x.jpg")
+    assert fit_input(seen, CLASSIC, InputFit()) == fit_input(seen, CLASSIC, InputFit())
 
 
 def test_what_is_encoded_anew_is_brought_under_the_limit_by_a_whole_factor() -> None:
-    assert target(Size(12_000, 6_000), GPT, Framing()) == Size(6_000, 3_000)
-    assert target(Size(7_000, 7_000), GPT, Framing()) == Size(7_000, 7_000)
+    assert encoded_size(Size(12_000, 6_000), GPT, InputFit()) == Size(6_000, 3_000)
+    assert encoded_size(Size(7_000, 7_000), GPT, InputFit()) == Size(7_000, 7_000)
 
 
 def test_a_jpeg_that_would_fit_and_does_not_decode_is_refused() -> None:

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagecli.domain import Framing, Size
+from imagecli.domain import InputFit, Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.fit_input import fit
-from imagecli.images.header import look
+from imagecli.images.fit_input import fit_input
+from imagecli.images.header import read_header
 from tests.images.making import (
     CLASSIC,
     CORNERS,
@@ -38,7 +38,7 @@ SOME = {name: saved(scene(64, 64), name) for name in FORMATS}
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_headers_tell_what_it_is(format: str) -> None:
-    seen = look(SOME[format], "x")
+    seen = read_header(SOME[format], "x")
     assert (seen.format, seen.size, seen.frames, seen.orientation) == (format.lower(), Size(64, 64), 1, 1)
 
 
@@ -65,7 +65,7 @@ def test_the_headers_tell_what_it_is(format: str) -> None:
 )
 def test_what_is_no_picture_is_refused_by_name(data: bytes, words: str) -> None:
     with pytest.raises(InputImageError) as caught:
-        look(data, "x.png")
+        read_header(data, "x.png")
     assert caught.value.message.startswith(words)
 
 
@@ -122,34 +122,34 @@ def bomb(format: str, width: int, height: int) -> bytes:
 @pytest.mark.parametrize("format", ["GIF", "BMP", "JPEG"])
 def test_a_pixel_bomb_is_refused_by_its_header(format: str) -> None:
     with pytest.raises(LargeImageError, match=r"at most (120,000,000|200,000,000|85,714,285) are decoded"):
-        look(bomb(format, 60_000, 60_000), "x")
+        read_header(bomb(format, 60_000, 60_000), "x")
 
 
 def test_a_tiff_bomb_and_a_webp_bomb_are_refused_by_their_headers() -> None:
     large = saved(Image.new("1", (11_000, 11_000)), "TIFF", compression="group4")
     with pytest.raises(InputImageError, match="11000x11000"):
-        look(large, "x.tif")
+        read_header(large, "x.tif")
     with pytest.raises(InputImageError, match="at most 37,500,000 are decoded"):
-        look(SOME["WEBP"][:12] + b"VP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3f\0" * 2 + SOME["WEBP"][12:], "x.webp")
+        read_header(SOME["WEBP"][:12] + b"VP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3f\0" * 2 + SOME["WEBP"][12:], "x.webp")
 
 
 def test_a_photograph_from_a_phone_is_read_upright() -> None:
     """Written by libheif with the orientation 6 in its boxes; a camera and a place in its EXIF."""
     data = (Path(__file__).parents[1] / "data" / "pictures" / "turned.heic").read_bytes()
     result = fitted(data, name="IMG_0001.HEIC")
-    assert (look(data, "x").format, result.image.size, result.image.format) == ("heic", Size(96, 64), "jpeg")
+    assert (read_header(data, "x").format, result.image.size, result.image.format) == ("heic", Size(96, 64), "jpeg")
     assert result.changes == ("converted to JPEG", "location and camera data removed")
     assert alike(corners(opened(result.image.data)), CORNERS, 20)
 
 
 def test_a_broken_heic_is_named() -> None:
     with pytest.raises(InputImageError, match="can't be read as a picture"):
-        look(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100, "IMG_1.HEIC")
+        read_header(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100, "IMG_1.HEIC")
 
 
 def test_exif_that_is_nonsense_harms_nothing() -> None:
     data = saved(scene(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f garbage")
-    assert look(data, "x").orientation == 1
+    assert read_header(data, "x").orientation == 1
     assert fitted(data).changes == ("location and camera data removed",)
 
 
@@ -159,7 +159,7 @@ HEADS = [data[:length] for data in SOME.values() for length in (16, 40, 90, 300,
 def refused_or_done(data: bytes) -> None:
     for rule in (GPT, CLASSIC):
         try:
-            fit(look(data, "x"), rule, Framing())
+            fit_input(read_header(data, "x"), rule, InputFit())
         except InputImageError as error:
             assert error.message.startswith(("x ", "no picture"))
 
@@ -192,13 +192,13 @@ def test_an_icon_that_holds_a_large_lying_png_is_refused() -> None:
 
 def test_looking_reads_no_pixels() -> None:
     header = saved(Image.new("RGB", (9_000, 9_000)), compress_level=1)
-    assert look(header[:200], "x").size == Size(9_000, 9_000)
+    assert read_header(header[:200], "x").size == Size(9_000, 9_000)
 
 
 def test_an_orientation_is_found_behind_megabytes_of_other_segments() -> None:
     buffer = io.BytesIO()
     scene().save(buffer, "JPEG", exif=exif(6), icc_profile=b"\0" * 200_000)
-    assert look(buffer.getvalue(), "x").size == Size(40, 60)
+    assert read_header(buffer.getvalue(), "x").size == Size(40, 60)
 
 
 def test_a_chunk_of_unknown_kind_is_left_alone() -> None:

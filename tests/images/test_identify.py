@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagecli.domain import Identity, Size
+from imagecli.domain import ImageInfo, Size
 from imagecli.images.formats.png_scanlines import MOST_BYTES
-from imagecli.images.identify import identify, judge, judge_file
+from imagecli.images.identify import identify_image, inspect_image, inspect_image_file
 from tests.images.making import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
 
 SVG = b"""<?xml version="1.0"?>
@@ -59,15 +59,15 @@ RASTER = {name: data for name, data in WHOLE.items() if name != "svg"}
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_picture_is_told_with_its_format_and_size(name: str) -> None:
     size = Size(600, 400) if name == "jpeg-restarts" else Size(60, 40)
-    expected = Identity(format=name.split("-")[0].removeprefix("a"), size=size)
-    assert judge(WHOLE[name]) == expected
-    assert identify(WHOLE[name]) == expected
+    expected = ImageInfo(format=name.split("-")[0].removeprefix("a"), size=size)
+    assert inspect_image(WHOLE[name]) == expected
+    assert identify_image(WHOLE[name]) == expected
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_bytes_behind_the_end_are_tolerated(name: str) -> None:
     tail = b"\n\n" if name == "svg" else b"trailing \xff\xd9 bytes" * 9
-    assert judge(WHOLE[name] + tail).whole
+    assert inspect_image(WHOLE[name] + tail).whole
 
 
 @pytest.mark.parametrize("name", RASTER)
@@ -75,7 +75,7 @@ def test_no_cut_anywhere_goes_unseen(name: str) -> None:
     data = WHOLE[name]
     last = len(data) - (2 if name.startswith("webp") else 1)
     for end in [*range(min(400, last)), *range(400, last, 37), last]:
-        found = judge(data[:end])
+        found = inspect_image(data[:end])
         assert not found.whole and found.problem, (end, found)
 
 
@@ -101,7 +101,7 @@ def test_no_cut_anywhere_goes_unseen(name: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
-    found = judge(data)
+    found = inspect_image(data)
     assert not found.whole
     assert found.problem == problem
 
@@ -127,7 +127,7 @@ def test_what_is_wrong_is_said_in_words(data: bytes, problem: str) -> None:
     ],
 )
 def test_what_is_no_picture_is_named(data: bytes, problem: str) -> None:
-    assert judge(data) == identify(data) == Identity(format=None, whole=False, problem=problem)
+    assert inspect_image(data) == identify_image(data) == ImageInfo(format=None, whole=False, problem=problem)
 
 
 @pytest.mark.parametrize(
@@ -146,19 +146,21 @@ def test_what_is_no_picture_is_named(data: bytes, problem: str) -> None:
     ],
 )
 def test_an_svg_is_found_behind_its_prologue(text: str, size: Size | None) -> None:
-    assert judge(text.encode()) == Identity(format="svg", size=size)
+    assert inspect_image(text.encode()) == ImageInfo(format="svg", size=size)
 
 
 def test_an_svg_inside_a_page_is_a_page() -> None:
-    assert judge(b'<!doctype html><html><svg width="1" height="1"></svg></html>').problem == "an HTML page"
+    assert inspect_image(b'<!doctype html><html><svg width="1" height="1"></svg></html>').problem == "an HTML page"
 
 
 def test_a_view_and_a_mapped_file_are_judged_like_bytes(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
     path.write_bytes(WHOLE["jpeg"])
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        assert judge(mapped) == judge(memoryview(WHOLE["jpeg"])) == judge(bytearray(WHOLE["jpeg"]))
-        assert judge(mapped).whole
+        assert (
+            inspect_image(mapped) == inspect_image(memoryview(WHOLE["jpeg"])) == inspect_image(bytearray(WHOLE["jpeg"]))
+        )
+        assert inspect_image(mapped).whole
 
 
 NOISE = Image.effect_noise((700, 500), 90).convert("RGB")
@@ -175,7 +177,7 @@ LARGE = {
 @pytest.mark.parametrize("end", [None, -1, -3, -70_000, 100])
 def test_a_file_is_judged_like_its_bytes(name: str, end: int | None) -> None:
     data = (LARGE | WHOLE)[name][:end]
-    assert judge_file(io.BytesIO(data)) == judge(data)
+    assert inspect_image_file(io.BytesIO(data)) == inspect_image(data)
 
 
 @settings(max_examples=150, deadline=None)
@@ -183,7 +185,7 @@ def test_a_file_is_judged_like_its_bytes(name: str, end: int | None) -> None:
 def test_a_damaged_file_is_judged_like_its_bytes(data: bytes, at: int, junk: bytes) -> None:
     changed = bytearray(data)
     changed[at % len(data) : at % len(data) + len(junk)] = junk
-    assert judge_file(io.BytesIO(changed)) == judge(changed)
+    assert inspect_image_file(io.BytesIO(changed)) == inspect_image(changed)
 
 
 BOMB = zlib.compress(bytes(100_000_000), 9)
@@ -199,7 +201,7 @@ def test_a_large_file_is_judged_in_little_memory(tmp_path: Path, data: bytes) ->
     path.write_bytes(data)
     tracemalloc.start()
     with path.open("rb") as file:
-        found = judge_file(file)
+        found = inspect_image_file(file)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.whole
@@ -218,16 +220,16 @@ def zeros(size: int) -> bytes:
 def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: int) -> None:
     bomb = png_of((promised, 1, 8, 0, 0, 0, 0), BOMB)
     started = time.process_time()
-    assert judge(bomb) == Identity(format="png", size=Size(promised, 1))
+    assert inspect_image(bomb) == ImageInfo(format="png", size=Size(promised, 1))
     assert time.process_time() - started < 0.1
 
 
 def test_of_a_huge_picture_a_part_is_unpacked_and_the_rest_believed() -> None:
     header = (MOST_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
     packed = zeros(header[0] * 1_100 + 1_100)
-    assert judge(png_of(header, packed[:-1] + b"x")).whole
-    assert judge(png_of(header, packed[: len(packed) // 2])).problem == "PNG has too few pixels"
-    assert judge(lying_png(100_000, 100_000)).problem == "PNG has too few pixels"
+    assert inspect_image(png_of(header, packed[:-1] + b"x")).whole
+    assert inspect_image(png_of(header, packed[: len(packed) // 2])).problem == "PNG has too few pixels"
+    assert inspect_image(lying_png(100_000, 100_000)).problem == "PNG has too few pixels"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_of_a_huge_picture_a_part_is_unpacked_and_the_rest_believed() -> None:
 def test_hostile_bytes_take_linear_time(made: Callable[[], bytes]) -> None:
     data = made()
     started = time.process_time()
-    assert judge(data) == judge_file(io.BytesIO(data))
+    assert inspect_image(data) == inspect_image_file(io.BytesIO(data))
     assert time.process_time() - started < 6
 
 
@@ -258,9 +260,9 @@ HEADS = [b"", *{data[:length] for data in WHOLE.values() for length in (12, 30, 
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
-    found = judge(head + tail)
+    found = inspect_image(head + tail)
     assert found.whole == (found.problem is None)
-    assert identify(head + tail).format == found.format
+    assert identify_image(head + tail).format == found.format
 
 
 @settings(max_examples=300, deadline=None)
@@ -268,20 +270,20 @@ def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
 def test_a_changed_byte_makes_it_raise_nothing(data: bytes, at: int, byte: int) -> None:
     changed = bytearray(data)
     changed[at % len(data)] = byte
-    judge(changed)
+    inspect_image(changed)
 
 
 def test_a_thumbnail_inside_the_headers_does_not_end_the_picture() -> None:
     inner = WHOLE["jpeg"]
     data = with_segment(inner, 0xE1, b"Exif\0\0" + inner)
-    assert judge(data).whole
-    assert not judge(data[:-2]).whole
+    assert inspect_image(data).whole
+    assert not inspect_image(data[:-2]).whole
 
 
 def test_a_bad_crc_outside_the_pixels_is_seen_too() -> None:
     data = bytearray(with_chunk(WHOLE["png"], b"tEXt", b"Title\0a cat"))
     data[45] ^= 1
-    assert judge(data).problem == "PNG has a bad CRC in its tEXt chunk"
+    assert inspect_image(data).problem == "PNG has a bad CRC in its tEXt chunk"
 
 
 ADAM7 = ("16462646", "77777777", "56565656", "77777777", "36463646", "77777777", "56565656", "77777777")
@@ -302,8 +304,8 @@ def unpacked_size(width: int, height: int, bits: int, interlaced: int) -> int:
 def test_one_byte_too_few_is_seen(size: tuple[int, int], colour: int, depth: int, interlaced: int) -> None:
     header = (*size, depth, colour, 0, 0, interlaced)
     wanted = unpacked_size(*size, depth * SAMPLES[colour], interlaced)
-    assert judge(png_of(header, zlib.compress(bytes(wanted)))).whole
-    assert judge(png_of(header, zlib.compress(bytes(wanted - 1)))).problem == "PNG has too few pixels"
+    assert inspect_image(png_of(header, zlib.compress(bytes(wanted)))).whole
+    assert inspect_image(png_of(header, zlib.compress(bytes(wanted - 1)))).problem == "PNG has too few pixels"
 
 
 GRAY = (10, 10, 8, 0, 0, 0, 0)
@@ -339,9 +341,9 @@ SENSELESS = "PNG has a header that makes no sense"
 )
 def test_checksums_that_are_right_do_not_make_a_png_whole(data: bytes, problem: str | None) -> None:
     assert (
-        judge(data)
-        == judge_file(io.BytesIO(data))
-        == Identity(format="png", size=Size(10, 10), whole=problem is None, problem=problem)
+        inspect_image(data)
+        == inspect_image_file(io.BytesIO(data))
+        == ImageInfo(format="png", size=Size(10, 10), whole=problem is None, problem=problem)
     )
 
 
@@ -353,4 +355,4 @@ def test_it_does_not_matter_how_pixels_are_cut_into_chunks(cuts: list[int], pack
     ends = [0, *sorted(cut % len(packed) for cut in cuts), len(packed)]
     *before, last = (packed[start:end] for start, end in pairwise(ends))
     parted = png_of(GRAY, last, *(chunk(b"IDAT", piece) for piece in before))
-    assert judge(parted) == judge(png_of(GRAY, packed))
+    assert inspect_image(parted) == inspect_image(png_of(GRAY, packed))

@@ -13,9 +13,9 @@ from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagecli.images.formats.jpeg_scans import FILLERS, Structure, filled
-from imagecli.images.identify import judge
-from imagecli.images.integrity import damage
+from imagecli.images.formats.jpeg_scans import FILLERS, JpegStructure, fill_scans
+from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import find_decoding_damage
 from tests.images.making import saved, scene, segment
 from tests.images.test_identify import LARGE, RASTER
 
@@ -45,8 +45,8 @@ JPEGS = {
 
 def opinion(data: bytes) -> str | None:
     """What is wrong with it, as its structure tells or else its pixels."""
-    identity = judge(data)
-    return identity.problem or damage(data, identity)
+    identity = inspect_image(data)
+    return identity.problem or find_decoding_damage(data, identity)
 
 
 def mended(data: bytes, end: int) -> bytes:
@@ -55,7 +55,7 @@ def mended(data: bytes, end: int) -> bytes:
 
 
 def first_scan(data: bytes | bytearray) -> int:
-    return Structure.of(memoryview(data)).scans[0].start
+    return JpegStructure.parse(memoryview(data)).scans[0].start
 
 
 @pytest.mark.parametrize("name", [*RASTER, *LARGE])
@@ -98,7 +98,7 @@ def test_a_jpeg_that_was_cut_and_got_an_end_is_seen(name: str) -> None:
     for _ in range(40):
         end = dice.randrange(first_scan(data) + 1, len(data) - 40)
         cut = mended(data, end)
-        assert opinion(cut) == (LACKING if judge(cut).whole else judge(cut).problem), end
+        assert opinion(cut) == (LACKING if inspect_image(cut).whole else inspect_image(cut).problem), end
 
 
 @pytest.mark.parametrize("name", ["progressive", "progressive-gray"])
@@ -150,7 +150,7 @@ def test_what_a_piece_between_restarts_lacks_is_missed(name: str) -> None:
 def test_what_fills_the_gaps_is_never_seen_in_a_whole_picture(name: str) -> None:
     data = JPEGS[name]
     view = memoryview(data)
-    copies = [filled(view, Structure.of(view), filler) for filler in FILLERS]
+    copies = [fill_scans(view, JpegStructure.parse(view), filler) for filler in FILLERS]
     assert len({data, *copies}) == 3
     assert {Image.open(io.BytesIO(copy)).tobytes() for copy in copies} == {Image.open(io.BytesIO(data)).tobytes()}
 
@@ -167,7 +167,7 @@ def test_fill_bytes_before_a_restart_are_no_pixels() -> None:
 
 def test_hostile_restarts_do_not_grow_without_bound() -> None:
     data = JPEGS["gray"][:-2] + b"\xff\xd0" * 1_000_000 + EOI
-    assert len(filled(memoryview(data), Structure.of(memoryview(data)), FILLERS[0])) < 20_000_000
+    assert len(fill_scans(memoryview(data), JpegStructure.parse(memoryview(data)), FILLERS[0])) < 20_000_000
 
 
 def test_what_is_too_large_to_try_is_believed() -> None:
@@ -185,5 +185,5 @@ def test_what_is_too_large_to_try_is_believed() -> None:
 )
 def test_hostile_scans_take_little_time(behind: bytes) -> None:
     started = time.process_time()
-    damage(data := saved(scene(1, 1, "L"), "JPEG")[:-2] + behind + EOI, judge(data))
+    find_decoding_damage(data := saved(scene(1, 1, "L"), "JPEG")[:-2] + behind + EOI, inspect_image(data))
     assert time.process_time() - started < 6

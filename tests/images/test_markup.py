@@ -7,10 +7,10 @@ import io
 import pytest
 from PIL import Image
 
-from imagecli.domain import Framing, InputRule, Size
+from imagecli.domain import InputFit, InputRule, Size
 from imagecli.errors import MaskError
-from imagecli.images.fit_input import Fitted, fit
-from imagecli.images.header import look
+from imagecli.images.fit_input import FittedImage, fit_input
+from imagecli.images.header import read_header
 from imagecli.images.overlay import fit_markup
 
 RULE = InputRule(formats=("png", "jpeg"), max_bytes=10_000_000)
@@ -34,13 +34,13 @@ def drawing(width: int = 60, height: int = 40, format: str = "PNG", mode: str = 
     return buffer.getvalue()
 
 
-def beside(data: bytes, image: bytes, framing: Framing | None = None, rule: InputRule = RULE) -> Fitted:
-    framing = framing or Framing()
-    fitted = fit(look(image, "in.jpg"), rule, framing)
-    return fit_markup(look(data, "arrows.png"), rule.max_bytes, fitted, framing)
+def beside(data: bytes, image: bytes, framing: InputFit | None = None, rule: InputRule = RULE) -> FittedImage:
+    framing = framing or InputFit()
+    fitted = fit_input(read_header(image, "in.jpg"), rule, framing)
+    return fit_markup(read_header(data, "arrows.png"), rule.max_bytes, fitted, framing)
 
 
-def pixels(fitted: Fitted) -> Image.Image:
+def pixels(fitted: FittedImage) -> Image.Image:
     with Image.open(io.BytesIO(fitted.image.data)) as image:
         assert image.format == "PNG"
         return image.convert("RGBA")
@@ -61,10 +61,10 @@ def test_it_has_the_size_of_the_upright_picture() -> None:
 
 def test_it_is_shrunk_and_cropped_with_its_picture() -> None:
     square = InputRule(formats=("png",), max_bytes=10_000_000, square=True)
-    small = beside(drawing(), photo(), Framing(input_size=Size(30, 30)))
+    small = beside(drawing(), photo(), InputFit(input_size=Size(30, 30)))
     assert (small.image.size, small.changes) == (Size(30, 20), ("resized as its image",))
     assert (pixels(small).getpixel((2, 10)), pixels(small).getpixel((27, 10))) == (RED, CLEAR)
-    cut = beside(drawing(), photo(), Framing(crop="right"), square)
+    cut = beside(drawing(), photo(), InputFit(crop="right"), square)
     assert (cut.image.size, cut.changes) == (Size(40, 40), ("cropped as its image",))
     assert (pixels(cut).getpixel((8, 5)), pixels(cut).getpixel((12, 5))) == (RED, CLEAR)
 
@@ -85,6 +85,6 @@ def test_colours_stay_and_another_format_becomes_png() -> None:
     ],
 )
 def test_what_can_not_lie_on_the_picture_is_refused(data: bytes, rule: InputRule, words: str) -> None:
-    image = fit(look(photo(), "in.jpg"), RULE, Framing())
+    image = fit_input(read_header(photo(), "in.jpg"), RULE, InputFit())
     with pytest.raises(MaskError, match=words):
-        fit_markup(look(data, "arrows.png"), rule.max_bytes, image, Framing())
+        fit_markup(read_header(data, "arrows.png"), rule.max_bytes, image, InputFit())

@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from imagecli.domain import Framing, InputImage, InputRule, Size
+from imagecli.domain import InputFit, InputImage, InputRule, Size
 from imagecli.errors import MaskError
-from imagecli.images.fit_input import Fitted, fit
-from imagecli.images.header import look
+from imagecli.images.fit_input import FittedImage, fit_input
+from imagecli.images.header import read_header
 from imagecli.images.metadata import has_metadata
-from imagecli.images.overlay import coverage, fit_markup, fit_mask
+from imagecli.images.overlay import fit_markup, fit_mask, mask_coverage
 from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
 
 
-def masked(mask: bytes, image: Fitted, rule: InputRule = GPT_MASK, framing: Framing | None = None) -> Fitted:
-    return fit_mask(look(mask, "mask.png"), rule, image, framing or Framing())
+def masked(mask: bytes, image: FittedImage, rule: InputRule = GPT_MASK, framing: InputFit | None = None) -> FittedImage:
+    return fit_mask(read_header(mask, "mask.png"), rule, image, framing or InputFit())
 
 
-def alpha_of(fitted_mask: Fitted) -> Image.Image:
+def alpha_of(fitted_mask: FittedImage) -> Image.Image:
     return opened(fitted_mask.image.data).getchannel("A")
 
 
-def clear_box(fitted_mask: Fitted) -> tuple[int, int, int, int] | None:
+def clear_box(fitted_mask: FittedImage) -> tuple[int, int, int, int] | None:
     """Where the alpha is 0."""
     return alpha_of(fitted_mask).point(lambda value: 255 * (value == 0)).getbbox()
 
@@ -42,7 +42,7 @@ def test_a_mask_that_fits_is_sent_byte_for_byte() -> None:
 def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_a_picture(name: str) -> None:
     data = saved(mask_of(160, 80, (10, 10, 50, 50)), exif=exif(place=True))
     image = fitted(PHOTO)
-    result = masked(data, image) if name == "mask" else fit_markup(look(data, "m.png"), 10**6, image, Framing())
+    result = masked(data, image) if name == "mask" else fit_markup(read_header(data, "m.png"), 10**6, image, InputFit())
     assert has_metadata(data, "png")
     assert not has_metadata(result.image.data, "png")
     assert result.changes == ("location and camera data removed",)
@@ -58,7 +58,7 @@ def test_a_mask_is_cropped_as_its_image() -> None:
 
 
 def test_the_padding_of_a_mask_is_opaque() -> None:
-    framing = Framing(pad=True)
+    framing = InputFit(pad=True)
     image = fitted(PHOTO, CLASSIC, framing)
     result = masked(saved(mask_of(160, 80, (0, 0, 40, 80))), image, CLASSIC_MASK, framing)
     assert result.image.size == Size(160, 160)
@@ -178,7 +178,7 @@ def test_a_mask_over_the_limit_is_written_smaller_or_refused() -> None:
 )
 def test_coverage_is_the_share_that_may_change(clear: tuple[int, int, int, int], share: float) -> None:
     result = masked(saved(mask_of(160, 80, clear)), fitted(PHOTO))
-    assert coverage(result.image) == pytest.approx(share)
+    assert mask_coverage(result.image) == pytest.approx(share)
 
 
 @pytest.mark.parametrize("crop", ["center", "left", "right"])
@@ -189,8 +189,8 @@ def test_image_and_mask_show_the_same_place(crop: str, size: tuple[int, int]) ->
     box = (width // 5, height // 4, width * 4 // 5, height * 3 // 5)
     picture = Image.new("RGB", size, "white")
     picture.paste("black", box)
-    framing = Framing(crop=crop, input_size=Size(200, 200))  # type: ignore[arg-type]
-    image = fit(look(saved(picture), "p.png"), CLASSIC, framing)
+    framing = InputFit(crop=crop, input_size=Size(200, 200))  # type: ignore[arg-type]
+    image = fit_input(read_header(saved(picture), "p.png"), CLASSIC, framing)
     result = masked(saved(mask_of(width, height, box)), image, CLASSIC_MASK, framing)
     dark = opened(image.image.data).convert("L").point(lambda value: 255 * (value < 128)).getbbox()
     clear = clear_box(result)

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from imagecli.domain import Framing
-from imagecli.images.identify import judge
-from imagecli.images.metadata import has_metadata, without_metadata
+from imagecli.domain import InputFit
+from imagecli.images.identify import inspect_image
+from imagecli.images.metadata import has_metadata, strip_metadata
 from tests.images.making import GPT, exif, fitted, opened, saved, scene, segment, with_chunk, with_segment
 
 PLACE = exif(place=True)
@@ -46,7 +46,7 @@ def test_what_tells_of_place_and_camera_is_cut_out_without_encoding(name: str) -
     result = fitted(data, GPT)
     sent = result.image.data
     assert result.changes == ("location and camera data removed",)
-    assert len(sent) < len(data) and judge(sent).whole
+    assert len(sent) < len(data) and inspect_image(sent).whole
     assert not has_metadata(sent, result.image.format)
     assert all(word not in sent for word in (b"Kamera", b"47,22", b"GPS", b"Exif\0\0"))
     assert opened(sent).tobytes() == opened(data).tobytes()
@@ -59,14 +59,14 @@ def test_the_flags_of_a_webp_announce_no_metadata_that_is_gone() -> None:
 
 @pytest.mark.parametrize("name", TELLING)
 def test_keep_metadata_sends_the_file_as_it_is(name: str) -> None:
-    result = fitted(TELLING[name], GPT, Framing(keep_metadata=True))
+    result = fitted(TELLING[name], GPT, InputFit(keep_metadata=True))
     assert result.image.data == TELLING[name]
     assert result.changes == ()
 
 
 @pytest.mark.parametrize("format", BARE)
 def test_a_bare_picture_has_nothing_to_cut(format: str) -> None:
-    assert without_metadata(BARE[format], format) is None
+    assert strip_metadata(BARE[format], format) is None
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
@@ -107,8 +107,8 @@ def test_provenance_goes_with_the_bytes_it_signed(data: bytes) -> None:
 def test_an_animated_webp_loses_its_metadata_and_no_frame() -> None:
     frames = [scene(), scene().rotate(180)]
     data = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], exif=PLACE)
-    cut = without_metadata(data, "webp")
-    assert cut and judge(cut).whole
+    cut = strip_metadata(data, "webp")
+    assert cut and inspect_image(cut).whole
     assert getattr(opened(cut), "n_frames", 1) == 2
 
 
@@ -123,7 +123,7 @@ def test_encoding_anew_carries_nothing_over(format: str) -> None:
 
 def test_keep_metadata_keeps_the_camera_but_not_the_orientation_it_applied() -> None:
     data = saved(scene(64, 40), "JPEG", exif=exif(6, place=True))
-    result = fitted(data, framing=Framing(keep_metadata=True))
+    result = fitted(data, framing=InputFit(keep_metadata=True))
     kept = opened(result.image.data).getexif()
     assert result.changes == ("turned upright",)
     assert kept[0x010F] == "Kamera" and kept[0x0112] == 1

@@ -6,17 +6,17 @@ import pytest
 
 from imagecli.errors import OutputError
 from imagecli.formats import OTHER_ENDINGS
-from imagecli.naming import Output, added_ending, check_ending, parse_output
+from imagecli.naming import OutputPattern, added_ending_note, check_output_ending, parse_output
 
 
-def output(text: str) -> Output:
+def output(text: str) -> OutputPattern:
     return parse_output(text, look=lambda path: "folder" if str(path) in (".", "there.tiff") else "missing")
 
 
 @pytest.mark.parametrize("ending", sorted(OTHER_ENDINGS))
 def test_a_picture_that_can_not_be_saved_is_refused(ending: str) -> None:
     with pytest.raises(OutputError, match=f"not as {ending}"):
-        check_ending(output(f"cat.{ending}"), svg=True)
+        check_output_ending(output(f"cat.{ending}"), svg=True)
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,16 @@ def test_a_picture_that_can_not_be_saved_is_refused(ending: str) -> None:
 )
 def test_the_refusal_names_what_can_be_written(text: str, hint: str) -> None:
     with pytest.raises(OutputError, match="png, jpg, webp, gif, not as") as caught:
-        check_ending(output(text), svg=False)
+        check_output_ending(output(text), svg=False)
     assert caught.value.hint == hint
 
 
 def test_the_refusal_of_an_svg_names_a_model_that_makes_it() -> None:
     with pytest.raises(OutputError) as caught:
-        check_ending(output("cat.svg"), svg=False, maker="pen-1")
+        check_output_ending(output("cat.svg"), svg=False, maker="pen-1")
     assert caught.value.hint == "-m pen-1 makes svg; or -o cat.png"
     with pytest.raises(OutputError) as caught:
-        check_ending(output("cat.tiff"), svg=False, maker="pen-1")
+        check_output_ending(output("cat.tiff"), svg=False, maker="pen-1")
     assert caught.value.hint == "-o cat.png"
 
 
@@ -62,7 +62,7 @@ def test_the_refusal_of_an_svg_names_a_model_that_makes_it() -> None:
     ],
 )
 def test_all_else_may_be_typed(text: str) -> None:
-    check_ending(output(text), svg=True)
+    check_output_ending(output(text), svg=True)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,6 @@ def test_all_else_may_be_typed(text: str) -> None:
     ],
 )
 def test_a_word_that_is_no_ending_gets_one_and_it_is_said(text: str, word: str | None) -> None:
-    said = added_ending(output(text))
+    said = added_ending_note(output(text))
     assert (said is None) == (word is None)
     assert (word or "") in (said or "")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli.naming import marked, numbered, slug
-from imagecli.naming.filenames import byte_length, key, safe_component, safe_value
+from imagecli.naming import mark_path, number_path, slugify
+from imagecli.naming.filenames import byte_length, path_key, safe_component, safe_value
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from imagecli.naming.filenames import byte_length, key, safe_component, safe_val
     ],
 )
 def test_slug_of_a_prompt(prompt: str, name: str) -> None:
-    assert slug(prompt) == name
+    assert slugify(prompt) == name
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_slug_of_a_prompt(prompt: str, name: str) -> None:
     ],
 )
 def test_a_long_slug_is_cut_at_a_word_where_that_leaves_half(prompt: str, name: str) -> None:
-    assert slug(prompt) == name
+    assert slugify(prompt) == name
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_every_slug_is_short_safe_and_composed(prompt: str) -> None:
-    name = slug(prompt)
+    name = slugify(prompt)
     assert 0 < len(name) <= 60
     assert byte_length(name) <= 180
     assert unicodedata.is_normalized("NFC", name)
@@ -121,15 +121,15 @@ def test_components_are_made_safe(text: str, safe: str) -> None:
     ],
 )
 def test_numbers_stay_within_the_bytes_of_a_name(path: str, k: int, result: str) -> None:
-    assert numbered(Path(path), k) == Path(result)
-    assert byte_length(numbered(Path(path), k).name) <= 255
+    assert number_path(Path(path), k) == Path(result)
+    assert byte_length(number_path(Path(path), k).name) <= 255
 
 
 def test_a_mark_replaces_the_ending_within_the_bytes_of_a_name() -> None:
-    assert marked(Path("a/cat.png"), ".orig.jpg") == Path("a/cat.orig.jpg")
-    assert byte_length(marked(Path("é" * 125 + ".png"), ".damaged.png.bin").name) <= 255
+    assert mark_path(Path("a/cat.png"), ".orig.jpg") == Path("a/cat.orig.jpg")
+    assert byte_length(mark_path(Path("é" * 125 + ".png"), ".damaged.png.bin").name) <= 255
 
 
 @pytest.mark.parametrize(("one", "other"), [("Cat.png", "cat.PNG"), ("caf\u00e9", "cafe\u0301"), ("STRASSE", "straße")])
 def test_names_that_some_system_takes_for_one_have_one_key(one: str, other: str) -> None:
-    assert key(Path(one)) == key(Path(other))
+    assert path_key(Path(one)) == path_key(Path(other))

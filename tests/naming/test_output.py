@@ -9,9 +9,9 @@ import pytest
 
 from imagecli.domain import Size
 from imagecli.errors import ImagecliError, OutputError, UsageError
-from imagecli.naming import Output, Place, build_fields, check_inside, parse_output
+from imagecli.naming import OutputPattern, PathKind, build_fields, check_output_inside, parse_output
 
-DISK: dict[str, Place] = {
+DISK: dict[str, PathKind] = {
     ".": "folder",
     "..": "folder",
     "out": "folder",
@@ -22,7 +22,7 @@ DISK: dict[str, Place] = {
 }
 
 
-def look(path: Path) -> Place:
+def look(path: Path) -> PathKind:
     return DISK.get(str(path), "missing")
 
 
@@ -101,7 +101,7 @@ def test_a_variable_that_can_be_no_field_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["cat.png", "icons/{slug}-{n:02}.png", ".github/cat", "a/./b", "out/", "."])
 def test_a_manifest_may_name_what_lies_below(text: str) -> None:
-    check_inside(Output(kind="template", text=text))
+    check_output_inside(OutputPattern(kind="template", text=text))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_manifest_may_name_what_lies_below(text: str) -> None:
 )
 def test_a_manifest_may_not_name_what_lies_elsewhere_or_not_every_system_holds(text: str) -> None:
     with pytest.raises(OutputError):
-        check_inside(Output(kind="template", text=text))
+        check_output_inside(OutputPattern(kind="template", text=text))
 
 
 def test_errors_of_output_are_usage_errors_with_exit_2() -> None:

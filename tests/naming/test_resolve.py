@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError, UsageError
-from imagecli.naming import Output, Place, Planned, asked_format, parse_output, path_for, plan
-from imagecli.naming.filenames import byte_length, key
+from imagecli.naming import (
+    OutputPattern,
+    PathKind,
+    ResolvedName,
+    parse_output,
+    path_for_format,
+    requested_format,
+    resolve_names,
+)
+from imagecli.naming.filenames import byte_length, path_key
 
 FIELDS: dict[str, str | int] = {
     "slug": "a-cat",
@@ -24,12 +32,12 @@ FIELDS: dict[str, str | int] = {
 }
 
 
-def disk(places: dict[str, Place] | None = None) -> Any:
-    there: dict[str, Place] = {".": "folder", "out": "folder", **(places or {})}
+def disk(places: dict[str, PathKind] | None = None) -> Any:
+    there: dict[str, PathKind] = {".": "folder", "out": "folder", **(places or {})}
     return lambda path: there.get(str(path), "missing")
 
 
-def planned(output: str | None = None, look: Any = None, **changes: Any) -> list[Planned]:
+def planned(output: str | None = None, look: Any = None, **changes: Any) -> list[ResolvedName]:
     look = look or disk()
     arguments: dict[str, Any] = {
         "count": 1,
@@ -39,11 +47,11 @@ def planned(output: str | None = None, look: Any = None, **changes: Any) -> list
         "if_exists": None,
         "taken": {},
     }
-    return plan(parse_output(output, look=look), look=look, **{**arguments, **changes})
+    return resolve_names(parse_output(output, look=look), look=look, **{**arguments, **changes})
 
 
 def paths(*arguments: Any, format: str = "png", **changes: Any) -> list[str]:
-    return [str(path_for(item.name, format)) for item in planned(*arguments, **changes)]
+    return [str(path_for_format(item.name, format)) for item in planned(*arguments, **changes)]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +130,9 @@ def test_only_a_literal_ending_is_kept_over_other_bytes(
     output: str | None, format: str, asked: str | None, path: str
 ) -> None:
     fields = {**FIELDS, "file": "shot.png"}
-    assert asked_format(parse_output(output, look=disk()), fields) == asked
+    assert requested_format(parse_output(output, look=disk()), fields) == asked
     (item,) = planned(output, fields=fields)
-    assert str(path_for(item.name, format)) == path
+    assert str(path_for_format(item.name, format)) == path
     assert item.name.literal_format == (asked if output and "{" not in output else None)
 
 
@@ -151,7 +159,7 @@ def test_what_happens_when_the_name_exists(
 ) -> None:
     (item,) = planned(output, EXISTING, if_exists=if_exists)
     expected_format = "jpeg" if path.endswith("jpg") else "png"
-    assert str(path_for(item.name, expected_format)) == path
+    assert str(path_for_format(item.name, expected_format)) == path
     assert item.kept == (Path(path) if kept else None)
 
 
@@ -176,7 +184,7 @@ def test_skip_keeps_what_is_there_and_buys_the_rest() -> None:
 
 @pytest.mark.parametrize("if_exists", [None, "skip", "overwrite", "fail"])
 @pytest.mark.parametrize(("place", "words"), [("folder", "is a folder"), ("other", "device or pipe")])
-def test_a_folder_or_device_is_never_replaced(if_exists: IfExists | None, place: Place, words: str) -> None:
+def test_a_folder_or_device_is_never_replaced(if_exists: IfExists | None, place: PathKind, words: str) -> None:
     look = disk({"v.png": place, "a-cat.png": place})
     with pytest.raises(OutputError, match=words):
         planned("v", look, if_exists=if_exists)
@@ -228,15 +236,15 @@ def test_n_counts_over_the_whole_command() -> None:
 def test_a_thousand_equal_prompts_are_named_without_going_over_them_again() -> None:
     asked = 0
 
-    def look(path: Path) -> Place:
+    def look(path: Path) -> PathKind:
         nonlocal asked
         asked += 1
         return "missing"
 
     taken: dict[str, int] = {}
     for _ in range(1000):
-        plan(
-            Output(kind="folder", text="."),
+        resolve_names(
+            OutputPattern(kind="folder", text="."),
             count=1,
             fields={"slug": "x"},
             default="{slug}",
@@ -311,7 +319,7 @@ def test_any_value_gives_names_of_their_own_inside_the_folder(
             template, look, fields={"v": value}, count=count, taken=taken, expected_format=format, format=format
         )
     ]
-    assert len({key(path) for path in found}) == len(found)
+    assert len({path_key(path) for path in found}) == len(found)
     for path in found:
         assert not path.is_absolute()
         assert path.parts[0] == "d" or len(path.parts) == 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
-from imagecli.output.terminal import MAX_CHARACTERS, harmless
+from imagecli.output.terminal import MAX_CHARACTERS, sanitize
 from tests.conftest import Run, photo
 
 KEY = "sk-canary-0123456789"
@@ -63,14 +63,14 @@ def test_json_stays_faithful_to_a_servers_words(imagecli: Run, httpserver: HTTPS
 
 @given(st.text())
 def test_no_text_keeps_a_character_that_steers(text: str) -> None:
-    shown = harmless(text)
+    shown = sanitize(text)
     assert "\n" not in shown
     assert all(character.isprintable() or character.isspace() or ord(character) > 0x7F for character in shown)
     shown.encode()
 
 
 def test_long_text_is_cut() -> None:
-    assert len(harmless("x" * 100_000)) == MAX_CHARACTERS + 1
+    assert len(sanitize("x" * 100_000)) == MAX_CHARACTERS + 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.output.terminal import MAX_CHARACTERS, as_typed, harmless, json_line, say
+from imagecli.output.terminal import MAX_CHARACTERS, json_line, printable_path, sanitize, write_line
 from tests.conftest import Stream
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
@@ -34,22 +34,22 @@ def steers(text: str) -> list[str]:
 @example("".join([*CONTROLS, *BIDI, *LINES, *SURROGATES]))
 @example("\x9b31m\x1b]0;title\x07\x1b[31m\u202egnp")
 def test_nothing_is_left_that_a_terminal_acts_on(text: str) -> None:
-    shown = harmless(text)
+    shown = sanitize(text)
     assert steers(shown) == []
-    assert harmless(shown) == shown
+    assert sanitize(shown) == shown
     shown.encode()
 
 
 @given(HOSTILE | st.text(max_size=60))
 def test_everything_else_stays_in_its_order(text: str) -> None:
-    shown = harmless(text)
+    shown = sanitize(text)
     left = "".join(one for one in text if not steers(one))
     assert re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", shown) == re.sub(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}| ", "", left)
 
 
 @given(st.integers(0, 3), HOSTILE)
 def test_no_length_makes_it_longer_than_its_escapes(over: int, text: str) -> None:
-    shown = harmless("x" * (MAX_CHARACTERS - 1 + over) + text)
+    shown = sanitize("x" * (MAX_CHARACTERS - 1 + over) + text)
     assert len(shown) <= MAX_CHARACTERS + max(1, 6 * len(text))
 
 
@@ -79,7 +79,7 @@ def test_json_for_a_program_keeps_text_that_controls_nothing() -> None:
 @given(text=st.text(max_size=40))
 def test_what_a_stream_can_not_say_is_escaped(encoding: str, text: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
-    say(stream, harmless(text))
+    write_line(stream, sanitize(text))
     stream.seek(0)
     assert stream.buffer.read().endswith(b"\n")
 
@@ -87,12 +87,12 @@ def test_what_a_stream_can_not_say_is_escaped(encoding: str, text: str) -> None:
 @pytest.mark.parametrize("path", ["-x.png", "--help", "-/x.png", "-"])
 @pytest.mark.parametrize("tty", [True, False])
 def test_a_path_is_no_option_to_the_next_command(path: str, tty: bool) -> None:
-    assert as_typed(Path(path), Stream(tty=tty)) == f"./{path}"
+    assert printable_path(Path(path), Stream(tty=tty)) == f"./{path}"
 
 
 @given(HOSTILE.filter(lambda text: "\0" not in text))
 def test_a_path_is_one_line_and_to_the_letter_for_a_program(name: str) -> None:
-    typed = as_typed(Path("a" + name.replace("/", "")), Stream())
+    typed = printable_path(Path("a" + name.replace("/", "")), Stream())
     assert "\n" not in typed
     assert typed == "a" + name.replace("/", "").replace("\n", "\\x0a")
-    assert steers(as_typed(Path("a" + name), Stream(tty=True))) == []
+    assert steers(printable_path(Path("a" + name), Stream(tty=True))) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageSequence
 
-from imagecli.images.identify import identify
+from imagecli.images.identify import identify_image
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.images.making import png_of
@@ -83,7 +83,7 @@ def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
         (kept,) = files(place).items() if data else [("", b"")]
         assert kept[1] == data
         if outcome.saved:
-            size = identify(data).size
+            size = identify_image(data).size
             assert decodes(data) or (size and size.pixels > TOO_LARGE_TO_TRY), (turn, way.__name__)
             assert Path(kept[0]).suffix in (".png", ".jpg", ".webp", ".gif")
         else:

@@ -24,16 +24,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imagecli.client.download import Results
+from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
-from imagecli.domain import Name, Size
+from imagecli.domain import OutputName, Size
 from imagecli.errors import ImagecliError
-from imagecli.events import Event, Noted, Saved, Warned
-from imagecli.images.identify import judge
-from imagecli.pipeline.finish import finish
-from imagecli.pipeline.prepare import describe
-from imagecli.prepared import Destination, Prepared
-from imagecli.results import Outcome, Report
+from imagecli.events import Event, ImageSaved, NoteEvent, WarningEvent
+from imagecli.images.identify import inspect_image
+from imagecli.pipeline.finish import finish_call
+from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.prepared import OutputFile, PreparedCall
+from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
 from tests.images.making import large_png, png_of, saved
 
@@ -46,14 +46,14 @@ HUGE = png_of((11_000, 11_000, 1, 0, 0, 0, 0), zlib.compress(bytes(1_376 * 11_00
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> Prepared:
+def prepared(tmp_path: Path) -> PreparedCall:
     return of(tmp_path, "cat")
 
 
-def of(folder: Path, *stems: str, **more: Any) -> Prepared:
+def of(folder: Path, *stems: str, **more: Any) -> PreparedCall:
     literal = more.pop("literal", None)
     names = tuple(
-        Name(folder=folder, stem=stem, literal_format=literal, ending={"jpeg": "jpg"}.get(literal, literal))
+        OutputName(folder=folder, stem=stem, literal_format=literal, ending={"jpeg": "jpg"}.get(literal, literal))
         for stem in stems
     )
     plain: dict[str, Any] = {
@@ -71,18 +71,18 @@ def of(folder: Path, *stems: str, **more: Any) -> Prepared:
         "output_format": None,
         "size": None,
     }
-    return Prepared(**plain | more)
+    return PreparedCall(**plain | more)
 
 
-def finished(prepared: Prepared, body: bytes) -> tuple[Outcome, list[Event]]:
+def finished(prepared: PreparedCall, body: bytes) -> tuple[CallResult, list[Event]]:
     heard: list[Event] = []
-    results = Results(timeouts=Timeouts(connect=1, silence=1, total=2), direct=True, max_wait=0.02)
-    outcome = finish(prepared, io.BytesIO(body), results, prepared.names[0].folder / "rescued", heard.append)
+    results = ResultDownloader(timeouts=Timeouts(connect=1, silence=1, total=2), direct=True, max_wait=0.02)
+    outcome = finish_call(prepared, io.BytesIO(body), results, prepared.names[0].folder / "rescued", heard.append)
     return outcome, heard
 
 
-def code(outcome: Outcome) -> int:
-    return Report(command="generate", outcomes=(outcome,)).exit_code
+def code(outcome: CallResult) -> int:
+    return CommandResult(command="generate", outcomes=(outcome,)).exit_code
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -90,16 +90,16 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def codes(heard: list[Event]) -> list[str]:
-    return [event.code for event in heard if isinstance(event, (Noted, Warned))]
+    return [event.code for event in heard if isinstance(event, (NoteEvent, WarningEvent))]
 
 
-def test_the_apis_own_bytes_are_on_disk(prepared: Prepared, tmp_path: Path) -> None:
+def test_the_apis_own_bytes_are_on_disk(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, heard = finished(prepared, pictures(RED, usage={"total_tokens": 9}))
     assert files(tmp_path) == {"cat.png": RED}
     assert (code(outcome), outcome.usage) == (0, {"total_tokens": 9})
     image = outcome.saved[0]
     assert (image.path, image.bytes, image.format, image.size) == (tmp_path / "cat.png", len(RED), "png", Size(8, 8))
-    assert [event for event in heard if isinstance(event, Saved)] == [Saved(image=image)]
+    assert [event for event in heard if isinstance(event, ImageSaved)] == [ImageSaved(image=image)]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> 
     image = outcome.saved[0]
     assert (image.path, image.size, image.bytes) == (tmp_path / "cat.png", Size(32, 16), len(left["cat.png"]))
     assert image.sha256 == hashlib.sha256(left["cat.png"]).hexdigest()
-    assert [event.message for event in heard if isinstance(event, Noted)] == [
+    assert [event.message for event in heard if isinstance(event, NoteEvent)] == [
         f"{tmp_path / 'cat.png'} was cropped and resized from 64x34 to 32x16, without its proof of origin; "
         f"{tmp_path / 'cat.orig.png'} is as it came"
     ]
@@ -233,7 +233,7 @@ def test_fit_keeps_what_came_and_crops_and_resizes_beside_it(tmp_path: Path) -> 
 )
 def test_fit_says_what_it_did(tmp_path: Path, fit: Size, words: str) -> None:
     _, heard = finished(of(tmp_path, "cat", fit=fit), pictures(LARGE))
-    (note,) = [event for event in heard if isinstance(event, Noted)]
+    (note,) = [event for event in heard if isinstance(event, NoteEvent)]
     assert (note.code, f"was {words}, without" in note.message) == ("fitted", True)
 
 
@@ -246,7 +246,7 @@ def test_fit_and_a_literal_ending_are_one_change(tmp_path: Path) -> None:
     outcome, heard = finished(of(tmp_path, "cat", literal="jpeg", fit=Size(32, 17)), pictures(LARGE))
     assert sorted(files(tmp_path)) == ["cat.jpg", "cat.orig.png"]
     assert (outcome.saved[0].format, outcome.saved[0].size) == ("jpeg", Size(32, 17))
-    (note,) = [event for event in heard if isinstance(event, Noted)]
+    (note,) = [event for event in heard if isinstance(event, NoteEvent)]
     assert "converted from png, resized from 64x34 to 32x17" in note.message
 
 
@@ -263,12 +263,12 @@ def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
     assert files(tmp_path) == {"cat.orig.png": HUGE}
 
 
-def test_fit_reaches_stdout_too(prepared: Prepared, tmp_path: Path) -> None:
+def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, heard = finished(replace(prepared, stdout=True, fit=Size(32, 17)), pictures(LARGE))
-    assert outcome.parcel
-    assert judge(outcome.parcel.path.read_bytes()).size == Size(32, 17)
+    assert outcome.stdout_image
+    assert inspect_image(outcome.stdout_image.path.read_bytes()).size == Size(32, 17)
     assert codes(heard) == ["fitted"]
-    outcome.parcel.done()
+    outcome.stdout_image.on_written()
     assert files(tmp_path) == {}
 
 
@@ -305,10 +305,10 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     large = large_png(30_000_000)
     path = tmp_path / "body"
     path.write_bytes(pictures(large, large, large))
-    results = Results(timeouts=Timeouts(), direct=True)
+    results = ResultDownloader(timeouts=Timeouts(), direct=True)
     with path.open("rb") as body:
         tracemalloc.start()
-        outcome = finish(of(tmp_path, "a", "b", "c"), body, results, tmp_path / "rescued", lambda event: None)
+        outcome = finish_call(of(tmp_path, "a", "b", "c"), body, results, tmp_path / "rescued", lambda event: None)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert code(outcome) == 0
@@ -320,13 +320,13 @@ def test_nothing_temporary_is_left(tmp_path: Path) -> None:
     assert not [name for name in files(tmp_path) if name.endswith(".part")]
 
 
-def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: Prepared, tmp_path: Path) -> None:
+def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: PreparedCall, tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(b"old")
     finished(prepared, pictures(RED))
     assert files(tmp_path) == {"cat.png": b"old", "cat_2.png": RED}
 
 
-def test_overwrite_replaces_its_own_name_and_no_more(prepared: Prepared, tmp_path: Path) -> None:
+def test_overwrite_replaces_its_own_name_and_no_more(prepared: PreparedCall, tmp_path: Path) -> None:
     for name in ("cat.png", "cat_2.png"):
         (tmp_path / name).write_bytes(b"old")
     finished(replace(prepared, if_exists="overwrite"), pictures(RED, BLUE))
@@ -343,11 +343,11 @@ def test_a_file_is_replaced_only_while_it_is_what_it_was(tmp_path: Path, known: 
     assert files(tmp_path) == left
 
 
-def made_of(folder: Path, *, literal: str | None = None) -> Prepared:
+def made_of(folder: Path, *, literal: str | None = None) -> PreparedCall:
     """One picture of which two files are made: `cat`, and `cat-64.png`."""
     first = of(folder, "cat", literal=literal)
     further = of(folder, "cat-64", literal="png")
-    return replace(first, files=((Destination(name=first.name(0)), Destination(name=further.name(0))),))
+    return replace(first, files=((OutputFile(name=first.name(0)), OutputFile(name=further.name(0))),))
 
 
 def test_a_further_file_replaces_nothing(tmp_path: Path) -> None:
@@ -420,16 +420,16 @@ def test_a_further_file_that_the_disk_refuses_says_where_the_picture_is(tmp_path
     assert files(tmp_path) == {"cat.jpg": NOISE}
 
 
-def test_stdout_gets_the_first_and_a_file_every_other(prepared: Prepared, tmp_path: Path) -> None:
+def test_stdout_gets_the_first_and_a_file_every_other(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, _ = finished(replace(prepared, stdout=True), pictures(RED, BLUE))
     assert [image.path for image in outcome.saved] == [None, tmp_path / "cat_2.png"]
-    assert outcome.parcel
-    assert outcome.parcel.path.read_bytes() == RED
-    outcome.parcel.done()
+    assert outcome.stdout_image
+    assert outcome.stdout_image.path.read_bytes() == RED
+    outcome.stdout_image.on_written()
     assert files(tmp_path) == {"cat_2.png": BLUE}
 
 
-def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: Prepared, tmp_path: Path) -> None:
+def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: PreparedCall, tmp_path: Path) -> None:
     def rest(connection: socket.socket) -> None:
         time.sleep(0.5)
         connection.sendall(RED[-9:])
@@ -438,14 +438,14 @@ def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: Pr
         items = [{"url": f"{server.base_url}/a.png"} for server in (slow, quick)]
         where = replace(prepared, stdout=True, base_url=slow.base_url)
         outcome, _ = finished(where, json.dumps({"data": items}).encode())
-    assert outcome.parcel
-    assert outcome.parcel.path.read_bytes() == RED
+    assert outcome.stdout_image
+    assert outcome.stdout_image.path.read_bytes() == RED
 
 
-def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: Prepared, tmp_path: Path) -> None:
+def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: PreparedCall, tmp_path: Path) -> None:
     outcome, _ = finished(replace(prepared, stdout=True), pictures(RED))
-    assert outcome.parcel
-    assert outcome.parcel.save() == tmp_path / "cat.png"
+    assert outcome.stdout_image
+    assert outcome.stdout_image.save() == tmp_path / "cat.png"
     assert files(tmp_path) == {"cat.png": RED}
 
 
@@ -457,8 +457,8 @@ def test_an_svg_that_was_asked_for_is_saved(tmp_path: Path) -> None:
 def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
     gone = of(tmp_path / "gone", "cat")
     heard: list[Event] = []
-    results = Results(timeouts=Timeouts(), direct=True)
-    outcome = finish(gone, io.BytesIO(pictures(RED)), results, tmp_path / "rescued", heard.append)
+    results = ResultDownloader(timeouts=Timeouts(), direct=True)
+    outcome = finish_call(gone, io.BytesIO(pictures(RED)), results, tmp_path / "rescued", heard.append)
     assert code(outcome) == 8
     assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.png")
     assert files(tmp_path) == {"rescued/cat.png": RED}
@@ -467,29 +467,29 @@ def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "exit_code"), [(b"", 7), (b"<html>", 6), (b'{"error": "no"}', 4), (b'{"data": []}', 7)]
 )
-def test_an_answer_without_pictures_is_an_error(prepared: Prepared, body: bytes, exit_code: int) -> None:
+def test_an_answer_without_pictures_is_an_error(prepared: PreparedCall, body: bytes, exit_code: int) -> None:
     with pytest.raises(ImagecliError) as caught:
         finished(prepared, body)
     assert caught.value.exit_code == exit_code
 
 
 def test_another_process_finishes_from_the_description_and_the_body_alone(
-    prepared: Prepared, tmp_path: Path, python: Callable[[str], str]
+    prepared: PreparedCall, tmp_path: Path, python: Callable[[str], str]
 ) -> None:
-    (tmp_path / "a.json").write_text(describe(prepared))
+    (tmp_path / "a.json").write_text(prepared_to_json(prepared))
     (tmp_path / "a.body").write_bytes(pictures(RED))
     said = python(
         f"""
         from pathlib import Path
-        from imagecli.client.download import Results
+        from imagecli.client.download import ResultDownloader
         from imagecli.client.send import Timeouts
-        from imagecli.pipeline.finish import finish
-        from imagecli.pipeline.prepare import read_description
+        from imagecli.pipeline.finish import finish_call
+        from imagecli.pipeline.prepare import prepared_from_json
         folder = Path({str(tmp_path)!r})
-        prepared = read_description((folder / "a.json").read_text())
-        results = Results(timeouts=Timeouts(), direct=False)
+        prepared = prepared_from_json((folder / "a.json").read_text())
+        results = ResultDownloader(timeouts=Timeouts(), direct=False)
         with open(folder / "a.body", "rb") as body:
-            outcome = finish(prepared, body, results, folder / "rescued", lambda event: None)
+            outcome = finish_call(prepared, body, results, folder / "rescued", lambda event: None)
         print(outcome.saved[0].path, outcome.saved[0].sha256)
         """
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.images.identify import judge
+from imagecli.images.identify import inspect_image
 from tests.children import Children
 from tests.client.raw import http, pictures, read_request
 from tests.images.making import saved, scene
@@ -152,6 +152,6 @@ def check_names(folder: Path) -> None:
     """Whatever has a picture's name is a whole picture."""
     for path in folder.rglob("*.*"):
         if path.suffix in (".png", ".webp", ".jpg"):
-            found = judge(path.read_bytes())
+            found = inspect_image(path.read_bytes())
             assert found.whole, (path, found)
             assert path.suffix[1:] == found.format

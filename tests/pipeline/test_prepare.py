@@ -1,4 +1,4 @@
-"""`Prepared` says all that is needed later, and nothing that must not lie on a disk."""
+"""`PreparedCall` says all that is needed later, and nothing that must not lie on a disk."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli.catalog.catalog import load
-from imagecli.domain import Generate, InputImage, Name, Rendering, Size, Source, Transform, Vary
-from imagecli.pipeline.inputs import Fit
-from imagecli.pipeline.prepare import Errand, describe, prepare, read_description
-from imagecli.plan import Request
-from imagecli.prepared import Prepared
-from imagecli.providers.uploads import Uploads
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.domain import Generate, ImageOptions, InputImage, InputSource, OutputName, Size, Transform, Vary
+from imagecli.pipeline.inputs import FittedInputs
+from imagecli.pipeline.prepare import RunContext, prepare_call, prepared_from_json, prepared_to_json
+from imagecli.plan import PlannedCall
+from imagecli.prepared import PreparedCall
+from imagecli.providers.uploads import RequestImages
 
 TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")
 SIZES = st.builds(Size, st.integers(1, 9999), st.integers(1, 9999))
 BOXES = st.none() | st.tuples(*[st.integers(0, 9999)] * 4)
 NAMES = st.builds(
-    Name, folder=TEXT.map(Path), stem=TEXT, literal_format=st.none() | st.just("png"), ending=st.none() | st.just("PNG")
+    OutputName,
+    folder=TEXT.map(Path),
+    stem=TEXT,
+    literal_format=st.none() | st.just("png"),
+    ending=st.none() | st.just("PNG"),
 )
 PREPARED = st.builds(
-    Prepared,
+    PreparedCall,
     id=TEXT,
     request=st.integers(0, 99),
     command=TEXT,
@@ -45,18 +49,18 @@ PREPARED = st.builds(
 
 @settings(max_examples=100)
 @given(PREPARED)
-def test_a_description_is_read_back_as_it_was(prepared: Prepared) -> None:
-    text = describe(prepared)
+def test_a_description_is_read_back_as_it_was(prepared: PreparedCall) -> None:
+    text = prepared_to_json(prepared)
     names = tuple(replace(name, folder=name.folder.absolute()) for name in prepared.names)
-    assert read_description(text.encode("utf-8").decode("utf-8")) == replace(prepared, names=names)
+    assert prepared_from_json(text.encode("utf-8").decode("utf-8")) == replace(prepared, names=names)
     json.loads(text)
 
 
-def errand(run_id: str = "run") -> Errand:
-    return Errand(
+def errand(run_id: str = "run") -> RunContext:
+    return RunContext(
         run_id=run_id,
         command="generate",
-        provider=load().provider("openai"),
+        provider=load_shipped_catalog().provider("openai"),
         base_url="https://api.example/v1",
         if_exists=None,
         stdout=False,
@@ -64,17 +68,17 @@ def errand(run_id: str = "run") -> Errand:
 
 
 def test_requests_of_a_run_have_ids_of_their_own() -> None:
-    ask = Generate(prompt="a cat", rendering=Rendering(model="m", n=2, size=Size(256, 256)))
-    ids = {prepare(Request(index=index, ask=ask), Fit(), errand())[0].id for index in range(3)}
+    ask = Generate(prompt="a cat", options=ImageOptions(model="m", n=2, size=Size(256, 256)))
+    ids = {prepare_call(PlannedCall(index=index, request=ask), FittedInputs(), errand())[0].id for index in range(3)}
     assert ids == {"run-0000", "run-0001", "run-0002"}
 
 
 def test_what_goes_up_is_not_in_the_description() -> None:
     transform = Transform(upright=Size(20, 10), crop=(5, 0, 15, 10))
     image = InputImage(data=b"secret pixels", format="png", size=Size(10, 10), has_alpha=False)
-    ask = Vary(image=Source(name="-", data=b"secret pixels"), rendering=Rendering(model="m"))
-    fit = Fit(uploads=Uploads(images=(image,)), transform=transform)
-    prepared, http = prepare(Request(index=0, ask=ask), fit, errand())
+    ask = Vary(image=InputSource(name="-", data=b"secret pixels"), options=ImageOptions(model="m"))
+    fit = FittedInputs(images=RequestImages(images=(image,)), transform=transform)
+    prepared, http = prepare_call(PlannedCall(index=0, request=ask), fit, errand())
     assert (prepared.prompt, prepared.transform, prepared.n) == (None, transform, 1)
-    assert "secret" not in describe(prepared)
+    assert "secret" not in prepared_to_json(prepared)
     assert http.files[0].data == b"secret pixels"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from imagecli.client.spool import Entry, open_entry
-from imagecli.domain import Name
-from imagecli.pipeline.prepare import describe
-from imagecli.prepared import Prepared
+from imagecli.client.spool import SpoolEntry, open_spool_entry
+from imagecli.domain import OutputName
+from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.prepared import PreparedCall
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.images.making import chunk
@@ -24,7 +24,7 @@ RED, BLUE, JPEG = png(), png(color="blue"), png(format="JPEG")
 Leave = Callable[..., str]
 
 
-def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> Prepared:
+def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> PreparedCall:
     stems = ["cat"] if n == 1 else [f"cat-{k + 1}" for k in range(n)]
     literal = more.pop("literal", None)
     plain: dict[str, Any] = {
@@ -35,30 +35,32 @@ def prepared_for(folder: Path, id: str, n: int = 1, **more: Any) -> Prepared:
         "base_url": "http://127.0.0.1:1/v1",
         "model": "gpt-image-2",
         "n": n,
-        "names": tuple(Name(folder=folder, stem=stem, literal_format=literal, ending=literal) for stem in stems),
+        "names": tuple(OutputName(folder=folder, stem=stem, literal_format=literal, ending=literal) for stem in stems),
         "if_exists": None,
         "stdout": False,
         "prompt": "a white cat",
         "output_format": None,
         "size": None,
     }
-    return Prepared(**plain | more)
+    return PreparedCall(**plain | more)
 
 
 def opened(
     spool: Path,
-    prepared: Prepared,
+    prepared: PreparedCall,
     body: bytes,
     *,
     sent: bool = True,
     records: Path | None = None,
     peer: str | None = None,
-) -> Entry:
+) -> SpoolEntry:
     """An entry as a command that is at work has it; with *records* one beside the output, recorded there."""
     folders = [spool] if records is None else [NOWHERE, spool]
-    entry = open_entry(prepared.id, describe(prepared), folders, record_folders=[records] if records else [])
+    entry = open_spool_entry(
+        prepared.id, prepared_to_json(prepared), folders, record_folders=[records] if records else []
+    )
     entry.peer = peer
-    entry.mark(sent=sent)
+    entry.record_sent(sent=sent)
     entry.file.write(body)
     return entry
 
@@ -175,7 +177,7 @@ def test_names_are_planned_where_the_command_was_typed(
 
 
 def test_relative_folders_are_written_down_from_the_root(folder: Path) -> None:
-    assert json.loads(describe(prepared_for(Path("out"), "a")))["names"][0]["folder"] == str(folder / "out")
+    assert json.loads(prepared_to_json(prepared_for(Path("out"), "a")))["names"][0]["folder"] == str(folder / "out")
 
 
 def test_a_folder_can_be_chosen_and_one_that_went_away_is_made_again(imagecli: Run, leave: Leave, folder: Path) -> None:

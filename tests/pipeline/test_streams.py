@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.domain import Name
+from imagecli.domain import OutputName
 from imagecli.errors import UnsavedError
-from imagecli.events import Event, Partial
+from imagecli.events import Event, PartialImage
 from imagecli.pipeline import partial_images
-from imagecli.pipeline.partial_images import GRACE_SECONDS, Ear, Partials
-from imagecli.pipeline.prepare import describe
-from imagecli.prepared import Prepared
+from imagecli.pipeline.partial_images import GRACE_SECONDS, PartialImageHandler, StreamTee
+from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.prepared import PreparedCall
 from tests.client.raw import Answer, http, linking, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
@@ -282,9 +282,9 @@ def test_each_flag_asks_for_as_much_as_it_says(imagecli: Run, flags: list[object
     assert {name: value for name, value in body.items() if name in ("stream", "partial_images")} == asked
 
 
-def prepared(folder: Path, n: int = 1) -> Prepared:
-    names = tuple(Name(folder=folder, stem=f"cat-{k}" if n > 1 else "cat") for k in range(n))
-    return Prepared(
+def prepared(folder: Path, n: int = 1) -> PreparedCall:
+    names = tuple(OutputName(folder=folder, stem=f"cat-{k}" if n > 1 else "cat") for k in range(n))
+    return PreparedCall(
         id="run-0000",
         request=0,
         command="generate",
@@ -301,10 +301,14 @@ def prepared(folder: Path, n: int = 1) -> Prepared:
     )
 
 
-def ear(folder: Path, limit: int = 10_000, n: int = 1) -> tuple[Ear, io.BytesIO, list[Event]]:
+def ear(folder: Path, limit: int = 10_000, n: int = 1) -> tuple[StreamTee, io.BytesIO, list[Event]]:
     heard: list[Event] = []
     file = io.BytesIO()
-    return Ear(file, Partials(prepared=prepared(folder, n), asked=None, listen=heard.append), limit), file, heard
+    return (
+        StreamTee(file, PartialImageHandler(prepared=prepared(folder, n), asked=None, on_event=heard.append), limit),
+        file,
+        heard,
+    )
 
 
 def test_an_event_without_end_is_left_and_what_came_of_it_kept(tmp_path: Path) -> None:
@@ -359,7 +363,7 @@ def test_any_pieces_of_a_stream_announce_the_same(tmp_path: Path, lengths: list[
         hearing.write(body[at : at + length])
         at += length
     assert file.getvalue() == body
-    assert [(one.partial_image_index, one.data) for one in heard if isinstance(one, Partial)] == [
+    assert [(one.partial_image_index, one.data) for one in heard if isinstance(one, PartialImage)] == [
         (0, BLUE),
         (0, BLUE),
         (1, JPEG),
@@ -381,7 +385,7 @@ def test_a_stream_whose_process_died_is_recovered_as_any_answer(
 ) -> None:
     spool = state / "spool"
     spool.mkdir(mode=0o700, parents=True)
-    (spool / "run-0000.json").write_text(describe(prepared(folder)))
+    (spool / "run-0000.json").write_text(prepared_to_json(prepared(folder)))
     (spool / "run-0000.body").write_bytes(b"".join(events))
     result = imagecli("recover")
     assert (result.exit_code, files(folder)) == (exit_code, left)

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.domain import Name
-from imagecli.pipeline.prepare import describe
-from imagecli.prepared import Part
+from imagecli.domain import OutputName
+from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.prepared import ManifestRef
 from tests.children import Children
 from tests.client.raw import http, pictures, png, raw_server, silence, then
 from tests.conftest import Run
@@ -34,7 +34,7 @@ NO_RECORDS = {"TMPDIR": "/dev/null"}
 def forge(spool: Path, body: bytes = b"", *, id: str = "run-0000", folder: Path | None = None, **more: Any) -> Path:
     """An entry as whoever made the clone wrote it: as our own, but without a record. Returns the response's path."""
     spool.mkdir(exist_ok=True)
-    (spool / f"{id}.json").write_text(describe(prepared_for(folder or spool.parent, id, **more)))
+    (spool / f"{id}.json").write_text(prepared_to_json(prepared_for(folder or spool.parent, id, **more)))
     (spool / f"{id}.sent").write_text("")
     (spool / f"{id}.body").write_bytes(body or pictures(RED))
     return spool / f"{id}.body"
@@ -72,7 +72,7 @@ def test_a_forged_entry_writes_replaces_and_fetches_nothing(
     with raw_server(http("200 OK", RED)) as server:
         address = json.dumps({"data": [{"url": f"{server.base_url}/a.png"}]}).encode()
         forge(spool, folder=home, replaces=((home / "cat.png", None),), if_exists="overwrite")
-        forge(spool, id="run-0001", folder=home, names=(Name(folder=home, stem="x/../.zshenv"),))
+        forge(spool, id="run-0001", folder=home, names=(OutputName(folder=home, stem="x/../.zshenv"),))
         forge(spool, address, id="run-0002", base_url=server.base_url)
         forge(spool, id="run-0003", folder=home)
         (spool / "run-0003.body").write_bytes(b"")
@@ -146,8 +146,8 @@ def test_no_response_is_spooled_through_a_link(
 
 def test_a_name_from_an_entry_is_rebuilt_by_the_naming_rules(imagecli: Run, folder: Path, state: Path) -> None:
     names = (
-        Name(folder=folder, stem="../../up", ending="zshenv", literal_format="zshenv"),
-        Name(folder=folder, stem="cat", ending="pth"),
+        OutputName(folder=folder, stem="../../up", ending="zshenv", literal_format="zshenv"),
+        OutputName(folder=folder, stem="cat", ending="pth"),
     )
     entry = opened(state / "spool", prepared_for(folder, "run-0000", n=2, names=names), pictures(RED, BLUE))
     entry.keep()
@@ -159,7 +159,7 @@ def test_a_name_from_an_entry_is_rebuilt_by_the_naming_rules(imagecli: Run, fold
 def test_a_manifests_image_is_not_saved_behind_a_link_that_was_made_since(
     imagecli: Run, folder: Path, state: Path, home: Path
 ) -> None:
-    part = Part(manifest=str(folder / "assets.jsonl"), id="out/cat.png", hash="0", planned=(("out/cat.png",),))
+    part = ManifestRef(manifest=str(folder / "assets.jsonl"), id="out/cat.png", hash="0", planned=(("out/cat.png",),))
     entry = opened(state / "spool", prepared_for(folder / "out", "run-0000", part=part), pictures(RED))
     entry.keep()
     entry.close()
@@ -326,7 +326,7 @@ def test_an_entry_of_an_earlier_version_in_the_state_folder_is_recovered(
 ) -> None:
     spool = state / "spool"
     spool.mkdir(mode=0o700, parents=True)
-    document = json.loads(describe(prepared_for(folder, "run-0000")))
+    document = json.loads(prepared_to_json(prepared_for(folder, "run-0000")))
     (spool / "run-0000.json").write_text(json.dumps({key: document[key] for key in OLD_KEYS}))
     (spool / "run-0000.body").write_bytes(pictures(RED))
     assert imagecli("recover").stdout == "cat.png\n"

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
 from imagecli.catalog.model import ModelRow, Prices
-from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.pricing import estimate
-from imagecli.pricing.tokens import picture_tokens, text_tokens
+from imagecli.pricing.tokens import image_output_tokens, text_tokens
 
-ROWS = catalog.load()
+ROWS = catalog.load_shipped_catalog()
 OPENAI, SANDBOX = ROWS.provider("openai"), ROWS.provider("sandbox")
 SQUARE, WIDE, WIDER, LARGE = Size(1024, 1024), Size(1536, 1024), Size(1792, 1024), Size(3584, 2048)
 
@@ -51,16 +51,16 @@ def row(prices: Prices | None = GPT_2, *qualities: str) -> ModelRow:
 
 
 def ask(quality: str | None = "high", size: Size | None = SQUARE, **more: Any) -> Generate:
-    return Generate(prompt="a cat", rendering=Rendering(model="gpt-image-2", quality=quality, size=size, **more))
+    return Generate(prompt="a cat", options=ImageOptions(model="gpt-image-2", quality=quality, size=size, **more))
 
 
-def found(wanted: Ask, model: ModelRow | None = None) -> estimate.Estimate:
-    price = estimate.estimate(wanted, model or row(), OPENAI)
+def found(wanted: ImageRequest, model: ModelRow | None = None) -> estimate.Estimate:
+    price = estimate.estimate_price(wanted, model or row(), OPENAI)
     assert price is not None
     return price
 
 
-def ends(wanted: Ask, model: ModelRow | None = None) -> tuple[float, float]:
+def ends(wanted: ImageRequest, model: ModelRow | None = None) -> tuple[float, float]:
     price = found(wanted, model)
     assert price.high_usd is not None
     return price.low_usd, price.high_usd
@@ -126,7 +126,7 @@ def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
 @pytest.mark.parametrize("size", [None, "auto"])
 def test_a_size_left_to_the_model_is_one_of_its_usual_ones_where_the_table_has_a_single_one(size: Any) -> None:
     # 1536x1024 has one and a half times the pixels of the square, whose 7,024 tokens are all that is known of `max`.
-    low, high = ends(replace(ask("max"), rendering=replace(ask("max").rendering, size=size)), row(GPT_25, "max"))
+    low, high = ends(replace(ask("max"), options=replace(ask("max").options, size=size)), row(GPT_25, "max"))
     assert low == pytest.approx(7024 * 30e-6, abs=1e-3)
     assert high == pytest.approx(7024 * 1.5 * 30e-6, abs=2e-3)
 
@@ -141,7 +141,7 @@ def test_sizes_of_the_table_that_a_model_does_not_make_are_none_that_it_chooses(
 def test_a_size_between_two_of_the_table_costs_no_more_than_either_in_proportion() -> None:
     between = Size(1536, 864)
     share = between.pixels / SQUARE.pixels
-    least, most = picture_tokens(GPT_2.output_tokens["high"], between, 1, None)
+    least, most = image_output_tokens(GPT_2.output_tokens["high"], between, 1, None)
     assert (least, most) == (5488 * between.pixels / WIDE.pixels, 7024 * share)
 
 
@@ -150,7 +150,7 @@ def test_a_size_between_two_of_the_table_costs_no_more_than_either_in_proportion
     [(Size(2048, 2048), (1756, 4 * 1756)), (Size(512, 512), (439, 1756)), (SQUARE, (1756, 1756))],
 )
 def test_a_size_beyond_a_table_of_one_grows_at_most_with_its_pixels(size: Size, tokens: tuple[float, float]) -> None:
-    assert picture_tokens({SQUARE: 1756}, size, 1, None) == tokens
+    assert image_output_tokens({SQUARE: 1756}, size, 1, None) == tokens
 
 
 def test_the_measured_price_of_a_large_picture_lies_in_the_range() -> None:
@@ -161,8 +161,8 @@ def test_the_measured_price_of_a_large_picture_lies_in_the_range() -> None:
 
 def test_frames_of_a_gif_cost_at_most_their_sheet() -> None:
     table = {SQUARE: 1000}
-    assert picture_tokens(table, SQUARE, 4, 8_294_400) == (1000, 4000)
-    assert picture_tokens(table, SQUARE, 16, 8_294_400)[1] == pytest.approx(1000 * 8_294_400 / SQUARE.pixels)
+    assert image_output_tokens(table, SQUARE, 4, 8_294_400) == (1000, 4000)
+    assert image_output_tokens(table, SQUARE, 16, 8_294_400)[1] == pytest.approx(1000 * 8_294_400 / SQUARE.pixels)
     assert ends(ask(output_format="gif", frame_count=2))[1] < ends(ask(output_format="gif"))[1]
 
 
@@ -173,19 +173,19 @@ def test_partial_pictures_cost_up_to_a_hundred_tokens_each() -> None:
 
 
 def test_input_pictures_and_masks_add_to_the_upper_end() -> None:
-    source = Source(name="a.png")
+    source = InputSource(name="a.png")
     alone = ends(ask())
-    edit = Edit(prompt="a cat", images=(source, source), rendering=ask().rendering)
+    edit = Edit(prompt="a cat", images=(source, source), options=ask().options)
     two, masked, marked = ends(edit), ends(replace(edit, mask=source)), ends(replace(edit, markup=source))
     assert two[1] - alone[1] == pytest.approx(2 * 7000 * 8 / 1_000_000)
     assert masked[1] - alone[1] == marked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
     assert two[0] - alone[0] == pytest.approx(2 * 194 * 8 / 1_000_000)
     assert masked[0] == two[0]
-    assert ends(Vary(image=source, rendering=ask().rendering))[1] > alone[1]
+    assert ends(Vary(image=source, options=ask().options))[1] > alone[1]
 
 
 def test_an_svg_has_no_upper_end_and_says_why() -> None:
-    price = found(ask(output_format="svg", svg=Svg(effort="low")))
+    price = found(ask(output_format="svg", svg=SvgOptions(effort="low")))
     assert price.high_usd is None
     assert price.low_usd > 0
     assert "svg's author" in price.about
@@ -202,33 +202,33 @@ def test_an_svg_has_no_upper_end_and_says_why() -> None:
     ],
     ids=["no prices", "unknown model", "no such quality", "a quality without a price", "other prices"],
 )
-def test_an_unknown_price_is_none(wanted: Ask, model: ModelRow, provider: Any) -> None:
-    assert estimate.estimate(wanted, model, provider) is None
+def test_an_unknown_price_is_none(wanted: ImageRequest, model: ModelRow, provider: Any) -> None:
+    assert estimate.estimate_price(wanted, model, provider) is None
 
 
 def test_the_sandbox_costs_nothing_whatever_the_model() -> None:
     for model in (row(), ROWS.model("flux-2")):
-        price = estimate.estimate(ask(), model, SANDBOX)
+        price = estimate.estimate_price(ask(), model, SANDBOX)
         assert price
-        assert (price.low_usd, price.high_usd, price.free) == (0, 0, True)
+        assert (price.low_usd, price.high_usd, price.is_free) == (0, 0, True)
 
 
 def test_an_svg_of_a_provider_that_bills_nothing_cost_nothing() -> None:
-    wanted = ask(output_format="svg", svg=Svg(effort="low"))
-    assert estimate.actual(USAGE, wanted, row(), SANDBOX) == 0.0
-    assert estimate.actual(USAGE, wanted, row(), OPENAI) is None
+    wanted = ask(output_format="svg", svg=SvgOptions(effort="low"))
+    assert estimate.billed_usd(USAGE, wanted, row(), SANDBOX) == 0.0
+    assert estimate.billed_usd(USAGE, wanted, row(), OPENAI) is None
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:
     one, svg = found(ask()), found(ask(output_format="svg"))
-    both = estimate.total([one, one])
+    both = estimate.total_estimate([one, one])
     assert both
     assert (both.low_usd, both.about) == (2 * one.low_usd, one.about)
-    mixed = estimate.total([one, svg])
+    mixed = estimate.total_estimate([one, svg])
     assert mixed
     assert (mixed.high_usd, mixed.about) == (None, "of several kinds")
-    assert estimate.total([one, None]) is None
-    assert estimate.total([]) is None
+    assert estimate.total_estimate([one, None]) is None
+    assert estimate.total_estimate([]) is None
 
 
 def test_text_is_four_characters_a_token_and_more_where_a_character_says_a_word() -> None:
@@ -252,10 +252,10 @@ ASKS = st.builds(
 def test_the_upper_end_is_never_below_the_lower_and_more_pictures_never_cost_less(wanted: Generate) -> None:
     low, high = ends(wanted)
     assert 0 < low <= high
-    more = replace(wanted, rendering=replace(wanted.rendering, n=wanted.rendering.n + 1))
+    more = replace(wanted, options=replace(wanted.options, n=wanted.options.n + 1))
     assert ends(more) > (low, high)
-    chosen = replace(wanted, rendering=replace(wanted.rendering, quality="medium"))
-    free = replace(wanted, rendering=replace(wanted.rendering, quality=None))
+    chosen = replace(wanted, options=replace(wanted.options, quality="medium"))
+    free = replace(wanted, options=replace(wanted.options, quality=None))
     assert ends(free)[0] <= ends(chosen)[0] <= ends(chosen)[1] <= ends(free)[1]
 
 
@@ -270,10 +270,10 @@ USAGE: dict[str, Any] = {
 FULL = (100 * 5 + 1_000 * 8 + 1_756 * 30) / 1_000_000
 
 
-def billed(prices: Prices = GPT_2, wanted: Ask | None = None, **change: Any) -> float | None:
+def billed(prices: Prices = GPT_2, wanted: ImageRequest | None = None, **change: Any) -> float | None:
     usage = {key: value for key, value in {**USAGE, **change}.items() if value is not ...}
-    edit = Edit(prompt="a cat", images=(Source(name="a.png"),), rendering=ask().rendering)
-    return estimate.actual(usage, wanted or edit, row(prices), OPENAI)
+    edit = Edit(prompt="a cat", images=(InputSource(name="a.png"),), options=ask().options)
+    return estimate.billed_usd(usage, wanted or edit, row(prices), OPENAI)
 
 
 @pytest.mark.parametrize(
@@ -351,8 +351,8 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*USAGE, "output_tokens_details"]), JSON))
 def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
-    for wanted in (ask(), Vary(image=Source(name="a.png"), rendering=ask().rendering)):
-        price = estimate.actual(usage, wanted, row(GPT_15), OPENAI)
+    for wanted in (ask(), Vary(image=InputSource(name="a.png"), options=ask().options)):
+        price = estimate.billed_usd(usage, wanted, row(GPT_15), OPENAI)
         assert price is None or 0 < price < 10**6
 
 
@@ -365,6 +365,8 @@ def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
         (ask(), row(None), SANDBOX, 0.0),
     ],
 )
-def test_what_has_no_known_price_did_not_cost_nothing(wanted: Ask, model: ModelRow, provider: Any, usd: Any) -> None:
-    assert estimate.actual(USAGE, wanted, model, provider) == usd
-    assert estimate.actual(None, ask(), row(), OPENAI) is None
+def test_what_has_no_known_price_did_not_cost_nothing(
+    wanted: ImageRequest, model: ModelRow, provider: Any, usd: Any
+) -> None:
+    assert estimate.billed_usd(USAGE, wanted, model, provider) == usd
+    assert estimate.billed_usd(None, ask(), row(), OPENAI) is None

@@ -10,14 +10,14 @@ import pytest
 from imagecli import plan
 from imagecli.catalog import catalog
 from imagecli.config.settings import Settings, load_settings
-from imagecli.domain import Edit, Generate, Rendering, Size, Source, Svg
+from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size, SvgOptions
 from imagecli.env import Env
 from imagecli.errors import NetworkError
 from imagecli.pricing.budget import Budget
-from imagecli.results import Outcome
+from imagecli.results import CallResult
 from tests.conftest import NOW, Stream
 
-ROWS = catalog.load()
+ROWS = catalog.load_shipped_catalog()
 HALF = 0.5
 MILLION = {"input_tokens": 0, "input_tokens_details": {"text_tokens": 0, "image_tokens": 0}, "output_tokens": 1_000_000}
 
@@ -30,61 +30,61 @@ def settings(cap: float, provider: str = "openai") -> Settings:
 
 
 def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, provider: str = "openai") -> Budget:
-    ask = Generate(prompt="x", rendering=Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
-    wanted = [(plan.Request(index=index, ask=ask), ROWS.model("gpt-image-2")) for index in range(count)]
-    return Budget.of(wanted, settings(cap, provider), fixed=fixed, share=share)
+    ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
+    wanted = [(plan.PlannedCall(index=index, request=ask), ROWS.model("gpt-image-2")) for index in range(count)]
+    return Budget.build(wanted, settings(cap, provider), fixed=fixed, share=share)
 
 
-def outcome(usage: dict[str, object] | None = None) -> Outcome:
-    return Outcome(request=0, asked=1, provider="openai", model="gpt-image-2", usage=usage)
+def outcome(usage: dict[str, object] | None = None) -> CallResult:
+    return CallResult(request=0, asked=1, provider="openai", model="gpt-image-2", usage=usage)
 
 
 def test_half_of_the_price_is_estimated_and_counted() -> None:
     live, half = budget(1.0), budget(HALF)
-    assert half.counted(0) == pytest.approx(live.counted(0) / 2)
+    assert half.counted_usd(0) == pytest.approx(live.counted_usd(0) / 2)
     assert half.cost().low_usd == pytest.approx((live.cost().low_usd or 0) / 2)
     assert half.cost_of(0).high_usd == pytest.approx((live.cost_of(0).high_usd or 0) / 2)
 
 
 def test_half_of_what_usage_says_is_billed() -> None:
     live, half = budget(1.0), budget(HALF)
-    assert live.billed(outcome(MILLION)) == pytest.approx(30)
-    assert half.billed(outcome(MILLION)) == half.told(outcome(MILLION)) == pytest.approx(15)
+    assert live.billed_usd(outcome(MILLION)) == pytest.approx(30)
+    assert half.billed_usd(outcome(MILLION)) == half.reported_usd(outcome(MILLION)) == pytest.approx(15)
     assert half.cost([outcome(MILLION)]).actual_usd == pytest.approx(15)
 
 
 def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
-    look = Rendering(model="gpt-image-1-mini", quality="high", size=Size(1024, 1024))
-    edit = Edit(prompt="x", images=(Source(name="a.png"),), rendering=replace(look, model="gpt-image-2"))
+    look = ImageOptions(model="gpt-image-1-mini", quality="high", size=Size(1024, 1024))
+    edit = Edit(prompt="x", images=(InputSource(name="a.png"),), options=replace(look, model="gpt-image-2"))
     wanted = [
-        (plan.Request(index=0, ask=Generate(prompt="x", rendering=look)), ROWS.model("gpt-image-1-mini")),
-        (plan.Request(index=1, ask=edit), ROWS.model("gpt-image-2")),
+        (plan.PlannedCall(index=0, request=Generate(prompt="x", options=look)), ROWS.model("gpt-image-1-mini")),
+        (plan.PlannedCall(index=1, request=edit), ROWS.model("gpt-image-2")),
     ]
-    mixed = Budget.of(wanted, settings(50))
+    mixed = Budget.build(wanted, settings(50))
     ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
-    assert [mixed.told(end) for end in ends] == [pytest.approx(8), pytest.approx(30)]
+    assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), pytest.approx(30)]
     assert mixed.cost(ends).actual_usd == pytest.approx(38)
     # Without kinds, input is text where no picture was sent, and unknown where one was.
     ends = [replace(end, usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
-    assert [mixed.told(end) for end in ends] == [pytest.approx(8), None]
+    assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), None]
 
 
 def test_of_an_order_with_an_svg_the_bill_is_known_in_part() -> None:
-    look = Rendering(model="gpt-image-2", quality="high", size=Size(1024, 1024))
-    svg = replace(look, output_format="svg", svg=Svg(effort="low"))
-    asks = [Generate(prompt="x", rendering=one) for one in (look, svg)]
-    mixed = Budget.of(
-        [(plan.Request(index=k, ask=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)], settings(5)
+    look = ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024))
+    svg = replace(look, output_format="svg", svg=SvgOptions(effort="low"))
+    asks = [Generate(prompt="x", options=one) for one in (look, svg)]
+    mixed = Budget.build(
+        [(plan.PlannedCall(index=k, request=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)], settings(5)
     )
     ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
-    warnings = [mixed.overrun(some) for some in (ends[:1], ends[1:], ends)]
+    warnings = [mixed.overrun_warning(some) for some in (ends[:1], ends[1:], ends)]
     assert [warning and "at least" in warning.message for warning in warnings] == [False, True, True]
 
 
 def test_what_nobody_knows_is_not_half_known() -> None:
     half = budget(HALF)
-    assert half.billed(replace(outcome(), errors=())) is None
-    assert half.billed(replace(outcome(), errors=(NetworkError("x"),))) == 0.0
+    assert half.billed_usd(replace(outcome(), errors=())) is None
+    assert half.billed_usd(replace(outcome(), errors=(NetworkError("x"),))) == 0.0
 
 
 @pytest.mark.parametrize(

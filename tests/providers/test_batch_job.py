@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.batch_job import Job, JobError, is_id, read_job, read_jobs
+from imagecli.providers.batch_job import BatchJob, BatchJobError, is_valid_id, parse_batch_job, parse_batch_jobs
 
 BATCH: dict[str, Any] = {
     "id": "batch_abc123",
@@ -36,7 +36,7 @@ def batch(**more: Any) -> dict[str, Any]:
 
 
 def test_a_batch_is_read_as_the_reference_has_it() -> None:
-    assert read_job(BATCH) == Job(
+    assert parse_batch_job(BATCH) == BatchJob(
         id="batch_abc123",
         status="completed",
         endpoint="/v1/images/generations",
@@ -54,7 +54,7 @@ def test_a_batch_is_read_as_the_reference_has_it() -> None:
 
 
 def test_a_batch_that_was_just_made_has_little_to_tell() -> None:
-    job = read_job({"id": "batch_1", "status": "validating"})
+    job = parse_batch_job({"id": "batch_1", "status": "validating"})
     assert (job.total, job.completed, job.failed, job.created_at) == (0, 0, 0, 0)
     assert (job.output_file_id, job.error_file_id, job.expires_at, dict(job.metadata)) == (None, None, None, {})
 
@@ -66,16 +66,16 @@ def test_a_batch_that_was_just_made_has_little_to_tell() -> None:
         ({"object": "list", "data": []}, ()),
         (
             {"data": [{"code": "invalid_json_line", "message": "not JSON", "param": None, "line": 3}]},
-            (JobError(code="invalid_json_line", message="not JSON", line=3),),
+            (BatchJobError(code="invalid_json_line", message="not JSON", line=3),),
         ),
-        ({"data": [{"code": None, "line": "x"}]}, (JobError(code="", message="no reason given", line=None),)),
-        (["in words"], (JobError(code="", message="in words", line=None),)),
+        ({"data": [{"code": None, "line": "x"}]}, (BatchJobError(code="", message="no reason given", line=None),)),
+        (["in words"], (BatchJobError(code="", message="in words", line=None),)),
         ({"data": 7}, ()),
         ("words", ()),
     ],
 )
-def test_what_is_wrong_with_a_batch_is_told(errors: Any, told: tuple[JobError, ...]) -> None:
-    assert read_job(batch(errors=errors)).errors == told
+def test_what_is_wrong_with_a_batch_is_told(errors: Any, told: tuple[BatchJobError, ...]) -> None:
+    assert parse_batch_job(batch(errors=errors)).errors == told
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_wrong_with_a_batch_is_told(errors: Any, told: tuple[JobError, .
     + [(word, False) for word in ("validating", "in_progress", "finalizing", "cancelling", "dreaming", "")],
 )
 def test_a_state_is_an_end_or_none(status: str, ended: bool) -> None:
-    assert read_job(batch(status=status)).ended is ended
+    assert parse_batch_job(batch(status=status)).has_ended is ended
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,15 @@ def test_a_state_is_an_end_or_none(status: str, ended: bool) -> None:
     ],
 )
 def test_counts_that_make_no_sense_are_none(said: dict[str, Any]) -> None:
-    job = read_job(batch(**said))
+    job = parse_batch_job(batch(**said))
     assert (job.total, job.completed, job.failed) == (0, 0, 0)
 
 
 def test_metadata_that_is_no_text_is_passed_over() -> None:
-    assert read_job(batch(metadata={"a": "b", "c": 1, "d": None, "e": "\ud800"})).metadata == {"a": "b", "e": "?"}
+    assert parse_batch_job(batch(metadata={"a": "b", "c": 1, "d": None, "e": "\ud800"})).metadata == {
+        "a": "b",
+        "e": "?",
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,19 +129,19 @@ def test_metadata_that_is_no_text_is_passed_over() -> None:
 )
 def test_what_is_no_batch_is_not_taken_for_one(document: Any) -> None:
     with pytest.raises(UnsavedError) as caught:
-        read_job(document)
+        parse_batch_job(document)
     assert caught.value.code == "no_batch"
 
 
 @pytest.mark.parametrize("field", ["output_file_id", "error_file_id", "input_file_id"])
 @pytest.mark.parametrize("value", ["", ".", "..", "a b", "é", "x" * 2000, 7, {}])
 def test_a_file_that_can_not_be_asked_for_is_none(field: str, value: Any) -> None:
-    assert not getattr(read_job(batch(**{field: value})), field)
+    assert not getattr(parse_batch_job(batch(**{field: value})), field)
 
 
 @pytest.mark.parametrize("text", ["file-abc123", "batches/7", "a" * 1024, "bGl0ZQ==", "%2e%2e", "..."])
 def test_ids_of_other_servers_are_ids_too(text: str) -> None:
-    assert is_id(text)
+    assert is_valid_id(text)
 
 
 @pytest.mark.parametrize(
@@ -154,14 +157,14 @@ def test_ids_of_other_servers_are_ids_too(text: str) -> None:
     ],
 )
 def test_a_page_of_the_list_says_where_the_next_one_begins(page: Any, ids: list[str], after: str | None) -> None:
-    jobs, next_after = read_jobs(page)
+    jobs, next_after = parse_batch_jobs(page)
     assert ([job.id for job in jobs], next_after) == (ids, after)
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"data": None}, {"data": {}}, BATCH])
 def test_what_is_no_list_of_batches_is_not_taken_for_one(document: Any) -> None:
     with pytest.raises(UnsavedError, match="no list of batches"):
-        read_jobs(document)
+        parse_batch_jobs(document)
 
 
 JSON = st.recursive(
@@ -175,8 +178,8 @@ JSON = st.recursive(
 def test_a_batch_of_nonsense_is_read_or_refused(nonsense: dict[str, Any]) -> None:
     for document in (batch(**nonsense), nonsense):
         try:
-            job = read_job(document)
+            job = parse_batch_job(document)
         except UnsavedError:
             continue
-        assert is_id(job.id)
+        assert is_valid_id(job.id)
         assert all(isinstance(count, int) and count >= 0 for count in (job.total, job.completed, job.failed))

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.catalog.provider import in_batch
-from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.catalog.provider import for_batch_api
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.capabilities import check_carried
-from imagecli.providers.request import batch_line
-from imagecli.providers.uploads import Uploads
+from imagecli.providers.capabilities import check_capabilities
+from imagecli.providers.request import build_batch_line
+from imagecli.providers.uploads import RequestImages
 
-ROW = load().provider("openai")
-CAT = Source(name="cat.png")
+ROW = load_shipped_catalog().provider("openai")
+CAT = InputSource(name="cat.png")
 PNG = InputImage(data=b"png bytes", format="png", size=Size(8, 8), has_alpha=True)
 
 
@@ -25,43 +25,43 @@ def up(file_id: str) -> InputImage:
     return replace(PNG, file_id=file_id)
 
 
-def look(**more: Any) -> Rendering:
-    return Rendering(**{"model": "m", **more})
+def look(**more: Any) -> ImageOptions:
+    return ImageOptions(**{"model": "m", **more})
 
 
 def generate(prompt: str = "a cat", **more: Any) -> Generate:
-    return Generate(prompt=prompt, rendering=look(**more))
+    return Generate(prompt=prompt, options=look(**more))
 
 
-def edit(*, mask: Source | None = None, count: int = 1, **more: Any) -> Edit:
-    return Edit(prompt="blue", images=(CAT,) * count, mask=mask, rendering=look(**more))
+def edit(*, mask: InputSource | None = None, count: int = 1, **more: Any) -> Edit:
+    return Edit(prompt="blue", images=(CAT,) * count, mask=mask, options=look(**more))
 
 
 @pytest.mark.parametrize(
     ("ask", "uploads", "url", "body"),
     [
-        (generate(), Uploads(), "/v1/images/generations", {"model": "m", "prompt": "a cat"}),
+        (generate(), RequestImages(), "/v1/images/generations", {"model": "m", "prompt": "a cat"}),
         (
             generate(n=3, size=Size(1536, 1024), quality="high", moderation="low"),
-            Uploads(),
+            RequestImages(),
             "/v1/images/generations",
             {"model": "m", "prompt": "a cat", "n": 3, "size": "1536x1024", "quality": "high", "moderation": "low"},
         ),
         (
             generate(stream=True, partial_images=2, params=(("seed", 7), ("stream", True))),
-            Uploads(),
+            RequestImages(),
             "/v1/images/generations",
             {"model": "m", "prompt": "a cat", "seed": 7},
         ),
         (
             edit(),
-            Uploads(images=(up("file-a"),)),
+            RequestImages(images=(up("file-a"),)),
             "/v1/images/edits",
             {"model": "m", "prompt": "blue", "images": [{"file_id": "file-a"}]},
         ),
         (
             edit(count=2, mask=CAT, moderation="low"),
-            Uploads(images=(up("file-a"), up("file-b")), mask=up("file-m")),
+            RequestImages(images=(up("file-a"), up("file-b")), mask=up("file-m")),
             "/v1/images/edits",
             {
                 "model": "m",
@@ -73,8 +73,10 @@ def edit(*, mask: Source | None = None, count: int = 1, **more: Any) -> Edit:
         ),
     ],
 )
-def test_a_line_says_what_a_live_request_would(ask: Ask, uploads: Uploads, url: str, body: dict[str, Any]) -> None:
-    line = batch_line("row-1", ask, uploads, ROW)
+def test_a_line_says_what_a_live_request_would(
+    ask: ImageRequest, uploads: RequestImages, url: str, body: dict[str, Any]
+) -> None:
+    line = build_batch_line("row-1", ask, uploads, ROW)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert json.loads(line) == {"custom_id": "row-1", "method": "POST", "url": url, "body": body}
@@ -82,7 +84,7 @@ def test_a_line_says_what_a_live_request_would(ask: Ask, uploads: Uploads, url: 
 
 @pytest.mark.parametrize("prompt", ["猫\n\u2028\r\x85", "a \ud800 b", '"}\\', ""])
 def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> None:
-    line = batch_line("é", generate(prompt), Uploads(), ROW)
+    line = build_batch_line("é", generate(prompt), RequestImages(), ROW)
     assert line.isascii()
     assert line.splitlines() == [line[:-1]]
     assert json.loads(line)["body"]["prompt"] == prompt
@@ -91,17 +93,17 @@ def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> 
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (Vary(image=CAT, rendering=look()), r"provider openai \(Batch API\) has no variations"),
+        (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) has no variations"),
         (generate(stream=True), r"--stream: provider openai \(Batch API\) does not take it"),
         (generate(partial_images=1), "--partial-images: provider openai"),
         (replace(edit(), markup=CAT), r"--markup: provider openai \(Batch API\) takes none"),
     ],
 )
-def test_what_a_batch_can_not_carry_is_refused_by_its_own_row(ask: Ask, words: str) -> None:
+def test_what_a_batch_can_not_carry_is_refused_by_its_own_row(ask: ImageRequest, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        check_carried(ask, in_batch(ROW))
+        check_capabilities(ask, for_batch_api(ROW))
 
 
 def test_a_field_that_only_the_form_of_an_edit_does_not_name_is_no_warning_in_a_line() -> None:
-    assert check_carried(edit(moderation="low"), ROW)
-    assert check_carried(edit(moderation="low"), in_batch(ROW)) == ()
+    assert check_capabilities(edit(moderation="low"), ROW)
+    assert check_capabilities(edit(moderation="low"), for_batch_api(ROW)) == ()

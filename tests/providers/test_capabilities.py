@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.catalog import load
-from imagecli.domain import Ask, Edit, Generate, Rendering, Size, Source, Svg, Vary
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.capabilities import check_carried
+from imagecli.providers.capabilities import check_capabilities
 
-ROWS = load()
-CAT = Source(name="cat.png")
+ROWS = load_shipped_catalog()
+CAT = InputSource(name="cat.png")
 
 
 def generate(**look: Any) -> Generate:
-    return Generate(prompt="a cat", rendering=Rendering(**{"model": "m", **look}))
+    return Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look}))
 
 
-def edit(mask: Source | None = None, markup: Source | None = None, **look: Any) -> Edit:
-    rendering = Rendering(**{"model": "m", **look})
-    return Edit(prompt="a cat", images=(CAT,), mask=mask, markup=markup, rendering=rendering)
+def edit(mask: InputSource | None = None, markup: InputSource | None = None, **look: Any) -> Edit:
+    rendering = ImageOptions(**{"model": "m", **look})
+    return Edit(prompt="a cat", images=(CAT,), mask=mask, markup=markup, options=rendering)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def edit(mask: Source | None = None, markup: Source | None = None, **look: Any) 
         ("openrouter", edit(markup=CAT), "--markup: provider openrouter takes none", "leave --markup out"),
         (
             "openrouter",
-            Vary(image=CAT, rendering=Rendering(model="m")),
+            Vary(image=CAT, options=ImageOptions(model="m")),
             "provider openrouter has no variations",
             "--via",
         ),
@@ -72,9 +72,9 @@ def edit(mask: Source | None = None, markup: Source | None = None, **look: Any) 
         ),
     ],
 )
-def test_what_would_be_lost_is_refused(provider: str, ask: Ask, found: str, hint: str) -> None:
+def test_what_would_be_lost_is_refused(provider: str, ask: ImageRequest, found: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_carried(ask, ROWS.provider(provider))
+        check_capabilities(ask, ROWS.provider(provider))
     assert found in caught.value.message
     assert hint in (caught.value.hint or "")
 
@@ -87,25 +87,25 @@ def test_what_would_be_lost_is_refused(provider: str, ask: Ask, found: str, hint
         ("xai", edit(mask=CAT)),
         ("siliconflow", generate(size=Size(8, 8))),
         ("sd-server", generate(output_format="webp")),
-        ("openai", edit(mask=CAT, markup=CAT, svg=Svg(model="x"), quality="any", response_format="url")),
-        ("xinference", Vary(image=CAT, rendering=Rendering(model="m"))),
+        ("openai", edit(mask=CAT, markup=CAT, svg=SvgOptions(model="x"), quality="any", response_format="url")),
+        ("xinference", Vary(image=CAT, options=ImageOptions(model="m"))),
         *((name, generate()) for name in ROWS.providers),
     ],
 )
-def test_what_is_carried_passes(provider: str, ask: Ask) -> None:
-    check_carried(ask, ROWS.provider(provider))
+def test_what_is_carried_passes(provider: str, ask: ImageRequest) -> None:
+    check_capabilities(ask, ROWS.provider(provider))
 
 
 @pytest.mark.parametrize(
     ("provider", "ask", "said"),
     [
         ("openai", edit(moderation="low"), 1),
-        ("openai", Generate(prompt="a cat", rendering=Rendering(model="m", moderation="low")), 0),
+        ("openai", Generate(prompt="a cat", options=ImageOptions(model="m", moderation="low")), 0),
         ("openai", edit(), 0),
         ("openrouter", edit(moderation="low"), 0),
     ],
 )
-def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str, ask: Ask, said: int) -> None:
+def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str, ask: ImageRequest, said: int) -> None:
     words = "--moderation: no document says that provider openai takes it for edits; it is sent as you asked"
-    found = check_carried(ask, ROWS.provider(provider))
+    found = check_capabilities(ask, ROWS.provider(provider))
     assert [(one.code, one.message) for one in found] == [("unstated", words)] * said

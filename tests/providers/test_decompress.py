@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.decompress import Unpacker, kind_of
+from imagecli.providers.decompress import Decompressor, detect_compression
 from tests.client.raw import pictures, png
 
 BODY = pictures(png(40, 40))
@@ -43,9 +43,9 @@ PLAIN = [
 
 
 def unpacked(body: bytes, size: int = 2**18, limit: int = 2**24) -> tuple[bytes, bool]:
-    unpacker = Unpacker(limit)
+    unpacker = Decompressor(limit)
     parts = [part for at in range(0, len(body), size) for part in unpacker.feed(body[at : at + size])]
-    return b"".join([*parts, *unpacker.end()]), unpacker.damaged
+    return b"".join([*parts, *unpacker.end()]), unpacker.is_damaged
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
@@ -70,7 +70,7 @@ def test_any_json_comes_back(document: dict[str, str | int], size: int, level: i
 @given(st.binary(max_size=300), st.integers(1, 400))
 def test_nothing_is_too_odd_to_be_taken(body: bytes, size: int) -> None:
     made, _ = unpacked(body, size)
-    if kind_of(body) == "plain":
+    if detect_compression(body) == "plain":
         assert made == body
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagecli.providers.errors import error_for, is_quota
+from imagecli.providers.errors import error_from_response, is_quota
 
 WORDS = "the prompt is too long"
 
@@ -42,7 +42,7 @@ def openai(code: str | None = None, type: str = "invalid_request_error", message
     ],
 )
 def test_the_servers_sentence_is_found_in_every_shape(body: bytes) -> None:
-    assert WORDS in error_for(400, {}, body).message
+    assert WORDS in error_from_response(400, {}, body).message
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_servers_sentence_is_found_in_every_shape(body: bytes) -> None:
     ],
 )
 def test_the_place_of_a_validation_error_is_named(body: Any, words: str) -> None:
-    assert words in error_for(422, {}, json.dumps(body).encode()).message
+    assert words in error_from_response(422, {}, json.dumps(body).encode()).message
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_place_of_a_validation_error_is_named(body: Any, words: str) -> None
     ],
 )
 def test_the_code_is_found_in_every_shape(body: Any, code: str) -> None:
-    error = error_for(400, {}, json.dumps(body).encode())
+    error = error_from_response(400, {}, json.dumps(body).encode())
     assert (error.code, WORDS in error.message) == (code, True)
 
 
@@ -99,7 +99,7 @@ def test_the_code_is_found_in_every_shape(body: Any, code: str) -> None:
     ],
 )
 def test_the_parameter_that_is_meant_is_named(body: bytes, words: str) -> None:
-    assert error_for(400, {}, body).message == f"the API refused it (HTTP 400): {words}"
+    assert error_from_response(400, {}, body).message == f"the API refused it (HTTP 400): {words}"
 
 
 DETAILS = {"moderation_stage": "output", "categories": ["violence", "self-harm"]}
@@ -136,7 +136,7 @@ AZURE = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtere
     ],
 )
 def test_what_a_filter_found_is_said(body: bytes, said: str) -> None:
-    assert error_for(400, {}, body).message.endswith(said)
+    assert error_from_response(400, {}, body).message.endswith(said)
 
 
 PAGE = b"<!doctype html><html><title>Not here</title></html>"
@@ -186,7 +186,7 @@ PAGE = b"<!doctype html><html><title>Not here</title></html>"
     ],
 )
 def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int, code: str, words: str) -> None:
-    error = error_for(status, {"x-request-id": "req_1"}, body)
+    error = error_from_response(status, {"x-request-id": "req_1"}, body)
     assert (error.exit_code, error.code) == (exit_code, code)
     assert (error.status, error.request_id) == (status, "req_1")
     assert words in error.message
@@ -213,7 +213,7 @@ def test_each_refusal_has_its_exit_code(status: int, body: bytes, exit_code: int
     ],
 )
 def test_the_way_out_is_named(status: int, body: bytes, hint: str) -> None:
-    assert hint in (error_for(status, {}, body).hint or "")
+    assert hint in (error_from_response(status, {}, body).hint or "")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_quota_is_told_from_rate(status: int, body: bytes, is_about_money: bool)
     ],
 )
 def test_no_body_floods_or_breaks_the_message(body: Callable[[], bytes]) -> None:
-    error = error_for(500, {}, body())
+    error = error_from_response(500, {}, body())
     assert len(error.message) < 700
     assert len(error.code) < 200
 
@@ -267,27 +267,27 @@ ENCODED = base64.b64encode(bytes(range(256)) * 20).decode()
 @pytest.mark.parametrize("status", [429, 500, 400])
 def test_a_picture_that_a_server_repeats_in_its_complaint_is_not_repeated_by_us(encoded: str, status: int) -> None:
     for body in (f"no: {encoded} is too large".encode(), openai(message=f"no: {encoded} is too large", code=encoded)):
-        message = error_for(status, {}, body).message
+        message = error_from_response(status, {}, body).message
         assert "no: [encoded data] is too large" in message
         assert not re.search("[A-Za-z0-9+/=]{40}", message)
 
 
 def test_an_address_in_a_complaint_is_kept() -> None:
     address = "https://platform.openai.com/docs/guides/error-codes/api-errors-and-what-they-mean-for-you"
-    assert address in error_for(400, {}, openai(message=f"see {address}")).message
+    assert address in error_from_response(400, {}, openai(message=f"see {address}")).message
 
 
 @pytest.mark.parametrize(
     ("status", "words"), [(300, "HTTP 300"), (304, "HTTP 304"), (306, "HTTP 306"), (302, "redirects elsewhere")]
 )
 def test_an_answer_that_redirects_is_told_from_one_that_only_begins_alike(status: int, words: str) -> None:
-    error = error_for(status, {}, b"")
+    error = error_from_response(status, {}, b"")
     assert words in error.message
     assert (error.exit_code, error.status) == (6, status)
 
 
 def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
-    error = error_for(400, {}, b'{"error": {"message": "a \\ud800 b", "code": "\\ud800"}}')
+    error = error_from_response(400, {}, b'{"error": {"message": "a \\ud800 b", "code": "\\ud800"}}')
     (error.message + error.code).encode()
 
 
@@ -297,6 +297,6 @@ def test_words_hold_no_surrogate_that_an_output_could_not_say() -> None:
     st.binary(max_size=60) | st.sampled_from([b"{}", b"[]", b"null", b'{"error":null}', b'{"error":[[1]]}', b"1"]),
 )
 def test_every_answer_becomes_an_error_of_ours(status: int, body: bytes) -> None:
-    error = error_for(status, {}, body)
+    error = error_from_response(status, {}, body)
     assert error.exit_code in (3, 4, 5, 6, 7)
     assert error.message

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.providers.errors import error_for
-from imagecli.providers.http_status import STATUSES, is_perhaps_bought, is_retried
+from imagecli.providers.errors import error_from_response
+from imagecli.providers.http_status import STATUSES, is_possibly_billed, is_retried
 
 
 def test_the_retried_statuses_are_these_and_no_others() -> None:
@@ -19,7 +19,7 @@ def test_what_can_not_be_a_purchase_is_sent_again_after_every_failure_that_may_p
 
 
 def test_the_statuses_that_leave_it_open_are_these_and_no_others() -> None:
-    assert [status for status in range(100, 1000) if is_perhaps_bought(status)] == [408, 504, 524]
+    assert [status for status in range(100, 1000) if is_possibly_billed(status)] == [408, 504, 524]
 
 
 @pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes"])
@@ -33,13 +33,13 @@ def test_a_server_can_forbid_another_try(word: str) -> None:
 
 
 def test_no_row_sends_again_what_may_be_bought_and_each_says_why() -> None:
-    assert not [row for row in STATUSES if row.again and row.perhaps_bought]
+    assert not [row for row in STATUSES if row.is_retried and row.is_possibly_billed]
     assert all(row.because for row in STATUSES)
     assert len({row.status for row in STATUSES}) == len(STATUSES)
 
 
 @pytest.mark.parametrize(("status", "exit_code"), [(408, 7), (409, 4), (425, 4), (504, 7), (524, 7), (503, 6)])
 def test_what_is_left_open_is_said_as_perhaps_bought(status: int, exit_code: int) -> None:
-    error = error_for(status, {}, b"")
+    error = error_from_response(status, {}, b"")
     assert error.exit_code == exit_code
     assert ("may have been billed" in (error.hint or "")) == (exit_code == 7)

@@ -16,16 +16,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.large_json import LONG_BYTES, MAX_REST_BYTES, PIECE_BYTES, Condensed, condense, decoded
+from imagecli.providers.large_json import (
+    LONG_BYTES,
+    MAX_REST_BYTES,
+    PIECE_BYTES,
+    CondensedBody,
+    condense_body,
+    decode_base64,
+)
 
 LONG = LONG_BYTES + 1
 EDGES = [LONG_BYTES - 1, LONG_BYTES, LONG, LONG + 511, PIECE_BYTES - 3, PIECE_BYTES, PIECE_BYTES + 1]
 
 
-def restored(value: Any, condensed: Condensed) -> Any:
+def restored(value: Any, condensed: CondensedBody) -> Any:
     """A parsed document with every mark replaced by what it stands for, in keys too."""
     if isinstance(value, str):
-        return condensed.text(value)
+        return condensed.full_text(value)
     if isinstance(value, list):
         return [restored(inner, condensed) for inner in value]
     if isinstance(value, dict):
@@ -34,7 +41,7 @@ def restored(value: Any, condensed: Condensed) -> Any:
 
 
 def read(body: bytes) -> Any:
-    condensed = condense(io.BytesIO(body))
+    condensed = condense_body(io.BytesIO(body))
     return restored(json.loads(condensed.body), condensed)
 
 
@@ -83,10 +90,10 @@ def test_a_picture_is_read_in_every_spelling_of_its_base64(
     if width:
         encoded = "\\r\\n".join(encoded[at : at + width] for at in range(0, len(encoded), width))
     spelled = "".join(dice.choice(SPELLINGS.get(sign, [sign])) for sign in encoded)
-    condensed = condense(io.BytesIO(b'{"data":[{"b64_json":"%s"}]}' % spelled.encode()))
+    condensed = condense_body(io.BytesIO(b'{"data":[{"b64_json":"%s"}]}' % spelled.encode()))
     text = json.loads(condensed.body)["data"][0]["b64_json"]
     assert len(condensed.body) < LONG_BYTES + 100
-    assert b"".join(decoded(condensed.pieces(text))) == picture
+    assert b"".join(decode_base64(condensed.iter_text(text))) == picture
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,9 +123,9 @@ def test_what_json_accepts_is_never_read_otherwise(data: st.DataObject, junk: by
 def test_each_event_of_a_stream_is_condensed_though_a_comment_has_a_quote_too_many(line_end: bytes) -> None:
     pictures = [b"A" * LONG_BYTES * k for k in (1, 2, 3)]
     lines = [b': keep "alive', b"event: x", *(b'data: {"b64_json": "%s"}' % picture for picture in pictures), b""]
-    condensed = condense(io.BytesIO(line_end.join(lines)))
+    condensed = condense_body(io.BytesIO(line_end.join(lines)))
     events = [json.loads(line[6:]) for line in condensed.body.splitlines() if line.startswith(b"data: ")]
-    assert [condensed.text(event["b64_json"]).encode() for event in events] == pictures
+    assert [condensed.full_text(event["b64_json"]).encode() for event in events] == pictures
     assert len(condensed.body) < 20_000
 
 
@@ -151,12 +158,12 @@ def test_wide_characters_are_left_as_they_are(encoding: str) -> None:
 def test_hostile_bodies_take_bounded_memory_and_time(begin: bytes, letters: bytes, times: int) -> None:
     file = io.BytesIO(begin + letters * times)
     started = time.process_time()
-    assert len(condense(file).body) <= MAX_REST_BYTES + 2 * PIECE_BYTES
+    assert len(condense_body(file).body) <= MAX_REST_BYTES + 2 * PIECE_BYTES
     assert time.process_time() - started < 5
 
 
 def test_a_mark_is_not_guessed() -> None:
-    one, other = (condense(io.BytesIO(b'["%s"]' % (b"A" * LONG))).body for _ in range(2))
+    one, other = (condense_body(io.BytesIO(b'["%s"]' % (b"A" * LONG))).body for _ in range(2))
     assert one != other
 
 
@@ -170,9 +177,9 @@ def test_base64_in_pieces_is_the_same_as_whole(text: str, places: list[int]) -> 
         whole = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except ValueError:
         with pytest.raises(UnsavedError):
-            list(decoded(pieces))
+            list(decode_base64(pieces))
     else:
-        assert b"".join(decoded(pieces)) == whole
+        assert b"".join(decode_base64(pieces)) == whole
 
 
 @pytest.mark.parametrize(
@@ -180,11 +187,11 @@ def test_base64_in_pieces_is_the_same_as_whole(text: str, places: list[int]) -> 
 )
 def test_nothing_comes_behind_the_padding(pieces: list[str]) -> None:
     with pytest.raises(UnsavedError):
-        list(decoded([piece.encode() for piece in pieces]))
+        list(decode_base64([piece.encode() for piece in pieces]))
 
 
 def test_padding_may_come_in_pieces_of_its_own() -> None:
-    assert b"".join(decoded([b"QQ", b"=", b" \n", b"=", b""])) == b"A"
+    assert b"".join(decode_base64([b"QQ", b"=", b" \n", b"=", b""])) == b"A"
 
 
 def test_an_escape_behind_the_first_piece_of_a_long_string_is_undone() -> None:
@@ -208,10 +215,10 @@ class Hesitant(io.BytesIO):
 
 def test_threads_read_their_own_strings_of_one_body() -> None:
     texts = [letter * 4 * PIECE_BYTES for letter in "ab"]
-    condensed = condense(Hesitant(json.dumps(texts).encode()))
+    condensed = condense_body(Hesitant(json.dumps(texts).encode()))
     marked = json.loads(condensed.body)
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(condensed.text, marked * 4)) == texts * 4
+        assert list(pool.map(condensed.full_text, marked * 4)) == texts * 4
 
 
 def test_a_raw_control_character_of_a_long_string_is_kept() -> None:
@@ -220,7 +227,7 @@ def test_a_raw_control_character_of_a_long_string_is_kept() -> None:
 
 def test_a_file_that_grew_shorter_is_no_text() -> None:
     file = io.BytesIO(b'["' + b"x" * 2 * LONG + b'"]')
-    condensed = condense(file)
+    condensed = condense_body(file)
     file.truncate(LONG)
     with pytest.raises(ValueError, match="shorter"):
-        condensed.text(json.loads(condensed.body)[0])
+        condensed.full_text(json.loads(condensed.body)[0])

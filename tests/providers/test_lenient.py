@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, RefusedError, UnsavedError
-from imagecli.http_message import Found
-from imagecli.providers.lenient import FURTHER, parsed
-from imagecli.providers.response import decode
-from imagecli.providers.salvage import salvage
+from imagecli.http_message import ReturnedImage
+from imagecli.providers.lenient import FURTHER, parse_json_keeping_repeated
+from imagecli.providers.response import parse_response
+from imagecli.providers.salvage import salvage_images
 from imagecli.providers.stream import read_stream
 from tests.client.raw import png
 
@@ -25,7 +25,7 @@ URL = "https://cdn.example/a.png"
 
 def found(document: Any) -> list[str | None]:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return [one.b64_json or one.url for one in decode(body, BASE).found]
+    return [one.b64_json or one.url for one in parse_response(body, BASE).images]
 
 
 @pytest.mark.parametrize("name", ["image", "image_base64", "b64", "base64", "bytesBase64Encoded", "content"])
@@ -71,7 +71,7 @@ def test_other_shapes_are_read(document: Any, pictures: list[str]) -> None:
     ],
 )
 def test_what_is_only_repeated_or_too_short_is_no_picture(item: dict[str, Any]) -> None:
-    assert decode(json.dumps({"data": [item]}).encode(), BASE).found == (Found(),)
+    assert parse_response(json.dumps({"data": [item]}).encode(), BASE).images == (ReturnedImage(),)
     with pytest.raises(UnsavedError):
         found(item)
 
@@ -102,13 +102,13 @@ def test_what_is_said_twice_is_seen_twice(body: str, pictures: list[str]) -> Non
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
 def test_json_that_says_nothing_twice_is_as_ever(document: Any) -> None:
-    assert parsed(json.dumps(document)) == document
+    assert parse_json_keeping_repeated(json.dumps(document)) == document
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.integers()) | st.integers() | st.none())))
 def test_of_what_is_said_twice_nothing_is_lost(pairs: list[tuple[str, Any]]) -> None:
     body = "{" + ",".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in pairs) + "}"
-    left = parsed(body)
+    left = parse_json_keeping_repeated(body)
     places = [left, *left.pop(FURTHER, [])]
     for name, value in pairs:
         told = [place[name] for place in places if name in place]
@@ -123,4 +123,4 @@ def test_streams_and_broken_answers_are_searched_too() -> None:
     with pytest.raises(ImagecliError):
         read_stream(f"data: {partial}\n\n".encode())
     cut = json.dumps({"data": [{"image": ONE}, {"image": TWO}]})[:-30].encode()
-    assert [one.b64_json for one in salvage(cut, BASE).found] == [ONE]
+    assert [one.b64_json for one in salvage_images(cut, BASE).images] == [ONE]

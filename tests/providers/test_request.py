@@ -12,26 +12,26 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.send import Timeouts
 from imagecli.client.transport import Transport
-from imagecli.domain import Ask, Edit, Generate, InputImage, Rendering, Size, Source, Vary
-from imagecli.providers.request import encode, join
-from imagecli.providers.uploads import Uploads
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
+from imagecli.providers.request import build_http_request, join_url
+from imagecli.providers.uploads import RequestImages
 
-ROW = load().provider("openai")
-CAT = Source(name="secret/place/cat.png")
+ROW = load_shipped_catalog().provider("openai")
+CAT = InputSource(name="secret/place/cat.png")
 PNG = InputImage(data=b"png bytes\r\n--\x00", format="png", size=Size(8, 8), has_alpha=True)
 JPEG = InputImage(data=b"jpeg bytes", format="jpeg", size=Size(8, 8), has_alpha=False)
 WEBP = InputImage(data=b"webp bytes", format="webp", size=Size(8, 8), has_alpha=False)
 
 
-def look(**set_by_user: Any) -> Rendering:
-    return Rendering(**({"model": "m"} | set_by_user))
+def look(**set_by_user: Any) -> ImageOptions:
+    return ImageOptions(**({"model": "m"} | set_by_user))
 
 
 def generate(**set_by_user: Any) -> Generate:
-    return Generate(prompt="a cat", rendering=look(**set_by_user))
+    return Generate(prompt="a cat", options=look(**set_by_user))
 
 
 EVERYTHING = {
@@ -61,7 +61,7 @@ EVERYTHING = {
         ),
         (generate(size=Size(8, 8), params=(("size", "2K"),)), {"model": "m", "prompt": "a cat", "size": "2K"}),
         (
-            Generate(prompt=' "猫"\n{x} ', rendering=look()),
+            Generate(prompt=' "猫"\n{x} ', options=look()),
             {"model": "m", "prompt": ' "猫"\n{x} '},
         ),
     ],
@@ -82,7 +82,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
     ("ask", "images", "mask", "path", "form", "files"),
     [
         (
-            Edit(prompt="blue", images=(CAT,), rendering=look()),
+            Edit(prompt="blue", images=(CAT,), options=look()),
             (PNG,),
             None,
             "edits",
@@ -90,7 +90,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             [("image", "image.png", "image/png", PNG.data)],
         ),
         (
-            Edit(prompt="blue", images=(CAT, CAT, CAT), rendering=look()),
+            Edit(prompt="blue", images=(CAT, CAT, CAT), options=look()),
             (PNG, JPEG, WEBP),
             None,
             "edits",
@@ -102,7 +102,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             ],
         ),
         (
-            Edit(prompt="blue", images=(CAT,), mask=CAT, rendering=look(n=2, size=Size(256, 256))),
+            Edit(prompt="blue", images=(CAT,), mask=CAT, options=look(n=2, size=Size(256, 256))),
             (JPEG,),
             PNG,
             "edits",
@@ -110,7 +110,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             [("image", "image.jpg", "image/jpeg", JPEG.data), ("mask", "mask.png", "image/png", PNG.data)],
         ),
         (
-            Edit(prompt="b\r\nx", images=(CAT,), rendering=look(output_compression=5)),
+            Edit(prompt="b\r\nx", images=(CAT,), options=look(output_compression=5)),
             (PNG,),
             None,
             "edits",
@@ -121,7 +121,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             Edit(
                 prompt="blue",
                 images=(CAT,),
-                rendering=look(params=(("seed", 7), ("on", True), ("deep", {"a": 1, "b": {"c": "é"}}), ("l", [1]))),
+                options=look(params=(("seed", 7), ("on", True), ("deep", {"a": 1, "b": {"c": "é"}}), ("l", [1]))),
             ),
             (PNG,),
             None,
@@ -130,7 +130,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
             [("image", "image.png", "image/png", PNG.data)],
         ),
         (
-            Vary(image=CAT, rendering=look(n=4, response_format="b64_json", user="u-1")),
+            Vary(image=CAT, options=look(n=4, response_format="b64_json", user="u-1")),
             (PNG,),
             None,
             "variations",
@@ -141,7 +141,7 @@ MINIMAL = [("model", "m"), ("prompt", "blue")]
 )
 def test_pictures_go_up_as_a_form_under_neutral_names(
     httpserver: HTTPServer,
-    ask: Ask,
+    ask: ImageRequest,
     images: tuple[InputImage, ...],
     mask: InputImage | None,
     path: str,
@@ -169,7 +169,7 @@ def test_pictures_go_up_as_a_form_under_neutral_names(
     ],
 )
 def test_a_path_joins_its_base_url_by_one_slash(base_url: str, url: str) -> None:
-    assert join(base_url, "/images/edits", {}) == url
+    assert join_url(base_url, "/images/edits", {}) == url
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,9 @@ class Wired:
     files: list[tuple[str, str | None, str, bytes]]
 
 
-def sent(server: HTTPServer, ask: Ask, images: tuple[InputImage, ...] = (), mask: InputImage | None = None) -> Wired:
+def sent(
+    server: HTTPServer, ask: ImageRequest, images: tuple[InputImage, ...] = (), mask: InputImage | None = None
+) -> Wired:
     kept: list[Wired] = []
 
     def answer(request: Request) -> Response:
@@ -200,7 +202,10 @@ def sent(server: HTTPServer, ask: Ask, images: tuple[InputImage, ...] = (), mask
     server.expect_request(re.compile("/v1/images/.*")).respond_with_handler(answer)
     transport = Transport(key=None, headers={}, timeouts=Timeouts(), max_retries=0, max_wait=1, direct=True)
     transport.send(
-        encode(ask, Uploads(images=images, mask=mask), ROW, server.url_for("/v1")), io.BytesIO(), 0, lambda event: None
+        build_http_request(ask, RequestImages(images=images, mask=mask), ROW, server.url_for("/v1")),
+        io.BytesIO(),
+        0,
+        lambda event: None,
     )
     (request,) = kept
     return request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.providers.request import join
+from imagecli.providers.request import join_url
 
 V1 = "/openai/v1/images/generations"
 CLASSIC = "/openai/deployments/{model}/images/generations"
@@ -42,7 +42,7 @@ CLASSIC = "/openai/deployments/{model}/images/generations"
     ],
 )
 def test_what_the_base_url_has_is_not_doubled(base_url: str, path: str, url: str) -> None:
-    assert join(base_url, path, {}, model="my/own one") == url
+    assert join_url(base_url, path, {}, model="my/own one") == url
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_what_the_base_url_has_is_not_doubled(base_url: str, path: str, url: str
     ],
 )
 def test_a_query_on_the_base_url_is_kept_and_goes_first(base_url: str, query: dict[str, str], url: str) -> None:
-    assert join(base_url, "/images", query) == url
+    assert join_url(base_url, "/images", query) == url

@@ -12,45 +12,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError
-from imagecli.http_message import Found
-from imagecli.providers.response import decode, picture_bytes
+from imagecli.http_message import ReturnedImage
+from imagecli.providers.response import decode_image_base64, parse_response
 
 BASE = "https://api.example:8443/v1?x=1"
-NOTHING = Found()
+NOTHING = ReturnedImage()
 
 
 @pytest.mark.parametrize(
     ("item", "found"),
     [
-        ({"b64_json": "QQ=="}, Found(b64_json="QQ==")),
-        ({"url": "https://cdn.example/a.png?sig=1"}, Found(url="https://cdn.example/a.png?sig=1")),
+        ({"b64_json": "QQ=="}, ReturnedImage(b64_json="QQ==")),
+        ({"url": "https://cdn.example/a.png?sig=1"}, ReturnedImage(url="https://cdn.example/a.png?sig=1")),
         (
             {"b64_json": "QQ==", "url": "https://cdn.example/a.png"},
-            Found(b64_json="QQ==", url="https://cdn.example/a.png"),
+            ReturnedImage(b64_json="QQ==", url="https://cdn.example/a.png"),
         ),
-        ({"b64_json": "QQ==", "url": "data:image/png;base64,Qg=="}, Found(b64_json="QQ==")),
-        ({"url": None, "b64_json": "QQ==", "revised_prompt": None}, Found(b64_json="QQ==")),
-        ({"url": "https://cdn.example/a.jpg", "size": "2048x2048"}, Found(url="https://cdn.example/a.jpg")),
-        ({"index": 0, "type": "b64_json", "b64_json": "QQ=="}, Found(b64_json="QQ==")),
-        ({"b64_json": "QQ==", "error": {"message": "late"}}, Found(b64_json="QQ==")),
-        ({"b64_json": None, "url": "https://cdn.example/a"}, Found(url="https://cdn.example/a")),
-        ({"b64_json": "", "url": "https://cdn.example/a"}, Found(url="https://cdn.example/a")),
+        ({"b64_json": "QQ==", "url": "data:image/png;base64,Qg=="}, ReturnedImage(b64_json="QQ==")),
+        ({"url": None, "b64_json": "QQ==", "revised_prompt": None}, ReturnedImage(b64_json="QQ==")),
+        ({"url": "https://cdn.example/a.jpg", "size": "2048x2048"}, ReturnedImage(url="https://cdn.example/a.jpg")),
+        ({"index": 0, "type": "b64_json", "b64_json": "QQ=="}, ReturnedImage(b64_json="QQ==")),
+        ({"b64_json": "QQ==", "error": {"message": "late"}}, ReturnedImage(b64_json="QQ==")),
+        ({"b64_json": None, "url": "https://cdn.example/a"}, ReturnedImage(url="https://cdn.example/a")),
+        ({"b64_json": "", "url": "https://cdn.example/a"}, ReturnedImage(url="https://cdn.example/a")),
         ({"b64_json": 5, "url": ["x"]}, NOTHING),
-        ({"url": "data:image/png;base64,QQ=="}, Found(b64_json="QQ==")),
-        ({"b64_json": "data:image/png;base64,QQ=="}, Found(b64_json="QQ==")),
-        ({"url": "/files/a.png"}, Found(url="https://api.example:8443/files/a.png")),
-        ({"url": "files/a.png"}, Found(url="https://api.example:8443/files/a.png")),
-        ({"url": "//cdn.example/a.png"}, Found(url="https://cdn.example/a.png")),
-        ({"url": "file:///etc/passwd"}, Found(url="file:///etc/passwd")),
-        ({"url": "http://[bad/a.png"}, Found(url="http://[bad/a.png")),
-        ({"b64_json": "QQ==", "revised_prompt": "a cat"}, Found(b64_json="QQ==", revised_prompt="a cat")),
-        ({"b64_json": "QQ==", "revised_prompt": "a \ud800"}, Found(b64_json="QQ==", revised_prompt="a ?")),
-        ({"b64_json": "QQ==", "revised_prompt": {}}, Found(b64_json="QQ==")),
-        ("https://cdn.example/a.png", Found(url="https://cdn.example/a.png")),
-        ("/files/a.png", Found(url="https://api.example:8443/files/a.png")),
-        ("/9j/4AAQ", Found(b64_json="/9j/4AAQ")),
-        ("iVBORw0K", Found(b64_json="iVBORw0K")),
-        ("data:image/png;base64,QQ==", Found(b64_json="QQ==")),
+        ({"url": "data:image/png;base64,QQ=="}, ReturnedImage(b64_json="QQ==")),
+        ({"b64_json": "data:image/png;base64,QQ=="}, ReturnedImage(b64_json="QQ==")),
+        ({"url": "/files/a.png"}, ReturnedImage(url="https://api.example:8443/files/a.png")),
+        ({"url": "files/a.png"}, ReturnedImage(url="https://api.example:8443/files/a.png")),
+        ({"url": "//cdn.example/a.png"}, ReturnedImage(url="https://cdn.example/a.png")),
+        ({"url": "file:///etc/passwd"}, ReturnedImage(url="file:///etc/passwd")),
+        ({"url": "http://[bad/a.png"}, ReturnedImage(url="http://[bad/a.png")),
+        ({"b64_json": "QQ==", "revised_prompt": "a cat"}, ReturnedImage(b64_json="QQ==", revised_prompt="a cat")),
+        ({"b64_json": "QQ==", "revised_prompt": "a \ud800"}, ReturnedImage(b64_json="QQ==", revised_prompt="a ?")),
+        ({"b64_json": "QQ==", "revised_prompt": {}}, ReturnedImage(b64_json="QQ==")),
+        ("https://cdn.example/a.png", ReturnedImage(url="https://cdn.example/a.png")),
+        ("/files/a.png", ReturnedImage(url="https://api.example:8443/files/a.png")),
+        ("/9j/4AAQ", ReturnedImage(b64_json="/9j/4AAQ")),
+        ("iVBORw0K", ReturnedImage(b64_json="iVBORw0K")),
+        ("data:image/png;base64,QQ==", ReturnedImage(b64_json="QQ==")),
         ("", NOTHING),
         (None, NOTHING),
         ({}, NOTHING),
@@ -58,14 +58,14 @@ NOTHING = Found()
         ([], NOTHING),
     ],
 )
-def test_an_item_is_read_whatever_its_shape(item: Any, found: Found) -> None:
+def test_an_item_is_read_whatever_its_shape(item: Any, found: ReturnedImage) -> None:
     for answer in (
         {"data": [item]},
         {"images": [item]},
         {"data": [], "images": [item]},
         {"data": None, "images": [item]},
     ):
-        (read,) = decode(json.dumps(answer).encode(), BASE).found
+        (read,) = parse_response(json.dumps(answer).encode(), BASE).images
         assert replace(read, hint=None) == found
 
 
@@ -81,7 +81,7 @@ def test_an_item_is_read_whatever_its_shape(item: Any, found: Found) -> None:
     ],
 )
 def test_a_place_of_the_servers_own_comes_with_the_way_to_the_picture_itself(url: str, named: bool) -> None:
-    (found,) = decode(json.dumps({"data": [{"url": url}]}).encode(), BASE).found
+    (found,) = parse_response(json.dumps({"data": [{"url": url}]}).encode(), BASE).images
     hint = found.hint or ""
     assert (url in hint, "--response-format b64_json" in hint) == (named, named)
 
@@ -101,7 +101,7 @@ def test_a_place_of_the_servers_own_comes_with_the_way_to_the_picture_itself(url
 )
 def test_an_item_tells_why_it_has_no_picture(error: Any, message: str, code: str, kind: type[ImagecliError]) -> None:
     body = json.dumps({"data": [{"b64_json": "QQ=="}, {"error": error}]}).encode()
-    good, bad = decode(body, BASE).found
+    good, bad = parse_response(body, BASE).images
     assert (good.b64_json, good.error, bad.b64_json, bad.url) == ("QQ==", None, None, None)
     assert type(bad.error) is kind
     assert (bad.error.message, bad.error.code, bad.error.status) == (message, code, 200)
@@ -109,7 +109,7 @@ def test_an_item_tells_why_it_has_no_picture(error: Any, message: str, code: str
 
 def test_what_an_answer_says_of_itself_is_kept() -> None:
     body = {"data": [{"b64_json": "QQ=="}], "usage": {"total_tokens": 5}, "output_format": "webp", "error": None}
-    assert decode(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE).usage == {"total_tokens": 5}
+    assert parse_response(b"\xef\xbb\xbf" + json.dumps(body).encode(), BASE).usage == {"total_tokens": 5}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_an_answer_says_of_itself_is_kept() -> None:
     ],
 )
 def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> None:
-    assert decode(b'{"data": ["QQ=="], "usage": ' + usage + b"}", BASE).usage == kept
+    assert parse_response(b'{"data": ["QQ=="], "usage": ' + usage + b"}", BASE).usage == kept
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_usage_is_json_that_every_output_can_hold(usage: bytes, kept: Any) -> No
 )
 def test_an_answer_without_pictures_says_what_it_is(body: bytes, error: type[ImagecliError], words: str) -> None:
     with pytest.raises(error) as caught:
-        decode(body, BASE)
+        parse_response(body, BASE)
     assert type(caught.value) is error
     assert words in caught.value.message
     assert len(caught.value.message) < 400
@@ -165,7 +165,7 @@ def test_an_answer_without_pictures_says_what_it_is(body: bytes, error: type[Ima
 
 def test_an_error_in_a_200_keeps_its_code() -> None:
     with pytest.raises(RefusedError) as caught:
-        decode(b'{"error": {"message": "no", "code": "moderation_blocked"}}', BASE)
+        parse_response(b'{"error": {"message": "no", "code": "moderation_blocked"}}', BASE)
     assert (caught.value.code, caught.value.status) == ("moderation_blocked", 200)
 
 
@@ -175,13 +175,13 @@ def test_base64_is_read_in_every_spelling(data: bytes, width: int) -> None:
     plain = base64.b64encode(data).decode()
     lines = "\r\n".join(plain[at : at + width] for at in range(0, len(plain), width))
     for text in (plain, plain.rstrip("="), base64.urlsafe_b64encode(data).decode(), lines, f"  {lines}\n"):
-        assert picture_bytes(text) == data
+        assert decode_image_base64(text) == data
 
 
 @pytest.mark.parametrize("text", ["not base64!", "QU!JD", "QUJD!", "QQ=Q", "A", "%3Csvg", "é", "\ud800"])
 def test_what_is_not_base64_is_unsaved_and_not_guessed(text: str) -> None:
     with pytest.raises(UnsavedError) as caught:
-        picture_bytes(text)
+        decode_image_base64(text)
     assert caught.value.code == "not_base64"
 
 
@@ -198,6 +198,6 @@ def test_what_is_not_base64_is_unsaved_and_not_guessed(text: str) -> None:
 )
 def test_no_json_at_all_is_more_than_an_error_of_ours(document: Any) -> None:
     try:
-        assert decode(json.dumps(document).encode(), BASE).found
+        assert parse_response(json.dumps(document).encode(), BASE).images
     except ImagecliError as error:
         assert error.message

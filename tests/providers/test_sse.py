@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.sse import END_BYTES, HEAD_BYTES, Event, Reader, is_stream
+from imagecli.providers.sse import END_BYTES, HEAD_BYTES, SseEvent, SseReader, is_stream
 
 
-def events(*pieces: bytes) -> list[Event]:
-    reader = Reader()
+def events(*pieces: bytes) -> list[SseEvent]:
+    reader = SseReader()
     return [event for piece in pieces for event in reader.feed(piece)]
 
 
@@ -48,9 +48,9 @@ def test_lines_and_fields_are_read_by_the_rules(body: bytes, data: list[bytes]) 
 
 def test_a_name_belongs_to_its_own_event_alone() -> None:
     assert events(b"event: x\n\ndata: a\n\nevent:y\ndata: b\nevent: z\n\ndata: c\n\n") == [
-        Event("message", b"a"),
-        Event("z", b"b"),
-        Event("message", b"c"),
+        SseEvent("message", b"a"),
+        SseEvent("z", b"b"),
+        SseEvent("message", b"c"),
     ]
 
 
@@ -58,28 +58,28 @@ def test_a_name_belongs_to_its_own_event_alone() -> None:
     ("body", "last"),
     [
         (b"data: a\n\n", []),
-        (b"data: a\n", [Event("message", b"a")]),
-        (b"event: x\ndata: a\ndata: b", [Event("x", b"a\nb")]),
+        (b"data: a\n", [SseEvent("message", b"a")]),
+        (b"event: x\ndata: a\ndata: b", [SseEvent("x", b"a\nb")]),
         (b"data: a\n\nevent: x\nda", []),
         (b"", []),
     ],
 )
-def test_what_broke_off_is_given_at_the_end_alone(body: bytes, last: list[Event]) -> None:
-    reader = Reader()
+def test_what_broke_off_is_given_at_the_end_alone(body: bytes, last: list[SseEvent]) -> None:
+    reader = SseReader()
     reader.feed(body)
     assert reader.end() == last
 
 
-def reference(body: bytes) -> list[Event]:
+def reference(body: bytes) -> list[SseEvent]:
     """The same by the grammar of the standard, on the whole at once."""
-    found: list[Event] = []
+    found: list[SseEvent] = []
     name, data = "", list[bytes]()
     lines = re.split(rb"\r\n|\n|\r", body.removeprefix(b"\xef\xbb\xbf"))
     for line in lines[:-1]:
         match = re.fullmatch(rb"(?s)([^:]*)(?:: ?(.*))?", line)
         assert match
         if not line:
-            found += [Event(name or "message", b"\n".join(data))] if data else []
+            found += [SseEvent(name or "message", b"\n".join(data))] if data else []
             name, data = "", []
         elif match[1] == b"data":
             data.append(match[2] or b"")
@@ -95,13 +95,13 @@ TOKENS = [b"\r", b"\n", b"\r\n", b"data", b"event", b":", b" ", b"x", b'{"a":1}'
 @given(st.lists(st.sampled_from(TOKENS), max_size=40).map(b"".join), st.lists(st.integers(0, 80), max_size=8))
 @example(b"data: a\r\ndata: b\r\n\r\n", [])
 def test_any_split_gives_the_events_of_the_whole(body: bytes, cuts: list[int]) -> None:
-    whole = Reader()
+    whole = SseReader()
     told = whole.feed(body)
     assert told == reference(body)
     last = whole.end()
     cuts = sorted(cuts)
     for places in ([*range(len(body))], cuts):
-        split = Reader()
+        split = SseReader()
         pieces = [body[start:stop] for start, stop in zip([0, *places], [*places, len(body)], strict=True)]
         assert [event for piece in pieces for event in split.feed(piece)] == told
         assert split.end() == last
@@ -118,7 +118,7 @@ def test_time_grows_with_the_bytes_and_not_with_the_pieces() -> None:
 
 @pytest.mark.parametrize("body", [b"data: " + b"A" * 3000, b"data: A\n" * 600, b":" + b"A" * 3000])
 def test_an_event_larger_than_the_limit_ends_it(body: bytes) -> None:
-    reader = Reader(limit=1000)
+    reader = SseReader(limit=1000)
     with pytest.raises(UnsavedError) as caught:
         for at in range(0, len(body), 100):
             reader.feed(body[at : at + 100])
@@ -126,7 +126,7 @@ def test_an_event_larger_than_the_limit_ends_it(body: bytes) -> None:
 
 
 def test_many_small_events_and_comments_are_no_large_one() -> None:
-    reader = Reader(limit=1000)
+    reader = SseReader(limit=1000)
     assert len(reader.feed(b"data: A\n\n: ping\n\n: ping\n" * 500)) == 500
 
 
@@ -156,7 +156,7 @@ def test_a_stream_is_known_by_its_beginning(body: bytes, is_one: bool) -> None:
 def test_long_lines_are_skimmed_where_that_is_enough(length: int, lengths: list[int]) -> None:
     line = b"data: <" + b"A" * (length - 8) + b">"
     body = b"event: x\n" + line + b"\n\nevent: y\n" + line + b"\n\n"
-    reader = Reader(skims=lambda name, head: name == "x" and head.startswith(b"data: <A"))
+    reader = SseReader(skims=lambda name, head: name == "x" and head.startswith(b"data: <A"))
     told = []
     at = 0
     while at < len(body):
@@ -164,6 +164,6 @@ def test_long_lines_are_skimmed_where_that_is_enough(length: int, lengths: list[
         at += lengths[at % len(lengths)]
     middle = line[END_BYTES:-END_BYTES]
     assert told == [
-        Event("x", (line if length <= HEAD_BYTES else line.replace(middle, b"", 1))[6:]),
-        Event("y", line[6:]),
+        SseEvent("x", (line if length <= HEAD_BYTES else line.replace(middle, b"", 1))[6:]),
+        SseEvent("y", line[6:]),
     ]

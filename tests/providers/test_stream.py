@@ -18,8 +18,8 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.http_message import Found
-from imagecli.providers.response import decode
+from imagecli.http_message import ReturnedImage
+from imagecli.providers.response import parse_response
 
 BASE = "https://api.example/v1"
 USAGE = {"total_tokens": 7, "input_tokens_details": {"text_tokens": 2}}
@@ -41,7 +41,7 @@ def completed(b64_json: str = "QQ==", **fields: Any) -> str:
 
 
 DONE = "data: [DONE]\n\n"
-A, B = Found(b64_json="QQ=="), Found(b64_json="Qg==")
+A, B = ReturnedImage(b64_json="QQ=="), ReturnedImage(b64_json="Qg==")
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ A, B = Found(b64_json="QQ=="), Found(b64_json="Qg==")
         (event(None, name="image_generation.completed", b64_json="QQ=="), (A,)),
         (
             event("image_generation.completed", url="https://cdn.example/a.png"),
-            (Found(url="https://cdn.example/a.png"),),
+            (ReturnedImage(url="https://cdn.example/a.png"),),
         ),
-        (completed(revised_prompt="a cat"), (Found(b64_json="QQ==", revised_prompt="a cat"),)),
+        (completed(revised_prompt="a cat"), (ReturnedImage(b64_json="QQ==", revised_prompt="a cat"),)),
         (completed("data:image/png;base64,QQ=="), (A,)),
         (event(None, b64_json="QQ=="), (A,)),
         (event(None, data=[{"b64_json": "QQ=="}, {"b64_json": "Qg=="}]), (A, B)),
@@ -70,22 +70,22 @@ A, B = Found(b64_json="QQ=="), Found(b64_json="Qg==")
         (completed() + partial()[:-30], (A,)),
         (completed() + completed("Qg==")[:-9], (A,)),
         # one that can't be read keeps its place
-        ("event: image_generation.completed\ndata: {bad\n\n" + completed(), (Found(), A)),
-        ('data: {"type": "image_generation.completed", bad\n\n' + completed(), (Found(), A)),
+        ("event: image_generation.completed\ndata: {bad\n\n" + completed(), (ReturnedImage(), A)),
+        ('data: {"type": "image_generation.completed", bad\n\n' + completed(), (ReturnedImage(), A)),
         # a string broken over lines, bytes that are no UTF-8
-        ('event: a.completed\ndata: {"b64_json": "QQ\ndata: =="}\n\n', (Found(b64_json="QQ\n=="),)),
+        ('event: a.completed\ndata: {"b64_json": "QQ\ndata: =="}\n\n', (ReturnedImage(b64_json="QQ\n=="),)),
         # Ark and MiniMax: a picture each, then usage alone
         (
             event("image_generation.partial_succeeded", url="https://cdn.example/1", image_index=0)
             + event("image_generation.partial_failed", image_index=1, error={"code": "x", "message": "no"})
             + event("image_generation.completed", usage=USAGE),
-            (Found(url="https://cdn.example/1"),),
+            (ReturnedImage(url="https://cdn.example/1"),),
         ),
     ],
 )
-def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found: tuple[Found, ...]) -> None:
-    assert decode(body.encode(), BASE).found == found
-    assert decode(body.replace("\n", "\r\n").encode(), BASE).found == found
+def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found: tuple[ReturnedImage, ...]) -> None:
+    assert parse_response(body.encode(), BASE).images == found
+    assert parse_response(body.replace("\n", "\r\n").encode(), BASE).images == found
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found:
 )
 def test_what_is_no_completed_picture_is_ignored_wherever_it_stands(noise: str) -> None:
     body = noise + completed() + noise + completed("Qg==") + noise
-    assert decode(body.encode("latin-1"), BASE).found == (A, B)
+    assert parse_response(body.encode("latin-1"), BASE).images == (A, B)
     with pytest.raises(UnsavedError):
-        decode(noise.encode("latin-1"), BASE)
+        parse_response(noise.encode("latin-1"), BASE)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_is_no_completed_picture_is_ignored_wherever_it_stands(noise: str) 
 )
 def test_a_stream_without_a_picture_may_have_been_billed(body: str, words: str) -> None:
     with pytest.raises(UnsavedError) as caught:
-        decode(body.encode(), BASE)
+        parse_response(body.encode(), BASE)
     assert words in caught.value.message
 
 
@@ -131,7 +131,7 @@ def test_a_stream_without_a_picture_may_have_been_billed(body: str, words: str) 
 def test_an_error_after_partial_pictures_may_have_been_billed_whatever_it_is(code: str) -> None:
     told = event("error", error={"message": "x", "code": code})
     with pytest.raises(UnsavedError) as caught:
-        decode((partial() + partial(1) + told).encode(), BASE)
+        parse_response((partial() + partial(1) + told).encode(), BASE)
     assert (caught.value.code, caught.value.status) == (code, 200)
     assert caught.value.message == f"x ({code}); partial pictures had come before (2)"
     assert "may have been billed" in (caught.value.hint or "")
@@ -174,16 +174,16 @@ def test_an_error_is_told_in_its_words_and_of_its_class(
     body: str, error: type[ImagecliError], code: str, words: str
 ) -> None:
     with pytest.raises(error) as caught:
-        decode(body.encode(), BASE)
+        parse_response(body.encode(), BASE)
     assert (type(caught.value), caught.value.code, caught.value.status) == (error, code, 200)
     assert words in caught.value.message
-    answer = decode((completed() + body).encode(), BASE)
-    assert (answer.found, [one.message for one in answer.errors]) == ((A,), [caught.value.message])
+    answer = parse_response((completed() + body).encode(), BASE)
+    assert (answer.images, [one.message for one in answer.errors]) == ((A,), [caught.value.message])
 
 
 def test_usage_is_summed_over_the_pictures_as_each_tells_its_own() -> None:
     body = completed(usage=USAGE) + completed() + completed(usage={**USAGE, "cost": 1e308, "seen": True})
-    assert decode(body.encode(), BASE).usage == {
+    assert parse_response(body.encode(), BASE).usage == {
         "total_tokens": 14,
         "input_tokens_details": {"text_tokens": 4},
         "cost": 1e308,
@@ -193,26 +193,29 @@ def test_usage_is_summed_over_the_pictures_as_each_tells_its_own() -> None:
 
 @pytest.mark.parametrize("events", [1, 2, 10])
 def test_usage_that_every_event_tells_alike_is_the_whole_requests(events: int) -> None:
-    assert decode((completed(usage=USAGE) * events + DONE).encode(), BASE).usage == USAGE
+    assert parse_response((completed(usage=USAGE) * events + DONE).encode(), BASE).usage == USAGE
 
 
 def test_usage_of_which_one_event_tells_otherwise_is_each_pictures_own() -> None:
     first = {**USAGE, "input_tokens_details": {"text_tokens": 9}}
     body = completed(usage=first) + completed(usage=USAGE) * 2
-    assert decode(body.encode(), BASE).usage == {"total_tokens": 21, "input_tokens_details": {"text_tokens": 13}}
+    assert parse_response(body.encode(), BASE).usage == {
+        "total_tokens": 21,
+        "input_tokens_details": {"text_tokens": 13},
+    }
 
 
 def test_usage_that_can_not_be_added_is_no_loss_of_a_picture() -> None:
     huge = f'data: {{"b64_json": "QQ==", "usage": {{"a": {"9" * 400}}}}}\n\n'
     body = huge + completed(usage={"a": 0.5}) + completed(usage={"a": "x"}) + completed(usage=7)
-    assert len(decode(body.encode(), BASE).found) == 4
+    assert len(parse_response(body.encode(), BASE).images) == 4
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\r\n\n", b": hi\n"])
 def test_plain_json_is_read_as_ever_and_a_stream_by_its_bytes(start: bytes) -> None:
-    assert decode(start + completed().encode(), BASE).found == (A,)
+    assert parse_response(start + completed().encode(), BASE).images == (A,)
     if not start.startswith(b":"):
-        assert decode(start + b'{"data": [{"b64_json": "QQ=="}]}', BASE).found == (A,)
+        assert parse_response(start + b'{"data": [{"b64_json": "QQ=="}]}', BASE).images == (A,)
 
 
 PAYLOADS = st.recursive(
@@ -230,6 +233,6 @@ PAYLOADS = st.recursive(
 def test_no_stream_at_all_is_more_than_an_error_of_ours(told: list[tuple[str, Any]]) -> None:
     body = "".join(f"event: {name}\ndata: {json.dumps(payload)}\n\n" for name, payload in told)
     try:
-        assert decode(b": \n" + body.encode(), BASE).found
+        assert parse_response(b": \n" + body.encode(), BASE).images
     except ImagecliError as error:
         assert error.message

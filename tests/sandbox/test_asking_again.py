@@ -9,17 +9,17 @@ import pytest
 
 from imagecli.catalog import catalog
 from imagecli.domain import Operation
-from imagecli.sandbox.form import Form
+from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.image_job import Job, Upload
-from imagecli.sandbox.image_service import Tally
-from imagecli.sandbox.painter import paint
-from imagecli.sandbox.validation import judge
+from imagecli.sandbox.image_job import ImageJob, UploadedFile
+from imagecli.sandbox.image_service import RepeatCounter
+from imagecli.sandbox.painter import paint_picture
+from imagecli.sandbox.validation import build_image_job
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 
 SMALL = {**CLASSIC, "prompt": "a cat", "size": "256x256"}
-CAT = Form(values={"prompt": "a cat"})
+CAT = ParsedForm(values={"prompt": "a cat"})
 
 
 def data(sandbox: Sandbox, operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
@@ -33,8 +33,8 @@ def fresh(operation: str, fields: dict[str, Any], **files: bytes) -> list[str]:
         return data(server, operation, fields, **files)
 
 
-def job_of(form: Form, operation: Operation = "generations") -> Job:
-    return judge(form, operation, catalog.load())
+def job_of(form: ParsedForm, operation: Operation = "generations") -> ImageJob:
+    return build_image_job(form, operation, catalog.load_shipped_catalog())
 
 
 def test_three_requests_give_twenty_five_different_pictures(sandbox: Sandbox) -> None:
@@ -72,52 +72,63 @@ def test_it_goes_on_where_it_stopped(
     ids=str,
 )
 def test_another_job_begins_anew(other: dict[str, str]) -> None:
-    tally = Tally()
-    form, changed = Form(values=SMALL), Form(values={**SMALL, **other})
-    assert tally.take(job_of(form), form) == range(1)
-    assert tally.take(job_of(changed), changed) == range(1)
-    assert tally.take(job_of(form), form) == range(1, 2)
+    tally = RepeatCounter()
+    form, changed = ParsedForm(values=SMALL), ParsedForm(values={**SMALL, **other})
+    assert tally.next_indices(job_of(form), form) == range(1)
+    assert tally.next_indices(job_of(changed), changed) == range(1)
+    assert tally.next_indices(job_of(form), form) == range(1, 2)
 
 
 def test_another_input_begins_anew_and_the_same_under_another_field_name_does_not() -> None:
-    tally, values = Tally(), {**GPT, "prompt": "x"}
+    tally, values = RepeatCounter(), {**GPT, "prompt": "x"}
     first, second, cut = encoded(photo(64, 64)), encoded(photo(64, 64).rotate(90)), encoded(hole(64, 64))
     forms = {
-        "first": Form(values=values, images=(Upload(name="image", data=first),)),
-        "named otherwise": Form(values=values, images=(Upload(name="image[]", data=first),)),
-        "second": Form(values=values, images=(Upload(name="image", data=second),)),
-        "both": Form(values=values, images=tuple(Upload(name="image[]", data=one) for one in (first, second))),
-        "masked": Form(
-            values=values, images=(Upload(name="image", data=first),), masks=(Upload(name="mask", data=cut),)
+        "first": ParsedForm(values=values, images=(UploadedFile(name="image", data=first),)),
+        "named otherwise": ParsedForm(values=values, images=(UploadedFile(name="image[]", data=first),)),
+        "second": ParsedForm(values=values, images=(UploadedFile(name="image", data=second),)),
+        "both": ParsedForm(
+            values=values, images=tuple(UploadedFile(name="image[]", data=one) for one in (first, second))
+        ),
+        "masked": ParsedForm(
+            values=values,
+            images=(UploadedFile(name="image", data=first),),
+            masks=(UploadedFile(name="mask", data=cut),),
         ),
     }
-    starts = {name: tally.take(job_of(form, "edits"), form).start for name, form in forms.items()}
+    starts = {name: tally.next_indices(job_of(form, "edits"), form).start for name, form in forms.items()}
     assert starts == {"first": 0, "named otherwise": 1, "second": 0, "both": 0, "masked": 0}
 
 
 def test_defaults_that_are_spelled_out_are_the_same_job() -> None:
-    tally, spelled = Tally(), Form(values={"prompt": "a cat", "model": "dall-e-2", "size": "1024x1024", "n": 2})
-    assert tally.take(job_of(CAT), CAT) == range(1)
-    assert tally.take(job_of(spelled), spelled) == range(1, 3)
+    tally, spelled = (
+        RepeatCounter(),
+        ParsedForm(values={"prompt": "a cat", "model": "dall-e-2", "size": "1024x1024", "n": 2}),
+    )
+    assert tally.next_indices(job_of(CAT), CAT) == range(1)
+    assert tally.next_indices(job_of(spelled), spelled) == range(1, 3)
 
 
 def test_stream_goes_on_where_a_body_stopped() -> None:
     values = {**GPT, "prompt": "a cat"}
-    tally, whole, live = Tally(), Form(values=values), Form(values={**values, "stream": True, "partial_images": 2})
-    assert [tally.take(job_of(form), form).start for form in (whole, live, whole)] == [0, 1, 2]
+    tally, whole, live = (
+        RepeatCounter(),
+        ParsedForm(values=values),
+        ParsedForm(values={**values, "stream": True, "partial_images": 2}),
+    )
+    assert [tally.next_indices(job_of(form), form).start for form in (whole, live, whole)] == [0, 1, 2]
 
 
 def test_threads_share_no_picture() -> None:
-    tally, job = Tally(), job_of(CAT)
+    tally, job = RepeatCounter(), job_of(CAT)
     with ThreadPoolExecutor(16) as pool:
-        taken = list(pool.map(lambda _: tally.take(job, CAT).start, range(400)))
+        taken = list(pool.map(lambda _: tally.next_indices(job, CAT).start, range(400)))
     assert sorted(taken) == list(range(400))
 
 
 def test_job_of_the_longest_time_ago_is_forgotten_first() -> None:
-    tally = Tally(capacity=2)
-    forms = {prompt: Form(values={"prompt": prompt}) for prompt in "abc"}
-    starts = [tally.take(job_of(forms[prompt]), forms[prompt]).start for prompt in "abacab"]
+    tally = RepeatCounter(capacity=2)
+    forms = {prompt: ParsedForm(values={"prompt": prompt}) for prompt in "abc"}
+    starts = [tally.next_indices(job_of(forms[prompt]), forms[prompt]).start for prompt in "abacab"]
     assert starts == [0, 0, 1, 0, 2, 0]
 
 
@@ -129,6 +140,6 @@ def test_refused_request_counts_for_nothing() -> None:
 
 def test_painter_gives_the_same_bytes_for_the_same_job_and_index() -> None:
     values = {"prompt": "a cat", "size": "256x256"}
-    once, again = ([paint(job_of(Form(values=values)), index).data for index in (0, 1)] for _ in range(2))
+    once, again = ([paint_picture(job_of(ParsedForm(values=values)), index).data for index in (0, 1)] for _ in range(2))
     assert once == again
     assert once[0] != once[1]

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
-from imagecli.sandbox.batches.input_lines import Input, body_of_line, read_input
+from imagecli.sandbox.batches.input_lines import BatchInput, read_batch_input, read_line_body
 from tests.sandbox.batching import EDITS, GENERATIONS, jsonl, line
 
-CATALOG = catalog.load()
+CATALOG = catalog.load_shipped_catalog()
 
 
-def read(data: bytes, endpoint: str = GENERATIONS) -> Input:
-    return read_input(data, endpoint, CATALOG)
+def read(data: bytes, endpoint: str = GENERATIONS) -> BatchInput:
+    return read_batch_input(data, endpoint, CATALOG)
 
 
 def spoiled(**fields: Any) -> bytes:
@@ -75,7 +75,7 @@ def test_good_file_tells_its_lines_model_and_pictures() -> None:
     found = read(data, EDITS)
     assert not found.errors
     assert (found.model, sorted(found.file_ids)) == ("dall-e-2", ["file-1", "file-2", "file-3"])
-    assert [body_of_line(data, one) for one in found.lines] == [
+    assert [read_line_body(data, one) for one in found.lines] == [
         json.loads(text)["body"] for text in data.splitlines() if text
     ]
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import requests
 
-from imagecli.catalog.catalog import load
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.sandbox.batches.routes import BatchRoutes
-from imagecli.sandbox.fault_injection import Saboteur
-from imagecli.sandbox.files.store import Files, Stored
-from imagecli.sandbox.http_message import Request
+from imagecli.sandbox.fault_injection import FaultInjector
+from imagecli.sandbox.files.store import FileStore, StoredBytes
+from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.image_service import Studio
+from imagecli.sandbox.image_service import ImageService
 from imagecli.sandbox.rate_limit import Clock
-from imagecli.sandbox.url_store import Shelf
+from imagecli.sandbox.url_store import UrlStore
 from tests.sandbox.batching import (
     GENERATIONS,
     begin,
@@ -92,11 +92,13 @@ def test_batch_of_nobody_is_not_found(sandbox: Sandbox, method: str, path: str) 
 
 def test_oldest_batches_are_forgotten() -> None:
     clock = Clock()
-    files = Files(clock)
-    routes = BatchRoutes(files, Studio(load(), Saboteur(()), Shelf(60, clock)), clock, capacity=2)
-    file = files.put("in.jsonl", "batch", Stored(jsonl([line("a")])), lifetime=None)
+    files = FileStore(clock)
+    routes = BatchRoutes(
+        files, ImageService(load_shipped_catalog(), FaultInjector(()), UrlStore(60, clock)), clock, capacity=2
+    )
+    file = files.add("in.jsonl", "batch", StoredBytes(jsonl([line("a")])), lifetime=None)
     body = json.dumps({"input_file_id": file.id, "endpoint": GENERATIONS, "completion_window": "24h"}).encode()
-    order = Request(method="POST", target="/v1/batches", headers={}, body=body)
+    order = ServerRequest(method="POST", target="/v1/batches", headers={}, body=body)
     made = [json.loads(routes.answer(order, []).body)["id"] for _ in range(3)]
-    listed = json.loads(routes.answer(Request(method="GET", target="/v1/batches", headers={}), []).body)
+    listed = json.loads(routes.answer(ServerRequest(method="GET", target="/v1/batches", headers={}), []).body)
     assert [one["id"] for one in listed["data"]] == [made[2], made[1]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.sandbox.batches.timeline import Ending, Life
+from imagecli.sandbox.batches.timeline import BatchTimeline, Ending
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ from imagecli.sandbox.batches.timeline import Ending, Life
 def test_state_follows_from_the_age(
     ending: Ending, cancelled: float | None, age: float, status: str, share: float
 ) -> None:
-    moment = Life(ending=ending, cancelled=cancelled).at(age)
+    moment = BatchTimeline(ending=ending, cancelled=cancelled).at(age)
     assert (moment.status, moment.share) == (status, share)
-    assert moment.ended == (status in ("completed", "failed", "expired", "cancelled"))
+    assert moment.has_ended == (status in ("completed", "failed", "expired", "cancelled"))
 
 
 def test_each_status_tells_when_it_began() -> None:
-    assert Life(ending="completed", cancelled=100).at(500).reached == {
+    assert BatchTimeline(ending="completed", cancelled=100).at(500).reached == {
         "validating": 0,
         "in_progress": 60,
         "cancelling": 100,

@@ -9,9 +9,16 @@ from PIL import Image
 
 from imagecli.domain import Size
 from imagecli.sandbox.http_server import Sandbox
-from imagecli.sandbox.painter.caption import fit, largest_opening, letter, units, word, wrap
+from imagecli.sandbox.painter.caption import (
+    build_caption,
+    draw_caption,
+    fit_text,
+    largest_opening,
+    split_units,
+    wrap_units,
+)
 from imagecli.sandbox.painter.palettes import contrast
-from imagecli.sandbox.painter.scene import palette_of, scene
+from imagecli.sandbox.painter.scene import choose_palette, paint_scene
 from tests.sandbox.making import CLASSIC, post
 
 UNASSIGNED = "\u0378"
@@ -19,31 +26,31 @@ UNASSIGNED = "\u0378"
 
 
 def test_plain_english_is_set_in_pillows_own_font() -> None:
-    wording = word("  a white\n\tsiamese cat ")
+    wording = build_caption("  a white\n\tsiamese cat ")
     assert (wording.text, wording.face.path, wording.note) == ("a white siamese cat", None, None)
 
 
 def test_chinese_is_set_in_a_system_font_that_has_it() -> None:
-    wording = word("一只白色的暹罗猫")
+    wording = build_caption("一只白色的暹罗猫")
     if wording.face.path is None:
         pytest.skip("this machine has no Chinese font, for example Debian's fonts-wqy-microhei")
     assert (wording.text, wording.note) == ("一只白色的暹罗猫", None)
-    masks = {bytes(wording.face.at(32).getmask(char)) for char in wording.text}
+    masks = {bytes(wording.face.at_size(32).getmask(char)) for char in wording.text}
     assert len(masks) == len(set(wording.text))
 
 
 def test_chinese_without_a_font_is_escaped_and_said(tmp_path: Path) -> None:
-    wording = word("a 猫", (str(tmp_path),))
+    wording = build_caption("a 猫", (str(tmp_path),))
     assert (wording.text, wording.note) == ("a \\u732b", "no font has all characters of the prompt; shown escaped")
 
 
 def test_file_that_is_no_font_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "DejaVuSans.ttf").write_bytes(b"no font")
-    assert word("猫", (str(tmp_path),)).text == "\\u732b"
+    assert build_caption("猫", (str(tmp_path),)).text == "\\u732b"
 
 
 def test_joiners_and_controls_are_not_drawn() -> None:
-    assert word("a\u200d\u202e\ufe0f\x1bb", ()).text == "ab"
+    assert build_caption("a\u200d\u202e\ufe0f\x1bb", ()).text == "ab"
 
 
 def test_client_is_told_that_characters_are_escaped(sandbox: Sandbox) -> None:
@@ -70,16 +77,16 @@ def monospaced(text: str) -> float:
     ],
 )
 def test_lines_break_where_they_may(text: str, limit: float, lines: tuple[str, ...]) -> None:
-    assert wrap(units(text), monospaced, limit) == lines
+    assert wrap_units(split_units(text), monospaced, limit) == lines
 
 
 def test_lines_are_balanced() -> None:
-    block = fit("aaaa bbbb cccc dddd", monospaced, (80, 60), 10, 8)
+    block = fit_text("aaaa bbbb cccc dddd", monospaced, (80, 60), 10, 8)
     assert block.lines == ("aaaa bbbb", "cccc dddd")
 
 
 def test_long_text_ends_in_an_ellipsis_inside_its_box() -> None:
-    block = fit("word " * 500, monospaced, (200, 100), 40, 10)
+    block = fit_text("word " * 500, monospaced, (200, 100), 40, 10)
     assert block.cut
     assert block.lines[-1].endswith("…")
     assert block.height <= 100
@@ -89,10 +96,10 @@ def test_long_text_ends_in_an_ellipsis_inside_its_box() -> None:
 @pytest.mark.parametrize("index", range(8))
 @pytest.mark.parametrize("size", [Size(256, 256), Size(1024, 1024), Size(1536, 512), Size(512, 1536)], ids=str)
 def test_letters_stand_out_from_every_scene(size: Size, index: int) -> None:
-    palette = palette_of("a white siamese cat", index)
-    plain = scene("a white siamese cat", index, size)
+    palette = choose_palette("a white siamese cat", index)
+    plain = paint_scene("a white siamese cat", index, size)
     written = plain.copy()
-    place = letter(written, word("a white siamese cat"), palette, (0, 0, size.width, size.height))
+    place = draw_caption(written, build_caption("a white siamese cat"), palette, (0, 0, size.width, size.height))
     assert place is not None
     ground = extremes(written.crop(place))
     assert contrast(*ground) >= 4.5

@@ -22,13 +22,13 @@ def test_clock_runs_as_fast_as_said() -> None:
     before = clock.now()
     time.sleep(0.05)
     assert 50 <= clock.now() - before < 1000
-    assert clock.outside(60) == 0.06
+    assert clock.real_seconds(60) == 0.06
 
 
 def test_dates_are_those_of_the_client() -> None:
     clock = Clock(1000)
-    assert clock.date(clock.now()) == pytest.approx(time.time(), abs=0.5)
-    assert clock.date(clock.now() + 3_600_000) == pytest.approx(time.time() + 3600, abs=0.5)
+    assert clock.unix_seconds(clock.now()) == pytest.approx(time.time(), abs=0.5)
+    assert clock.unix_seconds(clock.now() + 3_600_000) == pytest.approx(time.time() + 3600, abs=0.5)
 
 
 def test_limit_and_its_headers_are_in_seconds_of_the_client() -> None:

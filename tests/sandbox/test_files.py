@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from imagecli.sandbox.files.store import Files, Stored
+from imagecli.sandbox.files.store import FileStore, StoredBytes
 from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.rate_limit import Clock
 from tests.sandbox.batching import get, send, upload
@@ -143,13 +143,13 @@ def test_file_is_gone_when_its_time_is_over() -> None:
 
 
 def test_oldest_files_make_room() -> None:
-    files = Files(Clock(), capacity=1000)
-    kept = [files.put(str(n), "vision", Stored(bytes(400)), lifetime=None).id for n in range(3)]
+    files = FileStore(Clock(), capacity=1000)
+    kept = [files.add(str(n), "vision", StoredBytes(bytes(400)), lifetime=None).id for n in range(3)]
     assert [file.id for file in files.all()] == kept[1:]
     files.delete(kept[1])
-    files.put("4", "vision", Stored(bytes(600)), lifetime=None)
+    files.add("4", "vision", StoredBytes(bytes(600)), lifetime=None)
     assert files.find(kept[2])
-    huge = files.put("5", "vision", Stored(bytes(5000)), lifetime=None)
+    huge = files.add("5", "vision", StoredBytes(bytes(5000)), lifetime=None)
     assert [file.id for file in files.all()] == [huge.id]
 
 

@@ -7,15 +7,15 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.sandbox.form import parts_of
-from imagecli.sandbox.http_message import Request
+from imagecli.sandbox.form import iter_form_parts
+from imagecli.sandbox.http_message import ServerRequest
 
 TYPE = 'multipart/form-data; boundary="B"'
 
 
 def read(body: bytes, content_type: str = TYPE) -> list[tuple[str, str | None, bytes]]:
-    request = Request(method="POST", target="/", headers={"content-type": content_type}, body=body)
-    return [(part.name, part.filename, part.data) for part in parts_of(request)]
+    request = ServerRequest(method="POST", target="/", headers={"content-type": content_type}, body=body)
+    return [(part.name, part.filename, part.data) for part in iter_form_parts(request)]
 
 
 @given(

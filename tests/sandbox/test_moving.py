@@ -11,13 +11,13 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from imagecli.catalog import catalog
-from imagecli.sandbox.form import Form
+from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Sandbox
-from imagecli.sandbox.image_job import Upload
-from imagecli.sandbox.painter import paint
-from imagecli.sandbox.painter.scene import SCENES, draw, scene
+from imagecli.sandbox.image_job import UploadedFile
+from imagecli.sandbox.painter import paint_picture
+from imagecli.sandbox.painter.scene import SCENES, draw_scene, paint_scene
 from imagecli.sandbox.painter.surface import Canvas, Surface
-from imagecli.sandbox.validation import judge
+from imagecli.sandbox.validation import build_image_job
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
 
@@ -39,8 +39,8 @@ def frames(image: Image.Image) -> list[Image.Image]:
 
 def painted(index: int = 0, **fields: Any) -> bytes:
     """By the painter itself, and small: a picture of any index without those before it."""
-    job = judge(Form(values={**GIF, **fields}), "generations", catalog.load())
-    return paint(replace(job, size=Size(320, 240)), index).data
+    job = build_image_job(ParsedForm(values={**GIF, **fields}), "generations", catalog.load_shipped_catalog())
+    return paint_picture(replace(job, size=Size(320, 240)), index).data
 
 
 def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
@@ -71,10 +71,10 @@ def test_no_frame_of_any_scene_is_like_the_one_before(index: int, count: int) ->
 @pytest.mark.parametrize("index", range(len(SCENES)))
 def test_scene_moves_in_a_loop_without_a_jump(index: int) -> None:
     size = Size(400, 300)
-    still, start, end = (scene("a boat", index, size, *moment) for moment in ((), (0.0,), (1.0,)))
+    still, start, end = (paint_scene("a boat", index, size, *moment) for moment in ((), (0.0,), (1.0,)))
     assert still.tobytes() == start.tobytes()
     assert max(ImageStat.Stat(ImageChops.difference(start, end)).mean) < 0.1
-    assert max(ImageStat.Stat(ImageChops.difference(start, scene("a boat", index, size, 0.5))).mean) > 0.1
+    assert max(ImageStat.Stat(ImageChops.difference(start, paint_scene("a boat", index, size, 0.5))).mean) > 0.1
 
 
 def test_nothing_is_off_its_place_where_nothing_moves() -> None:
@@ -97,9 +97,15 @@ def test_same_prompt_gives_the_same_bytes() -> None:
 
 
 def test_edited_picture_moves_too() -> None:
-    image = Upload(name="image", data=encoded(photo(320, 240)))
+    image = UploadedFile(name="image", data=encoded(photo(320, 240)))
     values = {**GIF, "frame_count": 3, "size": "auto"}
-    pictures = frames(gif(paint(judge(Form(values=values, images=(image,)), "edits", catalog.load()), 0).data))
+    pictures = frames(
+        gif(
+            paint_picture(
+                build_image_job(ParsedForm(values=values, images=(image,)), "edits", catalog.load_shipped_catalog()), 0
+            ).data
+        )
+    )
     assert [picture.size for picture in pictures] == [(320, 240)] * 3
     assert ImageChops.difference(pictures[0], pictures[1]).getbbox()
 
@@ -115,5 +121,5 @@ def test_every_scene_is_drawn_by_the_shapes_of_a_surface_alone() -> None:
         setattr(Counted, name, lambda self, *_, name=name, **__: used.add(name))
     Counted.__abstractmethods__ = frozenset()
     for index in range(len(SCENES)):
-        draw(Counted(Size(400, 300), 0.0), "a boat", index)  # type: ignore[abstract]
+        draw_scene(Counted(Size(400, 300), 0.0), "a boat", index)  # type: ignore[abstract]
     assert used == asked

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.rate_limit import duration
+from imagecli.sandbox.rate_limit import format_go_duration
 from tests.conftest import Run
 from tests.sandbox.making import post
 
@@ -37,7 +37,7 @@ def test_requests_are_told_too_with_go_durations() -> None:
     [(0, "0s"), (0.0121, "13ms"), (0.999, "999ms"), (1, "1s"), (1.5, "1.5s"), (360, "6m0s"), (83.25, "1m23.25s")],
 )  # fmt: skip
 def test_duration_is_written_as_go_does(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_go_duration(seconds) == text
 
 
 def test_fourth_of_three_images_is_refused_with_the_time_to_wait() -> None:

@@ -15,14 +15,14 @@ from imagecli.catalog import catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import Form, read_form
-from imagecli.sandbox.http_message import Request
+from imagecli.sandbox.form import ParsedForm, read_form
+from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.image_job import Upload
-from imagecli.sandbox.validation import judge
+from imagecli.sandbox.image_job import UploadedFile
+from imagecli.sandbox.validation import build_image_job
 from tests.sandbox.making import encoded, events, hole, photo, pictures, post
 
-ROWS = catalog.load()
+ROWS = catalog.load_shipped_catalog()
 PACKAGE = Path(__file__).parents[2] / "imagecli" / "sandbox"
 
 
@@ -42,8 +42,8 @@ def test_every_word_and_end_of_range_of_a_row_is_taken_and_its_neighbours_are_no
             **({"stream": True} if name == "partial_images" else {}),
         }
         for value, error in (
-            *[(word, None) for word in row.allowed(name) if name != "svg"],
-            *([("nonsense", "invalid_value")] if row.allowed(name) and name != "svg" else []),
+            *[(word, None) for word in row.allowed_values(name) if name != "svg"],
+            *([("nonsense", "invalid_value")] if row.allowed_values(name) and name != "svg" else []),
             *[(end, None) for end in row.ranges.get(name, ())],
             *([(row.ranges[name][0] - 1, "integer_below_min_value")] if name in row.ranges else []),
             *([(row.ranges[name][1] + 1, "integer_above_max_value")] if name in row.ranges else []),
@@ -54,10 +54,12 @@ def test_every_word_and_end_of_range_of_a_row_is_taken_and_its_neighbours_are_no
 def refusal(row: ModelRow, fields: dict[str, Any]) -> str | None:
     """The code with which a form is refused; as an edit where the model edits."""
     operation: Operation = "edits" if "edits" in row.operations else "generations"
-    picture = Upload(name="image", data=encoded(hole(64, 64)))
-    form = Form(values={"model": row.name, "prompt": "x", **fields}, images=(picture,) if operation == "edits" else ())
+    picture = UploadedFile(name="image", data=encoded(hole(64, 64)))
+    form = ParsedForm(
+        values={"model": row.name, "prompt": "x", **fields}, images=(picture,) if operation == "edits" else ()
+    )
     try:
-        judge(form, operation, ROWS)
+        build_image_job(form, operation, ROWS)
     except ApiError as error:
         return error.code
     return None
@@ -146,5 +148,5 @@ def test_names_with_brackets_are_objects(name: str, values: dict[str, Any]) -> N
     prepared = requests.Request("POST", "http://h/", files=[(name, (None, "x"))]).prepare()
     headers = {"content-type": prepared.headers["content-type"]}
     assert isinstance(prepared.body, bytes)
-    request = Request(method="POST", target="/", headers=headers, body=prepared.body)
+    request = ServerRequest(method="POST", target="/", headers=headers, body=prepared.body)
     assert read_form(request, multipart=True, files=None).values == values

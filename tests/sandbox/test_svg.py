@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
-from imagecli.images.identify import identify
-from imagecli.sandbox.form import Form
+from imagecli.images.identify import identify_image
+from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Sandbox
-from imagecli.sandbox.image_job import Upload
-from imagecli.sandbox.painter import paint
+from imagecli.sandbox.image_job import UploadedFile
+from imagecli.sandbox.painter import paint_picture
 from imagecli.sandbox.painter.scene import SCENES
-from imagecli.sandbox.validation import judge
+from imagecli.sandbox.validation import build_image_job
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
 
@@ -32,8 +32,8 @@ HARMLESS = {
 
 
 def painted(index: int = 0, *, small: bool = False, **fields: Any) -> bytes:
-    job = judge(Form(values={**SVG, **fields}), "generations", catalog.load())
-    return paint(replace(job, size=Size(320, 240)) if small else job, index).data
+    job = build_image_job(ParsedForm(values={**SVG, **fields}), "generations", catalog.load_shipped_catalog())
+    return paint_picture(replace(job, size=Size(320, 240)) if small else job, index).data
 
 
 def words(root: ElementTree.Element) -> str:
@@ -74,7 +74,7 @@ def test_every_scene_is_a_harmless_document_with_its_words(index: int, size: str
     assert "a small boat" in words(root)
     assert "sandbox" in words(root)
     assert root.findtext(f"{XMLNS}title") == "a small boat"
-    found = identify(data)
+    found = identify_image(data)
     assert (found.format, found.size, found.whole) == ("svg", Size(*map(int, size.split("x"))), True)
     assert len(data) < 600_000
 
@@ -98,8 +98,10 @@ def test_hostile_prompt_is_only_text(prompt: str) -> None:
 
 
 def test_edited_picture_becomes_tiles_with_the_words() -> None:
-    image = Upload(name="image", data=encoded(photo(320, 240)))
-    data = paint(judge(Form(values=SVG, images=(image,)), "edits", catalog.load()), 0).data
+    image = UploadedFile(name="image", data=encoded(photo(320, 240)))
+    data = paint_picture(
+        build_image_job(ParsedForm(values=SVG, images=(image,)), "edits", catalog.load_shipped_catalog()), 0
+    ).data
     root = check_harmless(data)
     assert (root.get("width"), root.get("height")) == ("320", "240")
     assert len(list(root.iter(f"{XMLNS}rect"))) > 200

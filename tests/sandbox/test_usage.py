@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from imagecli.catalog import catalog
-from imagecli.domain import Generate, Rendering, Size
+from imagecli.domain import Generate, ImageOptions, Size
 from imagecli.pricing import estimate
-from imagecli.sandbox.form import Form
+from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Sandbox
-from imagecli.sandbox.response_body import picture_tokens, usage_of
-from imagecli.sandbox.validation import judge
+from imagecli.sandbox.response_body import build_usage, tokens_per_picture
+from imagecli.sandbox.validation import build_image_job
 from tests.sandbox.making import encoded, hole, photo, post
 
-ROWS = catalog.load()
+ROWS = catalog.load_shipped_catalog()
 PRICED = sorted(name for name, row in ROWS.models.items() if row.prices)
 
 
 def of(model: str, **fields: Any) -> dict[str, Any]:
-    job = judge(Form(values={"model": model, "prompt": "a cat", **fields}), "generations", ROWS)
-    return usage_of(job, job.n)
+    job = build_image_job(ParsedForm(values={"model": model, "prompt": "a cat", **fields}), "generations", ROWS)
+    return build_usage(job, job.n)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_body_tells_kinds_of_tokens(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("model", PRICED)
 def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
     row, openai = ROWS.models[model], ROWS.provider("openai")
-    for quality in estimate.qualities(row):
+    for quality in estimate.qualities_by_price(row):
         for size in ("1024x1024", "1536x1024", *(["2048x2048", "1040x1040"] if not row.sizes.set else [])):
             usage = of(model, quality=quality, size=size)
-            ask = Generate(prompt="a cat", rendering=Rendering(model=model, quality=quality, size=Size.parse(size)))
-            price, cost = estimate.estimate(ask, row, openai), estimate.actual(usage, ask, row, openai)
+            ask = Generate(prompt="a cat", options=ImageOptions(model=model, quality=quality, size=Size.parse(size)))
+            price, cost = estimate.estimate_price(ask, row, openai), estimate.billed_usd(usage, ask, row, openai)
             assert price is not None
             assert price.high_usd is not None
             assert cost is not None
@@ -69,7 +69,7 @@ def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
 def test_gif_is_billed_by_the_sheet_of_its_frames() -> None:
     values = {"model": "gpt-image-2.6-flare", "prompt": "x", "quality": "medium", "output_format": "gif"}
     tokens = [
-        picture_tokens(judge(Form(values={**values, "frame_count": count}), "generations", ROWS))
+        tokens_per_picture(build_image_job(ParsedForm(values={**values, "frame_count": count}), "generations", ROWS))
         for count in (2, 4, 16)
     ]
     assert tokens == [3512, 7024, round(1756 * 8_294_400 / 1024**2)]

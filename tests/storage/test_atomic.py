@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import DiskError
-from imagecli.storage.atomic import _take_and_replace, disk_errors, publish, rescue, save
-from imagecli.storage.staging import discard_all, stage, staging
+from imagecli.storage.atomic import _take_and_replace, publish, rescue, save_file, translate_disk_errors
+from imagecli.storage.staging import discard_all_staged, open_staged, write_staged
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -25,25 +25,25 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_saved_file_is_whole_and_alone(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
-    assert save(b"picture", path) == path
+    assert save_file(b"picture", path) == path
     assert contents(tmp_path) == {"cat.png": b"picture"}
 
 
 def test_pieces_are_joined(tmp_path: Path) -> None:
-    save((bytes([number]) * 3 for number in range(3)), tmp_path / "cat.png")
+    save_file((bytes([number]) * 3 for number in range(3)), tmp_path / "cat.png")
     assert contents(tmp_path) == {"cat.png": bytes([0, 0, 0, 1, 1, 1, 2, 2, 2])}
 
 
 def test_a_name_taken_meanwhile_is_numbered_and_the_file_there_stays(tmp_path: Path) -> None:
     for name in ("cat.png", "cat_2.png"):
         (tmp_path / name).write_bytes(b"old")
-    assert save(b"new", tmp_path / "cat.png") == tmp_path / "cat_3.png"
+    assert save_file(b"new", tmp_path / "cat.png") == tmp_path / "cat_3.png"
     assert contents(tmp_path) == {"cat.png": b"old", "cat_2.png": b"old", "cat_3.png": b"new"}
 
 
 def test_overwrite_replaces_the_file(tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(b"old")
-    assert save(b"new", tmp_path / "cat.png", overwrite=True) == tmp_path / "cat.png"
+    assert save_file(b"new", tmp_path / "cat.png", overwrite=True) == tmp_path / "cat.png"
     assert contents(tmp_path) == {"cat.png": b"new"}
 
 
@@ -53,7 +53,7 @@ def test_a_link_is_never_written_through(tmp_path: Path, target: str, overwrite:
     (tmp_path / "precious.png").write_bytes(b"precious")
     link = tmp_path / "link.png"
     link.symlink_to(target)
-    used = save(b"new", link, overwrite=overwrite)
+    used = save_file(b"new", link, overwrite=overwrite)
     assert used.name == ("link.png" if overwrite else "link_2.png")
     assert used.read_bytes() == b"new"
     assert not used.is_symlink()
@@ -65,8 +65,8 @@ def test_a_link_is_never_written_through(tmp_path: Path, target: str, overwrite:
 def test_a_folder_and_a_pipe_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "cat.png").mkdir()
     os.mkfifo(tmp_path / "dog.png")
-    assert save(b"new", tmp_path / "cat.png", overwrite=True).name == "cat_2.png"
-    assert save(b"new", tmp_path / "dog.png", overwrite=True).name == "dog_2.png"
+    assert save_file(b"new", tmp_path / "cat.png", overwrite=True).name == "cat_2.png"
+    assert save_file(b"new", tmp_path / "dog.png", overwrite=True).name == "dog_2.png"
     assert stat.S_ISFIFO((tmp_path / "dog.png").stat().st_mode)
 
 
@@ -74,7 +74,7 @@ def test_a_link_to_a_folder_is_overwritten_and_not_followed(tmp_path: Path) -> N
     (tmp_path / "folder").mkdir()
     link = tmp_path / "cat.png"
     link.symlink_to("folder")
-    assert save(b"new", link, overwrite=True) == link
+    assert save_file(b"new", link, overwrite=True) == link
     assert (link.is_symlink(), contents(tmp_path), contents(tmp_path / "folder")) == (False, {"cat.png": b"new"}, {})
 
 
@@ -84,7 +84,7 @@ def test_threads_that_save_one_name_all_keep_their_picture(tmp_path: Path) -> No
 
     def work(number: int) -> None:
         begin.wait()
-        used.extend(save(b"%d-%d" % (number, turn), tmp_path / "cat.png") for turn in range(5))
+        used.extend(save_file(b"%d-%d" % (number, turn), tmp_path / "cat.png") for turn in range(5))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -98,21 +98,21 @@ def test_threads_that_save_one_name_all_keep_their_picture(tmp_path: Path) -> No
 def test_the_longest_name_can_be_saved_and_numbered(tmp_path: Path) -> None:
     path = tmp_path / ("猫" * 83 + "ab.png")
     assert len(os.fsencode(path.name)) == 255
-    assert save(b"1", path) == path
-    assert save(b"2", path).name == "猫" * 83 + "_2.png"
+    assert save_file(b"1", path) == path
+    assert save_file(b"2", path).name == "猫" * 83 + "_2.png"
 
 
 @pytest.mark.parametrize("name", ["tab\tnew\nline.png", "🐱.png", os.fsdecode(b"\xff\xfe.png"), "-rf.png"])
 def test_odd_names_work(tmp_path: Path, name: str) -> None:
-    assert save(b"1", tmp_path / name).read_bytes() == b"1"
+    assert save_file(b"1", tmp_path / name).read_bytes() == b"1"
 
 
 UMASK = """
     import os, sys
     from pathlib import Path
-    from imagecli.storage.atomic import save
+    from imagecli.storage.atomic import save_file
     os.umask(int(sys.argv[1]))
-    save(b"x", Path(sys.argv[2]))
+    save_file(b"x", Path(sys.argv[2]))
 """
 
 
@@ -130,13 +130,13 @@ def test_a_failing_source_leaves_nothing_behind(tmp_path: Path, problem: BaseExc
         raise problem
 
     with pytest.raises(type(problem)):
-        save(pieces(), tmp_path / "cat.png")
+        save_file(pieces(), tmp_path / "cat.png")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_removed_while_waiting_is_a_disk_error(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match=r"can't write .*cat\.png: no such file or directory") as caught:
-        save(b"x", tmp_path / "gone" / "cat.png")
+        save_file(b"x", tmp_path / "gone" / "cat.png")
     assert caught.value.exit_code == 8
     assert "-o" in (caught.value.hint or "")
 
@@ -148,12 +148,12 @@ def test_a_folder_removed_while_waiting_is_a_disk_error(tmp_path: Path) -> None:
 def test_a_place_that_takes_no_file_is_a_disk_error(tmp_path: Path, folder: str, words: str) -> None:
     (tmp_path / "file.txt").write_bytes(b"")
     with pytest.raises(DiskError, match=words):
-        save(b"x", tmp_path / folder / "cat.png")
+        save_file(b"x", tmp_path / folder / "cat.png")
 
 
 def test_a_name_that_fails_at_last_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="file name too long"):
-        save(b"x", tmp_path / ("x" * 300))
+        save_file(b"x", tmp_path / ("x" * 300))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -161,10 +161,10 @@ FULL = """
     import resource, sys
     from pathlib import Path
     from imagecli.errors import DiskError
-    from imagecli.storage.atomic import save
+    from imagecli.storage.atomic import save_file
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
-        save(b"x" * 5000, Path(sys.argv[1]))
+        save_file(b"x" * 5000, Path(sys.argv[1]))
     except DiskError as error:
         print(error, "|", error.hint)
 """
@@ -188,13 +188,13 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     ],
 )
 def test_the_way_out_is_that_of_the_trouble(tmp_path: Path, number: int, words: str) -> None:
-    with pytest.raises(DiskError) as caught, disk_errors(tmp_path):
+    with pytest.raises(DiskError) as caught, translate_disk_errors(tmp_path):
         raise OSError(number, os.strerror(number))
     assert words in (caught.value.hint or "")
 
 
 def test_a_failed_publish_keeps_what_was_staged(tmp_path: Path) -> None:
-    staged = stage([b"bought"], tmp_path)
+    staged = write_staged([b"bought"], tmp_path)
     with pytest.raises(OSError, match="No such file"):
         publish(staged, tmp_path / "gone" / "cat.png")
     assert staged.read_bytes() == b"bought"
@@ -204,8 +204,8 @@ def test_a_failed_publish_keeps_what_was_staged(tmp_path: Path) -> None:
 
 def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
-    _take_and_replace(stage(b"1", tmp_path), path)
-    staged = stage(b"2", tmp_path)
+    _take_and_replace(write_staged(b"1", tmp_path), path)
+    staged = write_staged(b"2", tmp_path)
     with pytest.raises(FileExistsError):
         _take_and_replace(staged, path)
     staged.unlink()
@@ -219,16 +219,16 @@ def test_a_disk_without_links_saves_and_replaces_nothing(tmp_path: Path, monkeyp
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    assert save(b"1", tmp_path / "cat.png") == tmp_path / "cat.png"
-    assert save(b"2", tmp_path / "cat.png") == tmp_path / "cat_2.png"
+    assert save_file(b"1", tmp_path / "cat.png") == tmp_path / "cat.png"
+    assert save_file(b"2", tmp_path / "cat.png") == tmp_path / "cat_2.png"
     assert contents(tmp_path) == {"cat.png": b"1", "cat_2.png": b"2"}
 
 
 def test_damaged_bytes_go_beside_their_name(tmp_path: Path) -> None:
     state = tmp_path / "state"
     path = tmp_path / "cat.png"
-    assert rescue(stage(b"1", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png.bin"
-    assert rescue(stage(b"2", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png_2.bin"
+    assert rescue(write_staged(b"1", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png.bin"
+    assert rescue(write_staged(b"2", tmp_path), path, state, damaged=True) == tmp_path / "cat.damaged.png_2.bin"
     assert contents(tmp_path) == {"cat.damaged.png.bin": b"1", "cat.damaged.png_2.bin": b"2"}
     assert not state.exists()
 
@@ -238,9 +238,9 @@ def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
     tmp_path: Path, damaged: bool, name: str
 ) -> None:
     state = tmp_path / "deep" / "state"
-    kept = rescue(stage(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
+    kept = rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
     assert kept == state / name
-    again = rescue(stage(b"y", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
+    again = rescue(write_staged(b"y", tmp_path), tmp_path / "gone" / "cat.png", state, damaged=damaged)
     assert contents(tmp_path) == {}
     assert (kept.read_bytes(), again.read_bytes()) == (b"x", b"y")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -250,29 +250,29 @@ def test_bytes_whose_disk_fails_go_to_the_state_folder_for_the_user_alone(
 def test_nothing_left_to_rescue_to_is_a_disk_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DiskError, match="can't write"):
-        rescue(stage(b"x", tmp_path), tmp_path / "gone" / "cat.png", tmp_path / "file" / "state", damaged=True)
+        rescue(write_staged(b"x", tmp_path), tmp_path / "gone" / "cat.png", tmp_path / "file" / "state", damaged=True)
 
 
 def test_a_staged_file_can_be_read_while_it_is_written_and_is_gone_when_that_fails(tmp_path: Path) -> None:
-    with staging(tmp_path) as file:
+    with open_staged(tmp_path) as file:
         file.write(b"picture")
         file.seek(0)
         assert file.read() == b"picture"
     assert Path(file.name).read_bytes() == b"picture"
-    with pytest.raises(ZeroDivisionError), staging(tmp_path):
+    with pytest.raises(ZeroDivisionError), open_staged(tmp_path):
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == [Path(file.name).name]
 
 
 def test_what_a_dead_process_left_is_found_by_its_label_and_nothing_else_is(tmp_path: Path) -> None:
     for label in ("run-1", "run-1", "run-10", "run-[1]", ""):
-        stage(b"x", tmp_path, label=label)
-    discard_all(tmp_path, "run-1")
+        write_staged(b"x", tmp_path, label=label)
+    discard_all_staged(tmp_path, "run-1")
     assert len(contents(tmp_path)) == 3
-    discard_all(tmp_path, "run-[1]")
+    discard_all_staged(tmp_path, "run-[1]")
     assert len(contents(tmp_path)) == 2
 
 
 def test_numbers_go_on_from_the_one_that_was_asked_for(tmp_path: Path) -> None:
-    assert publish(stage(b"3", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_3.png"
-    assert publish(stage(b"4", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_4.png"
+    assert publish(write_staged(b"3", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_3.png"
+    assert publish(write_staged(b"4", tmp_path), tmp_path / "cat.png", number=3) == tmp_path / "cat_4.png"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import OutputError
-from imagecli.naming import Place
-from imagecli.storage.preflight import check_folder, look
-from imagecli.storage.staging import stage
+from imagecli.naming import PathKind
+from imagecli.storage.preflight import check_folder, stat_path
+from imagecli.storage.staging import write_staged
 
 
 @pytest.fixture
@@ -43,14 +43,14 @@ def disk(tmp_path: Path) -> Path:
         ("x" * 300, "missing"),
     ],
 )
-def test_what_stands_at_a_path(disk: Path, name: str, place: Place) -> None:
-    assert look(disk / name) == place
+def test_what_stands_at_a_path(disk: Path, name: str, place: PathKind) -> None:
+    assert stat_path(disk / name) == place
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_a_name_the_system_can_not_hold_is_an_output_error(disk: Path, name: str) -> None:
     with pytest.raises(OutputError):
-        look(disk / name)
+        stat_path(disk / name)
     with pytest.raises(OutputError):
         check_folder(disk / name)
 
@@ -106,8 +106,8 @@ def test_a_dry_run_makes_nothing(disk: Path) -> None:
 
 
 def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
-    stage(b"imagecli", disk / "folder", label="check")
-    stage(b"a picture", disk / "folder", label="run-0000")
+    write_staged(b"imagecli", disk / "folder", label="check")
+    write_staged(b"a picture", disk / "folder", label="run-0000")
     check_folder(disk / "folder")
     assert [path.read_bytes() for path in (disk / "folder").iterdir()] == [b"a picture"]
 
@@ -115,10 +115,10 @@ def test_what_a_killed_check_left_is_removed_by_the_next(disk: Path) -> None:
 ANSWERS = """
 import resource, sys
 from imagecli.errors import DiskError
-from imagecli.storage.preflight import check_answers
+from imagecli.storage.preflight import check_response_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]) * 2**20, resource.RLIM_INFINITY))
 try:
-    check_answers(int(sys.argv[2]))
+    check_response_size(int(sys.argv[2]))
 except DiskError as error:
     print(error.exit_code, error.message)
 """

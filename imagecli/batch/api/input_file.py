@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.batch.work_item import Order
+from imagecli.batch.work_item import WorkItem
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
 from imagecli.errors import DiskError, UsageError
-from imagecli.plan import Request
-from imagecli.storage.atomic import reason
+from imagecli.plan import PlannedCall
+from imagecli.storage.atomic import os_error_reason
 
 MANIFEST: Final = "imagecli_manifest"
 MANIFEST_SHA256: Final = "imagecli_manifest_sha256"
@@ -34,11 +34,11 @@ _CUSTOM_ID: Final = re.compile(r"(?P<key>[0-9a-f]{16}-[0-9a-f]{24})-(?P<begin>[0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class LineId:
     """What a line is of a purchase."""
 
     key: str
-    """`key_of` the purchase."""
+    """`item_key` the purchase."""
     begin: int
     """The first of its pictures, of those that were asked for together."""
     n: int
@@ -47,34 +47,34 @@ class Place:
         return f"{self.key}-{self.begin}-{self.n}"
 
 
-def key_of(id: str, hash: str) -> str:
+def item_key(id: str, hash: str) -> str:
     """Names a purchase and what was asked for by it."""
     return f"{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}-{hash[:24]}"
 
 
-def read_custom_id(text: str) -> Place | None:
+def parse_custom_id(text: str) -> LineId | None:
     """What a line's `custom_id` says; None where it is not ours."""
     match = _CUSTOM_ID.fullmatch(text)
-    return Place(key=match["key"], begin=int(match["begin"]), n=int(match["n"])) if match else None
+    return LineId(key=match["key"], begin=int(match["begin"]), n=int(match["n"])) if match else None
 
 
-def metadata_of(name: str, digest: str, submission: str) -> dict[str, str]:
+def batch_metadata(name: str, digest: str, submission: str) -> dict[str, str]:
     """What a batch of the manifest *name* with the sha256 *digest* is found again by."""
     return {MANIFEST: name[:MAX_VALUE], MANIFEST_SHA256: digest, SUBMISSION: submission}
 
 
-LineOf = Callable[[str, Request, Order], bytes]
+LineBuilder = Callable[[str, PlannedCall, WorkItem], bytes]
 """A `custom_id`, its request and whose that is → its line."""
 
 
 @dataclass(slots=True, kw_only=True)
-class InputFile:
+class BatchInputFile:
     """What one batch is made of."""
 
     endpoint: str
     model: str
     file: IO[bytes] = field(repr=False)
-    orders: list[Order] = field(default_factory=list)
+    orders: list[WorkItem] = field(default_factory=list)
     lines: int = 0
     bytes: int = 0
 
@@ -83,65 +83,65 @@ class InputFile:
         return Path(self.file.name)
 
 
-def input_files(
-    orders: Iterable[Order], line_of: LineOf, row: BatchRow, folder: Path, stack: ExitStack
-) -> list[InputFile]:
+def build_input_files(
+    orders: Iterable[WorkItem], line_of: LineBuilder, row: BatchRow, folder: Path, stack: ExitStack
+) -> list[BatchInputFile]:
     """The input files that *orders* make, whole and closed. Each is of one endpoint and one model.
 
     *folder* is for them alone: what a killed run left there goes, and all of it with *stack*. An order is in one
     file, whole. Raises UsageError for one that no batch has room for, DiskError.
     """
-    made: list[InputFile] = []
-    open_files: dict[tuple[str, str], InputFile] = {}
+    made: list[BatchInputFile] = []
+    open_files: dict[tuple[str, str], BatchInputFile] = {}
     try:
-        _clear(folder, stack)
+        _make_empty_folder(folder, stack)
         for order in orders:
-            lines = [line_of(custom_id, request, order) for custom_id, request in numbered(order)]
-            kind = _kind(order, row)
+            lines = [line_of(custom_id, request, order) for custom_id, request in calls_with_ids(order)]
+            kind = _endpoint_and_model(order, row)
             target = open_files.get(kind)
             if target is None or not _has_room(target, lines, row):
                 if target:
                     target.file.close()
-                target = open_files[kind] = _new(kind, folder / f"{len(made)}.jsonl", stack)
+                target = open_files[kind] = _new_input_file(kind, folder / f"{len(made)}.jsonl", stack)
                 if not _has_room(target, lines, row):
-                    raise _too_large(order, lines, row)
+                    raise _too_large_error(order, lines, row)
                 made.append(target)
-            _put(target, order, lines)
+            _add_lines(target, order, lines)
         for one in open_files.values():
             one.file.close()
     except OSError as error:
         raise DiskError(
-            f"can't write what is to be handed in to {folder}: {reason(error)}", hint="free some space there"
+            f"can't write what is to be handed in to {folder}: {os_error_reason(error)}", hint="free some space there"
         ) from error
     return made
 
 
-def numbered(order: Order) -> Iterator[tuple[str, Request]]:
+def calls_with_ids(order: WorkItem) -> Iterator[tuple[str, PlannedCall]]:
     """The requests of *order*, each with its `custom_id`."""
-    wanted, begin = order.purchase.wanted, 0
-    key = key_of(wanted.id, wanted.hash)
-    for request in order.requests():
-        n = request.ask.rendering.n
-        yield str(Place(key=key, begin=begin, n=n)), request
+    wanted, begin = order.plan.planned, 0
+    key = item_key(wanted.id, wanted.hash)
+    for request in order.calls():
+        n = request.request.options.n
+        yield str(LineId(key=key, begin=begin, n=n)), request
         begin += n
 
 
-def planned(order: Order) -> tuple[tuple[str, ...], ...]:
+def planned_paths(order: WorkItem) -> tuple[tuple[str, ...], ...]:
     """What the journal keeps of what *order* asks for."""
-    parts = [request.part for request in order.requests()]
+    parts = [request.part for request in order.calls()]
     return tuple(paths for part in parts if part for paths in part.planned)
 
 
-def _kind(order: Order, row: BatchRow) -> tuple[str, str]:
-    ask = order.purchase.item.ask
-    return row.endpoints[OPERATIONS[type(ask)]], ask.rendering.model
+def _endpoint_and_model(order: WorkItem, row: BatchRow) -> tuple[str, str]:
+    ask = order.plan.item.request
+    return row.endpoints[OPERATIONS[type(ask)]], ask.options.model
 
 
-def _has_room(target: InputFile, lines: list[bytes], row: BatchRow) -> bool:
+def _has_room(target: BatchInputFile, lines: list[bytes], row: BatchRow) -> bool:
     return target.lines + len(lines) <= row.max_requests and target.bytes + sum(map(len, lines)) <= row.max_bytes
 
 
-def _put(target: InputFile, order: Order, lines: list[bytes]) -> None:
+def _add_lines(target: BatchInputFile, order: WorkItem, lines: list[bytes]) -> None:
     for line in lines:
         target.file.write(line)
     target.orders.append(order)
@@ -149,20 +149,20 @@ def _put(target: InputFile, order: Order, lines: list[bytes]) -> None:
     target.bytes += sum(map(len, lines))
 
 
-def _clear(folder: Path, stack: ExitStack) -> None:
+def _make_empty_folder(folder: Path, stack: ExitStack) -> None:
     """Makes *folder* anew, empty, and has *stack* remove it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _new(kind: tuple[str, str], path: Path, stack: ExitStack) -> InputFile:
-    return InputFile(endpoint=kind[0], model=kind[1], file=stack.enter_context(path.open("xb")))
+def _new_input_file(kind: tuple[str, str], path: Path, stack: ExitStack) -> BatchInputFile:
+    return BatchInputFile(endpoint=kind[0], model=kind[1], file=stack.enter_context(path.open("xb")))
 
 
-def _too_large(order: Order, lines: list[bytes], row: BatchRow) -> UsageError:
+def _too_large_error(order: WorkItem, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
-        f"{order.purchase.wanted.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
+        f"{order.plan.planned.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
         f"{row.max_requests:,} of {row.max_bytes:,}; nothing was handed in",
         hint="a smaller n, or leave --batch-api out",
     )

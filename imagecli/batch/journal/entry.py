@@ -38,7 +38,7 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class JournalEntry:
     """What has become of a purchase."""
 
     id: str
@@ -49,7 +49,7 @@ class Entry:
     model: str
     """The one that was asked, named by the row or not."""
     base_url: str | None = None
-    """`hashing.place`: None where it is the provider's own."""
+    """`fingerprint.base_url_for_hash`: None where it is the provider's own."""
     sandbox: bool = False
     """Drawn by the embedded server, not bought."""
     files: tuple[FileRecord, ...] = ()
@@ -73,12 +73,12 @@ class Entry:
     """Which run over these journals wrote it, from 1: a later one knows better. The journal sets it."""
 
     @property
-    def in_doubt(self) -> bool:
+    def is_possibly_billed(self) -> bool:
         """Whether something may have been billed that no file shows."""
-        return (self.state in ("sent", "bought") and not self.is_away) or self.may_be_billed
+        return (self.state in ("sent", "bought") and not self.is_pending) or self.may_be_billed
 
     @property
-    def is_away(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether the provider's Batch API has it, or may have it."""
         return self.state == "submitted" or (self.state == "sent" and self.submission is not None)
 
@@ -87,9 +87,9 @@ class NewerSchemaError(Exception):
     """The line was written by an imagecli that knows more than this one. Holds its schema."""
 
 
-def line_of(entry: Entry) -> bytes:
+def entry_to_line(entry: JournalEntry) -> bytes:
     """*entry* as a line of a journal, with its end."""
-    said = {name: getattr(entry, name) for name in Entry.__slots__ if getattr(entry, name)}
+    said = {name: getattr(entry, name) for name in JournalEntry.__slots__ if getattr(entry, name)}
     said |= {"schema": SCHEMA, "cost_usd": entry.cost_usd}
     for name in _LISTS:
         if name in said:
@@ -102,26 +102,28 @@ def _file_as_json(file: FileRecord) -> dict[str, Any]:
     return said | ({"planned": file.planned} if file.planned else {})
 
 
-def entry_of(line: bytes, shared: Callable[[str], str] = str) -> Entry:
+def parse_entry(line: bytes, shared: Callable[[str], str] = str) -> JournalEntry:
     """The entry that *line* holds; fields that nobody knows are passed over. *shared* saves memory: equal text as one.
 
     Raises NewerSchemaError, or ValueError with what is wrong in words.
     """
-    document = _object(line)
+    document = _parse_object(line)
     schema = document.get("schema")
     if type(schema) is int and schema > SCHEMA:
         raise NewerSchemaError(schema)
     if schema != SCHEMA:
         raise ValueError("it has no schema")
-    said = _checked(document, _FIELDS, _NEEDED)
+    said = _validate_fields(document, _FIELDS, _NEEDED)
     said |= {name: shared(said[name]) for name in _ALIKE if name in said}
     for name in _LISTS:
-        said[name] = tuple(FileRecord(**_checked(file, _FILE_FIELDS, _FILE_NEEDED)) for file in said.get(name, ()))
+        said[name] = tuple(
+            FileRecord(**_validate_fields(file, _FILE_FIELDS, _FILE_NEEDED)) for file in said.get(name, ())
+        )
     said["planned"] = tuple(tuple(paths) for paths in said.get("planned", ()))
-    return Entry(**said)
+    return JournalEntry(**said)
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _parse_object(line: bytes) -> dict[str, Any]:
     try:
         document = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -131,7 +133,7 @@ def _object(line: bytes) -> dict[str, Any]:
     return document
 
 
-def _checked(
+def _validate_fields(
     document: Mapping[str, Any], fields: Mapping[str, Callable[[Any], bool]], needed: tuple[str, ...]
 ) -> dict[str, Any]:
     """The *fields* of *document*. Raises ValueError for one that is not what it has to be, or *needed* and missing."""
@@ -164,7 +166,7 @@ def _is_digest(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
-def _is_below(value: Any) -> bool:
+def _is_path_below(value: Any) -> bool:
     """Whether it leads to a file below the manifest's folder, on every system: a journal may come from anybody."""
     if not isinstance(value, str) or "\0" in value or not PurePosixPath(value).name:
         return False
@@ -173,20 +175,20 @@ def _is_below(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return _is_below(value) and len(PureWindowsPath(value).parts) == 1
+    return _is_path_below(value) and len(PureWindowsPath(value).parts) == 1
 
 
-def _are_plans(value: Any) -> bool:
+def _is_plan_list(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(paths, list) and paths and all(map(_is_below, paths)) for paths in value
+        isinstance(paths, list) and paths and all(map(_is_path_below, paths)) for paths in value
     )
 
 
-def _are_files(value: Any) -> bool:
+def _is_file_list(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(file, dict) for file in value)
 
 
-_FILE_FIELDS: Final = {"path": _is_below, "sha256": _is_digest, "bytes": _is_count, "planned": _is_below}
+_FILE_FIELDS: Final = {"path": _is_path_below, "sha256": _is_digest, "bytes": _is_count, "planned": _is_path_below}
 _FILE_NEEDED: Final = ("path", "sha256", "bytes")
 _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "id": _is_text,
@@ -196,14 +198,14 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "model": _is_text,
     "base_url": _is_text,
     "sandbox": _is_flag,
-    "files": _are_files,
-    "originals": _are_files,
+    "files": _is_file_list,
+    "originals": _is_file_list,
     "cost_usd": _is_amount,
     "error": _is_text,
     "may_be_billed": _is_flag,
     "submission": _is_text,
     "batch": _is_text,
-    "planned": _are_plans,
+    "planned": _is_plan_list,
     "manifest": _is_name,
     "run": _is_count,
 }

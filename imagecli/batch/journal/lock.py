@@ -18,13 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.journal.reader import beside, journal_path
+from imagecli.batch.journal.reader import find_beside, journal_path
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
-from imagecli.file_lock import hold
-from imagecli.quoting import quoted
+from imagecli.file_lock import try_lock
+from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular, read_regular
-from imagecli.storage.atomic import reason
+from imagecli.storage.atomic import os_error_reason
 
 PATIENCE_SECONDS: Final = 1.0
 """Another run that only looks whether it may start holds a lock for a moment."""
@@ -39,22 +39,22 @@ def lock_path(manifest: Path, shard: Shard | None = None) -> Path:
 
 
 @contextlib.contextmanager
-def locked(manifest: Path, shard: Shard | None = None) -> Iterator[None]:
+def manifest_lock(manifest: Path, shard: Shard | None = None) -> Iterator[None]:
     """Nobody else runs *manifest*, or this part of it, until the block ends.
 
     Raises UsageError (code `in_use`) where somebody does, OutputError where the folder can't be written.
     """
     with ExitStack() as stack:
-        stack.enter_context(_held(lock_path(manifest, shard), manifest))
+        stack.enter_context(_hold_lock(lock_path(manifest, shard), manifest))
         # Held first and looked round then: of two that start together at least one sees the other.
-        for path, other in list(beside(manifest, "lock")):
-            if _shuts_out(shard, other):
-                with _held(path, manifest):
+        for path, other in list(find_beside(manifest, "lock")):
+            if _conflicts(shard, other):
+                with _hold_lock(path, manifest):
                     pass
         yield
 
 
-def _shuts_out(shard: Shard | None, other: Shard | None) -> bool:
+def _conflicts(shard: Shard | None, other: Shard | None) -> bool:
     """Whether runs of the two could buy the same, and are not the same lock."""
     if shard is None or other is None:
         return shard is not other
@@ -62,14 +62,14 @@ def _shuts_out(shard: Shard | None, other: Shard | None) -> bool:
 
 
 @contextlib.contextmanager
-def _held(path: Path, manifest: Path) -> Iterator[None]:
-    descriptor = _take(path, manifest)
+def _hold_lock(path: Path, manifest: Path) -> Iterator[None]:
+    descriptor = _acquire(path, manifest)
     try:
         yield
     finally:
         # Removed while it is held: nobody can take it for free and lose it again. Windows removes no open file.
         # What was put in its place meanwhile is not ours to remove.
-        if os.name != "nt" and _is_still(path, descriptor):
+        if os.name != "nt" and _is_same_file(path, descriptor):
             with contextlib.suppress(OSError):
                 path.unlink()
         os.close(descriptor)
@@ -78,35 +78,36 @@ def _held(path: Path, manifest: Path) -> Iterator[None]:
                 path.unlink()
 
 
-def _take(path: Path, manifest: Path) -> int:
+def _acquire(path: Path, manifest: Path) -> int:
     """The lock file, open and held, with our name in it."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            descriptor = _tried(path)
+            descriptor = _try_acquire(path)
         except UnsafeFileError as error:
             raise OutputError(
-                f"can't use the lock {path}: {error.strerror}", hint=f"remove it if it isn't yours: rm {quoted(path)}"
+                f"can't use the lock {path}: {error.strerror}",
+                hint=f"remove it if it isn't yours: rm {shell_quote(path)}",
             ) from error
         except OSError as error:
             raise OutputError(
-                f"can't write {path}: {reason(error)}",
+                f"can't write {path}: {os_error_reason(error)}",
                 hint="make the manifest's folder writable: the journal stands there too",
             ) from error
         if descriptor is not None:
             return descriptor
         if time.monotonic() > end:
-            raise _in_use(path, manifest)
+            raise _in_use_error(path, manifest)
         time.sleep(_LOOK_SECONDS)
 
 
-def _tried(path: Path) -> int | None:
+def _try_acquire(path: Path) -> int | None:
     """None where another holds it, or removed it in this moment."""
     descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
-        if hold(descriptor) and _is_still(path, descriptor):
+        if try_lock(descriptor) and _is_same_file(path, descriptor):
             _check_content(path, descriptor)
-            _sign(descriptor)
+            _write_owner(descriptor)
             return descriptor
     except BaseException:
         os.close(descriptor)
@@ -115,7 +116,7 @@ def _tried(path: Path) -> int | None:
     return None
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(path.lstat(), os.fstat(descriptor))
     return False
@@ -129,12 +130,12 @@ def _check_content(path: Path, descriptor: int) -> None:
         raise UnsafeFileError(path, "it is not a lock of imagecli")
 
 
-def _sign(descriptor: int) -> None:
+def _write_owner(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode() + b"\n")
 
 
-def _in_use(path: Path, manifest: Path) -> UsageError:
+def _in_use_error(path: Path, manifest: Path) -> UsageError:
     try:
         holder = json.loads(read_regular(path, _MAX_BYTES))
         pid, host = int(holder["pid"]), str(holder["host"])

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.batch.journal.entry import Entry, NewerSchemaError, entry_of
-from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.entry import JournalEntry, NewerSchemaError, parse_entry
+from imagecli.batch.journal.state import JournalState
 from imagecli.batch.shards import Shard
 from imagecli.errors import UsageError
-from imagecli.events import Listen, Warned
-from imagecli.quoting import quoted
+from imagecli.events import EventHandler, WarningEvent
+from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
 
 MAX_LINE_BYTES: Final = 1 << 20
@@ -36,12 +36,12 @@ def journal_path(manifest: Path, shard: Shard | None = None) -> Path:
     return manifest.with_name(f"{manifest.stem}.journal{part}.jsonl")
 
 
-def journals_beside(manifest: Path) -> list[tuple[Path, Shard | None]]:
+def find_journals(manifest: Path) -> list[tuple[Path, Shard | None]]:
     """The journals that exist: the whole manifest's, then those of shards. Raises UsageError for a bad folder."""
-    return sorted(beside(manifest, "jsonl"), key=lambda found: (found[1] is not None, str(found[0])))
+    return sorted(find_beside(manifest, "jsonl"), key=lambda found: (found[1] is not None, str(found[0])))
 
 
-def beside(manifest: Path, ending: str) -> Iterator[tuple[Path, Shard | None]]:
+def find_beside(manifest: Path, ending: str) -> Iterator[tuple[Path, Shard | None]]:
     """`NAME.journal.ENDING` and `NAME.journal.K-N.ENDING` in the manifest's folder, with their shards."""
     pattern = re.compile(rf"{re.escape(manifest.stem)}\.journal(?:\.([1-9][0-9]*)-([1-9][0-9]*))?\.{ending}", re.ASCII)
     try:
@@ -54,20 +54,20 @@ def beside(manifest: Path, ending: str) -> Iterator[tuple[Path, Shard | None]]:
             yield manifest.with_name(name), shard
 
 
-def read_journals(manifest: Path, listen: Listen) -> Ledger:
-    """What the journals of *manifest* say; *listen* hears of lines that can't be read, which are passed over.
+def read_journals(manifest: Path, on_event: EventHandler) -> JournalState:
+    """What the journals of *manifest* say; *on_event* hears of lines that can't be read, which are passed over.
 
     Raises UsageError where a journal can't be read at all, is newer than this imagecli, or is another manifest's too.
     """
-    ledger = Ledger()
-    for path, _ in journals_beside(manifest):
+    ledger = JournalState()
+    for path, _ in find_journals(manifest):
         try:
             with _open_journal(path) as file:
-                _Reading(path, ledger, listen).read(file)
+                _JournalParser(path, ledger, on_event).read(file)
         except UnsafeFileError as error:
             raise UsageError(
                 f"can't read the journal {path}: {error.strerror}",
-                hint=f"if it isn't yours, remove it: rm {quoted(path)}",
+                hint=f"if it isn't yours, remove it: rm {shell_quote(path)}",
                 code="journal",
             ) from error
         except OSError as error:
@@ -87,41 +87,41 @@ def _open_journal(path: Path) -> IO[bytes]:
     return file
 
 
-def _check_shared(manifest: Path, ledger: Ledger) -> None:
+def _check_shared(manifest: Path, ledger: JournalState) -> None:
     """Two manifests that write to one journal would buy over each other's rows, for ever."""
     for name in sorted(ledger.manifests - {manifest.name}):
         if manifest.with_name(name).exists():
             raise UsageError(
                 f"{journal_path(manifest)} is {name}'s journal, and {manifest.name} would write to it too",
-                hint=f"give one of them another name: mv {quoted(manifest)} "
-                f"{quoted(manifest.with_stem(manifest.stem + '-2'))}",
+                hint=f"give one of them another name: mv {shell_quote(manifest)} "
+                f"{shell_quote(manifest.with_stem(manifest.stem + '-2'))}",
                 code="journal",
             )
 
 
-def _as_it_stands(entry: Entry) -> Entry:
+def _without_embedded_state(entry: JournalEntry) -> JournalEntry:
     """*entry*; what an embedded server had for later ended with the process that it was in."""
-    return replace(entry, state="failed", planned=()) if entry.sandbox and entry.is_away else entry
+    return replace(entry, state="failed", planned=()) if entry.sandbox and entry.is_pending else entry
 
 
-class _Reading:
+class _JournalParser:
     """One journal on its way into a ledger."""
 
-    def __init__(self, path: Path, ledger: Ledger, listen: Listen) -> None:
-        self._path, self._ledger, self._listen = path, ledger, listen
+    def __init__(self, path: Path, ledger: JournalState, on_event: EventHandler) -> None:
+        self._path, self._ledger, self._listen = path, ledger, on_event
         self._unreadable = 0
         self._marked = False
 
     def read(self, file: IO[bytes]) -> None:
         for number, line in enumerate(read_lines(file), start=1):
             if line.strip():
-                self._take(number, line)
+                self._parse_line(number, line)
         if (more := self._unreadable - TOLD_LINES) > 0:
             self._warn(f"{self._path}: {more} more lines can't be read and are passed over")
 
-    def _take(self, number: int, line: bytes) -> None:
+    def _parse_line(self, number: int, line: bytes) -> None:
         try:
-            self._ledger.add(_as_it_stands(entry_of(line, self._ledger.shared)))
+            self._ledger.add(_without_embedded_state(parse_entry(line, self._ledger.intern)))
         except NewerSchemaError as error:
             raise UsageError(
                 f"{self._path}:{number} was written by a newer imagecli (schema {error}, this one reads 1)",
@@ -130,9 +130,9 @@ class _Reading:
             ) from error
         except ValueError as error:
             if line.endswith(b"\n"):  # else torn by a kill or a full disk: no word of it counts
-                self._pass_over(number, line, error)
+                self._skip_line(number, line, error)
 
-    def _pass_over(self, number: int, line: bytes, error: ValueError) -> None:
+    def _skip_line(self, number: int, line: bytes, error: ValueError) -> None:
         if line.startswith(_MARKERS):
             if not self._marked:
                 self._warn(f"{self._path}:{number} has a conflict of git: both sides are read; remove its marker lines")
@@ -143,7 +143,7 @@ class _Reading:
             self._warn(f"{self._path}:{number} can't be read and is passed over: {error}")
 
     def _warn(self, message: str) -> None:
-        self._listen(Warned(code="journal", message=message))
+        self._listen(WarningEvent(code="journal", message=message))
 
 
 def read_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagecli.batch.journal.entry import Entry, FileRecord
+from imagecli.batch.journal.entry import FileRecord, JournalEntry
 
-Known = tuple[Entry, FileRecord]
+Known = tuple[JournalEntry, FileRecord]
 """A file, and the entry that tells of it."""
 
 
-class Ledger:
+class JournalState:
     """Takes entries in and keeps the last word of each purchase and file: memory grows with these, not with lines."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Entry] = {}
-        self._saved: dict[str, Entry] = {}
-        self._by_plan: dict[str, Entry] = {}
-        self._by_path: dict[str, Entry] = {}
-        self._by_hash: dict[str, list[Entry]] | None = None
+        self._last: dict[str, JournalEntry] = {}
+        self._saved: dict[str, JournalEntry] = {}
+        self._by_plan: dict[str, JournalEntry] = {}
+        self._by_path: dict[str, JournalEntry] = {}
+        self._by_hash: dict[str, list[JournalEntry]] | None = None
         self._shared: dict[str, str] = {}
         self.runs = 0
         """The latest run's number; 0 where there was none."""
@@ -27,33 +27,33 @@ class Ledger:
         self.submissions: set[str] = set()
         """All that was ever handed to a provider's Batch API."""
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Takes in a line. Of two words the one of the later run counts, of one run's the one that comes later."""
         self.runs = max(self.runs, entry.run)
         if entry.manifest:
             self.manifests.add(entry.manifest)
         if entry.submission:
             self.submissions.add(entry.submission)
-        _put(self._last, entry.id, entry)
+        _keep_later(self._last, entry.id, entry)
         if entry.files:
-            _put(self._saved, entry.id, entry)
+            _keep_later(self._saved, entry.id, entry)
         for file in entry.files:
-            _put(self._by_plan, file.plan, entry)
-            _put(self._by_path, file.path, entry)
+            _keep_later(self._by_plan, file.plan, entry)
+            _keep_later(self._by_path, file.path, entry)
 
-    def shared(self, text: str) -> str:
+    def intern(self, text: str) -> str:
         """The same text, one object for all entries that have it."""
         return self._shared.setdefault(text, text)
 
-    def last(self, id: str) -> Entry | None:
+    def last_entry(self, id: str) -> JournalEntry | None:
         """The last word on a purchase."""
         return self._last.get(id)
 
-    def away(self) -> Iterator[Entry]:
+    def pending(self) -> Iterator[JournalEntry]:
         """The last words on purchases that a provider's Batch API has."""
-        return (entry for entry in self._last.values() if entry.is_away)
+        return (entry for entry in self._last.values() if entry.is_pending)
 
-    def brought(self, hash: str) -> tuple[Known, ...]:
+    def files_by_hash(self, hash: str) -> tuple[Known, ...]:
         """The files that purchases of this request have brought, whatever their ids; of earlier runs, as the index
         is made at the first call.
         """
@@ -63,13 +63,13 @@ class Ledger:
                 self._by_hash.setdefault(entry.hash, []).append(entry)
         return tuple((entry, file) for entry in self._by_hash.get(hash, ()) for file in entry.files)
 
-    def planned(self, path: str) -> Known | None:
+    def file_planned_at(self, path: str) -> Known | None:
         """The file that was saved where *path* was planned; else the one that was saved there by another plan."""
         if entry := self._by_plan.get(path):
             return entry, next(file for file in entry.files if file.plan == path)
-        return self.at(path)
+        return self.file_at(path)
 
-    def at(self, path: str) -> Known | None:
+    def file_at(self, path: str) -> Known | None:
         """The file that was saved as *path*."""
         entry = self._by_path.get(path)
         return (entry, next(file for file in entry.files if file.path == path)) if entry else None
@@ -77,11 +77,11 @@ class Ledger:
     def files(self) -> Iterator[Known]:
         """Every file that was ever saved, as it was saved last, in the order of first appearance."""
         for path in self._by_path:
-            if known := self.at(path):
+            if known := self.file_at(path):
                 yield known
 
 
-def _put(kept: dict[str, Entry], key: str, entry: Entry) -> None:
+def _keep_later(kept: dict[str, JournalEntry], key: str, entry: JournalEntry) -> None:
     before = kept.get(key)
     if before is None or before.run <= entry.run:
         kept[key] = entry

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.journal.entry import Entry, NewerSchemaError, entry_of, line_of
+from imagecli.batch.journal.entry import JournalEntry, NewerSchemaError, entry_to_line, parse_entry
 from imagecli.batch.journal.reader import MAX_LINE_BYTES, journal_path, read_lines
-from imagecli.batch.journal.state import Ledger
+from imagecli.batch.journal.state import JournalState
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError
-from imagecli.quoting import quoted
+from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
-from imagecli.storage.atomic import reason, sync_folder
+from imagecli.storage.atomic import os_error_reason, sync_folder
 
 _PIECE_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -25,13 +25,13 @@ _FIRST_KEYS: Final = (b'{"base_url":', b'{"batch":', b'{"cost_usd":')
 """What an entry can begin with: its keys are sorted, and `cost_usd` is always there."""
 
 
-class Journal:
-    """One journal, open to all threads of a run. Whoever writes holds the manifest's lock (`lock.locked`)."""
+class JournalWriter:
+    """One journal, open to all threads of a run. Whoever writes holds the manifest's lock (`lock.manifest_lock`)."""
 
-    def __init__(self, manifest: Path, shard: Shard | None, ledger: Ledger) -> None:
+    def __init__(self, manifest: Path, shard: Shard | None, ledger: JournalState) -> None:
         self.path = journal_path(manifest, shard)
         self._manifest = manifest.name
-        self._ledger: Ledger | None = ledger
+        self._ledger: JournalState | None = ledger
         self._run = ledger.runs + 1
         self._mutex = threading.Lock()
 
@@ -46,7 +46,7 @@ class Journal:
             try:
                 if not _looks_like_journal(descriptor):
                     raise UnsafeFileError(self.path, "it is not a journal of imagecli")
-                _mend(descriptor)
+                _repair_last_line(descriptor)
             finally:
                 os.close(descriptor)
             if is_new:
@@ -54,34 +54,34 @@ class Journal:
         except UnsafeFileError as error:
             raise OutputError(
                 f"can't write the journal {self.path}: {error.strerror}",
-                hint=f"move it away or rename the manifest: mv {quoted(self.path)} "
-                f"{quoted(self.path.with_name(self.path.name + '.old'))}",
+                hint=f"move it away or rename the manifest: mv {shell_quote(self.path)} "
+                f"{shell_quote(self.path.with_name(self.path.name + '.old'))}",
             ) from error
         except OSError as error:
             raise OutputError(
-                f"can't write the journal {self.path}: {reason(error)}",
+                f"can't write the journal {self.path}: {os_error_reason(error)}",
                 hint="make the manifest's folder writable: without a journal a second run would buy all again",
             ) from error
 
-    def forget(self) -> None:
+    def detach_state(self) -> None:
         """The ledger hears of nothing more: nobody asks it any longer, and its memory would grow with the rows."""
         self._ledger = None
 
-    def write(self, entry: Entry) -> Entry:
+    def write(self, entry: JournalEntry) -> JournalEntry:
         """Appends *entry* as this run's, and the ledger hears of it; back when it is on the disk. Raises DiskError.
 
         The file is opened anew, as git may have put another in its place.
         """
         return self.write_all((entry,))[0]
 
-    def write_all(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    def write_all(self, entries: Sequence[JournalEntry]) -> tuple[JournalEntry, ...]:
         """As `write`, for several that are true together: all of them are written, or none."""
         ours = tuple(replace(entry, manifest=self._manifest, run=self._run) for entry in entries)
         try:
             descriptor = open_regular(self.path, _FLAGS)
             try:
                 with self._mutex:
-                    _append(descriptor, b"".join(map(line_of, ours)))
+                    _append(descriptor, b"".join(map(entry_to_line, ours)))
                     if self._ledger:
                         for entry in ours:
                             self._ledger.add(entry)
@@ -90,7 +90,7 @@ class Journal:
                 os.close(descriptor)
         except OSError as error:
             raise DiskError(
-                f"can't write the journal {self.path}: {reason(error)}",
+                f"can't write the journal {self.path}: {os_error_reason(error)}",
                 hint="free some space there; what was saved is kept, and --adopt tells the journal of it",
             ) from error
         return ours
@@ -119,7 +119,7 @@ def _looks_like_journal(descriptor: int) -> bool:
         file.seek(0)
         for line in filter(bytes.strip, read_lines(file)):
             try:
-                entry_of(line)
+                parse_entry(line)
             except NewerSchemaError:
                 return True
             except ValueError:
@@ -135,15 +135,15 @@ def _looks_like_journal(descriptor: int) -> bool:
             return False
 
 
-def _mend(descriptor: int) -> None:
+def _repair_last_line(descriptor: int) -> None:
     """Ends a last line that is whole, and takes a torn one away."""
-    begin = _begin_of_last_line(descriptor)
+    begin = _last_line_start(descriptor)
     os.lseek(descriptor, begin, os.SEEK_SET)
     tail = os.read(descriptor, MAX_LINE_BYTES)
     if not tail:
         return
     try:
-        entry_of(tail)
+        parse_entry(tail)
     except NewerSchemaError:
         os.write(descriptor, b"\n")
     except ValueError:
@@ -153,7 +153,7 @@ def _mend(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def _begin_of_last_line(descriptor: int) -> int:
+def _last_line_start(descriptor: int) -> int:
     """Where what stands behind the last line's end begins: the file's length where nothing does."""
     end = os.fstat(descriptor).st_size
     while end > 0:

@@ -14,16 +14,16 @@ from typing import Final
 
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.read import Manifest
-from imagecli.batch.manifest.schema import FIELDS, field_named
-from imagecli.batch.manifest.targets import Place
+from imagecli.batch.manifest.schema import FIELDS, find_field
+from imagecli.batch.manifest.targets import OutputTemplate
 from imagecli.errors import UsageError
-from imagecli.naming import braces_in, check_variables
-from imagecli.naming.filenames import key
+from imagecli.naming import check_variables, find_braces
+from imagecli.naming.filenames import path_key
 
 _HINT: Final = "name one of them otherwise; {n}, {hash} and variables make names differ"
 
 
-class Clashes:
+class PathConflicts:
     """The files of one manifest, by names that no file system takes for two."""
 
     def __init__(self, manifest: Path | None, folder: Path, problems: Problems) -> None:
@@ -33,11 +33,11 @@ class Clashes:
         self._read: dict[str, int] = {}
         self._folders: dict[str, int] = {}
         if manifest:
-            self.reads(manifest.name, 1)
+            self.add_input(manifest.name, 1)
 
-    def makes(self, path: str, line: int) -> None:
+    def add_output(self, path: str, line: int) -> None:
         """A row on *line* makes the file *path*."""
-        name = key(path)
+        name = path_key(path)
         if name in self._made:
             before = self._made[name]
             where = "this row" if before == line else f"line {before}"
@@ -49,11 +49,11 @@ class Clashes:
             self._folders[folder] = line
             folder = folder.rpartition("/")[0]
 
-    def reads(self, word: str, line: int) -> None:
+    def add_input(self, word: str, line: int) -> None:
         """A row on *line* reads the file that *word* names, from the manifest's folder."""
         path = posixpath.normpath(posixpath.join(self._root, word.replace(os.sep, "/")))
         if path.startswith(f"{self._root}/"):
-            self._read.setdefault(key(path[len(self._root) + 1 :]), line)
+            self._read.setdefault(path_key(path[len(self._root) + 1 :]), line)
 
     def check(self) -> None:
         """Adds what only the whole manifest shows."""
@@ -69,20 +69,20 @@ _ALIKE = 0.8
 """From here on two words are taken for one: `qualty` and `quality`, not `style` and `title`."""
 
 
-class Columns:
+class VariableColumns:
     """Those of one manifest."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._line = manifest.header_line
-        self._names = [name for name in manifest.columns or () if name and not field_named(name)]
+        self._names = [name for name in manifest.columns or () if name and not find_field(name)]
         self._used: set[str] = set()
 
-    def use(self, places: Sequence[Place], prompt: str | None) -> None:
+    def mark_used(self, places: Sequence[OutputTemplate], prompt: str | None) -> None:
         """What stands in the braces of *places* and *prompt* is used."""
         if self._names:
             self._used.update(*(place.fields for place in places))
             if prompt and "{" in prompt:
-                self._used.update(braces_in(prompt))
+                self._used.update(find_braces(prompt))
 
     def check(self, problems: Problems) -> None:
         """Adds what is wrong with the header."""
@@ -91,7 +91,7 @@ class Columns:
             try:
                 check_variables([name])
             except UsageError as error:
-                problems.refuse(self._line, error)
+                problems.add_error(self._line, error)
             if name in self._used:
                 continue
             if field := difflib.get_close_matches(name.replace("-", "_").lower(), FIELDS, n=1, cutoff=_ALIKE):

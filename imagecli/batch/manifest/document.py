@@ -7,35 +7,35 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.schema import field_named
-from imagecli.batch.manifest.value_parsers import found, meant
+from imagecli.batch.manifest.schema import find_field
+from imagecli.batch.manifest.value_parsers import format_value, suggest_word
 
 TOP: Final = ("defaults", "image", "max_cost")
 
 
-def check_top(document: Mapping[str, Any], lines: Mapping[str, int], problems: Problems) -> None:
+def check_top_level(document: Mapping[str, Any], lines: Mapping[str, int], problems: Problems) -> None:
     """Adds what stands at the top and does not belong there. *lines*: where each name of the top stands."""
     for name in document:
         if name in TOP:
             continue
         line = lines.get(name, 1)
-        if field_named(name):
+        if find_field(name):
             problems.add(line, "it stands above the rows", field=name, hint=f"defaults holds what all rows say: {name}")
         else:
-            hint = meant(name, TOP) or f"there is: {', '.join(TOP)}"
-            problems.add(line, f"there is no {found(name)} at the top", hint=hint)
+            hint = suggest_word(name, TOP) or f"there is: {', '.join(TOP)}"
+            problems.add(line, f"there is no {format_value(name)} at the top", hint=hint)
 
 
-def defaults_in(document: Mapping[str, Any], line: int, problems: Problems) -> Mapping[str, Any]:
+def read_defaults(document: Mapping[str, Any], line: int, problems: Problems) -> Mapping[str, Any]:
     """The table of defaults."""
     value = document.get("defaults")
     if value is None or isinstance(value, dict):
         return value or {}
-    problems.add(line, f"{found(value)}, and a table is wanted", field="defaults")
+    problems.add(line, f"{format_value(value)}, and a table is wanted", field="defaults")
     return {}
 
 
-def max_cost_in(document: Mapping[str, Any], line: int, problems: Problems) -> float | None:
+def read_max_cost(document: Mapping[str, Any], line: int, problems: Problems) -> float | None:
     """USD that the whole manifest may cost."""
     value = document.get("max_cost")
     if value is None:
@@ -43,6 +43,6 @@ def max_cost_in(document: Mapping[str, Any], line: int, problems: Problems) -> f
     if type(value) in (int, float) and 0 <= value < math.inf and value < 1e12:
         return float(value)
     problems.add(
-        line, f"{found(value)}, and an amount of USD from 0 is wanted", field="max_cost", hint="max_cost = 2.5"
+        line, f"{format_value(value)}, and an amount of USD from 0 is wanted", field="max_cost", hint="max_cost = 2.5"
     )
     return None

@@ -74,14 +74,14 @@ class Problems:
             return
         self.found.append(Problem(file=self.file, line=line, field=field, message=message, hint=hint))
 
-    def refuse(self, line: int, error: UsageError, field: str | None = None) -> None:
+    def add_error(self, line: int, error: UsageError, field: str | None = None) -> None:
         """Adds what *error* says, in the words of a manifest; the field may stand at its beginning."""
-        message, hint = in_fields(error.message), error.hint and in_fields(error.hint)
+        message, hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
         if begins := _FIELD.match(message):
             field, message = field or begins["name"], message[begins.end() :]
         self.add(line, message, field=field, hint=hint)
 
-    def check(self) -> None:
+    def raise_if_any(self) -> None:
         """Raises ManifestError where there are any."""
         if self.found:
             raise ManifestError(sorted(self.found, key=lambda problem: problem.line), self.more)
@@ -95,7 +95,7 @@ _FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\
 """What an error begins with that is about one field."""
 
 
-def in_fields(text: str) -> str:
+def options_as_fields(text: str) -> str:
     """*text* with options by the names that rows have for them: `--output-format` is `output_format`."""
 
     def name(match: re.Match[str]) -> str:

@@ -15,84 +15,88 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from imagecli import plan
-from imagecli.batch.manifest.conflicts import Clashes, Columns
+from imagecli.batch.manifest.conflicts import PathConflicts, VariableColumns
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.item import Item
-from imagecli.batch.manifest.row_parser import Said
-from imagecli.batch.manifest.rows import Row
-from imagecli.batch.manifest.schema import WantedFile
-from imagecli.batch.manifest.settings import Look, Looks
-from imagecli.batch.manifest.targets import Place, Places, check_files
+from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.manifest.row_parser import ParsedRow
+from imagecli.batch.manifest.rows import RawRow
+from imagecli.batch.manifest.schema import OutputSpec
+from imagecli.batch.manifest.settings import ResolvedSettings, SettingsResolver
+from imagecli.batch.manifest.targets import OutputTemplate, OutputTemplates, check_output_formats
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, prompt_in
-from imagecli.domain import MAX_PICTURE_BYTES, Ask, Edit, Generate, Rendering, Source
+from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
+from imagecli.domain import MAX_PICTURE_BYTES, Edit, Generate, ImageOptions, ImageRequest, InputSource
 from imagecli.errors import UsageError
-from imagecli.events import Noted, Warned
-from imagecli.naming import braces_in, check_used, check_variables
+from imagecli.events import NoteEvent, WarningEvent
+from imagecli.naming import check_variables, check_variables_used, find_braces
 from imagecli.storage.boundary import Boundary
 from imagecli.storage.read import check_regular_file, read_bounded
-from imagecli.templates import fill_prompt, product
+from imagecli.templates import combine_variables, fill_prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class RowInputs:
     """The pictures that a row names."""
 
-    images: tuple[Source, ...]
-    mask: Source | None
-    markup: Source | None
+    images: tuple[InputSource, ...]
+    mask: InputSource | None
+    markup: InputSource | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class RequestBuilder:
     """Makes the asks of one manifest."""
 
     catalog: Catalog
     provider: ProviderRow
     base_url: str
-    remarks: dict[Noted | Warned, None]
+    notes: dict[NoteEvent | WarningEvent, None]
 
-    def ask(self, said: Said, look: Look, rendering: Rendering, prompt: str | None, inputs: Inputs) -> Ask:
+    def build(
+        self, said: ParsedRow, look: ResolvedSettings, rendering: ImageOptions, prompt: str | None, inputs: RowInputs
+    ) -> ImageRequest:
         """The ask for one prompt of a row that has what it needs. Raises UsageError where no endpoint can do it."""
         if said.command == "generate":
-            return Generate(prompt=prompt or "", rendering=rendering)
+            return Generate(prompt=prompt or "", options=rendering)
         if said.command == "edit":
             return Edit(
                 prompt=prompt or "",
                 images=inputs.images,
-                rendering=rendering,
+                options=rendering,
                 mask=inputs.mask,
                 markup=inputs.markup,
-                framing=look.framing,
+                input_fit=look.input_fit,
             )
-        return self._variation(said, look, rendering, prompt, inputs)
+        return self._build_variation(said, look, rendering, prompt, inputs)
 
-    def _variation(self, said: Said, look: Look, rendering: Rendering, prompt: str | None, inputs: Inputs) -> Ask:
-        ask, note = plan.vary(
+    def _build_variation(
+        self, said: ParsedRow, look: ResolvedSettings, rendering: ImageOptions, prompt: str | None, inputs: RowInputs
+    ) -> ImageRequest:
+        ask, note = plan.build_variation(
             inputs.images[0],
             prompt,
             rendering,
-            look.framing,
+            look.input_fit,
             via=said.settings.get("via", "auto"),
             strength=said.settings.get("strength"),
             provider=self.provider,
             base_url=self.base_url,
-            row=look.row,
+            row=look.model,
             catalog=self.catalog,
         )
-        self.remarks[Noted(code="endpoint", message=note)] = None
+        self.notes[NoteEvent(code="endpoint", message=note)] = None
         return ask
 
 
-def check_prompt(said: Said) -> None:
+def check_row_prompt(said: ParsedRow) -> None:
     """Raises UsageError for a row that goes without words, and can't."""
     if said.command != "vary" and said.content.keys().isdisjoint(("prompt", "prompt_file")):
         question = "what shall the picture show?" if said.command == "generate" else "what shall change?"
         raise UsageError(f"there is none: {question}", hint="prompt or prompt_file holds it")
 
 
-def check_pictures(said: Said) -> None:
+def check_row_images(said: ParsedRow) -> None:
     """Raises UsageError for a row that has none to change, or too many to vary."""
     count = len(said.content.get("image", ()))
     if said.command != "generate" and not count:
@@ -101,7 +105,7 @@ def check_pictures(said: Said) -> None:
         raise UsageError(f"{count} pictures, and vary takes one", hint="a row for each")
 
 
-class Material:
+class InputFiles:
     """What the rows of a manifest in *folder* read."""
 
     def __init__(self, folder: Path, boundary: Boundary) -> None:
@@ -113,20 +117,20 @@ class Material:
         """All files that rows have named so far, each once."""
         return tuple(dict.fromkeys(self._folder / name for _, name in self._known))
 
-    def source(self, name: str) -> Source:
+    def find_image(self, name: str) -> InputSource:
         """The picture that *name* stands for. Raises UsageError where there is no such file."""
-        return self._once("picture", name)  # type: ignore[no-any-return]
+        return self._cached("picture", name)  # type: ignore[no-any-return]
 
-    def prompt(self, said: Said) -> str | None:
+    def read_prompt(self, said: ParsedRow) -> str | None:
         """The prompt as it was written, variables not filled. Raises UsageError for a file that is none."""
         if "prompt_file" in said.content:
-            return self._once("prompt", said.content["prompt_file"])  # type: ignore[no-any-return]
+            return self._cached("prompt", said.content["prompt_file"])  # type: ignore[no-any-return]
         return said.content.get("prompt")
 
-    def _once(self, kind: str, name: str) -> Any:
+    def _cached(self, kind: str, name: str) -> Any:
         if (kind, name) not in self._known:
             try:
-                self._known[kind, name] = self._picture(name) if kind == "picture" else self._words(name)
+                self._known[kind, name] = self._find_image(name) if kind == "picture" else self._read_prompt_file(name)
             except UsageError as error:
                 self._known[kind, name] = error
         found = self._known[kind, name]
@@ -134,91 +138,97 @@ class Material:
             raise found
         return found
 
-    def _picture(self, name: str) -> Source:
+    def _find_image(self, name: str) -> InputSource:
         path = self._folder / name
         self._boundary.check_input(path)
         check_regular_file(path, MAX_PICTURE_BYTES)
-        return Source(name=name, path=path)
+        return InputSource(name=name, path=path)
 
-    def _words(self, name: str) -> str:
+    def _read_prompt_file(self, name: str) -> str:
         path = self._folder / name
         self._boundary.check_input(path)
         check_regular_file(path, MAX_PROMPT_BYTES, error=UsageError)
-        return prompt_in(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
+        return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
 
 
 _READ: Final = ("image", "mask", "markup", "prompt_file")
-_NOTHING: Final = Inputs(images=(), mask=None, markup=None)
+_NOTHING: Final = RowInputs(images=(), mask=None, markup=None)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
+class RowExpander:
     """Makes the items of one manifest; what is wrong with a row goes to *problems*."""
 
-    looks: Looks
-    places: Places
-    material: Material
-    asking: Asking
+    settings: SettingsResolver
+    outputs: OutputTemplates
+    files: InputFiles
+    requests: RequestBuilder
     problems: Problems
-    clashes: Clashes
-    columns: Columns
+    conflicts: PathConflicts
+    columns: VariableColumns
 
-    def items(self, row: Row, said: Said) -> Iterator[Item]:
+    def expand(self, row: RawRow, said: ParsedRow) -> Iterator[ManifestItem]:
         """What *row* asks for; nothing where it holds a problem."""
         before, line = self.problems.count, row.line
-        places = [self._tried(line, "output", self.places.read, one) for one in _wanted(said)]
-        look = self._tried(line, None, self._look, said)
-        typed = self._tried(line, "prompt_file", self.material.prompt, said)
-        inputs = self._inputs(line, said)
+        places = [self._try(line, "output", self.outputs.parse, one) for one in _output_specs(said)]
+        look = self._try(line, None, self._resolve_settings, said)
+        typed = self._try(line, "prompt_file", self.files.read_prompt, said)
+        inputs = self._read_inputs(line, said)
         for field, check in _CHECKS:
-            self._tried(line, field, check, said)
+            self._try(line, field, check, said)
         if self.problems.count > before or look is None:
             return
         found = [place for place in places if place]
-        self.columns.use(found, typed)
+        self.columns.mark_used(found, typed)
         try:
-            yield from self._combined(row, said, look, typed, found, inputs)
+            yield from self._expand_combinations(row, said, look, typed, found, inputs)
         except UsageError as error:
-            self.problems.refuse(line, error)
+            self.problems.add_error(line, error)
 
-    def _combined(
-        self, row: Row, said: Said, look: Look, typed: str | None, places: Sequence[Place], inputs: Inputs
-    ) -> Iterator[Item]:
+    def _expand_combinations(
+        self,
+        row: RawRow,
+        said: ParsedRow,
+        look: ResolvedSettings,
+        typed: str | None,
+        places: Sequence[OutputTemplate],
+        inputs: RowInputs,
+    ) -> Iterator[ManifestItem]:
         values = said.content.get("vars", {})
         own = said.own.get("vars", {})
         if own:
-            check_used(own, typed, *(place.output for place in places))
+            check_variables_used(own, typed, *(place.output for place in places))
         if typed and said.own.keys().isdisjoint(("prompt", "prompt_file")):
-            _check_filled(typed, {**said.columns, **values})
-        combinations = product(values) if values else ({},)
-        rendering = self._named(said, look, places, {**said.columns, **dict.fromkeys(values, "")})
+            _check_braces_filled(typed, {**said.columns, **values})
+        combinations = combine_variables(values) if values else ({},)
+        rendering = self._resolve_format(said, look, places, {**said.columns, **dict.fromkeys(values, "")})
         first, total = 1, rendering.n * len(combinations)
         for combination in combinations:
             variables = {**said.columns, **combination} if combination else said.columns
             prompt = None if typed is None else fill_prompt(typed, variables)
-            ask = self.asking.ask(said, look, rendering, prompt, inputs)
+            ask = self.requests.build(said, look, rendering, prompt, inputs)
             if ask.prompt is not None:
-                check_prompt_text(ask.prompt, look.row)
-            self.looks.check(ask, look.row)
+                check_prompt_text(ask.prompt, look.model)
+            self.settings.check_request(ask, look.model)
             files = [
-                self.places.targets(place, ask, prompt, variables, said.settings.get("fit"), first=first, total=total)
+                self.outputs.targets(place, ask, prompt, variables, said.settings.get("fit"), first=first, total=total)
                 for place in places
             ]
             pictures = tuple(zip(*files, strict=True))
             targets = [target for picture in pictures for target in picture]
             for target in targets:
-                self.clashes.makes(target.path, row.line)
+                self.conflicts.add_output(target.path, row.line)
             for folder in dict.fromkeys(target.name.folder for target in targets):
-                if error := self.places.outside(folder):
-                    self.problems.refuse(row.line, error, "output")
-            yield Item(
+                if error := self.outputs.outside(folder):
+                    self.problems.add_error(row.line, error, "output")
+            yield ManifestItem(
                 row=row.number,
                 line=row.line,
-                ask=ask,
-                model=look.row,
+                request=ask,
+                model=look.model,
                 model_named="model" in said.settings,
                 prompt=prompt,
                 variables=variables,
@@ -227,63 +237,65 @@ class Maker:
             )
             first += rendering.n
 
-    def _look(self, said: Said) -> Look:
+    def _resolve_settings(self, said: ParsedRow) -> ResolvedSettings:
         several = said.content.get("outputs", ())
         fits = [fit for one in several if (fit := one.fit or said.settings.get("fit"))]
         fit = max(fits, key=lambda size: size.pixels, default=None) if several else said.settings.get("fit")
-        return self.looks.look({"command": said.command, **said.settings}, fit, several=len(several) > 1)
+        return self.settings.resolve({"command": said.command, **said.settings}, fit, several=len(several) > 1)
 
-    def _named(self, said: Said, look: Look, places: Sequence[Place], variables: Mapping[str, str]) -> Rendering:
+    def _resolve_format(
+        self, said: ParsedRow, look: ResolvedSettings, places: Sequence[OutputTemplate], variables: Mapping[str, str]
+    ) -> ImageOptions:
         """The rendering, with the format that the first name asks for where nothing else does."""
         flagged = "output_format" in said.own
         several = "outputs" in said.content
         if several and flagged:
-            made = look.rendering
+            made = look.options
         else:
-            made = self.looks.named(look, places[0].output, flagged=flagged, variables=variables)
+            made = self.settings.with_format_of_name(look, places[0].output, flagged=flagged, variables=variables)
         if several:
-            check_files(places, made.output_format)
+            check_output_formats(places, made.output_format)
         return made
 
-    def _inputs(self, line: int, said: Said) -> Inputs:
+    def _read_inputs(self, line: int, said: ParsedRow) -> RowInputs:
         """The pictures of a row, those that are there."""
         if said.content.keys().isdisjoint(_READ):
             return _NOTHING
-        found: dict[str, tuple[Source, ...]] = {}
+        found: dict[str, tuple[InputSource, ...]] = {}
         for name in ("image", "mask", "markup"):
             words = said.content.get(name, ())
             words = (words,) if isinstance(words, str) else words
             found[name] = tuple(
-                source for word in words if (source := self._tried(line, name, self.material.source, word))
+                source for word in words if (source := self._try(line, name, self.files.find_image, word))
             )
             for word in words:
-                self.clashes.reads(word, line)
+                self.conflicts.add_input(word, line)
         if "prompt_file" in said.content:
-            self.clashes.reads(said.content["prompt_file"], line)
+            self.conflicts.add_input(said.content["prompt_file"], line)
         mask, markup = (next(iter(found[name]), None) for name in ("mask", "markup"))
-        return Inputs(images=found["image"], mask=mask, markup=markup)
+        return RowInputs(images=found["image"], mask=mask, markup=markup)
 
-    def _tried(self, line: int, field: str | None, make: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | None:
+    def _try(self, line: int, field: str | None, make: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | None:
         """What *make* makes; None, and a problem, where it can't."""
         try:
             return make(*args, **more)
         except UsageError as error:
-            self.problems.refuse(line, error, field)
+            self.problems.add_error(line, error, field)
             return None
 
 
-def _wanted(said: Said) -> tuple[WantedFile, ...]:
+def _output_specs(said: ParsedRow) -> tuple[OutputSpec, ...]:
     """The files that are made of each picture."""
-    several: tuple[WantedFile, ...] = said.content.get("outputs", ())
-    return several or (WantedFile(output=said.content.get("output", "")),)
+    several: tuple[OutputSpec, ...] = said.content.get("outputs", ())
+    return several or (OutputSpec(output=said.content.get("output", "")),)
 
 
-def _check_filled(prompt: str, variables: Collection[str]) -> None:
+def _check_braces_filled(prompt: str, variables: Collection[str]) -> None:
     """Raises UsageError where the prompt of `[defaults]` has a name in braces that its row does not fill.
 
     Braces of a row's own prompt may be meant to be seen.
     """
-    for name in braces_in(prompt):
+    for name in find_braces(prompt):
         if name.isidentifier() and name not in variables:
             raise UsageError(
                 f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
@@ -291,7 +303,7 @@ def _check_filled(prompt: str, variables: Collection[str]) -> None:
             )
 
 
-def _check_variables(said: Said) -> None:
+def _check_variables(said: ParsedRow) -> None:
     values = said.content.get("vars")
     if not values:
         return
@@ -301,5 +313,5 @@ def _check_variables(said: Said) -> None:
             raise UsageError(f"{name} has no value", hint="leave it out, or name one")
 
 
-_CHECKS: Final = (("prompt", check_prompt), ("image", check_pictures), ("vars", _check_variables))
+_CHECKS: Final = (("prompt", check_row_prompt), ("image", check_row_images), ("vars", _check_variables))
 """Field → what a row has to satisfy in it whatever else is wrong."""

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagecli.batch.manifest.targets import Target
+from imagecli.batch.manifest.targets import OutputTarget
 from imagecli.catalog.model import ModelRow
-from imagecli.domain import Ask
+from imagecli.domain import ImageRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class ManifestItem:
     """One purchase: what is asked for, and the files that are made of each picture that comes."""
 
     row: int
     """From 1; several items of one row are combinations of its variables."""
     line: int
-    ask: Ask
-    """Its `rendering.fit` is that of the row where each picture becomes one file. Where it becomes several it is None,
+    request: ImageRequest
+    """Its `options.fit` is that of the row where each picture becomes one file. Where it becomes several it is None,
     and each target has its own."""
     model: ModelRow
     """As it holds at the provider."""
@@ -30,7 +30,7 @@ class Item:
     variables: Mapping[str, str]
     settings: Mapping[str, Any]
     """Command and settings by the wire's words: parsed, and not resolved by the model."""
-    pictures: tuple[tuple[Target, ...], ...]
+    pictures: tuple[tuple[OutputTarget, ...], ...]
     """For each picture of the ask its files, the first of them the one it is bought for."""
 
     @property
@@ -38,7 +38,7 @@ class Item:
         return str(self.settings["command"])
 
     @property
-    def said(self) -> dict[str, Any]:
+    def row_values(self) -> dict[str, Any]:
         """All that decides what the files hold, as it was written: without the names of files, and without inputs."""
         made = [(target.fit, target.output_format) for target in self.pictures[0]]
         return {**self.settings, "prompt": self.prompt, "outputs": made if len(made) > 1 else None}

@@ -8,17 +8,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.batch.manifest.conflicts import Clashes, Columns
-from imagecli.batch.manifest.errors import Problems, in_fields
-from imagecli.batch.manifest.expand import Asking, Maker, Material
-from imagecli.batch.manifest.item import Item
+from imagecli.batch.manifest.conflicts import PathConflicts, VariableColumns
+from imagecli.batch.manifest.errors import Problems, options_as_fields
+from imagecli.batch.manifest.expand import InputFiles, RequestBuilder, RowExpander
+from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Manifest
-from imagecli.batch.manifest.row_parser import Reading
-from imagecli.batch.manifest.settings import Looks
-from imagecli.batch.manifest.targets import Places
+from imagecli.batch.manifest.row_parser import RowParser
+from imagecli.batch.manifest.settings import SettingsResolver
+from imagecli.batch.manifest.targets import OutputTemplates
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.events import Noted, Warned
+from imagecli.events import NoteEvent, WarningEvent
 from imagecli.storage.boundary import Boundary
 
 MAX_FILES: Final = 250_000
@@ -28,18 +28,18 @@ _SLIP: Final = "smaller n, fewer vars, or several manifests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assets:
+class ManifestItems:
     """What a manifest asks for."""
 
-    items: tuple[Item, ...]
+    items: tuple[ManifestItem, ...]
     """In the order of its rows."""
-    remarks: tuple[Noted | Warned, ...]
+    notes: tuple[NoteEvent | WarningEvent, ...]
     """What is to be said of them before anything is bought, each thing once."""
     reads: tuple[Path, ...] = ()
     """The files that its rows read: prompts, pictures, masks and drawings."""
 
 
-def items(
+def load_items(
     manifest: Manifest,
     *,
     flags: Mapping[str, Any],
@@ -48,7 +48,7 @@ def items(
     base_url: str,
     today: date,
     allow_outside: bool = False,
-) -> Assets:
+) -> ManifestItems:
     """What *manifest* buys from *provider* at *base_url*. *flags* by the names of fields, None where not typed.
 
     With *allow_outside* rows may name files that are neither in its folder nor in its repository.
@@ -58,34 +58,34 @@ def items(
     wrong, in the reading too.
     """
     problems = Problems(manifest.name, list(manifest.problems), manifest.more_problems)
-    remarks: dict[Noted | Warned, None] = {}
-    reading = Reading(manifest, flags, problems)
-    clashes = Clashes(manifest.path, manifest.folder, problems)
-    columns = Columns(manifest)
+    remarks: dict[NoteEvent | WarningEvent, None] = {}
+    reading = RowParser(manifest, flags, problems)
+    clashes = PathConflicts(manifest.path, manifest.folder, problems)
+    columns = VariableColumns(manifest)
     boundary = Boundary.around(manifest.folder, allow_outside=allow_outside)
-    material = Material(manifest.folder, boundary)
-    maker = Maker(
-        looks=Looks(catalog, provider, base_url, today, remarks),
-        places=Places(manifest.folder, boundary),
-        material=material,
-        asking=Asking(catalog=catalog, provider=provider, base_url=base_url, remarks=remarks),
+    material = InputFiles(manifest.folder, boundary)
+    maker = RowExpander(
+        settings=SettingsResolver(catalog, provider, base_url, today, remarks),
+        outputs=OutputTemplates(manifest.folder, boundary),
+        files=material,
+        requests=RequestBuilder(catalog=catalog, provider=provider, base_url=base_url, notes=remarks),
         problems=problems,
-        clashes=clashes,
+        conflicts=clashes,
         columns=columns,
     )
-    made: list[Item] = []
+    made: list[ManifestItem] = []
     files = 0
     for row in manifest.rows:
-        said = reading.said(row)
+        said = reading.parse(row)
         if said is None:
             continue
-        files += said.files
+        files += said.file_count
         if files > MAX_FILES:
             problems.add(row.line, f"{files:,} files up to here, at most {MAX_FILES:,} are made", hint=_SLIP)
             break
-        made += maker.items(row, said)
+        made += maker.expand(row, said)
     columns.check(problems)
     clashes.check()
-    problems.check()
-    said_by_fields = (replace(remark, message=in_fields(remark.message)) for remark in remarks)
-    return Assets(items=tuple(made), remarks=tuple(said_by_fields), reads=material.paths)
+    problems.raise_if_any()
+    said_by_fields = (replace(remark, message=options_as_fields(remark.message)) for remark in remarks)
+    return ManifestItems(items=tuple(made), notes=tuple(said_by_fields), reads=material.paths)

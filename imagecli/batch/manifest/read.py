@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from imagecli.batch.manifest.errors import Problem, Problems
-from imagecli.batch.manifest.rows import Draft, Row
+from imagecli.batch.manifest.rows import ParsedFile, RawRow
 from imagecli.errors import UsageError
 
 Format: TypeAlias = Literal["jsonl", "csv", "tsv", "toml", "yaml", "text"]
@@ -49,7 +49,7 @@ class Manifest:
     header_line: int = 1
     max_cost: float | None = None
     """USD."""
-    rows: tuple[Row, ...]
+    rows: tuple[RawRow, ...]
     problems: tuple[Problem, ...] = ()
     """What was found while it was read."""
     more_problems: int = 0
@@ -63,16 +63,16 @@ def read_manifest(path: Path, format: Format | None = None) -> Manifest:
     from imagecli.storage.read import read_bounded
 
     data = read_bounded(path, MAX_BYTES, error=UsageError)
-    return parse_manifest(data, format or format_of(path), path=path, folder=path.parent, name=str(path))
+    return parse_manifest(data, format or manifest_format(path), path=path, folder=path.parent, name=str(path))
 
 
-def read_piped(data: bytes, format: Format | None = None, folder: Path = Path()) -> Manifest:
+def read_piped_manifest(data: bytes, format: Format | None = None, folder: Path = Path()) -> Manifest:
     """The manifest that came through stdin; without *format* JSON Lines where it begins as they do, else text."""
     begins = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     return parse_manifest(data, format or ("jsonl" if begins == b"{" else "text"), folder=folder, name="stdin")
 
 
-def format_of(path: Path) -> Format:
+def manifest_format(path: Path) -> Format:
     """What the ending says. Raises UsageError for one that says nothing."""
     found = ENDINGS.get(path.suffix.lower())
     if found:
@@ -86,14 +86,14 @@ def format_of(path: Path) -> Format:
 
 def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, folder: Path, name: str) -> Manifest:
     """The manifest in *data*. Raises ManifestError for what is none of *format*."""
-    from imagecli.batch.manifest.read_lines import decoded
+    from imagecli.batch.manifest.read_lines import decode_manifest
 
     problems = Problems(name)
-    draft = _reader(format)(decoded(data, problems), problems)
+    draft = _find_reader(format)(decode_manifest(data, problems), problems)
     if not draft.rows and not problems.found:
         problems.add(draft.header_line, "there is no row in it", hint=NO_ROWS[format])
     if not draft.rows:
-        problems.check()
+        problems.raise_if_any()
     return Manifest(
         path=path,
         folder=folder,
@@ -121,7 +121,7 @@ NO_ROWS: Final[Mapping[Format, str]] = {
 }
 
 
-def _reader(format: Format) -> Callable[[str, Problems], Draft]:
+def _find_reader(format: Format) -> Callable[[str, Problems], ParsedFile]:
     match format:
         case "jsonl":
             from imagecli.batch.manifest.read_lines import read_jsonl
@@ -139,6 +139,6 @@ def _reader(format: Format) -> Callable[[str, Problems], Draft]:
             from imagecli.batch.manifest.read_yaml import read_yaml
 
             return read_yaml
-    from imagecli.batch.manifest.read_lines import read_prompts
+    from imagecli.batch.manifest.read_lines import read_prompt_lines
 
-    return read_prompts
+    return read_prompt_lines

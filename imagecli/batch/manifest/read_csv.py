@@ -8,25 +8,25 @@ from collections.abc import Iterator
 from sys import intern
 
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import Draft, Row
-from imagecli.batch.manifest.schema import field_named
-from imagecli.batch.manifest.value_parsers import found
+from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.schema import find_field
+from imagecli.batch.manifest.value_parsers import format_value
 
 
-def read_csv(text: str, problems: Problems) -> Draft:
+def read_csv(text: str, problems: Problems) -> ParsedFile:
     """Cells between commas; between semicolons where the header has those and no comma."""
     header = next((line for line in text.splitlines() if line.strip()), "")
-    return _read(text, ";" if ";" in header and "," not in header else ",", problems)
+    return _read_table(text, ";" if ";" in header and "," not in header else ",", problems)
 
 
-def read_tsv(text: str, problems: Problems) -> Draft:
+def read_tsv(text: str, problems: Problems) -> ParsedFile:
     """Cells between tabs."""
-    return _read(text, "\t", problems)
+    return _read_table(text, "\t", problems)
 
 
-def _read(text: str, separator: str, problems: Problems) -> Draft:
-    draft = Draft(columns=())
-    lines = _lines(text, separator, problems)
+def _read_table(text: str, separator: str, problems: Problems) -> ParsedFile:
+    draft = ParsedFile(columns=())
+    lines = _iter_rows(text, separator, problems)
     line, header = next(lines, (1, []))
     while header and not header[-1].strip():
         header.pop()
@@ -37,11 +37,11 @@ def _read(text: str, separator: str, problems: Problems) -> Draft:
         if any(cells):
             cells += [""] * (len(draft.columns) - len(cells))
             fields = dict(zip(draft.columns, cells, strict=False))
-            draft.rows.append(Row(number=len(draft.rows) + 1, line=line, fields=fields))
+            draft.rows.append(RawRow(number=len(draft.rows) + 1, line=line, fields=fields))
     return draft
 
 
-def _lines(text: str, separator: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+def _iter_rows(text: str, separator: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """Where each line of cells begins, and its cells; lines without any are left out."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:
@@ -58,15 +58,15 @@ def _lines(text: str, separator: str, problems: Problems) -> Iterator[tuple[int,
             yield begins, cells
 
 
-def _check_header(draft: Draft, problems: Problems) -> None:
+def _check_header(draft: ParsedFile, problems: Problems) -> None:
     """Adds columns that have no name, and those that say the same."""
     seen: dict[str, str] = {}
     for name in draft.columns or ():
-        known = field_named(name) or name
+        known = find_field(name) or name
         if not name:
             problems.add(draft.header_line, "a column has no name", hint="name it, or leave it out")
         elif known in seen:
-            problems.add(draft.header_line, f"two columns are {found(known)}", hint="leave one of them out")
+            problems.add(draft.header_line, f"two columns are {format_value(known)}", hint="leave one of them out")
         seen[known] = name
 
 

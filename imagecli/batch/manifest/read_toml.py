@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from imagecli.batch.manifest.document import check_top, defaults_in, max_cost_in
+from imagecli.batch.manifest.document import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import Draft, Row
-from imagecli.batch.manifest.value_parsers import found
+from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.value_parsers import format_value
 
 _TOKEN: Final = re.compile(
     r'"""(?:[^"\\]|\\.|""?(?!"))*"{3,5}'
@@ -31,7 +31,7 @@ _HEADER: Final = re.compile(r"\s*\[(?P<list>\[)?\s*(?P<name>[\w-]+)\s*\]")
 _KEY: Final = re.compile(r"\s*(?P<name>[\w-]+)\s*[=.]")
 
 
-def read_toml(text: str, problems: Problems) -> Draft:
+def read_toml(text: str, problems: Problems) -> ParsedFile:
     """The rows of *text*. Raises ManifestError where it is no TOML."""
     try:
         document = tomllib.loads(text)
@@ -43,37 +43,39 @@ def read_toml(text: str, problems: Problems) -> Draft:
         problems.add(1, "it is not TOML: it is nested too deep", hint="flatten it")
     except ValueError:
         problems.add(1, "a number of more digits than any server reads", hint="put it in quotes")
-    problems.check()
-    tops, starts = _places(text)
-    check_top(document, tops, problems)
+    problems.raise_if_any()
+    tops, starts = _find_line_numbers(text)
+    check_top_level(document, tops, problems)
     line = tops.get("defaults", 1)
-    return Draft(
-        rows=list(_rows(document.get("image", []), starts, tops.get("image", 1), problems)),
-        defaults=defaults_in(document, line, problems),
+    return ParsedFile(
+        rows=list(_build_rows(document.get("image", []), starts, tops.get("image", 1), problems)),
+        defaults=read_defaults(document, line, problems),
         defaults_line=line,
-        max_cost=max_cost_in(document, tops.get("max_cost", 1), problems),
+        max_cost=read_max_cost(document, tops.get("max_cost", 1), problems),
     )
 
 
-def _rows(images: Any, starts: list[int], line: int, problems: Problems) -> Iterator[Row]:
+def _build_rows(images: Any, starts: list[int], line: int, problems: Problems) -> Iterator[RawRow]:
     """*starts* are the lines of the `[[image]]`s; in a list in one piece rows have its *line*."""
     if not isinstance(images, list):
-        problems.add(line, f"{found(images)}, and rows are wanted", field="image", hint="[[image]], a row under each")
+        problems.add(
+            line, f"{format_value(images)}, and rows are wanted", field="image", hint="[[image]], a row under each"
+        )
         return
     for index, fields in enumerate(images):
         at = starts[index] if len(starts) == len(images) else line
         if isinstance(fields, dict):
-            yield Row(number=index + 1, line=at, fields=fields)
+            yield RawRow(number=index + 1, line=at, fields=fields)
         else:
-            problems.add(at, f"{found(fields)}, and a row is wanted", hint='{ prompt = "a cat" }')
+            problems.add(at, f"{format_value(fields)}, and a row is wanted", hint='{ prompt = "a cat" }')
 
 
-def _places(text: str) -> tuple[dict[str, int], list[int]]:
+def _find_line_numbers(text: str) -> tuple[dict[str, int], list[int]]:
     """Where the names at the top stand, and where each `[[image]]` does."""
     tops: dict[str, int] = {}
     images: list[int] = []
     inside = False
-    for line, words in _lines(text):
+    for line, words in _iter_top_lines(text):
         if header := _HEADER.match(words):
             inside = True
             tops.setdefault(header["name"], line)
@@ -84,7 +86,7 @@ def _places(text: str) -> tuple[dict[str, int], list[int]]:
     return tops, images
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _iter_top_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines that begin outside of a string, each with its first words."""
     line, first = 1, ""
     begins = 1

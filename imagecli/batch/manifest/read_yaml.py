@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from imagecli.batch.manifest.document import check_top, defaults_in, max_cost_in
+from imagecli.batch.manifest.document import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import Draft, Row
-from imagecli.batch.manifest.value_parsers import found
+from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.value_parsers import format_value
 from imagecli.errors import UsageError
 
 MAX_DEPTH: Final = 50
@@ -27,7 +27,7 @@ _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
-class Refused(Exception):  # noqa: N818 - it is handed on as a problem
+class YamlError(Exception):
     """Something that manifests don't have, and its line."""
 
     def __init__(self, line: int, message: str, hint: str) -> None:
@@ -35,14 +35,14 @@ class Refused(Exception):  # noqa: N818 - it is handed on as a problem
         self.line, self.message, self.hint = line, message, hint
 
 
-class Table(dict[str, Any]):
+class LocatedDict(dict[str, Any]):
     """An object that knows its line, and its names'."""
 
     line: int
     lines: dict[str, int]
 
 
-def read_yaml(text: str, problems: Problems) -> Draft:
+def read_yaml(text: str, problems: Problems) -> ParsedFile:
     """The rows of *text*: a list at the top, or under `image`. Raises ManifestError where it is none that is taken."""
     try:
         import yaml
@@ -53,48 +53,48 @@ def read_yaml(text: str, problems: Problems) -> Draft:
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     document: Any = None
     try:
-        document = _built(yaml.parse(text, Loader=loader))
+        document = _build_values(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problems.add(mark.line + 1 if mark else 1, f"it is not YAML: {error.problem or error.context}")
     except yaml.YAMLError as error:
         problems.add(1, f"it is not YAML: {' '.join(str(error).split())[:200]}")
-    except Refused as error:
+    except YamlError as error:
         problems.add(error.line, error.message, hint=error.hint)
-    problems.check()
-    return _draft(document, problems)
+    problems.raise_if_any()
+    return _parse_document(document, problems)
 
 
-def _draft(document: Any, problems: Problems) -> Draft:
+def _parse_document(document: Any, problems: Problems) -> ParsedFile:
     if isinstance(document, list):
-        return Draft(rows=list(_rows(document, 1, problems)))
-    if not isinstance(document, Table):
+        return ParsedFile(rows=list(_build_rows(document, 1, problems)))
+    if not isinstance(document, LocatedDict):
         if document is not None:
-            problems.add(1, f"{found(document)}, and a list of rows is wanted", hint="- prompt: a cat")
-        return Draft()
-    check_top(document, document.lines, problems)
+            problems.add(1, f"{format_value(document)}, and a list of rows is wanted", hint="- prompt: a cat")
+        return ParsedFile()
+    check_top_level(document, document.lines, problems)
     line = document.lines.get("defaults", 1)
     rows = document.get("image")
-    return Draft(
-        rows=list(_rows([] if rows is None else rows, document.lines.get("image", 1), problems)),
-        defaults=defaults_in(document, line, problems),
+    return ParsedFile(
+        rows=list(_build_rows([] if rows is None else rows, document.lines.get("image", 1), problems)),
+        defaults=read_defaults(document, line, problems),
         defaults_line=line,
-        max_cost=max_cost_in(document, document.lines.get("max_cost", 1), problems),
+        max_cost=read_max_cost(document, document.lines.get("max_cost", 1), problems),
     )
 
 
-def _rows(rows: Any, line: int, problems: Problems) -> Iterator[Row]:
+def _build_rows(rows: Any, line: int, problems: Problems) -> Iterator[RawRow]:
     if not isinstance(rows, list):
-        problems.add(line, f"{found(rows)}, and a list of rows is wanted", field="image", hint="- prompt: a cat")
+        problems.add(line, f"{format_value(rows)}, and a list of rows is wanted", field="image", hint="- prompt: a cat")
         return
     for number, fields in enumerate(rows, 1):
-        if isinstance(fields, Table):
-            yield Row(number=number, line=fields.line, fields=fields)
+        if isinstance(fields, LocatedDict):
+            yield RawRow(number=number, line=fields.line, fields=fields)
         else:
-            problems.add(line, f"row {number}: {found(fields)}, and an object is wanted", hint="- prompt: a cat")
+            problems.add(line, f"row {number}: {format_value(fields)}, and an object is wanted", hint="- prompt: a cat")
 
 
-def _built(events: Iterator[Any]) -> Any:
+def _build_values(events: Iterator[Any]) -> Any:
     """The values that *events* tell of. Raises Refused."""
     root: list[Any] = []
     open_: list[Any] = [root]
@@ -102,16 +102,16 @@ def _built(events: Iterator[Any]) -> Any:
     for event in events:
         kind = type(event).__name__
         line = event.start_mark.line + 1 if event.start_mark else 1
-        _check(event, kind, line, len(open_), bool(root))
+        _check_event(event, kind, line, len(open_), bool(root))
         if kind in ("MappingEndEvent", "SequenceEndEvent"):
             open_.pop(), names.pop()
         elif kind in ("MappingStartEvent", "SequenceStartEvent", "ScalarEvent"):
             inside, name = open_[-1], names[-1]
-            if isinstance(inside, Table) and name is None:
-                names[-1] = _name(event, kind, line, inside)
+            if isinstance(inside, LocatedDict) and name is None:
+                names[-1] = _parse_key(event, kind, line, inside)
                 continue
-            value = _value(event, kind, line)
-            if isinstance(inside, Table):
+            value = _parse_scalar(event, kind, line)
+            if isinstance(inside, LocatedDict):
                 inside[str(name)] = value
                 names[-1] = None
             else:
@@ -122,38 +122,38 @@ def _built(events: Iterator[Any]) -> Any:
     return root[0] if root else None
 
 
-def _check(event: Any, kind: str, line: int, depth: int, begun: bool) -> None:
+def _check_event(event: Any, kind: str, line: int, depth: int, begun: bool) -> None:
     if kind == "AliasEvent" or getattr(event, "anchor", None):
-        raise Refused(line, "anchors and aliases (& and *) are not taken", "defaults holds what many rows say")
+        raise YamlError(line, "anchors and aliases (& and *) are not taken", "defaults holds what many rows say")
     if getattr(event, "tag", None):
-        raise Refused(line, f"the tag {found(str(event.tag))} is not taken", "write the value itself")
+        raise YamlError(line, f"the tag {format_value(str(event.tag))} is not taken", "write the value itself")
     if depth > MAX_DEPTH:
-        raise Refused(line, f"it is nested deeper than {MAX_DEPTH} lists and objects", "flatten it")
+        raise YamlError(line, f"it is nested deeper than {MAX_DEPTH} lists and objects", "flatten it")
     if kind == "DocumentStartEvent" and begun:
-        raise Refused(line, "a second document begins", "a manifest is one: leave the --- out")
+        raise YamlError(line, "a second document begins", "a manifest is one: leave the --- out")
 
 
-def _name(event: Any, kind: str, line: int, inside: Table) -> str:
+def _parse_key(event: Any, kind: str, line: int, inside: LocatedDict) -> str:
     if kind != "ScalarEvent":
-        raise Refused(line, "a name is a list or an object", "put the text into quotes if it begins with [ or {")
+        raise YamlError(line, "a name is a list or an object", "put the text into quotes if it begins with [ or {")
     name = str(event.value)
     if name in inside:
-        raise Refused(line, f"{found(name)} stands in it twice", "leave one of them out")
+        raise YamlError(line, f"{format_value(name)} stands in it twice", "leave one of them out")
     inside.lines[name] = line
     return name
 
 
-def _value(event: Any, kind: str, line: int) -> Any:
+def _parse_scalar(event: Any, kind: str, line: int) -> Any:
     if kind == "SequenceStartEvent":
         return []
     if kind == "MappingStartEvent":
-        table = Table()
+        table = LocatedDict()
         table.line, table.lines = line, {}
         return table
-    return _plain(str(event.value)) if event.implicit[0] else str(event.value)
+    return _parse_plain_scalar(str(event.value)) if event.implicit[0] else str(event.value)
 
 
-def _plain(word: str) -> Any:
+def _parse_plain_scalar(word: str) -> Any:
     """A word without quotes, by YAML 1.2's core schema; what is no number there stays text."""
     if word in _WORDS:
         return _WORDS[word]

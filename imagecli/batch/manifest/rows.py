@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RawRow:
     """One row, as it was written."""
 
     number: int
@@ -20,10 +20,10 @@ class Row:
 
 
 @dataclass(slots=True, kw_only=True)
-class Draft:
+class ParsedFile:
     """What a reader found."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[RawRow] = field(default_factory=list)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_line: int = 1
     columns: tuple[str, ...] | None = None

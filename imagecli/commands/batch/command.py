@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from imagecli.commands import completion
-from imagecli.commands.option_groups import grouped
+from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import MoneyOptions, ShowOptions, WhereOptions
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from imagecli.batch.manifest.read import Format, Manifest
 
 
-def read(word: str, format: Format | None, env: Env) -> Manifest:
+def read_manifest_argument(word: str, format: Format | None, env: Env) -> Manifest:
     """The manifest at *word*; `-` is stdin. Raises UsageError, ManifestError."""
-    from imagecli.batch.manifest.read import MAX_BYTES, read_manifest, read_piped
+    from imagecli.batch.manifest.read import MAX_BYTES, read_manifest, read_piped_manifest
 
     if word != "-":
         return read_manifest(Path(word), format)
@@ -34,10 +34,10 @@ def read(word: str, format: Format | None, env: Env) -> Manifest:
         raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
     if len(data) > MAX_BYTES:
         raise UsageError(f"stdin brings more than {MAX_BYTES // 1024**2} MB", hint="make several manifests of it")
-    return read_piped(data, format)
+    return read_piped_manifest(data, format)
 
 
-@grouped
+@with_option_groups
 def batch(
     ctx: typer.Context,
     manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="what to make, a row each; - reads stdin")],
@@ -51,7 +51,7 @@ def batch(
             "-m",
             metavar="NAME",
             help="for rows that name none  [default: gpt-image-2]",
-            autocompletion=completion.models,
+            autocompletion=completion.complete_models,
             rich_help_panel="Picture",
         ),
     ] = None,
@@ -60,7 +60,7 @@ def batch(
         typer.Option(
             metavar="WORD",
             help="for rows that say none",
-            autocompletion=completion.words("quality"),
+            autocompletion=completion.word_completer("quality"),
             rich_help_panel="Picture",
         ),
     ] = None,
@@ -152,18 +152,17 @@ def batch(
       imagecli batch assets.toml --batch-api                            half the price, within a day
       jq -c '.[]' rows.json | imagecli batch -
     """
-    from imagecli.batch.shards import read_shard
-    from imagecli.commands.batch.check import check as look
-    from imagecli.commands.batch.check import rehearse
-    from imagecli.commands.batch.context import check_alone, check_batch_api, open_bench
-    from imagecli.commands.batch.prune import prune as tidy
-    from imagecli.commands.batch.run import Pace, carry_out
-    from imagecli.output.display import Style
+    from imagecli.batch.shards import parse_shard
+    from imagecli.commands.batch.check import dry_run_batch, run_check
+    from imagecli.commands.batch.context import check_batch_api_options, check_exclusive_modes, open_batch_context
+    from imagecli.commands.batch.prune import run_prune
+    from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
+    from imagecli.output.display import DisplayOptions
 
-    check_alone({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
+    check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
     batch_api = batch_api or cancel
-    check_batch_api({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
-    style = Style.build(
+    check_batch_api_options({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
+    style = DisplayOptions.build(
         env=ctx.obj,
         json=display.json,
         quiet=display.quiet,
@@ -171,9 +170,9 @@ def batch(
         debug=display.debug,
         color=display.color,
     )
-    bench = open_bench(
+    bench = open_batch_context(
         ctx.obj,
-        lambda: read(manifest, format, ctx.obj),
+        lambda: read_manifest_argument(manifest, format, ctx.obj),
         {
             "provider": where.provider,
             "base_url": where.base_url,
@@ -189,19 +188,19 @@ def batch(
         only=only or (),
         adopt=adopt,
         if_exists=if_exists,
-        shard=read_shard(shard) if shard else None,
+        shard=parse_shard(shard) if shard else None,
         batch_api=batch_api,
         allow_outside=allow_outside,
     )
     if prune:
-        raise typer.Exit(tidy(bench, yes=yes))
+        raise typer.Exit(run_prune(bench, yes=yes))
     if check:
-        raise typer.Exit(look(bench))
-    pace = Pace(jobs=jobs, rate=rate, fail_fast=fail_fast)
+        raise typer.Exit(run_check(bench))
+    pace = ConcurrencyOptions(jobs=jobs, rate=rate, fail_fast=fail_fast)
     if money.dry_run:
-        raise typer.Exit(rehearse(bench, pace))
+        raise typer.Exit(dry_run_batch(bench, pace))
     if bench.batch_api:
-        from imagecli.commands.batch.api_run import Mode, hand_in
+        from imagecli.commands.batch.api_run import BatchApiMode, run_batch_api
 
-        raise typer.Exit(hand_in(bench, Mode(wait=wait, cancel=cancel)))
-    raise typer.Exit(carry_out(bench, pace))
+        raise typer.Exit(run_batch_api(bench, BatchApiMode(wait=wait, cancel=cancel)))
+    raise typer.Exit(run_batch(bench, pace))

@@ -11,86 +11,86 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from imagecli import worker_pool
-from imagecli.batch.counts import Tally
-from imagecli.batch.journal.lock import locked
+from imagecli.batch.counts import RunCounts
+from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.journal.reader import read_journals
-from imagecli.batch.journal.state import Ledger
-from imagecli.batch.journal.writer import Journal
-from imagecli.batch.manifest.errors import in_fields
-from imagecli.batch.manifest.item import Item
-from imagecli.batch.messages import together
-from imagecli.batch.recover import Recovery
+from imagecli.batch.journal.state import JournalState
+from imagecli.batch.journal.writer import JournalWriter
+from imagecli.batch.manifest.errors import options_as_fields
+from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.messages import merge_notes
+from imagecli.batch.recover import JournalRecovery
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.batch.work_item import Ended, Order, Purchase, asks_of
-from imagecli.batch.worker import Buyer, Settling
+from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, requests_to_send
+from imagecli.batch.worker import ItemFinalizer, ItemWorker
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.parameters import inputs_of
-from imagecli.client.download import Results
+from imagecli.checks.parameters import input_sources
+from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
-from imagecli.commands.batch.context import Bench
-from imagecli.commands.batch.reporter import BulkWatch, Ends
-from imagecli.commands.image.execute import say_whose_key
+from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.reporter import BatchEventFilter, BatchReporter
+from imagecli.commands.image.execute import add_key_origin
 from imagecli.domain import Edit, Generate
 from imagecli.errors import ImagecliError, InputImageError, OutputError, Terminated
-from imagecli.events import Listen
-from imagecli.output.batch import Bulk
-from imagecli.output.choose_progress import open_bulk_listener
+from imagecli.events import EventHandler
+from imagecli.output.batch import BatchOutput
+from imagecli.output.choose_progress import open_batch_progress
 from imagecli.pipeline import execute
-from imagecli.pipeline.build import lay_out, run_id, spool_places
-from imagecli.pipeline.inputs import Inputs
-from imagecli.pipeline.prepare import Errand
-from imagecli.pipeline.recover import clear_unanswered
-from imagecli.plan import Request
+from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
+from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.recover import discard_unanswered
+from imagecli.plan import PlannedCall
 from imagecli.pricing.budget import Budget
-from imagecli.pricing.spend_guard import Till
-from imagecli.storage.preflight import check_answers, check_folder
+from imagecli.pricing.spend_guard import SpendGuard
+from imagecli.storage.preflight import check_folder, check_response_size
 
 MOST: Final = 10
 """No request asks for more pictures."""
 
 
-def check_all(orders: Sequence[Order], listen: Listen, *, make: bool) -> None:
+def check_inputs_and_folders(orders: Sequence[WorkItem], on_event: EventHandler, *, make: bool) -> None:
     """Fits every input once and keeps none, and tries the folders. Raises InputImageError, OutputError."""
-    shelf = Shelf()
+    shelf = InputsByModel()
     try:
-        for item in _with_inputs(orders):
-            shelf.of(item.model).fitted(item.ask, listen)
-        check_answers(max((min(order.purchase.item.ask.rendering.n, MOST) for order in orders), default=1))
+        for item in _unique_inputs(orders):
+            shelf.for_model(item.model).fit_inputs(item.request, on_event)
+        check_response_size(max((min(order.plan.item.request.options.n, MOST) for order in orders), default=1))
         for folder in dict.fromkeys(folder for order in orders for folder in order.folders):
             check_folder(folder, make=make)
     except (InputImageError, OutputError) as error:
         # They speak to whoever types options; rows have fields.
-        error.message, error.hint = in_fields(error.message), error.hint and in_fields(error.hint)
+        error.message, error.hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
         raise
 
 
-def _with_inputs(orders: Sequence[Order]) -> Iterator[Item]:
+def _unique_inputs(orders: Sequence[WorkItem]) -> Iterator[ManifestItem]:
     """An item for each set of inputs that goes up: many rows send the same."""
     seen = set()
     for order in orders:
-        item = order.purchase.item
-        if sources := inputs_of(item.ask):
-            layers = (item.ask.mask, item.ask.markup) if isinstance(item.ask, Edit) else ()
-            framing = None if isinstance(item.ask, Generate) else item.ask.framing
+        item = order.plan.item
+        if sources := input_sources(item.request):
+            layers = (item.request.mask, item.request.markup) if isinstance(item.request, Edit) else ()
+            framing = None if isinstance(item.request, Generate) else item.request.input_fit
             key = (item.model.name, sources, layers, framing)
             if key not in seen:
                 seen.add(key)
                 yield item
 
 
-class Shelf:
+class InputsByModel:
     """Inputs by the model that they are fitted for."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Inputs] = {}
+        self._of: dict[str, InputCache] = {}
 
-    def of(self, model: ModelRow) -> Inputs:
+    def for_model(self, model: ModelRow) -> InputCache:
         """Those that are fitted for *model*."""
-        return self._of.setdefault(model.name, Inputs(model))
+        return self._of.setdefault(model.name, InputCache(model))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class ConcurrencyOptions:
     """How a run goes about it."""
 
     jobs: int | None = None
@@ -100,62 +100,70 @@ class Pace:
     fail_fast: bool = False
 
 
-def carry_out(bench: Bench, pace: Pace) -> int:
+def run_batch(bench: BatchContext, pace: ConcurrencyOptions) -> int:
     """Buys what is missing or stale, shows it, and returns the exit code.
 
     Raises UsageError, LimitError, InputImageError, OutputError or AuthenticationError before anything is sent.
     """
-    with locked(bench.owner, bench.shard), open_bulk_listener(bench.env, bench.style) as heard, ExitStack() as stack:
-        watch = BulkWatch(heard)
-        bench.remark(watch)
+    with (
+        manifest_lock(bench.owner, bench.shard),
+        open_batch_progress(bench.env, bench.display) as heard,
+        ExitStack() as stack,
+    ):
+        watch = BatchEventFilter(heard)
+        bench.emit_notes(watch)
         ledger = read_journals(bench.owner, watch)
-        journal = Journal(bench.owner, bench.shard, ledger)
-        recover_first(bench, ledger, journal, watch)
-        purchases = decided(bench, ledger, watch)
+        journal = JournalWriter(bench.owner, bench.shard, ledger)
+        recover_earlier_runs(bench, ledger, journal, watch)
+        purchases = plan_and_note(bench, ledger, watch)
         check_unrecorded(purchases, spool_places(bench.settings))
-        orders, budget = orders_of(bench, purchases)
+        orders, budget = build_work_items(bench, purchases)
         if refusal := budget.refusal():
             raise refusal
-        check_all(orders, watch, make=True)
+        check_inputs_and_folders(orders, watch, make=True)
         if orders and bench.settings.no_key:
             raise bench.settings.no_key
         journal.open()
         for purchase in purchases:
             for entry in purchase.decision.entries:
                 journal.write(entry)
-        tally = Tally(total=len(purchases), to_buy=len(orders), kept=kept_of(purchases))
-        ends = Ends(bench, tally, Bulk(bench.env, bench.style, heard), budget)
-        ends.kept(purchases, ledger)
-        ends.away(purchases, ledger, {})
-        errors = _bought(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
-    return ends.shown(errors, watch)
+        tally = RunCounts(total=len(purchases), to_buy=len(orders), kept=count_kept(purchases))
+        ends = BatchReporter(bench, tally, BatchOutput(bench.env, bench.display, heard), budget)
+        ends.add_kept(purchases, ledger)
+        ends.add_pending(purchases, ledger, {})
+        errors = _run_items(bench, pace, orders, budget, journal, watch, ends, stack) if orders else []
+    return ends.print_summary(errors, watch)
 
 
-def recover_first(bench: Bench, ledger: Ledger, journal: Journal, listen: Listen) -> None:
+def recover_earlier_runs(
+    bench: BatchContext, ledger: JournalState, journal: JournalWriter, on_event: EventHandler
+) -> None:
     """Saves what earlier runs of this manifest had received and not saved."""
     settings = bench.settings
-    recovery = Recovery(owner=bench.owner, state_dir=settings.state_dir, places=spool_places(settings))
-    if recovery.found():
+    recovery = JournalRecovery(owner=bench.owner, state_dir=settings.state_dir, places=spool_places(settings))
+    if recovery.find():
         journal.open()
-        recovery.finish(ledger, journal, Results(timeouts=Timeouts(), direct=settings.provider.embedded), listen)
+        recovery.finish(
+            ledger, journal, ResultDownloader(timeouts=Timeouts(), direct=settings.provider.embedded), on_event
+        )
 
 
-def decided(bench: Bench, ledger: Ledger, listen: Listen) -> list[Purchase]:
+def plan_and_note(bench: BatchContext, ledger: JournalState, on_event: EventHandler) -> list[ItemPlan]:
     """What becomes of every chosen item, and what is to be said of it. Raises OutputError with all that stands in the
     way.
     """
-    purchases = bench.purchases(ledger)
-    for note in together(note for purchase in purchases for note in purchase.decision.notes):
-        listen(note)
+    purchases = bench.plan_items(ledger)
+    for note in merge_notes(note for purchase in purchases for note in purchase.decision.notes):
+        on_event(note)
     refused = [purchase.decision.refusal for purchase in purchases if purchase.decision.refusal]
     if len(refused) == 1:
         raise refused[0]
     if refused:
-        raise InTheWayError(refused)
+        raise OutputConflictsError(refused)
     return purchases
 
 
-class InTheWayError(OutputError):
+class OutputConflictsError(OutputError):
     """Several outputs that nothing may be bought over."""
 
     code = "outputs_in_the_way"
@@ -173,26 +181,26 @@ class InTheWayError(OutputError):
         return tuple(error.message for error in self._refused)
 
 
-def orders_of(bench: Bench, purchases: Sequence[Purchase]) -> tuple[tuple[Order, ...], Budget]:
+def build_work_items(bench: BatchContext, purchases: Sequence[ItemPlan]) -> tuple[tuple[WorkItem, ...], Budget]:
     """What is bought, and what that can cost."""
-    orders: list[Order] = []
-    priced: list[tuple[Request, ModelRow]] = []
+    orders: list[WorkItem] = []
+    priced: list[tuple[PlannedCall, ModelRow]] = []
     for purchase in purchases:
         if purchase.decision.buy:
-            asks, first = asks_of(purchase), len(priced)
-            priced += [(Request(index=first + k, ask=ask), purchase.item.model) for k, ask in enumerate(asks)]
-            orders.append(Order(purchase=purchase, first=first, count=len(asks), manifest=bench.owner))
-    return tuple(orders), Budget.of(priced, bench.cap(), fixed=True, share=bench.share)
+            asks, first = requests_to_send(purchase), len(priced)
+            priced += [(PlannedCall(index=first + k, request=ask), purchase.item.model) for k, ask in enumerate(asks)]
+            orders.append(WorkItem(plan=purchase, first=first, count=len(asks), manifest=bench.owner))
+    return tuple(orders), Budget.build(priced, bench.settings_with_cap_share(), fixed=True, share=bench.price_share)
 
 
-def kept_of(purchases: Sequence[Purchase]) -> int:
+def count_kept(purchases: Sequence[ItemPlan]) -> int:
     """How many of them need nothing."""
     return sum(purchase.decision.kind == "done" for purchase in purchases)
 
 
-def errand_of(bench: Bench, name: str) -> Errand:
+def build_batch_run_context(bench: BatchContext, name: str) -> RunContext:
     """What all requests of a batch have alike."""
-    return Errand(
+    return RunContext(
         run_id=name,
         command="batch",
         provider=bench.settings.provider,
@@ -204,53 +212,53 @@ def errand_of(bench: Bench, name: str) -> Errand:
     )
 
 
-def settling_of(bench: Bench, budget: Budget, journal: Journal) -> Settling:
+def build_finalizer(bench: BatchContext, budget: Budget, journal: JournalWriter) -> ItemFinalizer:
     """How the orders of *bench* end."""
     folder = bench.manifest.folder
-    return Settling(budget=budget, journal=journal, standing=bench.standing(), folder=folder)
+    return ItemFinalizer(budget=budget, journal=journal, disk=bench.standing(), folder=folder)
 
 
-def _bought(
-    bench: Bench,
-    pace: Pace,
-    orders: tuple[Order, ...],
+def _run_items(
+    bench: BatchContext,
+    pace: ConcurrencyOptions,
+    orders: tuple[WorkItem, ...],
     budget: Budget,
-    journal: Journal,
-    watch: BulkWatch,
-    ends: Ends,
+    journal: JournalWriter,
+    watch: BatchEventFilter,
+    ends: BatchReporter,
     stack: ExitStack,
 ) -> list[ImagecliError]:
     """What went wrong outside of rows, after every order was carried out, or as many as could be."""
     settings = bench.settings
-    inputs = Inputs(bench.catalog.unknown_model)
-    errand = errand_of(bench, run_id(bench.env))
-    tools = lay_out(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
-    journal.forget()
-    doubted = {order.purchase.wanted.hash for order in orders if order.purchase.decision.in_doubt}
-    clear_unanswered(spool_places(settings), watch, told=doubted)
-    shelf, till = Shelf(), Till(budget)
-    buyer = Buyer(
-        tools=lambda purchase: replace(tools, inputs=shelf.of(purchase.item.model)),
-        till=till,
-        settling=settling_of(bench, budget, journal),
+    inputs = InputCache(bench.catalog.unknown_model)
+    errand = build_batch_run_context(bench, new_run_id(bench.env))
+    tools = build_pipeline(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
+    journal.detach_state()
+    doubted = {order.plan.planned.hash for order in orders if order.plan.decision.in_doubt}
+    discard_unanswered(spool_places(settings), watch, told=doubted)
+    shelf, till = InputsByModel(), SpendGuard(budget)
+    buyer = ItemWorker(
+        pipeline_for=lambda purchase: replace(tools, inputs=shelf.for_model(purchase.item.model)),
+        spend_guard=till,
+        finalizer=build_finalizer(bench, budget, journal),
     )
-    bench.env.begun()
-    watch(ends.tally.progress)
+    bench.env.on_work_begun()
+    watch(ends.counts.progress)
 
-    def done(ended: Ended) -> bool:
-        for outcome in ended.outcomes:
-            watch.over(outcome.request)
-            say_whose_key(outcome, settings.key)
-        ends.ended(ended)
-        watch(ends.tally.progress)
-        is_final = any(outcome.is_final for outcome in ended.outcomes)
-        failed = any(outcome.errors for outcome in ended.outcomes)
-        return not (ended.over_budget or is_final or (failed and pace.fail_fast))
+    def done(ended: ItemResult) -> bool:
+        for outcome in ended.results:
+            watch.end_call(outcome.request)
+            add_key_origin(outcome, settings.key)
+        ends.add(ended)
+        watch(ends.counts.progress)
+        is_final = any(outcome.is_final for outcome in ended.results)
+        failed = any(outcome.errors for outcome in ended.results)
+        return not (ended.is_over_budget or is_final or (failed and pace.fail_fast))
 
     try:
         jobs = pace.jobs or settings.provider.jobs
-        worker_pool.run(buyer.buy, orders, jobs=jobs, ahead=True, listen=watch, done=done)
+        worker_pool.run_in_threads(buyer.run, orders, jobs=jobs, ahead=True, on_event=watch, done=done)
     except (KeyboardInterrupt, Terminated) as signal:
-        execute.abandon({folder for order in orders for folder in order.folders}, tools)
-        return [ends.interrupted(signal, watch)]
+        execute.discard_interrupted({folder for order in orders for folder in order.folders}, tools)
+        return [ends.interruption_error(signal, watch)]
     return [*till.refusals()]

@@ -14,77 +14,81 @@ import typer
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.check import COMMANDS, said_of_model
-from imagecli.checks.output_format import Makes
-from imagecli.commands.image.flags import rendering_of
-from imagecli.commands.image.plan import order
-from imagecli.commands.image.prompt import Words
-from imagecli.commands.image.validate import judged, naming_origins
+from imagecli.checks.check import COMMANDS, unknown_model_warnings
+from imagecli.checks.output_format import FormatSupport
+from imagecli.commands.image.flags import image_options_from_flags
+from imagecli.commands.image.plan import build_request_plan
+from imagecli.commands.image.prompt import Prompt
+from imagecli.commands.image.validate import name_option_origins, validate_requests
 from imagecli.commands.options import CommonOptions, ShowOptions
 from imagecli.config.project import PROJECT_FILE
 from imagecli.config.settings import Settings, current_folder, load_settings
-from imagecli.config.user_catalog import load_catalog
-from imagecli.domain import Ask, Rendering
+from imagecli.config.user_catalog import load_user_catalog
+from imagecli.domain import ImageOptions, ImageRequest
 from imagecli.env import Env
 from imagecli.errors import OutputError, UsageError
-from imagecli.events import Noted, Warned
-from imagecli.image_options import with_format_of_name
-from imagecli.naming import Output, check_inside, parse_output
-from imagecli.output.choose_progress import open_listener
-from imagecli.output.display import Style
-from imagecli.output.progress import Plain
-from imagecli.output.result import show, show_picture
-from imagecli.output.slow_notice import FOR_A_KEY, saying
-from imagecli.plan import Request
-from imagecli.results import Report
+from imagecli.events import NoteEvent, WarningEvent
+from imagecli.image_options import apply_format_of_name
+from imagecli.naming import OutputPattern, check_output_inside, parse_output
+from imagecli.output.choose_progress import open_progress
+from imagecli.output.display import DisplayOptions
+from imagecli.output.progress import PlainProgress
+from imagecli.output.result import print_result, write_image_to_stdout
+from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
+from imagecli.plan import PlannedCall
+from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
-from imagecli.storage.preflight import look
+from imagecli.storage.preflight import stat_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class CommandContext:
     """One command's settled circumstances."""
 
     env: Env
     command: str
     catalog: Catalog
     settings: Settings
-    row: ModelRow
-    rendering: Rendering
-    output: Output
-    style: Style
+    model: ModelRow
+    options: ImageOptions
+    output: OutputPattern
+    display: DisplayOptions
     dry_run: bool
     """The plan and its price are shown, and nothing is bought."""
     output_root: Path | None = None
     """What is saved stays below this folder, links resolved; None where the user chose the output."""
     keep_partials: bool = False
     """Partial pictures of a stream are saved too."""
-    notes: tuple[Noted | Warned, ...] = ()
+    notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """What is to be said of what is made, before it is bought."""
 
-    def buy(self, wanted: Sequence[tuple[Ask, Words]], *, note: str | None = None) -> NoReturn:
+    def run(self, wanted: Sequence[tuple[ImageRequest, Prompt]], *, note: str | None = None) -> NoReturn:
         """Buys *wanted* or shows the plan of it, and leaves with the exit code. *note* is said first."""
-        remarks = judged([ask for ask, _ in wanted], self.row, self.catalog, self.settings, self.env.now().date())
-        placed = order(wanted, self.output, self.settings.values.get("if_exists"), self.row, self.env.now())
-        self._check_folders(placed.requests)
-        with open_listener(self.env, self.style) as listener:
-            self._remark(listener, note)
+        remarks = validate_requests(
+            [ask for ask, _ in wanted], self.model, self.catalog, self.settings, self.env.now().date()
+        )
+        placed = build_request_plan(
+            wanted, self.output, self.settings.values.get("if_exists"), self.model, self.env.now()
+        )
+        self._check_folders(placed.calls)
+        with open_progress(self.env, self.display) as listener:
+            self._emit_notes(listener, note)
             for remark in (*self.notes, *remarks, *placed.notes):
                 listener(remark)
-            report = Report(command=self.command, kept=placed.kept)
+            report = CommandResult(command=self.command, skipped=placed.skipped)
             if self.dry_run:
-                from imagecli.commands.image.dry_run import rehearse
+                from imagecli.commands.image.dry_run import dry_run
 
-                report = rehearse(self, placed, report, listener)
-            elif placed.requests:
-                from imagecli.commands.image.execute import purchase
+                report = dry_run(self, placed, report, listener)
+            elif placed.calls:
+                from imagecli.commands.image.execute import execute_plan
 
-                report = purchase(self, placed, report, listener)
-            report = replace(report, remarks=tuple(listener.remarks), partials=tuple(listener.partials))
-        raise typer.Exit(self._shown(report, listener))
+                report = execute_plan(self, placed, report, listener)
+            report = replace(report, notes=tuple(listener.remarks), partials=tuple(listener.partials))
+        raise typer.Exit(self._print_result(report, listener))
 
-    def _check_folders(self, requests: Sequence[Request]) -> None:
+    def _check_folders(self, requests: Sequence[PlannedCall]) -> None:
         """Raises OutputError where an output that a project's file chose leads out through a link."""
         for folder in {folder for request in requests for folder in request.folders}:
             if self.output_root and not is_below(folder, self.output_root):
@@ -93,64 +97,69 @@ class Desk:
                     hint="-o PATH, if that is where you want it",
                 )
 
-    def _remark(self, listener: Plain, note: str | None) -> None:
+    def _emit_notes(self, listener: PlainProgress, note: str | None) -> None:
         if note:
-            listener(Noted(code="endpoint", message=note))
-        for warning in said_of_model(self.row) if "model" in self.settings.values else ():
+            listener(NoteEvent(code="endpoint", message=note))
+        for warning in unknown_model_warnings(self.model) if "model" in self.settings.values else ():
             listener(warning)
         for code, message in self.settings.notes:
-            listener(Noted(code=code, message=message))
+            listener(NoteEvent(code=code, message=message))
         for code, message in self.settings.warnings:
-            listener(Warned(code=code, message=message))
+            listener(WarningEvent(code=code, message=message))
 
-    def _shown(self, report: Report, listener: Plain) -> int:
+    def _print_result(self, report: CommandResult, listener: PlainProgress) -> int:
         for outcome in report.outcomes:
-            if outcome.parcel:
-                report = show_picture(outcome.parcel, report, self.env, listener)
-        return show(report, self.style, self.env, paths=self.output.kind != "stdout")
+            if outcome.stdout_image:
+                report = write_image_to_stdout(outcome.stdout_image, report, self.env, listener)
+        return print_result(report, self.display, self.env, paths=self.output.kind != "stdout")
 
 
-def open_desk(
+def open_command_context(
     env: Env,
     command: str,
     options: CommonOptions,
     variables: Iterable[str],
-) -> Desk:
+) -> CommandContext:
     """The desk for one command; *variables* are the names that -o may hold.
 
     Raises UsageError, SettingsError, AuthenticationError.
     """
-    rows = load_catalog(env)
+    rows = load_user_catalog(env)
     picture, result, display = options.picture, options.result, options.show
-    output = parse_output(result.output, look=look)
-    flags = {**_values(picture), **_values(result), **_values(options.where), **_values(options.money)}
+    output = parse_output(result.output, look=stat_path)
+    flags = {
+        **_option_values(picture),
+        **_option_values(result),
+        **_option_values(options.where),
+        **_option_values(options.money),
+    }
     with_key = not options.money.dry_run
-    with saying(FOR_A_KEY, env, quiet=display.quiet):
+    with notice_when_slow(FOR_A_KEY, env, quiet=display.quiet):
         settings = load_settings(flags, env, rows, current_folder(), with_key=with_key)
     output_root = None
     if result.output is None and (chosen := settings.values.get("output")):
-        output = parse_output(chosen, look=look)
+        output = parse_output(chosen, look=stat_path)
         if Path(settings.origins["output"]).name == PROJECT_FILE:
             # A file that came with a clone does not choose where outside of here something is written.
-            check_inside(output)
+            check_output_inside(output)
             output_root = current_folder()
     if output.kind == "stdout":
         _check_stdout(env, display)
-    row = rows.model_at(settings.provider, settings.values.get("model"))
-    with naming_origins(settings):
-        rendering, notes = rendering_of(picture, options.live, settings.values, settings.origins, row)
-    makes = Makes(row=row, provider=settings.provider, operation=COMMANDS[command], others=rows.models.values())
+    row = rows.model_for_provider(settings.provider, settings.values.get("model"))
+    with name_option_origins(settings):
+        rendering, notes = image_options_from_flags(picture, options.live, settings.values, settings.origins, row)
+    makes = FormatSupport(row=row, provider=settings.provider, operation=COMMANDS[command], others=rows.models.values())
     flagged = picture.output_format is not None
-    rendering, converted = with_format_of_name(rendering, output, makes, flagged, variables)
-    return Desk(
+    rendering, converted = apply_format_of_name(rendering, output, makes, flagged, variables)
+    return CommandContext(
         env=env,
         command=command,
         catalog=rows,
         settings=settings,
-        row=row,
-        rendering=rendering,
+        model=row,
+        options=rendering,
         output=output,
-        style=Style.build(
+        display=DisplayOptions.build(
             env=env,
             json=display.json,
             quiet=display.quiet,
@@ -167,7 +176,7 @@ def open_desk(
     )
 
 
-def _values(options: object) -> dict[str, Any]:
+def _option_values(options: object) -> dict[str, Any]:
     return {name: getattr(options, name) for name in type(options).__dataclass_fields__}  # type: ignore[attr-defined]
 
 

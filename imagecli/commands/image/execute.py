@@ -14,27 +14,36 @@ from pathlib import Path
 from typing import Any
 
 from imagecli import worker_pool
-from imagecli.commands.image.context import Desk
-from imagecli.commands.image.plan import Order
+from imagecli.commands.image.context import CommandContext
+from imagecli.commands.image.plan import RequestPlan
 from imagecli.config.keys import Key
-from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_code
-from imagecli.events import Event, Listen, Saved, Sent, Spooled, Started, Waiting, Warned
-from imagecli.output.progress import Plain
+from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_exit_code
+from imagecli.events import (
+    Event,
+    EventHandler,
+    ImageSaved,
+    RetryWait,
+    RunStarted,
+    SpoolOpened,
+    UploadProgress,
+    WarningEvent,
+)
+from imagecli.output.progress import PlainProgress
 from imagecli.pipeline import execute
-from imagecli.pipeline.build import lay_out, run_id, spool_places
-from imagecli.pipeline.inputs import Inputs
-from imagecli.pipeline.prepare import Errand
-from imagecli.pipeline.recover import clear_unanswered
-from imagecli.plan import Request, pictures
+from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
+from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.recover import discard_unanswered
+from imagecli.plan import PlannedCall, count_images
 from imagecli.pricing.budget import Budget
-from imagecli.pricing.spend_guard import Till
-from imagecli.results import Outcome, Report
-from imagecli.storage.preflight import check_answers, check_folder
+from imagecli.pricing.spend_guard import SpendGuard
+from imagecli.results import CallResult, CommandResult
+from imagecli.storage.preflight import check_folder, check_response_size
 
 
-def errand_of(desk: Desk, base_url: str, run_id: str) -> Errand:
+def build_run_context(desk: CommandContext, base_url: str, run_id: str) -> RunContext:
     """What all requests of the command have alike."""
-    return Errand(
+    return RunContext(
         run_id=run_id,
         command=desk.command,
         provider=desk.settings.provider,
@@ -46,43 +55,43 @@ def errand_of(desk: Desk, base_url: str, run_id: str) -> Errand:
     )
 
 
-def check_inputs(requests: Iterable[Request], inputs: Inputs, listen: Listen) -> None:
+def check_inputs(requests: Iterable[PlannedCall], inputs: InputCache, on_event: EventHandler) -> None:
     """Reads and fits every picture that goes up. Raises InputImageError."""
     for request in requests:
-        inputs.fitted(request.ask, listen)
+        inputs.fit_inputs(request.request, on_event)
 
 
-def check_folders(desk: Desk, requests: Collection[Request], *, make: bool) -> None:
+def check_folders(desk: CommandContext, requests: Collection[PlannedCall], *, make: bool) -> None:
     """Tries every folder that is saved to; *make*: missing ones are made. Raises OutputError, DiskError."""
-    check_answers(max((request.ask.rendering.n for request in requests), default=1))
+    check_response_size(max((request.request.options.n for request in requests), default=1))
     if desk.output.kind != "stdout":
         for folder in dict.fromkeys(folder for request in requests for folder in request.folders):
             check_folder(folder, make=make)
 
 
-class Watch:
+class InterruptTracker:
     """Passes events on, and remembers which requests were sent and which pictures saved."""
 
-    def __init__(self, listener: Plain, provider: str, model: str) -> None:
+    def __init__(self, listener: PlainProgress, provider: str, model: str) -> None:
         self._listener = listener
         self._provider, self._model = provider, model
         self._spools: dict[int, Path] = {}
         self._sent: set[int] = set()
-        self._saved: list[Saved] = []
+        self._saved: list[ImageSaved] = []
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Spooled):
+        if isinstance(event, SpoolOpened):
             self._spools[event.request] = event.folder
-        if isinstance(event, Sent):
+        if isinstance(event, UploadProgress):
             self._sent.add(event.request)
-        if isinstance(event, Waiting):
+        if isinstance(event, RetryWait):
             # The server has answered that it made nothing; it is not under way until it is sent again.
             self._sent.discard(event.request)
-        if isinstance(event, Saved):
+        if isinstance(event, ImageSaved):
             self._saved.append(event)
         self._listener(event)
 
-    def interrupted(self, signal: BaseException, outcomes: list[Outcome], asked: int) -> dict[str, Any]:
+    def interrupted_fields(self, signal: BaseException, outcomes: list[CallResult], asked: int) -> dict[str, Any]:
         """The report's fields after Ctrl-C or SIGTERM."""
         ended = {outcome.request for outcome in outcomes}
         open_requests = self._sent - ended
@@ -97,7 +106,7 @@ class Watch:
             )
             hint = f"imagecli recover saves what came, kept in {kept}; the provider's usage page tells what was billed"
         unfinished = [
-            Outcome(
+            CallResult(
                 request=request,
                 asked=0,
                 provider=self._provider,
@@ -109,66 +118,73 @@ class Watch:
         return {
             "outcomes": tuple(sorted([*outcomes, *unfinished], key=lambda outcome: outcome.request)),
             "errors": (UnsavedError(words, hint=hint, code="interrupted"),),
-            "signal_code": signal_code(signal),
+            "signal_code": signal_exit_code(signal),
         }
 
 
-def purchase(desk: Desk, placed: Order, report: Report, listener: Plain) -> Report:
+def execute_plan(
+    desk: CommandContext, placed: RequestPlan, report: CommandResult, listener: PlainProgress
+) -> CommandResult:
     """*report* with the outcome of every request of *placed*, or of as many as came before a signal or a last straw.
 
     Raises InputImageError, OutputError or AuthenticationError before anything is sent.
     """
     with ExitStack() as stack:
         settings = desk.settings
-        errand = errand_of(desk, settings.base_url, run_id(desk.env))
-        tools = lay_out(settings, desk.catalog, errand, Inputs(desk.row), stack)
-        check_inputs(placed.requests, tools.inputs, listener)
-        budget = Budget.of([(request, desk.row) for request in placed.requests], settings)
+        errand = build_run_context(desk, settings.base_url, new_run_id(desk.env))
+        tools = build_pipeline(settings, desk.catalog, errand, InputCache(desk.model), stack)
+        check_inputs(placed.calls, tools.inputs, listener)
+        budget = Budget.build([(request, desk.model) for request in placed.calls], settings)
         if refusal := budget.refusal():
             return replace(report, errors=(*report.errors, refusal), cost=budget.cost())
-        check_folders(desk, placed.requests, make=True)
+        check_folders(desk, placed.calls, make=True)
         if settings.no_key:
             raise settings.no_key
-        clear_unanswered(spool_places(settings), listener)
-        return _carried_out(desk, placed.requests, tools, budget, report, listener)
+        discard_unanswered(spool_places(settings), listener)
+        return _execute_calls(desk, placed.calls, tools, budget, report, listener)
 
 
-def _carried_out(
-    desk: Desk, requests: tuple[Request, ...], tools: execute.Tools, budget: Budget, report: Report, listener: Plain
-) -> Report:
+def _execute_calls(
+    desk: CommandContext,
+    requests: tuple[PlannedCall, ...],
+    tools: execute.Pipeline,
+    budget: Budget,
+    report: CommandResult,
+    listener: PlainProgress,
+) -> CommandResult:
     """*report* after every request was sent, or as many as the cap, a signal or a last straw let."""
-    asked = pictures(requests)
-    desk.env.begun()
-    listener(Started(requests=len(requests), pictures=asked))
-    till = Till(budget)
-    outcomes: list[Outcome] = []
+    asked = count_images(requests)
+    desk.env.on_work_begun()
+    listener(RunStarted(requests=len(requests), pictures=asked))
+    till = SpendGuard(budget)
+    outcomes: list[CallResult] = []
 
-    def done(outcome: Outcome | None) -> bool:
+    def done(outcome: CallResult | None) -> bool:
         if outcome is None:
             return False
         outcomes.append(outcome)
-        say_whose_key(outcome, desk.settings.key)
+        add_key_origin(outcome, desk.settings.key)
         return not outcome.is_final
 
-    watch = Watch(listener, desk.settings.provider.name, desk.row.name)
+    watch = InterruptTracker(listener, desk.settings.provider.name, desk.model.name)
     try:
-        worker_pool.run(
-            lambda request, listen, slot: till.bought(
-                request.index, slot, lambda permit: execute.carry_out(request, tools, listen, permit)
+        worker_pool.run_in_threads(
+            lambda request, on_event, slot: till.run_within_cap(
+                request.index, slot, lambda permit: execute.execute_call(request, tools, on_event, permit)
             ),
             requests,
             jobs=desk.settings.provider.jobs,
             ahead=True,
-            listen=watch,
+            on_event=watch,
             done=done,
         )
     except (KeyboardInterrupt, Terminated) as signal:
-        execute.abandon({folder for request in requests for folder in request.folders}, tools)
-        ended = watch.interrupted(signal, outcomes, asked)
-        _say_overrun(budget, ended["outcomes"], listener)
+        execute.discard_interrupted({folder for request in requests for folder in request.folders}, tools)
+        ended = watch.interrupted_fields(signal, outcomes, asked)
+        _warn_of_overrun(budget, ended["outcomes"], listener)
         return replace(report, **ended, cost=budget.cost(ended["outcomes"]))
-    _say_unsent(outcomes, requests, listener)
-    _say_overrun(budget, outcomes, listener)
+    _warn_of_unsent(outcomes, requests, listener)
+    _warn_of_overrun(budget, outcomes, listener)
     return replace(
         report,
         outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.request)),
@@ -177,20 +193,20 @@ def _carried_out(
     )
 
 
-def say_whose_key(outcome: Outcome, key: Key | None) -> None:
+def add_key_origin(outcome: CallResult, key: Key | None) -> None:
     """A key that was refused is named by where it was found; there may be a better one elsewhere."""
     for error in outcome.errors:
         if key and isinstance(error, AuthenticationError):
             error.message += f"; the key comes from {key.origin}"
 
 
-def _say_overrun(budget: Budget, outcomes: Sequence[Outcome], listener: Plain) -> None:
-    if overrun := budget.overrun(outcomes):
+def _warn_of_overrun(budget: Budget, outcomes: Sequence[CallResult], listener: PlainProgress) -> None:
+    if overrun := budget.overrun_warning(outcomes):
         listener(overrun)
 
 
-def _say_unsent(outcomes: list[Outcome], requests: tuple[Request, ...], listener: Plain) -> None:
+def _warn_of_unsent(outcomes: list[CallResult], requests: tuple[PlannedCall, ...], listener: PlainProgress) -> None:
     if unsent := len(requests) - len(outcomes):
         saved = sum(len(outcome.saved) for outcome in outcomes)
-        said = f"stopped: {saved} of {pictures(requests)} pictures saved, {unsent} requests were not sent"
-        listener(Warned(code="stopped", message=said))
+        said = f"stopped: {saved} of {count_images(requests)} pictures saved, {unsent} requests were not sent"
+        listener(WarningEvent(code="stopped", message=said))

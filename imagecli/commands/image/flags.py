@@ -7,20 +7,19 @@ from typing import Any
 
 from imagecli.catalog.model import ModelRow
 from imagecli.commands.options import InputOptions, LiveOptions, PictureOptions
-from imagecli.config.sources import flag
-from imagecli.domain import Framing, Rendering, Size
+from imagecli.config.sources import flag_name
+from imagecli.domain import ImageOptions, InputFit, Size
 from imagecli.errors import UsageError
-from imagecli.events import Noted
-from imagecli.image_options import param_of
-from imagecli.image_options import rendering_of as rendering_of_said
+from imagecli.events import NoteEvent
+from imagecli.image_options import build_image_options, parse_param
 
 MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
 
 
-def rendering_of(
+def image_options_from_flags(
     picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], origins: Mapping[str, str], row: ModelRow
-) -> tuple[Rendering, tuple[Noted, ...]]:
+) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
     """What the picture flags and the settled *values* ask for, in words of the model's *row*; and what to say of it.
 
     *origins* are those of the values.
@@ -28,25 +27,25 @@ def rendering_of(
     Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
     """
     flags = {name: getattr(picture, name) for name in type(picture).__dataclass_fields__}
-    partial_images = _partial_images(live, row)
+    partial_images = _partial_image_count(live, row)
     # What settings can say too comes from there alone: the flag is one of its places.
-    settled = {name: values.get(name) for name in SETTLED}
-    if origins.get("fit") == flag("fit") and origins.get("size") != flag("size"):
+    settled = {name: values.get(name) for name in RESOLVED_SETTINGS}
+    if origins.get("fit") == flag_name("fit") and origins.get("size") != flag_name("size"):
         # The size of a setting was not meant for what is typed now: --fit chooses the best one.
         settled["size"] = None
     further = {
-        "param": [param_of(pair) for pair in picture.param or []],
+        "param": [parse_param(pair) for pair in picture.param or []],
         "stream": True if live.stream or partial_images is not None else None,
         "partial_images": partial_images,
     }
-    return rendering_of_said({**flags, **settled, **further}, row)
+    return build_image_options({**flags, **settled, **further}, row)
 
 
-SETTLED = ("size", "fit", "quality", "background", "output_format", "output_compression")
+RESOLVED_SETTINGS = ("size", "fit", "quality", "background", "output_format", "output_compression")
 """Picture options that have a setting."""
 
 
-def _partial_images(live: LiveOptions, row: ModelRow) -> int | None:
+def _partial_image_count(live: LiveOptions, row: ModelRow) -> int | None:
     """How many partial pictures to ask for: what was said, or as many as can be kept where they are to be kept.
 
     Raises UsageError for none that are to be kept.
@@ -60,9 +59,9 @@ def _partial_images(live: LiveOptions, row: ModelRow) -> int | None:
     return live.partial_images
 
 
-def framing_of(options: InputOptions) -> Framing:
+def input_fit_from_flags(options: InputOptions) -> InputFit:
     """The framing that flags ask for. Raises UsageError for a size that is none."""
-    return Framing(
+    return InputFit(
         crop=options.crop,
         pad=options.pad,
         input_size=Size.parse(options.input_size, what="--input-size") if options.input_size else None,

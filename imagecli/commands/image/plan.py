@@ -12,28 +12,27 @@ from datetime import datetime
 from pathlib import Path
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.parameters import inputs_of
-from imagecli.commands.image.prompt import Words
-from imagecli.domain import MAX_PICTURE_BYTES, Ask, IfExists, Name
+from imagecli.checks.parameters import input_sources
+from imagecli.commands.image.prompt import Prompt
+from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
-from imagecli.events import Noted, Warned
-from imagecli.images.identify import judge
-from imagecli.naming import Output, added_ending, build_fields, check_used
-from imagecli.naming import plan as plan_names
-from imagecli.plan import Request, identity, named, plan
-from imagecli.results import Kept
-from imagecli.storage.preflight import look
+from imagecli.events import NoteEvent, WarningEvent
+from imagecli.images.identify import inspect_image
+from imagecli.naming import OutputPattern, added_ending_note, build_fields, check_variables_used, resolve_names
+from imagecli.plan import PlannedCall, assign_names, plan_calls, request_hash_for_name
+from imagecli.results import SkippedFile
+from imagecli.storage.preflight import stat_path
 from imagecli.storage.read import read_bounded
 
 
-def described(path: Path, before: tuple[int, int]) -> tuple[Kept, Warned | None]:
+def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFile, WarningEvent | None]:
     """*path* as a report tells of it, and a warning where it is no whole picture.
 
     *before* is the request and index of the picture that follows it. Raises OutputError for what can't be read.
     """
     data = read_bounded(path, MAX_PICTURE_BYTES, error=OutputError)
-    found = judge(data)
-    kept = Kept(
+    found = inspect_image(data)
+    kept = SkippedFile(
         path=path,
         bytes=len(data),
         format=found.format,
@@ -44,46 +43,50 @@ def described(path: Path, before: tuple[int, int]) -> tuple[Kept, Warned | None]
     if found.format and found.whole:
         return kept, None
     problem = found.problem if data else "empty"
-    return kept, Warned(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
+    return kept, WarningEvent(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RequestPlan:
     """What will be sent, and what stands there already and is not bought again."""
 
-    requests: tuple[Request, ...]
-    kept: tuple[Kept, ...] = ()
-    notes: tuple[Noted | Warned, ...] = ()
+    calls: tuple[PlannedCall, ...]
+    skipped: tuple[SkippedFile, ...] = ()
+    notes: tuple[NoteEvent | WarningEvent, ...] = ()
     """What is to be said of the names, before anything is bought."""
 
 
-def order(
-    wanted: Sequence[tuple[Ask, Words]], output: Output, if_exists: IfExists | None, row: ModelRow, now: datetime
-) -> Order:
+def build_request_plan(
+    wanted: Sequence[tuple[ImageRequest, Prompt]],
+    output: OutputPattern,
+    if_exists: IfExists | None,
+    row: ModelRow,
+    now: datetime,
+) -> RequestPlan:
     """The requests for *wanted*, every picture named. Raises OutputError where a name can't be had, UsageError for a
     variable that is not used.
     """
-    check_used(wanted[0][1].variables, wanted[0][1].typed, output)
-    total = sum(ask.rendering.n for ask, _ in wanted)
+    check_variables_used(wanted[0][1].variables, wanted[0][1].typed, output)
+    total = sum(ask.options.n for ask, _ in wanted)
     taken: dict[str, int] = {}
-    asks: list[Ask] = []
-    names: list[Name] = []
+    asks: list[ImageRequest] = []
+    names: list[OutputName] = []
     kept: list[tuple[Path, int]] = []
     first = 1
     for ask, words in wanted:
-        planned = plan_names(
+        planned = resolve_names(
             output,
-            count=ask.rendering.n,
-            fields=fields_of(ask, words, now),
-            default="{stem}-{slug}" if inputs_of(ask) else "{slug}",
-            expected_format=ask.rendering.output_format or "png",
+            count=ask.options.n,
+            fields=name_fields(ask, words, now),
+            default="{stem}-{slug}" if input_sources(ask) else "{slug}",
+            expected_format=ask.options.output_format or "png",
             if_exists=if_exists,
-            look=look,
+            look=stat_path,
             taken=taken,
             first=first,
             total=total,
         )
-        first += ask.rendering.n
+        first += ask.options.n
         to_buy = 0
         for one in planned:
             if one.kept:
@@ -92,34 +95,36 @@ def order(
                 names.append(one.name)
                 to_buy += 1
         if to_buy:
-            asks.append(replace(ask, rendering=replace(ask.rendering, n=to_buy)))
-    return _placed(named(plan(asks, row), names), kept, output)
+            asks.append(replace(ask, options=replace(ask.options, n=to_buy)))
+    return _place_outputs(assign_names(plan_calls(asks, row), names), kept, output)
 
 
-def _placed(requests: tuple[Request, ...], kept: list[tuple[Path, int]], output: Output) -> Order:
+def _place_outputs(
+    requests: tuple[PlannedCall, ...], kept: list[tuple[Path, int]], output: OutputPattern
+) -> RequestPlan:
     """*kept* are paths that are not bought again, each with the number of pictures that are bought before it."""
     places = [(request.index, index) for request in requests for index in range(len(request.names))]
     places.append((len(requests), 0))
-    added = added_ending(output)
-    notes: list[Noted | Warned] = [Noted(code="ending_added", message=added)] if added else []
-    files: list[Kept] = []
+    added = added_ending_note(output)
+    notes: list[NoteEvent | WarningEvent] = [NoteEvent(code="ending_added", message=added)] if added else []
+    files: list[SkippedFile] = []
     if kept:
         for path, bought in kept:
-            file, warning = described(path, places[bought])
+            file, warning = inspect_skipped_file(path, places[bought])
             files.append(file)
             notes += [warning] if warning else []
-    return Order(requests=requests, kept=tuple(files), notes=tuple(notes))
+    return RequestPlan(calls=requests, skipped=tuple(files), notes=tuple(notes))
 
 
-def fields_of(ask: Ask, words: Words, now: datetime) -> dict[str, str | int]:
+def name_fields(ask: ImageRequest, words: Prompt, now: datetime) -> dict[str, str | int]:
     """What the names of an ask's pictures can be made of."""
-    sources = inputs_of(ask)
+    sources = input_sources(ask)
     return build_fields(
-        prompt=words.prompt,
+        prompt=words.text,
         stem=sources[0].stem if sources else None,
-        model=ask.rendering.model,
-        size=ask.rendering.size,
+        model=ask.options.model,
+        size=ask.options.size,
         now=now,
-        hash=identity(ask, words.prompt),
+        hash=request_hash_for_name(ask, words.text),
         variables=words.variables,
     )

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, ends_like_picture, prompt_in
+from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, has_image_ending
 from imagecli.commands.options import PromptOptions
-from imagecli.domain import MAX_PICTURE_BYTES, Source
+from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
 from imagecli.naming import check_variables
-from imagecli.quoting import quoted
-from imagecli.templates import fill_prompt, product
+from imagecli.quoting import shell_quote
+from imagecli.templates import combine_variables, fill_prompt
 
 
 def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -32,16 +32,18 @@ def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Prompt:
     """One prompt, and the variables that were filled into it."""
 
-    prompt: str | None
+    text: str | None
     variables: Mapping[str, str]
     typed: str | None = None
     """The prompt before that."""
 
 
-def read_words(argument: str | None, options: PromptOptions, env: Env, image: Source | None = None) -> list[Words]:
+def read_prompt_options(
+    argument: str | None, options: PromptOptions, env: Env, image: InputSource | None = None
+) -> list[Prompt]:
     """The prompts of a command: one, or one for each combination of --var. None where no prompt was given.
 
     *image* is the picture that the command has already. Raises UsageError.
@@ -51,23 +53,23 @@ def read_words(argument: str | None, options: PromptOptions, env: Env, image: So
         raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
     if argument is not None and argument != "-":
         check_prompt_argument(argument, _exists, image)
-    text = _text(argument if argument is not None else options.prompt_option, options.prompt_file, env)
+    text = _read_text(argument if argument is not None else options.prompt_option, options.prompt_file, env)
     values = read_variables(options.var or [])
     return [
-        Words(prompt=None if text is None else fill_prompt(text, variables), variables=variables, typed=text)
-        for variables in product(values)
+        Prompt(text=None if text is None else fill_prompt(text, variables), variables=variables, typed=text)
+        for variables in combine_variables(values)
     ]
 
 
-def read_source(word: str, env: Env) -> Source:
+def read_input_source(word: str, env: Env) -> InputSource:
     """The picture that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
     if word != "-":
-        return Source(name=word, path=Path(word))
+        return InputSource(name=word, path=Path(word))
     _refuse_terminal(env, "the picture")
-    data = _stdin(env, MAX_PICTURE_BYTES)
+    data = _read_stdin(env, MAX_PICTURE_BYTES)
     if len(data) > MAX_PICTURE_BYTES:
         raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
-    return Source(name="-", data=data)
+    return InputSource(name="-", data=data)
 
 
 def check_one_stdin(*words: object) -> None:
@@ -76,12 +78,12 @@ def check_one_stdin(*words: object) -> None:
         raise UsageError("stdin (-) is wanted twice, and it comes only once", hint="give one of them as a file")
 
 
-def no_prompt(image: Source) -> UsageError:
+def no_prompt_error(image: InputSource) -> UsageError:
     """What to say to an edit with one argument: which of the two is missing?"""
-    if image.path is None or _exists(image.path) or ends_like_picture(image.name):
-        hint = f'imagecli edit {quoted(image.name)} "what the whole picture shows"'
+    if image.path is None or _exists(image.path) or has_image_ending(image.name):
+        hint = f'imagecli edit {shell_quote(image.name)} "what the whole picture shows"'
         return UsageError("no prompt: what shall change?", hint=hint)
-    hint = f"imagecli edit photo.jpg {quoted(image.name)}; - in place of photo.jpg reads the picture from stdin"
+    hint = f"imagecli edit photo.jpg {shell_quote(image.name)}; - in place of photo.jpg reads the picture from stdin"
     return UsageError(f"no picture: {image.name!r} is no file", hint=hint)
 
 
@@ -92,15 +94,15 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _text(word: str | None, file: Path | None, env: Env) -> str | None:
+def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
         _refuse_terminal(env, "the prompt")
-        return prompt_in(_stdin(env, MAX_PROMPT_BYTES), "stdin")
+        return decode_prompt(_read_stdin(env, MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.storage.read import read_bounded
 
-    return prompt_in(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
+    return decode_prompt(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
 
 
 def _from_argv(word: str) -> str:
@@ -111,7 +113,7 @@ def _from_argv(word: str) -> str:
         return word
 
 
-def _stdin(env: Env, limit: int) -> bytes:
+def _read_stdin(env: Env, limit: int) -> bytes:
     """All of stdin, or one byte more than *limit*. Raises UsageError where it can't be read."""
     try:
         return env.stdin.buffer.read(limit + 1)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.images.byte_window import View, find
+from imagecli.images.byte_window import ByteWindow, find_pair
 
 SIGNATURE = b"\xff\xd8\xff"
 SOS = 0xDA
@@ -30,10 +30,10 @@ class Segment(NamedTuple):
     end: int
 
 
-def segments(data: View) -> Iterator[Segment]:
+def jpeg_segments(data: ByteWindow) -> Iterator[Segment]:
     """The segments in order, up to and with EOI. Bytes between segments are skipped, as decoders do."""
     end = 2
-    while (start := find(data, _MARKER, end)) is not None:
+    while (start := find_pair(data, _MARKER, end)) is not None:
         marker = data[start + 1]
         if marker in _BARE:
             end = start + 2
@@ -45,9 +45,9 @@ def segments(data: View) -> Iterator[Segment]:
             return
 
 
-def size(data: View) -> Size | None:
+def jpeg_size(data: ByteWindow) -> Size | None:
     """What the frame header says, or None when there is none before the pixels."""
-    for marker, start, end in segments(data):
+    for marker, start, end in jpeg_segments(data):
         if marker == SOS:
             return None
         if marker in SOF and end <= len(data) and end >= start + 9:
@@ -55,10 +55,10 @@ def size(data: View) -> Size | None:
     return None
 
 
-def problem(data: View) -> str | None:
+def find_jpeg_problem(data: ByteWindow) -> str | None:
     """The first thing that is wrong between SOI and EOI."""
     has_pixels = False
-    for marker, _, end in segments(data):
+    for marker, _, end in jpeg_segments(data):
         if marker == EOI:
             return None if has_pixels else "JPEG has no pixels"
         if end > len(data):

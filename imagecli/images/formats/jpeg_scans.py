@@ -1,7 +1,7 @@
 """Whether a JPEG's scans hold all that its headers promise. It has no checksums, and decoders fill gaps in silence.
 
 No decoder reads the bytes behind a whole scan; where a scan was cut and an end put to it, they are taken for pixels.
-So a picture `filled` once with these bytes and once with those decodes to different pixels where some were missing.
+So a picture `fill_scans` once with these bytes and once with those decodes to different pixels where some were missing.
 Source: ITU-T T.81, annexes B, F and G.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from imagecli.images.byte_window import View
-from imagecli.images.formats.jpeg import SOF, SOS, segments
+from imagecli.images.byte_window import ByteWindow
+from imagecli.images.formats.jpeg import SOF, SOS, jpeg_segments
 
 FILLERS: Final = (b"\x2a\x51\x39\xc4\x5b\x8e\x17\xa3" * 16, b"\xd5\xae\xc6\x3b\xa4\x71\xe8\x5c" * 16)
 """What is put behind scans: no byte begins a marker, and what is a 1 in one is a 0 in the other. Sixteen bytes fill no
@@ -37,7 +37,7 @@ class Scan(NamedTuple):
     end: int
 
 
-class Structure(NamedTuple):
+class JpegStructure(NamedTuple):
     """What the frame header announces, and the scans that came."""
 
     frame: int
@@ -46,10 +46,10 @@ class Structure(NamedTuple):
     scans: list[Scan]
 
     @classmethod
-    def of(cls, data: View) -> Structure:
-        """Of a JPEG that is whole as `jpeg.problem` sees it."""
+    def parse(cls, data: ByteWindow) -> JpegStructure:
+        """Of a JPEG that is whole as `jpeg.find_jpeg_problem` sees it."""
         frame, components, scans = 0, b"", []
-        for segment, following in pairwise(segments(data)):
+        for segment, following in pairwise(jpeg_segments(data)):
             body = bytes(data[segment.start + 4 : segment.end])
             if segment.marker in SOF:
                 frame, components = segment.marker, body[6::3]
@@ -58,24 +58,24 @@ class Structure(NamedTuple):
         return cls(frame, components, scans)
 
 
-def is_unfinished(data: View, structure: Structure) -> bool:
+def is_unfinished(data: ByteWindow, structure: JpegStructure) -> bool:
     """Whether headers and markers tell already: a scan that should follow did not, restarts are out of their order."""
     precision = {component: [_BANDS] * _BANDS for component in structure.components}
     for scan in structure.scans:
-        for component, bands, left in _refined(scan.header, structure.frame):
+        for component, bands, left in _refined_bands(scan.header, structure.frame):
             if component in precision:
                 precision[component][bands] = [left] * len(precision[component][bands])
     if any(bands[0] or any(0 < left < _BANDS for left in bands) for bands in precision.values()):
         return True
-    return any(not _is_in_order(_coded(data, scan)) for scan in structure.scans)
+    return any(not _is_in_order(_entropy_data(data, scan)) for scan in structure.scans)
 
 
-def filled(data: View, structure: Structure, filler: bytes) -> bytes:
+def fill_scans(data: ByteWindow, structure: JpegStructure, filler: bytes) -> bytes:
     """*data* with *filler* behind each piece of entropy-coded data, and behind a restart more than there are."""
     parts: list[bytes] = []
     done = 0
     for scan in structure.scans:
-        coded = _coded(data, scan)
+        coded = _entropy_data(data, scan)
         further = bytes((0xFF, 0xD0 + len(_RESTART.findall(coded)) % 8))
         coded = _RESTART.sub(lambda found: filler + found[0], coded, count=_MOST_RESTARTS)
         parts += [bytes(data[done : scan.start]), coded, filler, further, filler]
@@ -83,7 +83,7 @@ def filled(data: View, structure: Structure, filler: bytes) -> bytes:
     return b"".join((*parts, bytes(data[done:])))
 
 
-def _refined(header: bytes, frame: int) -> Iterator[tuple[int, slice, int]]:
+def _refined_bands(header: bytes, frame: int) -> Iterator[tuple[int, slice, int]]:
     """A scan's components, each with the bands of coefficients that it brings and the bits that they lack still.
 
     Outside of progressive frames decoders believe no header that says less than all.
@@ -96,7 +96,7 @@ def _refined(header: bytes, frame: int) -> Iterator[tuple[int, slice, int]]:
         yield component, slice(first, last + 1), bits & 0x0F
 
 
-def _coded(data: View, scan: Scan) -> bytes:
+def _entropy_data(data: ByteWindow, scan: Scan) -> bytes:
     """A scan's data without fill bytes: a filler between them and their marker would make another of it."""
     coded = bytes(data[scan.start : scan.end]).rstrip(b"\xff")
     while b"\xff\xff" in coded:

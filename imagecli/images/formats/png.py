@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.images.byte_window import View, pieces
+from imagecli.images.byte_window import ByteWindow, iter_bytes
 from imagecli.images.formats.png_scanlines import Scanlines
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = b"\0\0\0\x0dIHDR"
 
 
-class Chunk(NamedTuple):
+class PngChunk(NamedTuple):
     """One chunk: *start* is its length field, *end* lies behind its CRC and past the data when the file is cut."""
 
     kind: bytes
@@ -25,33 +25,33 @@ class Chunk(NamedTuple):
     end: int
 
 
-def chunks(data: View) -> Iterator[Chunk]:
+def png_chunks(data: ByteWindow) -> Iterator[PngChunk]:
     """The chunks in order, up to and with IEND."""
     start = len(SIGNATURE)
     while start + 8 <= len(data):
         kind = bytes(data[start + 4 : start + 8])
         end = start + 12 + int.from_bytes(data[start : start + 4])
-        yield Chunk(kind, start, end)
+        yield PngChunk(kind, start, end)
         if kind == b"IEND":
             return
         start = end
 
 
-def size(data: View) -> Size | None:
+def png_size(data: ByteWindow) -> Size | None:
     """What IHDR says, or None when there is no whole IHDR."""
     if len(data) < 24 or bytes(data[8:16]) != _IHDR:
         return None
     return Size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
 
 
-def problem(data: View) -> str | None:
+def find_png_problem(data: ByteWindow) -> str | None:
     """The first thing that is wrong between the signature and IEND: every CRC is checked, and the pixels are counted.
 
-    The first chunk has to be an IHDR (`size` tells).
+    The first chunk has to be an IHDR (`png_size` tells).
     """
     scanlines: Scanlines | None = None
-    for chunk in chunks(data):
-        if broken := _broken(data, chunk):
+    for chunk in png_chunks(data):
+        if broken := _chunk_problem(data, chunk):
             return broken
         if scanlines is None:
             scanlines = Scanlines(bytes(data[chunk.start + 8 : chunk.end - 4]))
@@ -61,7 +61,7 @@ def problem(data: View) -> str | None:
     return "PNG ends before its IEND chunk"
 
 
-def _broken(data: View, chunk: Chunk) -> str | None:
+def _chunk_problem(data: ByteWindow, chunk: PngChunk) -> str | None:
     if not (chunk.kind.isascii() and chunk.kind.isalpha()):
         return f"PNG is damaged: no chunk at byte {chunk.start:,}"
     name = chunk.kind.decode("ascii")
@@ -72,8 +72,8 @@ def _broken(data: View, chunk: Chunk) -> str | None:
     return None
 
 
-def _crc(data: View, chunk: Chunk) -> int:
+def _crc(data: ByteWindow, chunk: PngChunk) -> int:
     found = 0
-    for piece in pieces(data, chunk.start + 4, chunk.end - 4):
+    for piece in iter_bytes(data, chunk.start + 4, chunk.end - 4):
         found = zlib.crc32(piece, found)
     return found

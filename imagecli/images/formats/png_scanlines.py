@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from imagecli.images.byte_window import View, pieces
+from imagecli.images.byte_window import ByteWindow, iter_bytes
 
 MOST_BYTES: Final = 1 << 29
 """So much is unpacked; what a picture has behind it is believed. It takes about a second."""
@@ -28,14 +28,14 @@ class Scanlines:
 
     def __init__(self, header: bytes) -> None:
         """*header* is the data of IHDR, 13 bytes."""
-        self.problem = None if _makes_sense(header) else "PNG has a header that makes no sense"
-        self._rows = _Rows([] if self.problem else list(_passes(header)))
+        self.problem = None if _is_valid_header(header) else "PNG has a header that makes no sense"
+        self._rows = _Rows([] if self.problem else list(_pass_sizes(header)))
         self._inflate = zlib.decompressobj()
         self._is_over = False
         self._lacks_palette = header[9] == _PALETTE
         self._has_pixels = False
 
-    def take(self, kind: bytes, data: View, start: int, end: int) -> None:
+    def take(self, kind: bytes, data: ByteWindow, start: int, end: int) -> None:
         """One chunk's data: the palette's and the pixels' matter."""
         if kind == b"PLTE":
             self._lacks_palette = False
@@ -43,7 +43,7 @@ class Scanlines:
             self._has_pixels = True
             if self._lacks_palette:
                 self.problem = "PNG has no palette for its pixels"
-            for piece in () if self._is_over else pieces(data, start, end):
+            for piece in () if self._is_over else iter_bytes(data, start, end):
                 self._unpack(piece)
 
     def end(self) -> str | None:
@@ -90,12 +90,12 @@ class _Rows:
         return True
 
 
-def _makes_sense(header: bytes) -> bool:
+def _is_valid_header(header: bytes) -> bool:
     depth, colour, compression, filtering, interlace = header[8:13]
     return depth in _DEPTHS.get(colour, ()) and not compression and not filtering and interlace < 2
 
 
-def _passes(header: bytes) -> Iterator[tuple[int, int]]:
+def _pass_sizes(header: bytes) -> Iterator[tuple[int, int]]:
     """Bytes a row, with that of its filter, and bytes in all: one pass, or the up to seven of an interlaced picture."""
     width, height = int.from_bytes(header[:4]), int.from_bytes(header[4:8])
     for x, dx, y, dy in _PASSES if header[12] else ((0, 1, 0, 1),):

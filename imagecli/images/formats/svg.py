@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Final
 
 from imagecli.domain import Size
-from imagecli.images.byte_window import View
+from imagecli.images.byte_window import ByteWindow
 
 _HEAD_BYTES = 65_536
 _TAIL_BYTES = 4_096
@@ -40,28 +40,28 @@ _SCRIPT_LINK = re.compile(r"""["';](?:javascript|vbscript|data:text/html)[:;,]""
 _NUMBER = rb"\s*([0-9.]{1,12})"
 
 
-def root(data: View) -> bytes | None:
+def find_svg_root(data: ByteWindow) -> bytes | None:
     """The `<svg …>` tag behind an optional BOM, XML declaration, doctype and comments; None when there is none."""
     head = bytes(data[:_HEAD_BYTES]).removeprefix(b"\xef\xbb\xbf")
     position: int | None = 0
     while position is not None:
         if match := _ROOT.match(head, position):
             return match[1]
-        position = _behind(head, len(head) - len(head[position:].lstrip()))
+        position = _end_of_prolog_item(head, len(head) - len(head[position:].lstrip()))
     return None
 
 
-def size(data: View) -> Size | None:
+def svg_size(data: ByteWindow) -> Size | None:
     """Width and height in pixels where the root says them, else the view box's; None when it says neither."""
-    tag = root(data) or b""
+    tag = find_svg_root(data) or b""
     width, height = _length(tag, b"width"), _length(tag, b"height")
     if width and height:
         return Size(width, height)
     box = _VIEW_BOX.search(tag)
-    return Size(_whole(box[1]), _whole(box[2])) if box else None
+    return Size(_to_int(box[1]), _to_int(box[2])) if box else None
 
 
-def problem(data: View) -> str | None:
+def find_svg_problem(data: ByteWindow) -> str | None:
     """Whether the last thing in the text closes an `svg`."""
     tail = bytes(data[-_TAIL_BYTES:]).rstrip()
     return None if _END.search(tail) else "SVG ends before its closing tag"
@@ -94,7 +94,7 @@ def _overlapping(file: IO[bytes]) -> Iterator[bytes]:
         kept = text[-_OVERLAP_BYTES:]
 
 
-def _behind(head: bytes, position: int) -> int | None:
+def _end_of_prolog_item(head: bytes, position: int) -> int | None:
     """Where the declaration, comment or doctype at *position* ends; None when there is none or it does not end."""
     for opening, closing in _SKIPPED:
         if head.startswith(opening, position):
@@ -110,10 +110,10 @@ def _behind(head: bytes, position: int) -> int | None:
 
 def _length(tag: bytes, name: bytes) -> int | None:
     match = re.search(rb"\s" + name + rb"""\s*=\s*["']""" + _NUMBER + rb"""(?:px)?\s*["']""", tag)
-    return _whole(match[1]) if match else None
+    return _to_int(match[1]) if match else None
 
 
-def _whole(number: bytes) -> int:
+def _to_int(number: bytes) -> int:
     try:
         return round(float(number))
     except ValueError:

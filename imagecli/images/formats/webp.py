@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.images.byte_window import View
+from imagecli.images.byte_window import ByteWindow
 
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
-class Chunk(NamedTuple):
+class WebpChunk(NamedTuple):
     """One chunk: *start* is its name, *end* lies behind its padding and past the data when the file is cut."""
 
     kind: bytes
@@ -22,43 +22,43 @@ class Chunk(NamedTuple):
     end: int
 
 
-def is_webp(data: View) -> bool:
+def is_webp(data: ByteWindow) -> bool:
     """Whether the first twelve bytes say so."""
     return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
 
 
-def riff_end(data: View) -> int:
+def riff_end(data: ByteWindow) -> int:
     """Where the container says it ends, in bytes from the start."""
     return 8 + int.from_bytes(data[4:8], "little")
 
 
-def chunks(data: View) -> Iterator[Chunk]:
+def webp_chunks(data: ByteWindow) -> Iterator[WebpChunk]:
     """The chunks in order, as far as the container reaches."""
     start, stop = 12, min(riff_end(data), len(data))
     while start + 8 <= stop:
         length = int.from_bytes(data[start + 4 : start + 8], "little")
         end = start + 8 + length + length % 2
-        yield Chunk(bytes(data[start : start + 4]), start, end)
+        yield WebpChunk(bytes(data[start : start + 4]), start, end)
         start = end
 
 
-def size(data: View) -> Size | None:
+def webp_size(data: ByteWindow) -> Size | None:
     """The canvas (extended form) or the frame, read from the first chunk; None when that is no picture's."""
     first = bytes(data[12:16])
     if first == b"VP8X" and len(data) >= 30:
-        return Size(_little(data[24:27]) + 1, _little(data[27:30]) + 1)
+        return Size(_little_endian(data[24:27]) + 1, _little_endian(data[27:30]) + 1)
     if first == b"VP8L" and len(data) >= 25 and data[20] == 0x2F:
-        bits = _little(data[21:25])
+        bits = _little_endian(data[21:25])
         return Size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
     if first == b"VP8 " and len(data) >= 30 and bytes(data[23:26]) == b"\x9d\x01\x2a":
-        return Size(_little(data[26:28]) & 0x3FFF, _little(data[28:30]) & 0x3FFF)
+        return Size(_little_endian(data[26:28]) & 0x3FFF, _little_endian(data[28:30]) & 0x3FFF)
     return None
 
 
-def problem(data: View) -> str | None:
+def find_webp_problem(data: ByteWindow) -> str | None:
     """The first thing that is wrong inside the container. A missing last padding byte is forgiven."""
     has_pixels = False
-    for kind, _, end in chunks(data):
+    for kind, _, end in webp_chunks(data):
         if end > len(data) + 1:
             return f"WebP ends in the middle of its {_label(kind)} chunk"
         has_pixels = has_pixels or kind in _PIXELS
@@ -67,7 +67,7 @@ def problem(data: View) -> str | None:
     return None if has_pixels else "WebP has no pixels"
 
 
-def _little(data: memoryview | bytes) -> int:
+def _little_endian(data: memoryview | bytes) -> int:
     return int.from_bytes(data, "little")
 
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
-from imagecli.sandbox.batches.create_request import Wanted
-from imagecli.sandbox.batches.input_lines import LineError
-from imagecli.sandbox.batches.timeline import Life, Moment
-from imagecli.sandbox.batches.worker import ABANDONED, Work
+from imagecli.sandbox.batches.create_request import CreateBatchRequest
+from imagecli.sandbox.batches.input_lines import InputLineError
+from imagecli.sandbox.batches.timeline import BatchMoment, BatchTimeline
+from imagecli.sandbox.batches.worker import ABANDONED, BatchWorker
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.files.store import Files
+from imagecli.sandbox.files.store import FileStore
 from imagecli.sandbox.rate_limit import Clock
 
 
-class Answers:
+class LazyBatchFile:
     """A file's content whose length is known once it was made."""
 
-    def __init__(self, work: Work, make: Callable[[], Iterator[bytes]]) -> None:
+    def __init__(self, work: BatchWorker, make: Callable[[], Iterator[bytes]]) -> None:
         self._work = work
         self._make = make
         self._size: int | None = None
@@ -46,28 +46,30 @@ DATES: Final = ("in_progress", "finalizing", "completed", "failed", "expired", "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BatchRecord:
     """What a batch was created with."""
 
     id: str
-    wanted: Wanted
+    request: CreateBatchRequest
     model: str | None
-    errors: tuple[LineError, ...]
+    errors: tuple[InputLineError, ...]
     """What is wrong with its input file."""
 
 
 class Batch:
     """Safe between threads."""
 
-    def __init__(self, order: Order, life: Life, work: Work, files: Files, clock: Clock) -> None:
+    def __init__(
+        self, order: BatchRecord, life: BatchTimeline, work: BatchWorker, files: FileStore, clock: Clock
+    ) -> None:
         self.id = order.id
         self._order = order
         self._life = life
-        self._work: Work | None = work
+        self._work: BatchWorker | None = work
         self._files = files
         self._clock = clock
         self._born = clock.now()
-        self._birthday = clock.date(self._born)
+        self._birthday = clock.unix_seconds(self._born)
         self._final: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -76,49 +78,51 @@ class Batch:
         with self._lock:
             age = self._age()
             moment = self._life.at(age)
-            if moment.ended:
+            if moment.has_ended:
                 raise ApiError(f"Cannot cancel a batch with status '{moment.status}'.", status=409)
             if moment.status != "cancelling":
                 self._life = replace(self._life, cancelled=age)
 
-    def described(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The `Batch` of the API's schema. At its end its requests are let go of: the files that it left hold them."""
         with self._lock:
             if self._work is None:
                 return self._final
             moment = self._life.at(self._age())
-            told = self._object(moment, self._work)
-            if moment.ended:
+            told = self._build_object(moment, self._work)
+            if moment.has_ended:
                 self._final, self._work = told, None
             return told
 
     def _age(self) -> float:
         return self._clock.now() - self._born
 
-    def _leave(self, moment: Moment, work: Work, done: int, refused: int) -> dict[str, str]:
+    def _leave_files(self, moment: BatchMoment, work: BatchWorker, done: int, refused: int) -> dict[str, str]:
         """Files the answers and gives the ids of the files by what they are; an empty file is not left."""
         left: dict[str, str] = {}
         status = moment.status
         if done > refused:
-            left["output"] = self._file("output", Answers(work, lambda: work.answers(done, refused=False)))
+            left["output"] = self._add_file(
+                "output", LazyBatchFile(work, lambda: work.answer_lines(done, refused=False))
+            )
         if refused or (status in ABANDONED and done < work.total):
 
             def errors() -> chain[bytes]:
-                rest = work.abandoned(done, status) if status in ABANDONED else ()
-                return chain(work.answers(done, refused=True), rest)
+                rest = work.abandoned_lines(done, status) if status in ABANDONED else ()
+                return chain(work.answer_lines(done, refused=True), rest)
 
-            left["error"] = self._file("error", Answers(work, errors))
+            left["error"] = self._add_file("error", LazyBatchFile(work, errors))
         return left
 
-    def _file(self, what: str, content: Answers) -> str:
+    def _add_file(self, what: str, content: LazyBatchFile) -> str:
         name = f"{self.id}_{what}.jsonl"
-        return self._files.put(name, "batch_output", content, lifetime=self._order.wanted.lifetime).id
+        return self._files.add(name, "batch_output", content, lifetime=self._order.request.lifetime).id
 
-    def _object(self, moment: Moment, work: Work) -> dict[str, Any]:
-        order, wanted = self._order, self._order.wanted
+    def _build_object(self, moment: BatchMoment, work: BatchWorker) -> dict[str, Any]:
+        order, wanted = self._order, self._order.request
         done = int(work.total * moment.share + 1e-9)
-        refused = work.judge(done)
-        left = self._leave(moment, work, done, refused) if moment.ended else {}
+        refused = work.decide_lines(done)
+        left = self._leave_files(moment, work, done, refused) if moment.has_ended else {}
         errors = [{"code": e.code, "line": e.line, "message": e.message, "param": e.param} for e in order.errors]
         return {
             "id": order.id,
@@ -131,24 +135,24 @@ class Batch:
             "status": moment.status,
             "output_file_id": left.get("output"),
             "error_file_id": left.get("error"),
-            "created_at": self._date(0),
-            "expires_at": self._date(self._life.window),
-            **{f"{status}_at": self._date(moment.reached.get(status)) for status in DATES},
+            "created_at": self._unix_seconds(0),
+            "expires_at": self._unix_seconds(self._life.window),
+            **{f"{status}_at": self._unix_seconds(moment.reached.get(status)) for status in DATES},
             "request_counts": {
                 "total": work.total if moment.status != "validating" else 0,
                 "completed": done - refused,
                 "failed": refused + (work.total - done if moment.status in ABANDONED else 0),
             },
-            **({"usage": _usage(work)} if "output" in left else {}),
+            **({"usage": _total_usage(work)} if "output" in left else {}),
             "metadata": wanted.metadata,
         }
 
-    def _date(self, age: float | None) -> int | None:
+    def _unix_seconds(self, age: float | None) -> int | None:
         """Unix seconds, the same whenever they are asked for."""
-        return None if age is None else int(self._birthday + self._clock.outside(age))
+        return None if age is None else int(self._birthday + self._clock.real_seconds(age))
 
 
-def _usage(work: Work) -> dict[str, Any]:
+def _total_usage(work: BatchWorker) -> dict[str, Any]:
     read, made = work.input_tokens, work.output_tokens
     return {
         "input_tokens": read,

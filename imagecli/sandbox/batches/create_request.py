@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.files.routes import check_lifetime
+from imagecli.sandbox.files.routes import check_file_lifetime
 from imagecli.sandbox.files.store import MONTH
-from imagecli.sandbox.parameters import invalid, listed, wrong_type
+from imagecli.sandbox.parameters import invalid_value_error, join_quoted, wrong_type_error
 
 ENDPOINTS: Final[Mapping[str, Operation]] = MappingProxyType(
     {"/v1/images/generations": "generations", "/v1/images/edits": "edits"}
@@ -27,7 +27,7 @@ MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CreateBatchRequest:
     """A body that is sound; whether its file is, is not known yet."""
 
     input_file_id: str
@@ -38,42 +38,44 @@ class Wanted:
     """Seconds that the files which the batch leaves are held."""
 
 
-def read_wanted(values: dict[str, Any]) -> Wanted:
+def parse_create_request(values: dict[str, Any]) -> CreateBatchRequest:
     """Raises ApiError 400."""
     for name in values:
         if name not in (*REQUIRED, "metadata", "output_expires_after"):
             raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
-    texts = {name: _text(values, name) for name in REQUIRED}
+    texts = {name: _read_text(values, name) for name in REQUIRED}
     for name, words in (("endpoint", ENDPOINTS), ("completion_window", WINDOWS)):
         if texts[name] not in words:
-            raise invalid(name, f"Invalid value: '{texts[name]}'. Supported values are: {listed(words)}.")
-    return Wanted(
+            raise invalid_value_error(
+                name, f"Invalid value: '{texts[name]}'. Supported values are: {join_quoted(words)}."
+            )
+    return CreateBatchRequest(
         **texts,
-        metadata=_metadata(values.get("metadata")),
-        lifetime=_lifetime(values.get("output_expires_after")),
+        metadata=_read_metadata(values.get("metadata")),
+        lifetime=_read_lifetime(values.get("output_expires_after")),
     )
 
 
-def _text(values: dict[str, Any], name: str) -> str:
+def _read_text(values: dict[str, Any], name: str) -> str:
     if name not in values:
         raise ApiError(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
     value = values[name]
     if not isinstance(value, str):
-        raise wrong_type(name, "a string", value)
+        raise wrong_type_error(name, "a string", value)
     return value
 
 
-def _metadata(pairs: Any) -> Mapping[str, str] | None:
+def _read_metadata(pairs: Any) -> Mapping[str, str] | None:
     if pairs is None:
         return None
     if not isinstance(pairs, dict):
-        raise wrong_type("metadata", "an object", pairs)
+        raise wrong_type_error("metadata", "an object", pairs)
     if len(pairs) > MAX_PAIRS:
         said = f"Invalid 'metadata': too many properties. Expected at most {MAX_PAIRS}, but got {len(pairs)} instead."
         raise ApiError(said, param="metadata", code="object_above_max_properties")
     for key, value in pairs.items():
         if not isinstance(value, str):
-            raise wrong_type(f"metadata.{key}", "a string", value)
+            raise wrong_type_error(f"metadata.{key}", "a string", value)
         for what, text, most in (("key", key, MAX_KEY), ("value", value, MAX_VALUE)):
             if len(text) > most:
                 said = f"Invalid 'metadata': {what} too long. Expected at most {most} characters, but got {len(text)}."
@@ -81,12 +83,12 @@ def _metadata(pairs: Any) -> Mapping[str, str] | None:
     return pairs
 
 
-def _lifetime(policy: Any) -> float:
+def _read_lifetime(policy: Any) -> float:
     if policy is None:
         return MONTH
     seconds = policy.get("seconds") if isinstance(policy, dict) else None
     if not isinstance(policy, dict) or policy.get("anchor") != "created_at":
-        raise invalid("output_expires_after.anchor", "Invalid value. Supported values are: 'created_at'.")
+        raise invalid_value_error("output_expires_after.anchor", "Invalid value. Supported values are: 'created_at'.")
     if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise wrong_type("output_expires_after.seconds", "an integer", seconds)
-    return check_lifetime(seconds, "output_expires_after.seconds")
+        raise wrong_type_error("output_expires_after.seconds", "an integer", seconds)
+    return check_file_lifetime(seconds, "output_expires_after.seconds")

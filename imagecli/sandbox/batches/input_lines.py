@@ -20,7 +20,7 @@ MAX_ERRORS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class InputLine:
     """One request, which stands in the file from byte *start* to *end*."""
 
     custom_id: str
@@ -29,7 +29,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineError:
+class InputLineError:
     """What is wrong with the file; *line* counts from 1, None for the file as a whole."""
 
     code: str
@@ -39,35 +39,37 @@ class LineError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class BatchInput:
     """A file that was read through; its requests are good where *errors* is empty."""
 
-    lines: tuple[Line, ...] = ()
-    errors: tuple[LineError, ...] = ()
+    lines: tuple[InputLine, ...] = ()
+    errors: tuple[InputLineError, ...] = ()
     model: str | None = None
     file_ids: frozenset[str] = frozenset()
     """The pictures that its bodies refer to."""
 
 
-def read_input(data: bytes, endpoint: str, catalog: Catalog) -> Input:
+def read_batch_input(data: bytes, endpoint: str, catalog: Catalog) -> BatchInput:
     """Never raises: what is wrong with *data* is told line by line."""
     if len(data) > MAX_BYTES:
-        return Input(errors=(LineError(code="file_too_large", message=f"The file exceeds {MAX_BYTES} bytes."),))
+        return BatchInput(
+            errors=(InputLineError(code="file_too_large", message=f"The file exceeds {MAX_BYTES} bytes."),)
+        )
     reader = _Reader(endpoint, catalog)
-    for number, (start, end) in enumerate(_spans(data), 1):
+    for number, (start, end) in enumerate(_line_spans(data), 1):
         reader.take(number, data, start, end)
         if len(reader.errors) >= MAX_ERRORS:
             break
     return reader.result()
 
 
-def body_of_line(data: bytes, line: Line) -> dict[str, Any]:
+def read_line_body(data: bytes, line: InputLine) -> dict[str, Any]:
     """The body of a line that was read before."""
     body: dict[str, Any] = json.loads(data[line.start : line.end].decode())["body"]
     return body
 
 
-def _spans(data: bytes) -> Iterator[tuple[int, int]]:
+def _line_spans(data: bytes) -> Iterator[tuple[int, int]]:
     """Where each line starts and ends; the file's last newline starts no line."""
     start = 0
     while start < len(data):
@@ -83,11 +85,11 @@ class _Reader:
     def __init__(self, endpoint: str, catalog: Catalog) -> None:
         self._endpoint = endpoint
         self._catalog = catalog
-        self._lines: list[Line] = []
+        self._lines: list[InputLine] = []
         self._seen: set[str] = set()
         self._model: str | None = None
         self._file_ids: set[str] = set()
-        self.errors: list[LineError] = []
+        self.errors: list[InputLineError] = []
 
     def take(self, number: int, data: bytes, start: int, end: int) -> None:
         text = data[start:end]
@@ -100,19 +102,19 @@ class _Reader:
         error = self._objection(request)
         if error:
             code, message, param = error
-            self.errors.append(LineError(code=code, message=message, param=param, line=number))
+            self.errors.append(InputLineError(code=code, message=message, param=param, line=number))
             return
         self._seen.add(request["custom_id"])
         self._file_ids.update(_file_ids(request["body"]))
-        self._lines.append(Line(custom_id=request["custom_id"], start=start, end=end))
+        self._lines.append(InputLine(custom_id=request["custom_id"], start=start, end=end))
 
-    def result(self) -> Input:
+    def result(self) -> BatchInput:
         if not self._lines and not self.errors:
-            self.errors.append(LineError(code="empty_file", message="The batch file holds no requests."))
+            self.errors.append(InputLineError(code="empty_file", message="The batch file holds no requests."))
         if len(self._lines) > MAX_REQUESTS:
             said = f"The batch file holds {len(self._lines)} requests; the limit is {MAX_REQUESTS}."
-            self.errors.append(LineError(code="too_many_tasks", message=said))
-        return Input(
+            self.errors.append(InputLineError(code="too_many_tasks", message=said))
+        return BatchInput(
             lines=tuple(self._lines),
             errors=tuple(self.errors),
             model=self._model,

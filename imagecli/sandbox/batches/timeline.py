@@ -37,7 +37,7 @@ ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class BatchMoment:
     """Where a batch stands."""
 
     status: str
@@ -47,21 +47,21 @@ class Moment:
     """Each status that it has had → its age then."""
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.status in ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class BatchTimeline:
     """How a batch goes, from age 0."""
 
     ending: Ending
     cancelled: float | None = None
     """The age at which it was cancelled."""
 
-    def at(self, age: float) -> Moment:
+    def at(self, age: float) -> BatchMoment:
         reached = {status: start for status, start in self._steps() if start <= age}
-        return Moment(status=list(reached)[-1], share=self._share(age), reached=reached)
+        return BatchMoment(status=list(reached)[-1], share=self._share(age), reached=reached)
 
     @property
     def window(self) -> float:

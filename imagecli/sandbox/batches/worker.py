@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.domain import Operation
-from imagecli.sandbox.batches.input_lines import Input, Line, body_of_line
-from imagecli.sandbox.errors import ApiError, internal
-from imagecli.sandbox.files.store import File, picture_of
-from imagecli.sandbox.form import Form, form_of
-from imagecli.sandbox.http_message import Response
-from imagecli.sandbox.image_job import Job
-from imagecli.sandbox.image_service import Studio
-from imagecli.sandbox.response_body import body_of, usage_of
+from imagecli.sandbox.batches.input_lines import BatchInput, InputLine, read_line_body
+from imagecli.sandbox.errors import ApiError, internal_error
+from imagecli.sandbox.files.store import StoredFile, picture_bytes_of
+from imagecli.sandbox.form import ParsedForm, form_from_json
+from imagecli.sandbox.http_message import ServerResponse
+from imagecli.sandbox.image_job import ImageJob
+from imagecli.sandbox.image_service import ImageService
+from imagecli.sandbox.response_body import build_response_body, build_usage
 
 ABANDONED: Final = {
     "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
@@ -31,14 +31,14 @@ ABANDONED: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class BatchSource:
     """Where a batch's requests come from, and for whom they are answered."""
 
     batch_id: str
     data: bytes
-    input: Input
+    input: BatchInput
     operation: Operation
-    pictures: Mapping[str, File]
+    pictures: Mapping[str, StoredFile]
     """The files that the requests refer to, as they were when the batch began."""
     created_at: int
     """Unix seconds that the answers tell."""
@@ -47,20 +47,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LineRefusal:
     """The answer to a line that gets no pictures."""
 
     status: int
     body: dict[str, Any]
 
 
-class Work:
+class BatchWorker:
     """Safe between threads."""
 
-    def __init__(self, source: Source, studio: Studio) -> None:
+    def __init__(self, source: BatchSource, studio: ImageService) -> None:
         self._source = source
         self._studio = studio
-        self._verdicts: list[range | Refusal] = []
+        self._verdicts: list[range | LineRefusal] = []
         self._lock = threading.Lock()
         self.input_tokens = 0
         self.output_tokens = 0
@@ -74,32 +74,32 @@ class Work:
         """Bytes that it holds."""
         return len(self._source.data) + sum(file.content.weight for file in self._source.pictures.values())
 
-    def judge(self, count: int) -> int:
+    def decide_lines(self, count: int) -> int:
         """Decides the first *count* lines, those that are not decided yet, and tells how many of them are refused."""
         with self._lock:
             for index in range(len(self._verdicts), count):
-                self._verdicts.append(self._verdict(index))
-            return sum(isinstance(one, Refusal) for one in self._verdicts[:count])
+                self._verdicts.append(self._decide_line(index))
+            return sum(isinstance(one, LineRefusal) for one in self._verdicts[:count])
 
-    def answers(self, count: int, *, refused: bool) -> Iterator[bytes]:
+    def answer_lines(self, count: int, *, refused: bool) -> Iterator[bytes]:
         """The lines of the output file of a batch that got to *count*, or, *refused*, those of its error file."""
-        for index in self._shuffled():
+        for index in self._shuffled_order():
             if index >= count:
                 continue
             verdict = self._verdicts[index]
-            if isinstance(verdict, Refusal) and refused:
-                yield self._line(index, verdict.status, verdict.body)
+            if isinstance(verdict, LineRefusal) and refused:
+                yield self._response_line(index, verdict.status, verdict.body)
             elif isinstance(verdict, range) and not refused:
-                yield self._line(index, *self._drawn(index, verdict))
+                yield self._response_line(index, *self._draw_line(index, verdict))
 
-    def abandoned(self, count: int, status: str) -> Iterator[bytes]:
+    def abandoned_lines(self, count: int, status: str) -> Iterator[bytes]:
         """The lines of the error file for the requests behind *count*, when the batch ended as *status*."""
         code, message = ABANDONED[status]
-        for index in self._shuffled():
+        for index in self._shuffled_order():
             if index >= count:
-                yield self._spelled(index, None, {"code": code, "message": message})
+                yield self._encode_line(index, None, {"code": code, "message": message})
 
-    def _shuffled(self) -> list[int]:
+    def _shuffled_order(self) -> list[int]:
         """Another order than the file's, and always the same one."""
         return sorted(range(self.total), key=lambda index: _digest(self._source.input.lines[index].custom_id))
 
@@ -110,51 +110,51 @@ class Work:
     def _request_id(self, index: int) -> str:
         return f"req_{self._token(index)}"
 
-    def _verdict(self, index: int) -> range | Refusal:
+    def _decide_line(self, index: int) -> range | LineRefusal:
         request_id = self._request_id(index)
-        sabotaged = self._studio.saboteur.response(request_id)
+        sabotaged = self._studio.saboteur.next_response(request_id)
         if sabotaged:
-            return _as_refusal(sabotaged)
+            return _to_line_refusal(sabotaged)
         try:
-            job, form = self._job(self._source.input.lines[index], request_id)
+            job, form = self._build_job(self._source.input.lines[index], request_id)
         except ApiError as error:
-            return Refusal(error.status, error.body())
+            return LineRefusal(error.status, error.body())
         except Exception:  # a boundary, as that of a live request
-            return Refusal(500, internal().body())
-        usage = usage_of(job, job.n)
+            return LineRefusal(500, internal_error().body())
+        usage = build_usage(job, job.n)
         self.input_tokens += usage["input_tokens"]
         self.output_tokens += usage["output_tokens"]
-        return self._studio.number(job, form)
+        return self._studio.reserve_indices(job, form)
 
-    def _job(self, line: Line, request_id: str) -> tuple[Job, Form]:
+    def _build_job(self, line: InputLine, request_id: str) -> tuple[ImageJob, ParsedForm]:
         """Raises ApiError for a body that a live request would be refused for, and for a stream."""
-        body = {name: value for name, value in body_of_line(self._source.data, line).items() if value is not None}
-        form = form_of(body, self._picture if self._source.operation == "edits" else None)
-        job = self._studio.judge(form, self._source.operation, request_id)
+        body = {name: value for name, value in read_line_body(self._source.data, line).items() if value is not None}
+        form = form_from_json(body, self._uploaded_picture if self._source.operation == "edits" else None)
+        job = self._studio.build_job(form, self._source.operation, request_id)
         if job.delivery.stream:
             raise ApiError("Streaming is not supported in the Batch API.", param="stream", code="invalid_value")
         return job, form
 
-    def _picture(self, id: str, param: str) -> bytes:
-        return picture_of(self._source.pictures.get(id), id, param)
+    def _uploaded_picture(self, id: str, param: str) -> bytes:
+        return picture_bytes_of(self._source.pictures.get(id), id, param)
 
-    def _drawn(self, index: int, numbers: range) -> tuple[int, dict[str, Any]]:
+    def _draw_line(self, index: int, numbers: range) -> tuple[int, dict[str, Any]]:
         """Status and body of a line that was let pass."""
         source = self._source
         try:
-            job, _ = self._job(source.input.lines[index], self._request_id(index))
+            job, _ = self._build_job(source.input.lines[index], self._request_id(index))
             pictures = [one.data for one in self._studio.paint(job, numbers)]
-            return 200, body_of(
-                job, pictures, source.created_at, lambda data: self._studio.shelf.put(data, source.host)
+            return 200, build_response_body(
+                job, pictures, source.created_at, lambda data: self._studio.shelf.add(data, source.host)
             )
         except Exception:  # a boundary: the answers before it were sent long ago
-            return 500, internal().body()
+            return 500, internal_error().body()
 
-    def _line(self, index: int, status: int, body: dict[str, Any]) -> bytes:
+    def _response_line(self, index: int, status: int, body: dict[str, Any]) -> bytes:
         response = {"status_code": status, "request_id": self._request_id(index), "body": body}
-        return self._spelled(index, response, None)
+        return self._encode_line(index, response, None)
 
-    def _spelled(self, index: int, response: dict[str, Any] | None, error: dict[str, str] | None) -> bytes:
+    def _encode_line(self, index: int, response: dict[str, Any] | None, error: dict[str, str] | None) -> bytes:
         line = {
             "id": f"batch_req_{self._token(index)}",
             "custom_id": self._source.input.lines[index].custom_id,
@@ -168,10 +168,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _as_refusal(response: Response) -> Refusal:
+def _to_line_refusal(response: ServerResponse) -> LineRefusal:
     """A failure on purpose; a gateway's page, which no line can hold, becomes an error object."""
     try:
         body = json.loads(response.body)
     except ValueError:
         body = ApiError(f"HTTP {response.status}", status=response.status, type="server_error").body()
-    return Refusal(response.status, body)
+    return LineRefusal(response.status, body)

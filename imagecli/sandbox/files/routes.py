@@ -10,11 +10,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.files.store import MONTH, File, Files, Stored
-from imagecli.sandbox.form import Part, parts_of, put
-from imagecli.sandbox.http_message import Request, Response, as_json
-from imagecli.sandbox.pagination import as_list, page
-from imagecli.sandbox.parameters import invalid, listed
+from imagecli.sandbox.files.store import MONTH, FileStore, StoredBytes, StoredFile
+from imagecli.sandbox.form import FormPart, iter_form_parts, set_form_value
+from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
+from imagecli.sandbox.pagination import page_to_json, select_page
+from imagecli.sandbox.parameters import invalid_value_error, join_quoted
 from imagecli.sandbox.request_checks import check_method
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
@@ -31,10 +31,10 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 class FileRoutes:
     """Answers what is asked of files."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: FileStore) -> None:
         self._files = files
 
-    def answer(self, request: Request, rest: list[str]) -> Response:
+    def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
         """*rest* is the path behind `/v1/files`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")
@@ -42,29 +42,31 @@ class FileRoutes:
         if len(rest) == 1:
             check_method(request, "GET", "DELETE")
             return (
-                self._delete(rest[0]) if request.method == "DELETE" else as_json(200, self._file(rest[0]).described())
+                self._delete(rest[0])
+                if request.method == "DELETE"
+                else json_response(200, self._find_file(rest[0]).to_json())
             )
         if rest[1:] == ["content"]:
             check_method(request, "GET")
-            return content_of(self._file(rest[0]))
+            return file_content_response(self._find_file(rest[0]))
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
-    def _file(self, id: str) -> File:
+    def _find_file(self, id: str) -> StoredFile:
         file = self._files.find(id)
         if file is None:
             raise ApiError(f"No such File object: {id}", status=404, param="id")
         return file
 
-    def _upload(self, request: Request) -> Response:
+    def _upload(self, request: ServerRequest) -> ServerResponse:
         values: dict[str, Any] = {}
-        file: Part | None = None
-        for part in parts_of(request):
+        file: FormPart | None = None
+        for part in iter_form_parts(request):
             if part.name == "file":
                 file = part
             else:
-                put(values, part.name, part.data.decode("utf-8", "replace"))
-        purpose = _purpose(values)
-        lifetime = _lifetime(values, purpose)
+                set_form_value(values, part.name, part.data.decode("utf-8", "replace"))
+        purpose = _read_purpose(values)
+        lifetime = _read_lifetime(values, purpose)
         for name in values:
             if name not in ("purpose", "expires_after"):
                 raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
@@ -72,24 +74,24 @@ class FileRoutes:
             raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
         filename = file.filename or "upload"
         _check_content(file.data, filename, purpose)
-        held = self._files.put(filename, purpose, Stored(file.data), lifetime=lifetime)
-        return as_json(200, held.described())
+        held = self._files.add(filename, purpose, StoredBytes(file.data), lifetime=lifetime)
+        return json_response(200, held.to_json())
 
-    def _list(self, request: Request) -> Response:
+    def _list(self, request: ServerRequest) -> ServerResponse:
         order = request.query.get("order", "desc")
         if order not in ("asc", "desc"):
-            raise invalid("order", f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.")
+            raise invalid_value_error("order", f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.")
         wanted = request.query.get("purpose")
         files = [file for file in self._files.all() if wanted in (None, file.purpose)]
-        found, more = page(files if order == "asc" else files[::-1], request, usual=10_000, most=10_000)
-        return as_json(200, as_list([file.described() for file in found], more=more))
+        found, more = select_page(files if order == "asc" else files[::-1], request, usual=10_000, most=10_000)
+        return json_response(200, page_to_json([file.to_json() for file in found], more=more))
 
-    def _delete(self, id: str) -> Response:
-        self._files.delete(self._file(id).id)
-        return as_json(200, {"id": id, "object": "file", "deleted": True})
+    def _delete(self, id: str) -> ServerResponse:
+        self._files.delete(self._find_file(id).id)
+        return json_response(200, {"id": id, "object": "file", "deleted": True})
 
 
-def content_of(file: File) -> Response:
+def file_content_response(file: StoredFile) -> ServerResponse:
     """The bytes of a file; those that are made on the way are sent as they come."""
     if file.purpose not in READABLE:
         raise ApiError(f"Not allowed to download files of purpose: {file.purpose}")
@@ -97,38 +99,40 @@ def content_of(file: File) -> Response:
         "Content-Type": "application/octet-stream",
         "Content-Disposition": f"attachment; filename*=utf-8''{quote(file.filename, safe='')}",
     }
-    if isinstance(file.content, Stored):
-        return Response(status=200, headers=headers, body=file.content.data)
-    return Response(status=200, headers=headers, parts=file.content.parts())
+    if isinstance(file.content, StoredBytes):
+        return ServerResponse(status=200, headers=headers, body=file.content.data)
+    return ServerResponse(status=200, headers=headers, parts=file.content.parts())
 
 
-def _purpose(values: dict[str, Any]) -> str:
+def _read_purpose(values: dict[str, Any]) -> str:
     purpose = values.get("purpose")
     if purpose is None:
         raise ApiError("Missing required parameter: 'purpose'.", param="purpose", code="missing_required_parameter")
     if purpose not in PURPOSES:
-        raise invalid("purpose", f"Invalid value: '{purpose}'. Supported values are: {listed(PURPOSES)}.")
+        raise invalid_value_error(
+            "purpose", f"Invalid value: '{purpose}'. Supported values are: {join_quoted(PURPOSES)}."
+        )
     return str(purpose)
 
 
-def _lifetime(values: dict[str, Any], purpose: str) -> float | None:
+def _read_lifetime(values: dict[str, Any], purpose: str) -> float | None:
     """Seconds; None for ever."""
     asked = values.get("expires_after")
     if asked is None:
         return MONTH if purpose == "batch" else None
     if not isinstance(asked, dict) or asked.get("anchor") != "created_at":
-        raise invalid("expires_after[anchor]", "Invalid value. Supported values are: 'created_at'.")
+        raise invalid_value_error("expires_after[anchor]", "Invalid value. Supported values are: 'created_at'.")
     text = str(asked.get("seconds", ""))
     if not _WHOLE.fullmatch(text):
-        raise invalid("expires_after[seconds]", f"Invalid value: '{text}'. Expected an integer.")
-    return check_lifetime(int(text), "expires_after[seconds]")
+        raise invalid_value_error("expires_after[seconds]", f"Invalid value: '{text}'. Expected an integer.")
+    return check_file_lifetime(int(text), "expires_after[seconds]")
 
 
-def check_lifetime(seconds: int, param: str) -> float:
+def check_file_lifetime(seconds: int, param: str) -> float:
     """*seconds*, unless a file can't live so long. Raises ApiError."""
     low, high = LIFETIMES
     if not low <= seconds <= high:
-        raise invalid(
+        raise invalid_value_error(
             param, f"Invalid '{param}': expected a value between {low} and {high}, but got {seconds} instead."
         )
     return float(seconds)

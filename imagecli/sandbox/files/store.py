@@ -21,7 +21,7 @@ MONTH: Final = 30 * 24 * 3600.0
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
-class Content(Protocol):
+class FileContent(Protocol):
     """What a file holds, or how it comes to be."""
 
     @property
@@ -36,7 +36,7 @@ class Content(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredBytes:
     """Bytes that were sent."""
 
     data: bytes = field(repr=False)
@@ -53,19 +53,19 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class StoredFile:
     """One file; dates are Unix seconds."""
 
     id: str
     filename: str
     purpose: str
-    content: Content = field(repr=False)
+    content: FileContent = field(repr=False)
     created_at: int
     expires_at: int | None
     until: float
     """The clock's moment at which it is gone."""
 
-    def described(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The `OpenAIFile` of the API's schema."""
         expiry = {} if self.expires_at is None else {"expires_at": self.expires_at}
         return {
@@ -80,27 +80,27 @@ class File:
         }
 
 
-class Files:
+class FileStore:
     """Safe between threads."""
 
     def __init__(self, clock: Clock, capacity: int = MAX_HELD) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._held: OrderedDict[str, File] = OrderedDict()
+        self._held: OrderedDict[str, StoredFile] = OrderedDict()
         self._weight = 0
         self._lock = threading.Lock()
 
-    def put(self, filename: str, purpose: str, content: Content, *, lifetime: float | None) -> File:
+    def add(self, filename: str, purpose: str, content: FileContent, *, lifetime: float | None) -> StoredFile:
         """Holds it for *lifetime* seconds of the clock, None for ever, under a new id."""
         now = self._clock.now()
         until = float("inf") if lifetime is None else now + lifetime
-        file = File(
-            id=new_id(),
+        file = StoredFile(
+            id=new_file_id(),
             filename=filename,
             purpose=purpose,
             content=content,
-            created_at=int(self._clock.date(now)),
-            expires_at=None if lifetime is None else int(self._clock.date(until)),
+            created_at=int(self._clock.unix_seconds(now)),
+            expires_at=None if lifetime is None else int(self._clock.unix_seconds(until)),
             until=until,
         )
         with self._lock:
@@ -110,7 +110,7 @@ class Files:
                 self._weight -= self._held.popitem(last=False)[1].content.weight
         return file
 
-    def find(self, id: str) -> File | None:
+    def find(self, id: str) -> StoredFile | None:
         """The file, unless it is gone."""
         with self._lock:
             file = self._held.get(id)
@@ -125,7 +125,7 @@ class Files:
             file = self._held.pop(id, None)
             self._weight -= file.content.weight if file else 0
 
-    def all(self) -> list[File]:
+    def all(self) -> list[StoredFile]:
         """Those that are there, the oldest first."""
         with self._lock:
             held = list(self._held)
@@ -133,10 +133,10 @@ class Files:
 
     def picture(self, id: str, param: str) -> bytes:
         """What was uploaded to be edited. Raises ApiError."""
-        return picture_of(self.find(id), id, param)
+        return picture_bytes_of(self.find(id), id, param)
 
 
-def picture_of(file: File | None, id: str, param: str) -> bytes:
+def picture_bytes_of(file: StoredFile | None, id: str, param: str) -> bytes:
     """The bytes of the *file* with that id. Raises ApiError if there is none, or if it is for something else."""
     if file is None:
         raise ApiError(f"No such File object: {id}", param=f"{param}.file_id", code="invalid_value")
@@ -146,6 +146,6 @@ def picture_of(file: File | None, id: str, param: str) -> bytes:
     return b"".join(file.content.parts())
 
 
-def new_id() -> str:
+def new_file_id() -> str:
     """As the real ones look: `file-` and 22 letters or digits."""
     return "file-" + "".join(secrets.choice(_ALPHABET) for _ in range(22))

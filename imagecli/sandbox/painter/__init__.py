@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from imagecli.sandbox.image_job import Job
-from imagecli.sandbox.painter.caption import MAX_CHARACTERS, word
-from imagecli.sandbox.painter.encode import Painted, encode
-from imagecli.sandbox.painter.render import moving, still
-from imagecli.sandbox.painter.svg import drawing
+from imagecli.sandbox.image_job import ImageJob
+from imagecli.sandbox.painter.caption import MAX_CHARACTERS, build_caption
+from imagecli.sandbox.painter.encode import PaintedImage, encode_image
+from imagecli.sandbox.painter.render import paint_gif, paint_still
+from imagecli.sandbox.painter.svg import draw_svg
 
 
-def paint(job: Job, index: int) -> Painted:
-    """Picture *index* of the job."""
-    wording = word(job.prompt[:MAX_CHARACTERS])
+def paint_picture(job: ImageJob, index: int) -> PaintedImage:
+    """InputPicture *index* of the job."""
+    wording = build_caption(job.prompt[:MAX_CHARACTERS])
     note = None if job.operation == "variations" else wording.note
     if job.output_format == "svg":
-        return Painted(data=drawing(job, index, wording), note=note)
+        return PaintedImage(data=draw_svg(job, index, wording), note=note)
     if job.output_format == "gif":
-        return Painted(data=moving(job, index, wording), note=note)
-    image = still(job, index, wording)
-    return Painted(data=encode(image, job), image=image, note=note)
+        return PaintedImage(data=paint_gif(job, index, wording), note=note)
+    image = paint_still(job, index, wording)
+    return PaintedImage(data=encode_image(image, job), image=image, note=note)

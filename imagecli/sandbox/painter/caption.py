@@ -26,7 +26,7 @@ from typing import Final, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from imagecli.sandbox.painter.palettes import Colour, Palette, contrast, mix
+from imagecli.sandbox.painter.palettes import Colour, Palette, contrast, mix_colors
 
 MAX_FILES = 3000
 """Font files looked at by name; a desktop has a few hundred."""
@@ -66,12 +66,12 @@ UNSEEN: Final = ("Cc", "Cf", "Cs")
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FontFace:
     """A font file (of a collection, its first face); *path* None is Pillow's own."""
 
     path: str | None = None
 
-    def at(self, size: float) -> ImageFont.FreeTypeFont:
+    def at_size(self, size: float) -> ImageFont.FreeTypeFont:
         """The font at *size* pixels. A new object each time: FreeType's are not to be shared by threads."""
         if self.path is not None:
             return ImageFont.truetype(self.path, size)
@@ -79,59 +79,61 @@ class Face:
         assert isinstance(font, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
         return font
 
-    def lacks(self, characters: set[str]) -> set[str]:
+    def missing_characters(self, characters: set[str]) -> set[str]:
         """Those that it can't draw. Raises OSError where the file is no font."""
-        font = self.at(PROBE_SIZE)
-        missing = _look(font, "\U0010fffe")
-        return {char for char in characters if _look(font, char) == missing}
+        font = self.at_size(PROBE_SIZE)
+        missing = _glyph_image(font, "\U0010fffe")
+        return {char for char in characters if _glyph_image(font, char) == missing}
 
 
-def _look(font: ImageFont.FreeTypeFont, char: str) -> tuple[tuple[int, int], bytes]:
+def _glyph_image(font: ImageFont.FreeTypeFont, char: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(char)
     return mask.size, bytes(mask)
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class Caption:
     """What is written, and in which face."""
 
     text: str
-    face: Face
+    face: FontFace
     note: str | None = None
     """Said to the client when characters had to be written otherwise."""
 
 
 @lru_cache(maxsize=64)
-def word(text: str, folders: tuple[str, ...] = FOLDERS) -> Wording:
+def build_caption(text: str, folders: tuple[str, ...] = FOLDERS) -> Caption:
     """*text* on one line in a face that has all of it; what no font of *folders* has is written as an escape."""
-    line = plain(text)
+    line = strip_invisible(text)
     needed = set(line) - {" "}
-    best, missing = Face(), Face().lacks(needed)
+    best, missing = FontFace(), FontFace().missing_characters(needed)
     for face in _candidates(folders):
         if not missing:
             break
-        lacks = _lacks(face, needed)
+        lacks = _missing_characters(face, needed)
         if len(lacks) < len(missing):
             best, missing = face, lacks
     if not missing:
-        return Wording(line, best)
+        return Caption(line, best)
     shown = "".join(_escape(char) if char in missing else char for char in line)
-    return Wording(shown, best, "no font has all characters of the prompt; shown escaped")
+    return Caption(shown, best, "no font has all characters of the prompt; shown escaped")
 
 
-def plain(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """On one line, without what has no picture of its own: controls, joiners, variation selectors."""
     spaced = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(char for char in spaced if unicodedata.category(char) not in UNSEEN and not _selects(char))
+    return "".join(
+        char for char in spaced if unicodedata.category(char) not in UNSEEN and not _is_variation_selector(char)
+    )
 
 
-def _selects(char: str) -> bool:
+def _is_variation_selector(char: str) -> bool:
     return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
-def _lacks(face: Face, characters: set[str]) -> set[str]:
+def _missing_characters(face: FontFace, characters: set[str]) -> set[str]:
     try:
-        return face.lacks(characters)
+        return face.missing_characters(characters)
     except (OSError, ValueError):  # no font, or one of fixed sizes
         return characters
 
@@ -140,12 +142,12 @@ def _escape(char: str) -> str:
     return char.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _candidates(folders: tuple[str, ...]) -> Iterator[Face]:
-    return (Face(path) for path in _files(folders)[:MAX_OPENED])
+def _candidates(folders: tuple[str, ...]) -> Iterator[FontFace]:
+    return (FontFace(path) for path in _font_files(folders)[:MAX_OPENED])
 
 
 @cache
-def _files(folders: tuple[str, ...]) -> tuple[str, ...]:
+def _font_files(folders: tuple[str, ...]) -> tuple[str, ...]:
     """Font files, the best first."""
     found: list[str] = []
     for folder in folders:
@@ -174,7 +176,7 @@ Area: TypeAlias = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class CaptionBackground:
     """The ink, and the cloth under it: a soft veil of some strength, or a card."""
 
     ink: Colour
@@ -183,26 +185,26 @@ class Ground:
     """0 for none."""
     card: bool = False
 
-    def lay(self, image: Image.Image, place: Area, unit: int) -> None:
+    def draw(self, image: Image.Image, place: Area, unit: int) -> None:
         """Under *place* of an RGB picture."""
         if self.card:
-            _lay_card(image, place, self.cloth, unit)
+            _draw_card(image, place, self.cloth, unit)
         elif self.veil:
-            lay_veil(image, place, self.cloth, self.veil, unit)
+            draw_veil(image, place, self.cloth, self.veil, unit)
 
 
-def calm(image: Image.Image, place: Area, palette: Palette, unit: int) -> Ground:
+def choose_background(image: Image.Image, place: Area, palette: Palette, unit: int) -> CaptionBackground:
     """The least that makes letters at *place* readable."""
-    dark = mix(palette.near, (8, 8, 16), 0.35)
+    dark = mix_colors(palette.near, (8, 8, 16), 0.35)
     for veil in (0.0, 0.15, 0.3):
-        for ink, cloth in ((LIGHT, dark), (dark, mix(palette.low, LIGHT, 0.6))):
-            ground = Ground(ink=ink, cloth=cloth, veil=veil)
+        for ink, cloth in ((LIGHT, dark), (dark, mix_colors(palette.low, LIGHT, 0.6))):
+            ground = CaptionBackground(ink=ink, cloth=cloth, veil=veil)
             laid = image.copy() if veil else image
-            ground.lay(laid, place, unit)
+            ground.draw(laid, place, unit)
             dim, bright = _extremes(laid, place)
             if bright - dim <= MAX_SPREAD and all(contrast(ink, (v, v, v)) >= READABLE for v in (dim, bright)):
                 return ground
-    return Ground(ink=dark, cloth=mix(palette.low, LIGHT, 0.5), card=True)
+    return CaptionBackground(ink=dark, cloth=mix_colors(palette.low, LIGHT, 0.5), card=True)
 
 
 def _extremes(image: Image.Image, place: Area) -> tuple[int, int]:
@@ -216,7 +218,7 @@ def _extremes(image: Image.Image, place: Area) -> tuple[int, int]:
     return (levels[0], levels[-1]) if levels else (0, 255)
 
 
-def lay_veil(image: Image.Image, place: Area, colour: Colour, strength: float, unit: int) -> None:
+def draw_veil(image: Image.Image, place: Area, colour: Colour, strength: float, unit: int) -> None:
     """A soft cloud of *colour* behind the letters; blurred small, for speed."""
     less = max(1, unit // 64)
     margin = unit * 0.05
@@ -227,11 +229,11 @@ def lay_veil(image: Image.Image, place: Area, colour: Colour, strength: float, u
     image.paste(colour, (0, 0), mask)
 
 
-def _lay_card(image: Image.Image, place: Area, colour: Colour, unit: int) -> None:
+def _draw_card(image: Image.Image, place: Area, colour: Colour, unit: int) -> None:
     """A sheet of paper behind the letters."""
     pad = card_pad(unit)
     box = (place[0] - pad, place[1] - pad, place[2] + pad, place[3] + pad)
-    lay_veil(image, (box[0], box[1] + pad // 2, box[2], box[3] + pad // 2), (10, 8, 20), 0.45, unit // 2)
+    draw_veil(image, (box[0], box[1] + pad // 2, box[2], box[3] + pad // 2), (10, 8, 20), 0.45, unit // 2)
     ImageDraw.Draw(image).rectangle(box, fill=colour)
 
 
@@ -247,7 +249,7 @@ OPACITY: Final = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pill:
+class Label:
     """Where it lies, in pixels."""
 
     left: float
@@ -263,28 +265,28 @@ class Pill:
         return self.left + self.size * 0.55, (self.top + self.bottom) / 2
 
 
-def pill(area: Area, avoid: Area | None = None) -> Pill | None:
+def place_label(area: Area, avoid: Area | None = None) -> Label | None:
     """In the upper right corner of *area*, the lower if *avoid* is above; None where it does not fit."""
     unit = min(area[2] - area[0], area[3] - area[1])
     size = max(9.0, unit * 0.021)
-    wide, pad, gap = Face().at(size).getlength(WORD), size * 0.55, max(4, round(unit * 0.022))
+    wide, pad, gap = FontFace().at_size(size).getlength(WORD), size * 0.55, max(4, round(unit * 0.022))
     left, right, high = area[2] - gap - wide - 2 * pad, area[2] - gap, size * 1.5
     if left < area[0] or high + 2 * gap > area[3] - area[1]:
         return None
     below = avoid is not None and avoid[1] + avoid[3] < area[1] + area[3]
     top = area[3] - gap - high if below else area[1] + gap
-    return Pill(left=left, top=top, right=right, bottom=top + high, size=size)
+    return Label(left=left, top=top, right=right, bottom=top + high, size=size)
 
 
-def sign(image: Image.Image, area: Area, avoid: Area | None = None) -> None:
+def draw_label(image: Image.Image, area: Area, avoid: Area | None = None) -> None:
     """Sets the pill into an RGB picture."""
-    place = pill(area, avoid)
+    place = place_label(area, avoid)
     if place is None:
         return
     cloth = Image.new("L", (round(place.right - place.left) * 4, round(place.bottom - place.top) * 4))
     ImageDraw.Draw(cloth).rounded_rectangle((0, 0, cloth.width - 1, cloth.height - 1), cloth.height / 2, fill=OPACITY)
     image.paste(CLOTH, (round(place.left), round(place.top)), cloth.reduce(4))
-    ImageDraw.Draw(image).text(place.text_at, WORD, font=Face().at(place.size), fill=LIGHT, anchor="lm")
+    ImageDraw.Draw(image).text(place.text_at, WORD, font=FontFace().at_size(place.size), fill=LIGHT, anchor="lm")
 
 
 LEADING = 1.24
@@ -302,7 +304,7 @@ _UNITS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class TextBlock:
     """Lines of one size, in pixels."""
 
     lines: tuple[str, ...]
@@ -315,29 +317,29 @@ class Block:
         return self.size * LEADING * len(self.lines)
 
 
-def fit(text: str, width: Width, box: tuple[float, float], largest: float, smallest: float) -> Block:
+def fit_text(text: str, width: Width, box: tuple[float, float], largest: float, smallest: float) -> TextBlock:
     """*text* as large as it goes into *box* (width, height in pixels), between the two sizes."""
-    pieces = units(text)
+    pieces = split_units(text)
     size = largest
     while size > smallest:
-        lines = wrap(pieces, width, box[0] / size)
+        lines = wrap_units(pieces, width, box[0] / size)
         if len(lines) * size * LEADING <= box[1] and not _breaks_words(pieces, lines):
-            return Block(lines=_balanced(pieces, width, box[0] / size, lines), size=size)
+            return TextBlock(lines=_balance_lines(pieces, width, box[0] / size, lines), size=size)
         size *= 0.94
     most = max(1, int(box[1] / (smallest * LEADING)))
-    lines = wrap(pieces, width, box[0] / smallest)
+    lines = wrap_units(pieces, width, box[0] / smallest)
     if len(lines) <= most:
-        return Block(lines=lines, size=smallest)
-    shown = (*lines[: most - 1], _ellipsis(lines[most - 1], width, box[0] / smallest))
-    return Block(lines=shown, size=smallest, cut=True)
+        return TextBlock(lines=lines, size=smallest)
+    shown = (*lines[: most - 1], _add_ellipsis(lines[most - 1], width, box[0] / smallest))
+    return TextBlock(lines=shown, size=smallest, cut=True)
 
 
-def units(text: str) -> list[str]:
+def split_units(text: str) -> list[str]:
     """What stays together on a line, and the blanks between."""
     return _UNITS.findall(text)
 
 
-def wrap(pieces: list[str], width: Width, limit: float) -> tuple[str, ...]:
+def wrap_units(pieces: list[str], width: Width, limit: float) -> tuple[str, ...]:
     """Greedy lines no wider than *limit* font sizes; a unit that is wider is broken anywhere."""
     lines: list[str] = []
     line, used = "", 0.0
@@ -347,7 +349,7 @@ def wrap(pieces: list[str], width: Width, limit: float) -> tuple[str, ...]:
             lines.append(line.strip())
             line, used = "", 0.0
         if wide > limit:
-            *full, unit = _broken(unit, width, limit)
+            *full, unit = _break_unit(unit, width, limit)
             lines += full
             wide = width(unit)
         if line or not unit.isspace():
@@ -355,7 +357,7 @@ def wrap(pieces: list[str], width: Width, limit: float) -> tuple[str, ...]:
     return tuple([*lines, line.strip()] if line.strip() else lines)
 
 
-def _broken(unit: str, width: Width, limit: float) -> list[str]:
+def _break_unit(unit: str, width: Width, limit: float) -> list[str]:
     pieces, piece, used = [], "", 0.0
     for char in unit:
         wide = width(char)
@@ -371,12 +373,12 @@ def _breaks_words(pieces: list[str], lines: tuple[str, ...]) -> bool:
     return any(not any(unit in line for line in lines) for unit in pieces if not unit.isspace())
 
 
-def _balanced(pieces: list[str], width: Width, limit: float, lines: tuple[str, ...]) -> tuple[str, ...]:
+def _balance_lines(pieces: list[str], width: Width, limit: float, lines: tuple[str, ...]) -> tuple[str, ...]:
     """As many lines, of nearly the same width: the narrowest limit that needs no more of them."""
     low, high = limit / 2, limit
     for _ in range(12 if len(lines) > 1 else 0):
         middle = (low + high) / 2
-        narrower = wrap(pieces, width, middle)
+        narrower = wrap_units(pieces, width, middle)
         if len(narrower) > len(lines) or _breaks_words(pieces, narrower):
             low = middle
         else:
@@ -384,7 +386,7 @@ def _balanced(pieces: list[str], width: Width, limit: float, lines: tuple[str, .
     return lines
 
 
-def _ellipsis(line: str, width: Width, limit: float) -> str:
+def _add_ellipsis(line: str, width: Width, limit: float) -> str:
     while line and width(line + "…") > limit:
         line = line[:-1]
     return line.rstrip(" ,.;:") + "…"
@@ -395,20 +397,20 @@ MAX_CHARACTERS = 700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lettering:
+class CaptionLayout:
     """Lines, where they stand and on what: decided once, for all frames of a moving picture."""
 
-    block: Block
-    face: Face
+    block: TextBlock
+    face: FontFace
     place: Area
-    ground: Ground
+    ground: CaptionBackground
     unit: int
     """The shorter edge of the area they were set into."""
 
-    def write(self, image: Image.Image) -> None:
+    def draw(self, image: Image.Image) -> None:
         """Into an RGB picture."""
-        self.ground.lay(image, self.place, self.unit)
-        font, pen = self.face.at(self.block.size), ImageDraw.Draw(image)
+        self.ground.draw(image, self.place, self.unit)
+        font, pen = self.face.at_size(self.block.size), ImageDraw.Draw(image)
         for text, x, y in self.lines():
             anchor = "rm" if reads_leftwards(text) else "lm"
             pen.text((x, y), text, font=font, fill=self.ground.ink, anchor=anchor)
@@ -420,40 +422,42 @@ class Lettering:
             yield line, x, self.place[1] + self.block.size * LEADING * (number + 0.5)
 
 
-def letter(image: Image.Image, wording: Wording, palette: Palette, area: Area) -> Area | None:
+def draw_caption(image: Image.Image, wording: Caption, palette: Palette, area: Area) -> Area | None:
     """Writes into *area* of an RGB picture and gives the place; None where *area* is too small for any letters."""
-    words = compose(image, wording, palette, area)
+    words = lay_out_caption(image, wording, palette, area)
     if words is None:
         return None
-    words.write(image)
+    words.draw(image)
     return words.place
 
 
-def compose(image: Image.Image, wording: Wording, palette: Palette, area: Area) -> Lettering | None:
+def lay_out_caption(image: Image.Image, wording: Caption, palette: Palette, area: Area) -> CaptionLayout | None:
     """The words at the calmest place of *area*, on a veil or a card where the ground is too busy; None without room."""
     wide, high = area[2] - area[0], area[3] - area[1]
     unit = min(wide, high)
     if unit < 24 or not wording.text:
         return None
-    gauge = wording.face.at(100)
-    block = _set(wording.text, lambda text: gauge.getlength(text) / 100, wide, high)
+    gauge = wording.face.at_size(100)
+    block = _set_text(wording.text, lambda text: gauge.getlength(text) / 100, wide, high)
     across = max(gauge.getlength(line) / 100 * block.size for line in block.lines)
-    place = _calmest(image, _places(area, (round(across), round(block.height)), unit))
-    return Lettering(block=block, face=wording.face, place=place, ground=calm(image, place, palette, unit), unit=unit)
+    place = _calmest_place(image, _possible_places(area, (round(across), round(block.height)), unit))
+    return CaptionLayout(
+        block=block, face=wording.face, place=place, ground=choose_background(image, place, palette, unit), unit=unit
+    )
 
 
-def _set(text: str, width: Width, wide: int, high: int) -> Block:
+def _set_text(text: str, width: Width, wide: int, high: int) -> TextBlock:
     """A few large lines if they hold the text, else many small ones, else as many as go in."""
     unit = min(wide, high)
     largest = max(11.0, min((wide * high) ** 0.5 * 0.085, wide * 0.11, high * 0.2))
     usual = max(10.0, min(largest, unit * 0.056))
-    block = fit(text, width, (wide * 0.86, max(high * 0.19, min(high * 0.5, wide * 0.1))), largest, usual)
+    block = fit_text(text, width, (wide * 0.86, max(high * 0.19, min(high * 0.5, wide * 0.1))), largest, usual)
     if not block.cut:
         return block
-    return fit(text, width, (wide * 0.86, high * 0.38), usual, max(10.0, unit * 0.034))
+    return fit_text(text, width, (wide * 0.86, high * 0.38), usual, max(10.0, unit * 0.034))
 
 
-def _places(area: Area, size: tuple[int, int], unit: int) -> list[Area]:
+def _possible_places(area: Area, size: tuple[int, int], unit: int) -> list[Area]:
     """The corners and the middles of the upper and lower edge, below first."""
     left, top, right, bottom = area
     side, down = round((right - left) * 0.07), round(unit * 0.075)
@@ -462,7 +466,7 @@ def _places(area: Area, size: tuple[int, int], unit: int) -> list[Area]:
     return [(x, y, x + size[0], y + size[1]) for y in ys for x in xs]
 
 
-def _calmest(image: Image.Image, places: list[Area]) -> Area:
+def _calmest_place(image: Image.Image, places: list[Area]) -> Area:
     """Where the least is going on: the first of those that are nearly alike."""
     unrest = [round(_unrest(image, place) / 24) for place in places]
     return places[unrest.index(min(unrest))]
@@ -496,13 +500,13 @@ def largest_opening(changed: Image.Image) -> Area:
     for row in range(rows):
         for column in range(columns):
             heights[column] = heights[column] + 1 if cells[row * columns + column] >= 250 else 0
-        best = max(best, *(_under(heights, column, row) for column in range(columns)))
+        best = max(best, *(_rectangle_under(heights, column, row) for column in range(columns)))
     wide, high = changed.width / columns, changed.height / rows
     left, top, right, bottom = best[1]
     return round(left * wide), round(top * high), round(right * wide), round(bottom * high)
 
 
-def _under(heights: list[int], column: int, row: int) -> tuple[int, Area]:
+def _rectangle_under(heights: list[int], column: int, row: int) -> tuple[int, Area]:
     """The largest rectangle that ends in *row* and is as high as *column*'s run: its cells and its place."""
     height = heights[column]
     left = right = column

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from imagecli.sandbox.image_job import Job, Picture
+from imagecli.sandbox.image_job import ImageJob, InputPicture
 
 MAX_PIXELS = 128_000_000
 """More are not decoded: a small file can unpack into all the memory there is."""
@@ -18,7 +18,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Painted:
+class PaintedImage:
     """One finished picture in its asked-for format."""
 
     data: bytes = field(repr=False)
@@ -28,7 +28,7 @@ class Painted:
     """What the client should be told about it."""
 
 
-def format_of(data: bytes) -> str | None:
+def detect_upload_format(data: bytes) -> str | None:
     """png, jpeg or webp by the first bytes; None for all else."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
@@ -37,9 +37,9 @@ def format_of(data: bytes) -> str | None:
     return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-def open_picture(data: bytes) -> Picture:
+def open_upload(data: bytes) -> InputPicture:
     """The first frame, upright. Raises UnreadableError."""
-    kind = format_of(data)
+    kind = detect_upload_format(data)
     try:
         # The plugins directly: Image.open would warn on stderr about large pictures, and try formats nobody asked for.
         image = _plugin(kind, io.BytesIO(data))
@@ -48,7 +48,7 @@ def open_picture(data: bytes) -> Picture:
         image.load()
         upright = ImageOps.exif_transpose(image)
         has_alpha = upright.has_transparency_data
-        return Picture(format=kind or "", has_alpha=has_alpha, image=_eight_bits(upright, has_alpha))
+        return InputPicture(format=kind or "", has_alpha=has_alpha, image=_to_eight_bits(upright, has_alpha))
     except UnreadableError:
         raise
     except Exception as error:  # Pillow's decoders raise a dozen classes on broken bytes
@@ -65,14 +65,14 @@ def _plugin(format: str | None, stream: io.BytesIO) -> ImageFile.ImageFile:
     raise UnreadableError("unknown format")
 
 
-def _eight_bits(image: Image.Image, has_alpha: bool) -> Image.Image:
+def _to_eight_bits(image: Image.Image, has_alpha: bool) -> Image.Image:
     if image.mode.startswith("I"):
         # Pillow clips 16 bits to 8 instead of scaling them.
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     return image.convert("RGBA" if has_alpha else "RGB")
 
 
-def encode(image: Image.Image, job: Job) -> bytes:
+def encode_image(image: Image.Image, job: ImageJob) -> bytes:
     """*image* in the job's format; what jpeg can't hold is laid on white."""
     out = io.BytesIO()
     if job.output_format == "png":
@@ -80,11 +80,11 @@ def encode(image: Image.Image, job: Job) -> bytes:
     elif job.output_format == "webp":
         image.save(out, "WEBP", quality=job.output_compression, method=2)
     else:
-        flatten(image).save(out, "JPEG", quality=max(1, min(95, job.output_compression)), subsampling=0)
+        flatten_on_white(image).save(out, "JPEG", quality=max(1, min(95, job.output_compression)), subsampling=0)
     return out.getvalue()
 
 
-def flatten(image: Image.Image) -> Image.Image:
+def flatten_on_white(image: Image.Image) -> Image.Image:
     """RGB, with white where *image* is transparent."""
     if image.mode != "RGBA":
         return image.convert("RGB")

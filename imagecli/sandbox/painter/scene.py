@@ -15,7 +15,7 @@ from typing import Final
 from PIL import Image
 
 from imagecli.domain import Size
-from imagecli.sandbox.painter.palettes import PALETTES, Palette, mix
+from imagecli.sandbox.painter.palettes import PALETTES, Palette, mix_colors
 from imagecli.sandbox.painter.surface import Canvas, Point, Surface
 
 
@@ -39,7 +39,7 @@ def paper(canvas: Surface, palette: Palette, rng: Random) -> None:
             across, down = (math.cos(angle) * canvas.width, math.sin(angle) * canvas.height)
             reach = (0.27 + 0.33 * share) * swell
             hole.append((centre[0] + across * reach, centre[1] + down * reach))
-        _sheet(canvas, hole, mix(palette.far, palette.near, 0.1 + 0.8 * share**1.1), canvas.unit * 0.012)
+        _sheet(canvas, hole, mix_colors(palette.far, palette.near, 0.1 + 0.8 * share**1.1), canvas.unit * 0.012)
 
 
 def _hill(canvas: Surface, rng: Random, level: float) -> list[tuple[float, float]]:
@@ -65,7 +65,7 @@ def _sheet(canvas: Surface, hole: list[tuple[float, float]], colour: tuple[int, 
 
 def tiles(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Quarter circles and discs on a grid."""
-    ground = mix(palette.low, (255, 255, 255), 0.25)
+    ground = mix_colors(palette.low, (255, 255, 255), 0.25)
     canvas.gradient(ground, ground)
     across = max(3, round(canvas.width / canvas.unit * 4))
     down = max(3, round(canvas.height / canvas.unit * 4))
@@ -99,7 +99,7 @@ def _tile(
 
 def arches(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Rainbows of a printed poster, one before the other."""
-    canvas.gradient(mix(palette.low, palette.high, 0.3), palette.low)
+    canvas.gradient(mix_colors(palette.low, palette.high, 0.3), palette.low)
     risen = canvas.height * 0.29 - canvas.swing(canvas.unit * 0.05)
     canvas.disc((canvas.width * rng.uniform(0.15, 0.85), risen), canvas.unit * 0.09, palette.sun)
     places = sorted(rng.uniform(0.05, 0.95) for _ in range(3))
@@ -112,7 +112,7 @@ def arches(canvas: Surface, palette: Palette, rng: Random) -> None:
             palette.accent,
             palette.far,
             palette.sun,
-            mix(palette.far, palette.near, 0.5),
+            mix_colors(palette.far, palette.near, 0.5),
             palette.low,
         ]
         shift, grown = rng.randrange(len(bands)), canvas.swing(radius * 0.06) * (-1) ** index
@@ -129,10 +129,10 @@ def arches(canvas: Surface, palette: Palette, rng: Random) -> None:
 
 def drift(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Sheer discs that lie over one another, and fine lines through them."""
-    canvas.gradient(palette.low, mix(palette.low, palette.high, 0.8))
+    canvas.gradient(palette.low, mix_colors(palette.low, palette.high, 0.8))
     colours = palette.colours()[:5]
     for number in range(9):
-        at = _drifted(canvas, (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height)), number)
+        at = _drifted_point(canvas, (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height)), number)
         canvas.disc(at, canvas.unit * rng.uniform(0.1, 0.36), rng.choice(colours), rng.uniform(0.45, 0.8))
     for _ in range(4):
         at = (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height))
@@ -143,11 +143,11 @@ def drift(canvas: Surface, palette: Palette, rng: Random) -> None:
         ]
         canvas.line(ring, canvas.unit * 0.004, palette.near, 0.7)
     for number in range(5):
-        at = _drifted(canvas, (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height)), number)
+        at = _drifted_point(canvas, (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height)), number)
         canvas.disc(at, canvas.unit * rng.uniform(0.008, 0.03), rng.choice((palette.near, palette.accent)))
 
 
-def _drifted(canvas: Surface, at: tuple[float, float], number: int) -> tuple[float, float]:
+def _drifted_point(canvas: Surface, at: tuple[float, float], number: int) -> tuple[float, float]:
     """Where disc *number* is at this moment: each goes another way."""
     way, away = number * 2.4, canvas.swing(canvas.unit * 0.06)
     return at[0] + math.cos(way) * away, at[1] + math.sin(way) * away
@@ -157,14 +157,14 @@ def hills(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Ridges that grow darker as they come nearer, under a sun, with a few firs in front."""
     canvas.gradient(palette.high, palette.low)
     sun = (canvas.width * rng.uniform(0.2, 0.8), canvas.height * rng.uniform(0.36, 0.46))
-    _sun(canvas, palette, _risen(canvas, sun), canvas.unit * rng.uniform(0.09, 0.14))
+    _sun(canvas, palette, _raised_point(canvas, sun), canvas.unit * rng.uniform(0.09, 0.14))
     count = rng.randint(5, 6)
     for index in range(count):
         depth = index / (count - 1)
         level = canvas.height * (0.5 + 0.4 * depth**1.15)
         past = canvas.swing(canvas.unit * 0.07 * (1 - depth))
         ridge = _ridge(canvas, rng, level, canvas.unit * (0.075 - 0.03 * depth), 1.6 + 1.2 * (1 - depth), past=past)
-        mist = mix(palette.layer(depth), palette.low, 0.45 * (1 - depth))
+        mist = mix_colors(palette.layer(depth), palette.low, 0.45 * (1 - depth))
         canvas.polygon(_ground(canvas, ridge), palette.layer(depth), foot=mist if depth < 1 else None)
         if depth == 1:
             _firs(canvas, palette, rng, ridge)
@@ -175,7 +175,7 @@ def sea(canvas: Surface, palette: Palette, rng: Random) -> None:
     canvas.gradient(palette.high, palette.low)
     horizon = canvas.height * rng.uniform(0.5, 0.56)
     sun = (canvas.width * rng.uniform(0.25, 0.75), horizon - canvas.unit * 0.06)
-    _sun(canvas, palette, _risen(canvas, sun), canvas.unit * rng.uniform(0.12, 0.17))
+    _sun(canvas, palette, _raised_point(canvas, sun), canvas.unit * rng.uniform(0.12, 0.17))
     count = 6
     boat = (rng.uniform(0.2, 0.8) * canvas.width, rng.randint(1, 2))
     for index in range(count):
@@ -193,22 +193,22 @@ def dunes(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Long slopes with a lit and a shaded side."""
     canvas.gradient(palette.high, palette.low)
     sun = (canvas.width * rng.uniform(0.15, 0.85), canvas.height * rng.uniform(0.25, 0.36))
-    _sun(canvas, palette, _risen(canvas, sun), canvas.unit * rng.uniform(0.07, 0.1))
+    _sun(canvas, palette, _raised_point(canvas, sun), canvas.unit * rng.uniform(0.07, 0.1))
     count = 5
     for index in range(count):
         depth = index / (count - 1)
         level = canvas.height * (0.56 + 0.36 * depth)
         crest = _ridge(canvas, rng, level + canvas.swing(canvas.unit * 0.018 * (1 - depth)), canvas.unit * 0.09, 0.9, 1)
         colour = palette.layer(depth * 0.85)
-        canvas.polygon(_ground(canvas, crest), colour, foot=mix(colour, palette.low, 0.25 * (1 - depth)))
+        canvas.polygon(_ground(canvas, crest), colour, foot=mix_colors(colour, palette.low, 0.25 * (1 - depth)))
         for slope in _lee_sides(crest, canvas.unit * 0.06):
-            canvas.polygon(slope, mix(colour, palette.near, 0.35), foot=mix(colour, palette.near, 0.12))
+            canvas.polygon(slope, mix_colors(colour, palette.near, 0.35), foot=mix_colors(colour, palette.near, 0.12))
 
 
 def night(canvas: Surface, palette: Palette, rng: Random) -> None:
     """Stars, a moon, bands of light and a forest's edge."""
-    deep = mix(palette.near, (4, 8, 24), 0.35)
-    canvas.gradient(deep, mix(palette.near, palette.far, 0.75))
+    deep = mix_colors(palette.near, (4, 8, 24), 0.35)
+    canvas.gradient(deep, mix_colors(palette.near, palette.far, 0.75))
     for _ in range(160):
         at = (rng.uniform(0, canvas.width), rng.uniform(0, canvas.height * 0.75))
         size, bright = canvas.unit * rng.choice((0.0011, 0.0016, 0.0024)), rng.uniform(0.4, 1)
@@ -218,15 +218,15 @@ def night(canvas: Surface, palette: Palette, rng: Random) -> None:
         _light(canvas, palette, rng, canvas.swing(canvas.unit * 0.12) * (-1) ** band)
     moon = (canvas.width * rng.uniform(0.18, 0.82), canvas.height * rng.uniform(0.2, 0.3))
     canvas.glow(moon, canvas.unit * 0.26, palette.sun, 0.5)
-    canvas.polygon(_crescent(moon, canvas.unit * 0.062), mix(palette.sun, (255, 255, 255), 0.35))
+    canvas.polygon(_crescent(moon, canvas.unit * 0.062), mix_colors(palette.sun, (255, 255, 255), 0.35))
     for depth in (0.45, 0.75, 1.0):
         ridge = _ridge(canvas, rng, canvas.height * (0.66 + 0.2 * depth), canvas.unit * 0.045, 1.8)
-        colour = mix(palette.layer(depth), deep, 0.5)
+        colour = mix_colors(palette.layer(depth), deep, 0.5)
         canvas.polygon(_ground(canvas, ridge), colour)
         _forest(canvas, colour, rng, ridge, canvas.unit * 0.075 * depth)
 
 
-def _risen(canvas: Surface, at: Point) -> Point:
+def _raised_point(canvas: Surface, at: Point) -> Point:
     """Where something high up is at this moment, that has its place at *at*."""
     return at[0] + canvas.swing(canvas.unit * 0.02), at[1] - canvas.swing(canvas.unit * 0.035)
 
@@ -327,7 +327,7 @@ def _boat(canvas: Surface, palette: Palette, at: Point, height: float) -> None:
     canvas.polygon(
         [(x, y - height * 1.5), (x + height * 0.62, y - height * 0.3), (x, y - height * 0.3)], palette.accent
     )
-    sail = mix(palette.low, (255, 255, 255), 0.6)
+    sail = mix_colors(palette.low, (255, 255, 255), 0.6)
     canvas.polygon(
         [
             (x - 0.06 * height, y - height * 1.3),
@@ -346,7 +346,7 @@ def _light(canvas: Surface, palette: Palette, rng: Random, past: float) -> None:
     level = canvas.height * rng.uniform(0.34, 0.58)
     line = _ridge(canvas, rng, level, canvas.unit * 0.07, 0.7, octaves=2, past=past)
     height = canvas.unit * rng.uniform(0.16, 0.3)
-    colour = rng.choice((palette.accent, palette.sun, mix(palette.accent, palette.sun, 0.5)))
+    colour = rng.choice((palette.accent, palette.sun, mix_colors(palette.accent, palette.sun, 0.5)))
     for k in range(10):
         rise = height * (k + 1) / 10
         canvas.polygon([*line, *[(x, y - rise) for x, y in reversed(line)]], colour, 0.05)
@@ -355,26 +355,28 @@ def _light(canvas: Surface, palette: Palette, rng: Random, past: float) -> None:
 SCENES: Final = (hills, paper, sea, night, tiles, dunes, arches, drift)
 
 
-def random_of(*words: object) -> Random:
+def random_for(*words: object) -> Random:
     """A generator of its own for these words; the same for ever."""
     text = "\x00".join(str(word) for word in words)
     return Random(hashlib.sha256(text.encode("utf-8", "replace")).digest())
 
 
-def palette_of(prompt: str, index: int) -> Palette:
-    """Picture *index*'s colours; twelve in a row are all different."""
-    first = random_of("palette", prompt).randrange(len(PALETTES))
-    return PALETTES[(first + index * 5) % len(PALETTES)].turned(random_of("hue", prompt, index).uniform(-9, 9))
+def choose_palette(prompt: str, index: int) -> Palette:
+    """InputPicture *index*'s colours; twelve in a row are all different."""
+    first = random_for("palette", prompt).randrange(len(PALETTES))
+    return PALETTES[(first + index * 5) % len(PALETTES)].with_turned_hues(
+        random_for("hue", prompt, index).uniform(-9, 9)
+    )
 
 
-def scene(prompt: str, index: int, size: Size, moment: float = 0.0) -> Image.Image:
+def paint_scene(prompt: str, index: int, size: Size, moment: float = 0.0) -> Image.Image:
     """An RGB picture without words; *moment* 0 to 1 is where it is in its loop."""
-    canvas = Canvas(size, palette_of(prompt, index).low, moment)
-    draw(canvas, prompt, index)
+    canvas = Canvas(size, choose_palette(prompt, index).low, moment)
+    draw_scene(canvas, prompt, index)
     return canvas.image
 
 
-def draw(surface: Surface, prompt: str, index: int) -> None:
-    """Picture *index*'s scene on whatever *surface* is."""
-    first = random_of("scene", prompt).randrange(len(SCENES))
-    SCENES[(first + index * 3) % len(SCENES)](surface, palette_of(prompt, index), random_of("draw", prompt, index))
+def draw_scene(surface: Surface, prompt: str, index: int) -> None:
+    """InputPicture *index*'s scene on whatever *surface* is."""
+    first = random_for("scene", prompt).randrange(len(SCENES))
+    SCENES[(first + index * 3) % len(SCENES)](surface, choose_palette(prompt, index), random_for("draw", prompt, index))

@@ -16,39 +16,39 @@ from xml.sax.saxutils import escape
 from PIL import Image
 
 from imagecli.domain import Size
-from imagecli.sandbox.image_job import Job
+from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.painter.caption import (
     CLOTH,
     LIGHT,
     MAX_CHARACTERS,
     OPACITY,
     WORD,
-    Lettering,
-    Pill,
-    Wording,
+    Caption,
+    CaptionLayout,
+    Label,
     card_pad,
-    compose,
-    pill,
-    plain,
+    lay_out_caption,
+    place_label,
     reads_leftwards,
+    strip_invisible,
 )
-from imagecli.sandbox.painter.encode import flatten
+from imagecli.sandbox.painter.encode import flatten_on_white
 from imagecli.sandbox.painter.palettes import Colour
-from imagecli.sandbox.painter.render import unlettered
-from imagecli.sandbox.painter.scene import draw, palette_of, scene
+from imagecli.sandbox.painter.render import paint_without_caption
+from imagecli.sandbox.painter.scene import choose_palette, draw_scene, paint_scene
 from imagecli.sandbox.painter.surface import Box, Point, Surface
 
 SHADE: Final[Colour] = (12, 8, 24)
 GLOW_STOPS: Final = 8
 
 
-class Vector(Surface):
+class SvgSurface(Surface):
     """Elements in the order they are painted, and what they refer to."""
 
     def __init__(self, size: Size, colour: Colour) -> None:
         super().__init__(size, 0.0)
         self._defs: list[str] = []
-        self._marks = [f'<rect width="{size.width}" height="{size.height}" fill="{paint(colour)}"/>']
+        self._marks = [f'<rect width="{size.width}" height="{size.height}" fill="{hex_color(colour)}"/>']
         self._blurs: dict[float, str] = {}
 
     def add(self, element: str) -> None:
@@ -72,14 +72,17 @@ class Vector(Surface):
         for stop in range(GLOW_STOPS + 1):
             away = stop / GLOW_STOPS
             opacity = max(0.0, 1 - 1.42 * away) ** 2 * strength
-            stops += f'<stop offset="{brief(away)}" stop-color="{paint(colour)}" stop-opacity="{opacity:.3f}"/>'
+            stops += f'<stop offset="{to_digits(away)}" stop-color="{hex_color(colour)}" stop-opacity="{opacity:.3f}"/>'
         self._defs.append(f'<radialGradient id="{name}">{stops}</radialGradient>')
-        self.add(f'<circle cx="{brief(centre[0])}" cy="{brief(centre[1])}" r="{brief(radius)}" fill="url(#{name})"/>')
+        self.add(
+            f'<circle cx="{to_digits(centre[0])}" cy="{to_digits(centre[1])}" r="{to_digits(radius)}"'
+            f' fill="url(#{name})"/>'
+        )
 
     def ellipse(self, box: Box, colour: Colour, opacity: float = 1.0, shadow: float = 0.0) -> None:
-        middle = f'cx="{brief((box[0] + box[2]) / 2)}" cy="{brief((box[1] + box[3]) / 2)}"'
-        shape = f'<ellipse {middle} rx="{brief((box[2] - box[0]) / 2)}" ry="{brief((box[3] - box[1]) / 2)}"'
-        self._lay(shape, paint(colour), opacity, shadow)
+        middle = f'cx="{to_digits((box[0] + box[2]) / 2)}" cy="{to_digits((box[1] + box[3]) / 2)}"'
+        shape = f'<ellipse {middle} rx="{to_digits((box[2] - box[0]) / 2)}" ry="{to_digits((box[3] - box[1]) / 2)}"'
+        self._lay(shape, hex_color(colour), opacity, shadow)
 
     def pie(self, box: Box, start: float, end: float, colour: Colour) -> None:
         wide, high = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
@@ -87,9 +90,9 @@ class Vector(Surface):
             (box[0] + wide * (1 + math.cos(angle)), box[1] + high * (1 + math.sin(angle)))
             for angle in (math.radians(start), math.radians(end))
         )
-        arc = f"A{brief(wide)} {brief(high)} 0 {int(end - start > 180)} 1 {brief(x1)} {brief(y1)}"
-        path = f"M{brief(box[0] + wide)} {brief(box[1] + high)}L{brief(x0)} {brief(y0)}{arc}Z"
-        self._lay(f'<path d="{path}"', paint(colour), 1.0, 0.0)
+        arc = f"A{to_digits(wide)} {to_digits(high)} 0 {int(end - start > 180)} 1 {to_digits(x1)} {to_digits(y1)}"
+        path = f"M{to_digits(box[0] + wide)} {to_digits(box[1] + high)}L{to_digits(x0)} {to_digits(y0)}{arc}Z"
+        self._lay(f'<path d="{path}"', hex_color(colour), 1.0, 0.0)
 
     def polygon(
         self,
@@ -99,12 +102,12 @@ class Vector(Surface):
         shadow: float = 0.0,
         foot: Colour | None = None,
     ) -> None:
-        fill = self._ramp(colour, foot) if foot else paint(colour)
-        self._lay(f'<path d="{_course(points)}z"', fill, opacity, shadow)
+        fill = self._ramp(colour, foot) if foot else hex_color(colour)
+        self._lay(f'<path d="{_path_data(points)}z"', fill, opacity, shadow)
 
     def line(self, points: Sequence[Point], width: float, colour: Colour, opacity: float = 1.0) -> None:
-        look = f'fill="none" stroke="{paint(colour)}" stroke-width="{brief(width)}" stroke-linejoin="round"'
-        self.add(f'<path d="{_course(points)}" {look} opacity="{brief(opacity)}"/>')
+        look = f'fill="none" stroke="{hex_color(colour)}" stroke-width="{to_digits(width)}" stroke-linejoin="round"'
+        self.add(f'<path d="{_path_data(points)}" {look} opacity="{to_digits(opacity)}"/>')
 
     def blur(self, deviation: float) -> str:
         """What an element's `filter` says to be blurred by so many pixels."""
@@ -117,29 +120,29 @@ class Vector(Surface):
 
     def _lay(self, shape: str, fill: str, opacity: float, shadow: float) -> None:
         if shadow:
-            up = f'transform="translate(0 {brief(-0.4 * shadow)})"'
-            self.add(f'{shape} fill="{paint(SHADE)}" opacity="0.34" {up} filter="{self.blur(shadow)}"/>')
-        seen = f' opacity="{brief(opacity)}"' if opacity < 1 else ""
+            up = f'transform="translate(0 {to_digits(-0.4 * shadow)})"'
+            self.add(f'{shape} fill="{hex_color(SHADE)}" opacity="0.34" {up} filter="{self.blur(shadow)}"/>')
+        seen = f' opacity="{to_digits(opacity)}"' if opacity < 1 else ""
         self.add(f'{shape} fill="{fill}"{seen}/>')
 
     def _ramp(self, top: Colour, bottom: Colour) -> str:
         name = f"g{len(self._defs)}"
-        stops = f'<stop stop-color="{paint(top)}"/><stop offset="1" stop-color="{paint(bottom)}"/>'
+        stops = f'<stop stop-color="{hex_color(top)}"/><stop offset="1" stop-color="{hex_color(bottom)}"/>'
         self._defs.append(f'<linearGradient id="{name}" x2="0" y2="1">{stops}</linearGradient>')
         return f"url(#{name})"
 
 
-def paint(colour: Colour) -> str:
+def hex_color(colour: Colour) -> str:
     """`#rrggbb`."""
     return f"#{bytes(colour).hex()}"
 
 
-def brief(value: float) -> str:
+def to_digits(value: float) -> str:
     """With two digits after the point at most, and no -0."""
     return f"{round(value, 2) + 0:g}" if abs(value) < 10_000 else str(round(value))
 
 
-def _course(points: Sequence[Point]) -> str:
+def _path_data(points: Sequence[Point]) -> str:
     """From each point to the next, in tenths of a pixel; a point that lies where the last one does is left out."""
     tenths = [(round(x * 10), round(y * 10)) for x, y in points]
     steps = [(x - x0, y - y0) for (x0, y0), (x, y) in pairwise(tenths) if (x, y) != (x0, y0)]
@@ -153,27 +156,27 @@ COLOURS = 40
 FAMILY = "font-family=\"'Segoe UI','Helvetica Neue','DejaVu Sans','Noto Sans','Noto Sans CJK SC',sans-serif\""
 
 
-def drawing(job: Job, index: int, wording: Wording) -> bytes:
-    """Picture *index* as a document that needs no other."""
-    palette = palette_of(job.prompt, index)
-    vector = Vector(job.size, palette.low)
+def draw_svg(job: ImageJob, index: int, wording: Caption) -> bytes:
+    """InputPicture *index* as a document that needs no other."""
+    palette = choose_palette(job.prompt, index)
+    vector = SvgSurface(job.size, palette.low)
     if job.operation == "generations":
-        draw(vector, job.prompt, index)
-        ground = scene(job.prompt, index, job.size)
+        draw_scene(vector, job.prompt, index)
+        ground = paint_scene(job.prompt, index, job.size)
     else:
-        ground = flatten(unlettered(job, index))
-        _tiles(vector, ground)
+        ground = flatten_on_white(paint_without_caption(job, index))
+        _draw_tiles(vector, ground)
     area = (0, 0, *ground.size)
-    words = compose(ground, wording, palette, area) if job.operation != "variations" else None
+    words = lay_out_caption(ground, wording, palette, area) if job.operation != "variations" else None
     if words:
-        _inscribe(vector, words)
-    if corner := pill(area, words.place if words else None):
-        _sign(vector, corner)
-    title = f"<title>{_text(plain(job.prompt[:MAX_CHARACTERS]))}</title>"
+        _draw_caption(vector, words)
+    if corner := place_label(area, words.place if words else None):
+        _draw_label(vector, corner)
+    title = f"<title>{_xml_text(strip_invisible(job.prompt[:MAX_CHARACTERS]))}</title>"
     return vector.text(title, f"<desc>{WORD}</desc>").encode("utf-8", "replace")
 
 
-def _tiles(vector: Vector, image: Image.Image) -> None:
+def _draw_tiles(vector: SvgSurface, image: Image.Image) -> None:
     """Equal tiles beside each other are one."""
     scale = max(image.size) / TILES
     grid = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
@@ -187,50 +190,55 @@ def _tiles(vector: Vector, image: Image.Image) -> None:
             colour, right = cells.getpixel((left, row)), left + 1
             while right < small.width and cells.getpixel((right, row)) == colour:
                 right += 1
-            box = f'x="{brief(left * across)}" y="{brief(row * down)}" width="{brief((right - left) * across)}"'
-            vector.add(f'<rect {box} height="{brief(down)}" fill="{paint(colour)}"/>')  # type: ignore[arg-type]
+            width = to_digits((right - left) * across)
+            box = f'x="{to_digits(left * across)}" y="{to_digits(row * down)}" width="{width}"'
+            vector.add(f'<rect {box} height="{to_digits(down)}" fill="{hex_color(colour)}"/>')  # type: ignore[arg-type]
             left = right
     vector.add("</g>")
 
 
-def _inscribe(vector: Vector, words: Lettering) -> None:
+def _draw_caption(vector: SvgSurface, words: CaptionLayout) -> None:
     """Text stays text; its length is pinned, as every machine has other fonts."""
     ground, soft = words.ground, words.unit * 0.05
     if ground.card:
         pad = card_pad(words.unit)
-        _sheet(vector, words, pad + soft / 2, f'fill="{paint(SHADE)}" opacity="0.4"', blur=soft / 2)
-        _sheet(vector, words, pad, f'fill="{paint(ground.cloth)}"')
+        _draw_sheet(vector, words, pad + soft / 2, f'fill="{hex_color(SHADE)}" opacity="0.4"', blur=soft / 2)
+        _draw_sheet(vector, words, pad, f'fill="{hex_color(ground.cloth)}"')
     elif ground.veil:
-        _sheet(vector, words, soft, f'fill="{paint(ground.cloth)}" opacity="{ground.veil}"', blur=soft)
+        _draw_sheet(vector, words, soft, f'fill="{hex_color(ground.cloth)}" opacity="{ground.veil}"', blur=soft)
     for line, x, y in words.lines():
-        wide = words.face.at(100).getlength(line) / 100 * words.block.size
+        wide = words.face.at_size(100).getlength(line) / 100 * words.block.size
         way = ' direction="rtl"' if reads_leftwards(line) else ""
-        size = f'font-size="{brief(words.block.size)}" fill="{paint(ground.ink)}"{way}'
-        vector.add(_line(line, (x, y + words.block.size * 0.34), wide, size))
+        size = f'font-size="{to_digits(words.block.size)}" fill="{hex_color(ground.ink)}"{way}'
+        vector.add(_text_line(line, (x, y + words.block.size * 0.34), wide, size))
 
 
-def _sheet(vector: Vector, words: Lettering, reach: float, look: str, *, blur: float = 0.0) -> None:
+def _draw_sheet(vector: SvgSurface, words: CaptionLayout, reach: float, look: str, *, blur: float = 0.0) -> None:
     left, top, right, bottom = words.place
-    box = f'x="{brief(left - reach)}" y="{brief(top - reach)}"'
-    size = f'width="{brief(right - left + 2 * reach)}" height="{brief(bottom - top + 2 * reach)}"'
+    box = f'x="{to_digits(left - reach)}" y="{to_digits(top - reach)}"'
+    size = f'width="{to_digits(right - left + 2 * reach)}" height="{to_digits(bottom - top + 2 * reach)}"'
     soft = f' filter="{vector.blur(blur)}"' if blur else ""
     vector.add(f"<rect {box} {size} {look}{soft}/>")
 
 
-def _sign(vector: Vector, corner: Pill) -> None:
+def _draw_label(vector: SvgSurface, corner: Label) -> None:
     high, wide = corner.bottom - corner.top, corner.right - corner.left
-    box = f'x="{brief(corner.left)}" y="{brief(corner.top)}" width="{brief(wide)}" height="{brief(high)}"'
-    vector.add(f'<rect {box} rx="{brief(high / 2)}" fill="{paint(CLOTH)}" opacity="{OPACITY / 255:.2f}"/>')
+    box = (
+        f'x="{to_digits(corner.left)}" y="{to_digits(corner.top)}" width="{to_digits(wide)}" height="{to_digits(high)}"'
+    )
+    vector.add(f'<rect {box} rx="{to_digits(high / 2)}" fill="{hex_color(CLOTH)}" opacity="{OPACITY / 255:.2f}"/>')
     x, y = corner.text_at
-    look = f'font-size="{brief(corner.size)}" fill="{paint(LIGHT)}"'
-    vector.add(_line(WORD, (x, y + corner.size * 0.34), wide - 2 * (x - corner.left), look))
+    look = f'font-size="{to_digits(corner.size)}" fill="{hex_color(LIGHT)}"'
+    vector.add(_text_line(WORD, (x, y + corner.size * 0.34), wide - 2 * (x - corner.left), look))
 
 
-def _line(text: str, at: tuple[float, float], wide: float, look: str) -> str:
-    place = f'x="{brief(at[0])}" y="{brief(at[1])}" textLength="{brief(wide)}" lengthAdjust="spacingAndGlyphs"'
-    return f"<text {place} {FAMILY} {look}>{_text(text)}</text>"
+def _text_line(text: str, at: tuple[float, float], wide: float, look: str) -> str:
+    place = (
+        f'x="{to_digits(at[0])}" y="{to_digits(at[1])}" textLength="{to_digits(wide)}" lengthAdjust="spacingAndGlyphs"'
+    )
+    return f"<text {place} {FAMILY} {look}>{_xml_text(text)}</text>"
 
 
-def _text(text: str) -> str:
+def _xml_text(text: str) -> str:
     """What XML can hold of it. Source: W3C, XML 1.0, section 2.2."""
     return escape("".join(char if char not in "\ufffe\uffff" else "?" for char in text))

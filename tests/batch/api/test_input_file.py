@@ -12,11 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.api.input_file import InputFile, input_files, numbered, planned, read_custom_id
-from imagecli.batch.work_item import Order
+from imagecli.batch.api.input_file import (
+    BatchInputFile,
+    build_input_files,
+    calls_with_ids,
+    parse_custom_id,
+    planned_paths,
+)
+from imagecli.batch.work_item import WorkItem
 from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
-from imagecli.plan import Request
+from imagecli.plan import PlannedCall
 from tests.batch.api.orders import OPENAI, orders
 from tests.conftest import photo
 
@@ -25,7 +31,7 @@ ROW = OPENAI.batch
 LINE_BYTES = 100
 
 
-def line_of(custom_id: str, request: Request, order: Order) -> bytes:
+def line_of(custom_id: str, request: PlannedCall, order: WorkItem) -> bytes:
     """Of one length, whatever it says."""
     return json.dumps({"custom_id": custom_id}).encode().ljust(LINE_BYTES - 1) + b"\n"
 
@@ -34,11 +40,11 @@ def prompts(count: int, **more: Any) -> list[dict[str, Any]]:
     return [{"prompt": f"cat {number}", "output": f"{number}.png", **more} for number in range(count)]
 
 
-def ids_in(file: InputFile) -> list[str]:
+def ids_in(file: BatchInputFile) -> list[str]:
     return [json.loads(line)["custom_id"] for line in file.path.read_bytes().splitlines()]
 
 
-def shapes(made: list[InputFile]) -> list[int]:
+def shapes(made: list[BatchInputFile]) -> list[int]:
     return [file.lines for file in made]
 
 
@@ -57,10 +63,12 @@ def shapes(made: list[InputFile]) -> list[int]:
 def test_a_file_is_as_full_as_the_limits_allow(tmp_path: Path, limits: dict[str, int], expected: list[int]) -> None:
     wanted = orders(tmp_path, *prompts(5))
     with ExitStack() as stack:
-        made = input_files(wanted, line_of, replace(ROW, **limits), tmp_path / "in", stack)  # type: ignore[arg-type]
+        made = build_input_files(wanted, line_of, replace(ROW, **limits), tmp_path / "in", stack)  # type: ignore[arg-type]
         assert shapes(made) == expected
         assert [file.path.stat().st_size for file in made] == [LINE_BYTES * lines for lines in expected]
-        assert [one for file in made for one in ids_in(file)] == [name for one in wanted for name, _ in numbered(one)]
+        assert [one for file in made for one in ids_in(file)] == [
+            name for one in wanted for name, _ in calls_with_ids(one)
+        ]
         assert [order for file in made for order in file.orders] == wanted
 
 
@@ -69,9 +77,9 @@ def test_an_order_stays_whole(tmp_path: Path) -> None:
         tmp_path, {"prompt": "a cat", "output": "cat.png"}, {"prompt": "a leaf", "n": 12, "output": "l.png"}
     )
     with ExitStack() as stack:
-        made = input_files(wanted, line_of, replace(ROW, max_requests=2), tmp_path / "in", stack)
+        made = build_input_files(wanted, line_of, replace(ROW, max_requests=2), tmp_path / "in", stack)
         assert shapes(made) == [1, 2]
-        places = [read_custom_id(one) for one in ids_in(made[1])]
+        places = [parse_custom_id(one) for one in ids_in(made[1])]
         assert [(place.begin, place.n) for place in places if place] == [(0, 10), (10, 2)]
         assert len({place.key for place in places if place}) == 1
 
@@ -80,7 +88,7 @@ def test_an_order_stays_whole(tmp_path: Path) -> None:
 def test_an_order_that_no_batch_has_room_for_is_refused(tmp_path: Path, limits: dict[str, int]) -> None:
     wanted = orders(tmp_path, {"prompt": "a leaf", "n": 12, "output": "l.png"})
     with ExitStack() as stack, pytest.raises(UsageError, match=r"2 requests of 200 bytes, and a batch takes") as caught:
-        input_files(wanted, line_of, replace(ROW, **limits), tmp_path / "in", stack)  # type: ignore[arg-type]
+        build_input_files(wanted, line_of, replace(ROW, **limits), tmp_path / "in", stack)  # type: ignore[arg-type]
     assert caught.value.hint == "a smaller n, or leave --batch-api out"
     assert not (tmp_path / "in").exists()
 
@@ -93,7 +101,7 @@ def test_endpoints_and_models_stay_apart_in_as_few_files_as_that_makes(tmp_path:
     rows[3] |= edited
     rows[4] |= {"model": "gpt-image-1-mini"}
     with ExitStack() as stack:
-        made = input_files(orders(tmp_path, *rows), line_of, ROW, tmp_path / "in", stack)
+        made = build_input_files(orders(tmp_path, *rows), line_of, ROW, tmp_path / "in", stack)
         found = {(file.endpoint, file.model): len(ids_in(file)) for file in made}
     assert found == {
         ("/v1/images/generations", "gpt-image-2"): 3,
@@ -107,7 +115,7 @@ def test_files_are_there_until_the_stack_ends_and_what_a_killed_run_left_goes(tm
     folder.mkdir(parents=True)
     (folder / "0.jsonl").write_bytes(b"of a killed run")
     with ExitStack() as stack:
-        (made,) = input_files(orders(tmp_path, *prompts(1)), line_of, ROW, folder, stack)
+        (made,) = build_input_files(orders(tmp_path, *prompts(1)), line_of, ROW, folder, stack)
         assert [path.name for path in folder.iterdir()] == [made.path.name]
         assert made.path.read_bytes().startswith(b'{"custom_id"')
     assert not folder.exists()
@@ -116,13 +124,13 @@ def test_files_are_there_until_the_stack_ends_and_what_a_killed_run_left_goes(tm
 def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with ExitStack() as stack, pytest.raises(DiskError, match="can't write what is to be handed in"):
-        input_files(orders(tmp_path, *prompts(1)), line_of, ROW, tmp_path / "file" / "in", stack)
+        build_input_files(orders(tmp_path, *prompts(1)), line_of, ROW, tmp_path / "file" / "in", stack)
 
 
 def test_what_the_journal_keeps_are_the_paths_of_every_picture(tmp_path: Path) -> None:
     outputs = [{"output": "a.png", "fit": "16x16"}, {"output": "b.webp"}]
     rows = ({"prompt": "a leaf", "n": 2, "output": "l.png"}, {"prompt": "a bell", "outputs": outputs})
-    assert [planned(order) for order in orders(tmp_path, *rows)] == [
+    assert [planned_paths(order) for order in orders(tmp_path, *rows)] == [
         (("l-1.png",), ("l-2.png",)),
         (("a.png", "b.webp"),),
     ]
@@ -140,7 +148,7 @@ def test_no_file_passes_a_limit_and_every_line_is_in_one(
     wanted = orders(tmp_path, *({"prompt": "x", "n": n, "output": f"{k}.png"} for k, n in enumerate(sizes)))
     row: BatchRow = replace(ROW, max_requests=most, max_bytes=room)
     with ExitStack() as stack:
-        made = input_files(wanted, line_of, row, tmp_path / "in", stack)
+        made = build_input_files(wanted, line_of, row, tmp_path / "in", stack)
         assert all(file.lines <= most and file.path.stat().st_size == file.bytes <= room for file in made)
         found = [one for file in made for one in ids_in(file)]
-    assert sorted(found) == sorted(name for order in wanted for name, _ in numbered(order))
+    assert sorted(found) == sorted(name for order in wanted for name, _ in calls_with_ids(order))

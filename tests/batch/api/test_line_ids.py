@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.api.input_file import Place, key_of, metadata_of, read_custom_id
+from imagecli.batch.api.input_file import LineId, batch_metadata, item_key, parse_custom_id
 
 KEY = f"{'0123456789abcdef'}-{'f' * 24}"
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -16,15 +16,15 @@ DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 
 @given(st.text(), DIGESTS, st.integers(0, 10**9 - 1), st.integers(0, 10**9 - 1))
 def test_a_name_is_read_back_as_what_it_names(id: str, digest: str, begin: int, n: int) -> None:
-    place = Place(key=key_of(id, digest), begin=begin, n=n)
-    assert read_custom_id(str(place)) == place
+    place = LineId(key=item_key(id, digest), begin=begin, n=n)
+    assert parse_custom_id(str(place)) == place
     # 64 characters are what other providers take.
     assert re.fullmatch(r"[0-9a-f-]{1,64}", str(place))
 
 
 @given(st.tuples(st.text(), DIGESTS), st.tuples(st.text(), DIGESTS))
 def test_two_purchases_have_two_names(one: tuple[str, str], other: tuple[str, str]) -> None:
-    assert (key_of(*one) == key_of(*other)) == (one[0] == other[0] and one[1][:24] == other[1][:24])
+    assert (item_key(*one) == item_key(*other)) == (one[0] == other[0] and one[1][:24] == other[1][:24])
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_two_purchases_have_two_names(one: tuple[str, str], other: tuple[str, st
     ],
 )
 def test_what_is_not_ours_is_nothing(text: str) -> None:
-    assert read_custom_id(f"{KEY}-0-1") == Place(key=KEY, begin=0, n=1)
-    assert read_custom_id(text) is None
+    assert parse_custom_id(f"{KEY}-0-1") == LineId(key=KEY, begin=0, n=1)
+    assert parse_custom_id(text) is None
 
 
 @given(st.text(max_size=2000))
 def test_metadata_keeps_to_the_limits_of_the_api(name: str) -> None:
-    pairs = metadata_of(name, "a" * 64, "b" * 32)
+    pairs = batch_metadata(name, "a" * 64, "b" * 32)
     assert len(pairs) <= 16
     assert all(len(key) <= 64 and len(value) <= 512 for key, value in pairs.items())
     assert pairs["imagecli_manifest_sha256"] == "a" * 64

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.api.collect import gone, why_missing
+from imagecli.batch.api.collect import missing_result_error, unknown_batch_error
 from imagecli.errors import RefusedError
-from imagecli.providers.batch_job import read_job
+from imagecli.providers.batch_job import parse_batch_job
 
 
 def job(status: str, *errors: dict[str, Any]) -> Any:
-    return read_job({"id": "batch_1", "status": status, "errors": {"data": list(errors)}})
+    return parse_batch_job({"id": "batch_1", "status": status, "errors": {"data": list(errors)}})
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def job(status: str, *errors: dict[str, Any]) -> Any:
     ],
 )
 def test_every_end_has_its_words(ended: Any, code: str, exit_code: int, words: str) -> None:
-    error = why_missing(ended)
+    error = missing_result_error(ended)
     assert (error.code, error.exit_code, error.message) == (code, exit_code, words)
     assert error.hint
 
 
 def test_a_batch_that_nobody_knows_may_have_been_billed() -> None:
-    error = gone("batch_1", RefusedError("no such batch (HTTP 404)", code="not_found"))
+    error = unknown_batch_error("batch_1", RefusedError("no such batch (HTTP 404)", code="not_found"))
     assert (error.exit_code, error.code) == (7, "batch_gone")
     assert "may have been billed" in (error.hint or "")

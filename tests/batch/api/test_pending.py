@@ -8,39 +8,41 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.api.input_file import Place, planned
-from imagecli.batch.api.pending import Slip, slip_of, strays
-from imagecli.batch.journal.entry import Entry, FileRecord
-from imagecli.batch.journal.state import Ledger
-from imagecli.pipeline.prepare import Errand
+from imagecli.batch.api.input_file import LineId, planned_paths
+from imagecli.batch.api.pending import PendingItem, find_pending_item, find_stray_items
+from imagecli.batch.journal.entry import FileRecord, JournalEntry
+from imagecli.batch.journal.state import JournalState
+from imagecli.pipeline.prepare import RunContext
 from tests.batch.api.orders import OPENAI, orders, purchases
 
 CAT: dict[str, Any] = {"prompt": "a cat", "output": "in/cat.png"}
 LEAF: dict[str, Any] = {"prompt": "a leaf", "n": 12, "output": "leaf.png"}
 
 
-def errand() -> Errand:
-    return Errand(run_id="run", command="batch", provider=OPENAI, base_url="https://x/v1", if_exists=None, stdout=False)
+def errand() -> RunContext:
+    return RunContext(
+        run_id="run", command="batch", provider=OPENAI, base_url="https://x/v1", if_exists=None, stdout=False
+    )
 
 
-def away(folder: Path, *rows: dict[str, Any]) -> Ledger:
+def away(folder: Path, *rows: dict[str, Any]) -> JournalState:
     """A journal that says that *rows* are."""
-    ledger = Ledger()
+    ledger = JournalState()
     for order in orders(folder, *rows):
-        wanted = order.purchase.wanted
-        ledger.add(wanted.entry("submitted", submission="s", batch="b", planned=planned(order)))
+        wanted = order.plan.planned
+        ledger.add(wanted.new_entry("submitted", submission="s", batch="b", planned=planned_paths(order)))
     return ledger
 
 
-def slip(folder: Path, row: dict[str, Any], ledger: Ledger) -> Slip | None:
+def slip(folder: Path, row: dict[str, Any], ledger: JournalState) -> PendingItem | None:
     (purchase,) = purchases(folder, row, ledger=ledger)
-    return slip_of(purchase, ledger, 7, folder / "m.jsonl")
+    return find_pending_item(purchase, ledger, 7, folder / "m.jsonl")
 
 
 def test_what_is_not_away_has_none(tmp_path: Path) -> None:
     ledger = away(tmp_path, CAT)
-    assert slip(tmp_path, CAT, Ledger()) is None
-    (entry,) = ledger.away()
+    assert slip(tmp_path, CAT, JournalState()) is None
+    (entry,) = ledger.pending()
     ledger.add(replace(entry, state="failed"))
     assert slip(tmp_path, CAT, ledger) is None
 
@@ -48,9 +50,9 @@ def test_what_is_not_away_has_none(tmp_path: Path) -> None:
 def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
     found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
     assert found
-    assert found.order
-    assert (found.order.first, found.order.count, found.missing) == (7, 2, 12)
-    first, rest = (found.prepared(Place(key=found.key, begin=begin, n=n), errand()) for begin, n in ((0, 10), (10, 2)))
+    assert found.item
+    assert (found.item.first, found.item.count, found.missing_images) == (7, 2, 12)
+    first, rest = (found.prepare(LineId(key=found.key, begin=begin, n=n), errand()) for begin, n in ((0, 10), (10, 2)))
     assert first
     assert rest
     assert [name.stem for name in first.names] == [f"leaf-{number}" for number in range(1, 11)]
@@ -61,25 +63,25 @@ def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
 def test_an_answer_to_what_was_never_asked_is_none(tmp_path: Path, begin: int, n: int) -> None:
     found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
     assert found
-    assert found.prepared(Place(key=found.key, begin=begin, n=n), errand()) is None
+    assert found.prepare(LineId(key=found.key, begin=begin, n=n), errand()) is None
 
 
 def test_of_an_earlier_row_pictures_are_kept_under_their_names_with_whatever_ending_is_true(tmp_path: Path) -> None:
     found = slip(tmp_path, {**CAT, "prompt": "a dog"}, away(tmp_path, CAT))
     assert found
-    assert found.order is None
-    prepared = found.prepared(Place(key=found.key, begin=0, n=1), errand())
+    assert found.item is None
+    prepared = found.prepare(LineId(key=found.key, begin=0, n=1), errand())
     assert prepared
     (name,) = prepared.names
     assert (name.folder, name.stem, name.literal_format, prepared.prompt) == (tmp_path / "in", "cat", None, None)
     assert prepared.part
     assert prepared.part.planned == (("in/cat.png",),)
-    assert found.prepared(Place(key=found.key, begin=1, n=1), errand()) is None
+    assert found.prepare(LineId(key=found.key, begin=1, n=1), errand()) is None
 
 
 def test_what_comes_replaces_what_the_journal_knows_there_and_what_came_beside_it(tmp_path: Path) -> None:
     ledger = away(tmp_path, CAT)
-    (entry,) = ledger.away()
+    (entry,) = ledger.pending()
     old = FileRecord(path="in/cat.webp", sha256="a" * 64, bytes=1, planned="in/cat.png")
     came = FileRecord(path="in/cat.orig.png", sha256="b" * 64, bytes=1)
     ledger.add(replace(entry, state="saved", files=(old,), originals=(came,), run=0))
@@ -87,7 +89,7 @@ def test_what_comes_replaces_what_the_journal_knows_there_and_what_came_beside_i
     for row in (CAT, {**CAT, "prompt": "a dog"}):
         found = slip(tmp_path, row, ledger)
         assert found
-        prepared = found.prepared(Place(key=found.key, begin=0, n=1), errand())
+        prepared = found.prepare(LineId(key=found.key, begin=0, n=1), errand())
         assert prepared
         assert set(prepared.replaces) == {
             (tmp_path / "in" / "cat.webp", "a" * 64),
@@ -97,19 +99,19 @@ def test_what_comes_replaces_what_the_journal_knows_there_and_what_came_beside_i
 
 def test_strays_are_those_whose_row_is_gone(tmp_path: Path) -> None:
     ledger = away(tmp_path, CAT, LEAF)
-    assert [one.entry.id for one in strays(ledger, {"in/cat.png"}, tmp_path / "m.jsonl")] == ["leaf-1.png"]
+    assert [one.entry.id for one in find_stray_items(ledger, {"in/cat.png"}, tmp_path / "m.jsonl")] == ["leaf-1.png"]
 
 
 def test_an_entry_that_leads_elsewhere_is_no_entry_at_all(tmp_path: Path) -> None:
     """Names come from the journal, which may come from anybody: `entries` refuses such lines."""
-    from imagecli.batch.journal.entry import entry_of, line_of
+    from imagecli.batch.journal.entry import entry_to_line, parse_entry
 
-    (entry,) = away(tmp_path, CAT).away()
-    assert entry_of(line_of(entry)) == entry
+    (entry,) = away(tmp_path, CAT).pending()
+    assert parse_entry(entry_to_line(entry)) == entry
     for path in ("../cat.png", "/cat.png", "C:\\cat.png", ""):
         with pytest.raises(ValueError, match="planned"):
-            entry_of(line_of(_with_path(entry, path)))
+            parse_entry(entry_to_line(_with_path(entry, path)))
 
 
-def _with_path(entry: Entry, path: str) -> Entry:
+def _with_path(entry: JournalEntry, path: str) -> JournalEntry:
     return replace(entry, planned=((path,),))

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.api.collect import IN_MEMORY, Lines
+from imagecli.batch.api.collect import IN_MEMORY, LineSplitter
 from imagecli.errors import DiskError
 
 
 def lines_of(pieces: list[bytes]) -> list[bytes]:
     found: list[bytes] = []
-    with Lines(lambda file: found.append(file.read())) as lines:
+    with LineSplitter(lambda file: found.append(file.read())) as lines:
         for piece in pieces:
-            lines.take(piece)
+            lines.feed(piece)
     return found
 
 
@@ -48,8 +48,8 @@ def test_a_last_line_needs_no_end_and_a_blank_one_is_none(pieces: list[bytes], e
 
 def test_a_line_that_was_broken_off_is_none() -> None:
     found: list[bytes] = []
-    with pytest.raises(RuntimeError), Lines(lambda file: found.append(file.read())) as lines:
-        lines.take(b"whole\nhal")
+    with pytest.raises(RuntimeError), LineSplitter(lambda file: found.append(file.read())) as lines:
+        lines.feed(b"whole\nhal")
         raise RuntimeError
     assert found == [b"whole"]
 
@@ -61,10 +61,10 @@ def test_a_line_is_read_from_its_beginning_however_long_it_is(tmp_path: Path) ->
     def line(file: IO[bytes]) -> None:
         found.append((file.tell(), file.read(), file.read()))
 
-    with Lines(line, tmp_path) as lines:
+    with LineSplitter(line, tmp_path) as lines:
         for begin in range(0, len(long), 65_536):
-            lines.take(long[begin : begin + 65_536])
-        lines.take(b"\nshort\n")
+            lines.feed(long[begin : begin + 65_536])
+        lines.feed(b"\nshort\n")
     assert found == [(0, long, b""), (0, b"short", b"")]
     assert not list(tmp_path.iterdir())
 
@@ -73,10 +73,13 @@ def test_what_the_taker_of_lines_meets_goes_through_and_ends_it() -> None:
     def line(file: IO[bytes]) -> None:
         raise KeyError("bug")
 
-    with pytest.raises(KeyError), Lines(line) as lines:
-        lines.take(b"one\n")
+    with pytest.raises(KeyError), LineSplitter(line) as lines:
+        lines.feed(b"one\n")
 
 
 def test_a_folder_that_takes_no_long_line_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DiskError, match="can't keep a line of a batch"), Lines(print, tmp_path / "none") as lines:
-        lines.take(b"x" * (IN_MEMORY + 1))
+    with (
+        pytest.raises(DiskError, match="can't keep a line of a batch"),
+        LineSplitter(print, tmp_path / "none") as lines,
+    ):
+        lines.feed(b"x" * (IN_MEMORY + 1))

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from imagecli.env import Env
-from imagecli.events import Awaited, Event, Heartbeat, Progressed
-from imagecli.output.batch import BulkPlain
-from imagecli.output.batch_live import BulkLive
-from imagecli.output.display import Style
+from imagecli.events import BatchApiProgress, BatchProgress, Event, Heartbeat
+from imagecli.output.batch import BatchPlainProgress
+from imagecli.output.batch_live import BatchLiveProgress
+from imagecli.output.display import DisplayOptions
 from tests.batch.api.conftest import Batch, manifest
 from tests.batch.front import Front
 from tests.conftest import NOW, Stream
 
-PROGRESS = Progressed(done=3, failed=0, total=20, billed_usd=0.0, unknown=False)
+PROGRESS = BatchProgress(done=3, failed=0, total=20, billed_usd=0.0, unknown=False)
 
 
 def env_of(heard: Stream) -> Env:
@@ -33,16 +33,23 @@ def seen(text: str) -> str:
     [
         ([PROGRESS], "3 of 20 saved after 30 s"),
         (
-            [PROGRESS, Awaited(batches=2, answered=1200, total=1700)],
+            [PROGRESS, BatchApiProgress(batches=2, answered=1200, total=1700)],
             "3 of 20 saved, 1,200 of 1,700 answered by the Batch API after 30 s",
         ),
-        ([PROGRESS, Awaited(batches=1, answered=1, total=2), Awaited(batches=0, answered=0, total=0)], "3 of 20 saved"),
-        ([PROGRESS, Awaited(batches=1, answered=0, total=0)], "3 of 20 saved after 30 s"),
+        (
+            [
+                PROGRESS,
+                BatchApiProgress(batches=1, answered=1, total=2),
+                BatchApiProgress(batches=0, answered=0, total=0),
+            ],
+            "3 of 20 saved",
+        ),
+        ([PROGRESS, BatchApiProgress(batches=1, answered=0, total=0)], "3 of 20 saved after 30 s"),
     ],
 )
 def test_a_heartbeat_tells_how_far_the_batch_api_is(events: list[Event], told: str) -> None:
     heard = Stream()
-    with BulkPlain(env_of(heard), Style()) as listener:
+    with BatchPlainProgress(env_of(heard), DisplayOptions()) as listener:
         for event in [*events, Heartbeat(elapsed=30.0)]:
             listener(event)
     assert heard.raw_bytes.getvalue().decode().startswith(f"imagecli: {told}")
@@ -51,14 +58,18 @@ def test_a_heartbeat_tells_how_far_the_batch_api_is(events: list[Event], told: s
 def test_the_table_tells_what_is_awaited_until_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     heard = Stream(tty=True)
-    with BulkLive(env_of(heard), Style()) as table:
-        for event in (PROGRESS, Awaited(batches=2, answered=12, total=17)):
+    with BatchLiveProgress(env_of(heard), DisplayOptions()) as table:
+        for event in (PROGRESS, BatchApiProgress(batches=2, answered=12, total=17)):
             table(event)
     shown = seen(heard.raw_bytes.getvalue().decode())
     assert re.search(r"done +failed +answered +waited\n3/20 +0 +12/17 +0 s", shown)
     heard = Stream(tty=True)
-    with BulkLive(env_of(heard), Style()) as table:
-        for event in (PROGRESS, Awaited(batches=1, answered=1, total=2), Awaited(batches=0, answered=0, total=0)):
+    with BatchLiveProgress(env_of(heard), DisplayOptions()) as table:
+        for event in (
+            PROGRESS,
+            BatchApiProgress(batches=1, answered=1, total=2),
+            BatchApiProgress(batches=0, answered=0, total=0),
+        ):
             table(event)
     last = seen(heard.raw_bytes.getvalue().decode()).strip().splitlines()[-2:]
     assert "answered" not in last[0]
