@@ -19,7 +19,7 @@ from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_records, build_original_records
 from imagecli.errors import DiskError
-from imagecli.events import Event, EventHandler, NoteEvent, UploadProgress, WarningEvent
+from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline import execute
 from imagecli.plan import PlannedCall
 from imagecli.pricing.budget import Budget
@@ -130,12 +130,10 @@ class ItemWorker:
         self, order: WorkItem, request: PlannedCall, told: _SentMarker, on_event: EventHandler, permit: Reservation
     ) -> CallResult:
         def heard(event: Event) -> None:
-            if isinstance(event, UploadProgress):
-                told.mark_sent()
             if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
                 on_event(event)
 
-        return execute.execute_call(request, self.pipeline_for(order.plan), heard, permit)
+        return execute.execute_call(request, self.pipeline_for(order.plan), heard, permit, told.mark_sent)
 
 
 class _SentMarker:
@@ -146,7 +144,7 @@ class _SentMarker:
         self.is_sent = False
 
     def mark_sent(self) -> None:
-        """Before the first byte goes out. Raises DiskError: then nothing is sent."""
+        """Writes the item's `sent` line, once. Raises DiskError: then nothing is sent."""
         if not self.is_sent:
             self._journal.write(self._wanted.new_entry("sent"))
             self.is_sent = True

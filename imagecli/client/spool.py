@@ -114,26 +114,31 @@ class SpoolEntry:
         self.is_kept = True
         return self.body
 
-    def record_sent(self, *, sent: bool) -> None:
-        """Writes down that the request goes out, or that the server has said that it made nothing of it."""
-        if sent == self.sent:
-            return
-        self.sent = sent
-        with suppress(OSError):
-            if sent:
-                with open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file:
-                    file.write(self.peer or "")
-            else:
+    def record_sent(self, peer: str | None) -> None:
+        """Records on the disk that the request is about to be sent, and to which address, if that is known."""
+        self.sent, self.peer = True, peer
+        with (
+            suppress(OSError),
+            open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file,
+        ):
+            file.write(peer or "")
+            file.truncate()
+
+    def clear_sent(self) -> None:
+        """Removes the mark: the server created nothing, or the request was never sent."""
+        if self.sent:
+            self.sent = False
+            with suppress(OSError):
                 self.body.with_suffix(SENT).unlink()
 
     def move_to_other_folder(self, error: OSError) -> None:
         """Moves what came to the next folder that takes it, and goes on there. Raises *error* where none does."""
-        before, record, was_sent = self.body, self.record, self.sent
+        before, record = self.body, self.record
         while self.further:
             with suppress(OSError):
                 self.body, self.record = self._copy_to(self.further.pop(0))
-                self.sent = False
-                self.record_sent(sent=was_sent)
+                if self.sent:
+                    self.record_sent(self.peer)
                 remove_spool_entry(before, record)
                 self.on_moved(self.body)
                 return

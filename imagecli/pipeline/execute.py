@@ -5,7 +5,7 @@ The only room that knows the order of things. It announces, never prints, and ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
 from imagecli.client.spool_record import SPOOL_BESIDE
 from imagecli.client.transport import Transport
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
-from imagecli.events import Event, EventHandler, NoteEvent, RetryWait, SpoolOpened, UploadProgress, WarningEvent
+from imagecli.events import EventHandler, NoteEvent, SpoolOpened, WarningEvent
 from imagecli.http_message import HttpRequest
 from imagecli.pipeline.decompress import read_beginning
 from imagecli.pipeline.finish import finish_call, is_only_fewer_images, not_fetched
@@ -48,10 +48,19 @@ class Pipeline:
     """Held by whoever decodes a picture."""
 
 
-def execute_call(request: PlannedCall, tools: Pipeline, on_event: EventHandler, permit: Reservation) -> CallResult:
-    """Buys and saves what *request* asks for. What goes wrong, bugs too, is in the outcome."""
+def execute_call(
+    request: PlannedCall,
+    tools: Pipeline,
+    on_event: EventHandler,
+    permit: Reservation,
+    before_send: Callable[[], None] = lambda: None,
+) -> CallResult:
+    """Buys and saves what *request* asks for. What goes wrong, bugs too, is in the outcome.
+
+    *before_send* is called in every attempt before anything is sent; if it raises, nothing is sent.
+    """
     try:
-        return _buy_images(request, tools, on_event, permit)
+        return _buy_images(request, tools, on_event, permit, before_send)
     except NotSentError:
         raise
     except Exception as problem:
@@ -67,7 +76,13 @@ def execute_call(request: PlannedCall, tools: Pipeline, on_event: EventHandler, 
         )
 
 
-def _buy_images(request: PlannedCall, tools: Pipeline, on_event: EventHandler, permit: Reservation) -> CallResult:
+def _buy_images(
+    request: PlannedCall,
+    tools: Pipeline,
+    on_event: EventHandler,
+    permit: Reservation,
+    before_send: Callable[[], None],
+) -> CallResult:
     prepared, http = prepare_call(request, tools.inputs.fit_inputs(request.request, on_event), tools.context)
     folders = (tools.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
 
@@ -80,7 +95,7 @@ def _buy_images(request: PlannedCall, tools: Pipeline, on_event: EventHandler, p
         ExitStack() as asking,
     ):
         asking.enter_context(permit)
-        answer, lost = _send_request(request, prepared, http, entry, tools, on_event)
+        answer, lost = _send_request(request, prepared, http, entry, tools, on_event, before_send)
 
         def came(outcome: CallResult) -> None:
             permit.record_reported_cost(outcome)
@@ -126,6 +141,7 @@ def _send_request(
     entry: SpoolEntry,
     tools: Pipeline,
     on_event: EventHandler,
+    before_send: Callable[[], None],
 ) -> tuple[HttpResponse, ImagecliError | None]:
     """The answer, its body in *entry*; and what broke it off, where that was a stream: its events count as they came.
 
@@ -133,14 +149,11 @@ def _send_request(
     """
     asked = request.request.options.partial_images
     ear = StreamTee(entry.file, PartialImageHandler(prepared=prepared, asked=asked, on_event=on_event))
-
-    def on_connect(peer: str | None) -> None:
-        entry.peer = peer
-
     try:
-        heard = _marking_sent(entry, on_event)
-        answer = tools.transport.send(http, ear, request.index, heard, ear.enough, packed=True, on_connect=on_connect)
-        return answer, None
+        response = tools.transport.send(
+            http, ear, request.index, on_event, ear.enough, packed=True, before_send=before_send, entry=entry
+        )
+        return response, None
     except (UnsavedError, DiskError) as error:
         if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
             raise
@@ -159,17 +172,6 @@ def discard_interrupted(folders: Iterable[Path], tools: Pipeline) -> None:
     """Removes what was staged in *folders* for pictures that an interrupted command does not save."""
     for folder in {*folders, tools.state_dir / "rescued"}:
         discard_all_staged(folder, tools.context.run_id)
-
-
-def _marking_sent(entry: SpoolEntry, on_event: EventHandler) -> EventHandler:
-    """*on_event*, and the spool hears of it when the request goes out, and when the server says it made nothing."""
-
-    def heard(event: Event) -> None:
-        if isinstance(event, (UploadProgress, RetryWait)):
-            entry.record_sent(sent=isinstance(event, UploadProgress))
-        on_event(event)
-
-    return heard
 
 
 def _with_recover_hint(error: ImagecliError, words: str) -> ImagecliError:
