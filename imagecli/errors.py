@@ -170,6 +170,10 @@ class UnrecordedError(ImagecliError):
     code = "unrecorded"
 
 
+POSSIBLY_BILLED: Final = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
+"""Exit codes of errors after which something may be billed; a bug is one."""
+
+
 def to_imagecli_error(error: BaseException) -> ImagecliError:
     """*error* where it is ours; what nobody foresaw as an error that can be shown beside others."""
     if isinstance(error, ImagecliError):
@@ -205,7 +209,11 @@ class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedErr
 
 
 class NotSentError(Exception):
-    """Work was called off before anything of it was sent: nobody's failure, and nothing to tell of."""
+    """A call was cancelled before anything of it was sent: not a failure, and nothing to report."""
+
+
+class OverBudgetError(NotSentError):
+    """The cost limit has no room for the call; `SpendGuard.refusals` says so once for all of them."""
 
 
 class Terminated(BaseException):
