@@ -146,20 +146,21 @@ class Pipeline:
                 )
         except Exception as problem:
             error = _with_cause(broken_off, to_imagecli_error(problem))
-            error.status, error.request_id = response.status, request_id
-            raise error from problem
+            raise error.with_facts(status=response.status, request_id=request_id) from problem
         if broken_off:
             saver.on_event(WarningEvent(code=broken_off.code, message=broken_off.message))
         if result.unfetched:
             saver.on_event(not_fetched(result, entry.keep()))
+        errors = []
         for error in result.errors:
-            error.request_id = request_id
+            error = error.with_facts(request_id=request_id)
             if not is_only_fewer_images(error):
-                error.rescued_path = error.rescued_path or str(entry.keep())
-                _with_recover_hint(error, "imagecli recover tries it again")
+                error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
+                error = _with_recover_hint(error, "imagecli recover tries it again")
+            errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return replace(result, status=response.status, request_id=request_id)
+        return replace(result, errors=tuple(errors), status=response.status, request_id=request_id)
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""
@@ -170,13 +171,12 @@ class Pipeline:
 def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:
     """*error*; or what broke the response off, if the error only follows from that."""
     if broken_off and isinstance(error, UnsavedError):
-        broken_off.message += f"; {error.message}"
-        return broken_off
+        return broken_off.with_context(error.message)
     return error
 
 
 def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     """*error*, with the command that uses the response if that is kept."""
     if error.rescued_path and error.rescued_path.endswith(BODY):
-        error.hint = f"{error.hint}; {hint}" if error.hint else hint
+        return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error

@@ -248,8 +248,8 @@ def _run_items(
             for result in pool.run(buyer.run, orders):
                 for call_result in result.results:
                     watch.end_call(call_result.request)
-                    add_key_origin(call_result, settings.key)
-                ends.add(result)
+                named = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                ends.add(replace(result, results=named))
                 watch(ends.counts.progress)
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)

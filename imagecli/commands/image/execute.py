@@ -156,8 +156,7 @@ def _execute_calls(
     try:
         with WorkerPool(jobs=context.settings.provider.jobs, on_event=tracker) as pool:
             for result in pool.run(pipeline.execute, calls):
-                results.append(result)
-                add_key_origin(result, context.settings.key)
+                results.append(add_key_origin(result, context.settings.key))
                 if result.is_final:
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
@@ -171,11 +170,15 @@ def _execute_calls(
     )
 
 
-def add_key_origin(result: CallResult, key: Key | None) -> None:
-    """Adds to the error of a refused key where the key comes from: there may be a better one elsewhere."""
-    for error in result.errors:
-        if key and isinstance(error, AuthenticationError):
-            error.message += f"; the key comes from {key.origin}"
+def add_key_origin(result: CallResult, key: Key | None) -> CallResult:
+    """*result*, in which the error of a refused key says where the key comes from: there may be a better one."""
+    if not key or not any(isinstance(error, AuthenticationError) for error in result.errors):
+        return result
+    errors = (
+        error.with_context(f"the key comes from {key.origin}") if isinstance(error, AuthenticationError) else error
+        for error in result.errors
+    )
+    return replace(result, errors=tuple(errors))
 
 
 def _warn_of_unsent(results: list[CallResult], calls: tuple[PlannedCall, ...], progress: PlainProgress) -> None:
