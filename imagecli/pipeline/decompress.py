@@ -1,4 +1,4 @@
-"""An answer as the spool holds it, which is as it came → a file that can be read, unpacked where it came compressed."""
+"""Reads a response in the spool, decompressed if the server sent it compressed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PIECE_BYTES: Final = 256 * 1024
 def open_decompressed(
     body: IO[bytes], folders: Sequence[Path], on_event: EventHandler = lambda event: None
 ) -> Iterator[IO[bytes]]:
-    """*body* itself where it is not compressed; else a nameless file in the first of *folders* that takes it.
+    """*body* itself if it is not compressed; else an unnamed file in the first of *folders* that can be written to.
 
-    As far as it can be unpacked: damage is announced. Raises UnsavedError for more than any answer has, DiskError.
+    If it is damaged, what can be decompressed, with a warning. Raises UnsavedError if it is too large, DiskError.
     """
     body.seek(0)
     if detect_compression(body.read(_PIECE_BYTES)) == "plain":
@@ -32,17 +32,16 @@ def open_decompressed(
     file, damaged = _copy_decompressed(body, folders)
     with file:
         if damaged:
-            said = "the answer came compressed and damaged; what could be unpacked of it is read"
-            on_event(WarningEvent(code="damaged_compression", message=said))
+            message = "the answer came compressed and damaged; what could be unpacked of it is read"
+            on_event(WarningEvent(code="damaged_compression", message=message))
         yield file
 
 
 def read_beginning(body: IO[bytes], count: int) -> bytes:
-    """The first *count* bytes of what *body* says, or a few more."""
+    """About the first *count* bytes of *body*, decompressed."""
     body.seek(0)
-    unpacker = Decompressor(MAX_ANSWER_BYTES)
-    begun = b"".join(unpacker.feed(body.read(count)))
-    return begun or b"".join(unpacker.end())
+    decompressor = Decompressor(MAX_ANSWER_BYTES)
+    return b"".join(decompressor.feed(body.read(count))) or b"".join(decompressor.end())
 
 
 def _copy_decompressed(body: IO[bytes], folders: Sequence[Path]) -> tuple[IO[bytes], bool]:
@@ -68,13 +67,13 @@ def _copy_decompressed(body: IO[bytes], folders: Sequence[Path]) -> tuple[IO[byt
 
 
 def _write_decompressed(file: IO[bytes], body: IO[bytes]) -> bool:
-    """Whether something of it could not be unpacked."""
-    unpacker = Decompressor(MAX_ANSWER_BYTES)
+    """Returns whether a part could not be decompressed."""
+    decompressor = Decompressor(MAX_ANSWER_BYTES)
     body.seek(0)
     while piece := body.read(_PIECE_BYTES):
-        for part in unpacker.feed(piece):
+        for part in decompressor.feed(piece):
             file.write(part)
-    for part in unpacker.end():
+    for part in decompressor.end():
         file.write(part)
     file.flush()
-    return unpacker.is_damaged
+    return decompressor.is_damaged
