@@ -57,10 +57,7 @@ WORLD = {"env.py", "process.py", "__main__.py"}
 """The files that may touch the variables and streams of the process; everything else is handed an Env."""
 
 
-CIRCLES: set[tuple[str, ...]] = {
-    # `CommandContext` carries a request out and imports its users for that: opened when that is a function above it.
-    ("commands.image.context", "commands.image.dry_run", "commands.image.execute"),
-}
+CIRCLES: set[tuple[str, ...]] = set()
 """Modules that import each other, until they are opened; nothing may be added."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -61,11 +61,13 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
     flag = _flag(name)
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
-        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out")
+        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
     allowed = row.allowed_values(name, operation)
     if allowed and value not in allowed:
         near = next(iter(difflib.get_close_matches(str(value), allowed, n=1)), allowed[0])
-        raise UsageError(f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}")
+        raise UsageError(
+            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
+        )
 
 
 def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
@@ -74,6 +76,7 @@ def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
         raise UsageError(
             f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
             hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
+            flag="--size",
         )
 
 
