@@ -17,6 +17,7 @@ FLOORS = (
         "choices",
         "formats",
         "quoting",
+        "suggestions",
         "money",
         "sizes",
         "domain",

@@ -5,7 +5,6 @@ Tables of models.toml → rows of models. Pure: the shipped file and a user's ar
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
@@ -19,6 +18,7 @@ from imagecli.catalog.size_rule import SizeRule
 from imagecli.catalog.validators import overlay_size_rule
 from imagecli.domain import InputRule, Size
 from imagecli.errors import UsageError
+from imagecli.suggestions import suggest
 
 JOINED = ("words", "ranges", "max_n_of", "image", "mask")
 """Tables that a row adds to those of the one it is `like`; every other field replaces."""
@@ -102,8 +102,8 @@ def _changes(table: Mapping[str, Any], hints: Mapping[str, Any], before: Provide
     changes = {}
     for name, value in table.items():
         if name not in hints:
-            near = difflib.get_close_matches(name, hints, n=1)
-            raise ValueError(f"there is no field {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            near = suggest(name, hints)
+            raise ValueError(f"there is no field {name!r}" + (f"; did you mean {near}?" if near else ""))
         changes[name] = _overlay_value(name, value, hints[name], getattr(before, name))
     return changes
 

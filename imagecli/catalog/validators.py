@@ -5,7 +5,6 @@ A size rule as tables write it, a model's or a provider's: what may stand there,
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date
@@ -14,6 +13,7 @@ from typing import Any, TypeAlias
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import Size
 from imagecli.errors import UsageError
+from imagecli.suggestions import suggest
 
 Check: TypeAlias = Callable[[str, Any], None]
 """Takes the place and the value."""
@@ -102,8 +102,8 @@ def name_or_check(names: Collection[str], check: Check) -> Check:
 
 
 def _suggest_name(name: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
+    near = suggest(name, names)
+    return f"did you mean {near}?" if near else f"there is: {', '.join(names)}"
 
 
 def check_size_text(place: str, value: Any) -> None:

@@ -5,7 +5,6 @@ A table holds the fields of a provider's row as catalog/providers.toml writes th
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from imagecli.config.keys import is_key_name
 from imagecli.config.schema import SETTINGS
 from imagecli.config.toml_io import unknown_name_error
 from imagecli.errors import SettingsError, UsageError
+from imagecli.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class ProviderTable:
     def find(self, name: str, origin: str) -> ProviderRow:
         """Raises UsageError for a name that is none, with where it was said."""
         if name not in self.rows:
-            near = difflib.get_close_matches(name, self.rows, n=1, cutoff=0.65)
-            meant = f"did you mean {near[0]}? " if near else ""
+            near = suggest(name, self.rows, cutoff=0.65)
+            meant = f"did you mean {near}? " if near else ""
             raise UsageError(
                 f"{origin}: no provider {name!r}",
                 hint=f"{meant}there are: {', '.join(self.rows)}; or --base-url URL",

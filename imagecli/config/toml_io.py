@@ -7,7 +7,6 @@ A TOML file, read; and what is said of a name in it that there is not.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Collection, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from imagecli.config.owners import read_user_file
 from imagecli.errors import SettingsError
 from imagecli.safe_open import make_missing_folders
+from imagecli.suggestions import suggest
 
 
 def read_toml_file(path: Path) -> dict[str, Any]:
@@ -49,8 +49,8 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
 
 def unknown_name_error(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
     """The error of a name that there is not, with the one that was meant."""
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
+    near = suggest(name, names)
+    hint = f"did you mean {near}?" if near else f"there is: {', '.join(names)}"
     return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint)
 
 

@@ -5,7 +5,6 @@ The columns of a table that are variables. One that is used nowhere, and named a
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from imagecli.batch.manifest.targets import OutputTemplate
 from imagecli.errors import UsageError
 from imagecli.naming import check_variables, find_braces
 from imagecli.naming.filenames import path_key
+from imagecli.suggestions import suggest
 
 _HINT: Final = "name one of them otherwise; {n}, {hash} and variables make names differ"
 
@@ -94,7 +94,7 @@ class VariableColumns:
                 problems.add_error(self._line, error)
             if name in self._used:
                 continue
-            if field := difflib.get_close_matches(name.replace("-", "_").lower(), FIELDS, n=1, cutoff=_ALIKE):
-                problems.add(self._line, f"no row uses the column {name!r}", hint=f"did you mean {field[0]}?")
-            elif brace := difflib.get_close_matches(name, spare, n=1, cutoff=_ALIKE):
-                problems.add(self._line, f"no row uses the column {name!r}", hint=f"rows have {{{brace[0]}}}")
+            if field := suggest(name.replace("-", "_").lower(), FIELDS, cutoff=_ALIKE):
+                problems.add(self._line, f"no row uses the column {name!r}", hint=f"did you mean {field}?")
+            elif brace := suggest(name, spare, cutoff=_ALIKE):
+                problems.add(self._line, f"no row uses the column {name!r}", hint=f"rows have {{{brace}}}")

@@ -5,7 +5,6 @@ Each reader takes the value and whether it is a cell, and raises UsageError with
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Callable, Collection
@@ -15,6 +14,7 @@ from imagecli.domain import Json, Size
 from imagecli.errors import UsageError
 from imagecli.image_options import parse_param
 from imagecli.sizes import parse_size
+from imagecli.suggestions import suggest
 
 ValueParser: TypeAlias = Callable[[Any, bool], Any]
 
@@ -190,8 +190,8 @@ def check_json(value: Any, depth: int = 0) -> None:
 
 def suggest_word(word: str, words: Collection[str]) -> str | None:
     """The one of *words* that was meant, as a question."""
-    near = difflib.get_close_matches(word[:100].lower(), words, n=1)
-    return f"did you mean {near[0]}?" if near else None
+    near = suggest(word[:100].lower(), words)
+    return f"did you mean {near}?" if near else None
 
 
 def format_value(value: Any) -> str:
