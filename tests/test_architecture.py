@@ -19,6 +19,7 @@ FLOORS = (
         "quoting",
         "money",
         "sizes",
+        "plain_data",
         "domain",
         "http_message",
         "prepared",
