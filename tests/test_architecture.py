@@ -20,6 +20,7 @@ FLOORS = (
         "suggestions",
         "money",
         "sizes",
+        "plain_data",
         "domain",
         "http_message",
         "prepared",
