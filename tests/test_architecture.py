@@ -17,8 +17,10 @@ FLOORS = (
         "choices",
         "formats",
         "quoting",
+        "suggestions",
         "money",
         "sizes",
+        "plain_data",
         "domain",
         "http_message",
         "prepared",
@@ -206,6 +208,21 @@ def everything_from(node: str, graph: dict[str, set[str]]) -> set[str]:
             found.add(one)
             open_ += graph[one]
     return found
+
+
+def test_a_public_name_is_defined_in_one_module() -> None:
+    """So that a search for a function or class ends at one place."""
+    modules: dict[str, set[str]] = {}
+    for path in FILES:
+        for name in public_names(path):
+            modules.setdefault(name, set()).add(named(path))
+    assert {name: files for name, files in modules.items() if len(files) > 1} == {}
+
+
+def public_names(path: Path) -> list[str]:
+    """The functions and classes that a file defines for others."""
+    definitions = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return [node.name for node in definitions if not node.name.startswith("_")]
 
 
 def test_every_exception_is_still_needed() -> None:

@@ -11,7 +11,6 @@ Do the parts of a request fit each other? Source of the rules: OpenAI API refere
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -20,6 +19,7 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSou
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.formats import ENDINGS
+from imagecli.suggestions import suggest
 
 
 def flag_for_field(name: str, value: object = None) -> str:
@@ -240,7 +240,7 @@ def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
     word = ENDINGS.get(value.lower(), value.lower())
     if _ALIKE.get(word) in allowed:
         return _ALIKE[word]
-    return next(iter(difflib.get_close_matches(word, allowed, n=1)), allowed[0])
+    return suggest(word, allowed) or allowed[0]
 
 
 _ALIKE: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}

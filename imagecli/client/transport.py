@@ -80,7 +80,7 @@ class Transport:
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._pacer = RateLimiter(max_rounds=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._pacer = RateLimiter(max_retries=max_retries, max_wait=max_wait, per_minute=per_minute)
         self._now = now
 
     def send(

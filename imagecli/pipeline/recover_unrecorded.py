@@ -17,7 +17,7 @@ from imagecli.domain import OutputName
 from imagecli.errors import UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.images.identify import inspect_image_file
+from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import slugify
 from imagecli.pipeline.fetch_image import inspect_staged
 from imagecli.pipeline.finish import open_response, save_images

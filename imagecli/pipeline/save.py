@@ -5,7 +5,6 @@ An image for stdout stays in a staged file, and its response in the spool, until
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from imagecli.prepared import OutputFile, PreparedCall
 from imagecli.results import StdoutImage
 from imagecli.storage.atomic import publish, rescue, save_file, translate_disk_errors
 from imagecli.storage.boundary import check_still_below
+from imagecli.storage.read import file_sha256
 from imagecli.storage.staging import discard_staged, open_staged
 
 
@@ -234,7 +234,7 @@ class ImageSaver:
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this call replaces, and has not changed since that was decided."""
         return any(
-            path == replaced and (sha256 is None or _file_sha256(path) == sha256)
+            path == replaced and (sha256 is None or _has_sha256(path, sha256))
             for replaced, sha256 in self.prepared.replaces
         )
 
@@ -273,14 +273,6 @@ def _unchanged_path(name: OutputName, received: ImageInfo) -> Path:
     return path_for_format(name if name.literal_format in (None, actual) else _with_correct_extension(name), actual)
 
 
-def _file_sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def _with_correct_extension(name: OutputName) -> OutputName:
     """*name* with the extension of whatever format is saved."""
     return replace(name, literal_format=None, ending=None)
@@ -289,7 +281,14 @@ def _with_correct_extension(name: OutputName) -> OutputName:
 def _has_same_bytes(path: Path, staged: StagedImage) -> bool:
     """Whether *path* is a file with the same bytes as *staged*."""
     try:
-        return path.stat().st_size == staged.bytes and _file_sha256(path) == staged.sha256
+        return path.stat().st_size == staged.bytes and _has_sha256(path, staged.sha256)
+    except OSError:
+        return False
+
+
+def _has_sha256(path: Path, sha256: str) -> bool:
+    try:
+        return file_sha256(path) == sha256
     except OSError:
         return False
 

@@ -29,7 +29,7 @@ from imagecli.client.send import Timeouts
 from imagecli.domain import OutputName, Size
 from imagecli.errors import ImagecliError
 from imagecli.events import Event, EventHandler, ImageSaved, NoteEvent, WarningEvent
-from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import inspect_image
 from imagecli.pipeline.finish import open_response, save_images
 from imagecli.pipeline.prepare import prepared_to_json
 from imagecli.pipeline.save import ImageSaver

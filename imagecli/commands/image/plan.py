@@ -14,7 +14,7 @@ from imagecli.commands.image.prompt import Prompt
 from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import inspect_image
 from imagecli.naming import OutputPattern, added_ending_note, build_fields, check_variables_used, resolve_names
 from imagecli.plan import PlannedCall, assign_names, plan_calls, request_hash_for_name
 from imagecli.results import SkippedFile
