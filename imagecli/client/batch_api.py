@@ -5,10 +5,10 @@ OpenAI API reference, files and batches, read 2026-11-22. Making a batch is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import IO, Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
 from imagecli.client.api_client import LOST, ApiCall, ApiClient, FileUpload, quote_path_segment
@@ -26,8 +26,10 @@ EXPIRY: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Purpose → further fields: a picture would be kept for ever otherwise, and a batch's file is for 30 days anyhow.
 OpenAI API reference, files, read 2026-11-22."""
-ENDLESS: Final = 2**60
-"""Bytes; results are as long as their pictures are, and go on to the disk."""
+UNLIMITED_BYTES: Final = 2**60
+"""A result file is as long as its images, and goes to the disk."""
+GONE: Final = "not_found"
+"""Code of the error for a batch or file that the provider does not have."""
 
 
 class BatchApiClient:
@@ -129,24 +131,31 @@ class BatchApiClient:
                 return job
             raise
 
-    def download_file(self, file_id: str, take: Callable[[bytes], object], on_event: EventHandler) -> None:
-        """Gives a file's bytes to *take* as they come: any number of them, in a day at most.
+    def get_file_size(self, file_id: str, on_event: EventHandler) -> int | None:
+        """The size of a file in bytes; None if the provider does not tell it."""
+        try:
+            call = ApiCall(path=self._item_path(self._row.files_path, file_id), max_tries=1)
+            document = self._calls.fetch_json(call, on_event)
+        except ImagecliError:
+            return None
+        size = document.get("bytes") if isinstance(document, dict) else None
+        return size if type(size) is int else None
 
-        Once some were taken it is not asked for anew: raises UnsavedError where the rest was lost, and what *take*
-        raises, DiskError for an OSError. RefusedError `not_found` where the provider does not have it any more.
+    def download_file(self, file_id: str, file: IO[bytes], on_event: EventHandler) -> None:
+        """Writes the content of a provider's file to *file*, which is empty: any number of bytes, in a day at most.
+
+        Retried only as long as *file* is empty: raises UnsavedError if a response broke off, and leaves in *file* what
+        was received of it. Raises RefusedError (`not_found`) if the provider does not have the file, DiskError.
         """
-        pieces = BodyConsumer(take)
         call = ApiCall(
             path=f"{self._item_path(self._row.files_path, file_id)}/content",
-            max_bytes=ENDLESS,
+            max_bytes=UNLIMITED_BYTES,
             is_long=True,
-            may_retry=lambda: not pieces.begun,
+            may_retry=lambda: file.tell() == 0,
         )
         try:
-            self._calls.send(call, lambda: pieces, on_event)
+            self._calls.send(call, lambda: file, on_event)
         except ImagecliError as error:
-            if pieces.problem and not isinstance(pieces.problem, OSError):
-                raise pieces.problem from None
             if error.status == 404:
                 raise _not_found_error(file_id, error) from error
             if error.code in LOST:
@@ -181,35 +190,11 @@ class BatchApiClient:
         raise UsageError(said, hint="leave --batch-api out", code="no_batch_api", status=error.status) from error
 
 
-class BodyConsumer:
-    """A file's bytes on their way to whoever takes them."""
-
-    def __init__(self, take: Callable[[bytes], object]) -> None:
-        self._take = take
-        self.begun = False
-        self.problem: Exception | None = None
-        """What the taker met, which is nothing of the network's."""
-
-    def write(self, piece: bytes, /) -> int:
-        if not piece:
-            return 0
-        self.begun = True
-        try:
-            self._take(piece)
-        except Exception as problem:
-            self.problem = problem
-            raise
-        return len(piece)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-
 def _not_found_error(id: str, error: ImagecliError) -> RefusedError:
     return RefusedError(
         f"the provider does not have {id} any more, or never had it (HTTP 404)",
         hint="files of batches are kept for 30 days; is it the key of the same project?",
-        code="not_found",
+        code=GONE,
         status=404,
         request_id=error.request_id,
     )

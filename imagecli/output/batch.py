@@ -1,4 +1,4 @@
-"""A batch as it is shown: what a row has brought as soon as it has, and what all of it came to."""
+"""What a batch prints: each row as soon as it ends, progress lines for pipes and CI, and the summary."""
 
 from __future__ import annotations
 
