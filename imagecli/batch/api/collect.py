@@ -30,8 +30,9 @@ from imagecli.errors import (
     to_imagecli_error,
 )
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.pipeline.finish import finish_call, not_fetched
+from imagecli.pipeline.finish import not_fetched, open_response, save_images
 from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.save import ImageSaver
 from imagecli.plan import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.providers.batch_job import BatchJob
@@ -105,16 +106,12 @@ class BatchCollector:
             if prepared.root is None or is_below(folder, prepared.root):
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
+        saver = ImageSaver(
+            prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=self.on_event, is_repeated=True
+        )
         try:
-            result = finish_call(
-                prepared,
-                line,
-                self.downloader,
-                self.state_dir / "rescued",
-                self.on_event,
-                again=True,
-                peer=self.client.peer,
-            )
+            with open_response(line, saver) as parsed:
+                result = save_images(parsed, saver, self.downloader, peer=self.client.peer)
             if result.unfetched:
                 self.on_event(not_fetched(result, None))
         except Exception as problem:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from imagecli import worker_pool
 from imagecli.batch.counts import RunCounts
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.batch.work_item import ItemResult, WorkItem
+from imagecli.batch.work_item import WorkItem
 from imagecli.batch.worker import ItemWorker
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
@@ -26,11 +25,11 @@ from imagecli.commands.batch.open_run import (
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.image.execute import add_key_origin
 from imagecli.errors import ImagecliError, Terminated
-from imagecli.pipeline import execute
 from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.recover import discard_unanswered
 from imagecli.pricing.spend_guard import SpendGuard
+from imagecli.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,34 +77,34 @@ def _run_items(
     context, settings, events, counts = run.context, run.context.settings, run.events, reporter.counts
     inputs = InputCache(context.catalog.unknown_model)
     run_context = build_batch_run_context(context, new_run_id(context.env))
-    pipeline = build_pipeline(settings, context.catalog, run_context, inputs, run.resources, per_minute=options.rate)
+    spend_guard = SpendGuard(reporter.budget)
+    pipeline = build_pipeline(
+        settings, context.catalog, run_context, inputs, spend_guard, run.resources, per_minute=options.rate
+    )
     run.journal.detach_state()
     in_doubt = {item.plan.planned.hash for item in items if item.plan.decision.in_doubt}
     discard_unanswered(spool_places(settings), events, told=in_doubt)
-    inputs_by_model, spend_guard = InputsByModel(), SpendGuard(reporter.budget)
+    inputs_by_model = InputsByModel()
     worker = ItemWorker(
         pipeline_for=lambda plan: replace(pipeline, inputs=inputs_by_model.for_model(plan.item.model)),
-        spend_guard=spend_guard,
         finalizer=build_finalizer(context, reporter.budget, run.journal),
     )
     context.env.on_work_begun()
     events(counts.progress())
-
-    def done(result: ItemResult) -> bool:
-        for call_result in result.results:
-            events.end_call(call_result.request)
-            add_key_origin(call_result, settings.key)
-        counts.add(result)
-        reporter.print_result(result)
-        events(counts.progress())
-        is_final = any(call_result.is_final for call_result in result.results)
-        failed = any(call_result.errors for call_result in result.results)
-        return not (result.is_over_budget or is_final or (failed and options.fail_fast))
-
     try:
-        jobs = options.jobs or settings.provider.jobs
-        worker_pool.run_in_threads(worker.run, items, jobs=jobs, ahead=True, on_event=events, done=done)
+        with WorkerPool(jobs=options.jobs or settings.provider.jobs, on_event=events) as pool:
+            for result in pool.run(worker.run, items):
+                for call_result in result.results:
+                    events.end_call(call_result.request)
+                named = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                counts.add(result)
+                reporter.print_result(replace(result, results=named))
+                events(counts.progress())
+                is_final = any(call_result.is_final for call_result in result.results)
+                failed = any(call_result.errors for call_result in result.results)
+                if result.is_over_budget or is_final or (failed and options.fail_fast):
+                    pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        execute.discard_interrupted({folder for item in items for folder in item.folders}, pipeline)
+        pipeline.discard_interrupted(folder for item in items for folder in item.folders)
         return [interruption_error(signal, counts, events)]
     return [*spend_guard.refusals()]
