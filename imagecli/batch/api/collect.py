@@ -60,8 +60,14 @@ class BatchCollector:
         """
         unfinished = {item.key: item for item in items}
         for file_id in (job.output_file_id, job.error_file_id):
-            if file_id and unfinished:
-                yield from self._collect_file(file_id, unfinished)
+            if not file_id or not unfinished:
+                continue
+            for line in download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event):
+                item = self._save_line(line, unfinished)
+                if item and not item.missing_images:
+                    del unfinished[item.key]
+                    if result := self._end_item(item, None):
+                        yield result
         yield from self.give_up(unfinished.values(), missing_result_error(job))
 
     def give_up(self, items: Iterable[PendingItem], reason: ImagecliError) -> Iterator[ItemResult]:
@@ -69,15 +75,6 @@ class BatchCollector:
         for item in items:
             if result := self._end_item(item, reason):
                 yield result
-
-    def _collect_file(self, file_id: str, unfinished: dict[str, PendingItem]) -> Iterator[ItemResult]:
-        """Saves the lines of one file, and takes the items that end from *unfinished*."""
-        for line in download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event):
-            item = self._save_line(line, unfinished)
-            if item and not item.missing_images:
-                del unfinished[item.key]
-                if result := self._end_item(item, None):
-                    yield result
 
     def _save_line(self, line: IO[bytes], unfinished: dict[str, PendingItem]) -> PendingItem | None:
         """The item whose images the line had; None if no one waits for the line.
