@@ -170,15 +170,19 @@ def blocked(fields: dict[str, Any]) -> bytes | None:
 def test_a_row_that_fails_stops_no_other_and_the_same_command_requests_it_alone(imagecli: Run, folder: Path) -> None:
     rows = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(19)]
     manifest(folder, *rows, {"prompt": "a fox", "output": "fox.png"})
-    with serving(blocked) as server:
-        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "8")
-    assert (result.exit_code, len(result.stdout.split()), len(server.prompts)) == (9, 19, 20)
-    assert "imagecli: error: assets.jsonl:20: " in result.stderr
-    assert "19 bought, 1 failed" in result.stderr
-    assert not list(folder.glob("*.failed.*"))
-    with serving() as server:
-        again = imagecli("batch", "assets.jsonl", "--base-url", server.base_url)
-        assert (again.exit_code, again.stdout, server.prompts) == (0, "fox.png\n", ["a fox"])
+    replies = iter([True])
+    with serving(
+        lambda fields: blocked(fields) if "fox" in fields["prompt"] and next(replies, None) else None
+    ) as server:
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        result = imagecli(*command, "-j", "8")
+        assert (result.exit_code, len(result.stdout.split()), len(server.prompts)) == (9, 19, 20)
+        assert "imagecli: error: assets.jsonl:20: " in result.stderr
+        assert "19 bought, 1 failed" in result.stderr
+        assert not list(folder.glob("*.failed.*"))
+        again = imagecli(*command)
+        assert (again.exit_code, again.stdout, server.prompts[20:]) == (0, "fox.png\n", ["a fox"])
+        assert imagecli(*command).stderr == "imagecli: 20 kept as they are\n"
 
 
 def test_no_credit_stops_all_at_once(imagecli: Run, folder: Path) -> None:
