@@ -49,8 +49,8 @@ def build_request_fields(request: ImageRequest, row: ProviderRow) -> tuple[dict[
     """
     options = request.options
     set_fields = {name: value for name, value in _plain_fields(request, row).items() if value is not None}
-    fields = {row.renamed.get(name, name): value for name, value in set_fields.items()}
-    fields |= _size_fields(options.size, row)
+    fields: dict[str, Json] = {row.renamed.get(name, name): value for name, value in set_fields.items()}
+    fields.update(_size_fields(options.size, row))
     required = dict(row.extra)
     if row.response_format:
         required["response_format"] = _response_format_word(row.response_format, row)
