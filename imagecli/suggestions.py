@@ -19,3 +19,10 @@ def suggest_all(word: str, names: Iterable[str], *, cutoff: float = CUTOFF) -> l
     import difflib
 
     return difflib.get_close_matches(word, list(names), n=3, cutoff=cutoff)
+
+
+def unknown_name_hint(name: str, names: Iterable[str]) -> str:
+    """A hint for an unknown *name*: the one of *names* that is most like it, or all of them."""
+    known = list(names)
+    near = suggest(name, known)
+    return f"did you mean {near}?" if near else f"there is: {', '.join(known)}"

@@ -54,11 +54,12 @@ class ImageFetcher:
     peer: str | None = None
     """The address that the request was sent to."""
 
-    def fetch(self, index: int, found: ReturnedImage) -> StagedImage:
-        """Picture *index*, from its base64; from its address where that is none, or no whole picture.
+    def fetch(self, numbered: tuple[int, ReturnedImage]) -> StagedImage:
+        """An image by its index, from its base64; from its URL if it has none, or if it is damaged.
 
         Raises UnsavedError where neither gives bytes, DiskError where no disk takes them.
         """
+        index, found = numbered
         folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
         failures: list[ImagecliError] = []
         damaged: list[StagedImage] = []

@@ -60,11 +60,13 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
     flag = _flag(name)
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
-        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out")
+        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
     allowed = row.allowed_values(name, operation)
     if allowed and value not in allowed:
         near = suggest(str(value), allowed) or allowed[0]
-        raise UsageError(f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}")
+        raise UsageError(
+            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
+        )
 
 
 def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
@@ -73,6 +75,7 @@ def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
         raise UsageError(
             f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
             hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
+            flag="--size",
         )
 
 
