@@ -33,7 +33,7 @@ class SseEvent:
 
 
 def is_stream(body: bytes) -> bool:
-    """Whether *body* is an event stream, by its beginning: headers lie, and are gone when an answer is recovered."""
+    """Whether *body* is an event stream, by its beginning: headers can be wrong, and recovered responses have none."""
     head = body[:HEAD_BYTES].removeprefix(_BOM)
     return not looks_like_document(head) and bool(_FIELD.match(head) or _LATER_FIELD.search(head))
 
