@@ -24,7 +24,7 @@ from imagecli.pipeline.inputs import InputCache
 from imagecli.plan import PlannedCall
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.request import build_batch_line
-from imagecli.providers.uploads import FILENAME_ENDINGS, RequestImages
+from imagecli.providers.uploads import FILENAME_EXTENSIONS, RequestImages
 
 
 class UploadedInputs:
@@ -60,7 +60,7 @@ class UploadedInputs:
         if digest not in self._ids:
             self._ids[digest] = self._client.upload_file(
                 image.data,
-                filename=f"image.{FILENAME_ENDINGS.get(image.format, image.format)}",
+                filename=f"image.{FILENAME_EXTENSIONS.get(image.format, image.format)}",
                 media_type=MEDIA_TYPES[image.format],
                 purpose="vision",
                 on_event=on_event,
