@@ -41,7 +41,7 @@ from imagecli.client.ip_ranges import literal_endpoint, port_of
 from imagecli.client.session import Authorization, Session
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.http_message import HttpRequest
-from imagecli.providers.decompress import Decompressor
+from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
 
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
@@ -82,26 +82,28 @@ def read_response(
 
 
 def _copy_body(response: requests.Response, terms: ExchangeLimits, into: BodyWriter, received: ByteProgress) -> None:
-    total = _content_length(response)
-    unpacker = None if terms.packed else Decompressor(terms.max_bytes)
-    done = 0
-    try:
-        for piece in _iter_body(response, terms):
-            done += len(piece)
-            if done > terms.max_bytes:
-                raise UnsavedError(
-                    f"the answer of {redact_url(response.url)} is larger than {terms.max_bytes // 2**20} MB; "
-                    "the rest was not read",
-                    hint="no pictures are as large; look at the provider's usage page",
-                    code="answer_too_large",
-                )
-            for part in unpacker.feed(piece) if unpacker else (piece,):
-                _write_piece(part, into)
-            received(done, total)
-            terms.tighten_deadline()
-    finally:
-        for part in unpacker.end() if unpacker else ():
-            _write_piece(part, into)
+    pieces = _count_pieces(response, terms, received)
+    # A damaged body is what it is: whoever reads it finds out.
+    with suppress(DamagedGzipError):
+        for piece in pieces if terms.packed else gunzip(pieces, terms.max_bytes):
+            _write_piece(piece, into)
+
+
+def _count_pieces(response: requests.Response, terms: ExchangeLimits, received: ByteProgress) -> Iterator[bytes]:
+    """The body as it arrives, each piece counted after it was written. Raises UnsavedError for too large a body."""
+    total, count = _content_length(response), 0
+    for piece in _iter_body(response, terms):
+        count += len(piece)
+        if count > terms.max_bytes:
+            raise UnsavedError(
+                f"the answer of {redact_url(response.url)} is larger than {terms.max_bytes // 2**20} MB; "
+                "the rest was not read",
+                hint="no pictures are as large; look at the provider's usage page",
+                code="answer_too_large",
+            )
+        yield piece
+        received(count, total)
+        terms.tighten_deadline()
 
 
 def _content_length(response: requests.Response) -> int | None:
@@ -132,19 +134,14 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
 
 
 def _read_error_body(response: requests.Response, terms: ExchangeLimits) -> bytes:
-    """The first of an error's body; what breaks while it is read does not matter, the status is known."""
-    pieces, size = [], 0
-    unpacker = Decompressor(MAX_ERROR_BYTES)
-    with suppress(HTTPError, OSError, ImagecliError):
-        for piece in _iter_body(response, terms):
-            for part in unpacker.feed(piece):
-                pieces.append(part)
-                size += len(part)
-            if size >= MAX_ERROR_BYTES:
+    """The first MAX_ERROR_BYTES of an error's body; what breaks meanwhile does not matter, the status is known."""
+    body = b""
+    with suppress(HTTPError, OSError, ImagecliError, DamagedGzipError):
+        for piece in gunzip(_iter_body(response, terms)):
+            body += piece
+            if len(body) >= MAX_ERROR_BYTES:
                 break
-    with suppress(UnsavedError):
-        pieces += unpacker.end()
-    return b"".join(pieces)
+    return body
 
 
 class MultipartUpload:
@@ -205,8 +202,6 @@ def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
         yield file, os.fstat(file.fileno()).st_size
 
 
-MAX_ANSWER_BYTES = 640 * 1024 * 1024
-"""More is no answer: ten pictures of 3840x2160 as base64 PNG have about 400 MB."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
 """More behind one result URL is no picture."""
 
@@ -258,7 +253,7 @@ def post(
     received: ByteProgress,
     enough: Enough = lambda: None,
     packed: bool = False,
-    max_bytes: int = MAX_ANSWER_BYTES,
+    max_bytes: int = MAX_RESPONSE_BYTES,
     upload: MultipartUpload | None = None,
     before_send: BeforeSend = lambda peer: None,
 ) -> HttpResponse:

@@ -40,7 +40,7 @@ class Session(requests.Session):
         super().__init__()
         self.headers["User-Agent"] = f"imagecli/{__version__}"
         self.headers["Connection"] = "close"
-        self.headers["Accept-Encoding"] = "gzip"  # what `providers.packing` reads, and not what urllib3 could
+        self.headers["Accept-Encoding"] = "identity"  # so that bytes go to disk as they arrive
         self.trust_env = not direct
         self.trust = CertificateCache()
         self._surroundings: dict[str, dict[str, Any]] = {}

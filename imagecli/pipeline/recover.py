@@ -17,11 +17,11 @@ from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedEr
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_message import ParsedResponse
 from imagecli.naming import rebuild_name
-from imagecli.pipeline.decompress import open_decompressed
 from imagecli.pipeline.finish import finish_call, is_only_fewer_images, not_fetched
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.prepare import map_folders, prepared_from_json, with_names
 from imagecli.prepared import PreparedCall
+from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
 from imagecli.providers.salvage import salvage_images

@@ -19,12 +19,12 @@ from imagecli.events import EventHandler, NoteEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.images.identify import inspect_image_file
 from imagecli.naming import slugify
-from imagecli.pipeline.decompress import open_decompressed
 from imagecli.pipeline.fetch_image import inspect_staged
 from imagecli.pipeline.finish import finish_call
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall
+from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
 from imagecli.providers.salvage import salvage_images
