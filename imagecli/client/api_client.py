@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.client import send
 from imagecli.client.deadline import BodyWriter
 from imagecli.client.errors import NotConnectedError, as_unbilled_error
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.send import HttpResponse, MultipartUpload, Timeouts, open_source, post
+from imagecli.client.send import HttpResponse, MultipartUpload, Timeouts, open_source, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Json, Secret
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.events import DownloadProgress, EventHandler, LogEvent, RetryWait, UploadProgress
+from imagecli.events import DownloadProgress, EventHandler, RetryWait, UploadProgress
 from imagecli.http_message import HttpRequest
 from imagecli.providers.request import join_url
 
@@ -164,9 +163,7 @@ class ApiClient:
 
         with ExitStack() as stack:
             upload = _open_upload(call.form, stack, uploaded) if call.form else None
-            about = f" {upload.about}" if upload else ""
-            on_event(LogEvent(message=send.describe_request(http) + about, is_debug=True))
-            answer = post(
+            return send_once(
                 self._session,
                 http,
                 auth=self._auth,
@@ -179,9 +176,6 @@ class ApiClient:
                 upload=upload,
                 before_send=self._record_peer,
             )
-        on_event(LogEvent(message=send.describe_response(http, answer)))
-        on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
-        return answer
 
     def _record_peer(self, peer: str | None) -> None:
         self.peer = peer

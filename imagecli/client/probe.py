@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.client.errors import as_unbilled_error, redact_url
-from imagecli.client.send import Timeouts, post
+from imagecli.client.send import Timeouts, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
@@ -54,7 +54,7 @@ def list_server_models(
     url = join_url(base_url, path or MODELS_PATH, query)
     body = _SizeLimitedBuffer()
     try:
-        answer = post(
+        answer = send_once(
             open_session(direct=direct),
             HttpRequest(method="GET", url=url),
             auth=Authorization(key, auth),

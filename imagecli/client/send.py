@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import secrets
 import time
@@ -42,6 +43,8 @@ from imagecli.client.session import Authorization, Session
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.http_message import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+
+logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
@@ -241,7 +244,7 @@ class CountingBody(io.BytesIO):
         return piece
 
 
-def post(
+def send_once(
     session: Session,
     http: HttpRequest,
     *,
@@ -274,6 +277,8 @@ def post(
         """Of a request without a body all goes out with its line."""
         return body.tell() > 0 if body else terms.connected
 
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
     try:
         with translate_request_errors(http.url, begun=begun, is_over=lambda: terms.is_drip_timeout):
             request = session.prepare_request(_build_request(http, auth, headers))
@@ -283,11 +288,16 @@ def post(
             elif request.body:
                 body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
                 request.body = body  # type: ignore[assignment]
-            return _exchange(session, request, timeouts, terms, into, received)
+            response = _exchange(session, request, timeouts, terms, into, received)
     except UnsavedError as error:
         if not terms.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
             raise tls_port_error(http.url) from error
         raise
+    request_id = response.headers.get("x-request-id")
+    suffix = f", request {request_id}" if request_id else ""
+    logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
+    logger.debug("%s", _describe_headers(response))
+    return response
 
 
 def get(
@@ -363,28 +373,21 @@ def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, st
     )
 
 
-_HIDDEN = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")
-"""Headers of answers that can hold what is nobody's business."""
+_SECRET_HEADERS = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")
+"""Headers of responses that can hold secrets."""
 
 
-def describe_request(http: HttpRequest) -> str:
-    """A request's fields; of its files only what they are."""
+def _describe_request(http: HttpRequest) -> str:
+    """The fields of *http*, and of its files the type and size. The key isn't in it: that is added later."""
     fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
     files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
-    return f"{http.method} {_safe_path(http)} {fields}{files}"
+    return f"{http.method} {_printable_path(http)} {fields}{files}"
 
 
-def describe_response(http: HttpRequest, answer: HttpResponse) -> str:
-    """One exchange: where, and what came back."""
-    request_id = answer.headers.get("x-request-id")
-    return f"{http.method} {_safe_path(http)}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")
+def _describe_headers(response: HttpResponse) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in response.headers.items() if name not in _SECRET_HEADERS)
 
 
-def describe_headers(answer: HttpResponse) -> str:
-    """An answer's headers, as they are but for those that are hidden."""
-    return "; ".join(f"{name}: {value}" for name, value in answer.headers.items() if name not in _HIDDEN)
-
-
-def _safe_path(http: HttpRequest) -> str:
-    """Without host and query: both can hold what is nobody's business."""
+def _printable_path(http: HttpRequest) -> str:
+    """The URL without host and query, which can both hold secrets."""
     return "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
-from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
+from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
 from imagecli.file_lock import try_lock
 from imagecli.safe_open import (
     UnsafeFileError,
@@ -32,8 +32,6 @@ from imagecli.safe_open import (
     real_path,
 )
 
-PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
-"""Exit codes of errors after which something may be billed; a bug is one."""
 MIN_FREE_BYTES = 32 * 1024 * 1024
 """A folder with less room is passed over."""
 OPEN_TRIES = 20
@@ -95,7 +93,7 @@ class SpoolEntry:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Bytes that came stay when *error* leaves the block, unless it says that nothing was bought."""
         came = self.body.exists() and self.body.stat().st_size > 0
-        if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in PAID):
+        if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED):
             path = self.keep()
             if isinstance(error, ImagecliError):
                 error.rescued_path = error.rescued_path or str(path)

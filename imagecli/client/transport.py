@@ -7,17 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from imagecli.client import send
 from imagecli.client.deadline import BodyWriter, Enough
 from imagecli.client.errors import NotConnectedError
 from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.send import HttpResponse, Timeouts, post
+from imagecli.client.send import HttpResponse, Timeouts, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
-from imagecli.events import DownloadProgress, EventHandler, LogEvent, NoteEvent, RetryWait, UploadProgress
+from imagecli.events import DownloadProgress, EventHandler, NoteEvent, RetryWait, UploadProgress
 from imagecli.http_message import HttpRequest
 
 
@@ -142,8 +141,7 @@ class Transport:
             on_event(UploadProgress(request=request, sent=sent, total=total or 0))
             attempt.sent_at = time.monotonic()
 
-        on_event(LogEvent(message=send.describe_request(http), is_debug=True))
-        answer = post(
+        return send_once(
             self._session,
             http,
             auth=self._auth,
@@ -156,9 +154,6 @@ class Transport:
             packed=packed,
             before_send=attempt.record_sent,
         )
-        on_event(LogEvent(message=send.describe_response(http, answer)))
-        on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
-        return answer
 
     def _handle_connection_failure(self, attempt: _Attempt, error: NotConnectedError) -> None:
         if attempt.retries >= self._max_retries or error.code == "proxy":
