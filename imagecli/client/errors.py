@@ -1,7 +1,4 @@
-"""requests' errors in our words: what was surely not bought, and what perhaps was.
-
-Whether a port that gave no answer to a plain request speaks TLS, so that it can't have understood the request.
-"""
+"""The exceptions of requests and urllib3 as ImagecliErrors: what can't have been billed, and what may have been."""
 
 from __future__ import annotations
 
@@ -20,11 +17,11 @@ from imagecli.client.ip_ranges import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 
 SECONDS = 1.5
-"""A handshake takes a fraction of it; a plain server waits in vain for the end of a request."""
+"""How long a TLS handshake may take; a server that speaks plain HTTP waits for the end of a request."""
 
 
 def speaks_tls(host: str, port: int) -> bool:
-    """Shakes hands and hangs up. Trusts nobody, because it says nothing: no byte of the request is in it."""
+    """Whether a TLS handshake works there. Certificates aren't checked, because nothing of a request is sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -42,13 +39,13 @@ def speaks_tls(host: str, port: int) -> bool:
 
 
 class NotConnectedError(NetworkError):
-    """No connection was made, so nothing was sent and nothing bought."""
+    """No connection was made, so nothing was sent or billed."""
 
     code = "no_connection"
 
 
 class RefusedAddressError(UnsavedError):
-    """A result's address leads to where no result lies; no connection was made."""
+    """A result URL leads to an address that is not allowed; no connection was made."""
 
     code = "result_refused"
 
@@ -182,11 +179,11 @@ def translate_request_error(error: requests.RequestException | HTTPError, url: s
 
 
 _TLS_ALERT = "\x15\x03"
-"""How the record begins in which a TLS server says that it did not understand."""
+"""The first bytes of a TLS alert record, as http.client shows them."""
 
 
 def tls_port_error(url: str) -> NetworkError:
-    """A plain request went to a port that speaks TLS: nobody can have read it."""
+    """The error for a plain request to a port that speaks TLS, which can't have understood it."""
     return NetworkError(
         f"{redact_url(url)} speaks TLS and did not understand a plain request; nothing was bought",
         hint="begin --base-url with https://",
@@ -195,13 +192,13 @@ def tls_port_error(url: str) -> NetworkError:
 
 
 def slow_response_error(url: str, *, is_over: bool) -> UnsavedError:
-    """The request went out, and the answer did not come in its time."""
+    """The error for a request that was sent and whose response did not arrive in time."""
     what = "the answer of {} took too long" if is_over else "{} was silent for too long"
     return UnsavedError(what.format(redact_url(url)), hint=HINT_TOO_SLOW, code="timeout")
 
 
 def as_unbilled_error(error: ImagecliError) -> ImagecliError:
-    """*error* where the request it befell could buy nothing: a lost answer is the network's failure, and no more."""
+    """*error* of a free request: losing its response is a network error, since nothing can have been billed."""
     if not isinstance(error, UnsavedError):
         return error
     return NetworkError(
@@ -219,7 +216,7 @@ def _is_timeout(error: BaseException) -> bool:
 
 
 _WANTS_PASSWORD = re.compile(r"\b407\b")
-"""In what http.client says of a CONNECT that was refused."""
+"""In http.client's message about a refused CONNECT."""
 
 
 def _unexpected_error(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
@@ -236,7 +233,7 @@ def _is_connection_failure(error: BaseException) -> bool:
 
 
 def _innermost_reason(error: BaseException) -> str:
-    """The innermost sentence of a chain of wrapped errors."""
+    """The message of the innermost of a chain of wrapped errors."""
     seen: BaseException = error
     while True:
         inner = getattr(seen, "reason", None)
@@ -255,7 +252,7 @@ def _innermost_reason(error: BaseException) -> str:
 
 
 def redact_url(url: str) -> str:
-    """*url* as it may be printed: scheme and host, without userinfo, path and query (they can hold secrets)."""
+    """Scheme and host of *url*, without user name, password, path and query, which can hold secrets."""
     scheme, _, rest = url.partition("://")
     host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
     return f"{scheme}://{host}" if host else "that address"
