@@ -46,10 +46,12 @@ class BatchLiveProgress(PlainProgress):
 
     def __enter__(self) -> BatchLiveProgress:
         self._live.start()
+        super().__enter__()
         return self
 
     def __exit__(self, *args: object) -> None:
         self._live.stop()
+        self._close_log()
 
     def __call__(self, event: Event) -> None:
         now = time.monotonic()
