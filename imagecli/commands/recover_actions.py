@@ -140,7 +140,6 @@ class RecoverSession:
             outcomes.extend([outcome] if outcome else [])
             return True
 
-        self.env.on_work_begun()
         worker_pool.run_in_threads(work, list(enumerate(left)), jobs=1, on_event=listener, done=done)
         return outcomes
 
@@ -165,7 +164,6 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
         return True
 
     with open_progress(env, style) as listener:
-        env.on_work_begun()
         worker_pool.run_in_threads(work, list(enumerate(bodies)), jobs=1, on_event=listener, done=done)
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
         listener(

@@ -120,7 +120,6 @@ def sandbox(
     with Sandbox(options, log=lambda line: _print_line(env, line)) as server:
         env.stdout.write(f"{server.base_url}\n")
         env.stdout.flush()
-        env.on_work_begun()
         _until_interrupted()
 
 

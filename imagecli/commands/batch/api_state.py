@@ -129,7 +129,6 @@ def open_batch_api_run(
         raise bench.settings.no_key
     journal.open()
     counter = open_batch_api_services(bench.settings, bench.catalog, stack)
-    bench.env.on_work_begun()
     unknown = [entry for entry in ledger.pending() if entry.state == "sent" and is_own_pending(entry, bench)]
     resolve_unanswered(counter.client, unknown, journal, on_event)
     office = BatchApiRun(

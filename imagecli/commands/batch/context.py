@@ -26,7 +26,7 @@ from imagecli.config.user_catalog import load_user_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.events import EventHandler, NoteEvent, WarningEvent
+from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
 from imagecli.output.display import DisplayOptions
 from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
@@ -123,12 +123,12 @@ class BatchContext:
         """Says what is to be said before anything is bought."""
         for remark in self.manifest_items.notes:
             on_event(remark)
-        for code, message in self.settings.notes:
+        for note in self.settings.notes:
             # Other settings say nothing to a manifest's rows.
-            if code in ("project_owner", "provider", "max_cost"):
-                on_event(NoteEvent(code=code, message=message))
-        for code, message in self.settings.warnings:
-            on_event(WarningEvent(code=code, message=message))
+            if note.code in ("project_owner", "provider", "max_cost"):
+                on_event(note)
+        for warning in self.settings.warnings:
+            on_event(warning)
 
 
 def matches_output(path: str, glob: str) -> bool:
@@ -231,4 +231,5 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
     )
     # Somebody wants a limit to hold, so that unknown prices are refused as they are under any other.
     origin = origin or f"{name}{NOT_RAISED}"
-    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, ("max_cost", message)))
+    note = NoteEvent(code="max_cost", message=message)
+    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, note))

@@ -242,7 +242,6 @@ def _run_items(
         spend_guard=till,
         finalizer=build_finalizer(bench, budget, journal),
     )
-    bench.env.on_work_begun()
     watch(ends.counts.progress)
 
     def done(ended: ItemResult) -> bool:

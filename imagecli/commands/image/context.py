@@ -102,10 +102,10 @@ class CommandContext:
             listener(NoteEvent(code="endpoint", message=note))
         for warning in unknown_model_warnings(self.model) if "model" in self.settings.values else ():
             listener(warning)
-        for code, message in self.settings.notes:
-            listener(NoteEvent(code=code, message=message))
-        for code, message in self.settings.warnings:
-            listener(WarningEvent(code=code, message=message))
+        for settings_note in self.settings.notes:
+            listener(settings_note)
+        for settings_warning in self.settings.warnings:
+            listener(settings_warning)
 
     def _print_result(self, report: CommandResult, listener: PlainProgress) -> int:
         for outcome in report.outcomes:

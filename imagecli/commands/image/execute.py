@@ -154,7 +154,6 @@ def _execute_calls(
 ) -> CommandResult:
     """*report* after every request was sent, or as many as the cap, a signal or a last straw let."""
     asked = count_images(requests)
-    desk.env.on_work_begun()
     listener(RunStarted(requests=len(requests), pictures=asked))
     till = SpendGuard(budget)
     outcomes: list[CallResult] = []
