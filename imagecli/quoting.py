@@ -1,4 +1,4 @@
-"""A word as it has to be typed: for hints that can be pasted."""
+"""Quotes words for a shell, for hints that can be pasted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 
 
 def shell_quote(word: object) -> str:
-    """*word* for a shell: bare where that is safe, else in double quotes, which every shell knows, if they suffice."""
+    """*word* for a shell: bare if that is safe, else in double quotes, which every shell knows, if they suffice."""
     text = str(word)
     if re.fullmatch(r"[\w@%+=:,./-]+", text):
         return text

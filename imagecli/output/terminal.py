@@ -1,4 +1,4 @@
-"""Foreign text made harmless for a terminal: it may say anything and steer nothing."""
+"""Writes untrusted text so that it can't control the terminal."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from imagecli.domain import Json
 
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """C0, C1, bidi marks and overrides, line and paragraph separators, lone surrogates."""
 
 MAX_CHARACTERS = 2000
 
 
 def sanitize(text: str) -> str:
-    """*text* on one line, with every character that steers a terminal written as its escape."""
-    shown = _STEERING.sub(_escape, text[: MAX_CHARACTERS + 1])
-    return shown if len(text) <= MAX_CHARACTERS else shown[:MAX_CHARACTERS] + "…"
+    """*text* on one line, with every control character written as its escape."""
+    escaped = _CONTROLS.sub(_escape, text[: MAX_CHARACTERS + 1])
+    return escaped if len(text) <= MAX_CHARACTERS else escaped[:MAX_CHARACTERS] + "…"
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -32,7 +32,7 @@ def _escape(match: re.Match[str]) -> str:
 def json_line(document: Json, *, ascii_only: bool) -> str:
     """*document* as JSON on one line; no character in it controls a terminal or a log, and its value is unchanged."""
     # Outside strings JSON has ASCII alone, so every match is inside one, where JSON allows an escape.
-    return _STEERING.sub(_escape_in_json, json.dumps(document, ensure_ascii=ascii_only))
+    return _CONTROLS.sub(_escape_in_json, json.dumps(document, ensure_ascii=ascii_only))
 
 
 def _escape_in_json(match: re.Match[str]) -> str:
@@ -40,7 +40,7 @@ def _escape_in_json(match: re.Match[str]) -> str:
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Writes *text* and a newline, escaping what the stream's encoding can't say. A stream that is gone is left."""
+    """Write *text* and a newline, escaping what the encoding lacks. Ignores a stream that is closed."""
     try:
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -50,9 +50,9 @@ def write_line(stream: TextIO, text: str) -> None:
 
 
 def printable_path(path: Path, stream: TextIO) -> str:
-    """*path* as one line: escaped where a person reads it; to the letter where a program does, but for line ends.
+    """*path* on one line: sanitized for a terminal, otherwise unchanged except for line ends.
 
-    Never like an option, so that the next command can take it.
+    It never looks like an option, so that it can be passed to another command.
     """
     text = str(path).replace("\n", "\\x0a")
     text = f"./{text}" if text.startswith("-") else text
