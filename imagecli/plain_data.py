@@ -6,7 +6,7 @@ with a function that returns the value or raises ValueError with what was expect
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import date
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args,
 
 from imagecli.errors import UsageError
 from imagecli.sizes import Size
+from imagecli.suggestions import unknown_name_hint
 
 T = TypeVar("T")
 
@@ -75,16 +76,7 @@ def check_name(name: object, names: Collection[str], where: str) -> None:
     if not isinstance(name, str):
         raise UsageError(f"{where}: expected text{_got(name)}")
     if name not in names:
-        raise UsageError(f"{where}: unknown value {name!r}", hint=suggest(name, names))
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """A hint for an unknown *name*: the one of *names* that is most like it, or all of them."""
-    import difflib
-
-    known = list(names)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}"
+        raise UsageError(f"{where}: unknown value {name!r}", hint=unknown_name_hint(name, names))
 
 
 def to_plain(value: Any, *, omit: Collection[str] = ()) -> Any:
@@ -145,7 +137,7 @@ def _read_fields(kind: Any, table: object, where: str, over: Any, mode: Mode) ->
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in hints:
-            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=suggest(str(name), hints))
+            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), hints))
         before = None if over is None else getattr(over, name)
         if mode == "overlay" and value == "" and NoneType in _split_hint(hints[name])[1]:
             values[name] = None

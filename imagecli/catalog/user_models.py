@@ -9,7 +9,8 @@ from imagecli.catalog.load import merge_tables
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.errors import UsageError
-from imagecli.plain_data import check_name, check_table, read_table, suggest
+from imagecli.plain_data import check_name, check_table, read_table
+from imagecli.suggestions import unknown_name_hint
 
 UNKNOWN: Final = "unknown"
 """What a new row is like if it doesn't say: the row of models that have none, which accepts nearly everything."""
@@ -87,7 +88,9 @@ def _check_row(where: str, table: Any, names: Mapping[str, list[str]]) -> None:
             check_name(fields.pop(field), names[field], f"{where}.{field}")
     for name in fields:
         if name in CLOSED:
-            raise UsageError(f"{where}: unknown field {name!r}", hint=suggest(name, ModelRow.__dataclass_fields__))
+            raise UsageError(
+                f"{where}: unknown field {name!r}", hint=unknown_name_hint(name, ModelRow.__dataclass_fields__)
+            )
     check_table(ModelRow, fields, where)
     if "sizes" in fields:
         read_table(SizeRule, fields["sizes"]).check(f"{where}.sizes")

@@ -13,6 +13,7 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSou
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.formats import ENDINGS
+from imagecli.suggestions import suggest
 
 
 def flag_for_field(name: str, value: object = None) -> str:
@@ -96,16 +97,20 @@ def check_pairs(request: ImageRequest) -> None:
     for name, formats in ONLY_FOR.items():
         value = getattr(options, name)
         if value is not None and output_format not in formats:
+            flag = flag_for_field(name, value)
             raise UsageError(
-                f"{flag_for_field(name, value)} is for {' and '.join(formats)}, not for {output_format}",
+                f"{flag} is for {' and '.join(formats)}, not for {output_format}",
                 hint=f"add --output-format {formats[-1]}, or save to a name that ends in .{formats[-1]}",
+                flag=flag,
             )
     if options.background == "transparent" and output_format not in ("png", "webp"):
         raise UsageError(
             f"a transparent background needs png or webp; {output_format} has none", hint="--output-format png"
         )
     if options.fit and output_format == "svg":
-        raise UsageError("--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size")
+        raise UsageError(
+            "--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size", flag="--fit"
+        )
     _check_stream(options, output_format)
     if isinstance(request, Edit):
         _check_mask(request, output_format)
@@ -185,7 +190,7 @@ def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[M
         hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
     elif supporting:
         hint = f"leave {flag} out; -m {supporting} takes it"
-    raise UsageError(f"{flag}: {row.name} does not take it", hint=hint)
+    raise UsageError(f"{flag}: {row.name} does not take it", hint=hint, flag=flag)
 
 
 def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
@@ -197,7 +202,7 @@ def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelR
         other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
     )
     hint = f"{flag} {near}; -m {supporting} takes {word}" if supporting else f"{flag} {near}"
-    raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint)
+    raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint, flag=flag)
 
 
 def _word_in(value: object) -> str | None:
@@ -217,7 +222,9 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
     if not low <= value <= high:
         flag = flag_for_field(name)
         raise UsageError(
-            f"{flag} {value}: {row.name} takes {low:,} to {high:,}", hint=f"{flag} {min(max(value, low), high)}"
+            f"{flag} {value}: {row.name} takes {low:,} to {high:,}",
+            hint=f"{flag} {min(max(value, low), high)}",
+            flag=flag,
         )
 
 
@@ -228,12 +235,10 @@ def first_living_model(rows: Iterable[ModelRow]) -> str | None:
 
 def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
     """The word of *allowed* that was probably meant: `jpeg` for JPG, `high` for hd."""
-    import difflib
-
     word = ENDINGS.get(value.lower(), value.lower())
     if _SYNONYMS.get(word) in allowed:
         return _SYNONYMS[word]
-    return next(iter(difflib.get_close_matches(word, allowed, n=1)), allowed[0])
+    return suggest(word, allowed) or allowed[0]
 
 
 _SYNONYMS: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}

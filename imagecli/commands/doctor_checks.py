@@ -248,7 +248,7 @@ def check_server(context: DoctorContext) -> Iterator[Finding]:
         except ImagecliError as error:
             error.message = _redact(error.message, settings)
             if key and isinstance(error, AuthenticationError):
-                error.message += f"; it comes from {key.origin}"
+                raise error.with_context(f"it comes from {key.origin}") from error
             raise
     where = f"{printable_url(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:

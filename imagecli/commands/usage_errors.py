@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from typing import Final
+
+from imagecli.suggestions import suggest_all
 
 _FOREIGN: Final = {
     "--background transparent": "--no-background --transparent --transparent-background",
@@ -74,13 +75,13 @@ def suggest_options(option: str, possible: Collection[str]) -> list[str]:
     """The *possible* options that are similar to *option*, the most similar first."""
     word = option.strip("-").replace("_", "-")
     names = {name.strip("-"): name for name in possible}
-    return [names[name] for name in difflib.get_close_matches(word, names, cutoff=_MIN_SIMILARITY)]
+    return [names[name] for name in suggest_all(word, names, cutoff=_MIN_SIMILARITY)]
 
 
 def suggest_command(word: str, names: Collection[str]) -> str | None:
     """The command that *word* is the beginning or a misspelling of."""
     completions = [name for name in names if len(word) > 1 and name.startswith(word)]
-    return next(iter([*completions, *difflib.get_close_matches(word, names, n=1)]), None)
+    return next(iter([*completions, *suggest_all(word, names)]), None)
 
 
 def rewrite_typer_message(message: str) -> str:

@@ -19,6 +19,7 @@ from imagecli.config.schema import SETTINGS
 from imagecli.config.toml_io import unknown_name_error
 from imagecli.errors import SettingsError, UsageError
 from imagecli.plain_data import Text, read_table
+from imagecli.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +44,8 @@ class ProviderTable:
     def find(self, name: str, origin: str) -> ProviderRow:
         """The row of a provider. Raises UsageError, with where the name comes from, if there is none."""
         if name not in self.rows:
-            import difflib
-
-            near = difflib.get_close_matches(name, self.rows, n=1, cutoff=0.65)
-            suggestion = f"did you mean {near[0]}? " if near else ""
+            near = suggest(name, self.rows, cutoff=0.65)
+            suggestion = f"did you mean {near}? " if near else ""
             raise UsageError(
                 f"{origin}: no provider {name!r}",
                 hint=f"{suggestion}there are: {', '.join(self.rows)}; or --base-url URL",

@@ -21,6 +21,7 @@ from imagecli.config.toml_io import read_toml_file, unknown_name_error
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.suggestions import suggest
 
 BUILT_IN: Final[float] = SETTINGS["max_cost"].default
 
@@ -186,15 +187,13 @@ def settings_from_environment(env: Env) -> dict[str, Any]:
 
 def unknown_variable_warnings(env: Env) -> list[WarningEvent]:
     """A warning for each IMAGECLI_ variable that sets nothing."""
-    import difflib
-
     prefix = environment_variable("")
     known = [name.removeprefix(prefix) for name in (*map(environment_variable, SETTINGS), *FOLDER_VARIABLES)]
     warnings = []
     for name in sorted(env.environ):
         if name.startswith(prefix) and name.removeprefix(prefix) not in known:
-            near = difflib.get_close_matches(name.removeprefix(prefix), known, n=1)
-            message = f"{name} sets nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")
+            near = suggest(name.removeprefix(prefix), known)
+            message = f"{name} sets nothing" + (f"; did you mean {prefix}{near}?" if near else "")
             warnings.append(WarningEvent(code="unknown_variable", message=message))
     return warnings
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from imagecli.config.owners import read_user_file
 from imagecli.errors import SettingsError
-from imagecli.plain_data import suggest
 from imagecli.safe_open import make_missing_folders
+from imagecli.suggestions import unknown_name_hint
 
 
 def read_toml_file(path: Path) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
 
 def unknown_name_error(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
     """An error for a name that does not exist, with the one that was probably meant."""
-    return SettingsError(f"{path}: there is no {what} {name!r}", hint=suggest(name, names))
+    return SettingsError(f"{path}: there is no {what} {name!r}", hint=unknown_name_hint(name, names))
 
 
 def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:

@@ -22,12 +22,15 @@ from typing import Any
 
 from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.errors import UsageError
+from imagecli.quoting import sanitize
 from imagecli.sandbox.app import SandboxApp
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse
 from imagecli.sandbox.rate_limit import Clock
 
+_MAX_LOGGED = 200
+"""Characters of one value in a log line."""
 MAX_BODY = 256 * 1024 * 1024
 """Bytes; ours, for the reference prints none. It leaves room for a 50 MB picture in base64."""
 
@@ -178,10 +181,10 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
 
     def log_response(self, response: ServerResponse) -> None:
         pictures = {0: "", 1: " 1 picture"}.get(response.pictures, f" {response.pictures} pictures")
-        trouble = f" ({sanitize_log_text(response.trouble)})" if response.trouble else ""
+        trouble = f" ({sanitize(response.trouble, _MAX_LOGGED)})" if response.trouble else ""
         path = self.path.partition("?")[0]  # a picture's query holds its signature
         self.server.log(
-            f"{sanitize_log_text(self.command)} {sanitize_log_text(path)} {response.status}{pictures}{trouble}"
+            f"{sanitize(self.command, _MAX_LOGGED)} {sanitize(path, _MAX_LOGGED)} {response.status}{pictures}{trouble}"
         )
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -193,11 +196,11 @@ def foreign(headers: Message, port: int) -> tuple[int, str] | None:
     own = [f"{host}:{port}" for host in HOSTS] + [*HOSTS] * (port == 80)
     hosts = headers.get_all("Host", [])
     if len(hosts) != 1 or hosts[0].strip().lower() not in own:
-        found = sanitize_log_text(", ".join(hosts)) or "missing"
+        found = sanitize(", ".join(hosts), _MAX_LOGGED) or "missing"
         return 421, f"The Host header is {found}; expected one of {', '.join(own)}."
     for origin in headers.get_all("Origin", []):
         if origin.strip().lower() not in [f"http://{host}" for host in own]:
-            shown = sanitize_log_text(origin)
+            shown = sanitize(origin, _MAX_LOGGED)
             return 403, f"The Origin header is {shown}; requests from other servers' web pages are refused."
     return None
 
@@ -205,12 +208,6 @@ def foreign(headers: Message, port: int) -> tuple[int, str] | None:
 def encode_chunk(part: bytes) -> bytes:
     """A chunk; nothing for an empty part, which would end the body."""
     return b"%x\r\n%s\r\n" % (len(part), part) if part else b""
-
-
-def sanitize_log_text(text: str) -> str:
-    """At most 200 characters, with nothing in it that steers a terminal."""
-    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:200])
-    return shown + "…" if len(text) > 200 else shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

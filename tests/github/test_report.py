@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_annotations import SHOWN, annotations
+from batch_annotations import SHOWN, build_annotations
 from batch_output import STATES, clean_text, read_output
 from batch_report import SUMMARY_BYTES, main
 from batch_summary import summary
@@ -290,7 +290,7 @@ def test_foreign_text_arrives_as_it_is(message: str, code: str, name: str, outpu
     assert shown.codes == [
         value for value in (clean_text(name), clean_text(output), clean_text(message)) if value.strip()
     ]
-    commands = read_log("\n".join(annotations(said, name))).commands
+    commands = read_log("\n".join(build_annotations(said, name))).commands
     if clean_text(message):
         (only,) = commands
         assert (only.message, only.properties["line"]) == (clean_text(message), "3")
@@ -338,5 +338,5 @@ def test_a_summary_that_has_no_room_is_left_out() -> None:
 )
 def test_an_annotation_stands_at_the_manifests_line(name: str, message: str, properties: dict[str, str]) -> None:
     said = read_output([json.dumps({"errors": [{"message": message}]}).encode()])
-    (only,) = read_log("\n".join(annotations(said, name))).commands
+    (only,) = read_log("\n".join(build_annotations(said, name))).commands
     assert only.properties == {**properties, "title": "imagecli"}

@@ -15,7 +15,7 @@ SHOWN = 10
 """Annotations of each kind; GitHub shows no more of one step."""
 
 
-def annotations(output: BatchOutput, manifest: str) -> Iterator[str]:
+def build_annotations(output: BatchOutput, manifest: str) -> Iterator[str]:
     """A line for each error and warning; after --check, for each row that is missing or stale, too."""
     is_check = "missing_or_stale" in output.counts
     errors = []

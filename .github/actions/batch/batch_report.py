@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from batch_annotations import annotations
+from batch_annotations import build_annotations
 from batch_output import BatchOutput, read_output
 from batch_summary import summary
 
@@ -27,7 +27,7 @@ def main(environ: Mapping[str, str], stdout: TextIO) -> int:
         output = read_output(file)
     manifest, code = environ.get("MANIFEST", ""), environ.get("EXIT_CODE", "")
     exit_code = int(code) if code.isascii() and code.isdigit() else 1
-    for line in annotations(output, manifest):
+    for line in build_annotations(output, manifest):
         stdout.write(f"{line}\n")
     path = Path(environ["GITHUB_STEP_SUMMARY"])
     before = path.stat().st_size if path.exists() else 0
