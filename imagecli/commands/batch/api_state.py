@@ -187,7 +187,6 @@ def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
         direct=settings.provider.embedded,
     )
     client = BatchApiClient(api_client, settings.provider.batch)
-    context.env.on_work_begun()
     unanswered = [entry for entry in run.state.pending() if entry.state == "sent" and is_own_pending(entry, context)]
     resolve_unanswered(client, unanswered, run.journal, run.events)
     api_run = BatchApiRun(

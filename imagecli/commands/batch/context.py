@@ -25,7 +25,7 @@ from imagecli.config.user_catalog import load_user_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.events import EventHandler, NoteEvent, WarningEvent
+from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
 from imagecli.output.display import DisplayOptions
 from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
@@ -152,7 +152,8 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
     )
     # The manifest asks for a limit, so unknown prices are refused as they are under any other explicit limit.
     origin = origin or f"{name}{NOT_RAISED}"
-    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, ("max_cost", message)))
+    note = NoteEvent(code="max_cost", message=message)
+    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, note))
 
 
 def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
@@ -265,8 +266,8 @@ def emit_notes(context: BatchContext, on_event: EventHandler) -> None:
     """Emits the notes and warnings about the manifest and the settings, before anything is requested."""
     for note in context.manifest_items.notes:
         on_event(note)
-    for code, message in context.settings.notes:
-        if code in NOTED_SETTINGS:
-            on_event(NoteEvent(code=code, message=message))
-    for code, message in context.settings.warnings:
-        on_event(WarningEvent(code=code, message=message))
+    for note in context.settings.notes:
+        if note.code in NOTED_SETTINGS:
+            on_event(note)
+    for warning in context.settings.warnings:
+        on_event(warning)

@@ -89,7 +89,6 @@ def _run_items(
         pipeline_for=lambda plan: replace(pipeline, inputs=inputs_by_model.for_model(plan.item.model)),
         finalizer=build_finalizer(context, reporter.budget, run.journal),
     )
-    context.env.on_work_begun()
     events(counts.progress())
     try:
         with WorkerPool(jobs=options.jobs or settings.provider.jobs, on_event=events) as pool:
