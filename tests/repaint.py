@@ -39,10 +39,9 @@ def made() -> list[list[str]]:
 
 
 def mask() -> Image.Image:
-    """Transparent inside the arches that the sandbox draws for the first command."""
+    """Transparent inside an ellipse on the lower half."""
     image = Image.new("RGBA", (1024, 1024), (0, 0, 0, 255))
-    ImageDraw.Draw(image).ellipse((120, 364, 1140, 1384), fill=(255, 255, 255, 0))
-    image.paste((0, 0, 0, 255), (0, 921, 1024, 1024))
+    ImageDraw.Draw(image).ellipse((120, 400, 904, 960), fill=(255, 255, 255, 0))
     return image
 
 

@@ -80,6 +80,6 @@ class ImageService:
     @staticmethod
     def paint(job: ImageJob, numbers: range) -> Iterator[PaintedImage]:
         """The pictures of these indices, each when it is asked for."""
-        from imagecli.sandbox.painter import paint_picture
+        from imagecli.sandbox.painter import paint_image
 
-        return (paint_picture(job, index) for index in numbers)
+        return (paint_image(job, index) for index in numbers)
