@@ -99,7 +99,7 @@ def lay_out_letterings(image: Image.Image, caption: Caption | None, palette: Pal
     """What is written into *area* of *image*: the caption and the label, each only if there is room for it."""
     lettering = lay_out_caption(image, caption, palette, area) if caption else None
     label = _lay_out_label(area, lettering.area if lettering else None)
-    return [one for one in (lettering, label) if one]
+    return [words for words in (lettering, label) if words]
 
 
 def lay_out_caption(image: Image.Image, caption: Caption, palette: Palette, area: Area) -> Lettering | None:
