@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
 from imagecli.formats import ENDINGS as ENDINGS
 from imagecli.formats import MEDIA_TYPES as MEDIA_TYPES
+from imagecli.plain_data import Count, OneOf
 from imagecli.sizes import RequestedSize as RequestedSize
 from imagecli.sizes import Shape as Shape
 from imagecli.sizes import Size as Size
@@ -161,16 +162,16 @@ OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRule:
-    """What an endpoint takes as a picture."""
+    """What an endpoint accepts as an input image or mask."""
 
-    formats: tuple[str, ...]
-    max_bytes: int
-    """The largest that is taken, in bytes."""
+    formats: tuple[Annotated[str, OneOf(tuple(MEDIA_TYPES))], ...]
+    max_bytes: Count
+    """The size of the largest file that is accepted."""
     square: bool = False
     alpha: bool = False
-    """It must have transparency (a mask must)."""
+    """It must have transparency, as a mask must."""
     white: bool = False
-    """Where a mask is transparent it must be white too, and black elsewhere: some servers read only that."""
+    """The transparent areas of a mask must be white too, and black elsewhere: some servers read only the colour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ signals. The graver of two failures is decided by GRAVITY.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
 EXIT_OK: Final = 0
 EXIT_PARTIAL: Final = 9
@@ -51,6 +51,7 @@ class ImagecliError(Exception):
         status: int | None = None,
         request_id: str | None = None,
         rescued_path: str | None = None,
+        flag: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -64,6 +65,32 @@ class ImagecliError(Exception):
         self.request_id = request_id
         self.rescued_path = rescued_path
         """Where bytes that were paid for were kept."""
+        self.flag = flag
+        """The option that was refused (`--size`), wherever its value was set."""
+
+    def with_context(self, context: str) -> Self:
+        """A copy whose message ends with *context*: what was found farther from where the error was raised."""
+        copy = self.with_facts()
+        copy.message = f"{self.message}; {context}"
+        return copy
+
+    def with_facts(
+        self,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        rescued_path: str | None = None,
+    ) -> Self:
+        """A copy with what is given here, and everything else as it was."""
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__.update(self.__dict__)
+        copy.hint = hint or self.hint
+        copy.status = status or self.status
+        copy.request_id = request_id or self.request_id
+        copy.rescued_path = rescued_path or self.rescued_path
+        copy.__cause__ = self.__cause__
+        return copy.with_traceback(self.__traceback__)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -170,6 +197,10 @@ class UnrecordedError(ImagecliError):
     code = "unrecorded"
 
 
+POSSIBLY_BILLED: Final = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
+"""Exit codes of errors after which something may be billed; a bug is one."""
+
+
 def to_imagecli_error(error: BaseException) -> ImagecliError:
     """*error* where it is ours; what nobody foresaw as an error that can be shown beside others."""
     if isinstance(error, ImagecliError):
@@ -205,7 +236,11 @@ class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedErr
 
 
 class NotSentError(Exception):
-    """Work was called off before anything of it was sent: nobody's failure, and nothing to tell of."""
+    """A call was cancelled before anything of it was sent: not a failure, and nothing to report."""
+
+
+class OverBudgetError(NotSentError):
+    """The cost limit has no room for the call; `SpendGuard.refusals` says so once for all of them."""
 
 
 class Terminated(BaseException):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagecli.domain import Json
-from imagecli.errors import ImagecliError
+from imagecli.errors import POSSIBLY_BILLED, ImagecliError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +68,11 @@ class ParsedResponse:
     """What the model that wrote an svg took; billed besides."""
     errors: tuple[ImagecliError, ...] = ()
     """What it says went wrong with further pictures."""
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Unless it has no image at all and gives for each a reason why none was created."""
+        if any(image.b64_json or image.url for image in self.images):
+            return True
+        reasons = [*(image.error for image in self.images), *self.errors]
+        return not reasons or any(error is None or error.exit_code in POSSIBLY_BILLED for error in reasons)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from imagecli.errors import (
     EXIT_OK,
     EXIT_PARTIAL,
+    POSSIBLY_BILLED,
     AuthenticationError,
-    DiskError,
     ImagecliError,
     QuotaError,
-    UnsavedError,
     most_severe_exit_code,
 )
 
@@ -65,11 +64,7 @@ class CallResult:
     @property
     def may_be_billed(self) -> bool:
         """Whether it was bought, or perhaps was: all but a refusal, and a failure before anything was made."""
-        return bool(self.saved or not self.errors) or any(error.exit_code in _BILLED for error in self.errors)
-
-
-_BILLED = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
-"""Exit codes of errors that can come after a purchase."""
+        return bool(self.saved or not self.errors) or any(error.exit_code in POSSIBLY_BILLED for error in self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

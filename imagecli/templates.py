@@ -6,7 +6,6 @@ brace stays. A name is a template: every brace means something, and one that doe
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +13,7 @@ from itertools import product as cartesian
 from typing import Final
 
 from imagecli.errors import UsageError
+from imagecli.suggestions import suggest
 
 MAX_WIDTH: Final = 99
 """The widest a format spec may ask for, in characters."""
@@ -109,11 +109,11 @@ def _literal(token: re.Match[str]) -> str:
 def _check_known(name: str, fields: Mapping[str, str | int]) -> None:
     if name in fields:
         return
-    near = difflib.get_close_matches(name, list(fields), n=1)
+    near = suggest(name, fields)
     known = " ".join("{" + field + "}" for field in fields)
     raise UsageError(
         f"a name can't have {{{name}}}; its fields are {known}",
-        hint=f"did you mean {{{near[0]}}}?" if near else f"--var {name or 'NAME'}=VALUE makes a field of your own",
+        hint=f"did you mean {{{near}}}?" if near else f"--var {name or 'NAME'}=VALUE makes a field of your own",
     )
 
 

@@ -1,8 +1,7 @@
-"""Runs work on daemon threads while the main thread only waits, passes events on, and so always hears Ctrl-C.
+"""Daemon threads that carry out calls while the main thread iterates over the results, so that Ctrl-C reaches it.
 
-How many requests are out at once: each has a slot from when it goes out until its answer has come.
-
-What is done before and behind needs none, so that a slot is never kept by somebody who saves a picture.
+Each call has a slot while its request is with the server. Preparing a call and saving its images need no slot, so a
+call that saves an image never keeps the next request from being sent.
 """
 
 from __future__ import annotations
@@ -10,18 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from imagecli.errors import NotSentError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat
 
+HEARTBEAT_SECONDS = 30.0
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 class CallSlots:
-    """Shared by all threads of a run."""
+    """How many requests may be with the server at the same time. Shared by all threads of a pool."""
 
     def __init__(self, count: int) -> None:
         self._changed = threading.Condition()
@@ -37,13 +39,13 @@ class CallSlots:
         return CallSlot(self)
 
     def stop(self) -> None:
-        """No item begins any more: those that wait for their first slot are sent away."""
+        """No further item begins: those that wait for their first slot get NotSentError."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     def take(self, *, begun: bool) -> None:
-        """Back when there was one free. Raises NotSentError for an item that is not *begun*, once all is stopped."""
+        """Waits for a free slot. Raises NotSentError if the pool is stopped, unless the item has *begun*."""
         with self._changed:
             self._changed.wait_for(lambda: self._free > 0 or (self._stopped and not begun))
             if self._stopped and not begun:
@@ -51,156 +53,185 @@ class CallSlots:
             self._free -= 1
 
     def release(self) -> None:
-        """Lets the next one have it."""
+        """Frees one slot for the next item."""
         with self._changed:
             self._free += 1
             self._changed.notify()
 
 
 class CallSlot:
-    """One item's, for each of its requests anew: who has begun may end.
+    """One item's slot, taken anew for each of its requests. An item that has begun may finish after a stop.
 
-    Whoever fails keeps it until `end`: what went wrong may be the last straw, and then nobody else is to be sent.
+    An item that fails keeps its slot until the main thread has handled the result: that result may stop the pool, and
+    then no other item may be sent in the meantime.
     """
 
     def __init__(self, slots: CallSlots) -> None:
         self._slots = slots
         self._begun = self._kept = False
 
-    def __enter__(self) -> None:
+    def take(self) -> None:
+        """Waits for the slot. Raises NotSentError if the pool was stopped before the item had begun."""
         if not self._kept:
             self._slots.take(begun=self._begun)
-        self._begun = True
+        self._begun, self._kept = True, False
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._kept = error is not None
-        if not self._kept:
-            self._slots.release()
+    def release(self) -> None:
+        """The response is here: the next item may be sent."""
+        self._slots.release()
+
+    def keep(self) -> None:
+        """The request failed: the slot stays taken until the result is handled."""
+        self._kept = True
 
     def end(self) -> None:
-        """All of the item has been heard."""
+        """The result is handled."""
         if self._kept:
             self._slots.release()
 
 
-HEARTBEAT_SECONDS = 30.0
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
 @dataclass(frozen=True, slots=True)
 class WorkDone(Generic[Result]):
-    """One item's end: its *result*, the exception its work raised, or neither where it was never begun."""
+    """The end of one item: its *result*, the exception that was raised, or neither if it was never sent."""
 
     index: int
     result: Result | None = None
     error: BaseException | None = None
     slot: CallSlot | None = field(default=None, compare=False)
-    """Left when this has been heard."""
+    """Ended when the main thread has handled the result."""
 
 
-def run_in_threads(
-    work: Callable[[Item, EventHandler, CallSlot], Result],
-    items: Sequence[Item],
-    *,
-    jobs: int,
-    ahead: bool = False,
-    on_event: EventHandler,
-    done: Callable[[Result], bool],
-    heartbeat: float = HEARTBEAT_SECONDS,
-) -> None:
-    """Does *work* on every item, *jobs* of them in their slots at a time, and calls *done* with each result, here.
+class WorkerPool:
+    """Carries out items on daemon threads, *jobs* requests at the same time.
 
-    *ahead*: as many more are prepared before they have a slot, or finished when they have none any more; where one is
-    done at a time nothing else is.
-    *done* answers whether to go on: after a False no further item gets a slot, those under way are waited for.
-    *work* announces by its second argument; *on_event* hears it in this thread. What *work* raises is raised here.
-    A signal leaves at once, with all that was announced until then heard.
+    As many items again are prepared before they have a slot, or saved after they had one; with one job there is only
+    one item at a time. `on_event` is called in the main thread. Leaving the `with` block stops the pool: no further
+    item is sent, and a signal does not wait for those in flight.
     """
-    inbox = SimpleQueue[Event | WorkDone[Result]]()
-    jobs = max(jobs, 1)
-    slots = CallSlots(jobs)
-    threads = jobs * 2 if ahead and jobs > 1 else jobs
-    _start_threads(lambda item, slot: work(item, inbox.put, slot), items, threads, slots, inbox.put)
-    started = beat = time.monotonic()
-    left = len(items)
-    try:
-        while left:
-            if time.monotonic() - beat >= heartbeat:
-                beat = time.monotonic()
-                on_event(Heartbeat(elapsed=beat - started))
-            with suppress(Empty):
-                left -= _handle_message(inbox.get(timeout=1.0), on_event, done, slots)
-    except (KeyboardInterrupt, Terminated):
-        slots.stop()
-        with suppress(Empty):
+
+    def __init__(self, *, jobs: int, on_event: EventHandler, heartbeat: float = HEARTBEAT_SECONDS) -> None:
+        self._jobs = max(jobs, 1)
+        self._on_event = on_event
+        self._heartbeat = heartbeat
+        self._slots = CallSlots(self._jobs)
+        self._inbox = SimpleQueue[Event | WorkDone[Any]]()
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.stop()
+        if isinstance(error, (KeyboardInterrupt, Terminated)):
+            for message in self._drain():
+                if not isinstance(message, WorkDone):
+                    self._on_event(message)
+
+    def stop(self) -> None:
+        """No further item is sent; `run` still yields the results of those in flight."""
+        self._slots.stop()
+
+    def run(self, work: Callable[[Item, EventHandler, CallSlot], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yields the results of *work* in the main thread, in order of arrival; nothing for an item that was not sent.
+
+        *work* reports progress to its second argument and takes its slot for each request. What it raises is raised
+        here. On a signal what has arrived is still handled and yielded, and the signal is raised again.
+        """
+        self._start_threads(work, items)
+        started = beat = time.monotonic()
+        remaining = len(items)
+        try:
+            while remaining:
+                if time.monotonic() - beat >= self._heartbeat:
+                    beat = time.monotonic()
+                    self._on_event(Heartbeat(elapsed=beat - started))
+                try:
+                    message = self._inbox.get(timeout=1.0)
+                except Empty:
+                    continue
+                if not isinstance(message, WorkDone):
+                    self._on_event(message)
+                    continue
+                remaining -= 1
+                if message.error:
+                    raise message.error
+                if message.result is not None:
+                    yield message.result
+                if message.slot:
+                    message.slot.end()
+        except (KeyboardInterrupt, Terminated):
+            self.stop()
+            for message in self._drain():
+                if not isinstance(message, WorkDone):
+                    self._on_event(message)
+                elif message.result is not None:
+                    yield message.result
+            raise
+
+    def _start_threads(self, work: Callable[[Item, EventHandler, CallSlot], Result], items: Sequence[Item]) -> None:
+        pending, lock = iter(enumerate(items)), threading.Lock()
+
+        def work_off() -> None:
             while True:
-                _handle_message(inbox.get_nowait(), on_event, done, slots)
-        raise
-    finally:
-        slots.stop()
+                with lock:
+                    pair = next(pending, None)
+                if pair is None:
+                    return
+                index, item = pair
+                if self._slots.is_stopped:
+                    self._inbox.put(WorkDone(index))
+                    continue
+                slot = self._slots.new_slot()
+                try:
+                    done = WorkDone(index, result=work(item, self._inbox.put, slot), slot=slot)
+                except NotSentError:
+                    done = WorkDone(index, slot=slot)
+                except BaseException as error:
+                    done = WorkDone(index, error=error, slot=slot)
+                self._inbox.put(done)
 
+        threads = self._jobs * 2 if self._jobs > 1 else 1
+        for _ in range(min(threads, len(items))):
+            threading.Thread(target=work_off, daemon=True).start()
 
-def _handle_message(
-    message: Event | WorkDone[Result], on_event: EventHandler, done: Callable[[Result], bool], slots: CallSlots
-) -> bool:
-    """Passes one message on; whether it was an item's end."""
-    if not isinstance(message, WorkDone):
-        on_event(message)
-        return False
-    if message.error:
-        raise message.error
-    if message.result is not None and not done(message.result):
-        slots.stop()
-    if message.slot:
-        message.slot.end()
-    return True
+    def _drain(self) -> Iterator[Event | WorkDone[Any]]:
+        """What has arrived and is not handled yet."""
+        while True:
+            try:
+                yield self._inbox.get_nowait()
+            except Empty:
+                return
 
 
 def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[WorkDone[Result]]:
-    """Does *work* on every item, *jobs* at a time, and gives the ends as they come. One at a time needs no thread."""
-    if min(jobs, len(items)) <= 1:
-        for index, item in enumerate(items):
-            yield _run_one(partial(work, item), index)
-        return
+    """Carries out *work* on every item, *jobs* at the same time, and yields the ends in order of arrival.
+
+    One at a time needs no thread.
+    """
     inbox = SimpleQueue[WorkDone[Result]]()
-    _start_threads(lambda item, _: work(item), items, jobs, CallSlots(jobs), inbox.put)
-    for _ in items:
-        yield inbox.get()
+    pending, lock = iter(enumerate(items)), threading.Lock()
 
-
-def _run_one(work: Callable[[], Result], index: int, slot: CallSlot | None = None) -> WorkDone[Result]:
-    try:
-        return WorkDone(index, result=work(), slot=slot)
-    except NotSentError:
-        return WorkDone(index)
-    except BaseException as error:
-        return WorkDone(index, error=error, slot=slot)
-
-
-def _start_threads(
-    work: Callable[[Item, CallSlot], Result],
-    items: Sequence[Item],
-    threads: int,
-    slots: CallSlots,
-    put: Callable[[WorkDone[Result]], None],
-) -> None:
-    """Daemon threads that take the items in order and put a `WorkDone` for each; once all is stopped, without work."""
-    left, lock = iter(enumerate(items)), threading.Lock()
-
-    def take() -> None:
+    def work_off() -> None:
         while True:
             with lock:
-                pair = next(left, None)
+                pair = next(pending, None)
             if pair is None:
                 return
             index, item = pair
-            if slots.is_stopped:
-                put(WorkDone(index))
-                continue
-            slot = slots.new_slot()
-            put(_run_one(partial(work, item, slot), index, slot))
+            try:
+                inbox.put(WorkDone(index, result=work(item)))
+            except BaseException as error:
+                inbox.put(WorkDone(index, error=error))
 
-    for _ in range(min(threads, len(items))):
-        threading.Thread(target=take, daemon=True).start()
+    threads = min(jobs, len(items))
+    if threads > 1:
+        for _ in range(threads):
+            threading.Thread(target=work_off, daemon=True).start()
+        for _ in items:
+            yield inbox.get()
+        return
+    for index, item in enumerate(items):
+        try:
+            done = WorkDone(index, result=work(item))
+        except Exception as error:
+            done = WorkDone(index, error=error)
+        yield done

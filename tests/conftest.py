@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,11 +26,13 @@ settings.load_profile("imagecli")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is nightly, unless -m names it; a -m in addopts would be gone with `-m "not slow"`."""
-    if "nightly" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("nightly")]
+    """Deselects nightly tests, unless -m or IMAGECLI_TEST_NIGHTLY=1 asks for them.
+
+    A -m in addopts would be replaced by `-m "not slow"`.
+    """
+    if "nightly" not in config.option.markexpr and os.environ.get("IMAGECLI_TEST_NIGHTLY") != "1":
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
-        config.hook.pytest_deselected(items=left_out)
 
 
 NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from imagecli import commands
+from imagecli.cli import main
+from imagecli.env import Env
 from tests.regenerate import ROOT, SHELLS, completion, spoken
 
 # pexpect forks a process that has threads (xdist's); the child only calls exec.
@@ -40,6 +43,31 @@ def test_script_is_what_the_program_generates(shell: str) -> None:
 
 def test_zsh_finds_its_marker_on_the_first_line() -> None:
     assert (SCRIPTS / "_imagecli").read_text("utf-8").startswith("#compdef imagecli\n")
+
+
+@dataclass
+class Completion:
+    """Completes a command line in this process, as the script of bash asks for it."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def words(self, line: str) -> list[str]:
+        """What is offered for the last word of *line*."""
+        variables = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+        for name, value in {**variables, "_IMAGECLI_COMPLETE": "complete_bash"}.items():
+            self.monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main([], Env.real(has_stdout=True))
+        assert not ended.value.code
+        return self.capsys.readouterr().out.split()
+
+
+@pytest.fixture
+def completion_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Completion:
+    monkeypatch.setenv("IMAGECLI_CONFIG_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return Completion(monkeypatch, capsys)
 
 
 def test_all_commands_are_offered_in_the_order_of_help() -> None:
@@ -74,64 +102,57 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
         ("edit -m gpt-image-1.5 --input-fidelity ", "high low"),
     ],
 )
-def test_values_are_those_of_the_model_and_provider_to_the_left(typed: str, offered: str) -> None:
-    words = f"imagecli {typed}"
-    count = str(len(words.split(" ")) - 1)
-    said = spoken(_IMAGECLI_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
-    assert said.split() == offered.split()
+def test_values_are_those_of_the_model_and_provider_to_the_left(
+    completion_here: Completion, typed: str, offered: str
+) -> None:
+    assert completion_here.words(f"imagecli {typed}") == offered.split()
 
 
-def test_a_model_and_a_provider_of_ones_own_are_offered(tmp_path: Path) -> None:
+def test_a_model_and_a_provider_of_ones_own_are_offered(completion_here: Completion, tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text('[models.mine]\nlike = "gpt-image-2"\nwords.quality = ["draft", "final"]\n')
     (tmp_path / "config.toml").write_text('[providers.attic]\nbase_url = "http://10.0.0.7:8080/v1"\n')
-
-    def said(words: str) -> str:
-        typed = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
-        return spoken(_IMAGECLI_COMPLETE="complete_bash", IMAGECLI_CONFIG_DIR=str(tmp_path), **typed).strip()
-
-    assert said("imagecli generate --model min") == "mine"
-    assert said("imagecli generate --model mine --quality ") == "draft\nfinal"
-    assert said("imagecli generate --provider att") == "attic"
+    assert completion_here.words("imagecli generate --model min") == ["mine"]
+    assert completion_here.words("imagecli generate --model mine --quality ") == ["draft", "final"]
+    assert completion_here.words("imagecli generate --provider att") == ["attic"]
 
 
-@pytest.mark.parametrize(("typed", "completed"), TYPED)
-def test_bash_completes(tmp_path: Path, typed: str, completed: str) -> None:
+def test_bash_completes(tmp_path: Path) -> None:
     with shell("bash", "--norc", "--noprofile", "-i", folder=tmp_path) as bash:
         bash.sendline(f"bind 'set bell-style none'; source {SCRIPTS}/imagecli.bash; PS1='READY''> '")
-        bash.expect_exact("READY> ")
-        bash.send(f"{typed}\t")
-        bash.expect_exact(completed)
+        check_completion(bash, times=1)
 
 
 @pytest.mark.parametrize("setup", [ZSH_LOADS, ZSH_SOURCES], ids=["compinit", "sourced"])
-@pytest.mark.parametrize(("typed", "completed"), TYPED)
-def test_zsh_completes_at_the_first_tab_and_at_the_second(
-    tmp_path: Path, setup: str, typed: str, completed: str
-) -> None:
+def test_zsh_completes_at_the_first_tab_and_at_the_second(tmp_path: Path, setup: str) -> None:
     with shell("zsh", "-f", "-i", folder=tmp_path) as zsh:
         zsh.sendline(f"unsetopt beep prompt_cr prompt_sp; {setup.format(scripts=SCRIPTS)}; PS1='READY''> '")
-        zsh.expect_exact("READY> ")
-        for _ in ("first", "second"):
-            zsh.send(f"{typed}\t")
-            zsh.expect_exact(completed)
+        check_completion(zsh, times=2)
+
+
+def check_completion(shell: pexpect.spawn[str], *, times: int) -> None:
+    """Types all lines of TYPED into a shell that is about to show its prompt."""
+    shell.expect_exact("READY> ")
+    for typed, completed in TYPED:
+        for _ in range(times):
+            shell.send(f"{typed}\t")
+            shell.expect_exact(completed)
             # The line is emptied and sent, so that the next TAB comes on a new one.
-            zsh.send("\x15\r")
-            zsh.expect_exact("READY> ")
+            shell.send("\x15\r")
+            shell.expect_exact("READY> ")
 
 
-@pytest.mark.parametrize(("typed", "completed"), TYPED)
-def test_fish_completes(tmp_path: Path, typed: str, completed: str) -> None:
+def test_fish_completes(tmp_path: Path) -> None:
     place(tmp_path)
-    script = f"source {SCRIPTS}/imagecli.fish; complete -C {typed!r}"
+    asks = "; ".join(f"complete -C {typed!r}; echo END" for typed, _ in TYPED)
     done = subprocess.run(
-        [found("fish"), "--no-config", "-c", script],
+        [found("fish"), "--no-config", "-c", f"source {SCRIPTS}/imagecli.fish; {asks}"],
         capture_output=True,
         text=True,
         env=environ(tmp_path),
         cwd=tmp_path,
     )
     offered = [line.partition("\t")[0] for line in done.stdout.splitlines()]
-    assert offered == [completed.split()[-1]], done.stderr
+    assert offered == [word for _, completed in TYPED for word in (completed.split()[-1], "END")], done.stderr
 
 
 @contextmanager

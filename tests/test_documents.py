@@ -312,5 +312,30 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_files_named_in_the_table_of_changes_exist() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    for path in re.findall(r"`((?:imagecli|tests|completions)/[^`<>*… ]*)`", text):
+    paths = re.findall(r"`((?:imagecli|tests|completions|\.github|\.ci)/[^`<>*… ]*)`", text)
+    assert len(paths) > 40
+    for path in paths:
         assert (ROOT / path).exists(), path
+
+
+def test_every_folder_of_the_package_is_in_the_table_of_changes() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    folders = [path.parent.name for path in (ROOT / "imagecli").glob("*/__init__.py")]
+    assert not [name for name in folders if f"`imagecli/{name}/" not in text]
+
+
+def test_functions_named_on_the_way_of_a_command_exist() -> None:
+    """Each is named with the file, or the folder, that defines it."""
+    text = (ROOT / "README.md").read_text("utf-8").partition("## How one command travels through the code\n")[2]
+    named = re.findall(r"`(\w+)\(\)` in \[`[^`]+`\]\(([^)]+)\)", text)
+    assert len(named) == len(re.findall(r"\(\)`", text)) > 10
+    for function, path in named:
+        files = sorted((ROOT / path).glob("*.py")) if (ROOT / path).is_dir() else [ROOT / path]
+        assert any(re.search(rf"^ *def {function}\(", file.read_text("utf-8"), re.M) for file in files), function
+
+
+def test_a_link_says_the_path_it_leads_to() -> None:
+    text = (ROOT / "README.md").read_text("utf-8").partition("## How one command travels through the code\n")[2]
+    links = re.findall(r"\[`([^`]+)`\]\(imagecli/([^)]+)\)", text)
+    assert links
+    assert all(shown == path for shown, path in links), links

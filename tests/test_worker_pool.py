@@ -6,14 +6,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from imagecli.errors import Terminated
 from imagecli.events import Event, EventHandler, Heartbeat, LogEvent
-from imagecli.worker_pool import CallSlot, WorkDone, run_in_threads, run_unordered
+from imagecli.worker_pool import CallSlot, WorkDone, WorkerPool, run_unordered
 
 
 def told(word: object) -> LogEvent:
@@ -24,40 +24,37 @@ def ignore(event: Event) -> None:
     """Hears nothing."""
 
 
-def into(results: list[int]) -> Callable[[int], bool]:
-    """Keeps what comes, and goes on."""
-
-    def keep(result: int) -> bool:
-        results.append(result)
-        return True
-
-    return keep
+@contextmanager
+def request(slot: CallSlot) -> Iterator[None]:
+    """As a call takes its slot: kept if the request fails."""
+    slot.take()
+    try:
+        yield
+    except BaseException:
+        slot.keep()
+        raise
+    slot.release()
 
 
 @pytest.mark.parametrize("jobs", [1, 3, 100, 0])
 def test_every_item_is_done_once(jobs: int) -> None:
-    results: list[int] = []
-    run_in_threads(
-        lambda item, on_event, slot: item * 2,
-        range(20),
-        jobs=jobs,
-        on_event=ignore,
-        done=into(results),
-    )
+    with WorkerPool(jobs=jobs, on_event=ignore) as pool:
+        results = list(pool.run(lambda item, on_event, slot: item * 2, range(20)))
     assert sorted(results) == [item * 2 for item in range(20)]
 
 
 def test_one_job_keeps_the_order() -> None:
     begun: list[int] = []
-    run_in_threads(
-        lambda item, on_event, slot: into(begun)(item), range(9), jobs=1, on_event=ignore, done=lambda result: True
-    )
+    with WorkerPool(jobs=1, on_event=ignore) as pool:
+        list(pool.run(lambda item, on_event, slot: begun.append(item), range(9)))
     assert begun == list(range(9))
 
 
 def test_nothing_to_do_ends_at_once() -> None:
-    run_in_threads(lambda item, on_event, slot: item, [], jobs=4, on_event=ignore, done=lambda result: True)
-    assert list(run_unordered(lambda item: item, [], jobs=4)) == []
+    nothing: list[int] = []
+    with WorkerPool(jobs=4, on_event=ignore) as pool:
+        assert list(pool.run(lambda item, on_event, slot: item, nothing)) == []
+    assert list(run_unordered(lambda item: item, nothing, jobs=4)) == []
 
 
 def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
@@ -67,15 +64,17 @@ def test_jobs_are_under_way_together_and_no_more_than_said() -> None:
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        together.wait()
-        with lock:
-            now -= 1
+        with request(slot):
+            with lock:
+                now += 1
+                most = max(most, now)
+            together.wait()
+            with lock:
+                now -= 1
         return item
 
-    run_in_threads(work, range(9), jobs=3, on_event=ignore, done=lambda result: True)
+    with WorkerPool(jobs=3, on_event=ignore) as pool:
+        assert len(list(pool.run(work, range(9)))) == 9
     assert most == 3
 
 
@@ -87,7 +86,7 @@ def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         nonlocal with_server, most
-        with slot:
+        with request(slot):
             with lock:
                 with_server += 1
                 most = max(most, with_server)
@@ -100,8 +99,8 @@ def test_a_slot_goes_on_to_the_next_while_its_item_is_still_finished() -> None:
             third_answered.set()
         return item
 
-    results: list[int] = []
-    run_in_threads(work, range(9), jobs=2, ahead=True, on_event=ignore, done=into(results))
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        results = list(pool.run(work, range(9)))
     assert (sorted(results), most) == (list(range(9)), 2)
 
 
@@ -110,13 +109,14 @@ def test_one_at_a_time_is_no_more_than_one_in_anything() -> None:
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         told_of.append(f"begin {item}")
-        with slot:
+        with request(slot):
             pass
         time.sleep(0.001)
         told_of.append(f"end {item}")
         return item
 
-    run_in_threads(work, range(5), jobs=1, ahead=True, on_event=ignore, done=lambda result: True)
+    with WorkerPool(jobs=1, on_event=ignore) as pool:
+        list(pool.run(work, range(5)))
     assert told_of == [f"{what} {item}" for item in range(5) for what in ("begin", "end")]
 
 
@@ -127,18 +127,18 @@ def test_what_is_prepared_when_the_last_straw_comes_is_not_sent() -> None:
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
         prepared.append(item)
-        with suppress(ZeroDivisionError), slot:
+        with suppress(ZeroDivisionError), request(slot):
             sent.append(item)
             while len(prepared) < 4:
                 time.sleep(0.001)
             raise ZeroDivisionError
         return item
 
-    def done(result: int) -> bool:
-        time.sleep(0.05)
-        return into(results)(result) and False
-
-    run_in_threads(work, range(9), jobs=2, ahead=True, on_event=ignore, done=done)
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        for result in pool.run(work, range(9)):
+            time.sleep(0.05)
+            results.append(result)
+            pool.stop()
     assert (len(sent), sorted(results)) == (2, sorted(sent))
 
 
@@ -147,26 +147,25 @@ def test_an_item_that_has_begun_goes_on_with_its_further_requests_after_the_last
     sent: list[int] = []
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
-        with slot:
+        with request(slot):
             sent.append(item)
             if item == 0:
                 first_sent.set()
         if item == 0:
             over.wait(5)
-            with slot:
+            with request(slot):
                 sent.append(item)
         else:
             first_sent.wait(5)
             time.sleep(0.05)
         return item
 
-    def done(result: int) -> bool:
-        over.set()
-        return False
-
-    run_in_threads(work, range(9), jobs=2, on_event=ignore, done=done)
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        for _ in pool.run(work, range(9)):
+            pool.stop()
+            over.set()
     assert sent.count(0) == 2
-    assert len(set(sent)) < 5
+    assert len(set(sent)) < 9
 
 
 def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() -> None:
@@ -177,14 +176,12 @@ def test_events_and_results_are_heard_in_the_main_thread_and_in_their_order() ->
         on_event(told(f"end {item}"))
         return item
 
-    def hear(word: object) -> bool:
-        heard.append((threading.current_thread().name, str(word)))
-        return True
-
     def on_event(event: Event) -> None:
-        hear(getattr(event, "message", ""))
+        heard.append((threading.current_thread().name, getattr(event, "message", "")))
 
-    run_in_threads(work, range(2), jobs=1, on_event=on_event, done=hear)
+    with WorkerPool(jobs=1, on_event=on_event) as pool:
+        for result in pool.run(work, range(2)):
+            heard.append((threading.current_thread().name, str(result)))
     assert heard == [
         (threading.main_thread().name, word) for word in ("begin 0", "end 0", "0", "begin 1", "end 1", "1")
     ]
@@ -196,19 +193,20 @@ def test_after_a_last_straw_nothing_is_begun_and_what_is_under_way_is_waited_for
     second_begun = threading.Event()
 
     def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
-        begun.append(item)
-        if item == 0:
-            second_begun.wait(5)
-        else:
-            second_begun.set()
-            time.sleep(0.1)
+        with request(slot):
+            begun.append(item)
+            if item == 0:
+                second_begun.wait(5)
+            else:
+                second_begun.set()
+                time.sleep(0.1)
         return item
 
-    def done(result: int) -> bool:
-        results.append(result)
-        return result != 0
-
-    run_in_threads(work, range(50), jobs=2, on_event=ignore, done=done)
+    with WorkerPool(jobs=2, on_event=ignore) as pool:
+        for result in pool.run(work, range(50)):
+            results.append(result)
+            if result == 0:
+                pool.stop()
     assert sorted(results) == sorted(begun)
     assert len(begun) < 5
 
@@ -223,8 +221,8 @@ def test_what_work_raises_is_raised_here_and_nothing_more_is_begun() -> None:
             raise ZeroDivisionError("a bug")
         return item
 
-    with pytest.raises(ZeroDivisionError):
-        run_in_threads(work, range(100), jobs=2, on_event=ignore, done=lambda result: True)
+    with pytest.raises(ZeroDivisionError), WorkerPool(jobs=2, on_event=ignore) as pool:
+        list(pool.run(work, range(100)))
     time.sleep(0.1)
     assert len(begun) < 10
 
@@ -247,21 +245,58 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
             raise interruption
 
     started = time.monotonic()
-    with pytest.raises(interruption):
-        run_in_threads(work, range(5), jobs=1, on_event=on_event, done=lambda result: True)
+    with pytest.raises(interruption), WorkerPool(jobs=1, on_event=on_event) as pool:
+        list(pool.run(work, range(5)))
     release.set()
     assert time.monotonic() - started < 1
     assert heard == [told("under way"), told("half saved")]
+
+
+def test_what_has_arrived_when_a_signal_comes_is_still_yielded() -> None:
+    both_done = threading.Barrier(3, timeout=5)
+
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        if item == 0:
+            on_event(told("first"))
+        both_done.wait()
+        return item
+
+    def on_event(event: Event) -> None:
+        both_done.wait()
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    results: list[int] = []
+    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=2, on_event=on_event) as pool:
+        for result in pool.run(work, range(2)):
+            results.append(result)
+    assert sorted(results) == [0, 1]
+
+
+def test_events_are_handled_if_the_signal_comes_while_a_result_is_handled() -> None:
+    heard: list[Event] = []
+    saved = threading.Event()
+
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        if item == 1:
+            on_event(told("half saved"))
+            saved.set()
+            time.sleep(5)
+        return item
+
+    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=2, on_event=heard.append) as pool:
+        for _ in pool.run(work, range(2)):
+            saved.wait(5)
+            raise KeyboardInterrupt
+    assert heard == [told("half saved")]
 
 
 def test_ctrl_c_is_answered_while_nothing_happens() -> None:
     release = threading.Event()
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        run_in_threads(
-            lambda item, on_event, slot: release.wait(10), [1], jobs=1, on_event=ignore, done=lambda result: True
-        )
+    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=1, on_event=ignore) as pool:
+        list(pool.run(lambda item, on_event, slot: release.wait(10), [1]))
     release.set()
     assert time.monotonic() - started < 0.9
 
@@ -275,7 +310,8 @@ def test_a_heart_beats_while_work_is_long() -> None:
             on_event(told("tick"))
         return item
 
-    run_in_threads(work, [1], jobs=1, on_event=heard.append, done=lambda result: True, heartbeat=0.05)
+    with WorkerPool(jobs=1, on_event=heard.append, heartbeat=0.05) as pool:
+        list(pool.run(work, [1]))
     assert [event for event in heard if isinstance(event, Heartbeat)]
 
 

@@ -9,7 +9,6 @@ Content is compared only where it matters: a file of the recorded length whose r
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import stat
@@ -24,6 +23,7 @@ from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.images.identify import identify_image
 from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
+from imagecli.storage.read import file_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,7 @@ class DiskState:
         if seen is None or seen.bytes is None:
             return ""
         try:
-            with (self._folder / path).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return file_sha256(self._folder / path)
         except (OSError, ValueError):
             return ""
 

@@ -22,6 +22,7 @@ from imagecli.batch.journal.entry import FileRecord, JournalEntry, State
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import InputImageError
 from imagecli.sizes import Shape, Size
+from imagecli.storage.read import file_sha256
 
 NOT_THE_PICTURE: Final = frozenset(
     ("model", "stream", "partial_images", "response_format", "user", "safety_identifier")
@@ -80,8 +81,7 @@ def _file_digest(path: Path) -> str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputImageError(f"{path} is not a file", hint="name a file: its bytes are compared with last time's")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputImageError(f"can't read {path}: {reason}", hint="check the name and your rights to it") from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from imagecli.batch.file_state import DiskState
@@ -18,12 +17,11 @@ from imagecli.batch.fingerprint import PlannedItem
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_records, build_original_records
-from imagecli.errors import DiskError
-from imagecli.events import Event, EventHandler, NoteEvent, UploadProgress, WarningEvent
-from imagecli.pipeline import execute
+from imagecli.errors import DiskError, OverBudgetError
+from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
+from imagecli.pipeline.execute import Pipeline
 from imagecli.plan import PlannedCall
 from imagecli.pricing.budget import Budget
-from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot
 
@@ -101,52 +99,45 @@ NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full
 class ItemWorker:
     """Shared by all threads of a run."""
 
-    pipeline_for: Callable[[ItemPlan], execute.Pipeline]
-    spend_guard: SpendGuard
+    pipeline_for: Callable[[ItemPlan], Pipeline]
     finalizer: ItemFinalizer
 
-    def run(self, order: WorkItem, on_event: EventHandler, slot: CallSlot) -> ItemResult:
-        """What has become of *order*. Whatever goes wrong is in the outcomes."""
-        told = _SentMarker(order.plan, self.finalizer.journal)
-        outcomes: list[CallResult] = []
-        over = False
-        requests = order.calls()
-        for request in requests:
-            outcome = self.spend_guard.run_within_cap(
-                request.index, slot, partial(self._execute_call, order, request, told, on_event)
-            )
-            if outcome is None:
-                over = True
-                break
-            outcomes.append(outcome)
-            if outcome.errors:
-                break
-        if told.is_sent:
-            return replace(self.finalizer.finalize(order, requests, outcomes), is_over_budget=over)
-        cost = self.finalizer.total_cost(outcomes)
-        return ItemResult(item=order, results=tuple(outcomes), cost_usd=cost, is_over_budget=over)
+    def run(self, item: WorkItem, on_event: EventHandler, slot: CallSlot) -> ItemResult:
+        """The images of *item*, created and saved. What goes wrong is in the results of its calls."""
 
-    def _execute_call(
-        self, order: WorkItem, request: PlannedCall, told: _SentMarker, on_event: EventHandler, permit: Reservation
-    ) -> CallResult:
-        def heard(event: Event) -> None:
-            if isinstance(event, UploadProgress):
-                told.mark_sent()
+        def without_repeated_notes(event: Event) -> None:
             if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
                 on_event(event)
 
-        return execute.execute_call(request, self.pipeline_for(order.plan), heard, permit)
+        pipeline = self.pipeline_for(item.plan)
+        sent_line = _SentLine(item.plan, self.finalizer.journal)
+        results: list[CallResult] = []
+        is_over_budget = False
+        calls = item.calls()
+        for call in calls:
+            try:
+                result = pipeline.execute(call, without_repeated_notes, slot, sent_line.write)
+            except OverBudgetError:
+                is_over_budget = True
+                break
+            results.append(result)
+            if result.errors:
+                break
+        if sent_line.is_written:
+            return replace(self.finalizer.finalize(item, calls, results), is_over_budget=is_over_budget)
+        cost = self.finalizer.total_cost(results)
+        return ItemResult(item=item, results=tuple(results), cost_usd=cost, is_over_budget=is_over_budget)
 
 
-class _SentMarker:
-    """Whether the journal was told of one order."""
+class _SentLine:
+    """The journal's `sent` line of one item, written before its first request is sent."""
 
-    def __init__(self, purchase: ItemPlan, journal: JournalWriter) -> None:
-        self._wanted, self._journal = purchase.planned, journal
-        self.is_sent = False
+    def __init__(self, plan: ItemPlan, journal: JournalWriter) -> None:
+        self._planned, self._journal = plan.planned, journal
+        self.is_written = False
 
-    def mark_sent(self) -> None:
-        """Before the first byte goes out. Raises DiskError: then nothing is sent."""
-        if not self.is_sent:
-            self._journal.write(self._wanted.new_entry("sent"))
-            self.is_sent = True
+    def write(self) -> None:
+        """Writes the line, once. Raises DiskError: then nothing is sent."""
+        if not self.is_written:
+            self._journal.write(self._planned.new_entry("sent"))
+            self.is_written = True

@@ -1,7 +1,4 @@
-"""The catalogue: what models take and how providers are spoken to, as rows of data with source and date.
-
-Pure readers of `models.toml` and `providers.toml`. A new model, size rule or provider is a row, never code.
-"""
+"""The catalogue of models and providers, read from `models.toml` and `providers.toml`: a new one is a row, not code."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from imagecli.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """All rows, and the defaults."""
+    """The rows of all models and providers, and the defaults."""
 
     models: dict[str, ModelRow]
     unknown_model: ModelRow
@@ -30,13 +27,13 @@ class Catalog:
     vary_prompts: dict[str, str]
 
     def model(self, name: str) -> ModelRow:
-        """The model's row; one that forbids nothing, and is not `known`, where it has none."""
+        """The model's row; for a model without one, a row that forbids nothing and is not `known`."""
         return self.models.get(name) or replace(self.unknown_model, name=name)
 
     def model_for_provider(self, provider: ProviderRow, name: str | None) -> ModelRow:
-        """The row of the model *name* as it holds at *provider*; of the one used there where nobody named any.
+        """The row of the model *name*, or else of the provider's default model, as it holds at *provider*.
 
-        Raises UsageError where one has to be named.
+        Raises UsageError if the provider has no default model.
         """
         name = name or provider.model or (self.default_model if provider.takes_default_model else None)
         if name:
@@ -49,7 +46,7 @@ class Catalog:
         return limit_to_provider(replace(self.unknown_model, name="the server's own model", sent=False), provider)
 
     def provider(self, name: str) -> ProviderRow:
-        """Raises UsageError with the names there are."""
+        """The provider's row. Raises UsageError, which lists all names, if there is none."""
         if name not in self.providers:
             raise UsageError(f"no provider {name!r}", hint=f"there are: {', '.join(self.providers)}; or --base-url URL")
         return self.providers[name]
@@ -57,7 +54,7 @@ class Catalog:
 
 @cache
 def load_shipped_catalog() -> Catalog:
-    """The catalogue that ships with the program."""
+    """The catalogue that ships with imagecli."""
     models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
         models=build_models(models),
@@ -70,11 +67,11 @@ def load_shipped_catalog() -> Catalog:
 
 
 def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
-    """That catalogue with a user's *tables* of models, from the file *source*, laid over it.
+    """The shipped catalogue merged with a user's *tables* of models, from the file *source*.
 
-    Raises UsageError that names table and field of what there is not, or is none.
+    Raises UsageError that names the table and field with an unknown name or a wrong value.
     """
-    # Most users have no such file, and pay nothing for it.
+    # Imported here, as most users have no such file.
     from imagecli.catalog.user_models import overlay_models
 
     return replace(load_shipped_catalog(), models=build_models(overlay_models(_read_tables("models"), tables, source)))

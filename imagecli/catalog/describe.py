@@ -1,62 +1,54 @@
-"""Rows of the catalogue as plain JSON: every field by its own name, nothing left out."""
+"""Rows of the catalogue as JSON, and the fields in which they differ from a row that says nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import date
-from typing import Any, cast
+from dataclasses import MISSING, fields
+from typing import Any, Final
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import BatchRow, ProviderRow
 from imagecli.catalog.size_rule import SizeRule
-from imagecli.domain import Size
+from imagecli.plain_data import to_plain
 
-INNER = frozenset({"known", "sent", "lends_fields", "images_by"})
-"""Fields that say how a row came about, not what it says."""
+INTERNAL: Final = frozenset({"known", "sent", "lends_fields", "images_by"})
+"""Fields that say how a model's row was made, not what the model does."""
 
 
 def model_to_json(row: ModelRow) -> dict[str, Any]:
-    """A model's row. Sizes are `WxH`, dates `YYYY-MM-DD`, prices USD for a million tokens, of what it makes itself."""
-    document = cast(dict[str, Any], _to_plain(row))
+    """All fields of a model's row. Sizes are `WxH`, dates `YYYY-MM-DD`, prices USD per million tokens.
+
+    Output tokens are listed only for what the model itself makes.
+    """
+    document: dict[str, Any] = to_plain(row, omit=INTERNAL)
     if row.prices:
-        document["prices"]["output_tokens"] = _to_plain(row.output_tokens())
+        document["prices"]["output_tokens"] = to_plain(row.output_tokens())
     return document
 
 
 def provider_to_json(row: ProviderRow) -> dict[str, Any]:
-    """A provider's row."""
-    return cast(dict[str, Any], _to_plain(row))
+    """All fields of a provider's row."""
+    document: dict[str, Any] = to_plain(row)
+    return document
 
 
 def provider_differences(row: ProviderRow) -> dict[str, Any]:
-    """The fields of a provider's row that are not as where nothing is said."""
-    facts = _differences(row, ProviderRow(name=""))
+    """The fields of a provider's row that differ from their defaults."""
+    differences = _differences(row)
     if row.batch:
-        facts["batch"] = _differences(row.batch, BatchRow())
-    return facts
-
-
-def _differences(row: ProviderRow | BatchRow, blank: ProviderRow | BatchRow) -> dict[str, Any]:
-    plain = _to_plain(blank)
-    return {name: value for name, value in _to_plain(row).items() if value != plain[name]}
+        differences["batch"] = _differences(row.batch)
+    return differences
 
 
 def size_rule_differences(rule: SizeRule) -> dict[str, Any]:
     """The fields of a size rule that limit something."""
-    plain = _to_plain(SizeRule())
-    return {name: value for name, value in _to_plain(rule).items() if value != plain[name]}
+    return _differences(rule)
 
 
-def _to_plain(value: Any) -> Any:
-    if isinstance(value, Size):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if is_dataclass(value):
-        return {field.name: _to_plain(getattr(value, field.name)) for field in fields(value) if field.name not in INNER}
-    if isinstance(value, Mapping):
-        return {str(key): _to_plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_to_plain(inner) for inner in value]
-    return value
+def _differences(row: ProviderRow | BatchRow | SizeRule) -> dict[str, Any]:
+    differences = {}
+    for field in fields(row):
+        value = getattr(row, field.name)
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if value != default:
+            differences[field.name] = to_plain(value)
+    return differences

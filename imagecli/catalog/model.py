@@ -1,33 +1,30 @@
-"""A model's row: what it takes, how long it lives, what it costs.
-
-What a model's row says of money. USD; tokens; "about" where the provider prints no table.
-"""
-
-from __future__ import annotations
+"""A model's row in the catalogue: its sizes, parameters and limits, its dates, its prices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Annotated, Any
 
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import InputRule, Operation, Size
+from imagecli.plain_data import Amount, Count, OneOf, Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """One model's prices: USD for a million tokens, and the output tokens of one picture."""
+    """One model's prices in USD per million tokens, and the number of output tokens of one image."""
 
-    text_in: float
-    image_in: float
-    image_out: float
-    text_in_cached: float | None = None
-    image_in_cached: float | None = None
-    text_out: float | None = None
-    output_tokens: Mapping[str, Mapping[Size, int]] = field(default_factory=dict)
-    """quality → size → tokens of one picture, as far as they are known."""
-    month: str
-    """Of the table, as `2026-11`."""
-    source: str
+    text_in: Amount
+    image_in: Amount
+    image_out: Amount
+    text_in_cached: Amount | None = None
+    image_in_cached: Amount | None = None
+    text_out: Amount | None = None
+    output_tokens: Mapping[Text, Mapping[Size, Count]] = field(default_factory=dict)
+    """quality → size → tokens of one image, as far as they are known."""
+    month: Text
+    """Of the prices, as `2026-11`."""
+    source: Text
 
 
 OPTIONAL = (
@@ -48,8 +45,17 @@ OPTIONAL = (
     "response_format",
     "user",
 )
-"""Parameters that only some models take, as fields of `ImageOptions`; prompt, model, n and size belong to every one,
-and image, mask and markup to edits."""
+"""Parameters that only some models accept, as fields of `ImageOptions`; every model accepts prompt, model, n and size,
+and edits accept image, mask and markup."""
+
+ParameterName = Annotated[str, OneOf((*OPTIONAL, "markup"))]
+
+
+def _parse_range(value: Any) -> tuple[int, int]:
+    """Lowest and highest number. Raises ValueError with what is expected."""
+    if isinstance(value, list) and [type(bound) for bound in value] == [int, int] and value[0] <= value[1]:
+        return value[0], value[1]
+    raise ValueError("expected a list of the lowest and the highest number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,59 +65,59 @@ class ModelRow:
     name: str
     released: date | None = None
     shutdown: date | None = None
-    """The last day on which it may still answer where it is at home."""
-    successor: str | None = None
+    """The last day on which the provider that made it still serves it."""
+    successor: Text | None = None
     operations: tuple[Operation, ...]
     sizes: SizeRule
-    max_prompt: int
-    max_n: int
-    max_n_of: Mapping[str, int] = field(default_factory=dict)
-    """output_format → a smaller limit of its own."""
-    max_images: int
+    max_prompt: Count
+    max_n: Count
+    max_n_of: Mapping[Text, Count] = field(default_factory=dict)
+    """output_format → a limit of its own, smaller than `max_n`."""
+    max_images: Count
     image: InputRule
     mask: InputRule
-    parameters: tuple[str, ...]
-    """Which of OPTIONAL it takes, and `markup`."""
-    unstated: tuple[str, ...] = ()
-    """Those of them that no document names for it: sent when asked, with a warning."""
-    unstated_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """parameter → those of its words that no document names for it: sent with a warning too."""
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """parameter → the words it takes; any where none stand here. Of `svg`: those of its reasoning effort."""
-    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """parameter → the lowest and the highest number it takes."""
+    parameters: tuple[ParameterName, ...]
+    """The parameters of OPTIONAL that it accepts, and `markup`."""
+    unstated: tuple[ParameterName, ...] = ()
+    """Those of them that no document lists for it: sent if requested, with a warning."""
+    unstated_words: Mapping[ParameterName, tuple[Text, ...]] = field(default_factory=dict)
+    """parameter → those of its values that no document lists for the model: sent with a warning, too."""
+    words: Mapping[ParameterName, tuple[Text, ...]] = field(default_factory=dict)
+    """parameter → the values it accepts; any value if there are none here. For `svg`: those of its reasoning effort."""
+    ranges: Mapping[ParameterName, Annotated[tuple[int, int], _parse_range]] = field(default_factory=dict)
+    """parameter → the lowest and the highest number it accepts."""
     edits_need_alpha: bool = False
-    """An edit changes only what is transparent, in the mask or else in the picture itself."""
+    """An edit changes only transparent areas, of the mask or else of the image itself."""
     prices: Prices | None = None
-    source: str
+    source: Text
     known: bool = True
-    """False for a model that has no row of its own and passes through with a warning."""
+    """False for a model that has no row of its own and is passed on with a warning."""
     sent: bool = True
-    """False where nobody named a model, and the server has one of its own."""
+    """False if no model was chosen and the server uses its own."""
     images_by: str | None = None
-    """Whose limit `max_images` is, where it is not the model's."""
+    """Whose limit `max_images` is, if it is not the model's."""
     lends_fields: bool = False
-    """--param may set fields that have a flag: no price hangs on what they say."""
+    """--param may set fields that have a flag, because no price depends on their values."""
 
     def allowed_values(self, parameter: str) -> tuple[str, ...]:
-        """The legal words of a parameter; empty where any value goes."""
+        """The values that a parameter accepts; empty if it accepts any."""
         return self.words.get(parameter, ())
 
     def output_tokens(self) -> dict[str, dict[Size, int]]:
-        """Of its prices' table, whose model may be another, what it makes itself: quality → size → output tokens."""
+        """quality → size → output tokens, without what the model can't make: its prices may be another model's."""
         tables = self.prices.output_tokens if self.prices else {}
-        made = {
+        supported = {
             quality: {size: count for size, count in table.items() if not self.sizes.objection(size)}
             for quality, table in tables.items()
             if quality in (self.allowed_values("quality") or (quality,))
         }
-        return {quality: table for quality, table in made.items() if table}
+        return {quality: table for quality, table in supported.items() if table}
 
     def surely_takes(self, parameter: str, word: str | None = None) -> bool:
-        """Whether a document says that it takes the parameter, and this *word* of it."""
+        """Whether a document says that the model accepts the parameter, and *word* as its value."""
         known = parameter in self.parameters and parameter not in self.unstated
         return known and word not in self.unstated_words.get(parameter, ())
 
     def most_images(self, output_format: str | None) -> int:
-        """How many pictures of a format one request can ask for."""
+        """How many images of a format one request can ask for."""
         return self.max_n_of.get(output_format or "", self.max_n)

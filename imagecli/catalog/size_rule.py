@@ -1,15 +1,13 @@
-"""Which sizes a model makes, and the one that a name, a ratio or an illegal size comes nearest to. Pure.
-
-How far one size is from another: what is lost when it stands in for it. Pure.
-"""
-
-from __future__ import annotations
+"""Which sizes a model makes, and which of them is nearest to a name, a ratio or a size it does not make."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, gcd, isqrt, log
+from typing import Annotated
 
 from imagecli.domain import RequestedSize, Shape, Size
+from imagecli.errors import UsageError
+from imagecli.plain_data import Count, Limits
 
 
 def size_distance(one: Size, other: Size) -> float:
@@ -19,9 +17,9 @@ def size_distance(one: Size, other: Size) -> float:
 
 
 def crop_waste(made: Size, wanted: Size) -> float:
-    """What is lost when *made* is scaled to cover *wanted* and the rest is cropped; 0 for the same size.
+    """What is lost if *made* is scaled to cover *wanted* and the rest is cropped; 0 for the same size.
 
-    Little is cropped rather than anything resized, much is not; and enlarging, which makes nothing sharper, is last.
+    A small crop costs less than any resizing, a large one costs more; enlarging costs most, as it loses sharpness.
     """
     scale = max(wanted.width / made.width, wanted.height / made.height)
     cropped = 1 - wanted.pixels / (scale * scale * made.pixels)
@@ -35,17 +33,26 @@ class SizeRule:
 
     auto: bool = False
     set: tuple[Size, ...] = ()
-    multiple: int = 1
+    multiple: Count = 1
     """Both edges are multiples of this many pixels."""
-    max_edge: int | None = None
-    max_ratio: float | None = None
-    """Longer edge by shorter."""
-    min_pixels: int = 1
-    max_pixels: int | None = None
+    max_edge: Count | None = None
+    max_ratio: Annotated[float, Limits(1, 1e9)] | None = None
+    """Longer edge divided by shorter."""
+    min_pixels: Count = 1
+    max_pixels: Count | None = None
     usual: tuple[Size, ...] = ()
-    """Where there is no set: what shapes of these ratios become."""
-    long_edge: int = 1536
-    """Where there is no set: of what other shapes become, or near it."""
+    """Without a set: the sizes made for shapes of these ratios."""
+    long_edge: Count = 1536
+    """Without a set: the longer edge, about, of the sizes made for other shapes."""
+
+    def check(self, where: str) -> None:
+        """Raise UsageError, which names the table *where*, if the limits leave no size."""
+        if self.max_pixels is not None and self.min_pixels > self.max_pixels:
+            raise UsageError(f"{where}: min_pixels {self.min_pixels:,} is above max_pixels {self.max_pixels:,}")
+        if self.max_edge is not None and self.min_pixels > self.max_edge**2:
+            raise UsageError(f"{where}: min_pixels {self.min_pixels:,} is above max_edge {self.max_edge:,} squared")
+        if self.max_edge is not None and self.multiple > self.max_edge:
+            raise UsageError(f"{where}: multiple {self.multiple:,} is above max_edge {self.max_edge:,}")
 
     def objection(self, size: RequestedSize) -> str | None:
         """Why *size* is not made, in words that finish "SIZE: …"; None when it is."""
@@ -68,41 +75,40 @@ class SizeRule:
         return None
 
     def describe(self) -> str:
-        """The rule for people: `256x256, 512x512 or 1024x1024`."""
+        """The rule as text: `256x256, 512x512 or 1024x1024`."""
         words = [str(size) for size in self.set] or [f"multiples of {self.multiple}"]
         words += ["auto"] if self.auto else []
         return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
     def examples(self) -> tuple[str, ...]:
-        """Sizes to offer."""
+        """Sizes to suggest."""
         sizes = tuple(str(size) for size in self.set or self.usual)
         return (*sizes, "auto") if self.auto else sizes
 
     def nearest(self, size: Size) -> Size | None:
-        """The legal size that is most like *size*; the larger of two. None for a rule that nothing satisfies."""
+        """The supported size that is most like *size*, the larger of two; None if the rule allows no size."""
         if not self.objection(size):
             return size
         return min(self._sizes_near(size), key=lambda legal: (size_distance(legal, size), -legal.pixels), default=None)
 
     def covering(self, size: Size) -> Size | None:
-        """The legal size to make where exactly *size* is wanted: it covers it with the least to crop and to shrink.
+        """The supported size to request for exactly *size*: it covers it with the least cropping and shrinking.
 
-        Where none is large enough, the one that needs the least enlarging. None for a rule that nothing satisfies.
+        If none is large enough, the one that needs the least enlarging. None if the rule allows no size.
         """
         if not self.objection(size):
             return size
         return min(self._sizes_near(size), key=lambda legal: (crop_waste(legal, size), legal.pixels), default=None)
 
     def nearest_to_shape(self, shape: Shape) -> Size | None:
-        """The legal size that *shape* becomes; None where the model makes nothing of that ratio.
+        """The supported size for *shape*; None if the model makes no size of that ratio.
 
-        Of a set, the largest that has the ratio, or lies as a name says. Else the usual one, or the size with exactly
-        that ratio whose long edge is nearest to `long_edge`, or the legal one most like it.
+        Of a set, the largest that has the ratio, or the orientation that a name stands for. Else the usual one, or the
+        size of exactly that ratio whose long edge is nearest to `long_edge`, or the supported size most like it.
         """
         if self.set:
-            fitting = [
-                size for size in self.set if (shape.has_same_orientation if shape.is_named else shape.is_exactly)(size)
-            ]
+            fits = shape.has_same_orientation if shape.is_named else shape.is_exactly
+            fitting = [size for size in self.set if fits(size)]
             return max(fitting, key=lambda size: (-shape_distance(size, shape), size.pixels), default=None)
         exact = [size for size in self.usual if shape.is_exactly(size)] or list(self._sizes_of_shape(shape))
         if exact:
@@ -113,17 +119,17 @@ class SizeRule:
         return self.nearest(self.approximate(shape))
 
     def approximate(self, shape: Shape) -> Size:
-        """*shape* with the usual long edge, as near as the grid allows; legal or not."""
+        """*shape* with the usual long edge, as near as the grid allows, whether the model makes it or not."""
         scale = self.long_edge / max(shape.width, shape.height) / self._edge_multiple
         return Size(*(max(1, round(edge * scale)) * self._edge_multiple for edge in (shape.width, shape.height)))
 
     @property
     def _edge_multiple(self) -> int:
-        """What edges made of a shape are multiples of: 16 where any number goes, which suits every encoder."""
+        """What the edges of a shape's size are multiples of: if the model allows any, 16, which suits every encoder."""
         return self.multiple if self.multiple > 1 else 16
 
     def _sizes_of_shape(self, shape: Shape) -> Iterator[Size]:
-        """Legal sizes of exactly that ratio, whose long edge is within a quarter of the usual one."""
+        """Supported sizes of exactly that ratio whose long edge is within a quarter of the usual one."""
         part = gcd(shape.width, shape.height)
         width, height = (edge // part * self._edge_multiple for edge in (shape.width, shape.height))
         for times in range(1, self.long_edge * 5 // 4 // max(width, height) + 1):
@@ -132,8 +138,8 @@ class SizeRule:
                 yield size
 
     def _sizes_near(self, size: Size) -> Iterator[Size]:
-        """The legal sizes worth comparing with *size*: of every legal width the heights nearest to its height and
-        to its shape.
+        """The supported sizes worth comparing with *size*: for each width the heights nearest to its height and to
+        its shape.
         """
         if self.set:
             yield from self.set
@@ -149,7 +155,7 @@ class SizeRule:
                         yield legal
 
     def _height_range(self, width: int, longest: int) -> tuple[int, int]:
-        """The lowest and the highest legal height of *width*; the lowest is above the highest where there is none."""
+        """The lowest and highest supported height for *width*; the lowest is above the highest if there is none."""
         ratio = self.max_ratio or float("inf")
         low = max(ceil(self.min_pixels / width), ceil(width / ratio), 1)
         high = min(self.max_edge or longest + self.multiple, int(min(width * ratio, 1e9)))
@@ -159,5 +165,5 @@ class SizeRule:
 
 
 def shape_distance(size: Size, shape: Shape) -> float:
-    """How much of *size* has another shape than *shape*."""
+    """The difference between the aspect ratios of *size* and *shape*."""
     return abs(size.width / size.height - shape.width / shape.height)

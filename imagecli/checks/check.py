@@ -35,6 +35,7 @@ def check_model_life(row: ModelRow, provider: ProviderRow, base_url: str, today:
             f"{row.name} was shut down on {row.shutdown}",
             hint=_suggest_successor(row, "makes pictures instead"),
             code="model_ended",
+            flag="--model",
         )
     if left > NOTICE_DAYS:
         return ()
@@ -77,7 +78,9 @@ def _check_operation(ask: ImageRequest, row: ModelRow) -> None:
     if row.known and operation not in row.operations:
         others = [word for word, kind in COMMANDS.items() if kind in row.operations]
         raise UsageError(
-            f"{row.name} takes no {operation}", hint=f"it can {' and '.join(others)}; -m names another model"
+            f"{row.name} takes no {operation}",
+            hint=f"it can {' and '.join(others)}; -m names another model",
+            flag="--model",
         )
 
 

@@ -11,7 +11,6 @@ Do the parts of a request fit each other? Source of the rules: OpenAI API refere
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -20,6 +19,7 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSou
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.formats import ENDINGS
+from imagecli.suggestions import suggest
 
 
 def flag_for_field(name: str, value: object = None) -> str:
@@ -104,14 +104,18 @@ def check_pairs(ask: ImageRequest) -> None:
     for name, formats in ONLY_FOR.items():
         value = getattr(look, name)
         if value is not None and made not in formats:
+            flag = flag_for_field(name, value)
             raise UsageError(
-                f"{flag_for_field(name, value)} is for {' and '.join(formats)}, not for {made}",
+                f"{flag} is for {' and '.join(formats)}, not for {made}",
                 hint=f"add --output-format {formats[-1]}, or save to a name that ends in .{formats[-1]}",
+                flag=flag,
             )
     if look.background == "transparent" and made not in ("png", "webp"):
         raise UsageError(f"a transparent background needs png or webp; {made} has none", hint="--output-format png")
     if look.fit and made == "svg":
-        raise UsageError("--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size")
+        raise UsageError(
+            "--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size", flag="--fit"
+        )
     _check_stream(look, made)
     if isinstance(ask, Edit):
         _check_mask(ask, made)
@@ -188,7 +192,7 @@ def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[M
         hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
     elif taker:
         hint = f"leave {flag} out; -m {taker} takes it"
-    raise UsageError(f"{flag}: {row.name} does not take it", hint=hint)
+    raise UsageError(f"{flag}: {row.name} does not take it", hint=hint, flag=flag)
 
 
 def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
@@ -200,7 +204,7 @@ def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelR
         other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
     )
     hint = f"{flag} {near}; -m {taker} takes {word}" if taker else f"{flag} {near}"
-    raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint)
+    raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint, flag=flag)
 
 
 def _word_in(value: object) -> str | None:
@@ -220,7 +224,9 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
     if not low <= value <= high:
         flag = flag_for_field(name)
         raise UsageError(
-            f"{flag} {value}: {row.name} takes {low:,} to {high:,}", hint=f"{flag} {min(max(value, low), high)}"
+            f"{flag} {value}: {row.name} takes {low:,} to {high:,}",
+            hint=f"{flag} {min(max(value, low), high)}",
+            flag=flag,
         )
 
 
@@ -234,7 +240,7 @@ def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
     word = ENDINGS.get(value.lower(), value.lower())
     if _ALIKE.get(word) in allowed:
         return _ALIKE[word]
-    return next(iter(difflib.get_close_matches(word, allowed, n=1)), allowed[0])
+    return suggest(word, allowed) or allowed[0]
 
 
 _ALIKE: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}

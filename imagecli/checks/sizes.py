@@ -28,6 +28,7 @@ def resolve_size(
         raise UsageError(
             f"--fit {fit}: it has {fit.pixels:,} pixels, at most {MAX_FIT_PIXELS:,} are made here",
             hint="--fit with a smaller size",
+            flag="--fit",
         )
     if isinstance(asked, Shape):
         made = _size_of_shape(asked, row)
@@ -49,7 +50,7 @@ def check_size(size: RequestedSize | None, row: ModelRow) -> None:
     """Raises UsageError for a size that is not made, with the nearest that is."""
     if size is None or (objection := row.sizes.objection(size)) is None:
         return
-    raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_suggest_size(size, row))
+    raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_suggest_size(size, row), flag="--size")
 
 
 def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
@@ -57,7 +58,7 @@ def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
     if made is None:
         about = row.sizes.approximate(shape)
         objection = row.sizes.objection(about) or f"it makes {row.sizes.describe()}"
-        raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row))
+        raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row), flag="--size")
     return made
 
 

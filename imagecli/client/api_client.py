@@ -177,13 +177,13 @@ class ApiClient:
                 received=lambda done, total: on_event(DownloadProgress(request=NO_REQUEST, received=done, total=total)),
                 max_bytes=call.max_bytes,
                 upload=upload,
-                on_connect=self._connected,
+                before_send=self._record_peer,
             )
         on_event(LogEvent(message=send.describe_response(http, answer)))
         on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
         return answer
 
-    def _connected(self, peer: str | None) -> None:
+    def _record_peer(self, peer: str | None) -> None:
         self.peer = peer
 
     def _timeouts_for(self, call: ApiCall) -> Timeouts:

@@ -83,7 +83,7 @@ class _Connection(HTTPConnection):
         # urllib3 would wait for each piece of an upload no longer than for the connection.
         self.sock.settimeout(self._terms.next_byte_timeout())
         self._terms.connected = True
-        self._terms.on_connect(None if self.proxy else self._peer)
+        self._terms.before_send(None if self.proxy else self._peer)
 
     def _new_conn(self) -> socket.socket:
         try:

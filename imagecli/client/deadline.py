@@ -18,8 +18,10 @@ MAX_HEAD_BYTES = 1024 * 1024
 
 AddressFilter = Callable[[Endpoint], bool]
 """Whether that endpoint may be connected to."""
-OnConnect = Callable[[str | None], None]
-"""Called with the address that was connected to, before anything is sent; None if that is a proxy's."""
+BeforeSend = Callable[[str | None], None]
+"""Called when a connection is made and no byte of the request is sent, with the server's address; None behind a proxy.
+
+What it raises ends the exchange, with nothing sent."""
 Resolver = Callable[[str, int], Sequence[str]]
 """The addresses of a host. Raises OSError."""
 
@@ -52,7 +54,7 @@ class ExchangeLimits:
     judge: AddressFilter | None = None
     resolve: Resolver = resolve_host
     enough: Enough = lambda: None
-    on_connect: OnConnect = lambda peer: None
+    before_send: BeforeSend = lambda peer: None
     connected: bool = False
     """There is a line, and the request is on its way."""
     received_bytes: int = 0

@@ -1,8 +1,6 @@
-"""What servers say about waiting, in every form they say it, and how long we wait where they say nothing. Pure.
+"""Whether and when a refused request is sent again: stated waits, our own backoff, and what a response means. Pure.
 
-OpenAI API reference, headers of its answers, RFC 9110 §10.2.3; read 2026-11-23.
-
-What an answer that is no 2xx means for the request: whether it is sent again, and when. For all that is sent.
+OpenAI API reference, headers of its responses; RFC 9110 §10.2.3; google.rpc.RetryInfo; read 2026-11-23.
 """
 
 from __future__ import annotations
@@ -21,27 +19,49 @@ from imagecli.providers.errors import error_from_response, is_quota
 from imagecli.providers.http_status import is_retried
 
 LONGEST_SECONDS = 366 * 86_400.0
-"""What a server asks for beyond a year counts as a year, so that it can be said and compared."""
+"""A longer stated wait counts as a year, so that it can be printed and compared."""
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 20.0
+BACKOFF_BUDGET_SECONDS = 60.0
+"""How long a rate limit without a stated wait is backed off from in all: most limits are per minute."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)", re.ASCII)
 _WEEKDAY = re.compile(r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s*", re.IGNORECASE | re.ASCII)
-_HINT = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)\b", re.IGNORECASE | re.ASCII)
+_AMOUNT = r"(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)(?![a-z])"
+_SENTENCE = re.compile(
+    rf"(?:try again|retry) (?:in|after):? ((?:{_AMOUNT}(?:,? and |, | )?)+)", re.IGNORECASE | re.ASCII
+)
+"""try again in 6m0s, Please retry after 6 seconds, try again in 1 minute and 5 seconds, Please retry in 37.5s"""
+_RETRY_DELAY = re.compile(r'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"', re.ASCII)
+"""Of google.rpc.RetryInfo in an error's details."""
+_LIMIT_OF_ZERO = re.compile(r"\blimit:? 0(?![.,]?\d)", re.IGNORECASE | re.ASCII)
+"""Limit 0, Used 0, Requested 1. Quota exceeded for metric: ..., limit: 0"""
+_MAX_BODY = 64 * 1024
 
 
-def server_wait(headers: Mapping[str, str], now: datetime, words: str = "") -> float | None:
-    """Seconds the server asks to wait; None where it says nothing sensible.
+def server_wait(headers: Mapping[str, str], now: datetime, body: str = "") -> float | None:
+    """Seconds that the server asks to wait; None if it states nothing sensible.
 
-    The longest where a header was given more than once (RFC 9110 §5.3 joins them by commas, which dates have too).
-    `retry-after-ms` before `retry-after` before the sentence that ends OpenAI's message ("try again in 6m0s").
+    The longest if a header was given more than once (RFC 9110 §5.3 joins them by commas, which dates contain too).
+    `retry-after-ms` before `retry-after` before what an error's *body* states.
     """
     milliseconds = _longest_wait(map(parse_number, _split_header(headers.get("retry-after-ms", ""))))
     wait = milliseconds / 1000 if milliseconds is not None else _parse_retry_after(headers.get("retry-after", ""), now)
-    if wait is None and (hint := _HINT.search(words)):
-        wait = parse_duration(hint[1].lower())
+    if wait is None:
+        wait = _parse_body_wait(body)
     return None if wait is None else min(wait, LONGEST_SECONDS)
+
+
+def _parse_body_wait(body: str) -> float | None:
+    if match := _RETRY_DELAY.search(body):
+        return parse_number(match[1])
+    if match := _SENTENCE.search(body):
+        amounts = re.findall(_AMOUNT, match[1].lower(), re.ASCII)
+        return sum(
+            float(amount) * _UNITS["ms" if unit.startswith(("ms", "mil")) else unit[0]] for amount, unit in amounts
+        )
+    return None
 
 
 def retry_delay(attempt: int, asked: float | None, longest: float) -> float:
@@ -50,13 +70,19 @@ def retry_delay(attempt: int, asked: float | None, longest: float) -> float:
     *longest* cuts only the backoff: a server's word is kept or not waited for at all.
     """
     if asked is None:
-        return min(backoff_delay(attempt, random.random()), longest)
+        return min(backoff_delay(attempt, random.uniform(0.7, 1.0)), longest)
     return asked + random.uniform(0, 0.025)
 
 
 def backoff_delay(attempt: int, chance: float) -> float:
     """Seconds before retry number *attempt* (from 0): anything up to a ceiling that doubles, by *chance* (0 to 1)."""
     return chance * min(FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt, 30), MAX_BACKOFF_SECONDS)
+
+
+def is_backed_off(retries: int, max_wait: float) -> bool:
+    """Whether *retries* waits of our own, each at most *max_wait* seconds, have used up what backing off may take."""
+    waits = (min(backoff_delay(attempt, 1.0), max_wait) for attempt in range(min(retries, 1000)))
+    return sum(waits) >= min(BACKOFF_BUDGET_SECONDS, max_wait)
 
 
 def parse_number(text: str | None) -> float | None:
@@ -121,10 +147,20 @@ class RetryDecision:
 
 
 def decide_retry(answer: HttpResponse, now: datetime, *, free: bool = False) -> RetryDecision:
-    """What *answer* means. *free*: nothing can be bought by the request, however often it is sent."""
+    """What *answer* means. *free*: the request can't be billed, however often it is sent."""
     failure = error_from_response(answer.status, answer.headers, answer.error_body)
-    again = is_retried(answer.status, answer.headers, free=free) and not is_quota(answer.status, answer.error_body)
-    return RetryDecision(failure=failure, retry=again, server_wait=server_wait(answer.headers, now, failure.message))
+    body = answer.error_body[:_MAX_BODY].decode(errors="replace")
+    retry = is_retried(answer.status, answer.headers, free=free) and not is_quota(answer.status, answer.error_body)
+    if answer.status == 429 and _LIMIT_OF_ZERO.search(body):
+        failure = LimitError(
+            f"{failure.message}; waiting does not help with a limit of 0",
+            hint="this account or plan can't use the model: choose another model or plan",
+            code=failure.code,
+            status=failure.status,
+            request_id=failure.request_id,
+        )
+        retry = False
+    return RetryDecision(failure=failure, retry=retry, server_wait=server_wait(answer.headers, now, body))
 
 
 def wait_too_long_error(failure: ImagecliError, asked: float, max_wait: float, now: datetime) -> LimitError:

@@ -28,7 +28,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
 from imagecli.client.connection import SingleUseAdapter, is_proxied
-from imagecli.client.deadline import AddressFilter, BodyWriter, Enough, ExchangeLimits, OnConnect, Resolver
+from imagecli.client.deadline import AddressFilter, BeforeSend, BodyWriter, Enough, ExchangeLimits, Resolver
 from imagecli.client.errors import (
     RefusedAddressError,
     redact_url,
@@ -260,18 +260,19 @@ def post(
     packed: bool = False,
     max_bytes: int = MAX_ANSWER_BYTES,
     upload: MultipartUpload | None = None,
-    on_connect: OnConnect = lambda peer: None,
+    before_send: BeforeSend = lambda peer: None,
 ) -> HttpResponse:
     """Sends *http* once, its body from *upload* where there is one; redirects are not followed.
 
     A 2xx body goes *into* the file as it arrives; more than *max_bytes* of it are no answer.
 
+    *before_send* is called once the connection is made, before any byte of *http* is sent.
     *enough* is asked after every piece whether to wait for the end, and how long. *packed*: a compressed body is not
     unpacked.
     Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
     its way, DiskError where it could not be kept.
     """
-    terms = timeouts.limits_from_now(max_bytes, enough=enough, packed=packed, on_connect=on_connect)
+    terms = timeouts.limits_from_now(max_bytes, enough=enough, packed=packed, before_send=before_send)
     body: CountingBody | MultipartUpload | None = upload
 
     def begun() -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
-from imagecli.errors import DiskError, ImagecliError, OutputError, UnsavedError
+from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
 from imagecli.file_lock import try_lock
 from imagecli.safe_open import (
     UnsafeFileError,
@@ -32,8 +32,6 @@ from imagecli.safe_open import (
     real_path,
 )
 
-PAID = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)
-"""Exit codes of errors after which something may be billed; a bug is one."""
 MIN_FREE_BYTES = 32 * 1024 * 1024
 """A folder with less room is passed over."""
 OPEN_TRIES = 20
@@ -95,7 +93,7 @@ class SpoolEntry:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Bytes that came stay when *error* leaves the block, unless it says that nothing was bought."""
         came = self.body.exists() and self.body.stat().st_size > 0
-        if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in PAID):
+        if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED):
             path = self.keep()
             if isinstance(error, ImagecliError):
                 error.rescued_path = error.rescued_path or str(path)
@@ -114,26 +112,31 @@ class SpoolEntry:
         self.is_kept = True
         return self.body
 
-    def record_sent(self, *, sent: bool) -> None:
-        """Writes down that the request goes out, or that the server has said that it made nothing of it."""
-        if sent == self.sent:
-            return
-        self.sent = sent
-        with suppress(OSError):
-            if sent:
-                with open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file:
-                    file.write(self.peer or "")
-            else:
+    def record_sent(self, peer: str | None) -> None:
+        """Records on the disk that the request is about to be sent, and to which address, if that is known."""
+        self.sent, self.peer = True, peer
+        with (
+            suppress(OSError),
+            open(_open_private(self.body.with_suffix(SENT), os.O_WRONLY | os.O_CREAT), "w") as file,
+        ):
+            file.write(peer or "")
+            file.truncate()
+
+    def clear_sent(self) -> None:
+        """Removes the mark: the server created nothing, or the request was never sent."""
+        if self.sent:
+            self.sent = False
+            with suppress(OSError):
                 self.body.with_suffix(SENT).unlink()
 
     def move_to_other_folder(self, error: OSError) -> None:
         """Moves what came to the next folder that takes it, and goes on there. Raises *error* where none does."""
-        before, record, was_sent = self.body, self.record, self.sent
+        before, record = self.body, self.record
         while self.further:
             with suppress(OSError):
                 self.body, self.record = self._copy_to(self.further.pop(0))
-                self.sent = False
-                self.record_sent(sent=was_sent)
+                if self.sent:
+                    self.record_sent(self.peer)
                 remove_spool_entry(before, record)
                 self.on_moved(self.body)
                 return

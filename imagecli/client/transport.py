@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagecli.client import send
-from imagecli.client.deadline import BodyWriter, Enough, OnConnect
+from imagecli.client.deadline import BodyWriter, Enough
 from imagecli.client.errors import NotConnectedError
 from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
 from imagecli.client.send import HttpResponse, Timeouts, post
 from imagecli.client.session import Authorization, open_session
+from imagecli.client.spool import SpoolEntry
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import DownloadProgress, EventHandler, LogEvent, NoteEvent, RetryWait, UploadProgress
@@ -27,6 +28,8 @@ class _Attempt:
     http: HttpRequest
     request: int
     on_event: EventHandler
+    before_send: Callable[[], None]
+    entry: SpoolEntry | None
     failures: int = 0
     """Of its own."""
     limited: int = 0
@@ -41,6 +44,17 @@ class _Attempt:
     def retries(self) -> int:
         """How often it was sent again, or will have been."""
         return self.failures + self.limited
+
+    def record_sent(self, peer: str | None) -> None:
+        """Records that the request is about to be sent to *peer*. What the caller's hook raises ends the attempt."""
+        self.before_send()
+        if self.entry:
+            self.entry.record_sent(peer)
+
+    def clear_sent(self) -> None:
+        """Nothing came of this attempt, and there will be another one: until then nothing may be billed."""
+        if self.entry:
+            self.entry.clear_sent()
 
 
 class Transport:
@@ -66,7 +80,7 @@ class Transport:
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._pacer = RateLimiter(max_rounds=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._pacer = RateLimiter(max_retries=max_retries, max_wait=max_wait, per_minute=per_minute)
         self._now = now
 
     def send(
@@ -78,17 +92,20 @@ class Transport:
         enough: Enough = lambda: None,
         *,
         packed: bool = False,
-        on_connect: OnConnect = lambda peer: None,
+        before_send: Callable[[], None] = lambda: None,
+        entry: SpoolEntry | None = None,
     ) -> HttpResponse:
         """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*; compressed still if *packed*.
 
+        *before_send* is called in every attempt when the connection is made and before anything is sent; if it raises,
+        nothing is sent. *entry* is then marked as sent, and the mark is removed if the server refuses the attempt.
         Raises the error of any other answer.
         """
-        attempt = _Attempt(http=http, request=request, on_event=on_event)
+        attempt = _Attempt(http=http, request=request, on_event=on_event, before_send=before_send, entry=entry)
         while True:
             ticket = self._wait_turn(attempt)
             try:
-                answer = self._send_once(attempt, into, enough, packed, on_connect)
+                answer = self._send_once(attempt, into, enough, packed)
             except NotConnectedError as error:
                 self._pacer.record_lost(ticket)
                 self._handle_connection_failure(attempt, error)
@@ -118,9 +135,7 @@ class Transport:
             reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
             raise wait_too_long_error(reached, error.seconds, self._max_wait, self._now()) from None
 
-    def _send_once(
-        self, attempt: _Attempt, into: BodyWriter, enough: Enough, packed: bool, on_connect: OnConnect
-    ) -> HttpResponse:
+    def _send_once(self, attempt: _Attempt, into: BodyWriter, enough: Enough, packed: bool) -> HttpResponse:
         http, request, on_event = attempt.http, attempt.request, attempt.on_event
 
         def uploaded(sent: int, total: int | None) -> None:
@@ -139,7 +154,7 @@ class Transport:
             received=lambda done, total: on_event(DownloadProgress(request=request, received=done, total=total)),
             enough=enough,
             packed=packed,
-            on_connect=on_connect,
+            before_send=attempt.record_sent,
         )
         on_event(LogEvent(message=send.describe_response(http, answer)))
         on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
@@ -174,6 +189,7 @@ class Transport:
         if not again:
             raise failure
         if answer.status == 429:
+            attempt.clear_sent()
             attempt.on_event(RetryWait(request=attempt.request, seconds=hold, why=failure.message))
         else:
             self._wait_to_retry(attempt, failure, asked)
@@ -186,12 +202,14 @@ class Transport:
         if field is None or attempt.dropped:
             raise failure
         attempt.dropped = True
+        attempt.clear_sent()
         attempt.http = attempt.http.without(field)
         said = f"the server does not know {field}, which you did not ask for; sent again without it"
         attempt.on_event(NoteEvent(code="field_dropped", message=said))
 
     def _wait_to_retry(self, attempt: _Attempt, failure: ImagecliError, asked: float | None) -> None:
         """Before the next try of this request; what a server *asked* for holds for everybody."""
+        attempt.clear_sent()
         seconds = retry_delay(attempt.failures, asked, self._max_wait)
         attempt.failures += 1
         attempt.last = failure

@@ -66,32 +66,27 @@ def edit(
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.flags import input_fit_from_flags
     from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompt_options
+    from imagecli.commands.image.run import run
     from imagecli.domain import Edit
 
     names = [image, *(images or [])]
     check_one_stdin(*names, mask, markup, prompt, words.prompt_option, words.prompt_file)
     sources = tuple(read_input_source(name, ctx.obj) for name in names)
-    texts = read_prompt_options(prompt, words, ctx.obj, sources[0])
-    if texts[0].text is None:
+    prompts = read_prompt_options(prompt, words, ctx.obj, sources[0])
+    if prompts[0].text is None:
         raise no_prompt_error(sources[0])
-    desk = open_command_context(ctx.obj, "edit", common, texts[0].variables)
-    cut = read_input_source(mask, ctx.obj) if mask else None
-    drawn = read_input_source(markup, ctx.obj) if markup else None
-    framing = input_fit_from_flags(inputs)
-    rendering = replace(desk.options, input_fidelity=input_fidelity)
-    desk.run(
-        [
-            (
-                Edit(
-                    prompt=text.text or "",
-                    images=sources,
-                    mask=cut,
-                    markup=drawn,
-                    input_fit=framing,
-                    options=rendering,
-                ),
-                text,
-            )
-            for text in texts
-        ]
-    )
+    context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
+    mask_source = read_input_source(mask, ctx.obj) if mask else None
+    markup_source = read_input_source(markup, ctx.obj) if markup else None
+    requests = [
+        Edit(
+            prompt=one.text or "",
+            images=sources,
+            mask=mask_source,
+            markup=markup_source,
+            input_fit=input_fit_from_flags(inputs),
+            options=replace(context.options, input_fidelity=input_fidelity),
+        )
+        for one in prompts
+    ]
+    raise typer.Exit(run(context, prompts, requests))

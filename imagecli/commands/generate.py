@@ -30,12 +30,14 @@ def generate(
     """
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.prompt import check_one_stdin, read_prompt_options
+    from imagecli.commands.image.run import run
     from imagecli.domain import Generate
     from imagecli.errors import UsageError
 
     check_one_stdin(prompt, words.prompt_option, words.prompt_file)
-    texts = read_prompt_options(prompt, words, ctx.obj)
-    if texts[0].text is None:
+    prompts = read_prompt_options(prompt, words, ctx.obj)
+    if prompts[0].text is None:
         raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
-    desk = open_command_context(ctx.obj, "generate", common, texts[0].variables)
-    desk.run([(Generate(prompt=text.text or "", options=desk.options), text) for text in texts])
+    context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)
+    requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
+    raise typer.Exit(run(context, prompts, requests))

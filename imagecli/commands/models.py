@@ -48,13 +48,12 @@ def models(
 
 def _find_row(rows: dict[str, Any], name: str) -> Any:
     """The row. Raises UsageError with the nearest name."""
-    import difflib
-
     from imagecli.errors import UsageError
+    from imagecli.suggestions import suggest
 
     if name not in rows:
-        near = difflib.get_close_matches(name, rows, n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]}? " if near else ""
+        near = suggest(name, rows, cutoff=0.5)
+        meant = f"did you mean {near}? " if near else ""
         raise UsageError(
             f"no model {name!r} in the catalogue",
             hint=f"{meant}imagecli models lists them; a server may take others: -m passes any name on",

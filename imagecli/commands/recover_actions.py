@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli import worker_pool
 from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
 from imagecli.client.spool import unrecorded_in
@@ -31,7 +30,7 @@ from imagecli.quoting import shell_quote
 from imagecli.results import CallResult, CommandResult
 from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, real_path
 from imagecli.storage.preflight import check_folder, stat_path
-from imagecli.worker_pool import CallSlot
+from imagecli.worker_pool import CallSlot, WorkerPool
 
 NOTHING = "nothing is left to be saved"
 
@@ -125,10 +124,11 @@ class RecoverSession:
         return print_result(report, self.display, self.env)
 
     def _recover_all(self, left: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
-        outcomes: list[CallResult] = []
         results = ResultDownloader(timeouts=Timeouts(), direct=False)
 
-        def work(numbered: tuple[int, RecoverableCall], on_event: EventHandler, slot: CallSlot) -> CallResult | None:
+        def recover_one(
+            numbered: tuple[int, RecoverableCall], on_event: EventHandler, _: CallSlot
+        ) -> CallResult | None:
             number, one = numbered
             if one.state == "under_way":
                 said = f"{one.spooled.id} is under way in another process, which will save it"
@@ -136,13 +136,9 @@ class RecoverSession:
                 return None
             return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
 
-        def done(outcome: CallResult | None) -> bool:
-            outcomes.extend([outcome] if outcome else [])
-            return True
-
         self.env.on_work_begun()
-        worker_pool.run_in_threads(work, list(enumerate(left)), jobs=1, on_event=listener, done=done)
-        return outcomes
+        with WorkerPool(jobs=1, on_event=listener) as pool:
+            return [result for result in pool.run(recover_one, list(enumerate(left))) if result]
 
 
 def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) -> int:
@@ -154,19 +150,15 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
     bodies = _find_bodies(source)
     check_folder(folder)
     state_dir = find_folders(env).state
-    outcomes: list[CallResult] = []
 
-    def work(numbered: tuple[int, Path], on_event: EventHandler, slot: CallSlot) -> CallResult:
+    def recover_one(numbered: tuple[int, Path], on_event: EventHandler, _: CallSlot) -> CallResult:
         number, body = numbered
         return recover_images(body, number, folder, state_dir, on_event)
 
-    def done(outcome: CallResult | None) -> bool:
-        outcomes.extend([outcome] if outcome else [])
-        return True
-
     with open_progress(env, style) as listener:
         env.on_work_begun()
-        worker_pool.run_in_threads(work, list(enumerate(bodies)), jobs=1, on_event=listener, done=done)
+        with WorkerPool(jobs=1, on_event=listener) as pool:
+            outcomes = list(pool.run(recover_one, list(enumerate(bodies))))
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
         listener(
             NoteEvent(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there")

@@ -5,9 +5,10 @@ Typer's complaints in our words: what was typed, what was wanted, and the option
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from typing import Final
+
+from imagecli.suggestions import suggest_all
 
 _FOREIGN: Final = {
     "--background transparent": "--no-background --transparent --transparent-background",
@@ -77,13 +78,13 @@ def suggest_options(option: str, possible: Collection[str]) -> list[str]:
     """Those of the *possible* options that are like *option*, most alike first."""
     word = option.strip("-").replace("_", "-")
     names = {name.strip("-"): name for name in possible}
-    return [names[name] for name in difflib.get_close_matches(word, names, cutoff=_ALIKE)]
+    return [names[name] for name in suggest_all(word, names, cutoff=_ALIKE)]
 
 
 def suggest_command(word: str, names: Collection[str]) -> str | None:
     """The command that *word* begins, or is a slip of."""
     begun = [name for name in names if len(word) > 1 and name.startswith(word)]
-    return next(iter([*begun, *difflib.get_close_matches(word, names, n=1)]), None)
+    return next(iter([*begun, *suggest_all(word, names)]), None)
 
 
 def rewrite_typer_message(message: str) -> str:

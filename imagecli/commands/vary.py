@@ -39,24 +39,25 @@ def vary(
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.flags import input_fit_from_flags
     from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompt_options
+    from imagecli.commands.image.run import run
 
     check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
     source = read_input_source(image, ctx.obj)
-    texts = read_prompt_options(prompt, words, ctx.obj, source)
-    desk = open_command_context(ctx.obj, "vary", common, texts[0].variables)
-    routed = [
+    prompts = read_prompt_options(prompt, words, ctx.obj, source)
+    context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
+    variations = [
         plan.build_variation(
             source,
-            text.text,
-            desk.options,
+            one.text,
+            context.options,
             input_fit_from_flags(inputs),
             via=via,
             strength=strength,
-            provider=desk.settings.provider,
-            base_url=desk.settings.base_url,
-            row=desk.model,
-            catalog=desk.catalog,
+            provider=context.settings.provider,
+            base_url=context.settings.base_url,
+            row=context.model,
+            catalog=context.catalog,
         )
-        for text in texts
+        for one in prompts
     ]
-    desk.run([(ask, text) for (ask, _), text in zip(routed, texts, strict=True)], note=routed[0][1])
+    raise typer.Exit(run(context, prompts, [request for request, _ in variations], endpoint_note=variations[0][1]))

@@ -17,6 +17,7 @@ from imagecli.config.sources import SettingsSources
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
+from imagecli.plain_data import to_plain
 
 DEFAULT = "default"
 
@@ -59,7 +60,7 @@ def build_setting_rows(layers: SettingsSources, env: Env, catalog: Catalog) -> l
         value, origin = layers.lookup(name) or special.get(name) or (setting.default, DEFAULT)
         if name in ("base_url", "max_cost"):
             value, origin = special[name]
-        rows.append(SettingRow(name=name, value=_to_plain(value), origin=None if value is None else origin or DEFAULT))
+        rows.append(SettingRow(name=name, value=to_plain(value), origin=None if value is None else origin or DEFAULT))
     return [*rows, *_header_rows(row, env), *_provider_rows(layers), _key_row(row, layers, env)]
 
 
@@ -86,7 +87,7 @@ def _provider_rows(layers: SettingsSources) -> Iterator[SettingRow]:
             yield SettingRow(name=name, value=None, origin=origin, note=f"runs {value[0]}" if value else None)
         else:
             yield SettingRow(
-                name=name, value=printable_url(value) if field == "base_url" else _to_plain(value), origin=origin
+                name=name, value=printable_url(value) if field == "base_url" else to_plain(value), origin=origin
             )
 
 
@@ -102,15 +103,6 @@ def _key_row(row: ProviderRow, layers: SettingsSources, env: Env) -> SettingRow:
     ):
         return SettingRow(name=name, value=None, origin=place.origin, note="set" if place.is_certain else "looked for")
     return SettingRow(name=name, value=None, origin=None, note="not needed" if row.key_optional else "not set")
-
-
-def _to_plain(value: object) -> Json:
-    """A setting's value as JSON has it."""
-    if isinstance(value, (tuple, list)):
-        return [_to_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): _to_plain(one) for key, one in value.items()}
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def build_path_rows(folders: Folders, project: Path | None) -> list[PathRow]:

@@ -9,7 +9,6 @@ A model that settings name for one provider, and a command that was typed for an
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, environment_varia
 from imagecli.config.toml_io import read_toml_file, unknown_name_error
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
+from imagecli.suggestions import suggest
 
 BUILT_IN: Final[float] = SETTINGS["max_cost"].default
 
@@ -187,8 +187,8 @@ def unknown_variable_warnings(env: Env) -> list[tuple[str, str]]:
     warnings = []
     for name in sorted(env.environ):
         if name.startswith(prefix) and name.removeprefix(prefix) not in known:
-            near = difflib.get_close_matches(name.removeprefix(prefix), known, n=1)
-            said = f"{name} sets nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")
+            near = suggest(name.removeprefix(prefix), known)
+            said = f"{name} sets nothing" + (f"; did you mean {prefix}{near}?" if near else "")
             warnings.append(("unknown_variable", said))
     return warnings
 

@@ -1,13 +1,10 @@
-"""Writes the user's own files: edited with their comments and order kept, replaced as a whole, private from the start.
+"""Reads the user's TOML files, and edits them with their comments and order kept.
 
-The only file that imports tomlkit, and only when something is written.
-
-A TOML file, read; and what is said of a name in it that there is not.
+tomlkit is imported here alone, and only to edit.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Collection, Sequence
@@ -17,19 +14,20 @@ from typing import Any
 from imagecli.config.owners import read_user_file
 from imagecli.errors import SettingsError
 from imagecli.safe_open import make_missing_folders
+from imagecli.suggestions import unknown_name_hint
 
 
 def read_toml_file(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file of the user's; empty where there is no such file.
+    """The tables of a TOML file of the user's; empty if there is no such file.
 
-    Raises SettingsError with line and column, and for a file that is not used because of its owner or mode.
+    Raises SettingsError with line and column, and for a file that is not safe to use because of its owner or mode.
     """
     data = read_user_file(path)
     return {} if data is None else parse_toml(data, path)
 
 
 def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
-    """The tables of *data*, which *path* holds. Nothing of the content is part of an error, for it may be a key."""
+    """The tables of *data*, the content of *path*. Errors quote nothing of it, because it may be a key."""
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -48,18 +46,16 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
 
 
 def unknown_name_error(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
-    """The error of a name that there is not, with the one that was meant."""
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names)}"
-    return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint)
+    """An error for a name that does not exist, with the one that was probably meant."""
+    return SettingsError(f"{path}: there is no {what} {name!r}", hint=unknown_name_hint(name, names))
 
 
 def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
-    """The TOML *text* of *path* with the value at *names* set. Raises SettingsError where it can't be kept whole."""
+    """The TOML *text* of *path* with the value at *names* set. Raises SettingsError if that would change more."""
     import tomlkit
 
-    document, wanted = _parse_editable(text, path), tomllib.loads(text)
-    place, plain = document, wanted
+    document, expected = _parse_editable(text, path), tomllib.loads(text)
+    place, plain = document, expected
     for depth, name in enumerate(names[:-1], 1):
         if name not in place:
             # [providers.mine] alone, without an empty [providers] above it.
@@ -68,15 +64,15 @@ def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> s
         if not isinstance(plain, dict):
             raise SettingsError(f"{path}: {'.'.join(names[:depth])} is no table", hint="mend it in an editor")
     place[names[-1]] = plain[names[-1]] = value
-    return _verify_edit(tomlkit.dumps(document), wanted, path)
+    return _verify_edit(tomlkit.dumps(document), expected, path)
 
 
 def remove_toml_value(text: str, names: Sequence[str], path: Path) -> str | None:
-    """The TOML *text* of *path* without what is at *names*; None where nothing was there."""
+    """The TOML *text* of *path* without the value at *names*; None if there is none."""
     import tomlkit
 
-    document, wanted = _parse_editable(text, path), tomllib.loads(text)
-    place, plain = document, wanted
+    document, expected = _parse_editable(text, path), tomllib.loads(text)
+    place, plain = document, expected
     for name in names[:-1]:
         if not isinstance(plain.get(name), dict):
             return None
@@ -84,7 +80,7 @@ def remove_toml_value(text: str, names: Sequence[str], path: Path) -> str | None
     if names[-1] not in plain:
         return None
     del place[names[-1]], plain[names[-1]]
-    return _verify_edit(tomlkit.dumps(document), wanted, path)
+    return _verify_edit(tomlkit.dumps(document), expected, path)
 
 
 def _parse_editable(text: str, path: Path) -> Any:
@@ -101,27 +97,27 @@ def _unsafe_edit_error(path: Path) -> SettingsError:
     return SettingsError(f"{path} is laid out so that it can't be changed safely", hint="change it in an editor")
 
 
-def _verify_edit(text: str, wanted: dict[str, Any], path: Path) -> str:
-    """*text*, once it is sure that it says what was meant: tomlkit has misplaced lines behind dotted keys."""
+def _verify_edit(text: str, expected: dict[str, Any], path: Path) -> str:
+    """*text* if it holds what is *expected*: tomlkit has misplaced lines behind dotted keys. Raises SettingsError."""
     try:
-        found = tomllib.loads(text)
+        actual = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        found = None
-    if found is None or _without_empty_tables(found) != _without_empty_tables(wanted):
+        actual = None
+    if actual is None or _without_empty_tables(actual) != _without_empty_tables(expected):
         raise _unsafe_edit_error(path)
     return text
 
 
 def _without_empty_tables(table: dict[str, Any]) -> dict[str, Any]:
-    """*table* without the tables in it that hold nothing: those come and go."""
+    """*table* without empty tables, which an edit may add or remove."""
     inner = {name: _without_empty_tables(value) if isinstance(value, dict) else value for name, value in table.items()}
     return {name: value for name, value in inner.items() if value != {}}
 
 
 def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
-    """*path* as a whole, by way of a file beside it that nobody else can read. A link stays, what it leads to changes.
+    """Write *path* atomically, by renaming a private file beside it. If *path* is a link, its target is replaced.
 
-    Where *mode* is None, the file keeps its rights. Raises SettingsError, and leaves what was there.
+    If *mode* is None, the file keeps its mode. Raises SettingsError, and leaves the old content.
     """
     import secrets
 

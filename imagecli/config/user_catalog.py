@@ -1,4 +1,4 @@
-"""The catalogue as it holds for this user: ours, and the rows of a models.toml beside the settings."""
+"""The catalogue for this user: the shipped one, the rows of their models.toml, and the providers of settings."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
 
 def load_user_catalog(env: Env) -> Catalog:
-    """Raises SettingsError that names file and field of a row that is none."""
+    """The shipped catalogue with the user's models. Raises SettingsError that names the file and the wrong field."""
     path = find_folders(env).models
-    own = read_toml_file(path)
+    tables = read_toml_file(path)
     try:
-        return catalog.with_user_models(own, str(path)) if own else catalog.load_shipped_catalog()
+        return catalog.with_user_models(tables, str(path)) if tables else catalog.load_shipped_catalog()
     except UsageError as error:
-        raise SettingsError(f"{path}: {error.message}", hint=error.hint) from error
+        raise SettingsError(
+            f"{path}: {error.message}", hint=error.hint or "imagecli models gpt-image-2 shows a row"
+        ) from error
 
 
 def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None]:
-    """The same with the providers that settings say, and why a project's are not among them, where it has some.
+    """The user's catalogue with the providers of settings, and the error if a project's providers can't be used.
 
-    What only looks at rows does not fail for a file that came with a clone. Raises SettingsError for the user's own.
+    Commands that only list rows must not fail because of a project's file, which may come with a cloned repository.
+    Raises SettingsError for the user's own file.
     """
     from imagecli.config.provider_overrides import build_provider_table
 
@@ -43,7 +46,7 @@ def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None
 
 
 def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog, env: Env) -> ProviderTable:
-    """Those of the project's file too, where it has any. Raises SettingsError, also where they are not trusted."""
+    """*before* with the providers of the project's file. Raises SettingsError, also if the file is not trusted."""
     from imagecli.config.project import check_trusted, find_project
     from imagecli.config.provider_overrides import build_provider_table
     from imagecli.config.settings import current_folder
@@ -51,6 +54,6 @@ def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog
     project = find_project(current_folder(), in_ci=env.in_ci)
     if project is None or "providers" not in project.document:
         return before
-    # Which provider it chooses makes no difference to a list of them.
+    # The provider it chooses does not matter for a list of providers.
     check_trusted(project, places, free_providers=[str(project.document.get("provider"))])
     return build_provider_table(project.document["providers"], project.path, rows, before)

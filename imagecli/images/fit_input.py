@@ -14,9 +14,10 @@ from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError
 from imagecli.images.exif import set_upright
 from imagecli.images.header import ImageHeader
-from imagecli.images.identify import LABELS, inspect_image
+from imagecli.images.identify import LABELS
+from imagecli.images.integrity import inspect_image
 from imagecli.images.metadata import read_exif, strip_metadata
-from imagecli.images.pillow_io import encode_within, load_pixels, open_image
+from imagecli.images.pillow_io import encode_within
 from imagecli.images.resize import crop_and_pad, encoded_size, size_after_framing
 from imagecli.images.transform import render_transformed
 
@@ -48,7 +49,7 @@ def fit_input(look: ImageHeader, rule: InputRule, framing: InputFit) -> FittedIm
 
 
 def check_input_whole(look: ImageHeader) -> None:
-    """Raises InputImageError when the structure of *look* is cut off or damaged."""
+    """Raises InputImageError if *look* is truncated or damaged; formats without a check of ours fail when decoded."""
     identity = inspect_image(look.data) if look.format in LABELS else None
     if identity and not identity.whole:
         raise InputImageError(f"{look.name} is broken: {identity.problem}", hint="open and save it anew")
@@ -64,7 +65,6 @@ def _try_unchanged(look: ImageHeader, rule: InputRule, framing: InputFit, transf
     data = stripped or look.data
     if len(data) > rule.max_bytes:
         return None
-    _try_decoding(look)
     image = InputImage(data=data, format=look.format, size=look.size, has_alpha=look.has_alpha)
     return FittedImage(name=look.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
 
@@ -72,13 +72,6 @@ def _try_unchanged(look: ImageHeader, rule: InputRule, framing: InputFit, transf
 def must_shrink(size: Size, inside: Size) -> bool:
     """Whether *size* must be shrunk to lie inside."""
     return size.width > inside.width or size.height > inside.height
-
-
-def _try_decoding(look: ImageHeader) -> None:
-    """Raises InputImageError when the pixels do not decode; a JPEG is tried at an eighth, which reads every byte."""
-    image = open_image(look.data, look.format, look.name)
-    image.draft(None, (1, 1))
-    load_pixels(image, look.name)
 
 
 def _encode_input(look: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage:

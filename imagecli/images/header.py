@@ -9,7 +9,8 @@ from PIL import ImageFile
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images import exif
-from imagecli.images.identify import LABELS, identify_image, inspect_image
+from imagecli.images.identify import LABELS, identify_image
+from imagecli.images.integrity import inspect_image
 from imagecli.images.metadata import has_metadata, read_exif
 from imagecli.images.pillow_io import detect_image_format, open_image, translate_decoder_errors
 

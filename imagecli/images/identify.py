@@ -1,19 +1,14 @@
-"""What bytes are, from their own structure and never from a name. Standard library only; decodes no pixels.
+"""The format and size of an image, read from its bytes and never from a name. Standard library only.
 
-`identify_image` reads headers, `inspect_image` walks to the end. Both raise on no bytes whatever, take linear time
-and copy nothing but a head of fixed length.
-
-What bytes that are no picture of ours look like, in words that finish "it is …".
+Accepts any bytes without raising, takes linear time, and decodes no pixels. `integrity` tells whether it is complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from mmap import mmap
-from typing import IO, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from imagecli.domain import ImageInfo, Size
-from imagecli.images.byte_window import ByteWindow, FileWindow
 from imagecli.images.formats import gif, jpeg, png, svg, webp
 
 _STARTS = (
@@ -39,8 +34,8 @@ _BRANDS = {
 _HEAD_BYTES = 1_024
 
 
-def describe_bytes(data: ByteWindow) -> str:
-    """What the first bytes look like: "an HTML page", "XML", "JSON", "text", "a PDF", "empty", "unknown bytes" …"""
+def describe_bytes(data: memoryview) -> str:
+    """What bytes that are not a known image look like: "an HTML page", "JSON", "a PDF", "empty", "unknown bytes" …"""
     if not len(data):
         return "empty"
     head = bytes(data[:_HEAD_BYTES])
@@ -72,61 +67,47 @@ def _text(head: bytes) -> str:
 
 Data: TypeAlias = bytes | bytearray | memoryview | mmap
 
-
-class _Format(NamedTuple):
-    is_here: Callable[[ByteWindow], bool]
-    size: Callable[[ByteWindow], Size | None]
-    problem: Callable[[ByteWindow], str | None]
-
-
-_FORMATS = {
-    "png": _Format(lambda data: bytes(data[:8]) == png.SIGNATURE, png.png_size, png.find_png_problem),
-    "jpeg": _Format(lambda data: bytes(data[:3]) == jpeg.SIGNATURE, jpeg.jpeg_size, jpeg.find_jpeg_problem),
-    "webp": _Format(webp.is_webp, webp.webp_size, webp.find_webp_problem),
-    "gif": _Format(lambda data: bytes(data[:6]) in gif.SIGNATURES, gif.gif_size, gif.find_gif_problem),
-    "svg": _Format(lambda data: svg.find_svg_root(data) is not None, svg.svg_size, svg.find_svg_problem),
-}
 LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SVG"}
 """Format → how people write it."""
-_VECTORS = frozenset({"svg"})
-"""Formats that may say no size and are whole all the same."""
+_VECTOR_FORMATS = frozenset({"svg"})
+"""Formats whose size may be missing."""
 
 
 def identify_image(data: Data) -> ImageInfo:
-    """Format and size read from the headers; *whole* is False only when the headers themselves are broken."""
+    """Format and size, from the headers; *whole* is False only if these are broken, or *data* is not a known image."""
     with memoryview(data) as view:
-        return _identify(view)
-
-
-def inspect_image(data: Data) -> ImageInfo:
-    """As `identify_image`, and the structure walked to its end: *whole* and *problem* tell of cuts and damage.
-
-    Bytes behind the end are tolerated: cameras and servers append to pictures.
-    """
-    with memoryview(data) as view:
-        return _inspect(view)
-
-
-def inspect_image_file(file: IO[bytes]) -> ImageInfo:
-    """As `inspect_image`, of a file that is read a window at a time and never whole."""
-    return _inspect(FileWindow(file))
-
-
-def _inspect(data: ByteWindow) -> ImageInfo:
-    identity = _identify(data)
-    if identity.format is None or not identity.whole:
-        return identity
-    problem = _FORMATS[identity.format].problem(data)
-    return ImageInfo(format=identity.format, size=identity.size, whole=problem is None, problem=problem)
-
-
-def _identify(data: ByteWindow) -> ImageInfo:
-    name = next((name for name, known in _FORMATS.items() if known.is_here(data)), None)
-    if name is None:
-        return ImageInfo(format=None, whole=False, problem=describe_bytes(data))
-    size = _FORMATS[name].size(data)
-    if size is None and name not in _VECTORS:
-        return ImageInfo(format=name, whole=False, problem=f"{LABELS[name]} ends in its headers")
+        detected = detect_format(view)
+        if detected is None:
+            return ImageInfo(format=None, whole=False, problem=describe_bytes(view))
+        size = _read_size(view, detected)
+    if size is None and detected not in _VECTOR_FORMATS:
+        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} ends in its headers")
     if size is not None and not size.pixels:
-        return ImageInfo(format=name, whole=False, problem=f"{LABELS[name]} says it is {size} pixels")
-    return ImageInfo(format=name, size=size)
+        return ImageInfo(format=detected, whole=False, problem=f"{LABELS[detected]} says it is {size} pixels")
+    return ImageInfo(format=detected, size=size)
+
+
+def detect_format(data: memoryview) -> str | None:
+    """The format of *data*, the beginning of a file (64 KB are enough): a key of `LABELS`, or None."""
+    if data[: len(png.SIGNATURE)] == png.SIGNATURE:
+        return "png"
+    if data[: len(jpeg.SIGNATURE)] == jpeg.SIGNATURE:
+        return "jpeg"
+    if webp.is_webp(data):
+        return "webp"
+    if bytes(data[:6]) in gif.SIGNATURES:
+        return "gif"
+    return "svg" if svg.find_svg_root(data) is not None else None
+
+
+def _read_size(data: memoryview, format: str) -> Size | None:
+    match format:
+        case "png":
+            return png.png_size(data)
+        case "jpeg":
+            return jpeg.jpeg_size(data)
+        case "webp":
+            return webp.webp_size(data)
+        case "gif":
+            return gif.gif_size(data)
+    return svg.svg_size(data)

@@ -1,75 +1,173 @@
-"""What a decoder says of a picture whose structure is whole: JPEG, WebP and GIF have no checksums that would tell."""
+"""Whether an image is complete and undamaged: its structure, checksums where the format has them, else a decoder.
+
+A PNG is checked while its bytes pass by, without Pillow; other formats are decoded once all bytes have arrived.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
-
-from PIL import ImageSequence
+from dataclasses import replace
+from typing import IO, Final
 
 from imagecli.domain import ImageInfo
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.formats.jpeg_scans import FILLERS, HUFFMAN, PROGRESSIVE, JpegStructure, fill_scans, is_unfinished
-from imagecli.images.identify import LABELS
-from imagecli.images.pillow_io import open_image, translate_decoder_errors
+from imagecli.images.formats import gif, jpeg, png, svg, webp
+from imagecli.images.identify import LABELS, Data, detect_format, identify_image
 
-WANTED: Final = frozenset({"jpeg", "webp", "gif"})
-MAX_PIXELS: Final = 1_000_000_000
-"""So many pixels are looked at, of all frames or scans together; what comes behind is believed."""
-_LEAST_PIXELS: Final = 1_000_000
-"""A scan is counted as so many: each takes time, however small its picture is."""
+MAX_DECODED_PIXELS: Final = 1_000_000_000
+"""At most this many pixels are decoded, of all frames or scans together; the rest is trusted."""
+_MIN_SCAN_PIXELS: Final = 1_000_000
+"""A scan counts as this many pixels at least: each takes time, however small the image is."""
 _STRIP_ROWS: Final = 64
+_HEAD_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 256 * 1024
 
 
-def find_decoding_damage(data: bytes, identity: ImageInfo) -> str | None:
-    """Why *data*, whole by its structure, can't be decoded to its end; None where it can, or is too large to try."""
-    kind = identity.format
-    if not identity.size or kind not in WANTED:
-        return None
+class ImageChecker:
+    """Checks an image while it is being written to a file: `feed` every piece in order, then call `finish`."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        """The beginning of the file, up to 64 KB."""
+        self._png: png.PngChecker | None = None
+
+    def feed(self, piece: bytes | memoryview) -> None:
+        """Takes the next bytes of the file."""
+        if self._png:
+            self._png.feed(piece)
+        if len(self._head) < _HEAD_BYTES:
+            rest = piece[_HEAD_BYTES - len(self._head) :]
+            self._head += piece[: _HEAD_BYTES - len(self._head)]
+            if not self._png and self._head.startswith(png.SIGNATURE):
+                self._png = png.PngChecker()
+                self._png.feed(self._head)
+                self._png.feed(rest)
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether `feed` has a use for further bytes: of any format but PNG it only reads the beginning."""
+        return bool(self._png) or len(self._head) < _HEAD_BYTES
+
+    def finish(self, file: IO[bytes]) -> ImageInfo:
+        """What the fed bytes are. *file* holds them too: it is read only for formats that need it (not for PNG)."""
+        if self._png:
+            identity = identify_image(self._head)
+            return _with_problem(identity, self._png.finish()) if identity.whole else identity
+        with memoryview(self._head) as head:
+            if detect_format(head) is None:
+                return identify_image(self._head)
+        file.seek(0)
+        return inspect_image(file.read())
+
+
+def inspect_image_file(file: IO[bytes]) -> ImageInfo:
+    """What *file* holds, read from its start, and whether it is complete and undamaged."""
+    checker = ImageChecker()
+    file.seek(0)
+    while checker.needs_more and (piece := file.read(_PIECE_BYTES)):
+        checker.feed(piece)
+    return checker.finish(file)
+
+
+def inspect_image(data: Data) -> ImageInfo:
+    """What *data* is, and whether it is complete and undamaged: *problem* says what is wrong, *whole* is False then.
+
+    Bytes after the end of the image are allowed: cameras and servers append to images. Never raises.
+    """
+    identity = identify_image(data)
+    if not identity.whole:
+        return identity
+    with memoryview(data) as view:
+        problem = _find_structure_problem(view, identity)
+    if identity.format in ("jpeg", "webp", "gif") and problem in (None, jpeg.CUT_IN_PIXELS):
+        problem = _find_decoding_problem(data if isinstance(data, bytes) else bytes(data), identity, problem)
+    return _with_problem(identity, problem)
+
+
+def _with_problem(identity: ImageInfo, problem: str | None) -> ImageInfo:
+    return replace(identity, whole=problem is None, problem=problem)
+
+
+def _find_structure_problem(data: memoryview, identity: ImageInfo) -> str | None:
+    match identity.format:
+        case "png":
+            checker = png.PngChecker()
+            checker.feed(data)
+            return checker.finish()
+        case "jpeg":
+            return jpeg.find_jpeg_problem(data)
+        case "webp":
+            return webp.find_webp_problem(data)
+        case "gif":
+            return gif.find_gif_problem(data)
+    return svg.find_svg_problem(data)
+
+
+def _find_decoding_problem(data: bytes, identity: ImageInfo, structure_problem: str | None) -> str | None:
+    """Why the pixels can't be decoded to their end; None if they can, or are too many to try."""
+    from imagecli.images.pillow_io import translate_decoder_errors
+
+    label = LABELS[identity.format or ""]
     try:
-        with translate_decoder_errors(LABELS[kind]):
-            if kind == "jpeg":
-                return _find_lost_parts(data, identity.size.pixels)
-            _load_frames(data, kind)
+        with translate_decoder_errors(label):
+            if identity.format != "jpeg":
+                _load_frames(data, identity.format or "")
+            elif _count_scan_pixels(data, identity) > MAX_DECODED_PIXELS:
+                return structure_problem
+            elif structure_problem is None:
+                _load_small(data)
+            elif not _has_all_pixels(data):
+                return structure_problem
     except LargeImageError:
-        return None
+        return structure_problem
     except InputImageError as error:
-        return None if isinstance(error.__cause__, MemoryError) else error.message
+        return structure_problem if isinstance(error.__cause__, MemoryError) else structure_problem or error.message
     return None
 
 
-def _load_frames(data: bytes, kind: str) -> None:
+def _load_frames(data: bytes, format: str) -> None:
+    from PIL import ImageSequence
+
+    from imagecli.images.pillow_io import open_image
+
     pixels = 0
-    for frame in ImageSequence.Iterator(open_image(data, kind, LABELS[kind])):
+    for frame in ImageSequence.Iterator(open_image(data, format, LABELS[format])):
         frame.load()
         pixels += frame.width * frame.height
-        if pixels > MAX_PIXELS:
+        if pixels > MAX_DECODED_PIXELS:
             return
 
 
-def _find_lost_parts(data: bytes, pixels: int) -> str | None:
-    """A JPEG's missing parts. Raises InputImageError for what no decoder takes."""
-    with memoryview(data) as view:
-        structure = JpegStructure.parse(view)
-        if max(pixels, _LEAST_PIXELS) * len(structure.scans) > MAX_PIXELS:
-            return None
-        if structure.frame not in HUFFMAN:
-            _pixel_hash(data, False)
-            return None
-        seen = {_pixel_hash(fill_scans(view, structure, filler), structure.frame == PROGRESSIVE) for filler in FILLERS}
-        is_cut = len(seen) > 1 or is_unfinished(view, structure)
-    return "JPEG lacks a part of its pixels" if is_cut else None
+def _load_small(data: bytes) -> None:
+    """Decodes a JPEG at an eighth of its size, which reads every byte too, but faster and in less memory."""
+    from imagecli.images.pillow_io import open_image
 
-
-def _pixel_hash(data: bytes, is_fine: bool) -> bytes:
-    """A hash of the pixels: of all, or at an eighth. That too reads every bit, fast and in little memory; what it
-    does not show is detail, which a progressive JPEG has in scans of its own.
-    """
     image = open_image(data, "jpeg", LABELS["jpeg"])
-    if not is_fine:
-        image.draft("RGB", (max(image.width // 8, 1), max(image.height // 8, 1)))
-    found = hashlib.blake2b()
+    image.draft("RGB", (max(image.width // 8, 1), max(image.height // 8, 1)))
     image.load()
+
+
+def _count_scan_pixels(data: bytes, identity: ImageInfo) -> int:
+    """The work of decoding a JPEG: its pixels times its scans, of which hostile bytes can have any number."""
+    with memoryview(data) as view:
+        scans = sum(segment.marker == jpeg.SOS for segment in jpeg.jpeg_segments(view))
+    return max(identity.size.pixels if identity.size else 0, _MIN_SCAN_PIXELS) * scans
+
+
+def _has_all_pixels(data: bytes) -> bool:
+    """Whether a JPEG without end marker lacks nothing else."""
+    with memoryview(data) as view:
+        if not jpeg.has_all_scans(view):
+            return False
+    return len({_hash_pixels(copy) for copy in jpeg.fill_end(data)}) == 1
+
+
+def _hash_pixels(data: bytes) -> bytes:
+    from imagecli.images.pillow_io import open_image
+
+    image = open_image(data, "jpeg", LABELS["jpeg"])
+    image.load()
+    digest = hashlib.blake2b()
     for top in range(0, image.height, _STRIP_ROWS):
-        found.update(image.crop((0, top, image.width, min(top + _STRIP_ROWS, image.height))).tobytes())
-    return found.digest()
+        digest.update(image.crop((0, top, image.width, min(top + _STRIP_ROWS, image.height))).tobytes())
+    return digest.digest()

@@ -98,7 +98,6 @@ def _try_unchanged(
     data = stripped or look.data
     if len(data) > layer.max_bytes:
         return None
-    load_pixels(open_image(look.data, look.format, look.name), look.name)
     image = InputImage(data=data, format=look.format, size=look.size, has_alpha=True)
     return FittedImage(name=look.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
+from imagecli.images.formats.jpeg import add_end_of_image
 from imagecli.images.identify import identify_image
 from imagecli.images.metadata import strip_metadata
 
@@ -78,6 +79,8 @@ def open_image(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
     with translate_decoder_errors(name):
         # Pillow parses EXIF and texts while it opens, warns on stderr and stumbles over broken ones.
         lean = strip_metadata(data, format) or data
+        if format == "jpeg":
+            lean = add_end_of_image(lean)
         image = _pillow_reader(format)(io.BytesIO(lean))
         if format == "ico":
             _check_icon(image)

@@ -7,7 +7,6 @@ Variables whose values would go nowhere are refused before they buy anything.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,6 +20,7 @@ from imagecli.errors import OutputError, UsageError
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.naming.filenames import is_portable, slugify
 from imagecli.quoting import shell_quote
+from imagecli.suggestions import suggest
 from imagecli.templates import fields_in, fill_name, split_components
 
 PathKind: TypeAlias = Literal["missing", "file", "folder", "other"]
@@ -193,7 +193,7 @@ def find_braces(prompt: str) -> list[str]:
 
 
 def _unused_variable_hint(name: str, spare: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(spare), n=1)
+    near = suggest(name, spare)
     if near:
-        return f"the prompt has {{{near[0]}}}: write {{{name}}} there, or --var {near[0]}=VALUE"
+        return f"the prompt has {{{near}}}: write {{{name}}} there, or --var {near}=VALUE"
     return f"write {{{name}}} where its value shall stand, or leave it out"

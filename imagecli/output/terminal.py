@@ -7,32 +7,17 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from imagecli.quoting import CONTROL_CHARACTERS
+from imagecli.quoting import sanitize as sanitize
+
 if TYPE_CHECKING:
     from imagecli.domain import Json
-
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""C0, C1, bidi marks and overrides, line and paragraph separators, lone surrogates."""
-
-MAX_CHARACTERS = 2000
-
-
-def sanitize(text: str) -> str:
-    """*text* on one line, with every character that steers a terminal written as its escape."""
-    shown = _STEERING.sub(_escape, text[: MAX_CHARACTERS + 1])
-    return shown if len(text) <= MAX_CHARACTERS else shown[:MAX_CHARACTERS] + "…"
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if match[0] in "\n\t\r":
-        return " "
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def json_line(document: Json, *, ascii_only: bool) -> str:
     """*document* as JSON on one line; no character in it controls a terminal or a log, and its value is unchanged."""
     # Outside strings JSON has ASCII alone, so every match is inside one, where JSON allows an escape.
-    return _STEERING.sub(_escape_in_json, json.dumps(document, ensure_ascii=ascii_only))
+    return CONTROL_CHARACTERS.sub(_escape_in_json, json.dumps(document, ensure_ascii=ascii_only))
 
 
 def _escape_in_json(match: re.Match[str]) -> str:

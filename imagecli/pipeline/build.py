@@ -1,4 +1,4 @@
-"""What requests are sent and finished with, laid out once for all of a command's."""
+"""Builds what all calls of a command share: server, transport, downloader, spool folders."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ from imagecli.client.transport import Transport
 from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.pipeline import execute
+from imagecli.pipeline.execute import Pipeline
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.prepare import RunContext
+from imagecli.pricing.spend_guard import SpendGuard
 
 
 def new_run_id(env: Env) -> str:
-    """Names a command's files in the spool; no other run has it."""
+    """The beginning of the names of a run's files in the spool; unique."""
     return f"{env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 def build_pipeline(
     settings: Settings,
     catalog: Catalog,
-    errand: RunContext,
+    context: RunContext,
     inputs: InputCache,
+    spend_guard: SpendGuard,
     stack: ExitStack,
     *,
     per_minute: float | None = None,
-) -> execute.Pipeline:
-    """The tools for *errand*. A provider that is embedded is started, and ends with *stack*.
+) -> Pipeline:
+    """The pipeline of a run. An embedded provider is started, and stopped when *stack* is closed.
 
-    *per_minute*: no more pictures a minute are asked for.
+    *per_minute*: at most so many images are requested a minute.
     """
     server = server_of(settings, catalog, stack)
-    errand = replace(errand, base_url=server.base_url)
     timeouts = timeouts_from_settings(settings)
-    return execute.Pipeline(
-        context=errand,
+    return Pipeline(
+        context=replace(context, base_url=server.base_url),
         inputs=inputs,
+        spend_guard=spend_guard,
         transport=Transport(
             key=server.key,
             auth=server.auth,
@@ -61,7 +63,7 @@ def build_pipeline(
 
 
 def spool_places(settings: Settings) -> SpoolPlaces:
-    """Where earlier commands left what imagecli finishes or deletes."""
+    """Where earlier commands left responses that imagecli saves or deletes."""
     return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
 
 
@@ -95,13 +97,13 @@ def server_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: 
 
 
 def timeouts_from_settings(settings: Settings) -> Timeouts:
-    """How long is waited for what."""
+    """How long to wait for a connection, for the next byte, and in total."""
     silence = settings.timeout or settings.provider.silence
     return Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
 
 
 def build_downloader(settings: Settings) -> ResultDownloader:
-    """What fetches result addresses."""
+    """Downloads result URLs."""
     return ResultDownloader(
         timeouts=timeouts_from_settings(settings), direct=settings.provider.embedded, max_wait=settings.max_wait
     )

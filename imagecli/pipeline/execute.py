@@ -1,12 +1,8 @@
-"""One request from plan to picture, in two halves with `PreparedCall` between them: prepare, then finish.
-
-The only room that knows the order of things. It announces, never prints, and keeps what is paid for.
-"""
+"""One call from plan to saved images: prepare → spool → reserve → send → parse → settle → save."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -17,163 +13,170 @@ from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
 from imagecli.client.spool_record import SPOOL_BESIDE
 from imagecli.client.transport import Transport
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
-from imagecli.events import Event, EventHandler, NoteEvent, RetryWait, SpoolOpened, UploadProgress, WarningEvent
+from imagecli.events import EventHandler, NoteEvent, SpoolOpened, WarningEvent
 from imagecli.http_message import HttpRequest
 from imagecli.pipeline.decompress import read_beginning
-from imagecli.pipeline.finish import finish_call, is_only_fewer_images, not_fetched
+from imagecli.pipeline.finish import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare import RunContext, prepare_call, prepared_to_json
+from imagecli.pipeline.save import ImageSaver
 from imagecli.plan import PlannedCall
 from imagecli.prepared import PreparedCall
-from imagecli.pricing.spend_guard import Reservation
+from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
 from imagecli.storage.staging import discard_all_staged
+from imagecli.worker_pool import CallSlot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """What every request of a command shares."""
+    """What all calls of a command share. Threads may execute calls at the same time."""
 
     context: RunContext
     inputs: InputCache
+    spend_guard: SpendGuard
     transport: Transport
     downloader: ResultDownloader
     state_dir: Path
-    """Answers are kept in its `spool` until they are saved, or beside the output where it can't be written."""
+    """Responses are in its `spool` until they are saved, or beside the output if it can't be written."""
     record_folders: tuple[Path, ...] = ()
     """For the records of those that are beside an output."""
     decode_lock: Lock = field(default_factory=Lock)
-    """Held by whoever decodes a picture."""
+    """Held while an image is decoded."""
 
+    def execute(
+        self,
+        call: PlannedCall,
+        on_event: EventHandler,
+        slot: CallSlot,
+        before_send: Callable[[], None] = lambda: None,
+    ) -> CallResult:
+        """Creates and saves the images of *call*. What goes wrong, bugs too, is in the result.
 
-def execute_call(request: PlannedCall, tools: Pipeline, on_event: EventHandler, permit: Reservation) -> CallResult:
-    """Buys and saves what *request* asks for. What goes wrong, bugs too, is in the outcome."""
-    try:
-        return _buy_images(request, tools, on_event, permit)
-    except NotSentError:
-        raise
-    except Exception as problem:
-        error = to_imagecli_error(problem)
-        return CallResult(
-            request=request.index,
-            asked=request.request.options.n,
-            provider=tools.context.provider.name,
-            model=request.request.options.model,
-            errors=(_with_recover_hint(error, "imagecli recover --list tells of it"),),
-            status=error.status,
-            request_id=error.request_id,
-        )
-
-
-def _buy_images(request: PlannedCall, tools: Pipeline, on_event: EventHandler, permit: Reservation) -> CallResult:
-    prepared, http = prepare_call(request, tools.inputs.fit_inputs(request.request, on_event), tools.context)
-    folders = (tools.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
-
-    def moved(body: Path) -> None:
-        on_event(SpoolOpened(request=request.index, folder=body.parent))
-
-    description = prepared_to_json(prepared)
-    with (
-        open_spool_entry(prepared.id, description, folders, moved, tools.record_folders) as entry,
-        ExitStack() as asking,
-    ):
-        asking.enter_context(permit)
-        answer, lost = _send_request(request, prepared, http, entry, tools, on_event)
-
-        def came(outcome: CallResult) -> None:
-            permit.record_reported_cost(outcome)
-            asking.close()
-
-        if tools.context.provider.embedded and (note := answer.headers.get("x-sandbox-note")):
-            on_event(NoteEvent(code="sandbox", message=note))
-        request_id = answer.headers.get("x-request-id")
+        *before_send* is called in every attempt before anything is sent; if it raises, nothing is sent.
+        Raises NotSentError if the pool was stopped or the cost limit has no room.
+        """
         try:
-            rescue_folder = tools.state_dir / "rescued"
-            outcome = finish_call(
-                prepared,
-                entry.file,
-                tools.downloader,
-                rescue_folder,
-                on_event,
-                came=came,
-                release=entry.close,
-                bench=tools.decode_lock,
-                peer=entry.peer,
-            )
-        except Exception as problem:
-            error = _with_cause(lost, to_imagecli_error(problem))
-            error.status, error.request_id = answer.status, request_id
-            raise error from problem
-        if lost:
-            on_event(WarningEvent(code=lost.code, message=lost.message))
-        if outcome.unfetched:
-            on_event(not_fetched(outcome, entry.keep()))
-        for error in outcome.errors:
-            error.request_id = request_id
-            if not is_only_fewer_images(error):
-                error.rescued_path = error.rescued_path or str(entry.keep())
-                _with_recover_hint(error, "imagecli recover tries it again")
-        entry.open = outcome.stdout_image is not None
-        return replace(outcome, status=answer.status, request_id=request_id)
-
-
-def _send_request(
-    request: PlannedCall,
-    prepared: PreparedCall,
-    http: HttpRequest,
-    entry: SpoolEntry,
-    tools: Pipeline,
-    on_event: EventHandler,
-) -> tuple[HttpResponse, ImagecliError | None]:
-    """The answer, its body in *entry*; and what broke it off, where that was a stream: its events count as they came.
-
-    Raises what broke any other answer. Servers stream unasked, and don't where they are asked.
-    """
-    asked = request.request.options.partial_images
-    ear = StreamTee(entry.file, PartialImageHandler(prepared=prepared, asked=asked, on_event=on_event))
-
-    def on_connect(peer: str | None) -> None:
-        entry.peer = peer
-
-    try:
-        heard = _marking_sent(entry, on_event)
-        answer = tools.transport.send(http, ear, request.index, heard, ear.enough, packed=True, on_connect=on_connect)
-        return answer, None
-    except (UnsavedError, DiskError) as error:
-        if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
+            prepared, request = prepare_call(call, self.inputs.fit_inputs(call.request, on_event), self.context)
+            saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
+            with (
+                self._open_entry(prepared, on_event) as entry,
+                self.spend_guard.reserve(call.index, slot) as reservation,
+            ):
+                response, broken_off = self._send(call, request, entry, saver, before_send)
+                return self._save(response, broken_off, entry, saver, reservation)
+        except NotSentError:
             raise
-        return HttpResponse(status=200, headers={}), error
+        except Exception as problem:
+            error = to_imagecli_error(problem)
+            return CallResult(
+                request=call.index,
+                asked=call.request.options.n,
+                provider=self.context.provider.name,
+                model=call.request.options.model,
+                errors=(_with_recover_hint(error, "imagecli recover --list tells of it"),),
+                status=error.status,
+                request_id=error.request_id,
+            )
+
+    def _open_entry(self, prepared: PreparedCall, on_event: EventHandler) -> SpoolEntry:
+        def announce(body: Path) -> None:
+            on_event(SpoolOpened(request=prepared.request, folder=body.parent))
+
+        folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
+        return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, announce, self.record_folders)
+
+    def _send(
+        self,
+        call: PlannedCall,
+        request: HttpRequest,
+        entry: SpoolEntry,
+        saver: ImageSaver,
+        before_send: Callable[[], None],
+    ) -> tuple[HttpResponse, ImagecliError | None]:
+        """The response, its body in *entry*; and the error that broke it off, if it is a stream with events in it.
+
+        Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
+        """
+        partials = PartialImageHandler(
+            prepared=saver.prepared, asked=call.request.options.partial_images, on_event=saver.on_event
+        )
+        tee = StreamTee(entry.file, partials)
+        try:
+            response = self.transport.send(
+                request,
+                tee,
+                call.index,
+                saver.on_event,
+                tee.enough,
+                packed=True,
+                before_send=before_send,
+                entry=entry,
+            )
+        except (UnsavedError, DiskError) as error:
+            if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
+                raise
+            return HttpResponse(status=200, headers={}), error
+        if self.context.provider.embedded and (note := response.headers.get("x-sandbox-note")):
+            saver.on_event(NoteEvent(code="sandbox", message=note))
+        return response, None
+
+    def _save(
+        self,
+        response: HttpResponse,
+        broken_off: ImagecliError | None,
+        entry: SpoolEntry,
+        saver: ImageSaver,
+        reservation: Reservation,
+    ) -> CallResult:
+        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
+        request_id = response.headers.get("x-request-id")
+        try:
+            with open_response(entry.file, saver) as spooled:
+                reservation.settle(spooled.parsed.usage, may_be_billed=spooled.parsed.may_be_billed)
+                result = save_images(
+                    spooled,
+                    saver,
+                    self.downloader,
+                    decode_lock=self.decode_lock,
+                    peer=entry.peer,
+                    release=entry.close,
+                )
+        except Exception as problem:
+            error = _with_cause(broken_off, to_imagecli_error(problem))
+            raise error.with_facts(status=response.status, request_id=request_id) from problem
+        if broken_off:
+            saver.on_event(WarningEvent(code=broken_off.code, message=broken_off.message))
+        if result.unfetched:
+            saver.on_event(not_fetched(result, entry.keep()))
+        errors = []
+        for error in result.errors:
+            error = error.with_facts(request_id=request_id)
+            if not is_only_fewer_images(error):
+                error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
+                error = _with_recover_hint(error, "imagecli recover tries it again")
+            errors.append(error)
+        # The spool keeps the response until stdout has the image.
+        entry.open = result.stdout_image is not None
+        return replace(result, errors=tuple(errors), status=response.status, request_id=request_id)
+
+    def discard_interrupted(self, folders: Iterable[Path]) -> None:
+        """Removes what was staged in *folders* for images that an interrupted command does not save."""
+        for folder in {*folders, self.state_dir / "rescued"}:
+            discard_all_staged(folder, self.context.run_id)
 
 
-def _with_cause(lost: ImagecliError | None, error: ImagecliError) -> ImagecliError:
-    """*error*, with what broke the answer off where it is no more than a consequence of that."""
-    if lost and isinstance(error, UnsavedError):
-        lost.message += f"; {error.message}"
-        return lost
+def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:
+    """*error*; or what broke the response off, if the error only follows from that."""
+    if broken_off and isinstance(error, UnsavedError):
+        return broken_off.with_context(error.message)
     return error
 
 
-def discard_interrupted(folders: Iterable[Path], tools: Pipeline) -> None:
-    """Removes what was staged in *folders* for pictures that an interrupted command does not save."""
-    for folder in {*folders, tools.state_dir / "rescued"}:
-        discard_all_staged(folder, tools.context.run_id)
-
-
-def _marking_sent(entry: SpoolEntry, on_event: EventHandler) -> EventHandler:
-    """*on_event*, and the spool hears of it when the request goes out, and when the server says it made nothing."""
-
-    def heard(event: Event) -> None:
-        if isinstance(event, (UploadProgress, RetryWait)):
-            entry.record_sent(sent=isinstance(event, UploadProgress))
-        on_event(event)
-
-    return heard
-
-
-def _with_recover_hint(error: ImagecliError, words: str) -> ImagecliError:
-    """*error*, and where the answer itself is kept the command that does something with it."""
+def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
+    """*error*, with the command that uses the response if that is kept."""
     if error.rescued_path and error.rescued_path.endswith(BODY):
-        error.hint = f"{error.hint}; {words}" if error.hint else words
+        return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -15,7 +15,7 @@ from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import DownloadProgress, EventHandler
 from imagecli.http_message import ReturnedImage
-from imagecli.images.identify import inspect_image_file
+from imagecli.images.integrity import inspect_image_file
 from imagecli.prepared import PreparedCall
 from imagecli.providers.large_json import CondensedBody, decode_base64
 from imagecli.safe_open import make_private_folder
@@ -54,11 +54,12 @@ class ImageFetcher:
     peer: str | None = None
     """The address that the request was sent to."""
 
-    def fetch(self, index: int, found: ReturnedImage) -> StagedImage:
-        """Picture *index*, from its base64; from its address where that is none, or no whole picture.
+    def fetch(self, numbered: tuple[int, ReturnedImage]) -> StagedImage:
+        """An image by its index, from its base64; from its URL if it has none, or if it is damaged.
 
         Raises UnsavedError where neither gives bytes, DiskError where no disk takes them.
         """
+        index, found = numbered
         folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
         failures: list[ImagecliError] = []
         damaged: list[StagedImage] = []
@@ -124,8 +125,7 @@ class ImageFetcher:
     def _fill_staged(self, folder: Path, fill: FileFiller, mode: int, problem: DiskError | None) -> StagedImage:
         with open_staged(folder, label=self.prepared.id, mode=mode) as file:
             identity = fill(file)
-            staged = inspect_staged(file, problem, identity)
-            return replace(staged, identity=_check_by_decoding(file, staged.identity))
+            return inspect_staged(file, problem, identity)
 
 
 def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: ImageInfo | None = None) -> StagedImage:
@@ -135,17 +135,6 @@ def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: 
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     identity = identity or inspect_image_file(file)
     return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=problem)
-
-
-def _check_by_decoding(file: IO[bytes], identity: ImageInfo) -> ImageInfo:
-    """*identity* as a decoder sees it, where the structure tells too little. Loads one picture."""
-    if not identity.whole or identity.format in (None, "png", "svg"):
-        return identity
-    from imagecli.images.integrity import find_decoding_damage
-
-    file.seek(0)
-    problem = find_decoding_damage(file.read(), identity)
-    return replace(identity, whole=False, problem=problem) if problem else identity
 
 
 def _choose_failure(failures: list[ImagecliError], found: ReturnedImage) -> ImagecliError:

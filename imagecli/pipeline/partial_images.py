@@ -15,7 +15,7 @@ from imagecli.client.send import MAX_ANSWER_BYTES
 from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, UnsavedError, to_imagecli_error
 from imagecli.events import Event, EventHandler, NoteEvent, PartialImage, WarningEvent
-from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import inspect_image
 from imagecli.naming import mark_path, path_for_format
 from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import Decompressor

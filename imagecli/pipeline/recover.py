@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,12 +15,12 @@ from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls,
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.http_message import ParsedResponse
 from imagecli.naming import rebuild_name
 from imagecli.pipeline.decompress import open_decompressed
-from imagecli.pipeline.finish import finish_call, is_only_fewer_images, not_fetched
+from imagecli.pipeline.finish import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.prepare import map_folders, prepared_from_json, with_names
+from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
@@ -32,8 +32,6 @@ from imagecli.storage.preflight import check_folder
 from imagecli.storage.staging import discard_all_staged
 
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
-ResponseParser = Callable[[bytes, str], ParsedResponse]
-"""An answer's body, without long strings, and the base URL → its pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,17 +106,15 @@ def recover_call(
                 return outcome
             if prepared is None:
                 raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
-            read = salvage_images if leftover.state == "part" else parse_response
-            planned = _prepare_for_recovery(prepared, request, folder)
-            _check_folders(planned)
+            prepared = _prepare_for_recovery(prepared, request, folder)
+            _check_folders(prepared)
+            saver = ImageSaver(
+                prepared=prepared, rescue_folder=state_dir / "rescued", on_event=on_event, is_repeated=True
+            )
             # Only the state folder's own record may open other addresses than public ones to result URLs.
             peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
-            outcome = _finish_or_save_partials(
-                lambda: _finish_recovered(planned, body, read, results, state_dir, on_event, peer),
-                planned,
-                body,
-                on_event,
-            )
+            parse = salvage_images if leftover.state == "part" else parse_response
+            outcome = _save_or_keep_partials(saver, body, parse, results, peer)
         except Exception as problem:
             outcome = replace(outcome, errors=(to_imagecli_error(problem),))
     if outcome.unfetched:
@@ -137,35 +133,24 @@ def _check_folders(prepared: PreparedCall) -> None:
             )
 
 
-def _finish_recovered(
-    prepared: PreparedCall,
-    body: IO[bytes],
-    read: ResponseParser,
-    results: ResultDownloader,
-    state_dir: Path,
-    on_event: EventHandler,
-    peer: str | None,
+def _save_or_keep_partials(
+    saver: ImageSaver, body: IO[bytes], parse: ResponseParser, downloader: ResultDownloader, peer: str | None
 ) -> CallResult:
-    rescue_folder = state_dir / "rescued"
-    for folder in prepared.folders:
-        check_folder(folder)
-        discard_all_staged(folder, prepared.id)
-    discard_all_staged(rescue_folder, prepared.id)
-    return finish_call(prepared, body, results, rescue_folder, on_event, again=True, read=read, peer=peer)
-
-
-def _finish_or_save_partials(
-    finished: Callable[[], CallResult], prepared: PreparedCall, body: IO[bytes], on_event: EventHandler
-) -> CallResult:
-    """What *finished* gives. Where that is no picture, a stream's partial ones are kept, and named by what it raises.
+    """Saves the images in *body*. If it has none, a stream's partial images are kept, and named in what is raised.
 
     Those that the command itself had kept are not kept again.
     """
+    prepared = saver.prepared
+    for folder in prepared.folders:
+        check_folder(folder)
+        discard_all_staged(folder, prepared.id)
+    discard_all_staged(saver.rescue_folder, prepared.id)
     try:
-        return finished()
+        with open_response(body, saver, parse) as response:
+            return save_images(response, saver, downloader, peer=peer)
     except UnsavedError as error:
-        if not prepared.keep_partials and (kept := save_partial_images(body, prepared, on_event)):
-            error.rescued_path = str(kept)
+        if not prepared.keep_partials and (last := save_partial_images(body, prepared, saver.on_event)):
+            error.rescued_path = str(last)
         raise
 
 

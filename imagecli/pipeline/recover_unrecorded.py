@@ -17,15 +17,13 @@ from imagecli.domain import OutputName
 from imagecli.errors import UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.images.identify import inspect_image_file
+from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import slugify
-from imagecli.pipeline.decompress import open_decompressed
 from imagecli.pipeline.fetch_image import inspect_staged
-from imagecli.pipeline.finish import finish_call
+from imagecli.pipeline.finish import open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall
-from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
 from imagecli.providers.salvage import salvage_images
 from imagecli.results import CallResult
@@ -42,41 +40,43 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_e
     try:
         with open_unrecorded(body) as file:
             if file:
-                return _saved(file, body.stem, request, folder, state_dir, on_event)
+                return _save(file, body.stem, request, folder, state_dir, on_event)
             on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
             return outcome
     except Exception as problem:
         return replace(outcome, errors=(to_imagecli_error(problem),))
 
 
-def _saved(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
+def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
     """Raises ImagecliError if it has no images."""
-    prepared = _prepared(id, request, folder, 1)
+    saver = ImageSaver(
+        prepared=_prepared(id, request, folder, 1),
+        rescue_folder=state_dir / "rescued",
+        on_event=on_event,
+        is_repeated=True,
+    )
     if inspect_image_file(file).format not in (None, "svg"):
-        rescue_folder = state_dir / "rescued"
-        delivery = ImageSaver(prepared=prepared, rescue_folder=rescue_folder, on_event=on_event, is_repeated=True)
-        return _saved_as_it_is(file, delivery)
+        return _save_as_it_is(file, saver)
     try:
-        with open_decompressed(file, (state_dir, folder)) as plain:
-            count = len(_read_images(condense_body(plain).body, "").images)
-        prepared = _prepared(id, request, folder, count)
-        results = ResultDownloader(timeouts=Timeouts(), direct=False)
-        return finish_call(prepared, file, results, state_dir / "rescued", on_event, again=True, read=_read_images)
+        with open_response(file, saver, _read_images) as response:
+            # Only now it is known how many names are needed.
+            saver = replace(saver, prepared=_prepared(id, request, folder, len(response.parsed.images)))
+            return save_images(response, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
     except UnsavedError as error:
-        if kept := save_partial_images(file, prepared, on_event):
-            error.rescued_path = str(kept)
+        if last := save_partial_images(file, saver.prepared, on_event):
+            error.rescued_path = str(last)
         raise
 
 
-def _saved_as_it_is(file: IO[bytes], delivery: ImageSaver) -> CallResult:
+def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
     """A response that is itself an image."""
-    prepared = delivery.prepared
+    prepared = saver.prepared
     folder = prepared.names[0].folder
     with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as copy:
         file.seek(0)
         shutil.copyfileobj(file, copy)
         staged = inspect_staged(copy)
-    saved = tuple(delivery.save(0, staged, None))
+    saved = tuple(saver.save(0, staged, None))
     return CallResult(request=prepared.request, asked=1, provider="", model="", saved=saved)
 
 

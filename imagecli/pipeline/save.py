@@ -7,7 +7,6 @@ A picture on its way to stdout: it lies in a staged file, and its answer in the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from imagecli.prepared import OutputFile, PreparedCall
 from imagecli.results import StdoutImage
 from imagecli.storage.atomic import publish, rescue, save_file, translate_disk_errors
 from imagecli.storage.boundary import check_still_below
+from imagecli.storage.read import file_sha256
 from imagecli.storage.staging import discard_staged, open_staged
 
 
@@ -229,7 +229,7 @@ class ImageSaver:
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this purchase replaces, and still what it was when that was decided."""
         return any(
-            path == replaced and (sha256 is None or _file_sha256(path) == sha256)
+            path == replaced and (sha256 is None or _has_sha256(path, sha256))
             for replaced, sha256 in self.prepared.replaces
         )
 
@@ -268,14 +268,6 @@ def _unchanged_path(name: OutputName, came: ImageInfo) -> Path:
     return path_for_format(name if name.literal_format in (None, true) else _with_true_ending(name), true)
 
 
-def _file_sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def _with_true_ending(name: OutputName) -> OutputName:
     """*name* with whatever ending is true."""
     return replace(name, literal_format=None, ending=None)
@@ -284,7 +276,14 @@ def _with_true_ending(name: OutputName) -> OutputName:
 def _has_same_bytes(path: Path, staged: StagedImage) -> bool:
     """Whether *path* is a file with the same bytes."""
     try:
-        return path.stat().st_size == staged.bytes and _file_sha256(path) == staged.sha256
+        return path.stat().st_size == staged.bytes and _has_sha256(path, staged.sha256)
+    except OSError:
+        return False
+
+
+def _has_sha256(path: Path, sha256: str) -> bool:
+    try:
+        return file_sha256(path) == sha256
     except OSError:
         return False
 

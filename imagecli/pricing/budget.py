@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
@@ -16,6 +17,9 @@ from imagecli.pricing import estimate
 from imagecli.results import CallResult, Cost
 
 OVER_BUDGET = "over_budget"
+
+UsagePrice = Callable[..., float | None]
+"""`estimate.billed_usd` or `estimate.reported_usd`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +89,17 @@ class Budget:
         """As `billed_usd`, without what an answer's usage is silent of."""
         return self._known_usd(outcome, estimate.reported_usd)
 
-    def _known_usd(self, outcome: CallResult, price: Callable[..., float | None]) -> float | None:
-        ask = self.requests[outcome.request].request
-        known = price(outcome.usage, ask, self.rows[outcome.request], self.settings.provider)
-        if known is None:
-            return None if outcome.may_be_billed else 0.0
-        return known * self.share
+    def _known_usd(self, outcome: CallResult, price: UsagePrice) -> float | None:
+        usd = self._price_usage(outcome.request, outcome.usage, price)
+        return 0.0 if usd is None and not outcome.may_be_billed else usd
+
+    def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
+        """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
+        return self._price_usage(index, usage, estimate.reported_usd)
+
+    def _price_usage(self, index: int, usage: Mapping[str, Any] | None, price: UsagePrice) -> float | None:
+        usd = price(usage, self.requests[index].request, self.rows[index], self.settings.provider)
+        return None if usd is None else usd * self.share
 
     def overrun_warning(self, outcomes: Sequence[CallResult]) -> WarningEvent | None:
         """What is to be said where it cost more than the cap; None where it did not, as far as anybody knows."""

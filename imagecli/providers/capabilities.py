@@ -5,7 +5,6 @@ A field that would be lost on the way is refused: nobody pays for a picture with
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from imagecli.catalog.model import OPTIONAL
@@ -14,6 +13,7 @@ from imagecli.domain import OPERATIONS, Edit, ImageRequest, Operation, Size
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 from imagecli.providers.request import find_ratio, reduced_ratio
+from imagecli.suggestions import suggest
 
 
 def check_capabilities(ask: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
@@ -61,11 +61,13 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
     flag = _flag(name)
     where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
     if row.refuses(name, operation):
-        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out")
+        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
     allowed = row.allowed_values(name, operation)
     if allowed and value not in allowed:
-        near = next(iter(difflib.get_close_matches(str(value), allowed, n=1)), allowed[0])
-        raise UsageError(f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}")
+        near = suggest(str(value), allowed) or allowed[0]
+        raise UsageError(
+            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
+        )
 
 
 def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
@@ -74,6 +76,7 @@ def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
         raise UsageError(
             f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
             hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
+            flag="--size",
         )
 
 

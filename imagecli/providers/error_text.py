@@ -46,21 +46,14 @@ def error_text(document: Any, depth: int = MAX_DEPTH) -> str:
         return ""
     for key in _SENTENCES:
         if words := error_text(document.get(key), depth - 1):
-            further = (
-                error_text(document.get("validation"), depth - 1)
-                if isinstance(document.get("validation"), list)
-                else ""
-            )
-            return shorten_text("; ".join(filter(None, (_with_location(document, words), further))))
+            return shorten_text(_with_location(document, words))
     return ""
 
 
 def _with_location(document: dict[str, Any], words: str) -> str:
-    """*words* behind the place they are about: FastAPI's `loc`, a validator's `location`."""
-    place = document.get("loc", document.get("location"))
-    if isinstance(place, list):
-        place = ".".join(str(step) for step in place)
-    return f"{place}: {words}" if isinstance(place, str) and place else words
+    """*words* after the field they are about: FastAPI's `loc`."""
+    location = document.get("loc")
+    return f"{'.'.join(map(str, location))}: {words}" if isinstance(location, list) and location else words
 
 
 def error_detail(document: Any) -> dict[str, str]:

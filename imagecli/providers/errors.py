@@ -111,7 +111,7 @@ def _filter_details(document: Any, words: str) -> str:
 
 
 _HINT_QUOTA = "top up or raise the limit on the provider's billing page, then run the same command again"
-_HINT_RATE = "wait a little, then run the same command again"
+_HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 _HINT_KEY = "check the key, and that it belongs to this provider and project"
 _HINT_POLICY = "change the prompt or the picture; nothing was made"
 _HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1"

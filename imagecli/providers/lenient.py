@@ -1,8 +1,6 @@
-"""Pictures under names that no document tells of, known by how they begin. Asked where nothing stands in its place.
+"""Images under names that no documentation mentions, recognised by how they begin: the last resort for paid responses.
 
-Seen 2026-11-23: `image`, `image_base64`, `b64`, `base64`, `bytesBase64Encoded`, `image_url`, and objects around them.
-
-JSON in which an object says a name twice: `json` keeps the last, and what was paid for may lie in the first.
+Also reads JSON in which an object repeats a list's name, as some servers send it.
 """
 
 from __future__ import annotations
@@ -12,72 +10,67 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+BASE64_FIELDS: Final = ("image", "image_base64", "b64", "base64", "bytesBase64Encoded")
+"""Names under which servers send base64 instead of `b64_json` (seen 2026-11-23)."""
 MAX_DEPTH: Final = 8
 MIN_CHARACTERS: Final = 40
-"""No picture is shorter as base64."""
+"""No image is shorter as base64."""
 BEGINNINGS: Final = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "PHN2Zy")
-"""Base64 of how PNG, JPEG, WebP, GIF and SVG begin."""
+"""How PNG, JPEG, WebP, GIF and SVG begin as base64."""
 ECHOES: Final = frozenset(
     {
         *("input", "inputs", "request", "prompt", "parameters", "params", "source", "original"),
         *("mask", "reference", "references", "control_image", "init_image", "init_images", "error", "errors"),
     }
 )
-"""Below these names a server repeats what it was given."""
-FURTHER: Final = "\0further"
-"""The name below which `repeated` puts values that would be lost: none that JSON of a server has."""
-_ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
+"""Names under which a server repeats what it was sent: nothing in them is searched."""
+_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
 def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:
-    """Every picture in a JSON value, in its order, as an item with `b64_json` or `url`."""
-    return _walk_json(value, MAX_DEPTH, is_picture=False)
+    """Every image anywhere in a JSON value, in order, as an item with `b64_json` or `url`."""
+    return _search(value, MAX_DEPTH, is_image=False)
 
 
 def looks_like_image(text: str) -> bool:
-    """Whether *text* is base64 that begins like a picture, or a `data:` address of one."""
+    """Whether *text* is base64 that begins like an image, or the `data:` URL of one."""
     return text.startswith("data:image/") or (text.startswith(BEGINNINGS) and len(text) >= MIN_CHARACTERS)
 
 
-def _walk_json(value: Any, depth: int, *, is_picture: bool) -> Iterator[dict[str, str]]:
-    """*is_picture*: by the names around it *value* is one, and so an address is a picture's."""
+def _search(value: Any, depth: int, *, is_image: bool) -> Iterator[dict[str, str]]:
+    """*is_image*: the name of *value* says that it is an image, so that a URL in it is an image's."""
     if isinstance(value, str):
         if looks_like_image(value):
             yield {"b64_json": value}
-        elif is_picture and _ADDRESS.match(value):
+        elif is_image and _URL.match(value):
             yield {"url": value}
     elif isinstance(value, list) and depth:
         for inner in value:
-            yield from _walk_json(inner, depth - 1, is_picture=is_picture)
+            yield from _search(inner, depth - 1, is_image=is_image)
     elif isinstance(value, dict) and depth:
         for key, inner in value.items():
-            word = key.lower()
-            if word not in ECHOES:
-                named = "image" in word or (is_picture and word in ("url", "uri", FURTHER))
-                yield from _walk_json(inner, depth - 1, is_picture=named)
+            name = key.lower()
+            if name not in ECHOES:
+                yield from _search(inner, depth - 1, is_image="image" in name or (is_image and name in ("url", "uri")))
 
 
-def parse_json_keeping_repeated(body: bytes | str, *, strict: bool = True) -> Any:
-    """*body* as JSON. Lists under one name are one list, and of other values the last that is not empty stays.
+def parse_json_joining_lists(body: bytes | str, *, strict: bool = True) -> Any:
+    """*body* as JSON; lists under the same name in one object become one list, so that no image in them is lost.
 
-    The others lie in a list under `FURTHER`. Raises ValueError, RecursionError.
+    Of other repeated values the last one that is not empty counts. Raises ValueError, RecursionError.
     """
-    return json.loads(body, strict=strict, object_pairs_hook=_merge_repeated)
+    return json.loads(body, strict=strict, object_pairs_hook=_join_lists)
 
 
-def _merge_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    return made if len(made) == len(pairs) else _join_values(pairs)
-
-
-def _join_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    further: list[Any] = []
+def _join_lists(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    joined = dict(pairs)
+    if len(joined) == len(pairs):
+        return joined
+    joined = {}
     for name, value in pairs:
-        before = made.get(name)
-        if isinstance(before, list) and isinstance(value, list):
-            made[name] = before + value
-        elif value or not before:
-            further += [{name: before}] if before and before != value else []
-            made[name] = value
-    return {**made, FURTHER: further} if further else made
+        earlier = joined.get(name)
+        if isinstance(earlier, list) and isinstance(value, list):
+            joined[name] = earlier + value
+        elif value or not earlier:
+            joined[name] = value
+    return joined

@@ -1,8 +1,6 @@
-"""A successful body → the pictures it holds. Lenient in what it takes: every shape in use, one result.
+"""A successful response body → the images in it, whatever shape of response the server sends.
 
-Sources: OpenAI API reference; the answers of compatible servers, collected 2026-11-22.
-
-One item of an answer → the picture it holds, wherever it hides. Every shape in use, and no shape is trusted.
+Sources: OpenAI API reference; responses of compatible servers, collected 2026-11-22.
 """
 
 from __future__ import annotations
@@ -20,47 +18,42 @@ from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.providers.batch_response import is_response_line, response_body_of_line
 from imagecli.providers.error_text import without_surrogates
 from imagecli.providers.errors import error_from_document
-from imagecli.providers.lenient import FURTHER, find_hidden_images, parse_json_keeping_repeated
+from imagecli.providers.lenient import (
+    BASE64_FIELDS,
+    find_hidden_images,
+    looks_like_image,
+    parse_json_joining_lists,
+)
 from imagecli.providers.sse import is_stream
 
 
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
-    """As `find_image`; where nothing stands in its place, every picture that *item* holds under other names.
-
-    And what it says twice: an object that names its picture again has two.
-    """
-    found = find_image(item, base_url)
-    if not isinstance(item, (dict, list)):
-        return (found,)
-    nothing = not (found.b64_json or found.url or found.error)
-    hidden = find_hidden_images(item if nothing else {FURTHER: _repeated_values(item)})
-    others = tuple(find_image(other, base_url) for other in hidden)
-    return others or (found,) if nothing else (found, *others)
-
-
-def _repeated_values(item: Any) -> list[Any]:
-    """What is said before something else under the same name; an address there is a picture's."""
-    repeated: list[Any] = item.get(FURTHER, []) if isinstance(item, dict) else []
-    return [{"image": value} for one in repeated for name, value in one.items() if name in ("b64_json", "url")]
+    """The image of one item of a response; if it has none in the usual fields, every image hidden elsewhere in it."""
+    image = find_image(item, base_url)
+    if image.b64_json or image.url or image.error or not isinstance(item, (dict, list)):
+        return (image,)
+    return tuple(find_image(hidden, base_url) for hidden in find_hidden_images(item)) or (image,)
 
 
 def find_image(item: Any, base_url: str) -> ReturnedImage:
-    """The picture of *item*: base64, plain or in a `data:` address; or an address, also one relative to *base_url*.
+    """The image in the usual fields of *item*: base64, plain or in a `data:` URL; or a URL, absolute or relative.
 
-    Both where it has both: servers fill `b64_json` with a stand-in beside a good address. Neither where there is none,
-    with the error that the item tells instead.
+    Both if it has both: servers fill `b64_json` with a placeholder beside a good URL. An item without an image gives
+    an empty ReturnedImage, with the error that the item states instead.
     """
     if isinstance(item, str):
-        item = {"url": item} if _is_address(item) else {"b64_json": item}
+        item = {"url": item} if _is_url(item) else {"b64_json": item}
     if not isinstance(item, dict):
         return ReturnedImage()
     b64_json, url = _as_text(item.get("b64_json")), _as_text(item.get("url"))
     if url and url.startswith("data:"):
         b64_json, url = b64_json or url, None
-    if b64_json and b64_json.startswith("data:"):
-        b64_json = b64_json.partition(",")[2]
     if not b64_json and not url and item.get("error"):
         return ReturnedImage(error=error_from_document({"error": item["error"]}))
+    if not b64_json and not url:
+        b64_json = _find_other_base64(item)
+    if b64_json and b64_json.startswith("data:"):
+        b64_json = b64_json.partition(",")[2]
     return ReturnedImage(
         b64_json=b64_json or None,
         url=_absolute_url(base_url, url) if url else None,
@@ -69,15 +62,21 @@ def find_image(item: Any, base_url: str) -> ReturnedImage:
     )
 
 
-def _is_address(text: str) -> bool:
-    """Whether a bare string is an address. `/9j/` is how every JPEG begins in base64."""
+def _find_other_base64(item: dict[str, Any]) -> str | None:
+    """The base64 of an image in one of the fields that some servers use instead of `b64_json`."""
+    texts = (_as_text(item.get(name)) for name in BASE64_FIELDS)
+    return next((text for text in texts if text and looks_like_image(text)), None)
+
+
+def _is_url(text: str) -> bool:
+    """Whether a bare string is a URL or path. `/9j/` is how every JPEG begins in base64."""
     return text.startswith(("http://", "https://", "data:", "/")) and not text.startswith("/9j/")
 
 
 def _absolute_url(base_url: str, url: str) -> str:
-    """*url* as an address of its own, without a name and password of the base URL's: those are the API's.
+    """*url* resolved against *base_url* without its user name and password, which are for the API only.
 
-    One that is none stays as it is, and is refused where it is fetched.
+    An invalid URL is returned unchanged; the download refuses it.
     """
     try:
         base = urlsplit(base_url)
@@ -87,14 +86,14 @@ def _absolute_url(base_url: str, url: str) -> str:
 
 
 def _relative_url_hint(url: str) -> str | None:
-    """A path can be one below the server's address (SGLang) or one on its disk (Xinference): only asking it tells."""
+    """What to try if a relative URL fails: it is a path on the server (SGLang) or on its disk (Xinference)."""
     try:
         if urlsplit(url).scheme in ("http", "https") or url.startswith("//"):
             return None
     except ValueError:
         return None
-    place = without_surrogates(url)[:200]
-    return f"the server named its own place {place}; --response-format b64_json asks for the picture itself"
+    path = without_surrogates(url)[:200]
+    return f"the server named its own place {path}; --response-format b64_json asks for the picture itself"
 
 
 def _as_text(value: Any) -> str | None:
@@ -102,17 +101,18 @@ def _as_text(value: Any) -> str | None:
 
 
 def parse_response(body: bytes, base_url: str) -> ParsedResponse:
-    """The pictures of a 2xx *body*, JSON or events. Raises UnsavedError where it holds none: it may have been paid for.
+    """The images of a 2xx *body*, which is JSON or an event stream. Raises UnsavedError if there are none: the request
+    may have been billed.
 
-    An item without a picture stays in the list, empty, so that the caller can name it. A line of a batch is read as
-    the answer in it, and raises what it tells of instead.
+    An item without an image stays in the list, empty, so that the caller can name it. Of a line of a batch's output
+    the response inside it is read; the error of a failed line is raised.
     """
     if is_stream(body):
-        # Most answers are none, and pay nothing for it.
+        # Imported here because most responses are not streams.
         from imagecli.providers.stream import read_stream
 
-        told = read_stream(body)
-        return _build_parsed_response(told.items, told.usage, base_url, told.errors)
+        stream = read_stream(body)
+        return _build_parsed_response(stream.items, stream.usage, base_url, stream.errors)
     document = _parse_document(body)
     if is_response_line(document):
         document = response_body_of_line(document)
@@ -123,28 +123,29 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
         raise error_from_document(document)
     if not items:
         raise UnsavedError("the answer holds no pictures", hint=_BILLED)
-    answer = _build_parsed_response(items, document.get("usage"), base_url)
-    if all(found == ReturnedImage() for found in answer.images) and (hidden := list(find_hidden_images(document))):
-        answer = _build_parsed_response(hidden, document.get("usage"), base_url)
-    return replace(answer, svg_usage=_as_table(document.get("svg_usage")))
+    response = _build_parsed_response(items, document.get("usage"), base_url)
+    if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
+        response = _build_parsed_response(hidden, document.get("usage"), base_url)
+    return replace(response, svg_usage=_as_table(document.get("svg_usage")))
 
 
 def _find_items(document: dict[str, Any]) -> list[Any]:
-    """What stands where pictures stand; what lies elsewhere only where nothing stands there, and no error is told."""
-    places = [document, *document.get(FURTHER, [])]
-    items = [item for place in places for item in _as_list(place.get("data") or place.get("images"))]
+    """The items in `data` or `images`; if there are none, and no error, every image hidden elsewhere."""
+    items = _as_list(document.get("data") or document.get("images"))
     return items if items or document.get("error") else list(find_hidden_images(document))
 
 
 def _as_list(items: Any) -> list[Any]:
-    return items if isinstance(items, list) else [items] if isinstance(items, dict) else []
+    if isinstance(items, dict):
+        return [items]
+    return items if isinstance(items, list) else []
 
 
 def _build_parsed_response(
     items: Iterable[Any], usage: Any, base_url: str, errors: tuple[ImagecliError, ...] = ()
 ) -> ParsedResponse:
-    found = tuple(found for item in items for found in find_all_images(item, base_url))
-    return ParsedResponse(images=found, usage=_as_table(usage), errors=errors)
+    images = tuple(image for item in items for image in find_all_images(item, base_url))
+    return ParsedResponse(images=images, usage=_as_table(usage), errors=errors)
 
 
 def _as_table(usage: Any) -> dict[str, Any] | None:
@@ -156,7 +157,7 @@ _BILLED = "it may have been billed; the provider's usage page tells. Is --base-u
 
 def _parse_document(body: bytes) -> Any:
     try:
-        return parse_json_keeping_repeated(body)
+        return parse_json_joining_lists(body)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<" and b"<svg" not in body[:1000]:
             raise NetworkError(
@@ -167,7 +168,7 @@ def _parse_document(body: bytes) -> Any:
 
 
 def _clean_json(value: Any, depth: int = 8) -> Any:
-    """*value* as JSON that any output can hold: no lone surrogates, no NaN or Infinity, nothing deeper than *depth*."""
+    """*value* as JSON that any output can hold: without lone surrogates, NaN, Infinity and levels below *depth*."""
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, (dict, list)) and not depth:
@@ -180,7 +181,7 @@ def _clean_json(value: Any, depth: int = 8) -> Any:
 
 
 def decode_image_base64(b64_json: str) -> bytes:
-    """The bytes of a base64 text: of either alphabet, with or without padding and line breaks. Raises UnsavedError."""
+    """The bytes of a base64 text in either alphabet, with or without padding and line breaks. Raises UnsavedError."""
     text = "".join(b64_json.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.providers.errors import error_from_document
-from imagecli.providers.lenient import find_hidden_images, parse_json_keeping_repeated
+from imagecli.providers.lenient import find_hidden_images, parse_json_joining_lists
 from imagecli.providers.sse import END_BYTES, SseEvent, SseReader
 
 Role: TypeAlias = Literal["picture", "partial", "error", "end", "other"]
@@ -67,7 +67,7 @@ def has_completed_image(event: SseEvent) -> bool:
 def parse_payload(event: SseEvent) -> Any:
     """Its JSON, or None where it is none. Lines that a server broke inside a string are joined as they come."""
     try:
-        return parse_json_keeping_repeated(event.data.decode("utf-8", "replace"), strict=False)
+        return parse_json_joining_lists(event.data.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return None
 

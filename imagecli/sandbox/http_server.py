@@ -20,12 +20,15 @@ from typing import Any
 
 from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.errors import UsageError
+from imagecli.quoting import sanitize
 from imagecli.sandbox.app import SandboxApp
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse
 from imagecli.sandbox.rate_limit import Clock
 
+_MAX_LOGGED = 200
+"""Characters of one value in a log line."""
 MAX_BODY = 256 * 1024 * 1024
 """Bytes. The API reference states no limit; this one has room for a 50 MB image in base64."""
 
@@ -178,10 +181,10 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
 
     def log_response(self, response: ServerResponse) -> None:
         images = {0: "", 1: " 1 picture"}.get(response.images, f" {response.images} pictures")
-        trouble = f" ({sanitize_log_text(response.trouble)})" if response.trouble else ""
+        trouble = f" ({sanitize(response.trouble, _MAX_LOGGED)})" if response.trouble else ""
         path = self.path.partition("?")[0]  # the query of an image's URL holds its signature
         self.server.log(
-            f"{sanitize_log_text(self.command)} {sanitize_log_text(path)} {response.status}{images}{trouble}"
+            f"{sanitize(self.command, _MAX_LOGGED)} {sanitize(path, _MAX_LOGGED)} {response.status}{images}{trouble}"
         )
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -195,11 +198,11 @@ def find_foreign_header(headers: Message, port: int) -> tuple[int, str] | None:
         allowed += HOSTS
     hosts = headers.get_all("Host", [])
     if len(hosts) != 1 or hosts[0].strip().lower() not in allowed:
-        actual = sanitize_log_text(", ".join(hosts)) or "missing"
+        actual = sanitize(", ".join(hosts), _MAX_LOGGED) or "missing"
         return 421, f"The Host header is {actual}; expected one of {', '.join(allowed)}."
     for origin in headers.get_all("Origin", []):
         if origin.strip().lower() not in [f"http://{host}" for host in allowed]:
-            actual = sanitize_log_text(origin)
+            actual = sanitize(origin, _MAX_LOGGED)
             return 403, f"The Origin header is {actual}; requests from other servers' web pages are refused."
     return None
 
@@ -207,12 +210,6 @@ def find_foreign_header(headers: Message, port: int) -> tuple[int, str] | None:
 def encode_chunk(part: bytes) -> bytes:
     """*part* as a chunk; nothing if it is empty, because an empty chunk would end the body."""
     return b"%x\r\n%s\r\n" % (len(part), part) if part else b""
-
-
-def sanitize_log_text(text: str) -> str:
-    """At most 200 characters, without any that control the terminal."""
-    printable = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:200])
-    return printable + "…" if len(text) > 200 else printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import hashlib
 import os
 import select
 import stat
@@ -13,6 +14,7 @@ from typing import Final
 
 from imagecli.errors import InputImageError, UsageError
 from imagecli.storage.atomic import os_error_reason
+from imagecli.suggestions import suggest
 
 NO_WRITER_SECONDS: Final = 5.0
 """How long a pipe may have nobody who writes to it."""
@@ -40,6 +42,12 @@ def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = Inpu
         raise _too_large(path, status.st_size, limit, error)
     if not os.access(path, os.R_OK):
         raise error(f"can't read {path}: {os.strerror(errno.EACCES)}", hint="check the name and your rights to it")
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file in 64 hex digits, read in pieces. Raises OSError, ValueError for an impossible name."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> bytes:
@@ -129,8 +137,8 @@ def _suggest_nearby(path: Path, problem: OSError) -> str:
         names = [entry.name for entry in path.parent.iterdir() if _are_similar_names(entry.stem, path.stem)]
     except OSError:
         return f"the folder {path.parent} does not exist"
-    near = difflib.get_close_matches(path.name, names, n=1)
-    return f"did you mean {path.with_name(near[0])}?" if near else "check the name and the folder"
+    near = suggest(path.name, names)
+    return f"did you mean {path.with_name(near)}?" if near else "check the name and the folder"
 
 
 def _are_similar_names(one: str, other: str) -> bool:

@@ -23,6 +23,7 @@ from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError, UsageError
 from imagecli.events import Event, WarningEvent
 from tests.children import Children
+from tests.file_permissions import file_permissions_enforced
 
 SENT = JournalEntry(id="hero", hash="h" * 64, state="sent", provider="openai", model="gpt-image-2")
 FILE = FileRecord(path="art/hero.png", sha256="a" * 64, bytes=12)
@@ -373,11 +374,10 @@ def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
         read(tmp_path / "none" / "assets.toml")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_can_not_be_written_is_an_error_before_paying(manifest: Path) -> None:
     manifest.parent.chmod(0o500)
     try:
-        with pytest.raises(OutputError, match="can't write the journal"):
+        with file_permissions_enforced(), pytest.raises(OutputError, match="can't write the journal"):
             JournalWriter(manifest, None, JournalState()).open()
     finally:
         manifest.parent.chmod(0o700)

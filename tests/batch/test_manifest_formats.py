@@ -22,6 +22,7 @@ from tests.batch.manifests import assets_of, manifest, problems
 JSONL = '{"prompt": "a"}\n\n  \n{"prompt": "b"}'
 CSV = 'prompt,output\n"two\nlines",a.png\n\nb,b.png'
 TOML = 'max_cost = 2\n[defaults]\nquality = "low"\nprompt = """\n[[image]]\n"""\n[[image]] # one\nn = 2\n\n[[image]]\n'
+JSON = '[{"prompt": "a"},\n\n{"prompt": "b",\n"n": 2}, {"prompt": "c"}\n]\n'
 YAML = "max_cost: 2\ndefaults:\n  quality: low\nimage:\n- prompt: a\n\n- {prompt: b}\n"
 
 
@@ -32,6 +33,8 @@ YAML = "max_cost: 2\ndefaults:\n  quality: low\nimage:\n- prompt: a\n\n- {prompt
         ("\ufeff" + JSONL.replace("\n", "\r\n"), "jsonl", [1, 4]),
         (JSONL + "\n", "jsonl", [1, 4]),
         ('{"prompt": "a\u2028b"}\n{"prompt": "\\u0085"}', "jsonl", [1, 2]),
+        (JSON, "json", [1, 3, 4]),
+        ("\ufeff\n" + JSON.replace("\n", "\r\n"), "json", [2, 4, 5]),
         (CSV, "csv", [2, 5]),
         ("\ufeff" + CSV.replace("\n", "\r\n") + "\r\n", "csv", [2, 5]),
         (CSV.replace(",", ";"), "csv", [2, 5]),
@@ -81,6 +84,23 @@ def test_yaml_reads_words_as_they_look() -> None:
 
 
 @pytest.mark.parametrize(
+    ("scalar", "reason"),
+    [
+        ("0o10", "is a number in YAML 1.2"),
+        ("0x1F", "is a number in YAML 1.2"),
+        ("-.inf", "is a number in YAML 1.2"),
+        (".NaN", "is a number in YAML 1.2"),
+        ("1" * 19, "has too many digits"),
+        ("0." + "1" * 39, "has too many digits"),
+    ],
+)
+def test_a_yaml_number_that_was_read_differently_is_refused_until_it_is_quoted(scalar: str, reason: str) -> None:
+    (line,) = problems(f"- prompt: a {{x}}\n  vars:\n    x: {scalar}", "yaml")
+    assert line == f"m.yaml:3: '{scalar}' {reason}{' for a number' if 'digits' in reason else ''}; put it in quotes"
+    assert manifest(f'- vars: {{x: "{scalar}"}}', "yaml").rows[0].fields == {"vars": {"x": scalar}}
+
+
+@pytest.mark.parametrize(
     ("text", "format", "line"),
     [
         ("", "jsonl", "m.jsonl:1: there is no row in it; a row is {"),
@@ -96,13 +116,29 @@ def test_yaml_reads_words_as_they_look() -> None:
         ('{"prompt": "a"}\n{"prompt": ', "jsonl", "m.jsonl:2: no JSON at column 12"),
         ("# note\n", "jsonl", "JSON Lines has no comments"),
         ('[{"prompt": "a"}]', "jsonl", "m.jsonl:1: an object is wanted, a row a line"),
-        ('{\n"prompt": "a"}', "jsonl", "jq -c '.[]'"),
+        ('{\n"prompt": "a"}', "jsonl", "an array of rows is read from NAME.json, or with --format json"),
         ('{"prompt": "a", "prompt": "b"}', "jsonl", "m.jsonl:1: 'prompt' stands in it twice"),
         ('{"vars": {"a": 1, "a": 2}}', "jsonl", "'a' stands in it twice"),
         ('{"n": NaN}', "jsonl", "NaN is no JSON"),
         ('{"n": ' + "9" * 5000 + "}", "jsonl", "a number of more digits"),
         ('{"a":' * 100_000, "jsonl", "nested too deep"),
         ('{"prompt": "' + "x" * 5_000_000 + '"}', "jsonl", "at most 1,000,000 are read"),
+        ("", "json", "m.json:1: there is no row in it; rows are a list"),
+        (" [ ] ", "json", "m.json:1: there is no row"),
+        (
+            '{"prompt": "a"}\n{"prompt": "b"}',
+            "json",
+            "m.json:1: no list of rows at column 1: Expecting '['; a row a line",
+        ),
+        ("[1,\n{}]", "json", "m.json:1: an object is wanted for each row"),
+        ('[{},\n{"n": 1,\n"n": 2}, {}]', "json", "m.json:2: 'n' stands in it twice"),
+        ('[{},\n{"n": NaN}]', "json", "m.json:2: NaN is no JSON"),
+        ('[{},\n{"n": ' + "9" * 5000 + "}]", "json", "m.json:2: a number of more digits"),
+        ("[{},\n" + "[" * 100_000, "json", "m.json:2: it is nested too deep"),
+        ('[{},\n{"prompt": "' + "x" * 5_000_000 + '"}]', "json", "m.json:2: the row has 5,000,0"),
+        ('[{"n": 1}\n{"n": 2}]', "json", "m.json:2: no list of rows at column 1: Expecting ',' or ']'"),
+        ('[{"n": 1},\n]', "json", "m.json:2: no list of rows at column 1: Expecting value"),
+        ("[{}]\n[{}]", "json", "m.json:2: no list of rows at column 1: Extra data"),
         ("prompt,prompt\na,b", "csv", "m.csv:1: two columns are 'prompt'"),
         ("output-format,output_format\na,b", "csv", "m.csv:1: two columns are 'output_format'"),
         ("prompt,,n\na,b,1", "csv", "m.csv:1: a column has no name"),
@@ -116,7 +152,8 @@ def test_yaml_reads_words_as_they_look() -> None:
         ("a = " + "9" * 5000, "toml", "a number of more digits"),
         ("a = " + "[" * 5000, "toml", "m.toml:1: it is not TOML: "),
         ("image = 7", "toml", "m.toml:1: image: 7, and rows are wanted"),
-        ("image = [7]", "toml", "m.toml:1: 7, and a row is wanted"),
+        ("image = [7]", "toml", "m.toml:1: image 1: 7, and a row is wanted"),
+        ("image = [{prompt='a'}, {prompt='b', n=0}]", "toml", "m.toml:1: image 2: n: 0: 1 to"),
         ("[image]\nprompt = 'a'", "toml", "m.toml:1: image: an object, and rows are wanted"),
         ("[[images]]\nprompt = 'a'", "toml", "m.toml:1: there is no 'images' at the top; did you mean image?"),
         ("quality = 'low'\n[[image]]\nprompt = 'a'", "toml", "m.toml:1: quality: it stands above the rows"),
@@ -142,6 +179,8 @@ def test_what_is_no_manifest_is_refused_with_its_line(text: str | bytes, format:
 def test_a_bad_line_does_not_hide_the_others() -> None:
     said = problems('{"prompt": \n{"prompt": "a", "nn": 1}\n[]\n')
     assert [line.split(": ")[0] for line in said] == ["m.jsonl:1", "m.jsonl:2", "m.jsonl:3"]
+    said = problems('[{"n": 0},\n{"n": NaN},\n7,\n{"nn": 1, "prompt": "a"}]', "json")
+    assert sorted({line.split(": ")[0] for line in said}) == ["m.json:1", "m.json:2", "m.json:3", "m.json:4"]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +188,7 @@ def test_a_bad_line_does_not_hide_the_others() -> None:
     [
         ("a.jsonl", "jsonl"),
         ("a.NDJSON", "jsonl"),
+        ("a.json", "json"),
         ("b.csv", "csv"),
         ("b.tab", "tsv"),
         ("c.yml", "yaml"),
@@ -161,12 +201,19 @@ def test_the_ending_says_the_format(name: str, format: Format) -> None:
 
 def test_another_ending_is_refused_with_the_way_out() -> None:
     with pytest.raises(UsageError, match="name ends in") as caught:
-        manifest_format(Path("assets.json"))
-    assert "jq -c" in (caught.value.hint or "")
+        manifest_format(Path("assets.md"))
+    assert "--format jsonl|json|csv" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
-    ("data", "format"), [(b' {"prompt": "a"}', "jsonl"), (b"\xef\xbb\xbf{}", "jsonl"), (b"a cat\n", "text")]
+    ("data", "format"),
+    [
+        (b' {"prompt": "a"}', "jsonl"),
+        (b"\xef\xbb\xbf{}", "jsonl"),
+        (b'[\n{"prompt": "a"}]', "json"),
+        (b"[a cat]\n", "text"),
+        (b"a cat\n", "text"),
+    ],
 )
 def test_what_comes_through_stdin_tells_what_it_is(data: bytes, format: Format) -> None:
     read = read_piped_manifest(data)
@@ -236,6 +283,7 @@ def quoted(row: dict[str, Any]) -> dict[str, Any]:
 
 WRITERS: dict[Format, Any] = {
     "jsonl": lambda wanted: "\n".join(json.dumps(row, ensure_ascii=False) for row in wanted),
+    "json": lambda wanted: json.dumps(wanted, ensure_ascii=False, indent=1),
     "csv": as_csv,
     "tsv": lambda wanted: as_csv(wanted, "\t"),
     "toml": as_toml,
@@ -260,7 +308,7 @@ def asked_by(text: str, kind: Format) -> list[Any]:
         return [(problem.field, problem.message) for problem in error.problems]
 
 
-@given(st.binary(max_size=300), st.sampled_from(["jsonl", "csv", "tsv", "toml", "yaml", "text"]))
+@given(st.binary(max_size=300), st.sampled_from(["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]))
 def test_no_bytes_are_a_bug(data: bytes, format: Format) -> None:
     try:
         assets_of(manifest(data, format))

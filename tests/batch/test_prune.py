@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from imagecli.batch.planner import decide_item
 from imagecli.batch.prune import find_orphans, remove_orphan, suggest_moves
 from imagecli.errors import DiskError
 from tests.batch.test_planner import HERO, B, ledger_of, put, record
+from tests.file_permissions import file_permissions_enforced
 
 OLD = replace(HERO, id="old")
 
@@ -134,13 +134,12 @@ def test_of_a_link_the_link_is_removed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*.png")] == ["other.png"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove anything")
 def test_a_file_that_can_not_be_removed_is_an_error(tmp_path: Path) -> None:
     standing = put(tmp_path, {"a/old.png": B})
     (orphan,) = find_orphans((), bought("a/old.png"), standing)
     (tmp_path / "a").chmod(0o500)
     try:
-        with pytest.raises(DiskError):
+        with file_permissions_enforced(), pytest.raises(DiskError):
             remove_orphan(orphan, tmp_path, standing)
     finally:
         (tmp_path / "a").chmod(0o700)

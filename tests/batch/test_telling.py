@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from imagecli import worker_pool
 from imagecli.env import Env
 from imagecli.events import BatchProgress, EventHandler
 from imagecli.output.batch import BatchPlainProgress
 from imagecli.output.batch_live import fit_cells
 from imagecli.output.display import DisplayOptions
-from imagecli.worker_pool import CallSlot
+from imagecli.worker_pool import HEARTBEAT_SECONDS, CallSlot, WorkerPool
 from tests.batch.serving import COST, refusal, serving
 from tests.batch.test_batch import manifest
 from tests.conftest import NOW, Run, Stream
@@ -81,14 +80,15 @@ def test_a_long_run_is_heard_of_every_half_minute() -> None:
         on_event(BatchProgress(done=3, failed=failed, total=20, billed_usd=0.3, unknown=False))
         return failed
 
-    worker_pool.run_in_threads(work, [0, 1], jobs=1, on_event=listener, done=lambda failed: True, heartbeat=0.0)
+    with WorkerPool(jobs=1, on_event=listener, heartbeat=0.0) as pool:
+        assert list(pool.run(work, [0, 1])) == [0, 1]
     lines = heard.raw_bytes.getvalue().decode().splitlines()
     assert list(dict.fromkeys(lines)) == [
         "imagecli: still waiting after 0 s",
         "imagecli: 3 of 20 saved after 0 s",
         "imagecli: 3 of 20 saved, 1 failed after 0 s",
     ]
-    assert worker_pool.HEARTBEAT_SECONDS == 30
+    assert HEARTBEAT_SECONDS == 30
 
 
 CELLS = [

@@ -15,6 +15,7 @@ from imagecli.prepared import ManifestRef
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.batch.test_batch_runs import COMMAND, until
+from tests.batch.test_batch_runs import environ as environ
 from tests.children import Children
 from tests.conftest import Run
 from tests.pipeline.test_recover import prepared_for

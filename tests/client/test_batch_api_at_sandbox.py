@@ -16,7 +16,7 @@ from imagecli.client.send import Timeouts
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size
 from imagecli.errors import NetworkError, RefusedError, UsageError
 from imagecli.events import Event
-from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import inspect_image
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.batch_response import parse_response_line
 from imagecli.providers.request import build_batch_line

@@ -13,6 +13,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, WaitTooLongError
+from imagecli.client.retry import retry_delay
 from imagecli.client.send import Timeouts
 from imagecli.errors import LimitError
 from tests.client.sending import send, transport
@@ -34,7 +35,7 @@ class Clock:
 
 
 def pacer(clock: Clock, max_rounds: int = 2, max_wait: float = 120, per_minute: float | None = None) -> RateLimiter:
-    return RateLimiter(max_rounds=max_rounds, max_wait=max_wait, per_minute=per_minute, clock=clock, sleep=clock.sleep)
+    return RateLimiter(max_retries=max_rounds, max_wait=max_wait, per_minute=per_minute, clock=clock, sleep=clock.sleep)
 
 
 def test_a_refusal_is_waited_for_to_the_end_and_no_longer() -> None:
@@ -51,17 +52,30 @@ def test_a_wait_is_told_once() -> None:
     clock, heard = Clock(), list[float]()
     one = pacer(clock)
     one.record_refusal(one.wait_turn(), {}, 30, 30)
-    one.wait_turn(waiting=heard.append)
+    one.wait_turn(on_wait=heard.append)
     assert heard == [30]
 
 
 def test_tries_of_all_together_end() -> None:
     clock = Clock()
     one = pacer(clock, max_rounds=2)
-    assert [one.record_refusal(one.wait_turn(), {}, 1, None) for _ in range(3)] == [True, True, False]
+    assert [one.record_refusal(one.wait_turn(), {}, 1, 1) for _ in range(3)] == [True, True, False]
     for _ in range(3):
         with pytest.raises(RateLimitExhaustedError):
             one.wait_turn()
+
+
+@pytest.mark.parametrize(("max_wait", "least", "most"), [(120, 40, 90), (10, 7, 20), (0.02, 0.01, 0.05)])
+def test_without_a_stated_wait_it_backs_off_for_up_to_a_minute_within_max_wait(
+    max_wait: float, least: float, most: float
+) -> None:
+    clock = Clock()
+    one = pacer(clock, max_rounds=2, max_wait=max_wait)
+    tries = 1
+    while one.record_refusal(one.wait_turn(), {}, retry_delay(one.refusals_in_a_row, None, max_wait), None):
+        tries += 1
+    assert tries >= 3
+    assert least <= clock.now - 1000 <= most
 
 
 def test_what_is_let_through_starts_the_count_anew_and_slows_nobody_down_without_end() -> None:

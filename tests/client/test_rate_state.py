@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.client.rate_limiter import RateLimit, RateState, rate_state_for
+from imagecli.client.rate_limiter import RateLimit, RateLimiter, Ticket
 
 QUICK, SOON, SLOW = 0.001, 0.05, 0.5
 """How long an answer takes, in seconds; a refusal always comes quickly."""
@@ -80,53 +80,77 @@ class Run:
     """When each request was sent."""
 
 
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def headers_for(limits: tuple[RateLimit, ...]) -> dict[str, str]:
+    return {
+        name: text
+        for limit in limits
+        for name, text in {
+            f"x-ratelimit-limit-{limit.of}": str(limit.total),
+            f"x-ratelimit-remaining-{limit.of}": str(limit.left),
+            f"x-ratelimit-reset-{limit.of}": str(limit.reset),
+        }.items()
+    }
+
+
+def limiter_for(clock: Clock, per_minute: float | None = None) -> RateLimiter:
+    return RateLimiter(max_retries=2, max_wait=120, per_minute=per_minute, clock=clock)
+
+
 def run(
     server: Server,
     prompts: int = 100,
     threads: int = 16,
     latency: float = QUICK,
-    pace: RateState | None = None,
+    per_minute: float | None = None,
     *,
     refusal: float = QUICK,
     between: float = BETWEEN,
 ) -> Run:
-    """*prompts* by *threads*, in simulated time; the tries of all end after three refusals in a row."""
-    chance, counter, found = random.Random(7), itertools.count(), Run()
-    pace = pace or RateState()
-    queue = [(0.0, next(counter), None)]
+    """Sends *prompts* by *threads* in simulated time; all tries end after three refusals in a row."""
+    chance, counter, result = random.Random(7), itertools.count(), Run()
+    clock = Clock()
+    limiter = limiter_for(clock, per_minute)
+    queue: list[tuple[float, int, tuple[Ticket, float | None] | None]] = [(0.0, next(counter), None)]
     idle, free_at = prompts, 0.0
     under_way = 0
 
-    def later(when: float, what: tuple[object, ...] | None) -> None:
-        heapq.heappush(queue, (when, next(counter), what))  # type: ignore[misc]
+    def schedule(when: float, what: tuple[Ticket, float | None] | None) -> None:
+        heapq.heappush(queue, (when, next(counter), what))
 
-    while queue and found.answered < prompts:
-        now, _, what = heapq.heappop(queue)
+    while queue and result.answered < prompts:
+        clock.now, _, what = heapq.heappop(queue)
+        now = clock.now
         if what:
-            ticket, asked = what
+            ticket, stated = what
             under_way -= 1
-            limits = server.tells(server, now)
-            if asked is None:
-                pace = pace.record_answer(now, ticket, limits)
-                found.answered, found.seconds = found.answered + 1, now
+            headers = headers_for(server.tells(server, now))
+            if stated is None:
+                limiter.record_answer(ticket, headers)
+                result.answered, result.seconds = result.answered + 1, now
             else:
-                found.refused, idle = found.refused + 1, idle + 1
-                pace = pace.record_refusal(now, ticket, limits, asked + chance.uniform(0, 0.025), asked)
-                if pace.rounds > 2:
+                result.refused, idle = result.refused + 1, idle + 1
+                if not limiter.record_refusal(ticket, headers, stated + chance.uniform(0, 0.025), stated):
                     break
         if not idle or under_way == threads:
             continue
-        wait = max(pace.wait(now), free_at - now)
-        if wait > 0:
-            later(now + wait, None)
+        turn = free_at - now if free_at > now else limiter.try_turn()
+        if not isinstance(turn, Ticket):
+            schedule(now + turn, None)
             continue
-        pace, sent = pace.take(now)
-        found.at.append(now)
+        result.at.append(now)
         idle, under_way, free_at = idle - 1, under_way + 1, now + between
-        asked = server.take(now)
-        later(now + (latency if asked is None else refusal), (sent, asked))
-        later(free_at, None)
-    return found
+        stated = server.take(now)
+        schedule(now + (latency if stated is None else refusal), (turn, stated))
+        schedule(free_at, None)
+    return result
 
 
 @pytest.mark.parametrize("latency", [QUICK, SOON, SLOW])
@@ -138,7 +162,7 @@ def run(
         (a_minute_and_until_the_next, False, 0.98, 4),
         (the_burst_and_until_full, False, 0.94, 10),
         (whole_seconds_until_full, True, 0.95, 3),
-        (nothing, False, 0.98, 4),
+        (nothing, False, 0.98, 6),
         (nothing, True, 0.85, 8),
     ],
 )
@@ -214,37 +238,61 @@ def test_a_limit_that_never_gives_way_ends_after_few_tries_of_all_together(
 
 def test_a_limit_of_the_users_own_is_never_gone_over() -> None:
     free = Server(tells=nothing, rate=1e9, burst=1e9, level=1e9)
-    found = run(free, prompts=50, pace=rate_state_for(600, 0.0))
+    found = run(free, prompts=50, per_minute=600)
     assert (found.answered, found.refused) == (50, 0)
     assert all(sum(start <= at < start + 1 for at in found.at) <= 20 for start in [at + 1e-6 for at in found.at])
     assert 3.9 <= found.seconds <= 4.1
 
 
-def test_pictures_count_where_pictures_are_limited() -> None:
-    pace, ticket = RateState().take(0.0, images=4)
-    pace = pace.record_answer(0.1, ticket, (RateLimit(of="images", total=5, left=1, reset=48.0),))
-    assert pace.limit_wait(0.1, images=1) == 0
-    assert 30 < pace.limit_wait(0.1, images=4) < 60
-    pace, _ = pace.take(0.1, images=1)
-    assert 10 < pace.limit_wait(0.1, images=1) < 14
+def wait_of(limiter: RateLimiter, images: int = 1) -> float:
+    """Seconds until such a request may be sent; 0 if it is sent now."""
+    turn = limiter.try_turn(images)
+    return 0.0 if isinstance(turn, Ticket) else turn
+
+
+def ticket_of(limiter: RateLimiter, images: int = 1) -> Ticket:
+    ticket = limiter.try_turn(images)
+    assert isinstance(ticket, Ticket)
+    return ticket
+
+
+def test_images_count_where_images_are_limited() -> None:
+    clock = Clock()
+    limiter = limiter_for(clock)
+    ticket = ticket_of(limiter, images=4)
+    clock.now = 0.1
+    limiter.record_answer(ticket, headers_for((RateLimit(of="images", total=5, left=1, reset=48.0),)))
+    assert 30 < wait_of(limiter, images=4) < 60
+    assert wait_of(limiter, images=1) == 0
+    assert 10 < wait_of(limiter, images=1) < 14
 
 
 def test_tokens_count_by_what_requests_took() -> None:
-    pace, first = RateState().take(0.0)
-    pace = pace.record_answer(0.1, first, (RateLimit(of="tokens", total=60_000, left=50_000, reset=10.0),))
-    pace, second = pace.take(0.2)
-    pace = pace.record_answer(0.3, second, (RateLimit(of="tokens", total=60_000, left=2_000, reset=58.0),))
-    assert pace.limit_wait(0.3) > 20
+    clock = Clock()
+    limiter = limiter_for(clock)
+    first = ticket_of(limiter)
+    clock.now = 0.1
+    limiter.record_answer(first, headers_for((RateLimit(of="tokens", total=60_000, left=50_000, reset=10.0),)))
+    clock.now = 0.2
+    second = ticket_of(limiter)
+    clock.now = 0.3
+    limiter.record_answer(second, headers_for((RateLimit(of="tokens", total=60_000, left=2_000, reset=58.0),)))
+    assert wait_of(limiter) > 20
 
 
 def test_one_refusal_holds_everybody_and_an_old_answer_does_not_end_it() -> None:
-    pace, old = RateState().take(0.0)
-    pace, refused = pace.take(1.0)
-    pace = pace.record_refusal(1.1, refused, (), 30.0, 30.0)
-    assert pace.limit_wait(1.1) == 30
-    pace = pace.record_answer(2.0, old, ())
-    assert pace.rounds == 1
-    assert pace.limit_wait(2.0) == pytest.approx(29.1)
+    clock = Clock()
+    limiter = limiter_for(clock)
+    old = ticket_of(limiter)
+    clock.now = 1.0
+    refused = ticket_of(limiter)
+    clock.now = 1.1
+    limiter.record_refusal(refused, {}, 30.0, 30.0)
+    assert wait_of(limiter) == pytest.approx(30)
+    clock.now = 2.0
+    limiter.record_answer(old, {})
+    assert limiter.refusals_in_a_row == 1
+    assert wait_of(limiter) == pytest.approx(29.1)
 
 
 EVENTS = st.lists(
@@ -266,29 +314,36 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-def test_nothing_that_servers_say_breaks_the_pace(events: list[tuple[str, float, int, RateLimit | None]]) -> None:
-    pace, now = RateState(), 0.0
+def test_nothing_that_servers_state_breaks_the_limiter(
+    events: list[tuple[str, float, int, RateLimit | None]],
+) -> None:
+    clock = Clock()
+    limiter = limiter_for(clock)
     tickets = []
-    for what, later, images, limit in events:
-        now += later
-        limits = (limit,) if limit else ()
+    for what, seconds, images, limit in events:
+        clock.now += seconds
+        headers = headers_for((limit,) if limit else ())
         if what == "take":
-            pace, ticket = pace.take(now, images)
-            tickets.append(ticket)
+            turn = limiter.try_turn(images)
+            if isinstance(turn, Ticket):
+                tickets.append(turn)
+            else:
+                assert turn > 0
         elif tickets:
             ticket = tickets.pop(0)
             if what == "answer":
-                pace = pace.record_answer(now, ticket, limits)
+                limiter.record_answer(ticket, headers)
             elif what == "refuse":
-                pace = pace.record_refusal(now, ticket, limits, later, later)
+                limiter.record_refusal(ticket, headers, seconds, seconds)
             else:
-                pace = pace.record_lost(ticket)
-        assert pace.wait(now, images) >= 0
+                limiter.record_lost(ticket)
 
 
-def test_a_request_for_several_pictures_takes_as_many_of_one_s_own_limit() -> None:
-    pace, _ = rate_state_for(60, 0.0).take(0.0, images=3)
-    assert pace.wait(0.0) == pytest.approx(3)
+def test_a_request_for_several_images_takes_as_many_of_one_s_own_limit() -> None:
+    limiter = limiter_for(Clock(), per_minute=60)
+    ticket = ticket_of(limiter, images=3)
+    limiter.record_lost(ticket)
+    assert wait_of(limiter) == pytest.approx(3)
 
 
 @dataclass

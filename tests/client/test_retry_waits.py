@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,7 +11,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagecli.client.rate_limiter import RateLimit, parse_rate_limits
-from imagecli.client.retry import LONGEST_SECONDS, backoff_delay, parse_duration, retry_delay, server_wait
+from imagecli.client.retry import (
+    LONGEST_SECONDS,
+    backoff_delay,
+    decide_retry,
+    parse_duration,
+    retry_delay,
+    server_wait,
+)
+from imagecli.client.send import HttpResponse
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC)
 SLOW_DOWN = "Rate limit reached for gpt-image-2 on images per min: Limit 5, Used 5, Requested 1. Please try again in "
@@ -77,6 +86,44 @@ def test_a_sentence_counts_where_no_header_says_anything(hint: str, seconds: flo
     assert server_wait({}, NOW, SLOW_DOWN + hint) == seconds
     assert server_wait({"retry-after": "3"}, NOW, SLOW_DOWN + hint) == 3.0
     assert server_wait({"retry-after": "nonsense"}, NOW, SLOW_DOWN + hint) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ("Please retry after 6 seconds.", 6.0),
+        ("Please try again in 20 seconds", 20.0),
+        ("Please retry in 37.5s.", 37.5),
+        ("Rate limited, retry after: 1 minute and 5 secs", 65.0),
+        ("try again in 1 hour, 2 minutes", 3720.0),
+        ("try again in 250 milliseconds", 0.25),
+        ('{"error": {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}]}}', 37.0),
+        ("try again in " + "9" * 400 + " hours", LONGEST_SECONDS),
+        ("retry in a minute", None),
+        ("try again in 2 days", None),
+        ('{"retryDelay": "soon"}', None),
+    ],
+)
+def test_a_wait_stated_in_the_body_is_read(body: str, seconds: float | None) -> None:
+    assert server_wait({}, NOW, body) == seconds
+    assert server_wait({"retry-after": "3"}, NOW, body) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("message", "retry"),
+    [
+        ("Limit 0, Used 0, Requested 1. Please try again in 20s.", False),
+        ("Quota exceeded for metric: images, limit: 0\nPlease retry in 37.5s.", False),
+        ("Limit 5, Used 5, Requested 1. Please try again in 12s.", True),
+        ("Limit 0.5, Used 0.5", True),
+        ("Limit 05", True),
+    ],
+)
+def test_a_limit_of_zero_is_not_waited_for(message: str, retry: bool) -> None:
+    body = json.dumps({"error": {"message": message, "code": "rate_limit_exceeded"}}).encode()
+    decision = decide_retry(HttpResponse(status=429, headers={}, error_body=body), NOW)
+    assert decision.retry is retry
+    assert ("limit of 0" in decision.failure.message) is not retry
 
 
 @pytest.mark.parametrize(

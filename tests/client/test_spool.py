@@ -26,7 +26,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "spool"
     with open_spool_entry("id", '{"a": 1}', [folder]) as entry:
         entry.file.write(b"body")
-        entry.record_sent(sent=True)
+        entry.record_sent(None)
         assert entry.body.read_bytes() == b"body"
         assert mode(folder / "id.sent") == 0o600
         assert (mode(folder), mode(entry.body), mode(folder / "id.json")) == (0o700, 0o600, 0o600)
@@ -112,7 +112,7 @@ def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Path, "unlink", on_event)
     with open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
-        entry.record_sent(sent=True)
+        entry.record_sent(None)
     assert gone == [".body", ".sent", ".json"]
 
 
@@ -154,9 +154,14 @@ def test_neighbours_that_come_and_go_take_no_folder_away(tmp_path: Path) -> None
 def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path]) as entry:
         assert not (tmp_path / "id.sent").exists()
-        for sent in (True, True, False, False, True):
-            entry.record_sent(sent=sent)
-            assert (tmp_path / "id.sent").exists() is sent
+        for peer in ("127.0.0.1", "::1"):
+            entry.record_sent(peer)
+            assert (tmp_path / "id.sent").read_text() == peer
+        for _ in range(2):
+            entry.clear_sent()
+            assert not (tmp_path / "id.sent").exists()
+        entry.record_sent(None)
+        assert (tmp_path / "id.sent").read_text() == ""
     assert not list(tmp_path.glob("id.*"))
 
 
@@ -179,7 +184,7 @@ import sys, time
 from pathlib import Path
 from imagecli.client.spool import open_spool_entry
 entry = open_spool_entry("id", "{}", [Path(sys.argv[1])])
-entry.record_sent(sent=True)
+entry.record_sent(None)
 entry.file.write(b"half")
 print("ready", flush=True)
 time.sleep(60)
@@ -221,7 +226,7 @@ class TestFull:
         folders = [tmp_path / "a", tmp_path / "file" / "b", tmp_path / "c"]
         told: list[Path] = []
         with open_spool_entry("id", '{"a": 1}', folders, told.append) as entry:
-            entry.record_sent(sent=True)
+            entry.record_sent(None)
             self.fill(entry)
             entry.file.write(b"all of it")
             assert entry.body == tmp_path / "c" / "id.body"

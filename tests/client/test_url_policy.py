@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from imagecli.client.download import ResultDownloader
 from imagecli.client.ip_ranges import endpoint_of, parse_address
 from imagecli.client.send import Timeouts, get, post
 from imagecli.client.session import Authorization, open_session
+from imagecli.client.spool import open_spool_entry
 from imagecli.client.url_policy import permit
 from imagecli.errors import UnsavedError
 from imagecli.http_message import HttpRequest
@@ -313,13 +315,13 @@ def test_a_server_in_a_private_network_may_link_to_private_networks(
     assert judge(endpoint_of(ipaddress.ip_address(address), 8080)) == allowed
 
 
-def test_the_address_that_a_request_is_sent_to_is_reported() -> None:
-    peers: list[str | None] = []
+def test_the_address_that_a_request_is_sent_to_is_recorded(tmp_path: Path) -> None:
     with raw_server(http("200 OK", b"{}")) as server:
         request = HttpRequest(method="POST", url=f"http://localhost:{server.port}/v1", json={})
-        for _ in range(2):
-            transport().send(request, io.BytesIO(), 0, lambda event: None, on_connect=peers.append)
-    assert peers == ["127.0.0.1"] * 2
+        for number in range(2):
+            with open_spool_entry(f"{number}", "{}", [tmp_path]) as entry:
+                transport().send(request, entry.file, 0, lambda event: None, entry=entry)
+                assert (tmp_path / f"{number}.sent").read_text() == "127.0.0.1"
 
 
 def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +339,7 @@ def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch
             into=io.BytesIO(),
             uploaded=lambda *_: None,
             received=lambda *_: None,
-            on_connect=peers.append,
+            before_send=peers.append,
         )
     assert peers == [None]
 

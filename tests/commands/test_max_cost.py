@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,19 @@ from imagecli.catalog import catalog
 from imagecli.config.settings import load_settings
 from imagecli.domain import Generate, ImageOptions, Size
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, NotSentError, RefusedError, UnsavedError
+from imagecli.errors import (
+    DiskError,
+    ImagecliError,
+    LimitError,
+    NetworkError,
+    NotSentError,
+    OverBudgetError,
+    RefusedError,
+    UnsavedError,
+)
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.estimate import Estimate
-from imagecli.pricing.spend_guard import Reservation, SpendGuard
+from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot, CallSlots
 from tests.client.raw import http, pictures, png, raw_server
@@ -175,116 +184,142 @@ def free() -> CallSlot:
     return CallSlots(1).new_slot()
 
 
-def ending(end: CallResult) -> Callable[[Reservation], CallResult]:
-    def buy(permit: Reservation) -> CallResult:
-        with permit:
-            return end
-
-    return buy
+USAGE = {10_000: {"input_tokens": 0, "output_tokens": 10_000}, 30_000: {"input_tokens": 0, "output_tokens": 30_000}}
 
 
-def test_an_answer_that_has_told_its_cost_counts_that_before_its_pictures_are_saved() -> None:
-    till = SpendGuard(budget(1.0, 0.6, 0.6))
+def run_call(guard: SpendGuard, index: int, tokens: int | None = None, error: BaseException | None = None) -> bool:
+    """One call whose response reports *tokens*, or that ends with *error*. False if there is no room for it."""
+    try:
+        with suppress(ImagecliError), guard.reserve(index, free()) as reservation:
+            if error:
+                raise error
+            reservation.settle(USAGE[tokens] if tokens else None)
+    except OverBudgetError:
+        return False
+    return True
 
-    def buy(permit: Reservation) -> CallResult:
-        with permit:
+
+def test_a_known_cost_counts_before_the_images_are_saved() -> None:
+    guard, slots = SpendGuard(budget(1.0, 0.6, 0.6)), CallSlots(1)
+    with guard.reserve(0, slots.new_slot()) as reservation:
+        reservation.settle(USAGE[10_000])
+        # The only slot is free, too.
+        with guard.reserve(1, slots.new_slot()):
             pass
-        permit.record_reported_cost(outcome(0, 10_000))
-        assert till.run_within_cap(1, free(), ending(outcome(1))) is not None
-        return outcome(0, 10_000)
-
-    assert till.run_within_cap(0, free(), buy) is not None
-    assert till.refusals() == ()
+    assert guard.refusals() == ()
 
 
 def test_what_was_not_sent_was_not_bought() -> None:
-    till, slots = SpendGuard(budget(1.0, 0.6, 0.6)), CallSlots(1)
+    guard, slots = SpendGuard(budget(1.0, 0.6, 0.6)), CallSlots(1)
     slots.stop()
-    with pytest.raises(NotSentError):
-        till.run_within_cap(0, slots.new_slot(), ending(outcome(0)))
-    assert till.run_within_cap(1, free(), ending(outcome(1))) is not None
-    assert till.refusals() == ()
+    with pytest.raises(NotSentError), guard.reserve(0, slots.new_slot()):
+        pass
+    assert run_call(guard, 1)
+    assert guard.refusals() == ()
 
 
 def test_a_request_waits_until_one_under_way_has_told_that_it_was_cheap() -> None:
-    till = SpendGuard(budget(1.0, 0.6, 0.6))
-    first, second = threading.Event(), threading.Event()
+    guard = SpendGuard(budget(1.0, 0.6, 0.6))
+    entered, first, second = threading.Event(), threading.Event(), threading.Event()
 
-    def slow(permit: Reservation) -> CallResult:
-        with permit:
+    def slow() -> None:
+        with guard.reserve(0, free()) as reservation:
+            entered.set()
             first.wait(20)
-            return outcome(0, 10_000)
+            reservation.settle(USAGE[10_000])
 
-    def quick(permit: Reservation) -> CallResult:
-        with permit:
+    def quick() -> None:
+        with guard.reserve(1, free()) as reservation:
             second.set()
-            return outcome(1, 10_000)
+            reservation.settle(USAGE[10_000])
 
-    threads = [threading.Thread(target=till.run_within_cap, args=(0, free(), slow), daemon=True)]
+    threads = [threading.Thread(target=slow, daemon=True), threading.Thread(target=quick, daemon=True)]
     threads[0].start()
-    while not till._open:
-        threading.Event().wait(0.01)
-    threads.append(threading.Thread(target=till.run_within_cap, args=(1, free(), quick), daemon=True))
+    assert entered.wait(20)
     threads[1].start()
     assert not second.wait(0.3)
     first.set()
     assert second.wait(20)
     for thread in threads:
         thread.join(20)
-    assert till.refusals() == ()
+    assert guard.refusals() == ()
 
 
 @pytest.mark.parametrize(
-    ("end", "more"),
+    ("tokens", "error", "more"),
     [
-        (outcome(0), False),
-        (outcome(0, None, UnsavedError("lost")), False),
-        (outcome(0, None, DiskError("full")), False),
-        (outcome(0, None, RefusedError("no")), True),
-        (outcome(0, None, NetworkError("no")), True),
-        (outcome(0, 10_000), True),
-        (outcome(0, 30_000), False),
+        (None, None, False),
+        (None, UnsavedError("lost"), False),
+        (None, DiskError("full"), False),
+        (None, RefusedError("no"), True),
+        (None, NetworkError("no"), True),
+        (10_000, None, True),
+        (30_000, None, False),
     ],
 )
-def test_what_may_have_been_bought_counts_at_its_upper_end(end: CallResult, more: bool) -> None:
-    till = SpendGuard(budget(1.0, 0.6, 0.6))
-    assert till.run_within_cap(0, free(), ending(end)) is end
-    assert (till.run_within_cap(1, free(), ending(outcome(1))) is not None) is more
-    assert len(till.refusals()) == (not more)
+def test_what_may_have_been_bought_counts_at_its_upper_end(
+    tokens: int | None, error: ImagecliError | None, more: bool
+) -> None:
+    guard = SpendGuard(budget(1.0, 0.6, 0.6))
+    assert run_call(guard, 0, tokens, error)
+    assert run_call(guard, 1) is more
+    assert len(guard.refusals()) == (not more)
+
+
+@pytest.mark.parametrize(("may_be_billed", "more"), [(True, False), (False, True)])
+def test_a_response_that_names_a_reason_for_every_missing_image_counts_nothing(may_be_billed: bool, more: bool) -> None:
+    guard = SpendGuard(budget(1.0, 0.6, 0.6))
+    with guard.reserve(0, free()) as reservation:
+        reservation.settle(None, may_be_billed=may_be_billed)
+    assert run_call(guard, 1) is more
 
 
 def test_a_bug_under_way_counts_too_and_lets_nobody_wait_for_ever() -> None:
-    till = SpendGuard(budget(1.0, 0.6, 0.6))
-
-    def buy(permit: Reservation) -> CallResult:
-        with permit:
-            return outcome(1 // 0)
-
+    guard = SpendGuard(budget(1.0, 0.6, 0.6))
     with pytest.raises(ZeroDivisionError):
-        till.run_within_cap(0, free(), buy)
-    assert till.run_within_cap(1, free(), ending(outcome(1))) is None
+        run_call(guard, 0, error=ZeroDivisionError())
+    assert not run_call(guard, 1)
+
+
+def test_a_failed_call_keeps_its_slot_until_its_result_is_handled() -> None:
+    guard, slots = SpendGuard(budget(9.0, 0.6, 0.6)), CallSlots(1)
+    failed = slots.new_slot()
+    with pytest.raises(RefusedError), guard.reserve(0, failed):
+        raise RefusedError("no key")
+    second_sent = threading.Event()
+
+    def second() -> None:
+        with guard.reserve(1, slots.new_slot()):
+            second_sent.set()
+
+    thread = threading.Thread(target=second, daemon=True)
+    thread.start()
+    assert not second_sent.wait(0.2)
+    failed.end()
+    assert second_sent.wait(20)
+    thread.join(20)
 
 
 def test_an_unknown_price_stops_once_the_built_in_cap_is_spent() -> None:
-    till = SpendGuard(budget(1.0, None, None, None, origin=None))
-    assert till.run_within_cap(0, free(), ending(outcome(0, 10_000)))
-    assert till.run_within_cap(1, free(), ending(outcome(1, 30_000)))
-    assert till.run_within_cap(2, free(), ending(outcome(2))) is None
-    (error,) = till.refusals()
+    guard = SpendGuard(budget(1.0, None, None, None, origin=None))
+    assert run_call(guard, 0, 10_000)
+    assert run_call(guard, 1, 30_000)
+    assert not run_call(guard, 2)
+    (error,) = guard.refusals()
     assert error.message == "$1.20 may be spent, more than the built-in cap of $1"
 
 
 def test_the_cap_that_would_have_sufficed_counts_an_ended_request_once() -> None:
-    till = SpendGuard(budget(10, 6, 6))
-    assert till.run_within_cap(0, free(), ending(outcome(0, None, UnsavedError("lost"))))
-    assert till.run_within_cap(1, free(), ending(outcome(1))) is None
-    (error,) = till.refusals()
+    guard = SpendGuard(budget(10, 6, 6))
+    assert run_call(guard, 0, error=UnsavedError("lost"))
+    assert not run_call(guard, 1)
+    (error,) = guard.refusals()
     assert error.hint == "--max-cost 12 would have sufficed for all"
 
 
 def test_sums_that_differ_in_their_last_digit_still_fit() -> None:
-    till = SpendGuard(budget(0.3, 0.1, 0.1, 0.1))
-    assert all(till.run_within_cap(index, free(), ending(outcome(index))) for index in range(3))
+    guard = SpendGuard(budget(0.3, 0.1, 0.1, 0.1))
+    assert all(run_call(guard, index) for index in range(3))
 
 
 # --- after -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import zlib
+from functools import cache
 from typing import Any
 
 from PIL import Image
@@ -45,13 +46,20 @@ def broken_crc() -> bytes:
 
 def bomb() -> bytes:
     """40,000 x 40,000 pixels in 200 kB, whole and well made."""
-    squeeze = zlib.compressobj(9)
-    rows = b"".join(squeeze.compress(bytes(1 + 40_000 // 8)) for _ in range(40_000)) + squeeze.flush()
+    return blank_png(40_000)
+
+
+@cache
+def blank_png(side: int) -> bytes:
+    """A square PNG of one bit a pixel, compressed row by row: in Pillow it would fill hundreds of megabytes."""
+    compressor = zlib.compressobj(9)
+    row = bytes(1 + side // 8)
+    rows = b"".join(compressor.compress(row) for _ in range(side)) + compressor.flush()
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 

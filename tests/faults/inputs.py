@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.conftest import Result, photo
 from tests.faults.answers import OK, large, refusal
-from tests.faults.bodies import bomb
+from tests.faults.bodies import blank_png, bomb
 from tests.faults.case import Before, Case, Child, Place
 from tests.faults.running import powerless, rights_hold
 from tests.faults.server import Call, Lab
@@ -142,7 +142,7 @@ CASES = (
     edit("I3", "pixels", bomb, child=LITTLE_MEMORY, seconds=10),
     edit("I3", "text", text_bomb, child=LITTLE_MEMORY, seconds=10),
     edit("I3", "a GIF's header", lying("GIF", 60_000, 60_000), child=LITTLE_MEMORY, seconds=10),
-    edit("I4", "20000 x 20000", lambda: saved(Image.new("1", (20_000, 20_000)))),
+    edit("I4", "20000 x 20000", lambda: blank_png(20_000), child=Child()),
     edit("I4", "20000 x 1", lambda: saved(Image.new("1", (20_000, 1)))),
     edit("I4", "1 x 1", lambda: saved(Image.new("RGBA", (1, 1))), command=CLASSIC),
     edit("I4", "not square", lambda: saved(mask_of(80, 40, (0, 0, 9, 9))), command=CLASSIC, after=sent(size=(40, 40))),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.client.raw import http, pictures
 from tests.conftest import Result
 from tests.faults.answers import OK, PNG, at, chunked, cut, dripping, endless, raw, redirect, silent
-from tests.faults.case import Case, Place
+from tests.faults.case import Case, Child, Place
 from tests.faults.server import Call, Lab
 
 BODY = pictures(PNG)
@@ -173,8 +173,9 @@ CASES = (
         id="N27", case="gzip, and called another", posts=(http("200 OK", gzip.compress(BODY), "Content-Encoding: br"),)
     ),
     Case(id="N27", case="a wrong checksum", posts=(wrong_sum(), OK)),
-    Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK)),
-    Case(id="N29", case="without end", posts=(endless(raw("HTTP/1.1 200 OK\n"), b" " * 2**20), OK)),
+    # As processes: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
+    Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK), child=Child()),
+    Case(id="N29", case="without end", posts=(endless(raw("HTTP/1.1 200 OK\n"), b" " * 2**20), OK), child=Child()),
     Case(id="N30", case="a header of 200 kB", posts=(raw("HTTP/1.1 200 OK\nX: " + "y" * 200_000 + "\n", BODY), OK)),
     Case(id="N30", case="not HTTP", posts=(cut(b"SSH-2.0-OpenSSH_9.2\r\n"), OK)),
 )

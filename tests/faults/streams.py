@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.client.raw import http, pictures, png
 from tests.faults.answers import OK, PNG, cut, dripping, endless, refusal, silent
-from tests.faults.case import Case
+from tests.faults.case import Case, Child
 from tests.faults.server import Act, Call
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -79,6 +79,13 @@ POSTS: dict[str, tuple[str, tuple[bytes | Act, ...]]] = {
     "429 before it": ("S12", (refusal("429 Too Many Requests", "x", "retry-after-ms: 20"), WHOLE + DONE)),
 }
 CASES = tuple(
-    Case(id=row, case=name, posts=posts, argv=(*STREAM, *(("--timeout", "1") if row == "S8" else ())))
+    Case(
+        id=row,
+        case=name,
+        posts=posts,
+        argv=(*STREAM, *(("--timeout", "1") if row == "S8" else ())),
+        # As a process: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
+        child=Child() if name == "an event without end" else None,
+    )
     for name, (row, posts) in POSTS.items()
 )

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,17 +41,78 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
+@pytest.fixture(scope="module")
+def module_server() -> Iterator[Server]:
+    """One server for all tests, because a row is requested again when the base URL has changed."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def server(module_server: Server) -> Server:
+    """The server, without the requests of earlier tests."""
+    module_server.prompts.clear()
+    return module_server
+
+
+@dataclass
+class FirstRun:
+    """README's workflow carried out once: the folder with origin, clone and machines, and what it requested."""
+
+    folder: Path
+    jobs: dict[str, list[Job]]
+    prompts: list[str]
+
+
+@pytest.fixture(scope="module")
+def first_run(module_server: Server, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """The first push of README's repository; tests go on from a copy, because a run takes seconds."""
+    folder = tmp_path_factory.mktemp("first-run")
+    make_repository(folder)
+    jobs = make_hub(folder, module_server.base_url).run(WORKFLOW)
+    return FirstRun(folder, jobs, list(module_server.prompts))
+
+
+@pytest.fixture
+def after_first_run(first_run: FirstRun, tmp_path: Path, server: Server) -> Hub:
+    """A copy of the repository after the first run, with the clone of `clone`, and new machines."""
+    for name in ("origin.git", "clone"):
+        shutil.copytree(first_run.folder / name, tmp_path / name)
+    git(tmp_path / "clone", "remote", "set-url", "origin", str(tmp_path / "origin.git"))
+    hub = make_hub(tmp_path, server.base_url)
+    hub.runs = 1
+    return hub
+
+
+def make_repository(folder: Path) -> Path:
+    """A repository with README's manifest, pushed from the clone that is returned."""
+    git(folder, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
+    git(folder, "clone", "--quiet", "origin.git", "clone")
+    clone = folder / "clone"
+    (clone / "assets.toml").write_text(MANIFEST)
+    (clone / ".gitignore").write_text(block("gitignore"))
+    photo(clone / "photo.jpg")
+    push(clone)
+    return clone
+
+
+def make_hub(folder: Path, base_url: str) -> Hub:
+    """The repository with its secret, on machines that have imagecli and whose OpenAI is at *base_url*."""
+    place = folder / "hub"
+    place.mkdir()
+    return Hub(
+        root=place,
+        origin=folder / "origin.git",
+        secrets={"OPENAI_API_KEY": KEY},
+        environ={"OPENAI_BASE_URL": base_url},
+        inputs={"package": "none"},
+    )
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Somebody's clone of a repository with README's manifest; what is committed in it is pushed."""
-    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "main", "origin.git")
-    git(tmp_path, "clone", "--quiet", "origin.git", "clone")
-    folder = tmp_path / "clone"
-    (folder / "assets.toml").write_text(MANIFEST)
-    (folder / ".gitignore").write_text(block("gitignore"))
-    photo(folder / "photo.jpg")
-    push(folder)
-    return folder
+    """A clone of a new repository with README's manifest; what is committed in it is pushed."""
+    return make_repository(tmp_path)
 
 
 def push(folder: Path) -> None:
@@ -68,32 +130,23 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
 def hub(tmp_path: Path, clone: Path, server: Server) -> Hub:
-    """The repository with its secret, on machines that have imagecli and whose OpenAI is *server*."""
-    place = tmp_path / "hub"
-    place.mkdir()
-    return Hub(
-        root=place,
-        origin=tmp_path / "origin.git",
-        secrets={"OPENAI_API_KEY": KEY},
-        environ={"OPENAI_BASE_URL": server.base_url},
-        inputs={"package": "none"},
-    )
+    """The repository before its first run; its OpenAI is *server*."""
+    return make_hub(tmp_path, server.base_url)
 
 
-def asked(server: Server) -> list[str]:
-    """The prompts of all requests; an edit's stands in its form."""
-    return sorted(next((known for known in PROMPTS if known in prompt), prompt) for prompt in server.prompts)
+def known_prompts(prompts: list[str]) -> list[str]:
+    """The prompts of all requests, sorted; an edit's is a part of its form."""
+    return sorted(next((known for known in PROMPTS if known in prompt), prompt) for prompt in prompts)
 
 
 def all_jobs(ran: dict[str, list[Job]]) -> list[Job]:
     return [job for jobs in ran.values() for job in jobs]
+
+
+def head(hub: Hub) -> str:
+    """The last commit of the repository's branch."""
+    return git(hub.root, "ls-remote", str(hub.origin), "main")
 
 
 def held(hub: Hub, place: Path) -> list[str]:
@@ -106,14 +159,14 @@ def held(hub: Hub, place: Path) -> list[str]:
 
 
 def test_three_machines_buy_each_row_once_and_what_they_made_comes_together(
-    hub: Hub, server: Server, tmp_path: Path
+    first_run: FirstRun, after_first_run: Hub, tmp_path: Path
 ) -> None:
-    ran = hub.run(WORKFLOW)
+    ran = first_run.jobs
     logs = "\n".join(job.log for job in all_jobs(ran))
     assert all(job.ok for job in all_jobs(ran)), logs
     assert [len(jobs) for jobs in ran.values()] == [3, 1]
-    assert asked(server) == sorted(PROMPTS)
-    files = held(hub, tmp_path / "fresh")
+    assert known_prompts(first_run.prompts) == sorted(PROMPTS)
+    files = held(after_first_run, tmp_path / "fresh")
     assert [name for name in files if name in FILES] == [*FILES]
     assert sum(".journal." in name for name in files) == 3
     assert not [name for name in files if "failed" in name or name.endswith((".lock", ".tar"))]
@@ -129,20 +182,18 @@ def test_the_key_reaches_the_provider_and_no_log(hub: Hub) -> None:
     assert KEY not in "".join(job.log + job.summary for job in all_jobs(ran))
 
 
-def test_a_second_run_sends_nothing_and_commits_nothing(hub: Hub, server: Server, clone: Path) -> None:
-    hub.run(WORKFLOW)
-    sent, commit = len(server.prompts), git(clone, "ls-remote", "origin", "main")
-    ran = hub.run(WORKFLOW)
+def test_a_second_run_sends_nothing_and_commits_nothing(after_first_run: Hub, server: Server) -> None:
+    commit = head(after_first_run)
+    ran = after_first_run.run(WORKFLOW)
     assert all(job.ok for job in all_jobs(ran))
-    assert (len(server.prompts), git(clone, "ls-remote", "origin", "main")) == (sent, commit)
+    assert (server.prompts, head(after_first_run)) == ([], commit)
 
 
-def test_a_row_that_was_edited_is_bought_by_one_machine(hub: Hub, server: Server, clone: Path) -> None:
-    hub.run(WORKFLOW)
-    edit(clone, "at dusk", "at dawn")
-    ran = hub.run(WORKFLOW)
+def test_a_row_that_was_edited_is_bought_by_one_machine(after_first_run: Hub, server: Server, tmp_path: Path) -> None:
+    edit(tmp_path / "clone", "at dusk", "at dawn")
+    ran = after_first_run.run(WORKFLOW)
     assert all(job.ok for job in all_jobs(ran))
-    assert server.prompts[len(PROMPTS) :] == ["a lighthouse at dawn, flat colours"]
+    assert server.prompts == ["a lighthouse at dawn, flat colours"]
 
 
 def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub) -> None:
@@ -162,29 +213,35 @@ def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub
         assert server.prompts[sent:] == ["a cat in a hat"]
 
 
-def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, server: Server, clone: Path) -> None:
-    commit = git(clone, "ls-remote", "origin", "main")
+def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, server: Server) -> None:
+    commit = head(hub)
     hub.secrets = {}
     ran = hub.run(WORKFLOW, "pull_request")
     assert all(job.ok for job in all_jobs(ran)), ran
     assert "all 5 are there" in ran["merge"][0].log
-    assert (server.prompts, git(clone, "ls-remote", "origin", "main"), hub.caches) == ([], commit, {})
+    assert (server.prompts, head(hub), hub.caches) == ([], commit, {})
 
 
-@pytest.mark.parametrize(("event", "secrets"), [("pull_request", {"OPENAI_API_KEY": KEY}), ("push", {})])
+@pytest.mark.parametrize(
+    ("event", "secrets"),
+    [
+        ("pull_request", {"OPENAI_API_KEY": KEY}),
+        pytest.param("push", {}, marks=pytest.mark.nightly),
+    ],
+)
 def test_the_sandbox_leaves_what_was_bought_and_says_so(
-    hub: Hub, server: Server, clone: Path, event: str, secrets: dict[str, str]
+    after_first_run: Hub, server: Server, tmp_path: Path, event: str, secrets: dict[str, str]
 ) -> None:
-    hub.run(WORKFLOW)
-    edit(clone, "at dusk", "at dawn")
-    sent, commit, hub.secrets = len(server.prompts), git(clone, "ls-remote", "origin", "main"), secrets
+    hub = after_first_run
+    edit(tmp_path / "clone", "at dusk", "at dawn")
+    commit, hub.secrets = head(hub), secrets
     ran = hub.run(WORKFLOW, event)
     assert all(job.ok for job in all_jobs(ran))
     warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
     assert warnings == [
         "img/hero.webp was bought, and its row or an input has changed since: the sandbox leaves it as it is"
     ]
-    assert (len(server.prompts), git(clone, "ls-remote", "origin", "main")) == (sent, commit)
+    assert (server.prompts, head(hub)) == ([], commit)
 
 
 def test_what_the_sandbox_drew_is_bought_by_a_real_provider(hub: Hub, server: Server, clone: Path) -> None:
@@ -200,7 +257,7 @@ def test_what_the_sandbox_drew_is_bought_by_a_real_provider(hub: Hub, server: Se
     push(clone)
     hub.secrets = key
     assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
-    assert asked(server) == sorted(PROMPTS)
+    assert known_prompts(server.prompts) == sorted(PROMPTS)
 
 
 # --- the Action ------------------------------------------------------------------------------------------------------

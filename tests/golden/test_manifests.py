@@ -76,9 +76,11 @@ def read_one_by_one(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
     """Per row its items; None where it is refused."""
     read = read_manifest(path)
     found: list[list[dict[str, Any]] | None] = []
-    for row in read.rows:
+    ends = [row.line for row in read.rows[1:]] + [2**31]
+    for row, end in zip(read.rows, ends, strict=True):
+        own_problems = tuple(problem for problem in read.problems if row.line <= problem.line < end)
         try:
-            found.append(read_rows(replace(read, rows=(row,)), way))
+            found.append(read_rows(replace(read, rows=(row,), problems=own_problems), way))
         except ManifestError:
             found.append(None)
     return found
@@ -100,3 +102,5 @@ def test_a_row_that_yaml_1_2_reads_differently_keeps_its_hash_or_is_refused(way:
     rows, wanted = read_one_by_one(CHANGED_BY_YAML_1_2, way), expected(CHANGED_BY_YAML_1_2)[way]
     assert len(rows) == len(wanted)
     assert [row or wanted[number] for number, row in enumerate(rows)] == wanted
+    # Octal, hexadecimal, infinite, not a number, two with too many digits, and parameters with an octal number.
+    assert [number for number, row in enumerate(rows, 1) if row is None] == [2, 3, 4, 5, 8, 9, 10]

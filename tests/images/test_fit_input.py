@@ -398,3 +398,11 @@ def test_a_jpeg_that_would_fit_and_does_not_decode_is_refused() -> None:
     data[table : table + 16] = bytes([3]) + bytes(15)
     with pytest.raises(InputImageError, match="broken"):
         fitted(bytes(data))
+
+
+@pytest.mark.parametrize("framing", [InputFit(), InputFit(input_size=Size(30, 20))], ids=["unchanged", "resized"])
+def test_a_jpeg_without_its_end_marker_is_accepted_and_a_truncated_one_is_not(framing: InputFit) -> None:
+    data = saved(scene(), "JPEG")
+    assert fitted(data[:-2], framing=framing).image.size == (framing.input_size or Size(60, 40))
+    with pytest.raises(InputImageError, match="ends in the middle of its pixels"):
+        fitted(data[:-40], framing=framing)

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagecli.domain import ImageInfo, Size
-from imagecli.images.formats.png_scanlines import MOST_BYTES
-from imagecli.images.identify import identify_image, inspect_image, inspect_image_file
+from imagecli.images.formats.png import MAX_INFLATED_BYTES
+from imagecli.images.identify import identify_image
+from imagecli.images.integrity import inspect_image, inspect_image_file
 from tests.images.making import chunk, large_png, lying_png, png_of, saved, scene, with_chunk, with_segment
 
 SVG = b"""<?xml version="1.0"?>
@@ -73,7 +74,8 @@ def test_bytes_behind_the_end_are_tolerated(name: str) -> None:
 @pytest.mark.parametrize("name", RASTER)
 def test_no_cut_anywhere_goes_unseen(name: str) -> None:
     data = WHOLE[name]
-    last = len(data) - (2 if name.startswith("webp") else 1)
+    # The padding of a WebP and the end marker of a JPEG may be missing.
+    last = len(data) - {"webp": 2, "jpeg": 3}.get(name.split("-")[0], 1)
     for end in [*range(min(400, last)), *range(400, last, 37), last]:
         found = inspect_image(data[:end])
         assert not found.whole and found.problem, (end, found)
@@ -88,7 +90,7 @@ def test_no_cut_anywhere_goes_unseen(name: str) -> None:
         (WHOLE["png"][:20], "PNG ends in its headers"),
         (WHOLE["png"][:33] + chunk(b"IEND", b""), "PNG has no pixels"),
         (WHOLE["png"][:33] + b"\0" * 40, "PNG is damaged: no chunk at byte 33"),
-        (WHOLE["jpeg"][:-2], "JPEG ends in the middle of its pixels"),
+        (WHOLE["jpeg"][:-20], "JPEG ends in the middle of its pixels"),
         (WHOLE["jpeg"][:100], "JPEG ends in its headers"),
         (WHOLE["jpeg"][:300], "JPEG ends in the middle of its headers"),
         (b"\xff\xd8\xff\xd9", "JPEG ends in its headers"),
@@ -225,7 +227,7 @@ def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: 
 
 
 def test_of_a_huge_picture_a_part_is_unpacked_and_the_rest_believed() -> None:
-    header = (MOST_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
+    header = (MAX_INFLATED_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
     packed = zeros(header[0] * 1_100 + 1_100)
     assert inspect_image(png_of(header, packed[:-1] + b"x")).whole
     assert inspect_image(png_of(header, packed[: len(packed) // 2])).problem == "PNG has too few pixels"
@@ -277,7 +279,7 @@ def test_a_thumbnail_inside_the_headers_does_not_end_the_picture() -> None:
     inner = WHOLE["jpeg"]
     data = with_segment(inner, 0xE1, b"Exif\0\0" + inner)
     assert inspect_image(data).whole
-    assert not inspect_image(data[:-2]).whole
+    assert not inspect_image(data[:-20]).whole
 
 
 def test_a_bad_crc_outside_the_pixels_is_seen_too() -> None:

@@ -1,26 +1,26 @@
-"""What a decoder says: a JPEG that was cut and got an end again is told from a whole one, whatever encoder made it."""
+"""Complete images are told from truncated and damaged ones, whatever encoder made them and however they arrive."""
 
 from __future__ import annotations
 
 import io
-import random
 import re
+import subprocess
+import sys
 import time
-from typing import Any
+from pathlib import Path
 
 import pytest
-from hypothesis import example, given, reject, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagecli.images.formats.jpeg_scans import FILLERS, JpegStructure, fill_scans
-from imagecli.images.identify import inspect_image
-from imagecli.images.integrity import find_decoding_damage
-from tests.images.making import saved, scene, segment
-from tests.images.test_identify import LARGE, RASTER
+from imagecli.images.formats.jpeg import SOS, jpeg_segments
+from imagecli.images.integrity import ImageChecker, inspect_image, inspect_image_file
+from tests.images.making import saved, scene
+from tests.images.test_identify import LARGE, RASTER, WHOLE
 
 EOI = b"\xff\xd9"
-LACKING = "JPEG lacks a part of its pixels"
+CUT = "JPEG ends in the middle of its pixels"
 
 
 def detailed(width: int, height: int) -> Image.Image:
@@ -43,139 +43,60 @@ JPEGS = {
 }
 
 
-def opinion(data: bytes) -> str | None:
-    """What is wrong with it, as its structure tells or else its pixels."""
-    identity = inspect_image(data)
-    return identity.problem or find_decoding_damage(data, identity)
+def problem_of(data: bytes) -> str | None:
+    return inspect_image(data).problem
 
 
-def mended(data: bytes, end: int) -> bytes:
-    """Cut there, with an end put to it."""
-    return data[:end].rstrip(b"\xff") + EOI
-
-
-def first_scan(data: bytes | bytearray) -> int:
-    return JpegStructure.parse(memoryview(data)).scans[0].start
+def first_scan(data: bytes) -> int:
+    """Where the first scan's pixels begin."""
+    return next(segment.end for segment in jpeg_segments(memoryview(data)) if segment.marker == SOS)
 
 
 @pytest.mark.parametrize("name", [*RASTER, *LARGE])
-def test_whole_pictures_are_whole(name: str) -> None:
+def test_complete_images_are_complete(name: str) -> None:
     data = (RASTER | LARGE)[name]
-    assert opinion(data) is None
-    assert opinion(data + b"behind the end \xff\xd0 \xff\xda") is None
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.sampled_from([PHOTO, scene(300, 200), Image.new("RGB", (300, 200), "white"), Image.new("RGB", (300, 200))]),
-    st.tuples(st.integers(1, 300), st.integers(1, 200)),
-    st.sampled_from(["L", "RGB", "CMYK"]),
-    st.fixed_dictionaries(
-        {"quality": st.integers(1, 100), "progressive": st.booleans(), "subsampling": st.integers(0, 2)},
-        optional={
-            "optimize": st.just(True),
-            "restart_marker_rows": st.integers(1, 3),
-            "restart_marker_blocks": st.integers(1, 30),
-        },
-    ),
-)
-@example(PHOTO, (130, 194), "RGB", {"quality": 100, "progressive": True, "subsampling": 0})
-def test_no_whole_jpeg_is_called_cut(
-    picture: Image.Image, size: tuple[int, int], mode: str, options: dict[str, Any]
-) -> None:
-    try:
-        data = saved(picture.crop((0, 0, *size)).convert(mode), "JPEG", **options)
-    except OSError:
-        # Pillow's buffer for a progressive JPEG is too small where noise is kept at the best quality.
-        reject()
-    assert opinion(data) is None
-    assert opinion(data[:-2] + b"\xff\xff\xff" + EOI) is None
+    assert problem_of(data) is None
+    assert problem_of(data + b"behind the end \xff\xd0 \xff\xda") is None
 
 
 @pytest.mark.parametrize("name", JPEGS)
-def test_a_jpeg_that_was_cut_and_got_an_end_is_seen(name: str) -> None:
-    data, dice = JPEGS[name], random.Random(name)
-    for _ in range(40):
-        end = dice.randrange(first_scan(data) + 1, len(data) - 40)
-        cut = mended(data, end)
-        assert opinion(cut) == (LACKING if inspect_image(cut).whole else inspect_image(cut).problem), end
+def test_a_jpeg_that_lacks_only_its_end_marker_is_complete(name: str) -> None:
+    assert JPEGS[name].endswith(EOI)
+    for ending in (b"", b"\xff", b"\xff\xff\xff"):
+        assert problem_of(JPEGS[name][:-2] + ending) is None
+
+
+@pytest.mark.parametrize("name", JPEGS)
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_truncated_jpeg_is_seen(name: str, data: st.DataObject) -> None:
+    jpeg = JPEGS[name]
+    end = data.draw(st.integers(first_scan(jpeg) + 1, len(jpeg) - 16))
+    assert problem_of(jpeg[:end]) in (CUT, "JPEG ends in the middle of its headers")
+
+
+@pytest.mark.parametrize("name", ["restarts", "restarts-often"])
+def test_a_jpeg_cut_between_two_restarts_is_seen(name: str) -> None:
+    for match in list(re.finditer(rb"\xff[\xd0-\xd7]", JPEGS[name]))[::7]:
+        assert problem_of(JPEGS[name][: match.start()]) == CUT
+        assert problem_of(JPEGS[name][: match.end()]) == CUT
 
 
 @pytest.mark.parametrize("name", ["progressive", "progressive-gray"])
-def test_a_progressive_jpeg_lacks_no_bytes_of_its_last_scan(name: str) -> None:
-    """But for the last few, which may hold nothing that is seen."""
+def test_a_progressive_jpeg_lacks_none_of_its_scans(name: str) -> None:
     data = JPEGS[name]
-    for missing in range(8, 40):
-        assert opinion(mended(data, len(data) - 2 - missing)) == LACKING, missing
-
-
-def test_a_progressive_jpeg_lacks_none_of_its_scans() -> None:
-    data = JPEGS["progressive"]
     starts = [found.start() for found in re.finditer(rb"\xff[\xc4\xda]", data) if found.start() > first_scan(data)]
-    assert len(starts) > 10
+    assert len(starts) > 8
     for start in starts:
-        assert opinion(data[:start] + EOI) == LACKING
+        assert problem_of(data[:start]) == CUT
 
 
-def test_a_component_without_its_scan_is_missed() -> None:
-    data = bytearray(saved(PHOTO.convert("L"), "JPEG"))
-    frame = data.index(b"\xff\xc0")
-    three = b"\3" + bytes(data[frame + 10 : frame + 13]) + b"\2\x11\0" + b"\3\x11\0"
-    data[frame : frame + 13] = segment(0xC0, bytes(data[frame + 4 : frame + 9]) + three)
-    assert opinion(bytes(data)) == LACKING
-
-
-def pieces(data: bytes) -> list[bytes]:
-    """A JPEG parted before its restarts."""
-    return re.split(rb"(?=\xff[\xd0-\xd7])", data)
-
-
-@pytest.mark.parametrize("lost", [slice(3, 4), slice(4, 12), slice(-9, -1), slice(1, -1)], ids=str)
-@pytest.mark.parametrize("name", ["restarts", "restarts-often"])
-def test_what_was_lost_between_restarts_is_missed(name: str, lost: slice) -> None:
-    left = pieces(JPEGS[name])
-    del left[lost]
-    assert opinion(b"".join(left)) == LACKING
-
-
-@pytest.mark.parametrize("name", ["restarts", "restarts-often"])
-def test_what_a_piece_between_restarts_lacks_is_missed(name: str) -> None:
-    left = pieces(JPEGS[name])
-    middle = len(left) // 2
-    left[middle] = left[middle][: len(left[middle]) // 2].rstrip(b"\xff")
-    assert opinion(b"".join(left)) == LACKING
-
-
-@pytest.mark.parametrize("name", JPEGS)
-def test_what_fills_the_gaps_is_never_seen_in_a_whole_picture(name: str) -> None:
-    data = JPEGS[name]
-    view = memoryview(data)
-    copies = [fill_scans(view, JpegStructure.parse(view), filler) for filler in FILLERS]
-    assert len({data, *copies}) == 3
-    assert {Image.open(io.BytesIO(copy)).tobytes() for copy in copies} == {Image.open(io.BytesIO(data)).tobytes()}
-
-
-def test_a_sequential_scan_is_all_whatever_its_header_says() -> None:
-    data = bytearray(JPEGS["plain"])
-    data[first_scan(data) - 3 : first_scan(data)] = b"\1\0\1"
-    assert opinion(bytes(data)) is None
-
-
-def test_fill_bytes_before_a_restart_are_no_pixels() -> None:
-    assert opinion(re.sub(rb"\xff[\xd0-\xd7]", lambda found: b"\xff\xff" + found[0], JPEGS["restarts"])) is None
-
-
-def test_hostile_restarts_do_not_grow_without_bound() -> None:
-    data = JPEGS["gray"][:-2] + b"\xff\xd0" * 1_000_000 + EOI
-    assert len(fill_scans(memoryview(data), JpegStructure.parse(memoryview(data)), FILLERS[0])) < 20_000_000
-
-
-def test_what_is_too_large_to_try_is_believed() -> None:
+def test_images_too_large_to_decode_are_trusted() -> None:
     """A progressive JPEG needs more memory for each pixel."""
     data = bytearray(JPEGS["progressive-gray"])
     at = data.index(b"\xff\xc2") + 5
     data[at : at + 4] = b"\x27\x10" * 2
-    assert opinion(bytes(data)) is None
+    assert problem_of(bytes(data)) is None
 
 
 @pytest.mark.parametrize(
@@ -183,7 +104,48 @@ def test_what_is_too_large_to_try_is_believed() -> None:
     [b"\xff\xd0" * 1_000_000, b"\xff" * 2_000_000, b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 100_000],
     ids=["restarts", "fill", "scans"],
 )
-def test_hostile_scans_take_little_time(behind: bytes) -> None:
+@pytest.mark.parametrize("ending", [EOI, b""], ids=["end", "no end"])
+def test_hostile_scans_take_little_time(behind: bytes, ending: bytes) -> None:
     started = time.process_time()
-    find_decoding_damage(data := saved(scene(1, 1, "L"), "JPEG")[:-2] + behind + EOI, inspect_image(data))
+    inspect_image(saved(scene(1, 1, "L"), "JPEG")[:-2] + behind + ending)
     assert time.process_time() - started < 6
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted((WHOLE | LARGE).values())),
+    st.integers(0, 400_000),
+    st.lists(st.integers(1, 100_000), min_size=1, max_size=9),
+    st.booleans(),
+)
+@example(WHOLE["png"], 0, [1], True)
+@example(LARGE["png"], 30, [1, 100_000], False)
+def test_it_does_not_matter_in_which_pieces_bytes_arrive(
+    data: bytes, missing: int, sizes: list[int], is_damaged: bool
+) -> None:
+    received = bytearray(data[: len(data) - missing % len(data)])
+    if is_damaged:
+        received[len(received) // 2] ^= 0x55
+    checker, at, turn = ImageChecker(), 0, 0
+    while at < len(received):
+        size = sizes[turn % len(sizes)] if len(received) < 5_000 else max(sizes)
+        checker.feed(received[at : at + size])
+        at, turn = at + size, turn + 1
+    file = io.BytesIO(received)
+    assert checker.finish(file) == inspect_image(received) == inspect_image_file(file)
+
+
+def test_a_png_is_checked_without_reading_it_again_and_without_pillow(tmp_path: Path) -> None:
+    path = tmp_path / "noise.png"
+    path.write_bytes(LARGE["png"])
+    program = f"""
+import io, sys
+from imagecli.images.integrity import ImageChecker
+checker = ImageChecker()
+with open({str(path)!r}, "rb") as file:
+    while piece := file.read(7_000):
+        checker.feed(piece)
+print(checker.finish(io.BytesIO()).whole, "PIL" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

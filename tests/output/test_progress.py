@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
-from imagecli.output.terminal import MAX_CHARACTERS, sanitize
+from imagecli.quoting import MAX_CHARACTERS, sanitize
 from tests.conftest import Run, photo
 
 KEY = "sk-canary-0123456789"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.output.terminal import MAX_CHARACTERS, json_line, printable_path, sanitize, write_line
+from imagecli.output.terminal import json_line, printable_path, write_line
+from imagecli.quoting import MAX_CHARACTERS, sanitize
 from tests.conftest import Stream
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]

@@ -96,11 +96,8 @@ def test_a_broken_picture_gets_no_final_name(tmp_path: Path, name: str) -> None:
     [
         png_of((60, 40, 8, 2, 0, 0, 0), zlib.compress(bytes(39 * 181))),
         png_of((60, 40, 8, 2, 0, 0, 0), bytes(900)),
-        SOURCES["jpeg-large"][:60_000] + b"\xff\xd9",
-        SOURCES["jpeg-progressive"][:-200] + b"\xff\xd9",
-        SOURCES["jpeg-restarts"][:-100] + b"\xff\xd9",
     ],
-    ids=["png-rows", "png-pixels", "jpeg", "jpeg-progressive", "jpeg-restarts"],
+    ids=["png-rows", "png-pixels"],
 )
 def test_a_broken_picture_that_was_wrapped_well_gets_no_final_name(tmp_path: Path, data: bytes) -> None:
     outcome, _ = finished(of(tmp_path, "cat"), pictures(data))

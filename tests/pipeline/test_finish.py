@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from PIL import Image
@@ -28,10 +28,11 @@ from imagecli.client.download import ResultDownloader
 from imagecli.client.send import Timeouts
 from imagecli.domain import OutputName, Size
 from imagecli.errors import ImagecliError
-from imagecli.events import Event, ImageSaved, NoteEvent, WarningEvent
-from imagecli.images.identify import inspect_image
-from imagecli.pipeline.finish import finish_call
+from imagecli.events import Event, EventHandler, ImageSaved, NoteEvent, WarningEvent
+from imagecli.images.integrity import inspect_image
+from imagecli.pipeline.finish import open_response, save_images
 from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import OutputFile, PreparedCall
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
@@ -72,6 +73,14 @@ def of(folder: Path, *stems: str, **more: Any) -> PreparedCall:
         "size": None,
     }
     return PreparedCall(**plain | more)
+
+
+def finish_call(
+    prepared: PreparedCall, body: IO[bytes], downloader: ResultDownloader, rescue_folder: Path, on_event: EventHandler
+) -> CallResult:
+    saver = ImageSaver(prepared=prepared, rescue_folder=rescue_folder, on_event=on_event)
+    with open_response(body, saver) as response:
+        return save_images(response, saver, downloader)
 
 
 def finished(prepared: PreparedCall, body: bytes) -> tuple[CallResult, list[Event]]:
@@ -483,13 +492,15 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         from pathlib import Path
         from imagecli.client.download import ResultDownloader
         from imagecli.client.send import Timeouts
-        from imagecli.pipeline.finish import finish_call
+        from imagecli.pipeline.finish import open_response, save_images
         from imagecli.pipeline.prepare import prepared_from_json
+        from imagecli.pipeline.save import ImageSaver
         folder = Path({str(tmp_path)!r})
         prepared = prepared_from_json((folder / "a.json").read_text())
         results = ResultDownloader(timeouts=Timeouts(), direct=False)
-        with open(folder / "a.body", "rb") as body:
-            outcome = finish_call(prepared, body, results, folder / "rescued", lambda event: None)
+        saver = ImageSaver(prepared=prepared, rescue_folder=folder / "rescued", on_event=lambda event: None)
+        with open(folder / "a.body", "rb") as body, open_response(body, saver) as response:
+            outcome = save_images(response, saver, results)
         print(outcome.saved[0].path, outcome.saved[0].sha256)
         """
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import inspect_image
 from tests.children import Children
 from tests.client.raw import http, pictures, read_request
 from tests.images.making import saved, scene

@@ -59,8 +59,8 @@ def opened(
     entry = open_spool_entry(
         prepared.id, prepared_to_json(prepared), folders, record_folders=[records] if records else []
     )
-    entry.peer = peer
-    entry.record_sent(sent=sent)
+    if sent:
+        entry.record_sent(peer)
     entry.file.write(body)
     return entry
 

@@ -1,4 +1,4 @@
-"""A picture is found under whatever name it lies, said twice or not; and what a server only repeats is none."""
+"""An image is found under whatever name it has; one that the server only repeats from the request is not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, RefusedError, UnsavedError
 from imagecli.http_message import ReturnedImage
-from imagecli.providers.lenient import FURTHER, parse_json_keeping_repeated
+from imagecli.providers.lenient import BASE64_FIELDS, parse_json_joining_lists
 from imagecli.providers.response import parse_response
 from imagecli.providers.salvage import salvage_images
 from imagecli.providers.stream import read_stream
@@ -87,33 +87,31 @@ def test_an_error_is_told_though_it_repeats_the_picture_it_is_about() -> None:
         ('{"data": [{"b64_json": "%(one)s"}], "data": [{"b64_json": "%(two)s"}]}', [ONE, TWO]),
         ('{"data": [{"b64_json": "%(one)s"}], "data": null}', [ONE]),
         ('{"data": [{"b64_json": "%(one)s"}], "data": []}', [ONE]),
-        ('{"data": [{"url": "%(url)s"}], "data": {"b64_json": "%(two)s"}}', [TWO, URL]),
         ('{"images": [{"b64_json": "%(one)s"}], "images": [{"b64_json": "%(two)s"}]}', [ONE, TWO]),
-        ('{"data": [{"b64_json": "%(one)s", "b64_json": "%(two)s"}]}', [TWO, ONE]),
         ('{"data": [{"b64_json": "%(one)s", "b64_json": ""}]}', [ONE]),
-        ('{"data": [{"b64_json": "%(one)s", "b64_json": "%(one)s"}]}', [ONE]),
-        ('{"data": [{"url": "%(url)s", "url": "%(url)s?2"}]}', [URL + "?2", URL]),
         ('{"data": [{"b64_json": "%(one)s", "revised_prompt": "a", "revised_prompt": "b"}]}', [ONE]),
     ],
 )
-def test_what_is_said_twice_is_seen_twice(body: str, pictures: list[str]) -> None:
-    assert found((body % {"one": ONE, "two": TWO, "url": URL}).encode()) == pictures
+def test_no_image_in_a_repeated_list_is_lost(body: str, pictures: list[str]) -> None:
+    assert found((body % {"one": ONE, "two": TWO}).encode()) == pictures
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
-def test_json_that_says_nothing_twice_is_as_ever(document: Any) -> None:
-    assert parse_json_keeping_repeated(json.dumps(document)) == document
+def test_json_without_repeated_names_is_read_as_usual(document: Any) -> None:
+    assert parse_json_joining_lists(json.dumps(document)) == document
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.integers()) | st.integers() | st.none())))
-def test_of_what_is_said_twice_nothing_is_lost(pairs: list[tuple[str, Any]]) -> None:
-    body = "{" + ",".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in pairs) + "}"
-    left = parse_json_keeping_repeated(body)
-    places = [left, *left.pop(FURTHER, [])]
-    for name, value in pairs:
-        told = [place[name] for place in places if name in place]
-        whole = [one for one in told if isinstance(one, list)]
-        assert not value or value in told or all(any(one in inner for inner in whole) for one in value)
+@pytest.mark.parametrize("name", BASE64_FIELDS)
+def test_an_image_under_another_name_keeps_its_revised_prompt(name: str) -> None:
+    (image,) = parse_response(json.dumps({"data": [{name: ONE, "revised_prompt": "a red cat"}]}).encode(), BASE).images
+    assert (image.b64_json, image.revised_prompt) == (ONE, "a red cat")
+
+
+def test_other_names_count_only_where_the_usual_ones_are_empty() -> None:
+    assert found({"data": [{"url": URL, "image": TWO}]}) == [URL]
+    assert found({"data": [{"b64_json": ONE, "image": TWO}]}) == [ONE]
+    (image,) = parse_response(json.dumps({"data": [{"error": "no", "image": TWO}]}).encode(), BASE).images
+    assert image.error and not image.b64_json
 
 
 def test_streams_and_broken_answers_are_searched_too() -> None:

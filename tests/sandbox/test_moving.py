@@ -50,12 +50,12 @@ def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
     assert len(frames(image)) == 9
 
 
-@pytest.mark.parametrize(("asked", "told"), [(20, 20), (24, 20), (26, 30), (500, 500), (655_350, 655_350)])
-def test_frames_last_as_long_as_asked_for_in_tens(asked: int, told: int) -> None:
-    image = gif(painted(frame_count=2, frame_duration_ms=asked))
+@pytest.mark.parametrize(("requested", "actual"), [(20, 20), (24, 20), (26, 30), (500, 500), (655_350, 655_350)])
+def test_frames_last_as_long_as_asked_for_in_tens(requested: int, actual: int) -> None:
+    image = gif(painted(frame_count=2, frame_duration_ms=requested))
     for number in (0, 1):
         image.seek(number)
-        assert image.info["duration"] == told
+        assert image.info["duration"] == actual
 
 
 @pytest.mark.parametrize("index", range(len(TERRAINS)))

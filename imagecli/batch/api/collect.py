@@ -36,8 +36,9 @@ from imagecli.errors import (
     to_imagecli_error,
 )
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.pipeline.finish import finish_call, not_fetched
+from imagecli.pipeline.finish import not_fetched, open_response, save_images
 from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.save import ImageSaver
 from imagecli.plan import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.providers.batch_job import BatchJob
@@ -92,16 +93,12 @@ class BatchResultReader:
             if prepared.root is None or is_below(folder, prepared.root):
                 with suppress(OSError):
                     folder.mkdir(parents=True, exist_ok=True)
+        saver = ImageSaver(
+            prepared=prepared, rescue_folder=self._rescue_folder, on_event=self._listen, is_repeated=True
+        )
         try:
-            outcome = finish_call(
-                prepared,
-                file,
-                self._results,
-                self._rescue_folder,
-                self._listen,
-                again=True,
-                peer=self._peer(),
-            )
+            with open_response(file, saver) as response:
+                outcome = save_images(response, saver, self._results, peer=self._peer())
             if outcome.unfetched:
                 self._listen(not_fetched(outcome, None))
         except Exception as problem:

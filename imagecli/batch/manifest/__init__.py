@@ -1,5 +1,7 @@
-"""A manifest: the file that says what to make. Read, checked whole, and turned into what is bought; sends nothing.
+"""A manifest is a file that lists the images to create, a row each. This package reads it, checks all of it, and turns
+its rows into requests; it sends nothing.
 
-`read_manifest` and `read_piped_manifest` give its rows as they were written, `load_items` what they ask for;
-ManifestError holds all that is wrong, line by line. Rows have the flags' fields (`fields`), whatever the format.
+`read.read_manifest` and `read.read_piped_manifest` return the rows as written, `load.load_items` the requests that
+they stand for. ManifestError holds every problem with its line. Whatever the format, rows have the fields of `schema`,
+which are the flags' names with underscores.
 """

@@ -1,4 +1,4 @@
-"""The shape that TOML and YAML manifests share: defaults and max_cost at the top, and a list of rows under `image`."""
+"""What is at the top of TOML and YAML manifests: `defaults`, `max_cost`, and the list of rows under `image`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOP: Final = ("defaults", "image", "max_cost")
 
 
 def check_top_level(document: Mapping[str, Any], lines: Mapping[str, int], problems: Problems) -> None:
-    """Adds what stands at the top and does not belong there. *lines*: where each name of the top stands."""
+    """Adds names at the top of *document* that don't belong there. *lines*: the line of each name."""
     for name in document:
         if name in TOP:
             continue
@@ -27,7 +27,7 @@ def check_top_level(document: Mapping[str, Any], lines: Mapping[str, int], probl
 
 
 def read_defaults(document: Mapping[str, Any], line: int, problems: Problems) -> Mapping[str, Any]:
-    """The table of defaults."""
+    """The fields of `defaults`; empty if there are none or they are not a table."""
     value = document.get("defaults")
     if value is None or isinstance(value, dict):
         return value or {}
@@ -36,7 +36,7 @@ def read_defaults(document: Mapping[str, Any], line: int, problems: Problems) ->
 
 
 def read_max_cost(document: Mapping[str, Any], line: int, problems: Problems) -> float | None:
-    """USD that the whole manifest may cost."""
+    """The cost limit of the whole manifest in USD; None if there is none or it is not an amount."""
     value = document.get("max_cost")
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""What is wrong in a manifest: every problem with its line, all of them said at once."""
+"""The problems of a manifest, each with its file, line and field. All of them are reported at the same time."""
 
 from __future__ import annotations
 
@@ -7,101 +7,108 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from imagecli.batch.manifest.rows import RawRow
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.errors import UsageError
 
 SHOWN: Final = 50
-"""So many problems are shown; the others are counted."""
+"""Problems that are printed one by one; the others are counted."""
 
 KEPT: Final = 1000
-"""So many are kept, for those who read them all: a wrong column of a long manifest is one slip."""
+"""Problems that are stored. More than that are usually one mistake in a column, repeated in every row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that can't be taken."""
+    """One mistake in a manifest."""
 
     file: str
     line: int
     """From 1."""
+    row: str | None = None
+    """`RawRow.name`: None where the line alone identifies the row."""
     field: str | None
     message: str
-    """What was found and wanted."""
+    """What was found and what was expected."""
     hint: str | None = None
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: " + (f"{self.field}: " if self.field else "")
-        return f"{where}{self.message}" + (f"; {self.hint}" if self.hint else "")
+        location = ": ".join(part for part in (f"{self.file}:{self.line}", self.row, self.field) if part)
+        return f"{location}: {self.message}" + (f"; {self.hint}" if self.hint else "")
 
 
 class ManifestError(UsageError):
-    """A manifest that can't be taken as it is; nothing was sent."""
+    """A manifest with at least one problem; nothing was sent."""
 
     code = "manifest"
 
     def __init__(self, problems: Sequence[Problem], more: int = 0) -> None:
-        count = len(problems) + more
-        said = "1 problem" if count == 1 else f"{count:,} problems"
-        super().__init__(f"{problems[0].file} has {said}; nothing was sent", hint="mend the lines named above")
+        total = len(problems) + more
+        count = "1 problem" if total == 1 else f"{total:,} problems"
+        super().__init__(f"{problems[0].file} has {count}; nothing was sent", hint="mend the lines named above")
         self.problems = tuple(problems)
         """In the order of lines."""
         self.more = more
-        """How many there are besides."""
+        """The number of problems that were not stored."""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """A line for each problem, as compilers write them; of very many the first, and a count."""
+        """The first problems, each as a line `FILE:LINE: FIELD: MESSAGE`, and a line that counts the others."""
         shown = [str(problem) for problem in self.problems[:SHOWN]]
-        left = len(self.problems) + self.more - len(shown)
-        return (*shown, f"{self.problems[0].file}: and {left:,} more") if left else tuple(shown)
+        remaining = len(self.problems) + self.more - len(shown)
+        return (*shown, f"{self.problems[0].file}: and {remaining:,} more") if remaining else tuple(shown)
 
 
 @dataclass(slots=True)
 class Problems:
-    """Those of one manifest, while it is read."""
+    """Collects the problems of one manifest while it is read and checked."""
 
     file: str
-    found: list[Problem] = field(default_factory=list)
+    stored: list[Problem] = field(default_factory=list)
     more: int = 0
+    """The number of problems beyond KEPT."""
 
     @property
     def count(self) -> int:
-        return len(self.found) + self.more
+        return len(self.stored) + self.more
 
-    def add(self, line: int, message: str, *, field: str | None = None, hint: str | None = None) -> None:
-        if len(self.found) >= KEPT:
+    def add(self, where: RawRow | int, message: str, *, field: str | None = None, hint: str | None = None) -> None:
+        """Adds a problem of a row, or of a line outside the rows."""
+        if len(self.stored) >= KEPT:
             self.more += 1
             return
-        self.found.append(Problem(file=self.file, line=line, field=field, message=message, hint=hint))
+        line, row = (where, None) if isinstance(where, int) else (where.line, where.name)
+        self.stored.append(Problem(file=self.file, line=line, row=row, field=field, message=message, hint=hint))
 
-    def add_error(self, line: int, error: UsageError, field: str | None = None) -> None:
-        """Adds what *error* says, in the words of a manifest; the field may stand at its beginning."""
+    def add_error(self, where: RawRow | int, error: UsageError, field: str | None = None) -> None:
+        """Adds *error* with fields instead of options in its texts; its message may begin with the field."""
         message, hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
-        if begins := _FIELD.match(message):
-            field, message = field or begins["name"], message[begins.end() :]
-        self.add(line, message, field=field, hint=hint)
+        if match := _FIELD.match(message):
+            field, message = field or match["name"], message[match.end() :]
+        self.add(where, message, field=field, hint=hint)
 
     def raise_if_any(self) -> None:
-        """Raises ManifestError where there are any."""
-        if self.found:
-            raise ManifestError(sorted(self.found, key=lambda problem: problem.line), self.more)
+        """Raises ManifestError if a problem was added."""
+        if self.stored:
+            raise ManifestError(sorted(self.stored, key=lambda problem: problem.line), self.more)
 
 
 _OPTION: Final = re.compile(r"(?<![\w-])(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")
-_OF_THE_COMMAND: Final = ("--allow-outside",)
-"""Options that no row has a field for."""
+_COMMAND_OPTIONS: Final = ("--allow-outside", "--format")
+"""Options of `batch` that are not fields of a row."""
 _SHORT: Final = {"o": "output", "n": "n", "m": "model", "s": "size", "f": "prompt_file"}
 _FIELD: Final = re.compile(rf"(?P<name>{'|'.join(NAMES)})(?:: | (?=is |'|\S+: |\S+ asks ))")
-"""What an error begins with that is about one field."""
+"""The beginning of an error message that is about one field."""
 
 
 def options_as_fields(text: str) -> str:
-    """*text* with options by the names that rows have for them: `--output-format` is `output_format`."""
+    """*text* with options replaced by the fields that rows have for them: `--output-format` → `output_format`."""
 
-    def name(match: re.Match[str]) -> str:
-        long = match["long"]
-        if match[0] in _OF_THE_COMMAND:
+    def field_name(match: re.Match[str]) -> str:
+        if match[0] in _COMMAND_OPTIONS:
             return match[0]
-        return ("vars" if long == "var" else long.replace("-", "_")) if long else _SHORT[match["short"]]
+        if match["short"]:
+            return _SHORT[match["short"]]
+        return "vars" if match["long"] == "var" else match["long"].replace("-", "_")
 
-    return _OPTION.sub(name, text)
+    return _OPTION.sub(field_name, text)

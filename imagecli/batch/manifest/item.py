@@ -1,4 +1,4 @@
-"""One purchase of a manifest, resolved."""
+"""One request of a manifest, resolved and named."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from imagecli.domain import ImageRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestItem:
-    """One purchase: what is asked for, and the files that are made of each picture that comes."""
+    """One request, and the files that are made of each image in its response."""
 
     row: int
-    """From 1; several items of one row are combinations of its variables."""
+    """From 1. Several items of one row are combinations of its variables."""
     line: int
     request: ImageRequest
-    """Its `options.fit` is that of the row where each picture becomes one file. Where it becomes several it is None,
-    and each target has its own."""
+    """Its `options.fit` is the row's if one file is made of each image. With several it is None, and each target has
+    its own."""
     model: ModelRow
-    """As it holds at the provider."""
+    """As it applies at the provider."""
     model_named: bool
-    """The row, a flag or `[defaults]` names it; else it is the provider's default of today."""
+    """True if the row, a flag or `[defaults]` names the model, False if it is the provider's current default."""
     prompt: str | None
-    """The user's own words, filled; None where a variation goes without them."""
+    """The user's own prompt with its variables filled; None for a variation without one."""
     variables: Mapping[str, str]
     settings: Mapping[str, Any]
-    """Command and settings by the wire's words: parsed, and not resolved by the model."""
+    """Command and settings by their wire names: parsed, but not resolved by the model."""
     pictures: tuple[tuple[OutputTarget, ...], ...]
-    """For each picture of the ask its files, the first of them the one it is bought for."""
+    """For each image of the response its files. The first file of the first image identifies the item."""
 
     @property
     def command(self) -> str:
@@ -39,6 +39,7 @@ class ManifestItem:
 
     @property
     def row_values(self) -> dict[str, Any]:
-        """All that decides what the files hold, as it was written: without the names of files, and without inputs."""
-        made = [(target.fit, target.output_format) for target in self.pictures[0]]
-        return {**self.settings, "prompt": self.prompt, "outputs": made if len(made) > 1 else None}
+        """The values that decide what the files will contain, for the request hash: neither file names nor inputs."""
+        conversions = [(target.fit, target.output_format) for target in self.pictures[0]]
+        outputs = conversions if len(conversions) > 1 else None
+        return {**self.settings, "prompt": self.prompt, "outputs": outputs}

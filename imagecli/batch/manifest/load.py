@@ -1,4 +1,4 @@
-"""The rows of a manifest as what they buy: each resolved, checked and named, or refused with all that is wrong."""
+"""Turns the rows of a manifest into items: each resolved, checked and named. All problems are reported together."""
 
 from __future__ import annotations
 
@@ -10,33 +10,30 @@ from typing import Any, Final
 
 from imagecli.batch.manifest.conflicts import PathConflicts, VariableColumns
 from imagecli.batch.manifest.errors import Problems, options_as_fields
-from imagecli.batch.manifest.expand import InputFiles, RequestBuilder, RowExpander
+from imagecli.batch.manifest.expand import Expansion, ManifestFiles, expand
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Manifest
 from imagecli.batch.manifest.row_parser import RowParser
-from imagecli.batch.manifest.settings import SettingsResolver
-from imagecli.batch.manifest.targets import OutputTemplates
+from imagecli.batch.manifest.settings import ManifestTarget
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.storage.boundary import Boundary
 
 MAX_FILES: Final = 250_000
-"""More than a manifest makes: it is a slip in n or in a product of vars."""
-
-_SLIP: Final = "smaller n, fewer vars, or several manifests"
+"""A manifest that makes more has a mistake in n, or in a product of vars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestItems:
-    """What a manifest asks for."""
+    """The requests that a manifest stands for."""
 
     items: tuple[ManifestItem, ...]
     """In the order of its rows."""
     notes: tuple[NoteEvent | WarningEvent, ...]
-    """What is to be said of them before anything is bought, each thing once."""
+    """To be printed before the first request; each only once."""
     reads: tuple[Path, ...] = ()
-    """The files that its rows read: prompts, pictures, masks and drawings."""
+    """The files that its rows read: prompt files, images, masks and markups."""
 
 
 def load_items(
@@ -49,43 +46,40 @@ def load_items(
     today: date,
     allow_outside: bool = False,
 ) -> ManifestItems:
-    """What *manifest* buys from *provider* at *base_url*. *flags* by the names of fields, None where not typed.
+    """The items of *manifest* for *provider* at *base_url*. *flags*: field → the value of its flag, None if not given.
 
-    With *allow_outside* rows may name files that are neither in its folder nor in its repository.
-
-    A row's own word comes before a flag's, and that before `[defaults]`; settings say nothing. Looks whether input
-    files are there, opens none of them but prompt files, and sends nothing. Raises ManifestError with all that is
-    wrong, in the reading too.
+    A row's own value comes before a flag's, and that before `[defaults]`. With *allow_outside* rows may name files
+    that are neither in the manifest's folder nor in its repository. Checks that input files exist, but reads prompt
+    files only. Raises ManifestError with all problems, those of reading the manifest included.
     """
     problems = Problems(manifest.name, list(manifest.problems), manifest.more_problems)
-    remarks: dict[NoteEvent | WarningEvent, None] = {}
-    reading = RowParser(manifest, flags, problems)
-    clashes = PathConflicts(manifest.path, manifest.folder, problems)
-    columns = VariableColumns(manifest)
+    parser = RowParser(manifest, flags, problems)
     boundary = Boundary.around(manifest.folder, allow_outside=allow_outside)
-    material = InputFiles(manifest.folder, boundary)
-    maker = RowExpander(
-        settings=SettingsResolver(catalog, provider, base_url, today, remarks),
-        outputs=OutputTemplates(manifest.folder, boundary),
-        files=material,
-        requests=RequestBuilder(catalog=catalog, provider=provider, base_url=base_url, notes=remarks),
+    shared = Expansion(
+        target=ManifestTarget(catalog=catalog, provider=provider, base_url=base_url, today=today),
+        files=ManifestFiles(manifest.folder, boundary),
         problems=problems,
-        conflicts=clashes,
-        columns=columns,
+        conflicts=PathConflicts(manifest.path, manifest.folder, problems),
+        columns=VariableColumns(manifest),
+        notes={},
     )
-    made: list[ManifestItem] = []
-    files = 0
+    items: list[ManifestItem] = []
+    file_count = 0
     for row in manifest.rows:
-        said = reading.parse(row)
-        if said is None:
+        parsed = parser.parse(row)
+        if parsed is None:
             continue
-        files += said.file_count
-        if files > MAX_FILES:
-            problems.add(row.line, f"{files:,} files up to here, at most {MAX_FILES:,} are made", hint=_SLIP)
+        file_count += parsed.file_count
+        if file_count > MAX_FILES:
+            message = f"{file_count:,} files up to here, at most {MAX_FILES:,} are made"
+            problems.add(row, message, hint="smaller n, fewer vars, or several manifests")
             break
-        made += maker.expand(row, said)
-    columns.check(problems)
-    clashes.check()
+        items += expand(row, parsed, shared)
+    shared.columns.check(problems)
+    shared.conflicts.check()
     problems.raise_if_any()
-    said_by_fields = (replace(remark, message=options_as_fields(remark.message)) for remark in remarks)
-    return ManifestItems(items=tuple(made), notes=tuple(said_by_fields), reads=material.paths)
+    return ManifestItems(
+        items=tuple(items),
+        notes=tuple(replace(note, message=options_as_fields(note.message)) for note in shared.notes),
+        reads=tuple(shared.files.paths),
+    )

@@ -1,8 +1,9 @@
-"""A manifest as it was written: its rows with their lines, before anybody asks whether they can be bought."""
+"""Reads a manifest file in any format: its rows as written, with their lines. What they mean is checked in `load`."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ from imagecli.batch.manifest.errors import Problem, Problems
 from imagecli.batch.manifest.rows import ParsedFile, RawRow
 from imagecli.errors import UsageError
 
-Format: TypeAlias = Literal["jsonl", "csv", "tsv", "toml", "yaml", "text"]
+Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]
 
 ENDINGS: Final[Mapping[str, Format]] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -25,40 +27,43 @@ ENDINGS: Final[Mapping[str, Format]] = {
     ".yml": "yaml",
     ".txt": "text",
 }
+"""File extension → format."""
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A manifest that could be read. Its rows are checked by `items`, which tells of *problems* too."""
+    """A manifest as read. `load.load_items` checks its rows and reports *problems* together with theirs."""
 
     path: Path | None
     """None for stdin."""
     folder: Path
-    """What names in it are relative to: its own folder; for stdin the current one."""
+    """The folder that names in it are relative to: its own; for stdin the current one."""
     name: str
-    """What messages call it."""
+    """Its name in messages."""
     format: Format
     digest: str
     """SHA-256 of its bytes, in hex."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_line: int = 1
     columns: tuple[str, ...] | None = None
-    """The header of a table, whose cells are text and whose other columns are variables; None for other files."""
+    """The header of a table, whose cells are text, and whose columns that aren't fields are variables. None for other
+    formats."""
     header_line: int = 1
     max_cost: float | None = None
     """USD."""
     rows: tuple[RawRow, ...]
     problems: tuple[Problem, ...] = ()
-    """What was found while it was read."""
+    """Found while it was read."""
     more_problems: int = 0
+    """The number of problems that were not stored."""
 
 
 def read_manifest(path: Path, format: Format | None = None) -> Manifest:
-    """The manifest at *path*, in the *format* that its ending says or that is given.
+    """Reads the manifest at *path*, whose extension gives the format if *format* is None.
 
-    Raises UsageError for a file that can't be read or has another ending, ManifestError for what is none of its format.
+    Raises UsageError for an unreadable file or an unknown extension, ManifestError if the content is not of the format.
     """
     from imagecli.storage.read import read_bounded
 
@@ -67,32 +72,36 @@ def read_manifest(path: Path, format: Format | None = None) -> Manifest:
 
 
 def read_piped_manifest(data: bytes, format: Format | None = None, folder: Path = Path()) -> Manifest:
-    """The manifest that came through stdin; without *format* JSON Lines where it begins as they do, else text."""
-    begins = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return parse_manifest(data, format or ("jsonl" if begins == b"{" else "text"), folder=folder, name="stdin")
+    """Reads *data* from stdin. Without *format* it is JSON Lines or JSON if it begins so, else text."""
+    return parse_manifest(data, format or _guess_format(data), folder=folder, name="stdin")
+
+
+def _guess_format(data: bytes) -> Format:
+    beginning = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if beginning[:1] == b"{":
+        return "jsonl"
+    # A prompt can begin with a bracket, but hardly with one and a brace.
+    return "json" if re.match(rb"\[\s*\{", beginning) else "text"
 
 
 def manifest_format(path: Path) -> Format:
-    """What the ending says. Raises UsageError for one that says nothing."""
-    found = ENDINGS.get(path.suffix.lower())
-    if found:
-        return found
-    hint = "one row a line, as jq -c '.[]' writes them, is NAME.jsonl" if path.suffix.lower() == ".json" else None
-    raise UsageError(
-        f"{path}: a manifest's name ends in {', '.join(ENDINGS)}",
-        hint=hint or f"rename it, or say --format {'|'.join(get_args(Format))}",
-    )
+    """The format of the extension. Raises UsageError for an unknown one."""
+    suffix = path.suffix.lower()
+    if suffix not in ENDINGS:
+        raise UsageError(
+            f"{path}: a manifest's name ends in {', '.join(ENDINGS)}",
+            hint=f"rename it, or say --format {'|'.join(get_args(Format))}",
+        )
+    return ENDINGS[suffix]
 
 
 def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, folder: Path, name: str) -> Manifest:
-    """The manifest in *data*. Raises ManifestError for what is none of *format*."""
-    from imagecli.batch.manifest.read_lines import decode_manifest
-
+    """Parses *data*. Raises ManifestError if it has no rows or is not of *format*."""
     problems = Problems(name)
-    draft = _find_reader(format)(decode_manifest(data, problems), problems)
-    if not draft.rows and not problems.found:
-        problems.add(draft.header_line, "there is no row in it", hint=NO_ROWS[format])
-    if not draft.rows:
+    content = _find_reader(format)(_decode(data, problems), problems)
+    if not content.rows and not problems.stored:
+        problems.add(content.header_line, "there is no row in it", hint=NO_ROWS[format])
+    if not content.rows:
         problems.raise_if_any()
     return Manifest(
         path=path,
@@ -100,33 +109,35 @@ def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, fol
         name=name,
         format=format,
         digest=hashlib.sha256(data).hexdigest(),
-        defaults=draft.defaults,
-        defaults_line=draft.defaults_line,
-        columns=draft.columns,
-        header_line=draft.header_line,
-        max_cost=draft.max_cost,
-        rows=tuple(draft.rows),
-        problems=tuple(problems.found),
+        defaults=content.defaults,
+        defaults_line=content.defaults_line,
+        columns=content.columns,
+        header_line=content.header_line,
+        max_cost=content.max_cost,
+        rows=tuple(content.rows),
+        problems=tuple(problems.stored),
         more_problems=problems.more,
     )
 
 
 NO_ROWS: Final[Mapping[Format, str]] = {
     "jsonl": 'a row is {"prompt": "a cat"}',
+    "json": 'rows are a list: [{"prompt": "a cat"}]',
     "csv": "the first line names the columns, each further one is a row",
     "tsv": "the first line names the columns, each further one is a row",
     "toml": "a row begins with [[image]]",
     "yaml": "rows are a list, or a list under image:",
     "text": "each line is a prompt",
 }
+"""The hint for a manifest without rows."""
 
 
 def _find_reader(format: Format) -> Callable[[str, Problems], ParsedFile]:
     match format:
-        case "jsonl":
-            from imagecli.batch.manifest.read_lines import read_jsonl
+        case "jsonl" | "json":
+            from imagecli.batch.manifest.read_json import read_json_array, read_jsonl
 
-            return read_jsonl
+            return read_jsonl if format == "jsonl" else read_json_array
         case "csv" | "tsv":
             from imagecli.batch.manifest.read_csv import read_csv, read_tsv
 
@@ -142,3 +153,27 @@ def _find_reader(format: Format) -> Callable[[str, Problems], ParsedFile]:
     from imagecli.batch.manifest.read_lines import read_prompt_lines
 
     return read_prompt_lines
+
+
+_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_AS_UTF_8: Final = "save it as UTF-8, or iconv -f UTF-16 -t UTF-8"
+
+
+def _decode(data: bytes, problems: Problems) -> str:
+    """*data* as text without a byte order mark. Raises ManifestError with the line that is not UTF-8."""
+    if data.startswith(_UTF_16_MARKS):
+        problems.add(1, "it is UTF-16, and UTF-8 is wanted", hint=_AS_UTF_8)
+    elif (position := data.find(b"\0")) >= 0:
+        problems.add(_line_number(data, position), "a NUL byte: it is no text, or UTF-16", hint=_AS_UTF_8)
+    problems.raise_if_any()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        problems.add(_line_number(data, error.start), message, hint="save it as UTF-8")
+    problems.raise_if_any()
+    raise AssertionError
+
+
+def _line_number(data: bytes, position: int) -> int:
+    return data.count(b"\n", 0, position) + 1

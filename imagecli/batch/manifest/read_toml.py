@@ -1,6 +1,6 @@
-"""TOML: `[defaults]`, `max_cost`, and a row under each `[[image]]`.
+"""TOML manifests: `[defaults]`, `max_cost`, and a row under each `[[image]]`.
 
-Python's reader tells no lines, so the headers are looked for here.
+tomllib gives no line numbers, so this module looks for the headers itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from imagecli.batch.manifest.document import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.errors import Problems
@@ -21,81 +21,92 @@ _TOKEN: Final = re.compile(
     r'|"(?:[^"\\\n]|\\.)*"'
     r"|'[^'\n]*'"
     r"|\#[^\n]*"
-    r"|(?P<end>\n)"
+    r"|(?P<newline>\n)"
     r"|[^\"'#\n]+|.",
     re.S,
 )
-"""Strings, comments and the rest: only outside of the first two a line begins."""
+"""Strings, comments and the rest. A line that begins inside a string has no header."""
 
-_HEADER: Final = re.compile(r"\s*\[(?P<list>\[)?\s*(?P<name>[\w-]+)\s*\]")
+_HEADER: Final = re.compile(r"\s*\[(?P<array>\[)?\s*(?P<name>[\w-]+)\s*\]")
 _KEY: Final = re.compile(r"\s*(?P<name>[\w-]+)\s*[=.]")
 
 
+class TomlLines(NamedTuple):
+    """The lines of a TOML file on which its parts begin."""
+
+    top: dict[str, int]
+    """Name at the top → its first line."""
+    images: list[int]
+    """The line of each `[[image]]`."""
+
+
 def read_toml(text: str, problems: Problems) -> ParsedFile:
-    """The rows of *text*. Raises ManifestError where it is no TOML."""
+    """Reads the rows of *text*. Raises ManifestError if it is not TOML."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        where = re.search(r" \(at line (\d+), column \d+\)| \(at end of document\)", str(error))
-        line = int(where[1]) if where and where[1] else text.count("\n") + 1
-        problems.add(line, f"it is not TOML: {str(error)[: where.start() if where else None]}")
+        location = re.search(r" \(at line (\d+), column \d+\)| \(at end of document\)", str(error))
+        line = int(location[1]) if location and location[1] else text.count("\n") + 1
+        problems.add(line, f"it is not TOML: {str(error)[: location.start() if location else None]}")
     except RecursionError:
         problems.add(1, "it is not TOML: it is nested too deep", hint="flatten it")
     except ValueError:
+        # The only other one that tomllib raises: int() of thousands of digits.
         problems.add(1, "a number of more digits than any server reads", hint="put it in quotes")
     problems.raise_if_any()
-    tops, starts = _find_line_numbers(text)
-    check_top_level(document, tops, problems)
-    line = tops.get("defaults", 1)
+    lines = _find_lines(text)
+    check_top_level(document, lines.top, problems)
+    defaults_line = lines.top.get("defaults", 1)
     return ParsedFile(
-        rows=list(_build_rows(document.get("image", []), starts, tops.get("image", 1), problems)),
-        defaults=read_defaults(document, line, problems),
-        defaults_line=line,
-        max_cost=read_max_cost(document, tops.get("max_cost", 1), problems),
+        rows=list(_build_rows(document.get("image", []), lines, problems)),
+        defaults=read_defaults(document, defaults_line, problems),
+        defaults_line=defaults_line,
+        max_cost=read_max_cost(document, lines.top.get("max_cost", 1), problems),
     )
 
 
-def _build_rows(images: Any, starts: list[int], line: int, problems: Problems) -> Iterator[RawRow]:
-    """*starts* are the lines of the `[[image]]`s; in a list in one piece rows have its *line*."""
+def _build_rows(images: Any, lines: TomlLines, problems: Problems) -> Iterator[RawRow]:
+    """The rows of *images*. Those of an inline array have no lines of their own: there a row is named `image 12`."""
+    array_line = lines.top.get("image", 1)
     if not isinstance(images, list):
-        problems.add(
-            line, f"{format_value(images)}, and rows are wanted", field="image", hint="[[image]], a row under each"
-        )
+        message = f"{format_value(images)}, and rows are wanted"
+        problems.add(array_line, message, field="image", hint="[[image]], a row under each")
         return
+    has_lines = len(lines.images) == len(images)
     for index, fields in enumerate(images):
-        at = starts[index] if len(starts) == len(images) else line
+        line = lines.images[index] if has_lines else array_line
+        name = None if has_lines else f"image {index + 1}"
         if isinstance(fields, dict):
-            yield RawRow(number=index + 1, line=at, fields=fields)
+            yield RawRow(number=index + 1, line=line, fields=fields, name=name)
         else:
-            problems.add(at, f"{format_value(fields)}, and a row is wanted", hint='{ prompt = "a cat" }')
+            row = RawRow(number=index + 1, line=line, fields={}, name=name)
+            problems.add(row, f"{format_value(fields)}, and a row is wanted", hint='{ prompt = "a cat" }')
 
 
-def _find_line_numbers(text: str) -> tuple[dict[str, int], list[int]]:
-    """Where the names at the top stand, and where each `[[image]]` does."""
-    tops: dict[str, int] = {}
-    images: list[int] = []
-    inside = False
-    for line, words in _iter_top_lines(text):
-        if header := _HEADER.match(words):
-            inside = True
-            tops.setdefault(header["name"], line)
-            if header["list"] and header["name"] == "image":
-                images.append(line)
-        elif not inside and (key := _KEY.match(words)):
-            tops.setdefault(key["name"], line)
-    return tops, images
+def _find_lines(text: str) -> TomlLines:
+    lines = TomlLines({}, [])
+    in_table = False
+    for number, beginning in _iter_lines(text):
+        if header := _HEADER.match(beginning):
+            in_table = True
+            lines.top.setdefault(header["name"], number)
+            if header["array"] and header["name"] == "image":
+                lines.images.append(number)
+        elif not in_table and (key := _KEY.match(beginning)):
+            lines.top.setdefault(key["name"], number)
+    return lines
 
 
-def _iter_top_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that begin outside of a string, each with its first words."""
-    line, first = 1, ""
-    begins = 1
+def _iter_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The number and the first token of each line that does not begin inside a string."""
+    begin = line = 1
+    first_token = ""
     for token in _TOKEN.finditer(text):
-        if token["end"]:
-            yield begins, first
-            line, first = line + 1, ""
-            begins = line
+        if token["newline"]:
+            yield begin, first_token
+            first_token = ""
+            begin = line = line + 1
         else:
-            first = first or token[0]
+            first_token = first_token or token[0]
             line += token[0].count("\n")
-    yield begins, first
+    yield begin, first_token

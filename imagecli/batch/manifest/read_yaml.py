@@ -1,7 +1,12 @@
-"""YAML, as far as manifests need it: one document of lists, objects and plain values, by the words of YAML 1.2.
+"""YAML manifests: one document of lists, objects and scalars, with the plain scalars of YAML 1.2's core schema.
 
-Only `true` and `false` are yes and no, and `16:9` is text: YAML 1.1 reads other things into `no`, `1:30` and `010`.
-Tags, anchors and aliases are refused: nothing in a manifest is code, and none grows while it is read.
+There only `true` and `false` are booleans, and `no`, `16:9` and `2026-11-29` are text. A few numbers that the core
+schema adds were text in earlier versions of imagecli: they are refused until they are in quotes, as reading them as
+numbers would change the requests of existing manifests, and pay for their images again.
+
+PyYAML's events are used, with their lines, but not its schema, which is YAML 1.1's. libyaml parses them some twenty
+times as fast as ruamel.yaml in Python, and ruamel.yaml's optional C parser rejects `{size: 16:9}`. Tags, anchors and
+aliases are refused: nothing in a manifest is code, or expands while it is read.
 """
 
 from __future__ import annotations
@@ -23,12 +28,18 @@ _WORDS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
-_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NEW_NUMBER: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+"""Numbers of the core schema that were text: octal, hexadecimal, infinite, not a number."""
+
+_MAX_DIGITS: Final = 18
+_MAX_FLOAT_LENGTH: Final = 39
+"""Characters. Longer numbers lost digits, or were text."""
 
 
 class YamlError(Exception):
-    """Something that manifests don't have, and its line."""
+    """YAML that manifests can't have, and its line."""
 
     def __init__(self, line: int, message: str, hint: str) -> None:
         super().__init__(message)
@@ -36,14 +47,14 @@ class YamlError(Exception):
 
 
 class LocatedDict(dict[str, Any]):
-    """An object that knows its line, and its names'."""
+    """An object with its line, and the line of each of its keys."""
 
     line: int
     lines: dict[str, int]
 
 
 def read_yaml(text: str, problems: Problems) -> ParsedFile:
-    """The rows of *text*: a list at the top, or under `image`. Raises ManifestError where it is none that is taken."""
+    """Reads the rows of *text*: a list at the top, or under `image`."""
     try:
         import yaml
     except ImportError as error:
@@ -51,9 +62,8 @@ def read_yaml(text: str, problems: Problems) -> ParsedFile:
             "a YAML manifest needs PyYAML", hint="pip install 'imagecli[yaml]'; or TOML, which needs none"
         ) from error
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    document: Any = None
     try:
-        document = _build_values(yaml.parse(text, Loader=loader))
+        return _parse_document(_build_values(yaml.parse(text, Loader=loader), problems), problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problems.add(mark.line + 1 if mark else 1, f"it is not YAML: {error.problem or error.context}")
@@ -61,8 +71,7 @@ def read_yaml(text: str, problems: Problems) -> ParsedFile:
         problems.add(1, f"it is not YAML: {' '.join(str(error).split())[:200]}")
     except YamlError as error:
         problems.add(error.line, error.message, hint=error.hint)
-    problems.raise_if_any()
-    return _parse_document(document, problems)
+    return ParsedFile()
 
 
 def _parse_document(document: Any, problems: Problems) -> ParsedFile:
@@ -73,12 +82,12 @@ def _parse_document(document: Any, problems: Problems) -> ParsedFile:
             problems.add(1, f"{format_value(document)}, and a list of rows is wanted", hint="- prompt: a cat")
         return ParsedFile()
     check_top_level(document, document.lines, problems)
-    line = document.lines.get("defaults", 1)
+    defaults_line = document.lines.get("defaults", 1)
     rows = document.get("image")
     return ParsedFile(
         rows=list(_build_rows([] if rows is None else rows, document.lines.get("image", 1), problems)),
-        defaults=read_defaults(document, line, problems),
-        defaults_line=line,
+        defaults=read_defaults(document, defaults_line, problems),
+        defaults_line=defaults_line,
         max_cost=read_max_cost(document, document.lines.get("max_cost", 1), problems),
     )
 
@@ -94,69 +103,90 @@ def _build_rows(rows: Any, line: int, problems: Problems) -> Iterator[RawRow]:
             problems.add(line, f"row {number}: {format_value(fields)}, and an object is wanted", hint="- prompt: a cat")
 
 
-def _build_values(events: Iterator[Any]) -> Any:
-    """The values that *events* tell of. Raises Refused."""
+def _build_values(events: Iterator[Any], problems: Problems) -> Any:
+    """Builds the document from parser *events*. Raises YamlError."""
     root: list[Any] = []
-    open_: list[Any] = [root]
-    names: list[str | None] = [None]
+    containers: list[Any] = [root]
+    keys: list[str | None] = [None]
+    """For each container the key whose value comes next; None before a key, and in lists."""
     for event in events:
         kind = type(event).__name__
         line = event.start_mark.line + 1 if event.start_mark else 1
-        _check_event(event, kind, line, len(open_), bool(root))
+        _check_event(event, kind, line, len(containers), bool(root))
         if kind in ("MappingEndEvent", "SequenceEndEvent"):
-            open_.pop(), names.pop()
+            containers.pop()
+            keys.pop()
         elif kind in ("MappingStartEvent", "SequenceStartEvent", "ScalarEvent"):
-            inside, name = open_[-1], names[-1]
-            if isinstance(inside, LocatedDict) and name is None:
-                names[-1] = _parse_key(event, kind, line, inside)
+            container, key = containers[-1], keys[-1]
+            if isinstance(container, LocatedDict) and key is None:
+                keys[-1] = _parse_key(event, kind, line, container)
                 continue
-            value = _parse_scalar(event, kind, line)
-            if isinstance(inside, LocatedDict):
-                inside[str(name)] = value
-                names[-1] = None
+            value = _parse_value(event, kind, line, problems)
+            if isinstance(container, LocatedDict):
+                container[str(key)] = value
+                keys[-1] = None
             else:
-                inside.append(value)
+                container.append(value)
             if kind != "ScalarEvent":
-                open_.append(value)
-                names.append(None)
+                containers.append(value)
+                keys.append(None)
     return root[0] if root else None
 
 
-def _check_event(event: Any, kind: str, line: int, depth: int, begun: bool) -> None:
+def _check_event(event: Any, kind: str, line: int, depth: int, has_document: bool) -> None:
     if kind == "AliasEvent" or getattr(event, "anchor", None):
         raise YamlError(line, "anchors and aliases (& and *) are not taken", "defaults holds what many rows say")
     if getattr(event, "tag", None):
         raise YamlError(line, f"the tag {format_value(str(event.tag))} is not taken", "write the value itself")
     if depth > MAX_DEPTH:
         raise YamlError(line, f"it is nested deeper than {MAX_DEPTH} lists and objects", "flatten it")
-    if kind == "DocumentStartEvent" and begun:
+    if kind == "DocumentStartEvent" and has_document:
         raise YamlError(line, "a second document begins", "a manifest is one: leave the --- out")
 
 
-def _parse_key(event: Any, kind: str, line: int, inside: LocatedDict) -> str:
+def _parse_key(event: Any, kind: str, line: int, table: LocatedDict) -> str:
     if kind != "ScalarEvent":
         raise YamlError(line, "a name is a list or an object", "put the text into quotes if it begins with [ or {")
     name = str(event.value)
-    if name in inside:
+    if name in table:
         raise YamlError(line, f"{format_value(name)} stands in it twice", "leave one of them out")
-    inside.lines[name] = line
+    table.lines[name] = line
     return name
 
 
-def _parse_scalar(event: Any, kind: str, line: int) -> Any:
+def _parse_value(event: Any, kind: str, line: int, problems: Problems) -> Any:
+    """The value that *event* is or begins. A number that was text is added to *problems*."""
     if kind == "SequenceStartEvent":
         return []
     if kind == "MappingStartEvent":
         table = LocatedDict()
         table.line, table.lines = line, {}
         return table
-    return _parse_plain_scalar(str(event.value)) if event.implicit[0] else str(event.value)
+    text = str(event.value)
+    is_plain = event.implicit[0]
+    if not is_plain:
+        return text
+    if reason := _refusal(text):
+        problems.add(line, f"{format_value(text)} {reason}", hint="put it in quotes")
+        return text
+    return _parse_plain_scalar(text)
 
 
-def _parse_plain_scalar(word: str) -> Any:
-    """A word without quotes, by YAML 1.2's core schema; what is no number there stays text."""
-    if word in _WORDS:
-        return _WORDS[word]
-    if _WHOLE.fullmatch(word):
-        return int(word)
-    return float(word) if _FLOAT.fullmatch(word) and len(word) < 40 else word
+def _refusal(text: str) -> str | None:
+    """Why a plain scalar is refused: YAML 1.2 reads it as another value than imagecli did."""
+    if _NEW_NUMBER.fullmatch(text):
+        return "is a number in YAML 1.2"
+    if _INTEGER.fullmatch(text):
+        return "has too many digits for a number" if len(text.lstrip("-+")) > _MAX_DIGITS else None
+    if _FLOAT.fullmatch(text):
+        return "has too many digits for a number" if len(text) > _MAX_FLOAT_LENGTH else None
+    return None
+
+
+def _parse_plain_scalar(text: str) -> Any:
+    """The value of a scalar without quotes."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text

@@ -1,4 +1,4 @@
-"""What a row says: its own fields, then the flags, then `[defaults]`, every value read. Settings say nothing here."""
+"""Parses the fields of a row, and adds what flags and `[defaults]` give to it. Settings files have no part in this."""
 
 from __future__ import annotations
 
@@ -10,137 +10,118 @@ from typing import Any, Final
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.read import Manifest
 from imagecli.batch.manifest.rows import RawRow
-from imagecli.batch.manifest.schema import COMMANDS, CONTENT, FIELDS, find_field
-from imagecli.batch.manifest.value_parsers import format_value, suggest_word
+from imagecli.batch.manifest.schema import (
+    COMMANDS,
+    CONTENT,
+    FIELDS,
+    find_field,
+    parse_field,
+    suggest_field,
+)
+from imagecli.batch.manifest.value_parsers import format_value
 from imagecli.errors import UsageError
 
-_EITHER: Final = (("prompt", "prompt_file"), ("output", "outputs"))
-"""Of each pair a row has one, and it stands for the other one of `[defaults]` too."""
-
-_NEARER: Final = ("size", "fit")
-"""A row can have both. One alone was meant without the other of `[defaults]`: each says how large the picture is."""
+_EXCLUSIVE: Final = (("prompt", "prompt_file"), ("output", "outputs"))
+"""A row has one field of each pair at most, and it also overrides the other one of `[defaults]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedRow:
-    """A row, read."""
+    """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
     command: str
     content: Mapping[str, Any]
-    """The fields of CONTENT that are said: what is made of what, and where to."""
+    """The fields in CONTENT: what is made of what, and where it goes."""
     settings: Mapping[str, Any]
-    """All others."""
+    """All other fields."""
     own: Mapping[str, Any]
-    """What the row itself says of both."""
+    """The fields of both that the row itself has."""
     columns: Mapping[str, str]
-    """Columns of a table that are no fields: variables."""
+    """The columns of a table that aren't fields: variables."""
 
     @property
     def file_count(self) -> int:
-        """How many it asks for."""
+        """The number of files that the row asks for."""
         combinations = prod(map(len, self.content.get("vars", {}).values()))
-        return int(self.settings.get("n", 1) * combinations * len(self.content.get("outputs", "1")))
+        files_per_image = len(self.content["outputs"]) if "outputs" in self.content else 1
+        return int(self.settings.get("n", 1) * combinations * files_per_image)
 
 
 class RowParser:
-    """Reads the rows of one manifest; what can't be taken goes to *problems*."""
+    """Parses the rows of one manifest. Invalid fields are added to *problems*."""
 
     def __init__(self, manifest: Manifest, flags: Mapping[str, Any], problems: Problems) -> None:
-        self._cells = manifest.columns is not None
+        self._is_table = manifest.columns is not None
         self._problems = problems
-        self._known: dict[str, str | None] = {}
-        self._values: dict[tuple[str, str], Any] = {}
-        self._hints: dict[str, str | None] = {}
-        defaults, _ = self._parse_fields(manifest.defaults, manifest.defaults_line, "defaults.", cells=False)
+        defaults, _ = self._parse_fields(manifest.defaults, manifest.defaults_line, "defaults.", is_table=False)
         self._command = defaults.pop("command", COMMANDS[0])
-        typed = {name: value for name, value in flags.items() if value is not None}
-        self._below = {**defaults, **typed}
-        self._of: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        self._inherited = {**defaults, **{name: value for name, value in flags.items() if value is not None}}
 
     def parse(self, row: RawRow) -> ParsedRow | None:
-        """What *row* says; None where it holds a problem."""
-        before = self._problems.count
-        own, columns = self._parse_fields(row.fields, row.line, cells=self._cells)
+        """The parsed *row*; None if it has a problem."""
+        count_before = self._problems.count
+        own, columns = self._parse_fields(row.fields, row, is_table=self._is_table)
         command = own.get("command", self._command)
         for name in own:
             if command not in FIELDS[name].commands:
                 hint = f"command: {' or '.join(FIELDS[name].commands)} takes it"
-                self._problems.add(row.line, f"{command} takes none", field=name, hint=hint)
-        for one, other in _EITHER:
+                self._problems.add(row, f"{command} takes none", field=name, hint=hint)
+        for one, other in _EXCLUSIVE:
             if one in own and other in own:
-                self._problems.add(row.line, f"{one} is given too", field=other, hint="leave one of them out")
-        if self._problems.count > before:
+                self._problems.add(row, f"{one} is given too", field=other, hint="leave one of them out")
+        if self._problems.count > count_before:
             return None
-        said = {**self._inherited_values(command, own), **own}
+        values = {**self._inherited_values(command, own), **own}
         if "vars" in own:
-            said["vars"] = {**self._below.get("vars", {}), **own["vars"]}
+            values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]}
         return ParsedRow(
             command=command,
-            content={name: value for name, value in said.items() if name in CONTENT},
-            settings={name: value for name, value in said.items() if name not in CONTENT},
+            content={name: value for name, value in values.items() if name in CONTENT},
+            settings={name: value for name, value in values.items() if name not in CONTENT},
             own=own,
             columns=columns,
         )
 
     def _inherited_values(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What flags and `[defaults]` say to a row of *command* that says *own*."""
-        beaten = _overridden_defaults(own)
-        key = (command, *beaten)
-        if key not in self._of:
-            self._of[key] = {
-                name: value
-                for name, value in self._below.items()
-                if command in FIELDS[name].commands and command in FIELDS[name].by_default and name not in beaten
-            }
-        return self._of[key]
+        """The values of flags and `[defaults]` that apply to a row of *command* with the fields *own*."""
+        overridden = _overridden_fields(own) if self._inherited else frozenset()
+        return {
+            name: value
+            for name, value in self._inherited.items()
+            if command in FIELDS[name].commands and command in FIELDS[name].by_default and name not in overridden
+        }
 
     def _parse_fields(
-        self, fields: Mapping[str, Any], line: int, where: str = "", *, cells: bool
+        self, fields: Mapping[str, Any], where: RawRow | int, prefix: str = "", *, is_table: bool
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The known *fields*, read, and the others of a table."""
-        own: dict[str, Any] = {}
+        """The known *fields*, parsed, and the other columns of a table. *prefix*: of field names in problems."""
+        values: dict[str, Any] = {}
         columns: dict[str, str] = {}
         for written, value in fields.items():
-            name = self._field_name(written)
-            if name is None and cells:
+            name = find_field(written)
+            if name is None and is_table:
                 columns[written] = value
             elif name is None:
-                hint = self._hints.setdefault(written, suggest_word(written, FIELDS))
-                self._problems.add(line, f"{where}there is no field {format_value(written)}", hint=hint or _OWN)
-            elif value is None or (cells and not value.strip()):
+                hint = suggest_field(written) or "names of your own stand in vars"
+                self._problems.add(where, f"{prefix}there is no field {format_value(written)}", hint=hint)
+            elif value is None or (is_table and not value.strip()):
                 continue
-            elif name in own:
-                self._problems.add(line, "it is given twice", field=where + name, hint="leave one of them out")
+            elif name in values:
+                self._problems.add(where, "it is given twice", field=prefix + name, hint="leave one of them out")
             else:
                 try:
-                    own[name] = self._parse_value(name, value, cells=cells)
+                    values[name] = parse_field(name, value, is_table)
                 except UsageError as error:
-                    self._problems.add_error(line, error, where + name)
-        return own, columns
-
-    def _parse_value(self, name: str, value: Any, *, cells: bool) -> Any:
-        """*value* as the field has it. Words of settings come again and again, and are read once."""
-        if name in CONTENT or not isinstance(value, str):
-            return FIELDS[name].read(value, cells)
-        if (name, value) not in self._values:
-            self._values[name, value] = FIELDS[name].read(value, cells)
-        return self._values[name, value]
-
-    def _field_name(self, written: str) -> str | None:
-        if written not in self._known:
-            self._known[written] = find_field(written)
-        return self._known[written]
+                    self._problems.add_error(where, error, prefix + name)
+        return values, columns
 
 
-def _overridden_defaults(own: Mapping[str, Any]) -> list[str]:
-    """The fields of `[defaults]` that a row does not take, as it says *own*."""
-    beaten = [name for pair in _EITHER if not own.keys().isdisjoint(pair) for name in pair]
-    size, fit = _NEARER
-    if fit in own or any(file.fit for file in own.get("outputs", ())):
-        beaten.append(size)
-    if size in own:
-        beaten.append(fit)
-    return beaten
-
-
-_OWN: Final = "names of your own stand in vars"
+def _overridden_fields(own: Mapping[str, Any]) -> frozenset[str]:
+    """The fields of `[defaults]` that don't apply to a row with the fields *own*."""
+    overridden = {name for pair in _EXCLUSIVE if not own.keys().isdisjoint(pair) for name in pair}
+    # A row can have both size and fit. One alone is meant without the other's default: both decide the image's size.
+    if "fit" in own or any(spec.fit for spec in own.get("outputs", ())):
+        overridden.add("size")
+    if "size" in own:
+        overridden.add("fit")
+    return frozenset(overridden)

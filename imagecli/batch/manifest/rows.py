@@ -1,4 +1,4 @@
-"""What readers of manifests hand on: rows as they were written, and what stands above them."""
+"""What the reader of each format returns: the rows as written, and what is above them in the file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRow:
-    """One row, as it was written."""
+    """One row as written, not yet checked."""
 
     number: int
     """From 1."""
     line: int
-    """Where it begins, from 1."""
+    """Its first line, from 1."""
     fields: Mapping[str, Any]
-    """Names as written; values of the file's own types, text in tables."""
+    """Field names as written → values of the format's own types; in a table every value is text."""
+    name: str | None = None
+    """`image 12`, in error messages, if other rows begin on the same line; None if the line is enough."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ParsedFile:
-    """What a reader found."""
+    """The content of a manifest file."""
 
     rows: list[RawRow] = field(default_factory=list)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_line: int = 1
     columns: tuple[str, ...] | None = None
+    """The header of a table; None for other formats."""
     header_line: int = 1
     max_cost: float | None = None
+    """USD."""

@@ -1,9 +1,10 @@
-"""What a row can hold: the flags' names with underscores, each with what its value has to be."""
+"""The fields of a row, which are the flags' names with underscores, and the values that each accepts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, get_args
 
 from imagecli.batch.manifest import value_parsers
@@ -22,106 +23,127 @@ _POSITIVE: Final = value_parsers.whole_number_parser(0, 2**31)
 class FieldSpec:
     """One field of a row."""
 
-    read: value_parsers.ValueParser
+    parse: value_parsers.ValueParser
     commands: tuple[str, ...] = COMMANDS
-    """Those that take it."""
+    """The commands whose rows can have it."""
     by_default: tuple[str, ...] = COMMANDS
-    """Those of them that take it from `[defaults]`."""
+    """Those of them to whose rows its value in `[defaults]` applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
-    """One of several files that are made of each picture."""
+    """One of several files that are made of each image."""
 
     output: str
     fit: Size | None = None
     output_format: str | None = None
-    """Converted to this, where the name's ending does not say the same already."""
+    """The image is converted to it; None if the name's extension decides."""
 
 
-def parse_outputs(value: Any, cell: bool) -> tuple[OutputSpec, ...]:
-    """A list of names, or of objects with `output` and what is done to the picture for it."""
-    if cell and value.startswith("["):
+def parse_outputs(value: Any, is_cell: bool) -> tuple[OutputSpec, ...]:
+    """A list of names, or of objects with `output`, and `fit` or `output_format` for that file."""
+    if is_cell and value.startswith("["):
         value = value_parsers.parse_cell_json(value)
     if not isinstance(value, list) or not value:
         raise UsageError(
             f"{value_parsers.format_value(value)}, and a list of files is wanted",
             hint='[{"output": "64.png", "fit": "64x64"}]',
         )
-    return tuple(_parse_output(one) for one in value)
+    return tuple(_parse_output_spec(item) for item in value)
 
 
-_OF_OUTPUTS: Final[Mapping[str, value_parsers.ValueParser]] = {
+_OUTPUT_FIELDS: Final[Mapping[str, value_parsers.ValueParser]] = {
     "output": value_parsers.parse_word,
     "fit": value_parsers.parse_pixels,
     "output_format": value_parsers.choice_parser(tuple(dict.fromkeys(ENDINGS.values()))),
 }
 
 
-def _parse_output(value: Any) -> OutputSpec:
+def _parse_output_spec(value: Any) -> OutputSpec:
     table = {"output": value} if isinstance(value, str) else value
     if not isinstance(table, dict) or "output" not in table:
         raise UsageError(f"{value_parsers.format_value(value)}, and a name or an object with output is wanted")
-    said = {}
-    for name, inner in table.items():
-        known = name.replace("-", "_")
-        if known not in _OF_OUTPUTS:
-            raise UsageError(f"there is no {name!r} in it", hint=value_parsers.suggest_word(name, _OF_OUTPUTS))
+    values = {}
+    for written, inner in table.items():
+        name = written.replace("-", "_")
+        if name not in _OUTPUT_FIELDS:
+            hint = value_parsers.suggest_word(written, _OUTPUT_FIELDS)
+            raise UsageError(f"there is no {written!r} in it", hint=hint)
         if inner is not None:
-            said[known] = _OF_OUTPUTS[known](inner, False)
-    return OutputSpec(**said)
+            values[name] = _OUTPUT_FIELDS[name](inner, False)
+    return OutputSpec(**values)
 
 
 FIELDS: Final[Mapping[str, FieldSpec]] = {
-    "command": FieldSpec(read=value_parsers.choice_parser(COMMANDS)),
-    # A variation goes without words: those that all others share are not meant for it.
-    "prompt": FieldSpec(read=value_parsers.parse_text, by_default=("generate", "edit")),
-    "prompt_file": FieldSpec(read=value_parsers.parse_file_name, by_default=("generate", "edit")),
-    "vars": FieldSpec(read=value_parsers.parse_variables),
-    "image": FieldSpec(read=value_parsers.parse_file_names, commands=_WITH_INPUT),
-    "mask": FieldSpec(read=value_parsers.parse_file_name, commands=("edit",)),
-    "markup": FieldSpec(read=value_parsers.parse_file_name, commands=("edit",)),
-    "input_fidelity": FieldSpec(read=value_parsers.parse_word, commands=("edit",)),
-    "via": FieldSpec(read=value_parsers.choice_parser(get_args(Via)), commands=("vary",)),
-    "strength": FieldSpec(read=value_parsers.choice_parser(get_args(Strength)), commands=("vary",)),
-    "crop": FieldSpec(read=value_parsers.choice_parser(get_args(Crop)), commands=_WITH_INPUT),
-    "pad": FieldSpec(read=value_parsers.parse_bool, commands=_WITH_INPUT),
-    "input_size": FieldSpec(read=value_parsers.parse_pixels, commands=_WITH_INPUT),
-    "keep_metadata": FieldSpec(read=value_parsers.parse_bool, commands=_WITH_INPUT),
-    "model": FieldSpec(read=value_parsers.parse_word),
-    "n": FieldSpec(read=_COUNT),
-    "size": FieldSpec(read=value_parsers.parse_size_value),
-    "quality": FieldSpec(read=value_parsers.parse_word),
-    "background": FieldSpec(read=value_parsers.parse_word),
-    "output_format": FieldSpec(read=value_parsers.parse_word),
-    "output_compression": FieldSpec(read=value_parsers.whole_number_parser(0, 100)),
-    "moderation": FieldSpec(read=value_parsers.parse_word),
-    "complexity": FieldSpec(read=value_parsers.parse_word),
-    "frame_count": FieldSpec(read=_POSITIVE),
-    "frame_duration_ms": FieldSpec(read=_POSITIVE),
-    "svg_model": FieldSpec(read=value_parsers.parse_word),
-    "svg_reasoning_effort": FieldSpec(read=value_parsers.parse_word),
-    "safety_identifier": FieldSpec(read=value_parsers.parse_word),
-    "style": FieldSpec(read=value_parsers.parse_word),
-    "response_format": FieldSpec(read=value_parsers.parse_word),
-    "user": FieldSpec(read=value_parsers.parse_word),
-    "param": FieldSpec(read=value_parsers.parse_params),
-    "output": FieldSpec(read=value_parsers.parse_word),
-    "outputs": FieldSpec(read=parse_outputs),
-    "fit": FieldSpec(read=value_parsers.parse_pixels),
+    "command": FieldSpec(parse=value_parsers.choice_parser(COMMANDS)),
+    # A variation needs no prompt, so the one that all other rows share is not meant for it.
+    "prompt": FieldSpec(parse=value_parsers.parse_text, by_default=("generate", "edit")),
+    "prompt_file": FieldSpec(parse=value_parsers.parse_file_name, by_default=("generate", "edit")),
+    "vars": FieldSpec(parse=value_parsers.parse_variables),
+    "image": FieldSpec(parse=value_parsers.parse_file_names, commands=_WITH_INPUT),
+    "mask": FieldSpec(parse=value_parsers.parse_file_name, commands=("edit",)),
+    "markup": FieldSpec(parse=value_parsers.parse_file_name, commands=("edit",)),
+    "input_fidelity": FieldSpec(parse=value_parsers.parse_word, commands=("edit",)),
+    "via": FieldSpec(parse=value_parsers.choice_parser(get_args(Via)), commands=("vary",)),
+    "strength": FieldSpec(parse=value_parsers.choice_parser(get_args(Strength)), commands=("vary",)),
+    "crop": FieldSpec(parse=value_parsers.choice_parser(get_args(Crop)), commands=_WITH_INPUT),
+    "pad": FieldSpec(parse=value_parsers.parse_bool, commands=_WITH_INPUT),
+    "input_size": FieldSpec(parse=value_parsers.parse_pixels, commands=_WITH_INPUT),
+    "keep_metadata": FieldSpec(parse=value_parsers.parse_bool, commands=_WITH_INPUT),
+    "model": FieldSpec(parse=value_parsers.parse_word),
+    "n": FieldSpec(parse=_COUNT),
+    "size": FieldSpec(parse=value_parsers.parse_size_value),
+    "quality": FieldSpec(parse=value_parsers.parse_word),
+    "background": FieldSpec(parse=value_parsers.parse_word),
+    "output_format": FieldSpec(parse=value_parsers.parse_word),
+    "output_compression": FieldSpec(parse=value_parsers.whole_number_parser(0, 100)),
+    "moderation": FieldSpec(parse=value_parsers.parse_word),
+    "complexity": FieldSpec(parse=value_parsers.parse_word),
+    "frame_count": FieldSpec(parse=_POSITIVE),
+    "frame_duration_ms": FieldSpec(parse=_POSITIVE),
+    "svg_model": FieldSpec(parse=value_parsers.parse_word),
+    "svg_reasoning_effort": FieldSpec(parse=value_parsers.parse_word),
+    "safety_identifier": FieldSpec(parse=value_parsers.parse_word),
+    "style": FieldSpec(parse=value_parsers.parse_word),
+    "response_format": FieldSpec(parse=value_parsers.parse_word),
+    "user": FieldSpec(parse=value_parsers.parse_word),
+    "param": FieldSpec(parse=value_parsers.parse_params),
+    "output": FieldSpec(parse=value_parsers.parse_word),
+    "outputs": FieldSpec(parse=parse_outputs),
+    "fit": FieldSpec(parse=value_parsers.parse_pixels),
 }
-"""Field → what it takes. `params` is another word for `param`."""
+"""Field → its values. `params` is an alias of `param`."""
 
 ALIASES: Final[Mapping[str, str]] = {"params": "param"}
 
 NAMES: Final = tuple(FIELDS)
 
 CONTENT: Final = frozenset({"command", "prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
-"""Fields that say what is made of what, and where to; all others are settings, which many rows have alike."""
+"""Fields that say what is made of what, and where it goes. All others are settings, which many rows have in common."""
 
 
+@lru_cache(maxsize=1024)
 def find_field(name: str) -> str | None:
-    """The field that *name* is, with dashes for underscores too; None for none."""
-    known = name.strip().replace("-", "_")
-    known = ALIASES.get(known, known)
-    return known if known in FIELDS else None
+    """The field called *name*, which may have dashes for underscores; None if there is none."""
+    field = name.strip().replace("-", "_")
+    field = ALIASES.get(field, field)
+    return field if field in FIELDS else None
+
+
+@lru_cache(maxsize=1024)
+def suggest_field(name: str) -> str | None:
+    """A question with the field that the unknown *name* is spelled like."""
+    return value_parsers.suggest_word(name, FIELDS)
+
+
+def parse_field(name: str, value: Any, is_cell: bool) -> Any:
+    """The value of a field, parsed. *is_cell*: it is text from a table. Raises UsageError."""
+    if name in CONTENT or not isinstance(value, str):
+        return FIELDS[name].parse(value, is_cell)
+    return _parse_setting(name, value, is_cell)
+
+
+@lru_cache(maxsize=4096)
+def _parse_setting(name: str, value: str, is_cell: bool) -> Any:
+    # Rows repeat their settings, so that few different texts are parsed.
+    return FIELDS[name].parse(value, is_cell)

@@ -1,11 +1,12 @@
-"""The settings of rows as what is asked for, checked by model and provider: once for all that say the same."""
+"""The settings of rows, resolved by model and provider and checked. Rows with the same settings share one result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Final
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
@@ -19,112 +20,148 @@ from imagecli.image_options import apply_format_of_name, build_image_options
 from imagecli.naming import OutputPattern
 from imagecli.providers.capabilities import check_capabilities
 
-T = TypeVar("T")
+Notes = tuple[NoteEvent | WarningEvent, ...]
+
+_DISTINCT: Final = 4096
+"""Different settings that are remembered. Most manifests have a few, for up to 100,000 rows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ManifestTarget:
+    """Where the requests of a manifest go. Equal to itself only, so that results are cached per manifest."""
+
+    catalog: Catalog
+    provider: ProviderRow
+    base_url: str
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class RowSettings:
+    """The command and settings of a row, hashable; and the fit of its files."""
+
+    values: Mapping[str, Any] = field(compare=False)
+    fit: Size | None
+    """The largest of the row's files."""
+    several: bool
+    """The row makes several files of each image, and each is fitted on its own."""
+    key: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any], fit: Size | None, *, several: bool) -> RowSettings:
+        # The value of --param can be a dict, which has no hash; and its 1 and true are equal, but not the same JSON.
+        hashable = {**values, "param": repr(values["param"])} if "param" in values else values
+        return cls(values, fit, several, tuple(hashable.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResolvedSettings:
-    """What a row's settings come to."""
+    """What the settings of a row mean for its model. Equal to itself only: rows with the same settings share it."""
 
     settings: Mapping[str, Any]
-    """As they were said."""
+    """As given."""
     model: ModelRow
     options: ImageOptions
     input_fit: InputFit
+    notes: Notes
 
 
-class SettingsResolver:
-    """Those of one manifest. What is to be said of them goes to *remarks*, each thing once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestShape:
+    """All of a request that its checks look at. Requests that differ in their prompt or files only are equal."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        provider: ProviderRow,
-        base_url: str,
-        today: date,
-        remarks: dict[NoteEvent | WarningEvent, None],
-    ) -> None:
-        self._catalog, self._provider, self._base_url, self._today = catalog, provider, base_url, today
-        self._remarks = remarks
-        self._known: dict[object, object] = {}
+    settings: ResolvedSettings
+    type: type[ImageRequest]
+    image_count: int
+    has_mask: bool
+    has_markup: bool
+    example: ImageRequest = field(compare=False)
+    """One request of this shape."""
 
-    def resolve(self, settings: Mapping[str, Any], fit: Size | None, *, several: bool) -> ResolvedSettings:
-        """What *settings* ask for. *fit* is the largest that is wanted; with *several* files each is fitted by itself.
-
-        Raises UsageError.
-        """
-        return self._cached(
-            ("look", _cache_key(settings), fit, several), lambda: self._resolve(settings, fit, several=several)
-        )
-
-    def with_format_of_name(
-        self, look: ResolvedSettings, output: OutputPattern, *, flagged: bool, variables: Mapping[str, str]
-    ) -> ImageOptions:
-        """The rendering for an *output* whose ending may ask for a format. Raises UsageError."""
-        tail = output.text if "{" in output.text else output.text[output.text.rfind(".") :]
-        key = ("named", id(look), output.kind, tail, flagged, tuple(variables) if "{" in tail else ())
-        # Only what can be taken is remembered by its ending: a refusal names the whole.
-        if found := self._known.get(key):
-            assert isinstance(found, ImageOptions)
-            return found
-        makes = FormatSupport(
-            row=look.model,
-            provider=self._provider,
-            operation=COMMANDS[look.settings["command"]],
-            others=self._catalog.models.values(),
-        )
-        made, converted = apply_format_of_name(look.options, output, makes, flagged, variables)
-        if converted:
-            self._remarks[converted] = None
-        self._known[key] = made
-        return made
-
-    def check_request(self, ask: ImageRequest, row: ModelRow) -> None:
-        """Raises UsageError where model or provider don't take *ask*, whatever its prompt says."""
-        shape: tuple[object, ...] = (type(ask), id(ask.options))
-        if isinstance(ask, Edit):
-            shape = (*shape, len(ask.images), ask.mask is None, ask.markup is None)
-        self._cached(("check", *shape), lambda: self._check_request(ask, row))
-
-    def _resolve(self, settings: Mapping[str, Any], fit: Size | None, *, several: bool) -> ResolvedSettings:
-        row = self._cached(("model", settings.get("model")), lambda: self._find_model(settings.get("model")))
-        rendering, notes = build_image_options({**settings, "fit": fit}, row)
-        if self._provider.size_as != "aspect_ratio":
-            # Where the ratio itself is sent, the server chooses the pixels.
-            self._remarks.update(dict.fromkeys(notes))
-        framing = {name: settings[name] for name in InputFit.__dataclass_fields__ if name in settings}
-        return ResolvedSettings(
+    @classmethod
+    def build(cls, settings: ResolvedSettings, request: ImageRequest) -> RequestShape:
+        edit = request if isinstance(request, Edit) else None
+        return cls(
             settings=settings,
-            model=row,
-            options=replace(rendering, fit=None) if several else rendering,
-            input_fit=InputFit(**framing),
+            type=type(request),
+            image_count=len(edit.images) if edit else 0,
+            has_mask=edit is not None and edit.mask is not None,
+            has_markup=edit is not None and edit.markup is not None,
+            example=request,
         )
 
-    def _find_model(self, name: str | None) -> ModelRow:
-        row = self._catalog.model_for_provider(self._provider, name)
-        remarks = check_model_life(row, self._provider, self._base_url, self._today)
-        self._remarks.update(dict.fromkeys((*remarks, *(unknown_model_warnings(row) if name else ()))))
-        return row
 
-    def _check_request(self, ask: ImageRequest, row: ModelRow) -> None:
-        spoken = replace(ask, prompt="-") if isinstance(ask, (Generate, Edit)) else ask
-        self._remarks.update(dict.fromkeys(check_request(spoken, row, self._catalog.models.values())))
-        self._remarks.update(dict.fromkeys(check_capabilities(ask, self._provider)))
+@lru_cache(maxsize=_DISTINCT)
+def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettings:
+    """The settings of a row for its model at the target. Raises UsageError if they don't go together."""
+    name = row.values.get("model")
+    model = target.catalog.model_for_provider(target.provider, name)
+    notes: list[NoteEvent | WarningEvent] = list(
+        check_model_life(model, target.provider, target.base_url, target.today)
+    )
+    if name:
+        notes += unknown_model_warnings(model)
+    options, size_notes = build_image_options({**row.values, "fit": row.fit}, model)
+    if target.provider.size_as != "aspect_ratio":
+        # A provider that takes the ratio itself chooses the pixels, so notes about them would be wrong.
+        notes += size_notes
+    input_fit = InputFit(**{name: row.values[name] for name in InputFit.__dataclass_fields__ if name in row.values})
+    return ResolvedSettings(
+        settings=row.values,
+        model=model,
+        options=replace(options, fit=None) if row.several else options,
+        input_fit=input_fit,
+        notes=tuple(notes),
+    )
 
-    def _cached(self, key: object, make: Callable[[], T]) -> T:
-        if key not in self._known:
-            try:
-                self._known[key] = make()
-            except UsageError as error:
-                self._known[key] = error
-        found: Any = self._known[key]
-        if isinstance(found, UsageError):
-            raise found
-        return found  # type: ignore[no-any-return]
+
+def apply_format_of_output(
+    target: ManifestTarget,
+    settings: ResolvedSettings,
+    output: OutputPattern,
+    *,
+    flagged: bool,
+    variables: Mapping[str, str],
+) -> ResolvedSettings:
+    """*settings* with the format that the extension of *output* asks for; *flagged*: `output_format` is given too.
+
+    Raises UsageError if the extension and `output_format` differ, OutputError if no image of that format is made.
+    """
+    names = tuple(variables) if "{" in output.text else ()
+    if output.kind != "literal":
+        return _apply_format(target, settings, output, flagged, names)
+    # Only the extension of a literal name counts, so that names with the same one share the result.
+    stem, dot, extension = output.text.rpartition("/")[2].rpartition(".")
+    same_extension = f"x.{extension}" if dot and stem else "x"
+    try:
+        return _apply_format(target, settings, replace(output, text=same_extension), flagged, ())
+    except UsageError:
+        return _apply_format(target, settings, output, flagged, names)  # raises, with the whole name in its message
 
 
-def _cache_key(settings: Mapping[str, Any]) -> object:
-    """The same for settings that say the same; 1 and true are not the same in a --param."""
-    if "param" in settings:
-        settings = {**settings, "param": repr(settings["param"])}
-    return tuple(settings.items())
+@lru_cache(maxsize=_DISTINCT)
+def _apply_format(
+    target: ManifestTarget, settings: ResolvedSettings, output: OutputPattern, flagged: bool, variables: tuple[str, ...]
+) -> ResolvedSettings:
+    support = FormatSupport(
+        row=settings.model,
+        provider=target.provider,
+        operation=COMMANDS[settings.settings["command"]],
+        others=target.catalog.models.values(),
+    )
+    options, warning = apply_format_of_name(settings.options, output, support, flagged, variables)
+    if warning is None and options == settings.options:
+        return settings
+    return replace(settings, options=options, notes=(*settings.notes, warning) if warning else settings.notes)
+
+
+@lru_cache(maxsize=_DISTINCT)
+def check_request_shape(target: ManifestTarget, shape: RequestShape) -> Notes:
+    """What to note about requests of this shape. Raises UsageError if the model or provider doesn't accept them."""
+    request = shape.example
+    # The prompt is checked for each request on its own.
+    with_any_prompt = replace(request, prompt="-") if isinstance(request, (Generate, Edit)) else request
+    return (
+        *check_request(with_any_prompt, shape.settings.model, target.catalog.models.values()),
+        *check_capabilities(request, target.provider),
+    )

@@ -1,15 +1,17 @@
-"""Where the pictures of a row go: names by the templates of the commands, below the manifest's folder, known for ever.
+"""The files that the images of a row are saved to: named by the templates of the commands, below the manifest's folder,
+and the same in every run.
 
-What a rerun could not tell again has no place in them: neither the day and the hour, nor what stands on the disk. A
-folder is written with a slash at its end, as it may not be there yet.
+For that, names depend neither on the time nor on what is on the disk; a folder is written with a slash at its end, as
+it may not exist yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli import plan
 from imagecli.batch.manifest.schema import OutputSpec
@@ -26,148 +28,136 @@ from imagecli.naming import (
     parse_output,
 )
 from imagecli.naming.resolve import TRUE_ENDINGS, filename_for_format
-from imagecli.storage.boundary import Boundary
 from imagecli.templates import fields_in
 
-_MOVING: Final = ("date", "time")
-_IN_DEFAULTS: Final = frozenset({"slug", "stem"})
+_TIME_FIELDS: Final = ("date", "time")
+_DEFAULT_NAME_FIELDS: Final = frozenset({"slug", "stem"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTarget:
-    """One file that is made of a picture."""
+    """One file that is made of an image."""
 
     name: OutputName
-    """Its folder begins at the manifest's. Where an ending was written, the picture is converted to it if need be."""
+    """Its folder begins with the manifest's. If an extension is written, the image is converted to it if need be."""
     path: str
-    """From the manifest's folder, with forward slashes. Without a written ending the true one may turn out another."""
+    """From the manifest's folder, with forward slashes. Without a written extension the final one may differ."""
     fit: Size | None = None
-    """Cropped and resized to exactly this."""
+    """The image is cropped and resized to exactly this."""
 
     @property
     def output_format(self) -> str | None:
-        """What it has to be; None takes what comes."""
+        """The format that the file must have; None for any."""
         return self.name.literal_format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTemplate:
-    """An output, read, with what is done to the picture for it."""
+    """An output, parsed."""
 
     output: OutputPattern
     fields: frozenset[str]
-    """Those that stand in its braces."""
+    """The names in its braces."""
     spec: OutputSpec
 
 
-class OutputTemplates:
-    """The outputs of one manifest in *folder*."""
+class OutputFolder(NamedTuple):
+    """A folder of outputs."""
 
-    def __init__(self, folder: Path, boundary: Boundary) -> None:
-        self._folder, self._boundary = folder, boundary
-        self._folders: dict[Path, tuple[Path, str]] = {}
-        self._outside: dict[Path, OutputError | None] = {}
-        self._known: dict[OutputSpec, OutputTemplate] = {}
-
-    def parse(self, wanted: OutputSpec) -> OutputTemplate:
-        """*wanted*, where it leads to a file below the folder. Raises UsageError or OutputError."""
-        if wanted in self._known:
-            return self._known[wanted]
-        place = _parse_template(wanted)
-        if place.fields or place.output.kind == "folder":
-            # Rows share templates and folders; a literal name is one row's.
-            self._known[wanted] = place
-        return place
-
-    def targets(
-        self,
-        place: OutputTemplate,
-        ask: ImageRequest,
-        prompt: str | None,
-        variables: Mapping[str, str],
-        fit: Size | None,
-        *,
-        first: int,
-        total: int,
-    ) -> Iterator[OutputTarget]:
-        """A file for each image of *ask*; *first* and *total* as in `naming.resolve_names`. Raises UsageError."""
-        default = "{stem}-{slug}" if input_sources(ask) else "{slug}"
-        used = place.fields | _IN_DEFAULTS if place.output.text.endswith(("/", ".")) else place.fields
-        fields = {} if place.output.kind == "literal" else _name_fields(ask, prompt, variables, used)
-        names = build_names(place.output, count=ask.options.n, fields=fields, default=default, first=first, total=total)
-        asked = place.spec.output_format
-        expected = asked or ENDINGS.get((ask.options.output_format or "").lower(), "png")
-        for name in names:
-            kept, prefix = self._resolve_path(name, asked)
-            yield OutputTarget(name=kept, path=prefix + filename_for_format(kept, expected), fit=place.spec.fit or fit)
-
-    def outside(self, folder: Path) -> OutputError | None:
-        """Why *folder* can't be saved to, where it leads out of the manifest's. Each one is resolved once."""
-        if folder not in self._outside:
-            try:
-                self._boundary.check_output_folder(folder)
-                self._outside[folder] = None
-            except OutputError as error:
-                self._outside[folder] = error
-        return self._outside[folder]
-
-    def _resolve_path(self, name: OutputName, asked: str | None) -> tuple[OutputName, str]:
-        """*name* below the manifest's folder, its ending a promise: a template's as a literal one's; and how its path
-        begins.
-        """
-        if name.folder not in self._folders:
-            posix = name.folder.as_posix()
-            self._folders[name.folder] = (self._folder / name.folder, "" if posix == "." else f"{posix}/")
-        folder, prefix = self._folders[name.folder]
-        ending = name.ending or (TRUE_ENDINGS[asked] if asked else None)
-        promised = ENDINGS[ending.lower()] if ending else None
-        return OutputName(folder=folder, stem=name.stem, ending=ending, literal_format=promised), prefix
+    path: Path
+    prefix: str
+    """The beginning of `OutputTarget.path` for its files: `icons/`, or empty."""
 
 
-def _parse_template(wanted: OutputSpec) -> OutputTemplate:
-    output = parse_output(wanted.output or None, look=None)
+@lru_cache(maxsize=1024)
+def parse_output_template(spec: OutputSpec) -> OutputTemplate:
+    """Parses the output of a row. Raises UsageError or OutputError, also for one outside the manifest's folder."""
+    output = parse_output(spec.output or None, look=None)
     if output.kind == "stdout":
         raise OutputError("- is stdout, and rows name files", hint="name a file, or a folder with / at its end")
     check_output_inside(output)
     fields = frozenset(fields_in(output.text)) if output.kind == "template" else frozenset()
-    for name in _MOVING:
+    for name in _TIME_FIELDS:
         if name in fields:
-            said = f"output {output.text!r}: {{{name}}} would be another at the next run, which would buy it again"
-            raise OutputError(said, hint="{slug}, {n}, {hash} or a variable stay what they are")
-    return OutputTemplate(output=output, fields=fields, spec=wanted)
-
-
-def check_output_formats(places: Sequence[OutputTemplate], made: str | None) -> None:
-    """Raises OutputError where a file of several can't be made of a picture of the format *made*."""
-    svg = made == "svg"
-    for place in places:
-        check_output_ending(place.output, svg=svg)
-        wanted = place.spec.output_format
-        ending = ENDINGS.get(place.output.text.rpartition(".")[2].lower())
-        if wanted and ending and wanted != ending:
             raise OutputError(
-                f"output {place.output.text!r} asks for {ending}, its output_format for {wanted}",
+                f"output {output.text!r}: {{{name}}} would be another at the next run, which would buy it again",
+                hint="{slug}, {n}, {hash} or a variable stay what they are",
+            )
+    return OutputTemplate(output=output, fields=fields, spec=spec)
+
+
+def build_targets(
+    template: OutputTemplate,
+    request: ImageRequest,
+    prompt: str | None,
+    variables: Mapping[str, str],
+    fit: Size | None,
+    *,
+    root: Path,
+    first: int,
+    total: int,
+) -> Iterator[OutputTarget]:
+    """A file below *root* for each image of *request*; *first* and *total* as in `naming.build_names`.
+
+    Raises UsageError.
+    """
+    default = "{stem}-{slug}" if input_sources(request) else "{slug}"
+    uses_default = template.output.text.endswith(("/", "."))
+    used = template.fields | _DEFAULT_NAME_FIELDS if uses_default else template.fields
+    fields = {} if template.output.kind == "literal" else _build_name_fields(request, prompt, variables, used)
+    names = build_names(
+        template.output, count=request.options.n, fields=fields, default=default, first=first, total=total
+    )
+    required_format = template.spec.output_format
+    expected_format = required_format or ENDINGS.get((request.options.output_format or "").lower(), "png")
+    for name in names:
+        folder = _find_folder(root, name.folder)
+        extension = name.ending or (TRUE_ENDINGS[required_format] if required_format else None)
+        # A written extension is a promise, in a template as in a literal name.
+        final_format = ENDINGS[extension.lower()] if extension else None
+        final_name = OutputName(folder=folder.path, stem=name.stem, ending=extension, literal_format=final_format)
+        path = folder.prefix + filename_for_format(final_name, expected_format)
+        yield OutputTarget(name=final_name, path=path, fit=template.spec.fit or fit)
+
+
+@lru_cache(maxsize=1024)
+def _find_folder(root: Path, folder: Path) -> OutputFolder:
+    # Cached so that thousands of names share one Path.
+    posix = folder.as_posix()
+    return OutputFolder(root / folder, "" if posix == "." else f"{posix}/")
+
+
+def check_output_formats(templates: Sequence[OutputTemplate], image_format: str | None) -> None:
+    """Raises OutputError if one of a row's files can't be made of an image in *image_format* (None: any raster)."""
+    svg = image_format == "svg"
+    for template in templates:
+        check_output_ending(template.output, svg=svg)
+        required = template.spec.output_format
+        from_name = ENDINGS.get(template.output.text.rpartition(".")[2].lower())
+        if required and from_name and required != from_name:
+            raise OutputError(
+                f"output {template.output.text!r} asks for {from_name}, its output_format for {required}",
                 hint="leave one of them out",
             )
-        final = wanted or ending
+        final = required or from_name
         if final and (final == "svg") != svg:
             raise OutputError(
-                f"output {place.output.text!r}: of {made or 'a picture'} no {final} is made",
+                f"output {template.output.text!r}: of {image_format or 'a picture'} no {final} is made",
                 hint="rows of their own for svg and for pixels",
             )
 
 
-def _name_fields(
-    ask: ImageRequest, prompt: str | None, variables: Mapping[str, str], used: frozenset[str]
+def _build_name_fields(
+    request: ImageRequest, prompt: str | None, variables: Mapping[str, str], used: frozenset[str]
 ) -> dict[str, str | int]:
-    """What a name can be made of; what costs time only where it is *used*."""
-    sources = input_sources(ask)
+    """The fields of a name. The expensive ones, slug and hash, are computed only if *used*."""
+    sources = input_sources(request)
     return build_fields(
         prompt=prompt if "slug" in used else None,
         stem=sources[0].stem if sources else None,
-        model=ask.options.model,
-        size=ask.options.size,
+        model=request.options.model,
+        size=request.options.size,
         now=None,
-        hash=plan.request_hash_for_name(ask, prompt) if "hash" in used else "",
+        hash=plan.request_hash_for_name(request, prompt) if "hash" in used else "",
         variables=variables,
     )

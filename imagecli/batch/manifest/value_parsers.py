@@ -1,11 +1,10 @@
-"""What the value of a field has to be. A cell of a table is text and is read as a flag is; other files have types.
+"""Parsers of field values. Each takes the value and whether it is a cell of a table, and raises UsageError.
 
-Each reader takes the value and whether it is a cell, and raises UsageError with what was found and wanted.
+A cell is text, and is parsed as a flag's value is; the other formats have types, which must be right.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Callable, Collection
@@ -15,17 +14,18 @@ from imagecli.domain import Json, Size
 from imagecli.errors import UsageError
 from imagecli.image_options import parse_param
 from imagecli.sizes import parse_size
+from imagecli.suggestions import suggest
 
 ValueParser: TypeAlias = Callable[[Any, bool], Any]
 
 MAX_DEPTH: Final = 20
-"""Lists and objects inside each other, in a field that is sent as it is."""
+"""Levels of lists and objects in a value of `param`, which is sent as it is."""
 
-_YES: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def parse_text(value: Any, cell: bool) -> str:
-    """Text of Unicode, not empty."""
+def parse_text(value: Any, is_cell: bool) -> str:
+    """Unicode text, which may be empty."""
     if not isinstance(value, str):
         raise UsageError(f"{format_value(value)}, and text is wanted", hint="put it in quotes")
     if not value.isascii():
@@ -34,7 +34,7 @@ def parse_text(value: Any, cell: bool) -> str:
 
 
 def check_unicode(value: str) -> None:
-    """Raises UsageError for half of a pair of surrogates, which JSON can spell and no file or server takes."""
+    """Raises UsageError for a lone surrogate, which JSON can express and no file or server accepts."""
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -44,17 +44,19 @@ def check_unicode(value: str) -> None:
         ) from error
 
 
-def parse_word(value: Any, cell: bool) -> str:
+def parse_word(value: Any, is_cell: bool) -> str:
     """Text that is not empty."""
-    name = parse_text(value, cell).strip() if cell else parse_text(value, cell)
-    if not name:
+    text = parse_text(value, is_cell)
+    if is_cell:
+        text = text.strip()
+    if not text:
         raise UsageError("it is empty", hint="leave it out")
-    return name
+    return text
 
 
-def parse_file_name(value: Any, cell: bool) -> str:
-    """The name of a file, relative to the manifest."""
-    name = parse_word(value, cell)
+def parse_file_name(value: Any, is_cell: bool) -> str:
+    """A file name, relative to the manifest."""
+    name = parse_word(value, is_cell)
     if name == "-":
         raise UsageError("- is stdin, and a manifest's rows name files", hint="name a file")
     if "\0" in name:
@@ -62,22 +64,22 @@ def parse_file_name(value: Any, cell: bool) -> str:
     return name
 
 
-def parse_file_names(value: Any, cell: bool) -> tuple[str, ...]:
-    """One file's name, or a list of them; in a cell as a JSON list."""
-    if cell and value.startswith("["):
+def parse_file_names(value: Any, is_cell: bool) -> tuple[str, ...]:
+    """A file name or a list of them, which in a cell is JSON."""
+    if is_cell and value.startswith("["):
         value = parse_cell_json(value)
     if isinstance(value, list):
         if not value:
             raise UsageError("the list is empty", hint="name a file")
-        return tuple(parse_file_name(name, cell=False) for name in value)
-    return (parse_file_name(value, cell),)
+        return tuple(parse_file_name(name, is_cell=False) for name in value)
+    return (parse_file_name(value, is_cell),)
 
 
 def whole_number_parser(low: int, high: int) -> ValueParser:
-    """A whole number of these bounds."""
+    """A parser of whole numbers from *low* to *high*."""
 
-    def read(value: Any, cell: bool) -> int:
-        if cell and len(value) < 20 and value.strip().isdecimal():
+    def parse(value: Any, is_cell: bool) -> int:
+        if is_cell and len(value) < 20 and value.strip().isdecimal():
             value = int(value)
         if type(value) is not int:
             raise UsageError(f"{format_value(value)}, and a whole number is wanted", hint=f"for example {low}")
@@ -87,65 +89,66 @@ def whole_number_parser(low: int, high: int) -> ValueParser:
             )
         return value
 
-    return read
+    return parse
 
 
-def parse_bool(value: Any, cell: bool) -> bool:
-    """True or false."""
-    if cell and value.strip().lower() in _YES:
-        value = _YES[value.strip().lower()]
+def parse_bool(value: Any, is_cell: bool) -> bool:
+    """True or false; in a cell also yes, no, 1 and 0."""
+    if is_cell and value.strip().lower() in _BOOLEANS:
+        value = _BOOLEANS[value.strip().lower()]
     if not isinstance(value, bool):
         raise UsageError(f"{format_value(value)}, and true or false is wanted", hint="true, or leave it out")
     return value
 
 
 def choice_parser(words: Collection[str]) -> ValueParser:
-    """One of *words*."""
+    """A parser of one of *words*."""
 
-    def read(value: Any, cell: bool) -> str:
-        value = value.strip() if cell else value
-        if not (isinstance(value, str) and value in words):
-            said = f"{format_value(value)}, and one of {', '.join(words)} is wanted"
-            raise UsageError(said, hint=suggest_word(value, words) if isinstance(value, str) else None)
-        return str(value)
+    def parse(value: Any, is_cell: bool) -> str:
+        if isinstance(value, str):
+            word = value.strip() if is_cell else value
+            if word in words:
+                return word
+        message = f"{format_value(value)}, and one of {', '.join(words)} is wanted"
+        raise UsageError(message, hint=suggest_word(value, words) if isinstance(value, str) else None)
 
-    return read
-
-
-def parse_size_value(value: Any, cell: bool) -> Any:
-    """What --size takes."""
-    return parse_size(parse_text(value, cell))
+    return parse
 
 
-def parse_pixels(value: Any, cell: bool) -> Size:
+def parse_size_value(value: Any, is_cell: bool) -> Any:
+    """A size as --size accepts it."""
+    return parse_size(parse_text(value, is_cell))
+
+
+def parse_pixels(value: Any, is_cell: bool) -> Size:
     """WIDTHxHEIGHT."""
-    return Size.parse(parse_text(value, cell), what="the size")
+    return Size.parse(parse_text(value, is_cell), what="the size")
 
 
-def parse_params(value: Any, cell: bool) -> tuple[tuple[str, Json], ...]:
-    """An object of further fields; or KEY=VALUE, or a list of that, as --param takes it."""
-    if cell and value.startswith(("{", "[")):
+def parse_params(value: Any, is_cell: bool) -> tuple[tuple[str, Json], ...]:
+    """An object of extra request fields; or KEY=VALUE, or a list of those, as --param accepts it."""
+    if is_cell and value.startswith(("{", "[")):
         value = parse_cell_json(value)
     if isinstance(value, dict):
         for key, inner in value.items():
-            parse_text(key, cell=False)
+            parse_text(key, is_cell=False)
             check_json(inner)
         return tuple(value.items())
     pairs = value if isinstance(value, list) else [value]
-    return tuple(parse_param(parse_text(pair, cell)) for pair in pairs)
+    return tuple(parse_param(parse_text(pair, is_cell)) for pair in pairs)
 
 
-def parse_variables(value: Any, cell: bool) -> dict[str, tuple[str, ...]]:
-    """An object of names, each with a text or number, or a list of those: then each makes its own pictures."""
-    if cell:
+def parse_variables(value: Any, is_cell: bool) -> dict[str, tuple[str, ...]]:
+    """An object: name → text or number, or a list of them, each of which makes images of its own."""
+    if is_cell:
         value = parse_cell_json(value)
     if not isinstance(value, dict):
         raise UsageError(
             f"{format_value(value)}, and an object of names and values is wanted", hint='{"animal": "cat"}'
         )
     return {
-        parse_text(name, cell=False): tuple(
-            _parse_variable(name, one) for one in (inner if isinstance(inner, list) else [inner])
+        parse_text(name, is_cell=False): tuple(
+            _parse_variable(name, item) for item in (inner if isinstance(inner, list) else [inner])
         )
         for name, inner in value.items()
         if inner is not None
@@ -155,11 +158,11 @@ def parse_variables(value: Any, cell: bool) -> dict[str, tuple[str, ...]]:
 def _parse_variable(name: str, value: Any) -> str:
     if not (isinstance(value, str) or is_number(value)):
         raise UsageError(f"{name}: {format_value(value)}, and text or a number is wanted", hint="put it in quotes")
-    return parse_text(str(value), cell=False)
+    return parse_text(str(value), is_cell=False)
 
 
 def parse_cell_json(value: str) -> Any:
-    """The JSON in a cell. Raises UsageError where it is none."""
+    """The JSON in a cell. Raises UsageError for other text."""
     try:
         return json.loads(value, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -168,19 +171,20 @@ def parse_cell_json(value: str) -> Any:
         ) from None
 
 
-def _refuse_constant(word: str) -> None:
-    raise ValueError(word)
+def _refuse_constant(name: str) -> None:
+    """Refuses NaN and Infinity, which Python reads though they aren't JSON."""
+    raise ValueError(name)
 
 
 def check_json(value: Any, depth: int = 0) -> None:
-    """Raises UsageError for what JSON can't say: NaN, dates, half characters; and for what is nested too deep."""
+    """Raises UsageError for what JSON can't express (NaN, dates, lone surrogates), and for too deep nesting."""
     if depth > MAX_DEPTH:
         raise UsageError(f"it is nested deeper than {MAX_DEPTH} lists and objects", hint="flatten it")
     if isinstance(value, str):
         check_unicode(value)
     elif isinstance(value, list):
-        for one in value:
-            check_json(one, depth + 1)
+        for item in value:
+            check_json(item, depth + 1)
     elif isinstance(value, dict):
         check_json(list(value), depth)
         check_json(list(value.values()), depth)
@@ -189,28 +193,28 @@ def check_json(value: Any, depth: int = 0) -> None:
 
 
 def suggest_word(word: str, words: Collection[str]) -> str | None:
-    """The one of *words* that was meant, as a question."""
-    near = difflib.get_close_matches(word[:100].lower(), words, n=1)
-    return f"did you mean {near[0]}?" if near else None
+    """A question with the one of *words* that *word* is spelled like; None if there is none."""
+    near = suggest(word[:100].lower(), words)
+    return f"did you mean {near}?" if near else None
 
 
 def format_value(value: Any) -> str:
-    """*value* as a message shows it: short, and with the words of JSON."""
+    """*value* for a message: short, with null, true and false as in JSON."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+        return json.dumps(value)
     if isinstance(value, int) and not fits_64_bits(value):
         return "a number of very many digits"
-    shown = repr(value) if isinstance(value, str) else str(value)
-    return shown if len(shown) <= 60 else f"{shown[:50]}… ({len(shown):,} characters)"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:50]}… ({len(text):,} characters)"
 
 
 def is_number(value: Any) -> bool:
-    """Whether JSON can say the number."""
+    """Whether *value* is a number that JSON can express."""
     return (type(value) is int and fits_64_bits(value)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def fits_64_bits(value: int) -> bool:
-    """Whether every server can read the number, and Python writes it: 64 bits."""
+    """Whether *value* has 64 bits at most, which every server reads and Python prints."""
     return -(2**63) <= value < 2**63

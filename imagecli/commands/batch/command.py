@@ -99,7 +99,7 @@ def batch(
         bool, typer.Option("--fail-fast", help="send nothing more once a row has failed", rich_help_panel="Run")
     ] = False,
     format: Annotated[
-        Literal["jsonl", "csv", "tsv", "toml", "yaml", "text"] | None,
+        Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"] | None,
         typer.Option(help="what the manifest is, where its name does not say it", rich_help_panel="Run"),
     ] = None,
     check: Annotated[

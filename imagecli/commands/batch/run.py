@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from imagecli import worker_pool
 from imagecli.batch.counts import RunCounts
 from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.journal.reader import read_journals
@@ -21,7 +20,7 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.messages import merge_notes
 from imagecli.batch.recover import JournalRecovery
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, requests_to_send
+from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
 from imagecli.batch.worker import ItemFinalizer, ItemWorker
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
@@ -35,7 +34,6 @@ from imagecli.errors import ImagecliError, InputImageError, OutputError, Termina
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.choose_progress import open_batch_progress
-from imagecli.pipeline import execute
 from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.prepare import RunContext
@@ -44,6 +42,7 @@ from imagecli.plan import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.storage.preflight import check_folder, check_response_size
+from imagecli.worker_pool import WorkerPool
 
 MOST: Final = 10
 """No request asks for more pictures."""
@@ -232,33 +231,31 @@ def _run_items(
     settings = bench.settings
     inputs = InputCache(bench.catalog.unknown_model)
     errand = build_batch_run_context(bench, new_run_id(bench.env))
-    tools = build_pipeline(settings, bench.catalog, errand, inputs, stack, per_minute=pace.rate)
+    spend_guard = SpendGuard(budget)
+    tools = build_pipeline(settings, bench.catalog, errand, inputs, spend_guard, stack, per_minute=pace.rate)
     journal.detach_state()
     doubted = {order.plan.planned.hash for order in orders if order.plan.decision.in_doubt}
     discard_unanswered(spool_places(settings), watch, told=doubted)
-    shelf, till = InputsByModel(), SpendGuard(budget)
+    shelf = InputsByModel()
     buyer = ItemWorker(
         pipeline_for=lambda purchase: replace(tools, inputs=shelf.for_model(purchase.item.model)),
-        spend_guard=till,
         finalizer=build_finalizer(bench, budget, journal),
     )
     bench.env.on_work_begun()
     watch(ends.counts.progress)
-
-    def done(ended: ItemResult) -> bool:
-        for outcome in ended.results:
-            watch.end_call(outcome.request)
-            add_key_origin(outcome, settings.key)
-        ends.add(ended)
-        watch(ends.counts.progress)
-        is_final = any(outcome.is_final for outcome in ended.results)
-        failed = any(outcome.errors for outcome in ended.results)
-        return not (ended.is_over_budget or is_final or (failed and pace.fail_fast))
-
     try:
-        jobs = pace.jobs or settings.provider.jobs
-        worker_pool.run_in_threads(buyer.run, orders, jobs=jobs, ahead=True, on_event=watch, done=done)
+        with WorkerPool(jobs=pace.jobs or settings.provider.jobs, on_event=watch) as pool:
+            for result in pool.run(buyer.run, orders):
+                for call_result in result.results:
+                    watch.end_call(call_result.request)
+                named = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                ends.add(replace(result, results=named))
+                watch(ends.counts.progress)
+                is_final = any(call_result.is_final for call_result in result.results)
+                failed = any(call_result.errors for call_result in result.results)
+                if result.is_over_budget or is_final or (failed and pace.fail_fast):
+                    pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        execute.discard_interrupted({folder for order in orders for folder in order.folders}, tools)
+        tools.discard_interrupted(folder for order in orders for folder in order.folders)
         return [ends.interruption_error(signal, watch)]
-    return [*till.refusals()]
+    return [*spend_guard.refusals()]

@@ -1,10 +1,9 @@
-"""`--dry-run`: everything that a purchase does before it sends, and then the plan. Sends, starts and writes nothing."""
+"""`--dry-run`: all checks and preparations, and then the plan instead of the requests. Writes and starts nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -26,33 +25,31 @@ from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, DryRunRequest, DryRunUpload
 
 
-def dry_run(desk: CommandContext, placed: RequestPlan, report: CommandResult, on_event: EventHandler) -> CommandResult:
-    """*report* with the plan and its price, and with what the cap says to it.
+def dry_run(plan: RequestPlan, context: CommandContext, on_event: EventHandler) -> CommandResult:
+    """The requests of *plan* with their price, and an error if the cost limit does not allow that.
 
-    Raises InputImageError or OutputError, as the purchase would.
+    Raises InputImageError or OutputError, as executing the plan would.
     """
-    budget = Budget.build([(request, desk.model) for request in placed.calls], desk.settings)
-    inputs = InputCache(desk.model)
-    errand = build_run_context(desk, desk.settings.base_url, "dry-run")
+    budget = Budget.build([(call, context.model) for call in plan.calls], context.settings)
+    inputs = InputCache(context.model)
+    run_context = build_run_context(context, "dry-run")
     planned = []
-    for request in placed.calls:
-        _, http = prepare_call(request, inputs.fit_inputs(request.request, on_event), errand)
-        planned.append(
-            build_dry_run_request(request, http, budget, desk.settings, desk.env, names=_output_names(request, desk))
-        )
-    check_folders(desk, placed.calls, make=False)
+    for call in plan.calls:
+        _, http = prepare_call(call, inputs.fit_inputs(call.request, on_event), run_context)
+        names = () if context.output.kind == "stdout" else call.names
+        planned.append(build_dry_run_request(call, http, budget, context.settings, context.env, names=names))
+    check_folders(plan.calls, context, make=False)
     refusal = budget.refusal()
-    return replace(
-        report, planned=tuple(planned), cost=budget.cost(), errors=(*report.errors, *([refusal] if refusal else []))
+    return CommandResult(
+        command=context.command,
+        planned=tuple(planned),
+        cost=budget.cost(),
+        errors=(refusal,) if refusal else (),
     )
 
 
-def _output_names(request: PlannedCall, desk: CommandContext) -> tuple[OutputName, ...]:
-    return () if desk.output.kind == "stdout" else request.names
-
-
 def build_dry_run_request(
-    request: PlannedCall,
+    call: PlannedCall,
     http: HttpRequest,
     budget: Budget,
     settings: Settings,
@@ -60,34 +57,34 @@ def build_dry_run_request(
     *,
     names: Sequence[OutputName],
 ) -> DryRunRequest:
-    """What of *request* can be shown: *http* without key and pictures, and the *names* that it would save."""
-    look = request.request.options
+    """What can be shown of *call*: *http* without key and images, and the *names* that it would save under."""
+    options = call.request.options
     return DryRunRequest(
         provider=settings.provider.name,
-        model=look.model,
+        model=options.model,
         method=http.method,
         url=_printable_request_url(http.url, settings),
         headers=_printable_headers(settings, env),
         body=_printable_body(http),
         files=tuple(_dry_run_upload(file) for file in http.files),
-        paths=tuple(path_for_format(name, look.output_format or "png") for name in names),
-        cost=budget.cost_of(request.index),
+        paths=tuple(path_for_format(name, options.output_format or "png") for name in names),
+        cost=budget.cost_of(call.index),
     )
 
 
 def _printable_headers(settings: Settings, env: Env) -> dict[str, str]:
-    """The headers of the user's own, with a stand-in for the key: a dry run asks nobody for it."""
+    """The user's own headers, and a placeholder for the key: a dry run does not ask for it."""
     row = settings.provider
-    found = next((key.auth for key in row.keys if key.env in env.environ), None)
-    wanted = row.auth != "none" and not row.key_optional and not is_local(settings.base_url)
-    if not found and not wanted:
+    auth_of_key = next((key.auth for key in row.keys if key.env in env.environ), None)
+    needs_key = row.auth != "none" and not row.key_optional and not is_local(settings.base_url)
+    if not auth_of_key and not needs_key:
         return dict(settings.headers)
-    name, prefix = HEADERS[found or row.auth]
+    name, prefix = HEADERS[auth_of_key or row.auth]
     return {name: f"{prefix}[key]", **settings.headers}
 
 
 def _printable_request_url(url: str, settings: Settings) -> str:
-    """*url* without name and password; of its query only what the provider's row is known to send."""
+    """*url* without user and password, and with only those query values that are the provider row's."""
     parts = urlsplit(url)
     query = [(name, text if name in settings.query else "[hidden]") for name, text in parse_qsl(parts.query)]
     host = parts.netloc.rpartition("@")[2]
@@ -108,14 +105,14 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{2000,}={0,2}")
 
 
 def _shorten_images(value: Any) -> Json:
-    """*value* with pictures as what they are and how long they are."""
+    """*value* with images replaced by their kind and length."""
     if isinstance(value, dict):
         return {key: _shorten_images(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_shorten_images(inner) for inner in value]
     if isinstance(value, str):
-        if found := _DATA_URL.match(value):
-            return f"[{found[1] or 'data'}, {(len(value) - found.end()) * 3 // 4:,} bytes]"
+        if match := _DATA_URL.match(value):
+            return f"[{match[1] or 'data'}, {(len(value) - match.end()) * 3 // 4:,} bytes]"
         if _BASE64.fullmatch(value):
             return f"[{len(value) * 3 // 4:,} bytes]"
     plain: Json = value

@@ -1,26 +1,18 @@
-"""An order carried out: the tools laid out, inputs and folders tried, then every request sent and finished.
-
-What a purchase and a dry run have alike before the first request: the errand, and what can still be wrong.
-
-What a signal must tell: what is saved, and what may have been paid.
-"""
+"""Executes a plan: checks inputs, cost and folders, then sends and saves every call; reports an interruption."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from imagecli import worker_pool
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
 from imagecli.config.keys import Key
 from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_exit_code
 from imagecli.events import (
     Event,
-    EventHandler,
     ImageSaved,
     RetryWait,
     RunStarted,
@@ -29,8 +21,8 @@ from imagecli.events import (
     WarningEvent,
 )
 from imagecli.output.progress import PlainProgress
-from imagecli.pipeline import execute
 from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
+from imagecli.pipeline.execute import Pipeline
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.prepare import RunContext
 from imagecli.pipeline.recover import discard_unanswered
@@ -39,41 +31,36 @@ from imagecli.pricing.budget import Budget
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult, CommandResult
 from imagecli.storage.preflight import check_folder, check_response_size
+from imagecli.worker_pool import WorkerPool
 
 
-def build_run_context(desk: CommandContext, base_url: str, run_id: str) -> RunContext:
-    """What all requests of the command have alike."""
+def build_run_context(context: CommandContext, run_id: str) -> RunContext:
+    """What all calls of the command have in common."""
     return RunContext(
         run_id=run_id,
-        command=desk.command,
-        provider=desk.settings.provider,
-        base_url=base_url,
-        query=desk.settings.query,
-        if_exists=desk.settings.values.get("if_exists"),
-        stdout=desk.output.kind == "stdout",
-        keep_partials=desk.keep_partials,
+        command=context.command,
+        provider=context.settings.provider,
+        base_url=context.settings.base_url,
+        query=context.settings.query,
+        if_exists=context.settings.values.get("if_exists"),
+        stdout=context.output.kind == "stdout",
+        keep_partials=context.keep_partials,
     )
 
 
-def check_inputs(requests: Iterable[PlannedCall], inputs: InputCache, on_event: EventHandler) -> None:
-    """Reads and fits every picture that goes up. Raises InputImageError."""
-    for request in requests:
-        inputs.fit_inputs(request.request, on_event)
-
-
-def check_folders(desk: CommandContext, requests: Collection[PlannedCall], *, make: bool) -> None:
-    """Tries every folder that is saved to; *make*: missing ones are made. Raises OutputError, DiskError."""
-    check_response_size(max((request.request.options.n for request in requests), default=1))
-    if desk.output.kind != "stdout":
-        for folder in dict.fromkeys(folder for request in requests for folder in request.folders):
+def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, make: bool) -> None:
+    """Checks every folder that is saved to; *make*: missing ones are created. Raises OutputError, DiskError."""
+    check_response_size(max((call.request.options.n for call in calls), default=1))
+    if context.output.kind != "stdout":
+        for folder in dict.fromkeys(folder for call in calls for folder in call.folders):
             check_folder(folder, make=make)
 
 
 class InterruptTracker:
-    """Passes events on, and remembers which requests were sent and which pictures saved."""
+    """Passes events on, and remembers for an interruption which requests were sent and which images saved."""
 
-    def __init__(self, listener: PlainProgress, provider: str, model: str) -> None:
-        self._listener = listener
+    def __init__(self, progress: PlainProgress, provider: str, model: str) -> None:
+        self._progress = progress
         self._provider, self._model = provider, model
         self._spools: dict[int, Path] = {}
         self._sent: set[int] = set()
@@ -85,128 +72,117 @@ class InterruptTracker:
         if isinstance(event, UploadProgress):
             self._sent.add(event.request)
         if isinstance(event, RetryWait):
-            # The server has answered that it made nothing; it is not under way until it is sent again.
+            # The server has created nothing; the request is not in flight until it is sent again.
             self._sent.discard(event.request)
         if isinstance(event, ImageSaved):
             self._saved.append(event)
-        self._listener(event)
+        self._progress(event)
 
-    def interrupted_fields(self, signal: BaseException, outcomes: list[CallResult], asked: int) -> dict[str, Any]:
-        """The report's fields after Ctrl-C or SIGTERM."""
-        ended = {outcome.request for outcome in outcomes}
-        open_requests = self._sent - ended
-        half = tuple(event.image for event in self._saved if event.image.request not in ended)
-        saved = len(half) + sum(len(outcome.saved) for outcome in outcomes)
-        words = f"interrupted: {saved} of {asked} pictures saved"
+    def interrupted_result(
+        self, command: str, signal: BaseException, results: list[CallResult], requested: int
+    ) -> CommandResult:
+        """The result of a *command* that Ctrl-C or SIGTERM ended: what is saved, and what may be billed."""
+        ended = {result.request for result in results}
+        in_flight = self._sent - ended
+        half_saved = tuple(event.image for event in self._saved if event.image.request not in ended)
+        saved = len(half_saved) + sum(len(result.saved) for result in results)
+        message = f"interrupted: {saved} of {requested} pictures saved"
         hint = "nothing else was sent"
-        if open_requests:
-            words += f"; {len(open_requests)} request{'s' * (len(open_requests) > 1)} under way may be billed"
-            kept = " and ".join(
-                sorted({str(folder) for request, folder in self._spools.items() if request in open_requests})
+        if in_flight:
+            plural = "s" if len(in_flight) > 1 else ""
+            message += f"; {len(in_flight)} request{plural} under way may be billed"
+            folders = sorted({str(folder) for request, folder in self._spools.items() if request in in_flight})
+            hint = (
+                f"imagecli recover saves what came, kept in {' and '.join(folders)}; "
+                "the provider's usage page tells what was billed"
             )
-            hint = f"imagecli recover saves what came, kept in {kept}; the provider's usage page tells what was billed"
         unfinished = [
             CallResult(
                 request=request,
                 asked=0,
                 provider=self._provider,
                 model=self._model,
-                saved=tuple(image for image in half if image.request == request),
+                saved=tuple(image for image in half_saved if image.request == request),
             )
-            for request in open_requests
+            for request in in_flight
         ]
-        return {
-            "outcomes": tuple(sorted([*outcomes, *unfinished], key=lambda outcome: outcome.request)),
-            "errors": (UnsavedError(words, hint=hint, code="interrupted"),),
-            "signal_code": signal_exit_code(signal),
-        }
+        return CommandResult(
+            command=command,
+            outcomes=tuple(sorted([*results, *unfinished], key=lambda result: result.request)),
+            errors=(UnsavedError(message, hint=hint, code="interrupted"),),
+            signal_code=signal_exit_code(signal),
+        )
 
 
-def execute_plan(
-    desk: CommandContext, placed: RequestPlan, report: CommandResult, listener: PlainProgress
-) -> CommandResult:
-    """*report* with the outcome of every request of *placed*, or of as many as came before a signal or a last straw.
+def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProgress) -> CommandResult:
+    """The results of all calls of *plan*, or of those that were executed before a signal or a final error.
 
     Raises InputImageError, OutputError or AuthenticationError before anything is sent.
     """
+    settings = context.settings
+    budget = Budget.build([(call, context.model) for call in plan.calls], settings)
     with ExitStack() as stack:
-        settings = desk.settings
-        errand = build_run_context(desk, settings.base_url, new_run_id(desk.env))
-        tools = build_pipeline(settings, desk.catalog, errand, InputCache(desk.model), stack)
-        check_inputs(placed.calls, tools.inputs, listener)
-        budget = Budget.build([(request, desk.model) for request in placed.calls], settings)
+        pipeline = build_pipeline(
+            settings,
+            context.catalog,
+            build_run_context(context, new_run_id(context.env)),
+            InputCache(context.model),
+            SpendGuard(budget),
+            stack,
+        )
+        for call in plan.calls:
+            pipeline.inputs.fit_inputs(call.request, progress)
         if refusal := budget.refusal():
-            return replace(report, errors=(*report.errors, refusal), cost=budget.cost())
-        check_folders(desk, placed.calls, make=True)
+            return CommandResult(command=context.command, errors=(refusal,), cost=budget.cost())
+        check_folders(plan.calls, context, make=True)
         if settings.no_key:
             raise settings.no_key
-        discard_unanswered(spool_places(settings), listener)
-        return _execute_calls(desk, placed.calls, tools, budget, report, listener)
+        discard_unanswered(spool_places(settings), progress)
+        result = _execute_calls(plan.calls, context, pipeline, progress)
+    if warning := budget.overrun_warning(result.outcomes):
+        progress(warning)
+    return replace(result, cost=budget.cost(result.outcomes))
 
 
 def _execute_calls(
-    desk: CommandContext,
-    requests: tuple[PlannedCall, ...],
-    tools: execute.Pipeline,
-    budget: Budget,
-    report: CommandResult,
-    listener: PlainProgress,
+    calls: tuple[PlannedCall, ...], context: CommandContext, pipeline: Pipeline, progress: PlainProgress
 ) -> CommandResult:
-    """*report* after every request was sent, or as many as the cap, a signal or a last straw let."""
-    asked = count_images(requests)
-    desk.env.on_work_begun()
-    listener(RunStarted(requests=len(requests), pictures=asked))
-    till = SpendGuard(budget)
-    outcomes: list[CallResult] = []
-
-    def done(outcome: CallResult | None) -> bool:
-        if outcome is None:
-            return False
-        outcomes.append(outcome)
-        add_key_origin(outcome, desk.settings.key)
-        return not outcome.is_final
-
-    watch = InterruptTracker(listener, desk.settings.provider.name, desk.model.name)
+    """The results of *calls*, or of as many as the cost limit, a signal or a final error let."""
+    requested = count_images(calls)
+    context.env.on_work_begun()
+    progress(RunStarted(requests=len(calls), pictures=requested))
+    tracker = InterruptTracker(progress, context.settings.provider.name, context.model.name)
+    results: list[CallResult] = []
     try:
-        worker_pool.run_in_threads(
-            lambda request, on_event, slot: till.run_within_cap(
-                request.index, slot, lambda permit: execute.execute_call(request, tools, on_event, permit)
-            ),
-            requests,
-            jobs=desk.settings.provider.jobs,
-            ahead=True,
-            on_event=watch,
-            done=done,
-        )
+        with WorkerPool(jobs=context.settings.provider.jobs, on_event=tracker) as pool:
+            for result in pool.run(pipeline.execute, calls):
+                results.append(add_key_origin(result, context.settings.key))
+                if result.is_final:
+                    pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        execute.discard_interrupted({folder for request in requests for folder in request.folders}, tools)
-        ended = watch.interrupted_fields(signal, outcomes, asked)
-        _warn_of_overrun(budget, ended["outcomes"], listener)
-        return replace(report, **ended, cost=budget.cost(ended["outcomes"]))
-    _warn_of_unsent(outcomes, requests, listener)
-    _warn_of_overrun(budget, outcomes, listener)
-    return replace(
-        report,
-        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.request)),
-        errors=(*report.errors, *till.refusals()),
-        cost=budget.cost(outcomes),
+        pipeline.discard_interrupted(folder for call in calls for folder in call.folders)
+        return tracker.interrupted_result(context.command, signal, results, requested)
+    _warn_of_unsent(results, calls, progress)
+    return CommandResult(
+        command=context.command,
+        outcomes=tuple(sorted(results, key=lambda result: result.request)),
+        errors=pipeline.spend_guard.refusals(),
     )
 
 
-def add_key_origin(outcome: CallResult, key: Key | None) -> None:
-    """A key that was refused is named by where it was found; there may be a better one elsewhere."""
-    for error in outcome.errors:
-        if key and isinstance(error, AuthenticationError):
-            error.message += f"; the key comes from {key.origin}"
+def add_key_origin(result: CallResult, key: Key | None) -> CallResult:
+    """*result*, in which the error of a refused key says where the key comes from: there may be a better one."""
+    if not key or not any(isinstance(error, AuthenticationError) for error in result.errors):
+        return result
+    errors = (
+        error.with_context(f"the key comes from {key.origin}") if isinstance(error, AuthenticationError) else error
+        for error in result.errors
+    )
+    return replace(result, errors=tuple(errors))
 
 
-def _warn_of_overrun(budget: Budget, outcomes: Sequence[CallResult], listener: PlainProgress) -> None:
-    if overrun := budget.overrun_warning(outcomes):
-        listener(overrun)
-
-
-def _warn_of_unsent(outcomes: list[CallResult], requests: tuple[PlannedCall, ...], listener: PlainProgress) -> None:
-    if unsent := len(requests) - len(outcomes):
-        saved = sum(len(outcome.saved) for outcome in outcomes)
-        said = f"stopped: {saved} of {count_images(requests)} pictures saved, {unsent} requests were not sent"
-        listener(WarningEvent(code="stopped", message=said))
+def _warn_of_unsent(results: list[CallResult], calls: tuple[PlannedCall, ...], progress: PlainProgress) -> None:
+    if unsent := len(calls) - len(results):
+        saved = sum(len(result.saved) for result in results)
+        message = f"stopped: {saved} of {count_images(calls)} pictures saved, {unsent} requests were not sent"
+        progress(WarningEvent(code="stopped", message=message))

@@ -1,7 +1,4 @@
-"""Asks and their words → requests that know where each picture goes. Looks at the disk, writes nothing.
-
-A file that --if-exists skip keeps: what it is, as far as its bytes tell.
-"""
+"""Requests and prompts → calls that know where each image goes, and what exists already. Reads the disk only."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from imagecli.commands.image.prompt import Prompt
 from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.images.identify import inspect_image
+from imagecli.images.integrity import inspect_image
 from imagecli.naming import OutputPattern, added_ending_note, build_fields, check_variables_used, resolve_names
 from imagecli.plan import PlannedCall, assign_names, plan_calls, request_hash_for_name
 from imagecli.results import SkippedFile
@@ -26,105 +23,106 @@ from imagecli.storage.read import read_bounded
 
 
 def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFile, WarningEvent | None]:
-    """*path* as a report tells of it, and a warning where it is no whole picture.
+    """*path* as the report lists it, and a warning if it is not a complete image.
 
-    *before* is the request and index of the picture that follows it. Raises OutputError for what can't be read.
+    *before* is the request and index of the image that follows it. Raises OutputError if it can't be read.
     """
     data = read_bounded(path, MAX_PICTURE_BYTES, error=OutputError)
-    found = inspect_image(data)
-    kept = SkippedFile(
+    info = inspect_image(data)
+    file = SkippedFile(
         path=path,
         bytes=len(data),
-        format=found.format,
-        size=found.size,
+        format=info.format,
+        size=info.size,
         sha256=hashlib.sha256(data).hexdigest(),
         before=before,
     )
-    if found.format and found.whole:
-        return kept, None
-    problem = found.problem if data else "empty"
-    return kept, WarningEvent(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
+    if info.format and info.whole:
+        return file, None
+    problem = info.problem if data else "empty"
+    return file, WarningEvent(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPlan:
-    """What will be sent, and what stands there already and is not bought again."""
+    """The calls to execute, and the files that exist already and are kept."""
 
     calls: tuple[PlannedCall, ...]
     skipped: tuple[SkippedFile, ...] = ()
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
-    """What is to be said of the names, before anything is bought."""
+    """Notes on the names, to be shown before anything is sent."""
 
 
 def build_request_plan(
-    wanted: Sequence[tuple[ImageRequest, Prompt]],
+    prompts: Sequence[Prompt],
+    requests: Sequence[ImageRequest],
     output: OutputPattern,
     if_exists: IfExists | None,
     row: ModelRow,
     now: datetime,
 ) -> RequestPlan:
-    """The requests for *wanted*, every picture named. Raises OutputError where a name can't be had, UsageError for a
-    variable that is not used.
+    """The calls for *requests*, one prompt each, with a name for every image.
+
+    Raises OutputError if a name can't be used, UsageError for an unused variable.
     """
-    check_variables_used(wanted[0][1].variables, wanted[0][1].typed, output)
-    total = sum(ask.options.n for ask, _ in wanted)
+    check_variables_used(prompts[0].variables, prompts[0].typed, output)
+    total = sum(request.options.n for request in requests)
     taken: dict[str, int] = {}
-    asks: list[ImageRequest] = []
+    to_send: list[ImageRequest] = []
     names: list[OutputName] = []
-    kept: list[tuple[Path, int]] = []
+    existing: list[tuple[Path, int]] = []
     first = 1
-    for ask, words in wanted:
+    for request, prompt in zip(requests, prompts, strict=True):
         planned = resolve_names(
             output,
-            count=ask.options.n,
-            fields=name_fields(ask, words, now),
-            default="{stem}-{slug}" if input_sources(ask) else "{slug}",
-            expected_format=ask.options.output_format or "png",
+            count=request.options.n,
+            fields=name_fields(request, prompt, now),
+            default="{stem}-{slug}" if input_sources(request) else "{slug}",
+            expected_format=request.options.output_format or "png",
             if_exists=if_exists,
             look=stat_path,
             taken=taken,
             first=first,
             total=total,
         )
-        first += ask.options.n
-        to_buy = 0
+        first += request.options.n
+        missing = 0
         for one in planned:
             if one.kept:
-                kept.append((one.kept, len(names)))
+                existing.append((one.kept, len(names)))
             else:
                 names.append(one.name)
-                to_buy += 1
-        if to_buy:
-            asks.append(replace(ask, options=replace(ask.options, n=to_buy)))
-    return _place_outputs(assign_names(plan_calls(asks, row), names), kept, output)
+                missing += 1
+        if missing:
+            to_send.append(replace(request, options=replace(request.options, n=missing)))
+    return _build_plan(assign_names(plan_calls(to_send, row), names), existing, output)
 
 
-def _place_outputs(
-    requests: tuple[PlannedCall, ...], kept: list[tuple[Path, int]], output: OutputPattern
-) -> RequestPlan:
-    """*kept* are paths that are not bought again, each with the number of pictures that are bought before it."""
-    places = [(request.index, index) for request in requests for index in range(len(request.names))]
-    places.append((len(requests), 0))
-    added = added_ending_note(output)
-    notes: list[NoteEvent | WarningEvent] = [NoteEvent(code="ending_added", message=added)] if added else []
-    files: list[SkippedFile] = []
-    if kept:
-        for path, bought in kept:
-            file, warning = inspect_skipped_file(path, places[bought])
-            files.append(file)
-            notes += [warning] if warning else []
-    return RequestPlan(calls=requests, skipped=tuple(files), notes=tuple(notes))
+def _build_plan(calls: tuple[PlannedCall, ...], existing: list[tuple[Path, int]], output: OutputPattern) -> RequestPlan:
+    """*existing* are the files that `--if-exists skip` keeps, each with the number of images that come before it."""
+    places = [(call.index, index) for call in calls for index in range(len(call.names))]
+    places.append((len(calls), 0))
+    notes: list[NoteEvent | WarningEvent] = []
+    if note := added_ending_note(output):
+        notes.append(NoteEvent(code="ending_added", message=note))
+    skipped: list[SkippedFile] = []
+    for path, before in existing:
+        file, warning = inspect_skipped_file(path, places[before])
+        skipped.append(file)
+        if warning:
+            notes.append(warning)
+    return RequestPlan(calls=calls, skipped=tuple(skipped), notes=tuple(notes))
 
 
-def name_fields(ask: ImageRequest, words: Prompt, now: datetime) -> dict[str, str | int]:
-    """What the names of an ask's pictures can be made of."""
-    sources = input_sources(ask)
+def name_fields(request: ImageRequest, prompt: Prompt, now: datetime) -> dict[str, str | int]:
+    """The fields that the names of a request's images can be made of."""
+    sources = input_sources(request)
     return build_fields(
-        prompt=words.text,
+        prompt=prompt.text,
         stem=sources[0].stem if sources else None,
-        model=ask.options.model,
-        size=ask.options.size,
+        model=request.options.model,
+        size=request.options.size,
         now=now,
-        hash=request_hash_for_name(ask, words.text),
-        variables=words.variables,
+        hash=request_hash_for_name(request, prompt.text),
+        variables=prompt.variables,
     )

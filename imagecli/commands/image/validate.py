@@ -1,4 +1,4 @@
-"""Checks of what a command asks for, and where an option that they refuse was set."""
+"""Checks requests before anything is sent, and tells where a refused option was set."""
 
 from __future__ import annotations
 
@@ -18,34 +18,33 @@ from imagecli.providers.capabilities import check_capabilities
 
 
 def validate_requests(
-    asks: Iterable[ImageRequest], row: ModelRow, catalog: Catalog, settings: Settings, today: date
+    requests: Iterable[ImageRequest], row: ModelRow, catalog: Catalog, settings: Settings, today: date
 ) -> tuple[WarningEvent, ...]:
-    """What is to be said of *asks* before they are bought, each thing once. Raises UsageError where one can't be."""
+    """Warnings about *requests*, each once. Raises UsageError if the model or provider can't execute one."""
     with name_option_origins(settings):
         warnings = list(check_model_life(row, settings.provider, settings.base_url, today))
-        for ask in asks:
-            warnings += check_request(ask, row, catalog.models.values())
-            warnings += check_capabilities(ask, settings.provider)
+        for request in requests:
+            warnings += check_request(request, row, catalog.models.values())
+            warnings += check_capabilities(request, settings.provider)
     return tuple(dict.fromkeys(warnings))
 
 
 @contextmanager
 def name_option_origins(settings: Settings) -> Iterator[None]:
-    """An option that is refused inside and was not typed is named by where it came from."""
+    """Adds to an error about an option that was not typed where its value comes from, and how to unset it."""
     try:
         yield
     except UsageError as error:
         for name, origin in settings.origins.items():
-            said = settings.values[name] if name == "model" else None
-            if origin != flag_name(name) and error.message.partition(" ")[0].rstrip(":") in (flag_name(name), said):
-                error.message += f"; {name} comes from {origin}"
-                error.hint = _with_way_to_unset(error.hint, name, origin)
+            if error.flag == flag_name(name) != origin:
+                hint = _add_way_to_unset(error.hint, name, origin)
+                raise error.with_context(f"{name} comes from {origin}").with_facts(hint=hint) from error
         raise
 
 
-def _with_way_to_unset(hint: str | None, name: str, origin: str) -> str:
-    """*hint*, with the way to be rid of what nobody typed."""
-    untyped, way = f"leave {flag_name(name)} out", how_to_unset(name, origin)
-    if hint and untyped in hint:
-        return hint.replace(untyped, way)
+def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
+    """*hint*, with a way to unset the option instead of advice to omit a flag that was not typed."""
+    omit_flag, way = f"leave {flag_name(name)} out", how_to_unset(name, origin)
+    if hint and omit_flag in hint:
+        return hint.replace(omit_flag, way)
     return f"{hint}; {way}" if hint else way

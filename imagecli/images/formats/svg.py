@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import IO, Final
 
 from imagecli.domain import Size
-from imagecli.images.byte_window import ByteWindow
 
 _HEAD_BYTES = 65_536
 _TAIL_BYTES = 4_096
@@ -40,7 +39,7 @@ _SCRIPT_LINK = re.compile(r"""["';](?:javascript|vbscript|data:text/html)[:;,]""
 _NUMBER = rb"\s*([0-9.]{1,12})"
 
 
-def find_svg_root(data: ByteWindow) -> bytes | None:
+def find_svg_root(data: memoryview) -> bytes | None:
     """The `<svg …>` tag behind an optional BOM, XML declaration, doctype and comments; None when there is none."""
     head = bytes(data[:_HEAD_BYTES]).removeprefix(b"\xef\xbb\xbf")
     position: int | None = 0
@@ -51,7 +50,7 @@ def find_svg_root(data: ByteWindow) -> bytes | None:
     return None
 
 
-def svg_size(data: ByteWindow) -> Size | None:
+def svg_size(data: memoryview) -> Size | None:
     """Width and height in pixels where the root says them, else the view box's; None when it says neither."""
     tag = find_svg_root(data) or b""
     width, height = _length(tag, b"width"), _length(tag, b"height")
@@ -61,7 +60,7 @@ def svg_size(data: ByteWindow) -> Size | None:
     return Size(_to_int(box[1]), _to_int(box[2])) if box else None
 
 
-def find_svg_problem(data: ByteWindow) -> str | None:
+def find_svg_problem(data: memoryview) -> str | None:
     """Whether the last thing in the text closes an `svg`."""
     tail = bytes(data[-_TAIL_BYTES:]).rstrip()
     return None if _END.search(tail) else "SVG ends before its closing tag"

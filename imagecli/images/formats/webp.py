@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagecli.domain import Size
-from imagecli.images.byte_window import ByteWindow
 
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
@@ -22,17 +21,17 @@ class WebpChunk(NamedTuple):
     end: int
 
 
-def is_webp(data: ByteWindow) -> bool:
+def is_webp(data: memoryview) -> bool:
     """Whether the first twelve bytes say so."""
-    return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
-def riff_end(data: ByteWindow) -> int:
+def riff_end(data: memoryview) -> int:
     """Where the container says it ends, in bytes from the start."""
     return 8 + int.from_bytes(data[4:8], "little")
 
 
-def webp_chunks(data: ByteWindow) -> Iterator[WebpChunk]:
+def webp_chunks(data: memoryview) -> Iterator[WebpChunk]:
     """The chunks in order, as far as the container reaches."""
     start, stop = 12, min(riff_end(data), len(data))
     while start + 8 <= stop:
@@ -42,7 +41,7 @@ def webp_chunks(data: ByteWindow) -> Iterator[WebpChunk]:
         start = end
 
 
-def webp_size(data: ByteWindow) -> Size | None:
+def webp_size(data: memoryview) -> Size | None:
     """The canvas (extended form) or the frame, read from the first chunk; None when that is no picture's."""
     first = bytes(data[12:16])
     if first == b"VP8X" and len(data) >= 30:
@@ -50,12 +49,12 @@ def webp_size(data: ByteWindow) -> Size | None:
     if first == b"VP8L" and len(data) >= 25 and data[20] == 0x2F:
         bits = _little_endian(data[21:25])
         return Size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    if first == b"VP8 " and len(data) >= 30 and bytes(data[23:26]) == b"\x9d\x01\x2a":
+    if first == b"VP8 " and len(data) >= 30 and data[23:26] == b"\x9d\x01\x2a":
         return Size(_little_endian(data[26:28]) & 0x3FFF, _little_endian(data[28:30]) & 0x3FFF)
     return None
 
 
-def find_webp_problem(data: ByteWindow) -> str | None:
+def find_webp_problem(data: memoryview) -> str | None:
     """The first thing that is wrong inside the container. A missing last padding byte is forgiven."""
     has_pixels = False
     for kind, _, end in webp_chunks(data):
@@ -67,7 +66,7 @@ def find_webp_problem(data: ByteWindow) -> str | None:
     return None if has_pixels else "WebP has no pixels"
 
 
-def _little_endian(data: memoryview | bytes) -> int:
+def _little_endian(data: memoryview) -> int:
     return int.from_bytes(data, "little")
 
 

@@ -1,0 +1,161 @@
+"""JSON manifests: JSON Lines with a row on each line, and a `.json` file with an array of rows.
+
+A line of JSON Lines ends at a newline and nowhere else. Blank lines are skipped; there are no comments.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from sys import intern
+from typing import Any, Final
+
+from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.errors import UsageError
+
+MAX_ROW_LENGTH: Final = 1_000_000
+"""Characters of a row. The longest prompt that any model accepts has a thirtieth of that."""
+
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+
+
+def read_jsonl(text: str, problems: Problems) -> ParsedFile:
+    """Reads JSON Lines. An invalid line is added to *problems*, and the others are read."""
+    rows: list[RawRow] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line or line.isspace():
+            continue
+        try:
+            rows.append(RawRow(number=len(rows) + 1, line=number, fields=_parse_line(line)))
+        except UsageError as error:
+            problems.add_error(number, error)
+    return ParsedFile(rows=rows)
+
+
+def _parse_line(line: str) -> dict[str, Any]:
+    if len(line) > MAX_ROW_LENGTH:
+        raise UsageError(f"the line has {len(line):,} characters, at most {MAX_ROW_LENGTH:,} are read")
+    try:
+        value = _DECODER.decode(line)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"no JSON at column {error.colno}: {error.msg}", hint=_suggest_fix(line)) from error
+    except (RecursionError, ValueError) as error:
+        raise _limit_error(error) from None
+    if not isinstance(value, dict):
+        raise UsageError("an object is wanted, a row a line", hint='{"prompt": "a cat"}')
+    return value
+
+
+def _suggest_fix(line: str) -> str:
+    first = line.lstrip()[:1]
+    if first in ("#", "/"):
+        return "JSON Lines has no comments: leave the line out"
+    if first in ("[", "]", "{", "}"):
+        return "a row is one line; an array of rows is read from NAME.json, or with --format json"
+    return 'a row is {"prompt": "a cat"}'
+
+
+def _limit_error(error: Exception) -> UsageError:
+    """The error for JSON that is valid but beyond what Python parses."""
+    if isinstance(error, RecursionError):
+        return UsageError("it is nested too deep", hint="flatten it")
+    # The only other one that the decoder raises: int() of thousands of digits.
+    return UsageError("a number of more digits than any server reads", hint="put it in quotes")
+
+
+def read_json_array(text: str, problems: Problems) -> ParsedFile:
+    """Reads an array of rows. An invalid row is added to *problems*; what isn't JSON ends the reading."""
+    rows: list[RawRow] = []
+    try:
+        for line, element in _iter_elements(text):
+            if isinstance(element, UsageError):
+                problems.add_error(line, element)
+            elif isinstance(element, dict):
+                rows.append(RawRow(number=len(rows) + 1, line=line, fields=element))
+            else:
+                problems.add(line, "an object is wanted for each row", hint='{"prompt": "a cat"}')
+    except json.JSONDecodeError as error:
+        hint = "a row a line, without a list around them, is NAME.jsonl" if text.lstrip()[:1] == "{" else None
+        problems.add(error.lineno, f"no list of rows at column {error.colno}: {error.msg}", hint=hint)
+    return ParsedFile(rows=rows)
+
+
+def _iter_elements(text: str) -> Iterator[tuple[int, Any]]:
+    """The first line and the value of each element of the array; a UsageError for a value that is refused.
+
+    The elements are parsed one by one, so that each has its line. Raises JSONDecodeError.
+    """
+    position = _skip_blank(text, 0)
+    if position == len(text):
+        return
+    separator = text[position]
+    if separator != "[":
+        raise json.JSONDecodeError("Expecting '['", text, position)
+    position = _skip_blank(text, position + 1)
+    if text.startswith("]", position):
+        separator, position = "]", _skip_blank(text, position + 1)
+    line, counted = 1, 0
+    while separator != "]":
+        line += text.count("\n", counted, position)
+        counted = position
+        end: int | None
+        try:
+            element, end = _parse_element(text, position)
+        except UsageError as error:
+            element, end = error, _find_end(text, position)
+        yield line, element
+        if end is None:
+            return
+        position = _skip_blank(text, end)
+        separator = text[position : position + 1]
+        if separator not in (",", "]"):
+            raise json.JSONDecodeError("Expecting ',' or ']'", text, position)
+        position = _skip_blank(text, position + 1)
+    if position < len(text):
+        raise json.JSONDecodeError("Extra data", text, position)
+
+
+def _parse_element(text: str, begin: int) -> tuple[Any, int]:
+    """The value that begins at *begin*, and its end. Raises JSONDecodeError, or UsageError for a value not accepted."""
+    try:
+        value, end = _DECODER.raw_decode(text, begin)
+    except json.JSONDecodeError:
+        raise
+    except (RecursionError, ValueError) as error:
+        raise _limit_error(error) from None
+    if end - begin > MAX_ROW_LENGTH:
+        raise UsageError(f"the row has {end - begin:,} characters, at most {MAX_ROW_LENGTH:,} are read")
+    return value, end
+
+
+def _find_end(text: str, begin: int) -> int | None:
+    """The end of a value that this module refuses; None if Python can't parse it either."""
+    try:
+        return json.JSONDecoder().raw_decode(text, begin)[1]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _skip_blank(text: str, position: int) -> int:
+    match = _BLANK.match(text, position)
+    return match.end() if match else position
+
+
+def _refuse_constant(name: str) -> None:
+    raise UsageError(f"{name} is no JSON", hint="a number, or text in quotes")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of *pairs*. Raises UsageError for a key that it has twice."""
+    # Thousands of rows have the same keys.
+    table = {intern(name): value for name, value in pairs}
+    if len(table) < len(pairs):
+        names = [name for name, _ in pairs]
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"{duplicate[:60]!r} stands in it twice", hint="leave one of them out")
+    return table
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)

@@ -1,0 +1,75 @@
+"""What generate, edit and vary do once their options are read: validate, plan, then execute or show the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from imagecli.checks.check import unknown_model_warnings
+from imagecli.commands.image.context import CommandContext
+from imagecli.commands.image.plan import RequestPlan, build_request_plan
+from imagecli.commands.image.prompt import Prompt
+from imagecli.commands.image.validate import validate_requests
+from imagecli.config.project import PROJECT_FILE
+from imagecli.domain import ImageRequest
+from imagecli.errors import OutputError
+from imagecli.events import NoteEvent, WarningEvent
+from imagecli.output.choose_progress import open_progress
+from imagecli.output.result import print_result, write_image_to_stdout
+from imagecli.results import CommandResult
+from imagecli.safe_open import real_path
+from imagecli.storage.boundary import is_below
+
+
+def run(
+    context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest], *, endpoint_note: str = ""
+) -> int:
+    """Validates and plans *requests*, executes them or shows the plan, and returns the exit code.
+
+    *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
+    """
+    warnings = validate_requests(requests, context.model, context.catalog, context.settings, context.env.now().date())
+    plan = build_request_plan(
+        prompts, requests, context.output, context.settings.values.get("if_exists"), context.model, context.env.now()
+    )
+    _check_output_root(plan, context)
+    with open_progress(context.env, context.display) as progress:
+        for event in (*_settings_notes(context, endpoint_note), *context.notes, *warnings, *plan.notes):
+            progress(event)
+        # Imported only now: what was refused before needs neither requests nor Pillow.
+        if context.dry_run:
+            from imagecli.commands.image.dry_run import dry_run
+
+            result = dry_run(plan, context, progress)
+        elif plan.calls:
+            from imagecli.commands.image.execute import execute_plan
+
+            result = execute_plan(plan, context, progress)
+        else:
+            result = CommandResult(command=context.command)
+        result = replace(result, skipped=plan.skipped, notes=tuple(progress.remarks), partials=tuple(progress.partials))
+    for call_result in result.outcomes:
+        if call_result.stdout_image:
+            result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)
+    return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
+
+
+def _check_output_root(plan: RequestPlan, context: CommandContext) -> None:
+    """Raises OutputError if an output that a project file chose leads out of the current folder through a link."""
+    for folder in {folder for call in plan.calls for folder in call.folders}:
+        if context.output_root and not is_below(folder, context.output_root):
+            raise OutputError(
+                f"output in {PROJECT_FILE} leads out of the current folder, to {real_path(folder)}",
+                hint="-o PATH, if that is where you want it",
+            )
+
+
+def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[NoteEvent | WarningEvent]:
+    if endpoint_note:
+        yield NoteEvent(code="endpoint", message=endpoint_note)
+    if "model" in context.settings.values:
+        yield from unknown_model_warnings(context.model)
+    for code, message in context.settings.notes:
+        yield NoteEvent(code=code, message=message)
+    for code, message in context.settings.warnings:
+        yield WarningEvent(code=code, message=message)
