@@ -1,4 +1,4 @@
-"""Creates the images of the README in `.pictures/`: runs its commands against the sandbox, and puts results side by side.
+"""Creates the images of the README in `.pictures/`: runs its commands against the sandbox, results side by side.
 
 Run it by hand after a change of the painter, `python -m tests.repaint`, and look at the result.
 """
