@@ -15,7 +15,7 @@ from imagecli.sandbox.painter.edit import largest_opening
 from imagecli.sandbox.painter.fonts import load_font
 from imagecli.sandbox.painter.palettes import contrast
 from imagecli.sandbox.painter.scene import TERRAINS, choose_palette, paint_scene
-from imagecli.sandbox.painter.text_fit import fit_text, wrap_text
+from imagecli.sandbox.painter.text_fit import break_lines, fit_text
 from tests.sandbox.making import CLASSIC, post
 
 UNASSIGNED = "\u0378"
@@ -75,7 +75,7 @@ def monospaced(text: str) -> float:
     ],
 )
 def test_lines_break_where_they_may(text: str, limit: float, lines: tuple[str, ...]) -> None:
-    assert wrap_text(text, monospaced, limit) == lines
+    assert break_lines(text, monospaced, limit) == lines
 
 
 def test_lines_are_balanced() -> None:

@@ -38,11 +38,11 @@ def fit_text(
     widest_unit = max((measure(unit) for unit in split_units(text)), default=0.0)
     size = largest
     while size > smallest:
-        lines = wrap_text(text, measure, width / size)
+        lines = break_lines(text, measure, width / size)
         if len(lines) * size * LINE_HEIGHT <= height and widest_unit <= width / size:
             return TextBlock(_balance_lines(text, measure, width / size, lines), size)
         size *= 0.94
-    lines = wrap_text(text, measure, width / smallest)
+    lines = break_lines(text, measure, width / smallest)
     most = max(1, int(height / (smallest * LINE_HEIGHT)))
     if len(lines) > most:
         lines = (*lines[: most - 1], _add_ellipsis(lines[most - 1], measure, width / smallest))
@@ -54,7 +54,7 @@ def split_units(text: str) -> list[str]:
     return _UNIT.findall(text)
 
 
-def wrap_text(text: str, measure: MeasureWidth, limit: float) -> tuple[str, ...]:
+def break_lines(text: str, measure: MeasureWidth, limit: float) -> tuple[str, ...]:
     """Lines no wider than *limit* font sizes; a word that is wider is broken anywhere."""
     lines: list[str] = []
     line, used = "", 0.0
@@ -75,7 +75,7 @@ def _balance_lines(text: str, measure: MeasureWidth, limit: float, lines: tuple[
     widest_unit = max(measure(unit) for unit in split_units(text))
     for _ in range(10 if len(lines) > 1 else 0):
         middle = max(widest_unit, (low + high) / 2)
-        narrower = wrap_text(text, measure, middle)
+        narrower = break_lines(text, measure, middle)
         if len(narrower) > len(lines):
             low = middle
         else:
