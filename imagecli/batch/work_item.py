@@ -15,7 +15,7 @@ from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.targets import OutputTarget
-from imagecli.batch.planner import Decision
+from imagecli.batch.planner import Decision, Replacement
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageRequest, SavedImage
@@ -122,7 +122,11 @@ def replace_originals_too(decision: Decision, ledger: JournalState) -> Decision:
     """*decision*, where what came earlier may be replaced with what was made of it."""
     known = [found[0] for plan in decision.writes if (found := ledger.file_planned_at(plan))]
     old = {record.path: record.sha256 for entry in known for record in entry.originals}
-    return replace(decision, replaces=(*decision.replaces, *old.items())) if old else decision
+    return (
+        replace(decision, replaces=(*decision.replaces, *map(Replacement, old.keys(), old.values())))
+        if old
+        else decision
+    )
 
 
 def _build_file_record(image: SavedImage, saved: Path, part: ManifestRef, folder: Path) -> FileRecord | None:
