@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from imagecli.batch.api.input_file import LineId, item_key
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.planner import Decision
+from imagecli.batch.planner import Decision, Replacement
 from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
 from imagecli.domain import OutputName
 from imagecli.pipeline.prepare import RunContext, build_prepared_call
@@ -113,7 +113,7 @@ def _submitted_item(
     if not plan.planned.is_requested_by(entry) or len(buy) < len(entry.planned) or not buy:
         return None
     writes = tuple(path for paths in entry.planned for path in paths if path in indexes)
-    decision = Decision(kind="missing", buy=buy, writes=writes, replaces=replaces)
+    decision = Decision(kind="missing", buy=buy, writes=writes, replaces=tuple(Replacement(*file) for file in replaces))
     # The journal records the request that was sent, whose model may not be the default any more.
     planned = replace(plan.planned, model=entry.model)
     submitted = replace(plan, planned=planned, decision=decision)
