@@ -29,7 +29,7 @@ def write_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any
     for last, value in _possible_values(text):
         after = set_toml_value(before, names, value, path)
         try:
-            check_settings(after, path, catalog)
+            check_settings_text(after, path, catalog)
         except SettingsError:
             if last:
                 raise
@@ -53,12 +53,12 @@ def remove_value(name: str, folders: Folders, catalog: Catalog) -> bool:
             and (pruned := remove_toml_value(after, names[:depth], path)) is not None
         ):
             after = pruned
-    check_settings(after, path, catalog)
+    check_settings_text(after, path, catalog)
     replace_file(path, after)
     return True
 
 
-def check_settings(text: str, path: Path, catalog: Catalog) -> None:
+def check_settings_text(text: str, path: Path, catalog: Catalog) -> None:
     """Raise SettingsError if *text* is not valid as the user's settings."""
     document = parse_toml(text.encode(), path)
     build_provider_table(document.pop("providers", {}), path, catalog)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagecli.config.owners import check_state_folder, read_private_file, read_project_file
+from imagecli.config.owners import check_state_folder_owner, read_private_file, read_project_file
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
 from imagecli.config.toml_io import parse_toml, replace_file
@@ -42,7 +42,7 @@ def set_trusted(path: Path, digest: str | None, folders: Folders) -> None:
 
 def _read_trusted(folders: Folders) -> dict[str, str]:
     """Path → digest. Raises SettingsError if the file is damaged, or if other users can change it."""
-    check_state_folder(folders.state)
+    check_state_folder_owner(folders.state)
     data = read_private_file(folders.trusted_projects)
     if data is None:
         return {}
