@@ -1,6 +1,6 @@
-"""What happens on the way, announced as frozen events to the one listener in `Env`.
+"""Progress events: frozen values that a command's work reports and that `output` shows.
 
-Work announces and never prints; `report` is the only listener.
+They are for the screen only: no guarantee (journal, spool mark, budget) depends on one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imagecli.domain import SavedImage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """The plan stands: *requests* will be sent for *pictures* pictures."""
+    """The plan is made: *requests* will be sent for *pictures* images."""
 
     requests: int
     pictures: int
@@ -23,7 +23,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolOpened:
-    """A request's answer will be kept in *folder* until it is saved; announced again when that has changed."""
+    """The response to a request will be kept in *folder* until it is saved; reported again if that changes."""
 
     request: int
     folder: Path
@@ -31,7 +31,7 @@ class SpoolOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadProgress:
-    """*sent* of *total* bytes of a request's body are on their way."""
+    """*sent* of *total* bytes of a request's body are sent."""
 
     request: int
     sent: int
@@ -40,7 +40,7 @@ class UploadProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadProgress:
-    """*received* bytes of an answer or a result URL have come; *total* where it is known."""
+    """*received* bytes of a response or a result URL are here; *total* is None if it is unknown."""
 
     request: int
     received: int
@@ -49,22 +49,22 @@ class DownloadProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialImage:
-    """A stream has shown an earlier state of a picture, a whole picture itself."""
+    """A stream has shown an earlier state of an image, itself a complete image."""
 
     request: int
     partial_image_index: int
     """0-based, in order of arrival."""
     asked: int | None = None
-    """So many of a picture's earlier states were asked for; it may be there before all of them came."""
+    """How many earlier states were requested; the image may be finished before all of them arrive."""
     data: bytes = field(repr=False)
-    """The picture's bytes, whole."""
+    """All bytes of the image."""
     path: Path | None = None
-    """Where it was kept (--keep-partials)."""
+    """Where it was saved (--keep-partials)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryWait:
-    """A request waits *seconds* before it is sent (again); *why* in words."""
+    """A request waits *seconds* before it is sent, or sent again; *why* in words."""
 
     request: int
     seconds: float
@@ -73,14 +73,14 @@ class RetryWait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSaved:
-    """A picture is whole on disk under its final name."""
+    """An image is complete on disk under its final name."""
 
     image: SavedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteEvent:
-    """Something was changed or decided that the user did not spell out; *code* is stable, *message* for people."""
+    """Something was changed or decided that the user did not ask for; *code* is stable, *message* is for people."""
 
     code: str
     message: str
@@ -88,36 +88,27 @@ class NoteEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarningEvent:
-    """Something may not be what the user wants; *code* is stable, *message* for people."""
+    """Something may not be what the user wants; *code* is stable, *message* is for people."""
 
     code: str
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
-    """A detail for -v: what was sent where, and what came back. Never holds a key."""
-
-    message: str
-    is_debug: bool = False
-    """For --debug alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
-    """How far a batch is: *done* of *total* purchases are saved."""
+    """How far a batch is: *done* of *total* items are saved."""
 
     done: int
     failed: int
     total: int
     billed_usd: float
     unknown: bool
-    """Something besides was billed, and nobody knows how much."""
+    """Something else was billed, at an unknown price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchApiProgress:
-    """The provider's Batch API is at work: it has answered *answered* of *total* requests, as far as it says so."""
+    """The provider's Batch API has finished *answered* of *total* requests, as far as it says so."""
 
     batches: int
     answered: int
@@ -126,7 +117,7 @@ class BatchApiProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """Still at work after *elapsed* seconds; announced every 30 s."""
+    """Still at work after *elapsed* seconds; reported every 30 s."""
 
     elapsed: float
 
@@ -141,11 +132,10 @@ Event: TypeAlias = (
     | ImageSaved
     | NoteEvent
     | WarningEvent
-    | LogEvent
     | BatchProgress
     | BatchApiProgress
     | Heartbeat
 )
 
 EventHandler: TypeAlias = Callable[[Event], None]
-"""Whoever hears: work announces to it and never prints."""
+"""Receives events; work reports to it and never prints."""

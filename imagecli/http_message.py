@@ -1,4 +1,4 @@
-"""What goes to a provider and what comes back, as frozen values: the halves of `run` meet in them."""
+"""HTTP requests and parsed responses as frozen values, between the codecs, the client and the pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagecli.errors import POSSIBLY_BILLED, ImagecliError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFile:
-    """One file of a multipart form: neutral name, true media type."""
+    """One file of a multipart form, with a neutral name and its true media type."""
 
     name: str
     """The form field: image, image[], mask, markup."""
@@ -22,7 +22,7 @@ class HttpFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request as a provider's codec made it. The key is not in it: the transport adds that."""
+    """One request as a provider's codec built it. It has no key: the transport adds that."""
 
     method: str
     url: str
@@ -30,7 +30,7 @@ class HttpRequest:
     form: tuple[tuple[str, str], ...] = ()
     files: tuple[HttpFile, ...] = ()
     added: tuple[str, ...] = ()
-    """Fields that the user did not set: one of them may be left out when the server doesn't know it."""
+    """Fields that the user did not set: one of them may be omitted if the server does not know it."""
 
     def without(self, field: str) -> HttpRequest:
         """The same request without *field*, which is one of `added`."""
@@ -44,30 +44,30 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedImage:
-    """One picture of an answer: base64 text, an address, or both; neither when it is missing.
+    """One image of a response: base64 text, a URL, or both; neither if it is missing.
 
-    The base64 comes first. Where it is none, and there is an address, that is fetched: the other was a stand-in.
+    The base64 is used first. If it is not an image, the URL is fetched: the base64 was a placeholder.
     """
 
     b64_json: str | None = field(default=None, repr=False)
     url: str | None = None
     hint: str | None = None
-    """What helps where nothing answers at the address."""
+    """What to do if the URL does not answer."""
     error: ImagecliError | None = None
-    """What the server says of a picture that is missing."""
+    """What the server reports about a missing image."""
     revised_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedResponse:
-    """What a provider's codec read out of a successful body."""
+    """What a provider's codec found in the body of a 2xx response."""
 
     images: tuple[ReturnedImage, ...]
     usage: dict[str, Any] | None = None
     svg_usage: dict[str, Any] | None = None
-    """What the model that wrote an svg took; billed besides."""
+    """Tokens of the model that wrote an SVG; billed in addition."""
     errors: tuple[ImagecliError, ...] = ()
-    """What it says went wrong with further pictures."""
+    """What went wrong with further images, as far as the response says so."""
 
     @property
     def may_be_billed(self) -> bool:

@@ -1,4 +1,4 @@
-"""What is said of a picture, by the wire's words → the frozen value of what is made. Pure; flags and rows alike."""
+"""Builds `ImageOptions` from flags or manifest fields, which have the same names. Pure."""
 
 from __future__ import annotations
 
@@ -17,56 +17,57 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.formats import ENDINGS
 from imagecli.naming import FIELDS, OutputPattern, check_output_ending, requested_format
 
-_AS_SAID: Final = tuple(name for name in OPTIONAL if name != "svg")
+_UNCHANGED: Final = tuple(name for name in OPTIONAL if name != "svg")
 
 
-def build_image_options(said: Mapping[str, Any], row: ModelRow) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
-    """What *said* asks for (None: nothing was said), in words of the model's *row*; and what is to be said of it.
+def build_image_options(values: Mapping[str, Any], row: ModelRow) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
+    """The options in *values* (None: not set) for the model of *row*, and notes on them.
 
-    Raises UsageError for a shape that the model doesn't make.
+    Raises UsageError for a ratio that the model does not create.
     """
-    svg = SvgOptions(model=said.get("svg_model"), effort=said.get("svg_reasoning_effort"))
-    size, notes = resolve_size(said.get("size"), said.get("fit"), row)
-    words: dict[str, Any] = {name: said.get(name) for name in _AS_SAID}
+    svg = SvgOptions(model=values.get("svg_model"), effort=values.get("svg_reasoning_effort"))
+    size, notes = resolve_size(values.get("size"), values.get("fit"), row)
+    unchanged: dict[str, Any] = {name: values.get(name) for name in _UNCHANGED}
     return ImageOptions(
         model=row.name if row.sent else "",
-        n=said.get("n", 1),
+        n=values.get("n", 1),
         size=size,
-        fit=said.get("fit"),
+        fit=values.get("fit"),
         svg=svg if svg != SvgOptions() else None,
-        params=tuple(said.get("param") or ()),
-        **words,
+        params=tuple(values.get("param") or ()),
+        **unchanged,
     ), notes
 
 
 def apply_format_of_name(
-    wanted: ImageOptions, output: OutputPattern, makes: FormatSupport, flagged: bool, variables: Iterable[str]
+    options: ImageOptions, output: OutputPattern, support: FormatSupport, flagged: bool, variables: Iterable[str]
 ) -> tuple[ImageOptions, WarningEvent | None]:
-    """A literal ending asks for its format, where that is made; else what is to be said of it.
+    """*options* with the format of an extension that was typed, if the model creates it; else a warning.
 
-    *flagged*: --output-format was typed too. Raises OutputError for the ending of a picture that can't be made,
-    UsageError where both were typed and differ.
+    *flagged*: --output-format was typed too. Raises OutputError for an extension that can't be created, UsageError if
+    both were typed and differ.
     """
-    asked = ENDINGS.get((wanted.output_format or "").lower())
-    check_output_ending(output, svg=asked == "svg" or makes.may_make("svg"), maker=makes.model_that_makes("svg"))
+    requested = ENDINGS.get((options.output_format or "").lower())
+    may_be_svg = requested == "svg" or support.may_make("svg")
+    check_output_ending(output, svg=may_be_svg, maker=support.model_that_makes("svg"))
     ending = requested_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
-    if ending is None or ending == asked:
-        return wanted, None
+    if ending is None or ending == requested:
+        return options, None
     if flagged:
         raise UsageError(
-            f"-o {output.text} asks for {ending}, --output-format for {wanted.output_format}",
+            f"-o {output.text} asks for {ending}, --output-format for {options.output_format}",
             hint="leave one of them out",
         )
-    # A model that nobody knows is not sent what was not typed; what comes is converted.
-    made = makes.surely_makes(ending)
-    of_name = made and ending not in WHOLE
-    return replace(wanted, output_format=ending if made else None, format_of_name=of_name), makes.conversion_warning(
-        ending
+    # An unknown model is not sent a format that was not typed as one; the response is converted.
+    is_created = support.surely_makes(ending)
+    options = replace(
+        options, output_format=ending if is_created else None, format_of_name=is_created and ending not in WHOLE
     )
+    return options, support.conversion_warning(ending)
 
 
 def parse_param(pair: str) -> tuple[str, Json]:
-    """KEY=VALUE; JSON where it parses, else text. Raises UsageError for any other words."""
+    """KEY=VALUE; VALUE is JSON if it parses, else text. Raises UsageError for anything else."""
     key, equals, text = pair.partition("=")
     if not equals or not key:
         raise UsageError(f"--param {pair!r} is not KEY=VALUE", hint="for example --param seed=7")
@@ -77,5 +78,5 @@ def parse_param(pair: str) -> tuple[str, Json]:
 
 
 def _refuse_constant(word: str) -> None:
-    """NaN and Infinity parse in Python, and are no JSON: they go as text."""
+    """NaN and Infinity parse in Python, but are not JSON: they are sent as text."""
     raise ValueError(word)

@@ -1,4 +1,4 @@
-"""What goes to a provider and what comes back, as frozen values: the halves of `run` meet in them."""
+"""All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from imagecli.domain import IfExists, OutputName, Size, Transform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFile:
-    """A file that is made of a picture."""
+    """A file that is made from an image."""
 
     name: OutputName
     fit: Size | None = None
-    """Cropped and resized to exactly this, after the picture was saved as it came."""
+    """Cropped and resized to exactly this, after the image was saved unchanged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestRef:
-    """What a request is of a manifest."""
+    """The manifest item that a call belongs to."""
 
     manifest: str
-    """Its path from the root."""
+    """Its absolute path."""
     id: str
-    """The purchase's, as the journal has it."""
+    """The item's, as in the journal."""
     hash: str
     planned: tuple[tuple[str, ...], ...]
-    """For each picture the paths of its files as the manifest plans them, in the order of `PreparedCall.files`."""
+    """For each image the paths of its files as the manifest plans them, in the order of `PreparedCall.files`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedCall:
-    """All that is needed to finish a request whose answer has come, perhaps in another process and days later.
+    """All that is needed to save the images of a response, perhaps in another process and days later.
 
-    JSON; lies in the spool before the POST. Holds no key and no input picture.
+    Stored in the spool as JSON before the POST. Has no key and no input image.
     """
 
     id: str
@@ -49,42 +49,42 @@ class PreparedCall:
     names: tuple[OutputName, ...]
     if_exists: IfExists | None
     stdout: bool
-    """The one picture goes to stdout (`-o -`), not to *names*."""
+    """The one image goes to stdout (`-o -`), not to *names*."""
     prompt: str | None
     output_format: str | None
-    """What was asked for, if anything was."""
+    """What was requested; None if nothing was."""
     size: Size | None
-    """What was asked for, if it was pixels."""
+    """What was requested, if it was in pixels."""
     fit: Size | None = None
-    """--fit: cropped and resized to exactly this, after the picture was saved as it came."""
+    """--fit: cropped and resized to exactly this, after the image was saved unchanged."""
     keep_partials: bool = False
-    """Partial pictures of a stream are kept as files."""
+    """Partial images of a stream are kept as files."""
     transform: Transform | None = None
     files: tuple[tuple[OutputFile, ...], ...] = ()
-    """For each picture the files that are made of it, the first under its name; none here: that one alone."""
+    """For each image the files that are made from it, the first under its name. Empty: that one file each."""
     replaces: tuple[tuple[Path, str | None], ...] = ()
-    """Files that may be written over, each with the sha256 that it has to have still; None is any."""
+    """Files that may be replaced, each with the sha256 that it must still have; None is any content."""
     part: ManifestRef | None = None
     allow_outside: bool = False
-    """The files of a manifest may be saved through links that lead out of its folder."""
+    """A manifest's files may be saved through links that lead out of its folder."""
 
     @property
     def root(self) -> Path | None:
-        """The folder that everything is saved below, links resolved; None where the user typed the place."""
+        """The folder below which everything is saved, links resolved; None if the user typed the place."""
         return Path(self.part.manifest).parent if self.part and not self.allow_outside else None
 
     def name(self, index: int) -> OutputName:
-        """Picture *index*'s; one that nobody asked for shares the last."""
+        """The name of image *index*; one beyond those that were requested shares the last."""
         return self.names[min(index, len(self.names) - 1)]
 
     def destinations(self, index: int) -> tuple[OutputFile, ...]:
-        """What is made of picture *index*; one that nobody asked for is only saved."""
+        """The files of image *index*; one beyond those that were requested has one file."""
         if index < len(self.files):
             return self.files[index]
         return (OutputFile(name=self.name(index), fit=None if self.files else self.fit),)
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """All that is saved to."""
+        """All folders that files are saved in."""
         names = [*self.names, *(file.name for files in self.files for file in files)]
         return tuple(dict.fromkeys(name.folder for name in names))

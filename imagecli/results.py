@@ -1,4 +1,4 @@
-"""How requests ended, and what the whole command's exit code is. Pure."""
+"""The results of calls and commands, and the exit code that follows from them. Pure."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdoutImage:
-    """A picture that is to be written to stdout. Until that is done it stays where it can be recovered."""
+    """An image that is to be written to stdout. Until that is done its response stays recoverable."""
 
     path: Path
-    """Its bytes, whole, under a temporary name."""
+    """A temporary file with all its bytes."""
     on_written: Callable[[], None] = field(repr=False)
-    """Called when stdout has taken all of them."""
+    """To be called when all of them are written."""
     save: Callable[[], Path] = field(repr=False)
-    """Saves it as a file instead, where stdout fails, and returns where. Raises DiskError."""
+    """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """One request's end: what is saved, what went wrong, what the answer said about itself."""
+    """One call's result: what is saved, what went wrong, and what the response reports."""
 
     request: int
     asked: int
@@ -46,55 +46,55 @@ class CallResult:
     saved: tuple[SavedImage, ...] = ()
     errors: tuple[ImagecliError, ...] = ()
     status: int | None = None
-    """HTTP status, where there was an answer."""
+    """HTTP status; None if there was no response."""
     request_id: str | None = None
     usage: dict[str, Any] | None = None
     svg_usage: dict[str, Any] | None = None
-    """What the model that wrote an svg took."""
+    """Tokens of the model that wrote an SVG."""
     unfetched: int = 0
-    """Result URLs that were more than were asked for and not fetched; they are in the kept response."""
+    """Result URLs beyond those that were requested, which were not fetched; they are in the kept response."""
     stdout_image: StdoutImage | None = None
-    """The picture that goes to stdout (`-o -`)."""
+    """The image that goes to stdout (`-o -`)."""
 
     @property
     def is_final(self) -> bool:
-        """Whether the requests behind it would fail in the same way: no key, or no money."""
+        """Whether all further requests would fail in the same way: no key, or no money."""
         return any(isinstance(error, (AuthenticationError, QuotaError)) for error in self.errors)
 
     @property
     def may_be_billed(self) -> bool:
-        """Whether it was bought, or perhaps was: all but a refusal, and a failure before anything was made."""
+        """True unless it was refused, or failed before anything was created."""
         return bool(self.saved or not self.errors) or any(error.exit_code in POSSIBLY_BILLED for error in self.errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedFile:
-    """A file that stood there already and stays (--if-exists skip); nothing was bought for it."""
+    """A file that exists already and is kept (--if-exists skip); nothing was requested for it."""
 
     path: Path
     bytes: int
     format: str | None
-    """None where it is no picture that imagecli knows."""
+    """None if it is not an image that imagecli knows."""
     size: Size | None
     sha256: str
     before: tuple[int, int]
-    """Request and index of the picture that follows it in the order asked for."""
+    """Request and index of the image that follows it in the order requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """A command's price in USD, None where it is not known."""
+    """A command's price in USD; None if it is unknown."""
 
     low_usd: float | None = None
     high_usd: float | None = None
     actual_usd: float | None = None
-    """What the answers' usage tells; None also where nothing was sent."""
+    """By the usage that the responses report; None also if nothing was sent."""
     reported_usd: float | None = None
-    """What it tells where not all of the bill can be known: all but *besides*."""
+    """The same, if not all of the bill can be known: all but *unpriced_note*."""
     unpriced_note: str = ""
-    """What is billed besides, in words."""
+    """What is billed in addition at an unknown price, in words."""
     about: str = ""
-    """What the first two are the price of, in words; or why they are not known."""
+    """What the first two are the price of, in words; or why they are unknown."""
 
     @property
     def is_free(self) -> bool:
@@ -103,7 +103,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunUpload:
-    """A picture that would go up: its field, its neutral name, what it is, and its length."""
+    """An image that would be uploaded."""
 
     field: str
     filename: str
@@ -113,7 +113,7 @@ class DryRunUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRunRequest:
-    """A request that a dry run did not send. Holds no key and no picture."""
+    """A request that a dry run did not send. Has no key and no image."""
 
     provider: str
     model: str
@@ -121,10 +121,10 @@ class DryRunRequest:
     url: str
     headers: dict[str, str]
     body: dict[str, Json]
-    """The fields; text where they go as a form."""
+    """The fields; as text if they would be sent as a form."""
     files: tuple[DryRunUpload, ...]
     paths: tuple[Path, ...]
-    """Where its pictures would be saved, as the user would type them."""
+    """Where its images would be saved, as the user would type it."""
     cost: Cost
 
 
@@ -133,21 +133,21 @@ Status = Literal["ok", "partial", "failed", "planned"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandResult:
-    """A command's end, ready to be shown as lines or as JSON."""
+    """A command's result, ready to be printed as lines or as JSON."""
 
     command: str
     outcomes: tuple[CallResult, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
     partials: tuple[PartialImage, ...] = ()
-    """Those of a stream that were kept as files, in order of arrival."""
+    """Partial images that were kept as files, in order of arrival."""
     notes: tuple[NoteEvent | WarningEvent, ...] = ()
     errors: tuple[ImagecliError, ...] = ()
-    """What went wrong outside any request."""
+    """What went wrong outside of the calls."""
     signal_code: int | None = None
-    """129, 130 or 143 when a signal ended it."""
+    """129, 130 or 143 if a signal ended it."""
     cost: Cost = Cost()
     planned: tuple[DryRunRequest, ...] | None = None
-    """What a dry run would have sent; None where it was none."""
+    """What a dry run would have sent; None if it was not a dry run."""
 
     @property
     def saved(self) -> tuple[SavedImage, ...]:
@@ -155,9 +155,9 @@ class CommandResult:
 
     @property
     def images(self) -> tuple[SavedImage | SkippedFile, ...]:
-        """What was bought and what was kept, in the order asked for."""
+        """Created images and kept files, in the order requested."""
         places: list[tuple[tuple[int, int, int], SavedImage | SkippedFile]] = [
-            *(((*kept.before, 0), kept) for kept in self.skipped),
+            *(((*file.before, 0), file) for file in self.skipped),
             *(((image.request, image.index, 1), image) for image in self.saved),
         ]
         return tuple(image for _, image in sorted(places, key=lambda place: place[0]))
@@ -168,7 +168,7 @@ class CommandResult:
 
     @property
     def exit_code(self) -> int:
-        """design: interruption, then 9 where some pictures are there and some are not, else the gravest failure."""
+        """Interruption, then 9 if some images are saved and some are not, else the most serious failure."""
         if self.signal_code:
             return self.signal_code
         if not self.all_errors:

@@ -1,7 +1,4 @@
-"""One item of a manifest on its way: what the journal knows it as, what becomes of it, and the requests that buy it.
-
-A purchase that is to be made, and what has become of it.
-"""
+"""One item of a manifest at work: its plan, the calls that create what is missing, and their result."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.targets import OutputTarget
-from imagecli.batch.planner import Decision
+from imagecli.batch.planner import Decision, Replacement
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageRequest, SavedImage
@@ -26,7 +23,7 @@ from imagecli.results import CallResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPlan:
-    """An item, and what the journal and the disk make of it."""
+    """An item, how the journal knows it, and what is to be done about it."""
 
     item: ManifestItem
     planned: PlannedItem
@@ -39,7 +36,7 @@ class ItemPlan:
 
 
 def to_planned_item(item: ManifestItem, provider: ProviderRow, base_url: str, digests: FileDigests) -> PlannedItem:
-    """*item* as a journal knows it. Raises InputImageError for an input that can't be read."""
+    """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
     return PlannedItem(
         id=item.pictures[0][0].path,
         row_hash=row_hash(item.row_values, _input_digests(item, digests)),
@@ -53,80 +50,84 @@ def to_planned_item(item: ManifestItem, provider: ProviderRow, base_url: str, di
 
 
 def _input_digests(item: ManifestItem, digests: FileDigests) -> dict[str, list[str]]:
-    ask = item.request
-    layers = {"mask": ask.mask, "markup": ask.markup} if isinstance(ask, Edit) else {}
-    sources = {"image": input_sources(ask), **{name: (layer,) for name, layer in layers.items() if layer}}
+    request = item.request
+    sources = {"image": input_sources(request)}
+    if isinstance(request, Edit):
+        layers = {"mask": request.mask, "markup": request.markup}
+        sources |= {name: (layer,) for name, layer in layers.items() if layer}
     return {
         name: [digests.sha256(source.path) for source in of_field if source.path] for name, of_field in sources.items()
     }
 
 
-def requests_to_send(purchase: ItemPlan) -> list[ImageRequest]:
-    """What is asked for to get what is missing: more than once where the model makes fewer at once."""
-    ask = purchase.item.request
-    parts = split_count(len(purchase.decision.buy), purchase.item.model.most_images(ask.options.output_format))
-    return [ask if n == ask.options.n else replace(ask, options=replace(ask.options, n=n)) for n in parts]
+def requests_to_send(plan: ItemPlan) -> list[ImageRequest]:
+    """The requests for what is missing; several if the model creates fewer images at once."""
+    request = plan.item.request
+    counts = split_count(len(plan.decision.buy), plan.item.model.most_images(request.options.output_format))
+    return [
+        request if n == request.options.n else replace(request, options=replace(request.options, n=n)) for n in counts
+    ]
 
 
-def calls_to_send(purchase: ItemPlan, first: int, manifest: Path) -> Iterator[PlannedCall]:
-    """The requests that buy what is missing of *purchase*, numbered from *first*. *manifest* owns the journal."""
-    item, decision = purchase.item, purchase.decision
+def calls_to_send(plan: ItemPlan, first: int, manifest: Path) -> Iterator[PlannedCall]:
+    """The calls that create what is missing of *plan*, numbered from *first*. *manifest* owns the journal."""
+    item, decision = plan.item, plan.decision
     files = [tuple(_targets_to_write(item.pictures[index], decision)) for index in decision.buy]
     begin = 0
-    for number, ask in enumerate(requests_to_send(purchase)):
-        mine = files[begin : begin + ask.options.n]
-        begin += ask.options.n
+    for number, request in enumerate(requests_to_send(plan)):
+        files_of_call = files[begin : begin + request.options.n]
+        begin += request.options.n
         yield PlannedCall(
             index=first + number,
-            request=ask,
-            names=tuple(targets[0].name for targets in mine),
-            files=tuple(tuple(OutputFile(name=target.name, fit=target.fit) for target in targets) for targets in mine),
+            request=request,
+            names=tuple(targets[0].name for targets in files_of_call),
+            files=tuple(
+                tuple(OutputFile(name=target.name, fit=target.fit) for target in targets) for targets in files_of_call
+            ),
             replaces=tuple((manifest.parent / path, sha256) for path, sha256 in decision.replaces),
             part=ManifestRef(
                 manifest=str(manifest.absolute()),
-                id=purchase.planned.id,
-                hash=purchase.planned.hash,
-                planned=tuple(tuple(target.path for target in targets) for targets in mine),
+                id=plan.planned.id,
+                hash=plan.planned.hash,
+                planned=tuple(tuple(target.path for target in targets) for targets in files_of_call),
             ),
         )
 
 
 def _targets_to_write(targets: Sequence[OutputTarget], decision: Decision) -> Iterable[OutputTarget]:
-    """Those of a picture's files that are made; the others stay as they are."""
+    """Those of an image's files that are written; the others are unchanged."""
     return (target for target in targets if target.path in decision.writes)
 
 
 def build_file_records(images: Iterable[SavedImage], part: ManifestRef, folder: Path) -> tuple[FileRecord, ...]:
-    """What the journal is told of *images*, which a request for *part* has brought below the manifest's *folder*."""
-    return tuple(
-        record
-        for image in images
-        if image.path
-        for record in (_build_file_record(image, image.path, part, folder),)
-        if record
-    )
+    """The journal's records of *images*, which a call for *part* has saved below the manifest's *folder*."""
+    records = (_build_file_record(image, image.path, part, folder) for image in images if image.path)
+    return tuple(record for record in records if record)
 
 
 def build_original_records(images: Iterable[SavedImage], folder: Path) -> tuple[FileRecord, ...]:
-    """The pictures as they came, which stand beside those of *images* that were changed."""
+    """The journal's records of the received images that are kept beside those of *images* that were converted."""
     disk = DiskState(folder, allow_outside=True)
-    found = []
+    records = []
     for path in dict.fromkeys(image.original for image in images if image.original):
-        below = path.absolute().relative_to(folder.absolute()).as_posix()
-        look = disk.stat(below)
-        found.append(FileRecord(path=below, sha256=disk.sha256(below), bytes=(look.bytes if look else None) or 0))
-    return tuple(found)
+        relative = path.absolute().relative_to(folder.absolute()).as_posix()
+        info = disk.stat(relative)
+        records.append(
+            FileRecord(path=relative, sha256=disk.sha256(relative), bytes=(info.bytes if info else None) or 0)
+        )
+    return tuple(records)
 
 
-def replace_originals_too(decision: Decision, ledger: JournalState) -> Decision:
-    """*decision*, where what came earlier may be replaced with what was made of it."""
-    known = [found[0] for plan in decision.writes if (found := ledger.file_planned_at(plan))]
-    old = {record.path: record.sha256 for entry in known for record in entry.originals}
-    return replace(decision, replaces=(*decision.replaces, *old.items())) if old else decision
+def replace_originals_too(decision: Decision, journal: JournalState) -> Decision:
+    """*decision*, which may also replace the received images beside the files that it replaces."""
+    entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
+    hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
+    originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
+    return replace(decision, replaces=(*decision.replaces, *originals)) if originals else decision
 
 
 def _build_file_record(image: SavedImage, saved: Path, part: ManifestRef, folder: Path) -> FileRecord | None:
-    """None for a picture that nobody asked for."""
+    """None for an image beyond those that were requested."""
     if image.index >= len(part.planned):
         return None
     path = saved.absolute().relative_to(folder.absolute()).as_posix()
@@ -136,32 +137,32 @@ def _build_file_record(image: SavedImage, saved: Path, part: ManifestRef, folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem:
-    """A purchase that is to be made."""
+    """An item with something to create."""
 
     plan: ItemPlan
     first: int
-    """The number of its first request."""
+    """The number of its first call."""
     count: int
     manifest: Path
-    """Whose journal it is."""
+    """The manifest that owns the journal."""
 
     def calls(self) -> tuple[PlannedCall, ...]:
-        """Its requests, made when they are wanted: there may be thousands of orders."""
+        """Its calls, built when they are needed: there may be thousands of items."""
         return tuple(calls_to_send(self.plan, self.first, self.manifest))
 
     @property
     def folders(self) -> set[Path]:
-        """All that is saved to."""
+        """All folders that it saves in."""
         return {target.name.folder for targets in self.plan.item.pictures for target in targets}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
-    """What has become of an order."""
+    """The result of an item."""
 
     item: WorkItem
     results: tuple[CallResult, ...]
-    """Of the requests that were sent; fewer than the order's where the cap had no room for one, or one failed."""
+    """Of the calls that were sent; fewer than planned if one failed or the cost limit had no room."""
     cost_usd: float | None
-    """None where the answers don't tell."""
+    """None if it is unknown."""
     is_over_budget: bool = False

@@ -1,8 +1,6 @@
-"""The end of an order: the journal is told what its answers brought, and what they stand in for is taken away.
+"""Carries out one item: journals it before its first request is sent, and again when its files are saved.
 
-The same for answers that came at once and for those that a batch of the provider held for a day.
-
-One purchase carried out: the journal is told before the request goes out, and again when its files stand.
+Results of the provider's Batch API are journalled by the same `ItemFinalizer`.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from imagecli.worker_pool import CallSlot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFinalizer:
-    """Shared by all threads of a run."""
+    """Journals the results of items. Shared by all threads of a run."""
 
     budget: Budget
     journal: JournalWriter
@@ -36,68 +34,65 @@ class ItemFinalizer:
     folder: Path
     """The manifest's."""
 
-    def finalize(self, order: WorkItem, requests: Sequence[PlannedCall], outcomes: Sequence[CallResult]) -> ItemResult:
-        """What has become of *order*, whose first *requests* ended with *outcomes*; the journal is told.
-
-        What telling it met is in the last outcome.
-        """
+    def finalize(self, item: WorkItem, calls: Sequence[PlannedCall], results: Sequence[CallResult]) -> ItemResult:
+        """Journals *item*, whose first *calls* ended with *results*. A failure to do so is in the last result."""
         files = [
             record
-            for outcome, request in zip(outcomes, requests, strict=False)
-            if request.part
-            for record in build_file_records(outcome.saved, request.part, self.folder)
+            for result, call in zip(results, calls, strict=False)
+            if call.part
+            for record in build_file_records(result.saved, call.part, self.folder)
         ]
-        came = build_original_records((image for outcome in outcomes for image in outcome.saved), self.folder)
-        cost = self.total_cost(outcomes)
+        originals = build_original_records((image for result in results for image in result.saved), self.folder)
+        cost = self.total_cost(results)
         try:
-            self.journal.write(build_last_entry(order.plan.planned, outcomes, files, came, cost))
+            self.journal.write(build_last_entry(item.plan.planned, results, files, originals, cost))
         except DiskError as error:
-            *others, last = outcomes
-            outcomes = (*others, replace(last, errors=(*last.errors, error)))
-        if not any(outcome.errors for outcome in outcomes):
-            self._remove_replaced(order, (*files, *came))
-        return ItemResult(item=order, results=tuple(outcomes), cost_usd=cost)
+            *others, last = results
+            results = (*others, replace(last, errors=(*last.errors, error)))
+        if not any(result.errors for result in results):
+            self._remove_replaced(item, (*files, *originals))
+        return ItemResult(item=item, results=tuple(results), cost_usd=cost)
 
-    def total_cost(self, outcomes: Sequence[CallResult]) -> float | None:
-        """USD that they were billed; None where one of them doesn't tell."""
-        bills = [self.budget.billed_usd(outcome) for outcome in outcomes]
+    def total_cost(self, results: Sequence[CallResult]) -> float | None:
+        """USD that they were billed; None if one of them does not tell."""
+        bills = [self.budget.billed_usd(result) for result in results]
         return None if None in bills else sum(bill for bill in bills if bill is not None)
 
-    def _remove_replaced(self, order: WorkItem, files: Sequence[FileRecord]) -> None:
-        """Removes what was replaced and had another name, as pictures have their true endings."""
+    def _remove_replaced(self, item: WorkItem, files: Sequence[FileRecord]) -> None:
+        """Removes replaced files that had another name: the extension follows the format that was received."""
         saved = {record.path for record in files}
-        for path, sha256 in order.plan.decision.replaces:
+        for path, sha256 in item.plan.decision.replaces:
             if path not in saved and sha256 and self.disk.may_remove(path, sha256):
                 with contextlib.suppress(OSError):
                     (self.folder / path).unlink()
 
 
 def build_last_entry(
-    wanted: PlannedItem,
-    outcomes: Sequence[CallResult],
+    planned: PlannedItem,
+    results: Sequence[CallResult],
     files: Sequence[FileRecord],
-    came: Sequence[FileRecord],
+    originals: Sequence[FileRecord],
     cost_usd: float | None,
 ) -> JournalEntry:
-    """What the journal is told of a purchase whose requests have ended, as far as they were sent."""
-    errors = [error for outcome in outcomes for error in outcome.errors]
-    return wanted.new_entry(
+    """The journal entry of an item whose calls have ended, as far as they were sent."""
+    errors = [error for result in results for error in result.errors]
+    return planned.new_entry(
         "saved" if files else "failed",
         files=tuple(files),
-        originals=tuple(came),
+        originals=tuple(originals),
         cost_usd=cost_usd,
         error=errors[0].code if errors else None,
-        may_be_billed=any(outcome.errors and outcome.may_be_billed for outcome in outcomes),
+        may_be_billed=any(result.errors and result.may_be_billed for result in results),
     )
 
 
 NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full")
-"""Remarks on inputs, which were made when all of them were checked."""
+"""Notes on inputs, which were shown when all inputs were checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemWorker:
-    """Shared by all threads of a run."""
+    """Carries out items. Shared by all threads of a run."""
 
     pipeline_for: Callable[[ItemPlan], Pipeline]
     finalizer: ItemFinalizer

@@ -63,6 +63,7 @@ class LiveProgress(PlainProgress):
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
+        super().__enter__()
         return self
 
     def __exit__(self, *args: object) -> None:

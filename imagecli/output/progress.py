@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.events import Event, Heartbeat, LogEvent, NoteEvent, PartialImage, RetryWait, WarningEvent
+from imagecli.events import Event, Heartbeat, NoteEvent, PartialImage, RetryWait, WarningEvent
 from imagecli.output.display import DisplayOptions
 from imagecli.output.terminal import sanitize, write_line
+
+if TYPE_CHECKING:
+    from imagecli.output.log_handler import LogHandler
 
 
 class PlainProgress:
@@ -19,17 +23,28 @@ class PlainProgress:
         self.remarks: list[NoteEvent | WarningEvent] = []
         self.partials: list[PartialImage] = []
         """Those that were saved as files, without their bytes."""
+        self._log_handler: LogHandler | None = None
         self._counts: Counter[NoteEvent | WarningEvent] = Counter()
 
     def __enter__(self) -> PlainProgress:
+        if self._style.verbose and not self._style.quiet:
+            from imagecli.output.log_handler import LogHandler
+
+            self._log_handler = LogHandler(self.line, self._style)
+            self._log_handler.install()
         return self
 
     def __exit__(self, *args: object) -> None:
         """Print how often the repeated notes and warnings occurred."""
+        self._close_log()
         for event, times in self._counts.items():
             if times > 1 and (line := format_event(event, self._style)):
                 self.line(self._style.redact(f"{line} ({times} times in all)"))
         self._counts.clear()
+
+    def _close_log(self) -> None:
+        if self._log_handler:
+            self._log_handler.remove()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, PartialImage) and event.path:
@@ -62,8 +77,6 @@ def format_event(event: Event, style: DisplayOptions) -> str | None:
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
         case PartialImage() if style.verbose:
             return f"imagecli: {format_partial(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
-        case LogEvent() if style.debug or (style.verbose and not event.is_debug):
-            return f"imagecli: {sanitize(event.message)}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""One picture's bytes, from the answer or from its address, into a staged file; never whole in memory."""
+"""Writes the bytes of one image, from its base64 or its URL, into a staged file. Memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ from imagecli.storage.boundary import check_still_below
 from imagecli.storage.staging import discard_staged, open_staged
 
 FileFiller = Callable[[IO[bytes]], ImageInfo | None]
-"""Writes a picture's bytes into a file, and says what they are where it had to look; may be asked again."""
+"""Writes an image's bytes into a file and returns what they are, if that is known; may be called again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedImage:
-    """A picture on the disk, under a temporary name."""
+    """An image on the disk, under a temporary name."""
 
     path: Path
     bytes: int
     sha256: str
     identity: ImageInfo
     disk_error: DiskError | None = None
-    """Why it is not in the folder where it was to be."""
+    """Why it is not in the folder where it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFetcher:
-    """Knows where one answer's pictures come from. Threads may gather at the same time."""
+    """Fetches the images of one response. Threads may fetch at the same time."""
 
     prepared: PreparedCall
     condensed: CondensedBody
     downloader: ResultDownloader
     rescue_folder: Path
-    """For bytes whose own folder can't take them, and for those that wait for stdout."""
+    """For images whose own folder can't be written to, and for those that wait for stdout."""
     on_event: EventHandler
     decode_lock: AbstractContextManager[object]
-    """Held by whoever decodes."""
+    """Held while base64 is decoded."""
     peer: str | None = None
     """The address that the request was sent to."""
 
     def fetch(self, numbered: tuple[int, ReturnedImage]) -> StagedImage:
         """An image by its index, from its base64; from its URL if it has none, or if it is damaged.
 
-        Raises UnsavedError where neither gives bytes, DiskError where no disk takes them.
+        Raises UnsavedError if neither gives bytes, DiskError if they can't be written.
         """
-        index, found = numbered
+        index, image = numbered
         folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
         failures: list[ImagecliError] = []
         damaged: list[StagedImage] = []
-        for fill, bench in self._ways_to_fill(found):
+        for fill, lock in self._ways_to_fill(image):
             try:
-                with bench:
+                with lock:
                     staged = self._stage(folder, fill)
             except ImagecliError as error:
                 failures.append(error)
@@ -79,16 +79,17 @@ class ImageFetcher:
             discard_staged(other.path)
         if damaged:
             return damaged[0]
-        raise _choose_failure(failures, found)
+        raise _choose_failure(failures, image)
 
-    def _ways_to_fill(self, found: ReturnedImage) -> Iterator[tuple[FileFiller, AbstractContextManager[object]]]:
-        if found.b64_json:
-            yield partial(_decode_base64, self.condensed, found.b64_json), self.decode_lock
-        if found.url:
-            yield partial(self._download, found.url), nullcontext()
+    def _ways_to_fill(self, image: ReturnedImage) -> Iterator[tuple[FileFiller, AbstractContextManager[object]]]:
+        """How to get the bytes, and what to hold meanwhile."""
+        if image.b64_json:
+            yield partial(_decode_base64, self.condensed, image.b64_json), self.decode_lock
+        if image.url:
+            yield partial(self._download, image.url), nullcontext()
 
     def _download(self, url: str, into: IO[bytes]) -> ImageInfo | None:
-        """What was fetched, if it is whole: at its last try the answer is not looked at."""
+        """What was downloaded, if it is complete: the last attempt is not inspected."""
         seen: list[ImageInfo] = []
 
         def is_whole(file: IO[bytes]) -> bool:
@@ -108,7 +109,7 @@ class ImageFetcher:
         return seen[-1] if seen and seen[-1].whole else None
 
     def _stage(self, folder: Path, fill: FileFiller) -> StagedImage:
-        """In *folder*, or where its disk fails in the rescue folder, for the user alone."""
+        """In *folder*; or in the rescue folder, readable only by the user, if that fails."""
         if folder != self.rescue_folder:
             try:
                 check_still_below(folder, self.prepared.root)
@@ -129,7 +130,7 @@ class ImageFetcher:
 
 
 def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: ImageInfo | None = None) -> StagedImage:
-    """What a staged file holds: its hash, and its structure judged to the end, where that is not known already."""
+    """The hash of a staged file, and its structure, inspected to the end if *identity* is not known."""
     length = file.seek(0, 2)
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
@@ -137,13 +138,13 @@ def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: 
     return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=problem)
 
 
-def _choose_failure(failures: list[ImagecliError], found: ReturnedImage) -> ImagecliError:
-    """Why there is no picture; what nobody answered at an address that needs a word of help, with that."""
+def _choose_failure(failures: list[ImagecliError], image: ReturnedImage) -> ImagecliError:
+    """Why there is no image, with the hint for a URL that does not answer."""
     if not failures:
         empty = UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
-        return found.error or empty
-    if found.hint and failures[-1].code == "result_url":
-        failures[-1].hint = found.hint
+        return image.error or empty
+    if image.hint and failures[-1].code == "result_url":
+        return failures[-1].with_facts(hint=image.hint)
     return failures[-1]
 
 

@@ -1,4 +1,4 @@
-"""The pictures that go up: read once, fitted to their endpoint once, shared by all requests that send them."""
+"""The images that are uploaded: read and fitted to the endpoint once, shared by all requests that send them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEMORY = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedInputs:
-    """The pictures of one ask as they are sent."""
+    """The images of one request as they are sent."""
 
     images: RequestImages = field(default_factory=RequestImages)
     transform: Transform | None = None
@@ -42,26 +42,31 @@ class _CacheSlot:
 
 
 class InputCache:
-    """Fits inputs for one model. Threads that want the same pictures wait for the first of them."""
+    """Fits inputs for one model. Threads that need the same images wait for the first of them."""
 
     def __init__(self, row: ModelRow) -> None:
         self._row = row
         self._slots: OrderedDict[object, _CacheSlot] = OrderedDict()
         self._lock = threading.Lock()
 
-    def fit_inputs(self, ask: ImageRequest, on_event: EventHandler) -> FittedInputs:
-        """The pictures of *ask*, as they are sent; every change is announced, once. Raises InputImageError."""
-        if isinstance(ask, Generate):
+    def fit_inputs(self, request: ImageRequest, on_event: EventHandler) -> FittedInputs:
+        """The images of *request* as they are sent; every change is noted, once. Raises InputImageError."""
+        if isinstance(request, Generate):
             return FittedInputs()
-        layers = (ask.mask, ask.markup) if isinstance(ask, Edit) else (None, None)
+        layers = (request.mask, request.markup) if isinstance(request, Edit) else (None, None)
         with self._lock:
-            slot = self._slots.setdefault((input_sources(ask), layers, ask.input_fit), _CacheSlot())
+            slot = self._slots.setdefault((input_sources(request), layers, request.input_fit), _CacheSlot())
             while len(self._slots) > MEMORY:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.fitted is None:
                 slot.fitted = _fit_all(
-                    input_sources(ask), layers, ask.input_fit, self._row, needs_alpha(ask, self._row), on_event
+                    input_sources(request),
+                    layers,
+                    request.input_fit,
+                    self._row,
+                    needs_alpha(request, self._row),
+                    on_event,
                 )
             return slot.fitted
 
@@ -69,36 +74,40 @@ class InputCache:
 def _fit_all(
     sources: tuple[InputSource, ...],
     layers: tuple[InputSource | None, InputSource | None],
-    framing: InputFit,
+    input_fit: InputFit,
     row: ModelRow,
     transparent: bool,
     on_event: EventHandler,
 ) -> FittedInputs:
-    """*layers* are the mask and the drawing."""
+    """*layers* are the mask and the markup."""
     from imagecli.images.fit_input import fit_input
     from imagecli.images.header import read_header
     from imagecli.images.overlay import fit_markup, fit_mask
 
-    looks = [read_header(_read_source(source), source.label) for source in sources]
-    if transparent and not looks[0].has_alpha:
+    headers = [read_header(_read_source(source), source.label) for source in sources]
+    if transparent and not headers[0].has_alpha:
         raise InputImageError(
             f"{sources[0].label} has no transparent part, and {row.name} changes only what is transparent",
             hint="--mask mask.png marks what may change: a PNG of the same size, transparent there",
         )
     fitted = []
-    for source, seen in zip(sources, looks, strict=True):
-        fitted.append(fit_input(seen, row.image, framing))
+    for source, header in zip(sources, headers, strict=True):
+        fitted.append(fit_input(header, row.image, input_fit))
         _note_changes(source, fitted[-1].changes, on_event)
     mask = markup = None
-    if stencil := layers[0]:
-        masked = fit_mask(read_header(_read_source(stencil), stencil.label), row.mask, fitted[0], framing)
-        mask = masked.image
-        _note_changes(stencil, masked.changes, on_event)
-        _warn_of_coverage(stencil, mask, on_event)
-    if drawing := layers[1]:
-        drawn = fit_markup(read_header(_read_source(drawing), drawing.label), row.image.max_bytes, fitted[0], framing)
-        markup = drawn.image
-        _note_changes(drawing, drawn.changes, on_event)
+    if mask_source := layers[0]:
+        fitted_mask = fit_mask(
+            read_header(_read_source(mask_source), mask_source.label), row.mask, fitted[0], input_fit
+        )
+        mask = fitted_mask.image
+        _note_changes(mask_source, fitted_mask.changes, on_event)
+        _warn_of_coverage(mask_source, mask, on_event)
+    if markup_source := layers[1]:
+        fitted_markup = fit_markup(
+            read_header(_read_source(markup_source), markup_source.label), row.image.max_bytes, fitted[0], input_fit
+        )
+        markup = fitted_markup.image
+        _note_changes(markup_source, fitted_markup.changes, on_event)
     images = tuple(one.image for one in fitted)
     return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
 

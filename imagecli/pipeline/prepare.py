@@ -1,4 +1,4 @@
-"""The half before the POST: pictures that fit, the HTTP request, and `PreparedCall` for whoever finishes it."""
+"""The first half of a call: the HTTP request, and the `PreparedCall` by which any process can save its images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagecli.providers.request import build_http_request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What all requests of a command have alike."""
+    """What all calls of a command have in common."""
 
     run_id: str
     command: str
@@ -33,50 +33,50 @@ class RunContext:
     allow_outside: bool = False
     """As in `PreparedCall`."""
     query: Mapping[str, str] = field(default_factory=dict)
-    """What every request's address ends with."""
+    """The query of every request's URL."""
 
 
-def prepare_call(request: PlannedCall, fit: FittedInputs, errand: RunContext) -> tuple[PreparedCall, HttpRequest]:
-    """What is sent, and all that is needed to finish it later. Sends nothing."""
-    http = build_http_request(request.request, fit.images, errand.provider, errand.base_url, errand.query)
-    return build_prepared_call(request, errand, fit.transform), http
+def prepare_call(call: PlannedCall, inputs: FittedInputs, context: RunContext) -> tuple[PreparedCall, HttpRequest]:
+    """What is sent, and all that is needed to save its images later. Sends nothing."""
+    http = build_http_request(call.request, inputs.images, context.provider, context.base_url, context.query)
+    return build_prepared_call(call, context, inputs.transform), http
 
 
-def build_prepared_call(request: PlannedCall, errand: RunContext, transform: Transform | None = None) -> PreparedCall:
-    """All that is needed to finish *request*; *transform* is its first input's."""
-    ask, look = request.request, request.request.options
+def build_prepared_call(call: PlannedCall, context: RunContext, transform: Transform | None = None) -> PreparedCall:
+    """All that is needed to save the images of *call*; *transform* is its first input's."""
+    request, options = call.request, call.request.options
     return PreparedCall(
-        id=f"{errand.run_id}-{request.index:04}",
-        request=request.index,
-        command=errand.command,
-        provider=errand.provider.name,
-        base_url=_without_secrets(errand.base_url),
-        model=look.model,
-        n=look.n,
-        names=request.names,
-        if_exists=errand.if_exists,
-        stdout=errand.stdout,
-        prompt=ask.prompt,
-        output_format=look.output_format,
-        size=look.size if isinstance(look.size, Size) else None,
-        fit=look.fit,
-        keep_partials=errand.keep_partials,
-        transform=None if isinstance(ask, Generate) else transform,
-        files=request.files,
-        replaces=request.replaces,
-        part=request.part,
-        allow_outside=errand.allow_outside,
+        id=f"{context.run_id}-{call.index:04}",
+        request=call.index,
+        command=context.command,
+        provider=context.provider.name,
+        base_url=_without_secrets(context.base_url),
+        model=options.model,
+        n=options.n,
+        names=call.names,
+        if_exists=context.if_exists,
+        stdout=context.stdout,
+        prompt=request.prompt,
+        output_format=options.output_format,
+        size=options.size if isinstance(options.size, Size) else None,
+        fit=options.fit,
+        keep_partials=context.keep_partials,
+        transform=None if isinstance(request, Generate) else transform,
+        files=call.files,
+        replaces=call.replaces,
+        part=call.part,
+        allow_outside=context.allow_outside,
     )
 
 
 def _without_secrets(url: str) -> str:
-    """*url* without name and password: a result of a base URL's own host is fetched without them too."""
+    """*url* without user and password: results from the base URL's own host are fetched without them, too."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def prepared_to_json(prepared: PreparedCall) -> str:
-    """*prepared* as JSON, for the spool: its folders from the root, as another command may be typed elsewhere."""
+    """*prepared* as JSON for the spool, with absolute folders: another command may be run elsewhere."""
     return json.dumps(_to_dict(map_folders(prepared, _absolute_folder)), default=_to_plain)
 
 
@@ -85,12 +85,12 @@ def _to_dict(value: Any) -> dict[str, Any]:
 
 
 def _to_plain(value: Any) -> Any:
-    """What JSON has no word for. Not by `asdict`, which copies all of it first, for every request."""
+    """Dataclasses and paths for JSON. Not by `asdict`, which copies everything first, for every request."""
     return _to_dict(value) if dataclasses.is_dataclass(value) else str(value)
 
 
 def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
-    """*prepared* with every folder that it saves to put where *moved* says."""
+    """*prepared* with every folder that it saves in as *moved* returns it."""
     named = with_names(prepared, lambda name: dataclasses.replace(name, folder=moved(name.folder)))
     replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
     return dataclasses.replace(named, replaces=replaces)

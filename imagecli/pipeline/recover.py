@@ -1,4 +1,4 @@
-"""What earlier commands bought and did not save: told apart, and finished as they would have finished it."""
+"""Finds responses that earlier commands received and did not save, and saves them as those would have done."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import rebuild_name
-from imagecli.pipeline.decompress import open_decompressed
 from imagecli.pipeline.finish import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.prepare import map_folders, prepared_from_json, with_names
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall
+from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
 from imagecli.providers.salvage import salvage_images
@@ -36,11 +36,11 @@ RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverableCall:
-    """An answer, or what there is of one, and what it answers."""
+    """A response in the spool, complete or not, and the call that it belongs to."""
 
     spooled: SpooledCall
     prepared: PreparedCall | None
-    """None where the description can't be read."""
+    """None if the description can't be read."""
     state: RecoveryState
 
     @property
@@ -50,31 +50,30 @@ class RecoverableCall:
 
 
 def find_recoverable(places: SpoolPlaces) -> list[RecoverableCall]:
-    """What earlier commands left, the oldest first."""
-    return [_to_recoverable(left) for left in list_spooled_calls(places)]
+    """The responses of earlier commands, the oldest first."""
+    return [_to_recoverable(spooled) for spooled in list_spooled_calls(places)]
 
 
 def discard_recoverable(leftover: RecoverableCall) -> None:
-    """Takes it away, unsaved."""
+    """Deletes it without saving it."""
     remove_spool_entry(leftover.spooled.body, leftover.spooled.record)
 
 
 def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, told: Collection[str] = ()) -> None:
-    """Takes away what no answer came to, and says what may have been billed all the same.
+    """Deletes entries without a response, and warns of those that may have been billed.
 
-    *told* are the hashes of manifests' purchases of which that is said already.
+    *told* are the hashes of manifest items about which the user was warned already.
     """
     removed = 0
-    for left in list_spooled_calls(places):
-        if left.alive or left.bytes:
+    for spooled in list_spooled_calls(places):
+        if spooled.alive or spooled.bytes:
             continue
-        prepared = _read_prepared(left)
-        if left.sent and not (prepared and prepared.part and prepared.part.hash in told):
-            said = (
-                f"an earlier request was sent, and no answer came; it may have been billed: {_describe_spooled(left)}"
-            )
-            on_event(WarningEvent(code="unanswered", message=said))
-        remove_spool_entry(left.body, left.record)
+        prepared = _read_prepared(spooled)
+        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in told):
+            request = _describe_spooled(spooled)
+            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+            on_event(WarningEvent(code="unanswered", message=message))
+        remove_spool_entry(spooled.body, spooled.record)
         removed += 1
     if removed:
         entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
@@ -89,9 +88,9 @@ def recover_call(
     state_dir: Path,
     on_event: EventHandler,
 ) -> CallResult:
-    """Saves what *leftover* holds, under its planned names or in *folder*, and takes it away when nothing is left.
+    """Saves the images of *leftover* under their planned names or in *folder*, and deletes it if nothing else is in it.
 
-    *request* numbers it in this command's report. What goes wrong, bugs too, is in the outcome.
+    *request* is its number in this command's report. What goes wrong, bugs too, is in the result.
     """
     prepared = leftover.prepared
     outcome = CallResult(
@@ -155,30 +154,31 @@ def _save_or_keep_partials(
 
 
 def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: EventHandler) -> CallResult:
-    """Takes the answer away unless there is more to be had of it; what stays is said with its way out."""
+    """Deletes the response unless there is more in it; if it stays, the error says where and how to delete it."""
     body = leftover.spooled.body
     stays = bool(outcome.unfetched)
+    errors = []
     for error in outcome.errors:
-        nothing_bought = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
-        if not (error.rescued_path or is_only_fewer_images(error) or nothing_bought):
+        nothing_billed = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
+        if not (error.rescued_path or is_only_fewer_images(error) or nothing_billed):
             stays = True
-            error.rescued_path = str(body)
-            away = f"imagecli recover --delete {leftover.spooled.id} removes it"
-            error.hint = f"{error.hint}; {away}" if error.hint else away
+            hint = f"imagecli recover --delete {leftover.spooled.id} removes it"
+            error = error.with_facts(rescued_path=str(body), hint=f"{error.hint}; {hint}" if error.hint else hint)
+        errors.append(error)
     if not stays:
         remove_spool_entry(body, leftover.spooled.record)
         if not outcome.saved:
             on_event(
                 NoteEvent(code="removed", message=f"removed {leftover.spooled.id} from the spool: it has no images")
             )
-    return outcome
+    return replace(outcome, errors=tuple(errors))
 
 
 def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | None) -> PreparedCall:
-    """*prepared* for another day: nothing is overwritten, nothing goes to stdout."""
-    named = with_names(prepared, rebuild_name)
-    moved = map_folders(named, lambda planned: folder or _relative_folder(planned))
-    # What a manifest's journal knows by its content may still be replaced by what the same row has bought.
+    """*prepared*, so that nothing is overwritten and nothing goes to stdout."""
+    renamed = with_names(prepared, rebuild_name)
+    moved = map_folders(renamed, lambda planned: folder or _relative_folder(planned))
+    # A file that the journal knows by its content may still be replaced by the same row's new image.
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
     # A folder that the user types may be anywhere.
     allow_outside = moved.allow_outside or folder is not None
@@ -192,36 +192,36 @@ def _relative_folder(folder: Path) -> Path:
     return folder
 
 
-def _to_recoverable(left: SpooledCall) -> RecoverableCall:
-    prepared = _read_prepared(left)
-    return RecoverableCall(spooled=left, prepared=prepared, state=_find_state(left, prepared))
+def _to_recoverable(spooled: SpooledCall) -> RecoverableCall:
+    prepared = _read_prepared(spooled)
+    return RecoverableCall(spooled=spooled, prepared=prepared, state=_find_state(spooled, prepared))
 
 
-def _read_prepared(left: SpooledCall) -> PreparedCall | None:
+def _read_prepared(spooled: SpooledCall) -> PreparedCall | None:
     try:
-        return prepared_from_json(left.text)
+        return prepared_from_json(spooled.text)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _find_state(left: SpooledCall, prepared: PreparedCall | None) -> RecoveryState:
-    if left.alive:
+def _find_state(spooled: SpooledCall, prepared: PreparedCall | None) -> RecoveryState:
+    if spooled.alive:
         return "under_way"
-    if not left.bytes:
-        return "nothing_came" if left.sent else "never_sent"
+    if not spooled.bytes:
+        return "nothing_came" if spooled.sent else "never_sent"
     if prepared is None:
         return "unknown"
-    with hold_spooled(left) as body:
+    with hold_spooled(spooled) as body:
         if body is None:
             return "under_way"
         try:
-            with open_decompressed(body, (left.body.parent,)) as plain:
-                return _state_of_answer(plain, prepared)
-        except ImagecliError:  # of too many bytes, or no room: saving it will say so
+            with open_decompressed(body, (spooled.body.parent,)) as plain:
+                return _state_of_response(plain, prepared)
+        except ImagecliError:  # too large, or no room: saving it will say so
             return "whole"
 
 
-def _state_of_answer(body: IO[bytes], prepared: PreparedCall) -> RecoveryState:
+def _state_of_response(body: IO[bytes], prepared: PreparedCall) -> RecoveryState:
     condensed = condense_body(body)
     try:
         parse_response(condensed.body, prepared.base_url)
@@ -236,8 +236,8 @@ def _state_of_answer(body: IO[bytes], prepared: PreparedCall) -> RecoveryState:
     return "whole"
 
 
-def _describe_spooled(left: SpooledCall) -> str:
-    leftover = RecoverableCall(spooled=left, prepared=_read_prepared(left), state="nothing_came")
+def _describe_spooled(spooled: SpooledCall) -> str:
+    leftover = RecoverableCall(spooled=spooled, prepared=_read_prepared(spooled), state="nothing_came")
     facts = [f"{leftover.when:%Y-%m-%d %H:%M}"]
     if leftover.prepared:
         facts += [leftover.prepared.command, leftover.prepared.model, (leftover.prepared.prompt or "")[:60]]

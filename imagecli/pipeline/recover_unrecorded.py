@@ -36,15 +36,15 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_e
 
     *request* numbers it in this command's report. All that goes wrong is in the outcome.
     """
-    outcome = CallResult(request=request, asked=0, provider="", model="")
+    nothing = CallResult(request=request, asked=0, provider="", model="")
     try:
         with open_unrecorded(body) as file:
             if file:
                 return _save(file, body.stem, request, folder, state_dir, on_event)
             on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
-            return outcome
+            return nothing
     except Exception as problem:
-        return replace(outcome, errors=(to_imagecli_error(problem),))
+        return replace(nothing, errors=(to_imagecli_error(problem),))
 
 
 def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
@@ -103,18 +103,18 @@ def _prepared(id: str, request: int, folder: Path, count: int) -> PreparedCall:
 def _read_images(body: bytes, base_url: str) -> ParsedResponse:
     """The images of a response, complete or not; an address is an error, so that it is never fetched."""
     try:
-        answer = parse_response(body, base_url)
+        parsed = parse_response(body, base_url)
     except UnsavedError:
-        answer = salvage_images(body, base_url)
-    return replace(answer, images=tuple(_without_address(found) for found in answer.images))
+        parsed = salvage_images(body, base_url)
+    return replace(parsed, images=tuple(_without_url(image) for image in parsed.images))
 
 
-def _without_address(found: ReturnedImage) -> ReturnedImage:
-    if found.url is None or found.b64_json:
-        return replace(found, url=None, hint=None)
+def _without_url(image: ReturnedImage) -> ReturnedImage:
+    if image.url is None or image.b64_json:
+        return replace(image, url=None, hint=None)
     error = UnsavedError(
-        f"the response has only the address of an image: {found.url}",
+        f"the response has only the address of an image: {image.url}",
         hint="recover --from fetches nothing; open the address yourself if you trust it",
         code="not_fetched",
     )
-    return replace(found, url=None, hint=None, error=error)
+    return replace(image, url=None, hint=None, error=error)

@@ -1,8 +1,6 @@
-"""One staged picture → under its final name, as it came; or changed as was asked; or kept under a rescue name.
+"""Saves staged images: unchanged under their final names, then converted if requested, or under a rescue name.
 
-What is done to a picture that was saved as it came: another format for its name, another size for --fit.
-
-A picture on its way to stdout: it lies in a staged file, and its answer in the spool, until stdout has taken it.
+An image for stdout stays in a staged file, and its response in the spool, until it is written.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from imagecli.storage.staging import discard_staged, open_staged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """A format, and a size where that is to change."""
+    """The format to convert to, and the size if that changes."""
 
     format: str
     fit: Size | None
@@ -40,74 +38,78 @@ class Conversion:
         return "fitted" if self.fit else "converted"
 
 
-def find_conversion(came: ImageInfo, name: OutputName, fit: Size | None, on_event: EventHandler) -> Conversion | None:
-    """What is to be done to the picture that *came*, or None. An SVG is never changed, and that is said."""
-    assert came.format
-    if fit and came.format == "svg":
+def find_conversion(
+    received: ImageInfo, name: OutputName, fit: Size | None, on_event: EventHandler
+) -> Conversion | None:
+    """The conversion that the *received* image needs, or None. An SVG is never changed; a note says so."""
+    assert received.format
+    if fit and received.format == "svg":
         on_event(
             NoteEvent(code="not_fitted", message=f"an SVG has no pixels: it is kept as it came, not fitted to {fit}")
         )
-    if "svg" in (came.format, name.literal_format):
+    if "svg" in (received.format, name.literal_format):
         return None
-    wanted = name.literal_format or came.format
-    resized = fit if came.size and fit != came.size else None
-    words = [f"converted from {came.format}"] * (wanted != came.format)
-    if resized and came.size:
-        words.append(f"{_describe_fit(came.size, resized)} from {came.size} to {resized}")
-    return Conversion(format=wanted, fit=resized, description=", ".join(words)) if words else None
+    new_format = name.literal_format or received.format
+    new_size = fit if received.size and fit != received.size else None
+    changes = []
+    if new_format != received.format:
+        changes.append(f"converted from {received.format}")
+    if new_size and received.size:
+        changes.append(f"{_describe_fit(received.size, new_size)} from {received.size} to {new_size}")
+    return Conversion(format=new_format, fit=new_size, description=", ".join(changes)) if changes else None
 
 
-def _describe_fit(came: Size, fit: Size) -> str:
-    """Cropped, resized, or both: as `images.convert` does it."""
-    if came.width * fit.height == came.height * fit.width:
+def _describe_fit(size: Size, fit: Size) -> str:
+    """Cropped, resized, or both, as `images.convert` does it."""
+    if size.width * fit.height == size.height * fit.width:
         return "resized"
-    cropped_only = min(came.width - fit.width, came.height - fit.height) == 0
+    cropped_only = min(size.width - fit.width, size.height - fit.height) == 0
     return "cropped" if cropped_only else "cropped and resized"
 
 
 MAX_USUAL_PIXELS = 120_000_000
-"""No model makes larger images; decoded, this one takes 480 MB."""
+"""No model creates larger images; decoded, such an image takes 480 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSaver:
-    """Where one request's pictures go."""
+    """Saves the images of one call."""
 
     prepared: PreparedCall
     rescue_folder: Path
-    """For bytes whose own folder can't take them."""
+    """For images whose own folder can't be written to."""
     on_event: EventHandler
     is_repeated: bool = False
-    """The answer may have been delivered before, in part: what is there already is not saved twice."""
+    """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
 
     def save(self, index: int, staged: StagedImage, revised_prompt: str | None) -> Iterator[SavedImage]:
-        """Picture *index*, saved; and then the further files that are made of it.
+        """Saves image *index*, and then the further files that are made from it.
 
-        Raises UnsavedError for what is no whole picture, DiskError where its disk failed. Both say where the bytes are.
+        Raises UnsavedError for a damaged image, DiskError if the disk failed. Both say where the bytes are.
         """
         first, *further = self.prepared.destinations(index)
-        name, came = self._check_image(index, staged), staged.identity
+        name, received = self._check_image(index, staged), staged.identity
         overwrite = self.prepared.if_exists == "overwrite" and index < self.prepared.n
         number = max(index - len(self.prepared.names) + 1, 0) + 1
-        change = find_conversion(came, name, first.fit, self.on_event)
+        change = find_conversion(received, name, first.fit, self.on_event)
         original = None
         if change:
             path, original, staged = self._save_converted(staged, name, change, overwrite)
         else:
-            path = self._publish(staged, _unchanged_path(name, came), overwrite, number)
+            path = self._publish(staged, _unchanged_path(name, received), overwrite, number)
         yield self._announce_saved(
             replace(self._build_saved_image(index, path, staged, revised_prompt), original=original)
         )
         for copy, destination in enumerate(further, start=1):
-            image = self._save_further(index, destination, original or path, came, revised_prompt)
+            image = self._save_further(index, destination, original or path, received, revised_prompt)
             yield self._announce_saved(replace(image, copy=copy))
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
     ) -> tuple[SavedImage, StagedImage]:
-        """Picture *index*, ready to be written to stdout from its staged file. Raises UnsavedError as `save`."""
+        """Image *index*, ready to be written to stdout from its staged file. Raises UnsavedError as `save`."""
         name = self._check_image(index, staged)
-        if change := find_conversion(staged.identity, _with_true_ending(name), self.prepared.fit, self.on_event):
+        if change := find_conversion(staged.identity, _with_correct_extension(name), self.prepared.fit, self.on_event):
             with translate_disk_errors(staged.path):
                 made = self._convert_staged(staged.path, change, staged.path.parent)
             discard_staged(staged.path)
@@ -124,11 +126,13 @@ class ImageSaver:
         return image
 
     def _save_further(
-        self, index: int, destination: OutputFile, source: Path, came: ImageInfo, revised_prompt: str | None
+        self, index: int, destination: OutputFile, source: Path, received: ImageInfo, revised_prompt: str | None
     ) -> SavedImage:
-        """A further file of picture *index*, made of *source*, which is as it *came*."""
-        change = find_conversion(came, destination.name, destination.fit, self.on_event)
-        target = path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, came)
+        """A further file of image *index*, made from *source*, which is as it was *received*."""
+        change = find_conversion(received, destination.name, destination.fit, self.on_event)
+        target = (
+            path_for_format(destination.name, change.format) if change else _unchanged_path(destination.name, received)
+        )
         try:
             with translate_disk_errors(target):
                 made = self._convert_staged(source, change, target.parent)
@@ -141,23 +145,24 @@ class ImageSaver:
         return replace(self._build_saved_image(index, path, made, revised_prompt), original=source if change else None)
 
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
-        """The name of a whole picture. Raises UnsavedError for what is none."""
+        """The name of a complete image. Raises UnsavedError for a damaged one."""
         name, identity = self.prepared.name(index), staged.identity
         problem = None if identity.whole and identity.format else identity.problem or "unknown bytes"
         if identity.format == "svg" and self.prepared.output_format != "svg":
             problem = problem or "an SVG, which was not asked for"
         if problem:
             raise self._rescue_damaged(staged, name, problem)
-        asked, size = self.prepared.output_format, self.prepared.size
-        if asked and asked != identity.format and not name.literal_format:
-            self.on_event(WarningEvent(code="other_format", message=f"{asked} was asked for, {identity.format} came"))
+        requested, size = self.prepared.output_format, self.prepared.size
+        if requested and requested != identity.format and not name.literal_format:
+            message = f"{requested} was asked for, {identity.format} came"
+            self.on_event(WarningEvent(code="other_format", message=message))
         if size and identity.size and size != identity.size:
             self.on_event(WarningEvent(code="other_size", message=f"{size} was asked for, {identity.size} came"))
         self._warn_of_content(staged)
         return name
 
     def _warn_of_content(self, staged: StagedImage) -> None:
-        """What is saved all the same, and should not be opened or published unseen."""
+        """Warns of images that should be checked before they are opened or published."""
         identity = staged.identity
         if identity.format == "svg":
             with suppress(OSError), staged.path.open("rb") as file:
@@ -172,28 +177,28 @@ class ImageSaver:
     def _save_converted(
         self, staged: StagedImage, name: OutputName, change: Conversion, overwrite: bool
     ) -> tuple[Path, Path, StagedImage]:
-        """The changed picture under its name, and what came beside it: under a name nobody gave, so numbered."""
+        """Saves the converted image under its name, and the received one beside it, under a numbered name."""
         target = path_for_format(name, change.format)
-        ending = path_for_format(_with_true_ending(name), staged.identity.format or "").suffix
-        kept = self._publish(staged, mark_path(target, f".orig{ending}"), False)
+        ending = path_for_format(_with_correct_extension(name), staged.identity.format or "").suffix
+        original = self._publish(staged, mark_path(target, f".orig{ending}"), False)
         try:
-            made = self._convert_staged(kept, change, target.parent)
+            made = self._convert_staged(original, change, target.parent)
             path = self._publish(made, target, overwrite)
         except ImagecliError as error:
-            error.rescued_path = error.rescued_path or str(kept)
+            error.rescued_path = error.rescued_path or str(original)
             raise
         except OSError as error:
             with translate_disk_errors(target):
                 raise error
-        self._note_conversion(path, change, kept)
-        return path, kept, made
+        self._note_conversion(path, change, original)
+        return path, original, made
 
-    def _note_conversion(self, path: Path, change: Conversion, kept: Path) -> None:
-        said = f"{path} was {change.description}, without its proof of origin; {kept} is as it came"
-        self.on_event(NoteEvent(code=change.code, message=said))
+    def _note_conversion(self, path: Path, change: Conversion, original: Path) -> None:
+        message = f"{path} was {change.description}, without its proof of origin; {original} is as it came"
+        self.on_event(NoteEvent(code=change.code, message=message))
 
     def _convert_staged(self, source: Path, change: Conversion | None, folder: Path) -> StagedImage:
-        """The picture at *source* changed, staged in *folder*. Raises UnsavedError where it can't be, OSError."""
+        """The image at *source*, converted and staged in *folder*. Raises UnsavedError if that fails, OSError."""
         from imagecli.images.convert import convert_image
 
         check_still_below(folder, self.prepared.root)
@@ -227,7 +232,7 @@ class ImageSaver:
             raise
 
     def _may_replace(self, path: Path) -> bool:
-        """Whether *path* is a file that this purchase replaces, and still what it was when that was decided."""
+        """Whether *path* is a file that this call replaces, and has not changed since that was decided."""
         return any(
             path == replaced and (sha256 is None or _has_sha256(path, sha256))
             for replaced, sha256 in self.prepared.replaces
@@ -235,15 +240,15 @@ class ImageSaver:
 
     def _rescue_damaged(self, staged: StagedImage, name: OutputName, problem: str) -> UnsavedError:
         planned = path_for_format(name, staged.identity.format or self.prepared.output_format or "png")
-        kept = None
+        rescued = None
         if staged.bytes:
-            kept = rescue(staged.path, planned, self.rescue_folder, damaged=True)
+            rescued = rescue(staged.path, planned, self.rescue_folder, damaged=True)
         discard_staged(staged.path)
         return UnsavedError(
             f"what came for {planned} is not a whole picture: {problem}",
-            hint="it is kept as it came; look at it before buying it again" if kept else "it may have been billed",
+            hint="it is kept as it came; look at it before buying it again" if rescued else "it may have been billed",
             code="damaged",
-            rescued_path=str(kept) if kept else None,
+            rescued_path=str(rescued) if rescued else None,
         )
 
     def _build_saved_image(
@@ -262,19 +267,19 @@ class ImageSaver:
         )
 
 
-def _unchanged_path(name: OutputName, came: ImageInfo) -> Path:
-    """The path of bytes that stay as they are: under the ending that was written where it is true."""
-    true = came.format or ""
-    return path_for_format(name if name.literal_format in (None, true) else _with_true_ending(name), true)
+def _unchanged_path(name: OutputName, received: ImageInfo) -> Path:
+    """The path of bytes that are not converted: with the extension that was typed if that is correct."""
+    actual = received.format or ""
+    return path_for_format(name if name.literal_format in (None, actual) else _with_correct_extension(name), actual)
 
 
-def _with_true_ending(name: OutputName) -> OutputName:
-    """*name* with whatever ending is true."""
+def _with_correct_extension(name: OutputName) -> OutputName:
+    """*name* with the extension of whatever format is saved."""
     return replace(name, literal_format=None, ending=None)
 
 
 def _has_same_bytes(path: Path, staged: StagedImage) -> bool:
-    """Whether *path* is a file with the same bytes."""
+    """Whether *path* is a file with the same bytes as *staged*."""
     try:
         return path.stat().st_size == staged.bytes and _has_sha256(path, staged.sha256)
     except OSError:
@@ -291,7 +296,7 @@ def _has_sha256(path: Path, sha256: str) -> bool:
 def build_stdout_image(
     staged: StagedImage, image: SavedImage, prepared: PreparedCall, rescue_folder: Path, release: Callable[[], None]
 ) -> StdoutImage:
-    """*staged* to be handed to stdout; *release* lets go of the answer that it came in."""
+    """*staged*, to be written to stdout; *release* closes the spool entry of its response."""
 
     def done() -> None:
         discard_staged(staged.path)
@@ -300,15 +305,15 @@ def build_stdout_image(
         release()
 
     def saved() -> Path:
-        """Under the name that it would have had as a file."""
+        """Saves it under the name that it would have had as a file."""
         path = path_for_format(prepared.name(image.index), image.format)
         try:
             with staged.path.open("rb") as file:
-                used = save_file(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
+                saved_path = save_file(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
         except (DiskError, OSError):
-            used = rescue(staged.path, path, rescue_folder, damaged=False)
+            saved_path = rescue(staged.path, path, rescue_folder, damaged=False)
         done()
-        return used
+        return saved_path
 
     return StdoutImage(path=staged.path, on_written=done, save=saved)
 

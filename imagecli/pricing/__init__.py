@@ -1,1 +1,1 @@
-"""What requests cost: estimated before, computed from usage after, and held to a cap."""
+"""What requests cost: estimated before, computed from usage after, and limited."""

@@ -1,4 +1,4 @@
-"""How many tokens a request is billed for, as the least and the most that it may be. Rules of thumb, each said. Pure.
+"""How many tokens a request is billed for: the least and the most, by rules of thumb with their sources. Pure.
 
 The provider prints a table of a few sizes and no formula (pricing pages and community calculators, read 2026-11-22).
 """
@@ -11,17 +11,17 @@ from typing import Final, TypeAlias
 from imagecli.domain import Size
 
 Tokens: TypeAlias = tuple[float, float]
-"""The least and the most."""
+"""The least and the most number of tokens."""
 
 PICTURE_IN: Final[Tokens] = (194, 7_000)
-"""One input picture. gpt-image-1 was billed 194 for one tile, and up to 6,144 more at high fidelity (reports of 2025);
-nothing is printed for its successors, so the most is generous."""
+"""One input image. gpt-image-1 was billed 194 for one tile, and up to 6,144 more at high fidelity (reports of 2025);
+nothing is published for its successors, so the most is generous."""
 PARTIAL: Final = 100
-"""Output tokens of one partial picture (third-party documentation, read 2026-11-22)."""
+"""Output tokens of one partial image (third-party documentation, read 2026-11-22)."""
 OVERHEAD: Final = 50
-"""Text tokens that were billed beyond the prompt: 32 with one picture (reports of 2025)."""
+"""Text tokens that were billed beyond the prompt: 32 with one image (reports of 2025)."""
 _WIDE: Final = 0x2E80
-"""From here on scripts have a token or more a character."""
+"""From this code point on scripts take a token or more a character."""
 
 
 def text_tokens(text: str) -> Tokens:
@@ -32,10 +32,10 @@ def text_tokens(text: str) -> Tokens:
 
 
 def image_output_tokens(table: Mapping[Size, int], size: Size, frames: int, max_pixels: int | None) -> Tokens:
-    """Output tokens of one picture of *size*. *table* is the quality's, not empty.
+    """Output tokens of one image of *size*. *table* is the quality's, not empty.
 
-    A size of the table costs what it says. Another is compared with the next smaller and the next larger one: tokens
-    grow with the pixels, at most in proportion. The frames of a gif lie on one sheet of at most *max_pixels*.
+    A size in the table costs what the table says. Others are compared with the next smaller and the next larger one:
+    tokens grow with the pixels, at most in proportion. The frames of a GIF are on one sheet of at most *max_pixels*.
     """
     least, most = _tokens_of_size(table, size)
     if frames == 1:
@@ -57,7 +57,7 @@ def _tokens_of_area(table: Mapping[Size, int], pixels: int) -> Tokens:
 
 def _nearest_areas(areas: Iterable[int], pixels: int) -> set[int]:
     """The largest area up to *pixels*, and the smallest from there on."""
-    known = list(areas)
-    below = [area for area in known if area <= pixels]
-    above = [area for area in known if area >= pixels]
+    areas = list(areas)
+    below = [area for area in areas if area <= pixels]
+    above = [area for area in areas if area >= pixels]
     return {*([max(below)] if below else []), *([min(above)] if above else [])}

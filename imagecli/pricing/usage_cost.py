@@ -1,4 +1,4 @@
-"""What an answer's usage costs. Usage is foreign text: what makes no sense has no price. Pure."""
+"""What the usage in a response costs. Usage is untrusted: numbers that make no sense have no price. Pure."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from typing import Any, Final
 from imagecli.catalog.model import Prices
 
 _MOST: Final = 10**9
-"""More tokens than any answer was ever billed: nonsense."""
+"""More tokens than any response was ever billed for."""
 
 
 def usage_cost(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_in: bool) -> float | None:
-    """USD for *usage*, None where it can't be told. *pictures_in*: pictures were sent, so not all input is text.
+    """USD for *usage*, None if that is unknown. *pictures_in*: images were sent, so not all input is text.
 
-    Shape: OpenAI API reference, images, read 2026-11-22. Output without a kind is pictures; an answer without any
-    output made none.
+    Shape: OpenAI API reference, images, read 2026-11-22. Output without a kind is images; a response without
+    any output has none.
     """
     if prices is None or usage is None:
         return None
-    counted = _input_tokens(usage, pictures_in)
-    made = _token_count(usage, "output_tokens")
-    if counted is None or not made:
+    input_tokens = _input_tokens(usage, pictures_in)
+    output_tokens = _token_count(usage, "output_tokens")
+    if input_tokens is None or not output_tokens:
         return None
-    text, image = counted
-    words = _token_count(_sub_mapping(usage, "output_tokens_details"), "text_tokens") or 0
-    if words > made:
+    text, image = input_tokens
+    text_out = _token_count(_sub_mapping(usage, "output_tokens_details"), "text_tokens") or 0
+    if text_out > output_tokens:
         return None
     total = (
         text * prices.text_in
         + image * prices.image_in
-        + words * (prices.image_out if prices.text_out is None else prices.text_out)
-        + (made - words) * prices.image_out
+        + text_out * (prices.image_out if prices.text_out is None else prices.text_out)
+        + (output_tokens - text_out) * prices.image_out
         - _cached_rebate(usage, text, image, prices)
     )
     return total / 1_000_000
 
 
 def _input_tokens(usage: Mapping[str, Any], pictures_in: bool) -> tuple[int, int] | None:
-    """Tokens of text and of pictures."""
+    """Tokens of text and of images."""
     details = _sub_mapping(usage, "input_tokens_details")
     text, image = _token_count(details, "text_tokens"), _token_count(details, "image_tokens")
     if text is not None and (image is not None or not pictures_in):
         return text, image or 0
-    whole = _token_count(usage, "input_tokens")
-    return None if details or pictures_in or whole is None else (whole, 0)
+    total = _token_count(usage, "input_tokens")
+    return None if details or pictures_in or total is None else (total, 0)
 
 
 def _cached_rebate(usage: Mapping[str, Any], text: int, image: int, prices: Prices) -> float:
-    """What cached input costs less, in millionths of a USD; nothing where it is not told which input was cached."""
+    """How much less cached input costs, in millionths of a USD; 0 if it is unknown which input was cached."""
     details = _sub_mapping(usage, "input_tokens_details")
     cached = _sub_mapping(details, "cached_tokens_details")
     if not cached and not image:
@@ -70,7 +70,7 @@ def _sub_mapping(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _token_count(mapping: Mapping[str, Any], key: str) -> int | None:
-    """A number of tokens, where it is one."""
+    """The number of tokens, if it is a plausible one."""
     value = mapping.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
         return None

@@ -201,11 +201,20 @@ def run_call(guard: SpendGuard, index: int, tokens: int | None = None, error: Ba
 
 def test_a_known_cost_counts_before_the_images_are_saved() -> None:
     guard, slots = SpendGuard(budget(1.0, 0.6, 0.6)), CallSlots(1)
+    second_sent = threading.Event()
+
+    def second() -> None:
+        with guard.reserve(1, slots.new_slot()):
+            second_sent.set()
+
+    thread = threading.Thread(target=second, daemon=True)
     with guard.reserve(0, slots.new_slot()) as reservation:
+        thread.start()
+        assert not second_sent.wait(0.2)
         reservation.settle(USAGE[10_000])
         # The only slot is free, too.
-        with guard.reserve(1, slots.new_slot()):
-            pass
+        assert second_sent.wait(20)
+    thread.join(20)
     assert guard.refusals() == ()
 
 

@@ -63,7 +63,7 @@ def open_command_context(
 
     Raises UsageError, SettingsError, AuthenticationError.
     """
-    rows = load_user_catalog(env)
+    catalog = load_user_catalog(env)
     picture, result, display = options.picture, options.result, options.show
     output = parse_output(result.output, look=stat_path)
     flags = {
@@ -74,29 +74,33 @@ def open_command_context(
     }
     with_key = not options.money.dry_run
     with notice_when_slow(FOR_A_KEY, env, quiet=display.quiet):
-        settings = load_settings(flags, env, rows, current_folder(), with_key=with_key)
+        settings = load_settings(flags, env, catalog, current_folder(), with_key=with_key)
     output_root = None
     if result.output is None and (chosen := settings.values.get("output")):
         output = parse_output(chosen, look=stat_path)
         if Path(settings.origins["output"]).name == PROJECT_FILE:
-            # A file that came with a clone does not choose where outside of here something is written.
+            # A file that came with a cloned repository may not choose a place outside of the current folder.
             check_output_inside(output)
             output_root = current_folder()
     if output.kind == "stdout":
         _check_stdout(env, display)
-    row = rows.model_for_provider(settings.provider, settings.values.get("model"))
+    model = catalog.model_for_provider(settings.provider, settings.values.get("model"))
     with name_option_origins(settings):
-        rendering, notes = image_options_from_flags(picture, options.live, settings.values, settings.origins, row)
-    makes = FormatSupport(row=row, provider=settings.provider, operation=COMMANDS[command], others=rows.models.values())
+        image_options, notes = image_options_from_flags(picture, options.live, settings.values, settings.origins, model)
+    support = FormatSupport(
+        row=model, provider=settings.provider, operation=COMMANDS[command], others=catalog.models.values()
+    )
     flagged = picture.output_format is not None
-    rendering, converted = apply_format_of_name(rendering, output, makes, flagged, variables)
+    image_options, conversion_warning = apply_format_of_name(image_options, output, support, flagged, variables)
+    if settings.provider.size_as == "aspect_ratio":
+        notes = ()  # the ratio itself is sent, and the server chooses the pixels
     return CommandContext(
         env=env,
         command=command,
-        catalog=rows,
+        catalog=catalog,
         settings=settings,
-        model=row,
-        options=rendering,
+        model=model,
+        options=image_options,
         output=output,
         display=DisplayOptions.build(
             env=env,
@@ -110,8 +114,7 @@ def open_command_context(
         dry_run=options.money.dry_run,
         output_root=output_root,
         keep_partials=options.live.keep_partials,
-        # Where the ratio itself is sent, the server chooses the pixels.
-        notes=(*(() if settings.provider.size_as == "aspect_ratio" else notes), *([converted] if converted else [])),
+        notes=(*notes, conversion_warning) if conversion_warning else notes,
     )
 
 

@@ -1,4 +1,4 @@
-"""Flags → what is said of the picture, by the wire's words, and of how inputs may change. Pure."""
+"""Turns flags and settings into `ImageOptions` and `InputFit`. Pure."""
 
 from __future__ import annotations
 
@@ -20,35 +20,33 @@ MAX_PARTIAL_IMAGES = 3
 def image_options_from_flags(
     picture: PictureOptions, live: LiveOptions, values: Mapping[str, Any], origins: Mapping[str, str], row: ModelRow
 ) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
-    """What the picture flags and the settled *values* ask for, in words of the model's *row*; and what to say of it.
+    """The options that flags and settings ask for, and notes on them. *origins* are those of the settings' *values*.
 
-    *origins* are those of the values.
-
-    Raises UsageError for a --param that is none, and for a shape that the model doesn't make.
+    Raises UsageError for an invalid --param, and for a ratio that the model does not create.
     """
     flags = {name: getattr(picture, name) for name in type(picture).__dataclass_fields__}
     partial_images = _partial_image_count(live, row)
-    # What settings can say too comes from there alone: the flag is one of its places.
-    settled = {name: values.get(name) for name in RESOLVED_SETTINGS}
+    # The settings have the flags' values already, where they were typed.
+    resolved = {name: values.get(name) for name in RESOLVED_SETTINGS}
     if origins.get("fit") == flag_name("fit") and origins.get("size") != flag_name("size"):
-        # The size of a setting was not meant for what is typed now: --fit chooses the best one.
-        settled["size"] = None
-    further = {
+        # The size of a setting is not for this --fit, which chooses the best one.
+        resolved["size"] = None
+    parsed = {
         "param": [parse_param(pair) for pair in picture.param or []],
         "stream": True if live.stream or partial_images is not None else None,
         "partial_images": partial_images,
     }
-    return build_image_options({**flags, **settled, **further}, row)
+    return build_image_options({**flags, **resolved, **parsed}, row)
 
 
 RESOLVED_SETTINGS = ("size", "fit", "quality", "background", "output_format", "output_compression")
-"""Picture options that have a setting."""
+"""Image options that have a setting."""
 
 
 def _partial_image_count(live: LiveOptions, row: ModelRow) -> int | None:
-    """How many partial pictures to ask for: what was said, or as many as can be kept where they are to be kept.
+    """How many partial images to request: the flag's number, or with --keep-partials as many as there can be.
 
-    Raises UsageError for none that are to be kept.
+    Raises UsageError if --keep-partials has none to keep.
     """
     if live.partial_images == 0 and live.keep_partials:
         raise UsageError(
@@ -60,7 +58,7 @@ def _partial_image_count(live: LiveOptions, row: ModelRow) -> int | None:
 
 
 def input_fit_from_flags(options: InputOptions) -> InputFit:
-    """The framing that flags ask for. Raises UsageError for a size that is none."""
+    """How inputs may be changed. Raises UsageError for an invalid size."""
     return InputFit(
         crop=options.crop,
         pad=options.pad,

@@ -1,7 +1,4 @@
-"""Where a command's words come from: the argument, --prompt, a file, or stdin; and what --var makes of them.
-
---var, read.
-"""
+"""Reads a command's prompt from the argument, --prompt, a file or stdin, fills in --var, and reads input images."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from imagecli.templates import combine_variables, fill_prompt
 
 
 def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
-    """NAME=VALUE words as each name's values. Raises UsageError."""
+    """The values of each name in NAME=VALUE pairs. Raises UsageError."""
     values: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -33,23 +30,23 @@ def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One prompt, and the variables that were filled into it."""
+    """One prompt, and the variables that were filled in."""
 
     text: str | None
     variables: Mapping[str, str]
     typed: str | None = None
-    """The prompt before that."""
+    """The prompt as it was typed, before that."""
 
 
 def read_prompt_options(
     argument: str | None, options: PromptOptions, env: Env, image: InputSource | None = None
 ) -> list[Prompt]:
-    """The prompts of a command: one, or one for each combination of --var. None where no prompt was given.
+    """The prompts of a command: one, or one for each combination of --var. Their text is None if none was given.
 
-    *image* is the picture that the command has already. Raises UsageError.
+    *image* is the command's input image. Raises UsageError.
     """
-    given = [place for place in (argument, options.prompt_option, options.prompt_file) if place is not None]
-    if len(given) > 1:
+    sources = [place for place in (argument, options.prompt_option, options.prompt_file) if place is not None]
+    if len(sources) > 1:
         raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
     if argument is not None and argument != "-":
         check_prompt_argument(argument, _exists, image)
@@ -62,7 +59,7 @@ def read_prompt_options(
 
 
 def read_input_source(word: str, env: Env) -> InputSource:
-    """The picture that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
+    """The image that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
     if word != "-":
         return InputSource(name=word, path=Path(word))
     _refuse_terminal(env, "the picture")
@@ -73,13 +70,13 @@ def read_input_source(word: str, env: Env) -> InputSource:
 
 
 def check_one_stdin(*words: object) -> None:
-    """Raises UsageError where more than one of *words* wants stdin."""
+    """Raises UsageError if more than one of *words* is `-`."""
     if sum(str(word) == "-" for word in words if word is not None) > 1:
         raise UsageError("stdin (-) is wanted twice, and it comes only once", hint="give one of them as a file")
 
 
 def no_prompt_error(image: InputSource) -> UsageError:
-    """What to say to an edit with one argument: which of the two is missing?"""
+    """The error for an edit with one argument: is the prompt missing, or the image?"""
     if image.path is None or _exists(image.path) or has_image_ending(image.name):
         hint = f'imagecli edit {shell_quote(image.name)} "what the whole picture shows"'
         return UsageError("no prompt: what shall change?", hint=hint)
@@ -106,7 +103,7 @@ def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
 
 
 def _from_argv(word: str) -> str:
-    """A word of the command line as UTF-8, also where the locale made Python read it as ASCII."""
+    """A word of the command line as UTF-8, even if the locale made Python read it as ASCII."""
     try:
         return word.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
@@ -114,7 +111,7 @@ def _from_argv(word: str) -> str:
 
 
 def _read_stdin(env: Env, limit: int) -> bytes:
-    """All of stdin, or one byte more than *limit*. Raises UsageError where it can't be read."""
+    """All of stdin, or one byte more than *limit*. Raises UsageError if it can't be read."""
     try:
         return env.stdin.buffer.read(limit + 1)
     except OSError as error:
