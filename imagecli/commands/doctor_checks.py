@@ -67,7 +67,7 @@ def run_checks(context: DoctorContext) -> Iterator[Finding]:
             yield finding_from_error(check.topic, error)
 
 
-def check_versions(context: DoctorContext) -> Iterator[Finding]:
+def _check_versions(context: DoctorContext) -> Iterator[Finding]:
     """Versions of what is behind most surprises, without importing it."""
     packages = ", ".join(f"{name} {_version(name)}" for name in ("pillow", "requests", "urllib3", "typer"))
     message = f"imagecli {__version__}, Python {platform.python_version()}, {packages}, {platform.system()}"
@@ -81,7 +81,7 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def check_terminal(context: DoctorContext) -> Iterator[Finding]:
+def _check_terminal(context: DoctorContext) -> Iterator[Finding]:
     """What the environment says about the terminal. The terminal itself is not asked: it may not answer."""
     env, environ = context.env, context.env.environ
     terminal = env.stderr.isatty()
@@ -108,7 +108,7 @@ PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def check_proxies(context: DoctorContext) -> Iterator[Finding]:
+def _check_proxies(context: DoctorContext) -> Iterator[Finding]:
     """The proxy variables, which change silently what a command does. Both spellings are used."""
     environ = context.env.environ
     for name in PROXY_VARIABLES:
@@ -121,7 +121,7 @@ def check_proxies(context: DoctorContext) -> Iterator[Finding]:
                 yield Finding(topic="proxy", level="note", message=f"{spelling} is {value}")
 
 
-def check_certificates(context: DoctorContext) -> Iterator[Finding]:
+def _check_certificates(context: DoctorContext) -> Iterator[Finding]:
     """The variables that replace the trusted certificates."""
     environ = context.env.environ
     for name in CERTIFICATE_VARIABLES:
@@ -135,13 +135,13 @@ def check_certificates(context: DoctorContext) -> Iterator[Finding]:
             yield Finding(topic="certificates", level="warning", message=message, hint=hint)
 
 
-def check_env_file(context: DoctorContext) -> Iterator[Finding]:
+def _check_env_file(context: DoctorContext) -> Iterator[Finding]:
     """A file of variables that other tools would read."""
     if (context.folder / ".env").is_file():
         yield Finding(topic="variables", level="note", message=".env is here, and is not read", hint="set -a; . ./.env")
 
 
-def check_provider(context: DoctorContext) -> Iterator[Finding]:
+def _check_provider(context: DoctorContext) -> Iterator[Finding]:
     """The provider in use and what chose it, without its key: whatever is wrong with that is a finding of its own."""
     catalog = load_user_catalog(context.env)
     settings = load_settings(context.flags, context.env, catalog, context.folder, with_key=False)
@@ -151,19 +151,19 @@ def check_provider(context: DoctorContext) -> Iterator[Finding]:
     yield Finding(topic="provider", message=f"{settings.provider.name}{where}; the provider comes from {origin}")
 
 
-def check_current_folder(context: DoctorContext) -> Iterator[Finding]:
+def _check_current_folder(context: DoctorContext) -> Iterator[Finding]:
     """Whether images can be saved in the current folder."""
     check_folder(context.folder, make=False)
     free = _free_space(context.folder)
     yield Finding(topic="here", message=f"{context.folder} can be written to, {free} free")
 
 
-def check_settings_folder(context: DoctorContext) -> Iterator[Finding]:
+def _check_settings_folder(context: DoctorContext) -> Iterator[Finding]:
     """The folder of settings and keys, which is needed only to store some."""
     yield _check_own_folder("settings folder", context.folders.config, "IMAGECLI_CONFIG_DIR=FOLDER")
 
 
-def check_state_folder(context: DoctorContext) -> Iterator[Finding]:
+def _check_state_folder(context: DoctorContext) -> Iterator[Finding]:
     """The folder of responses, which is created when it is needed."""
     yield _check_own_folder("state folder", context.folders.state, "IMAGECLI_STATE_DIR=FOLDER")
 
@@ -193,7 +193,7 @@ def _free_space(folder: Path) -> str:
     return f"{free / 1024**3:,.1f} GB" if free >= 1024**3 else f"{free / 1024**2:,.0f} MB"
 
 
-def check_settings(context: DoctorContext) -> Iterator[Finding]:
+def _check_settings(context: DoctorContext) -> Iterator[Finding]:
     """The settings with the key, and the notes and warnings on them. Skipped if the provider's check failed."""
     if context.catalog is None:
         return
@@ -206,7 +206,7 @@ def check_settings(context: DoctorContext) -> Iterator[Finding]:
             yield Finding(topic="settings", level="warning", message=warning.message)
 
 
-def check_key(context: DoctorContext) -> Iterator[Finding]:
+def _check_key(context: DoctorContext) -> Iterator[Finding]:
     """Whether there is a key, its origin and its length, but never the key."""
     if context.settings is None:
         return
@@ -225,7 +225,7 @@ MODELS_SHOWN: Final = 5
 """Names of models in one line."""
 
 
-def check_server(context: DoctorContext) -> Iterator[Finding]:
+def _check_server(context: DoctorContext) -> Iterator[Finding]:
     """Ask the server for its models, and report whether it answers, which ones it lists and which of them end soon."""
     from imagecli.client.probe import list_server_models
     from imagecli.pipeline.build import server_of
@@ -294,17 +294,17 @@ def _check_ending_models(context: DoctorContext, settings: Settings, catalog: Ca
 
 
 CHECKS: Final = (
-    Check("versions", check_versions),
-    Check("terminal", check_terminal),
-    Check("proxy", check_proxies),
-    Check("certificates", check_certificates),
-    Check("variables", check_env_file),
-    Check("settings", check_provider),
-    Check("here", check_current_folder),
-    Check("settings folder", check_settings_folder),
-    Check("state folder", check_state_folder),
-    Check("settings", check_settings),
-    Check("key", check_key),
-    Check("server", check_server),
+    Check("versions", _check_versions),
+    Check("terminal", _check_terminal),
+    Check("proxy", _check_proxies),
+    Check("certificates", _check_certificates),
+    Check("variables", _check_env_file),
+    Check("settings", _check_provider),
+    Check("here", _check_current_folder),
+    Check("settings folder", _check_settings_folder),
+    Check("state folder", _check_state_folder),
+    Check("settings", _check_settings),
+    Check("key", _check_key),
+    Check("server", _check_server),
 )
 """All checks, in the order in which a command would meet the problems."""
