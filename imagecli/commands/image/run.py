@@ -21,7 +21,7 @@ from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
 
 
-def run(
+def run_image_command(
     context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest], *, endpoint_note: str = ""
 ) -> int:
     """Validates and plans *requests*, executes them or shows the plan, and returns the exit code.
