@@ -1,4 +1,4 @@
-"""The entry. `--version` is answered before anything is imported."""
+"""The entry point. `--version` is answered before anything is imported."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def run() -> None:
 
         run_to_exit(sys.argv[1:])
     except KeyboardInterrupt:
-        # Before there was anything to clean up, or a second time: whoever presses it wants to be out.
+        # Pressed before there was anything to clean up, or a second time.
         os._exit(130)
 
 
 def _restart_in_utf8() -> None:
-    """Begins anew in UTF-8 where Python was told that all text and all names of files are ASCII.
+    """Restart in UTF-8 if Python was told that all text and file names are ASCII.
 
-    LC_ALL=C with PYTHONUTF8=0 or PYTHONCOERCECLOCALE=0 says so; what is typed there, and named, is UTF-8 all the same.
+    LC_ALL=C with PYTHONUTF8=0 or PYTHONCOERCECLOCALE=0 does that; arguments and file names are UTF-8 all the same.
     """
     if sys.getfilesystemencoding() != "ascii" or sys.flags.utf8_mode or not sys.executable:
         return

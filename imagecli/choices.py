@@ -1,4 +1,4 @@
-"""Words between which options let people choose. Apart from `domain`, so that help can do without."""
+"""The values of options with a fixed choice. Apart from `domain`, which the help need not import."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Literal, TypeAlias
 Crop: TypeAlias = Literal["center", "top", "bottom", "left", "right", "none"]
 IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
 Via: TypeAlias = Literal["auto", "variations", "edits"]
-"""How `vary` goes: by the variations endpoint, by an edit, or by the first where there is one."""
+"""How `vary` works: by the variations endpoint, by an edit, or by the first if the model has it."""
 Strength: TypeAlias = Literal["subtle", "medium", "strong"]
-"""How far `vary` goes from the picture."""
+"""How much `vary` changes the image."""

@@ -38,7 +38,7 @@ class Command(TyperCommand):
     """A command whose help shows its options in groups."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """IMAGE and not {IMAGE}: braces are how usage lines say "one of"."""
+        """IMAGE and not {IMAGE}: braces mean "one of" in usage lines."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -53,7 +53,7 @@ class Command(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """Imports a command's file when it is named, so that nothing pays for the others."""
+    """Imports only the module of the command that is used."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(commands.NAMES)
@@ -64,27 +64,27 @@ class LazyGroup(TyperGroup):
         return _build_typer_command(cmd_name, _import_command(cmd_name))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Without a look into the commands' files."""
+        """From SUMMARIES, without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(commands.SUMMARIES.items()))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0]
         if word not in commands.NAMES and not ctx.resilient_parsing:
-            meant = _suggest_command(word, commands.NAMES, "imagecli")
-            said = not meant and (" " in word or not word.isascii() or not word.isalpha())
-            hint = (
-                f"imagecli generate {shell_quote(word)}" if said else meant or f"there are: {', '.join(commands.NAMES)}"
-            )
+            hint = _suggest_command(word, commands.NAMES, "imagecli")
+            if hint is None and (" " in word or not word.isascii() or not word.isalpha()):
+                # A prompt, probably.
+                hint = f"imagecli generate {shell_quote(word)}"
+            hint = hint or f"there are: {', '.join(commands.NAMES)}"
             raise UsageError(f"{word!r} is no command", hint=hint)
         return super().resolve_command(ctx, args)
 
 
 class Group(TyperGroup):
-    """A command with commands of its own, which a module lists in COMMANDS: word → function."""
+    """A command with subcommands, which its module lists in COMMANDS: name → function."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Each with the whole first line of its docstring."""
+        """Each with the complete first line of its docstring."""
         commands = [(name, self.commands[name].help or "") for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, text.partition("\n")[0]) for name, text in commands])
@@ -92,14 +92,13 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
-            meant = _suggest_command(args[0], names, ctx.command_path)
-            hint = meant or f"there are: {', '.join(names)}"
+            hint = _suggest_command(args[0], names, ctx.command_path) or f"there are: {', '.join(names)}"
             raise UsageError(f"{args[0]!r} is no command of {ctx.command_path}", hint=hint)
         return super().resolve_command(ctx, args)
 
 
 def _suggest_command(word: str, names: Sequence[str], before: str) -> str | None:
-    """The hint that names the command that *word* begins or is a slip of, if there is one."""
+    """A hint with the command that *word* is the beginning or a misspelling of; None if there is none."""
     from imagecli.commands.usage_errors import suggest_command
 
     near = suggest_command(word, names)
@@ -107,7 +106,7 @@ def _suggest_command(word: str, names: Sequence[str], before: str) -> str | None
 
 
 def _build_typer_command(name: str, module: Any) -> Any:
-    """What Typer makes of a command's module: a command, or a group of those in its COMMANDS."""
+    """The Typer command of a module, or a group if the module has COMMANDS."""
     parts = getattr(module, "COMMANDS", None)
     app = typer.Typer(name=name, cls=Group if parts else None, add_completion=False, rich_markup_mode=None)
     if not parts:
@@ -115,7 +114,7 @@ def _build_typer_command(name: str, module: Any) -> Any:
         return typer.main.get_command(app)
     app.callback()(getattr(module, name))
     for word, function in parts.items():
-        # A value may begin with a dash, and is judged as any other.
+        # A value may begin with a dash.
         literal = word in getattr(module, "LITERAL", ())
         app.command(word, cls=Command, context_settings={"ignore_unknown_options": literal})(function)
     return typer.main.get_command(app)
@@ -134,8 +133,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"imagecli {__version__}")
         raise typer.Exit
 
@@ -150,9 +149,9 @@ def root(
 
 
 def main(argv: Sequence[str], env: Env) -> int:
-    """Runs a command line and returns its exit code. Every error ends here, as text and a code."""
+    """Run a command line and return its exit code. Every error is printed here and becomes an exit code."""
     words = list(argv)
-    # A shell that completes hands its words over in variables, not in argv.
+    # For completion, a shell passes the words in variables and not in argv.
     if not words and COMPLETION_VARIABLE not in env.environ:
         env.stderr.write(WELCOME)
         return UsageError.exit_code
@@ -177,22 +176,22 @@ def main(argv: Sequence[str], env: Env) -> int:
 
 
 def _stdout_error(error: Exception) -> DiskError | None:
-    """Help and completions that Typer could not write to stdout: the only system error that names no file."""
+    """A DiskError if Typer could not write help or completions to stdout: the only system error without a file name."""
     if not isinstance(error, OSError) or error.filename is not None:
         return None
     return DiskError(f"stdout can't be written: {error.strerror}", code="stdout")
 
 
 def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
-    """Typer's own complaint in our words, with the replacement for a flag that other tools have."""
+    """Typer's error in imagecli's style, with the replacement for an option of other tools."""
     from imagecli.commands import usage_errors
 
     option = getattr(error, "option_name", None)
-    if option and (here := usage_errors.replacement_for(option)):
-        return UsageError(f"there is no option {option}", hint=here)
+    if option and (replacement := usage_errors.replacement_for(option)):
+        return UsageError(f"there is no option {option}", hint=replacement)
     near = usage_errors.suggest_options(option or "", getattr(error, "possibilities", None) or [])
-    said = getattr(error, "format_message", lambda: str(error))().partition(" (Possible options")[0]
-    message = usage_errors.rewrite_typer_message(said)
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    message = usage_errors.rewrite_typer_message(text.partition(" (Possible options")[0])
     hint = f"imagecli {command} --help" if command != "imagecli" else "imagecli --help"
     if near:
         hint = f"did you mean {' or '.join(near)}?"

@@ -1,6 +1,6 @@
-"""The frozen values that cross the floors. The wire's word is the field's word; sizes are pixels, lengths bytes.
+"""The frozen values of requests and results. Fields are named as in the API; sizes are in pixels, lengths in bytes.
 
-Text is parsed into these at the door, so that nothing below the commands reads a flag again.
+Commands parse flags into these values; nothing below them parses a flag.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from imagecli.sizes import Shape as Shape
 from imagecli.sizes import Size as Size
 
 MAX_PICTURE_BYTES: Final = 512 * 1024 * 1024
-"""A larger file is not read: no endpoint takes or makes a tenth of it, and shrinking it would take minutes."""
+"""A larger file is not read: no endpoint accepts or returns a tenth of it, and shrinking it would take minutes."""
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A key, as a value that can't be printed by accident."""
+    """An API key, as a value that can't be printed by accident."""
 
     _text: str
 
     def reveal(self) -> str:
-        """The key itself; only the transport has a reason to ask."""
+        """The key itself, for the transport and the key store."""
         return self._text
 
     def redact(self, text: str) -> str:
-        """*text* without the key, should a server have repeated it. A key of a few letters is a stand-in for none."""
+        """*text* without the key, in case a server repeats it. A very short key is a placeholder, not a secret."""
         return text.replace(self._text, "[key]") if len(self._text) >= 8 else text
 
     def __repr__(self) -> str:
@@ -44,7 +44,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SvgOptions:
-    """The request's `svg` object: who writes the drawing, and how hard it thinks. OpenAI API reference, 2026-11-22."""
+    """The request's `svg` object: the model and its reasoning effort. OpenAI API reference, 2026-11-22."""
 
     model: str | None = None
     effort: str | None = None
@@ -55,18 +55,18 @@ class SvgOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOptions:
-    """What generate, edit and vary share. None means: not said by the user, so not sent."""
+    """The options that generate, edit and vary share. None is not sent, because the user did not set it."""
 
     model: str
     n: int = 1
     size: RequestedSize | None = None
     fit: Size | None = None
-    """Not sent: what is made is cropped and resized to exactly this."""
+    """Not sent: the result is cropped and resized to exactly this."""
     quality: str | None = None
     background: str | None = None
     output_format: str | None = None
     format_of_name: bool = field(default=False, repr=False)
-    """Nothing but the name's ending asked for the format, and what comes else can be converted to it."""
+    """Only the output name's extension set the format, and other formats can be converted to it."""
     output_compression: int | None = None
     """0 to 100, only for jpeg and webp."""
     moderation: str | None = None
@@ -74,25 +74,25 @@ class ImageOptions:
     frame_count: int | None = None
     """Frames of a gif."""
     frame_duration_ms: int | None = None
-    """Milliseconds that each frame of a gif stays."""
+    """Duration of each frame of a gif, in milliseconds."""
     svg: SvgOptions | None = None
     input_fidelity: str | None = None
     """Edits only."""
     safety_identifier: str | None = None
     stream: bool | None = None
-    """True: the answer comes as events."""
+    """True: the response is a stream of events."""
     partial_images: int | None = None
-    """0 to 3 earlier states of the picture, with `stream`."""
+    """0 to 3 partial images, with `stream`."""
     style: str | None = None
     response_format: str | None = None
     user: str | None = None
     params: tuple[tuple[str, Json], ...] = ()
-    """--param KEY=VALUE: sent as they are, unknown to imagecli."""
+    """--param KEY=VALUE: sent unchanged and unchecked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSource:
-    """A picture the user named: a file, or bytes that came through stdin."""
+    """An input image: a file, or bytes from stdin."""
 
     name: str
     """As the user typed it; `-` is stdin."""
@@ -101,7 +101,7 @@ class InputSource:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return "stdin" if self.path is None else self.name
 
     @property
@@ -111,11 +111,11 @@ class InputSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFit:
-    """How an input may be changed to fit its endpoint."""
+    """How an input image may be changed to fit its endpoint."""
 
     crop: Crop = "center"
     pad: bool = False
-    """Fill up to the square with transparency instead of cropping."""
+    """Pad to a square with transparency instead of cropping."""
     input_size: Size | None = None
     """Shrink to fit inside this before sending; never enlarges."""
     keep_metadata: bool = False
@@ -124,7 +124,7 @@ class InputFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
-    """Text to picture."""
+    """Create images from text."""
 
     prompt: str
     options: ImageOptions
@@ -132,25 +132,25 @@ class Generate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Change a picture: the transparent part of *mask* is what may change."""
+    """Change an image; only the transparent area of *mask* is edited."""
 
     prompt: str
     images: tuple[InputSource, ...]
     options: ImageOptions
     mask: InputSource | None = None
     markup: InputSource | None = None
-    """A drawing over the first picture (arrows, circles) that says what is meant; a PNG of its upright size."""
+    """A drawing over the first image (arrows, circles) that explains the edit; a PNG of its upright size."""
     input_fit: InputFit = InputFit()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vary:
-    """New takes on a picture, by the variations endpoint."""
+    """Create variations of an image with the variations endpoint."""
 
     image: InputSource
     options: ImageOptions
     prompt: str | None = None
-    """Where the endpoint takes one."""
+    """For endpoints that accept one."""
     input_fit: InputFit = InputFit()
 
 
@@ -176,19 +176,19 @@ class InputRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputImage:
-    """A picture as it will be sent."""
+    """An input image as it will be sent."""
 
     data: bytes = field(repr=False)
     format: str
     size: Size
     has_alpha: bool
     file_id: str | None = None
-    """Its name at the provider, where it went up before the request that sends it."""
+    """Its id at the provider, if it was uploaded before the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transform:
-    """What was done to an input's upright pixels, so that its mask gets the same: crop, then pad, then resize.
+    """The changes to an input's upright pixels, to repeat them for its mask: crop, then pad, then resize.
 
     JSON in `PreparedCall`. All in pixels.
     """
@@ -198,43 +198,43 @@ class Transform:
     crop: tuple[int, int, int, int] | None = None
     """left, top, right, bottom in upright pixels."""
     pad: tuple[int, int, int, int] | None = None
-    """added left, top, right, bottom after the crop."""
+    """Pixels added left, top, right, bottom after the crop."""
     size: Size | None = None
-    """resized to this after crop and pad; None leaves it."""
+    """Resized to this after crop and pad; None is no change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputName:
-    """Where one picture goes, decided before paying. All but the ending is fixed."""
+    """The name of one output file, decided before paying. Everything but its extension is fixed."""
 
     folder: Path
     stem: str
     """NUL in it stands for `{ext}`; only `naming.path_for_format` makes a path of it."""
     literal_format: str | None = None
-    """The user wrote this ending: these bytes are wanted under it, by converting if need be."""
+    """The format of the extension that the user typed; the image is converted to it if necessary."""
     ending: str | None = None
-    """The ending as written (`jpg`, `JPEG`), a template's too, or None for the true one."""
+    """The extension as written (`jpg`, `JPEG`), also by a template; None for that of the image's format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInfo:
-    """What bytes are, read from their own structure and never from a name."""
+    """The format and size of an image, read from its bytes and never from its name."""
 
     format: str | None
-    """A key of MEDIA_TYPES; None when it is no picture we know."""
+    """A key of MEDIA_TYPES; None if it is not a known image format."""
     size: Size | None = None
     whole: bool = True
-    """It ends where its structure says it should."""
+    """Whether the image is complete."""
     problem: str | None = None
-    """What is wrong, in words, when it is not a whole picture."""
+    """What is wrong if the image is not complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedImage:
-    """One picture on disk (or written to stdout: then *path* is None)."""
+    """One image on disk, or written to stdout: then *path* is None."""
 
     path: Path | None
-    """As the user would type it: relative to the current folder where they gave it so."""
+    """As the user would type it: relative to the current folder if they typed it so."""
     bytes: int
     format: str
     size: Size | None
@@ -242,8 +242,8 @@ class SavedImage:
     revised_prompt: str | None
     request: int
     index: int
-    """0-based, inside its request."""
+    """0-based, within its request."""
     copy: int = 0
-    """Which of several files that are made of the picture."""
+    """Its number if several files are made of one image."""
     original: Path | None = None
-    """The picture as it came, where this is not that."""
+    """The image as it was received, if this one was converted."""

@@ -1,6 +1,6 @@
-"""The outside world as one value: streams, variables, clock.
+"""The outside world as one value: standard streams, environment variables, clock.
 
-Nothing below `cli` touches `sys` or `os.environ`; tests hand in their own Env.
+Nothing below `cli` uses `sys` or `os.environ`; tests pass their own Env.
 """
 
 from __future__ import annotations
@@ -15,33 +15,30 @@ from typing import TextIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Env:
-    """What a command may see of the machine it runs on."""
+    """The machine that a command runs on, as far as it may see it."""
 
     stdin: TextIO
     stdout: TextIO
     stderr: TextIO
     environ: Mapping[str, str]
     now: Callable[[], datetime]
-    """Local wall-clock time with its zone: for names only, never for waiting."""
-    on_work_begun: Callable[[], None] = lambda: None
-    """Called where all is loaded and work that may last begins: ends what the process put off until then."""
+    """Local time with its zone: for names and dates, never for measuring a wait."""
     has_stdout: bool = True
-    """False where the process was started with stdout closed: what is written there reaches nobody."""
+    """False if the process was started with stdout closed, so that output is lost."""
 
     @property
     def in_ci(self) -> bool:
-        """Whether this is a job of continuous integration: all services set CI."""
+        """Whether this is a job of continuous integration: all CI services set CI."""
         return self.environ.get("CI", "").lower() not in ("", "0", "false")
 
     @classmethod
-    def real(cls, *, has_stdout: bool, begun: Callable[[], None] = lambda: None) -> Env:
-        """This process. An empty variable is a missing one."""
+    def real(cls, *, has_stdout: bool) -> Env:
+        """The environment of this process. An empty variable counts as missing."""
         return cls(
             stdin=sys.stdin,
             stdout=sys.stdout,
             stderr=sys.stderr,
             environ={name: value for name, value in os.environ.items() if value},
             now=lambda: datetime.now().astimezone(),
-            on_work_begun=begun,
             has_stdout=has_stdout,
         )

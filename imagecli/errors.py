@@ -1,24 +1,24 @@
 """The errors a user can meet, one class for each thing to do about it, and their exit codes.
 
-    ImagecliError                 1  a bug of ours, when nothing narrower fits
+    ImagecliError                 1  a bug of imagecli, if no other class fits
     ├─ UsageError                 2  flags and values; nothing was sent
     │  ├─ SettingsError           2  a settings file or variable
-    │  ├─ InputImageError         2  an input is no picture, or not one that can be sent
+    │  ├─ InputImageError         2  an input is not an image, or not one that can be sent
     │  │  ├─ LargeImageError      2  it has more pixels than are decoded
     │  │  └─ MaskError            2  the mask does not fit its image
-    │  └─ OutputError             2  the place to save to, found out before paying
+    │  └─ OutputError             2  the file or folder to save to, checked before paying
     ├─ AuthenticationError        3  key missing or refused
     ├─ RefusedError               4  the API refused the request
     ├─ LimitError                 5  rate limit or budget
-    │  └─ QuotaError              5  the account is out of money; nothing after it can succeed
-    ├─ NetworkError               6  network or server; nothing was bought as far as its answer says
-    ├─ UnsavedError               7  bought, or perhaps bought, and not saved
+    │  └─ QuotaError              5  the account is out of credit; no further request can succeed
+    ├─ NetworkError               6  network or server; as far as its response says, nothing was billed
+    ├─ UnsavedError               7  billed, or possibly billed, and not saved
     ├─ DiskError                  8  the local disk, after paying
     ├─ MemoryShortError           8  the local memory, perhaps after paying
-    └─ UnrecordedError           10  a response may be here already, in a place that is not believed
+    └─ UnrecordedError           10  a response may exist already, in a folder that is not trusted
 
-9 (partly done) is no error's own, and 10 (nothing failed, not all is there yet) is one's alone. 129, 130 and 143 are
-signals. The graver of two failures is decided by GRAVITY.
+Exit code 9 (partly done) has no class. Exit code 10 means that nothing failed and not all results exist yet. 129, 130
+and 143 are signals. SEVERITY decides which of several failures sets the exit code.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
 
 SEVERITY: Final = (1, 7, 8, 3, 5, 4, 6, 2, EXIT_INCOMPLETE)
-"""Exit codes of failed requests, gravest first: a bug of ours above all, what was never sent last."""
+"""Exit codes of failed requests, the most severe first: a bug of imagecli, and last what was never sent."""
 
 
 class ImagecliError(Exception):
-    """Something went wrong that has a sentence, and often a way out."""
+    """An error with a message for the user, and often a hint."""
 
     exit_code = 1
     code = "error"
@@ -55,16 +55,16 @@ class ImagecliError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        """What was found and what was wanted. Foreign text in it is made harmless where it is shown."""
+        """What was found and what was expected. Untrusted text in it is sanitized when it is printed."""
         self.hint = hint
-        """The command or setting that mends it."""
+        """What to do, ideally a command."""
         if code:
             self.code = code
         self.status = status
-        """HTTP status, where there was an answer."""
+        """HTTP status, if there was a response."""
         self.request_id = request_id
         self.rescued_path = rescued_path
-        """Where bytes that were paid for were kept."""
+        """The file that holds a response or image that was paid for."""
         self.flag = flag
         """The option that was refused (`--size`), wherever its value was set."""
 
@@ -94,31 +94,31 @@ class ImagecliError(Exception):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is said line by line, above the message: `assets.csv:12: size: …`, as editors and CI look for it."""
+        """Problems to print above the message, as editors and CI parse them: `assets.csv:12: size: …`."""
         return ()
 
 
 class UsageError(ImagecliError):
-    """Flags or values that can't be taken; nothing was sent."""
+    """Invalid flags or values; nothing was sent."""
 
     exit_code = 2
     code = "usage"
 
 
 class SettingsError(UsageError):
-    """A settings file or an environment variable that can't be taken."""
+    """An invalid settings file or environment variable."""
 
     code = "settings"
 
 
 class InputImageError(UsageError):
-    """An input that is no picture, or not one the endpoint takes."""
+    """An input that is not an image, or not one that the endpoint accepts."""
 
     code = "input_image"
 
 
 class LargeImageError(InputImageError):
-    """A picture of more pixels than are decoded."""
+    """An image with more pixels than imagecli decodes."""
 
     code = "too_many_pixels"
 
@@ -130,7 +130,7 @@ class MaskError(InputImageError):
 
 
 class OutputError(UsageError):
-    """A place that can't be saved to, found out before paying."""
+    """A file or folder that can't be saved to, found before paying."""
 
     code = "output"
 
@@ -157,34 +157,34 @@ class LimitError(ImagecliError):
 
 
 class QuotaError(LimitError):
-    """The account is out of credit or over its limit: waiting does not help, and nothing after it can succeed."""
+    """The account is out of credit or over its limit: waiting does not help, and no further request can succeed."""
 
     code = "insufficient_quota"
 
 
 class NetworkError(ImagecliError):
-    """The network or the server failed, and nothing was bought as far as its answer says."""
+    """The network or the server failed, and as far as its response says, nothing was billed."""
 
     exit_code = 6
     code = "network"
 
 
 class UnsavedError(ImagecliError):
-    """Bought, or perhaps bought, and not saved."""
+    """Billed, or possibly billed, and not saved."""
 
     exit_code = 7
     code = "unsaved"
 
 
 class DiskError(ImagecliError):
-    """The local disk failed after the purchase."""
+    """The local disk failed after a paid request."""
 
     exit_code = 8
     code = "disk"
 
 
 class MemoryShortError(ImagecliError):
-    """This machine, or a limit on it, had no more memory to give."""
+    """There was not enough memory, on this machine or within a limit."""
 
     exit_code = 8
     code = "memory"
@@ -202,7 +202,7 @@ POSSIBLY_BILLED: Final = (ImagecliError.exit_code, UnsavedError.exit_code, DiskE
 
 
 def to_imagecli_error(error: BaseException) -> ImagecliError:
-    """*error* where it is ours; what nobody foresaw as an error that can be shown beside others."""
+    """*error* if it is an ImagecliError; any other error as one that can be printed: a bug of imagecli."""
     if isinstance(error, ImagecliError):
         return error
     if isinstance(error, MemoryError):
@@ -211,22 +211,22 @@ def to_imagecli_error(error: BaseException) -> ImagecliError:
             hint="end what else runs, raise a limit (ulimit -v, a container's), or use smaller pictures; "
             "an answer that came is kept",
         )
-    found = ImagecliError(
+    bug = ImagecliError(
         f"this is a bug of imagecli: {type(error).__name__}: {error}",
         hint="please report it with what --debug adds; an answer that came is kept",
         code="bug",
     )
-    found.__cause__ = error
-    return found
+    bug.__cause__ = error
+    return bug
 
 
 def most_severe_exit_code(codes: list[int]) -> int:
-    """The exit code that speaks for several failures."""
+    """The exit code for several failures."""
     return min(codes, key=SEVERITY.index)
 
 
 class InterruptedCommand(ImagecliError):  # noqa: N818 - Python's InterruptedError is another thing
-    """Ctrl-C or SIGTERM while no request was under way."""
+    """Ctrl-C or SIGTERM while no request was in progress."""
 
     code = "interrupted"
 
@@ -244,7 +244,7 @@ class OverBudgetError(NotSentError):
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP, raised in the main thread so that it is answered where Ctrl-C is."""
+    """SIGTERM or SIGHUP, raised in the main thread to be handled like Ctrl-C."""
 
     def __init__(self, exit_code: int = EXIT_TERMINATED) -> None:
         super().__init__(exit_code)

@@ -95,15 +95,6 @@ class WarningEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
-    """A detail for -v: what was sent where, and what came back. Never holds a key."""
-
-    message: str
-    is_debug: bool = False
-    """For --debug alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchProgress:
     """How far a batch is: *done* of *total* items are saved."""
 
@@ -141,7 +132,6 @@ Event: TypeAlias = (
     | ImageSaved
     | NoteEvent
     | WarningEvent
-    | LogEvent
     | BatchProgress
     | BatchApiProgress
     | Heartbeat

@@ -1,19 +1,19 @@
-"""A file held for as long as this process lives: the system lets go of it when the process ends, however it ends."""
+"""Locks a file until this process ends; the system releases the lock however it ends."""
 
 from __future__ import annotations
 
 import errno
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-"""What systems answer where another process holds it."""
+"""Errors of systems if another process holds the lock."""
 _FAR = 1 << 40
-"""Windows keeps others from reading what is locked, so a byte is locked that no answer reaches."""
+"""Windows prevents others from reading locked bytes, so this locks a byte beyond the end of any file."""
 
 
 def try_lock(descriptor: int) -> bool:
-    """Whether an open file is held now; False where another process holds it.
+    """Lock an open file; False if another process holds the lock.
 
-    A disk without locks (some network disks) answers True.
+    True on a file system without locks, as some network disks are.
     """
     try:
         _lock(descriptor)

@@ -1,4 +1,4 @@
-"""The formats of pictures that imagecli saves, and the endings that say so, or say something else."""
+"""The image formats that imagecli saves, and the file extensions of these and other formats."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MEDIA_TYPES: Final = {
     "gif": "image/gif",
     "svg": "image/svg+xml",
 }
-"""Picture format → its true media type."""
+"""Image format → media type."""
 
 ENDINGS: Final = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "gif": "gif", "svg": "svg"}
-"""File ending, lower case and without the dot → picture format."""
+"""File extension, lower case and without the dot → image format."""
 
 OTHER_ENDINGS: Final = frozenset(
     [
@@ -38,4 +38,4 @@ OTHER_ENDINGS: Final = frozenset(
         "tiff",
     ]
 )
-"""Endings that people take for a picture's, under which imagecli saves nothing."""
+"""Extensions of images that imagecli does not save."""

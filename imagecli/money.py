@@ -1,4 +1,4 @@
-"""USD as text: the one place that says how an amount looks. Pure."""
+"""Formats amounts in USD."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ _MILL: Final = Decimal("0.001")
 
 
 def format_usd(usd: float, *, up: bool = False) -> str:
-    """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; *up* never says less than it is.
-
-    What lies beyond a billionth is the noise of sums.
-    """
+    """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; with *up* it is never rounded down."""
+    # Digits beyond a billionth are rounding errors of sums.
     amount = Decimal(repr(round(usd, 9)))
     if not amount:
         return "$0"
@@ -25,9 +23,9 @@ def format_usd(usd: float, *, up: bool = False) -> str:
 
 
 def format_usd_range(low: float, high: float | None) -> str:
-    """A range for people, its upper end never less than it is; in one figure where both ends look alike.
+    """A range for people, whose upper end is never rounded down; one figure if both ends are the same as text.
 
-    None is an end that nobody knows.
+    *high* is None if it is unknown.
     """
     if high is None:
         return f"{format_usd(low)} or more"
@@ -38,13 +36,13 @@ def format_usd_range(low: float, high: float | None) -> str:
 
 
 def format_usd_exact(usd: float) -> str:
-    """An amount as a flag takes it, to the last digit: `5`, `0.25`; never with an exponent."""
+    """An amount for a flag, with all digits and without an exponent: `5`, `0.25`."""
     text = f"{Decimal(repr(usd)):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def round_up_usd(usd: float) -> str:
-    """A round amount that *usd* fits into, as a flag takes it: `9` for 8.44, `0.22` for 0.2107."""
+    """A round amount for a flag that is at least *usd*: `9` for 8.44, `0.22` for 0.2107."""
     amount = Decimal(repr(usd))
     unit = Decimal(1) if amount > 1 else _CENT if amount > _CENT else _MILL
     return format_usd_exact(float(amount.quantize(unit, ROUND_CEILING)))

@@ -1,4 +1,4 @@
-"""This process around `main`: signals, closed streams, and a reader of stdout that went away."""
+"""The process around `main`: signals, closed standard streams, garbage collection, the exit code."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn, TextIO
 
 from imagecli.env import Env
 from imagecli.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 
-UNCOLLECTED = 100_000
-"""Objects made until garbage is looked for, while a command starts. All it loads is half of that, and stays."""
+OBJECTS_UNTIL_COLLECTION = 10_000
 
 
 def run_to_exit(argv: Sequence[str]) -> NoReturn:
-    """Runs the command line and leaves with its exit code."""
-    begun = _postpone_garbage_collection()
+    """Run the command line and exit with its exit code."""
+    # What a command loads is some 50,000 objects that stay. Python would look for garbage among them after every 700
+    # of them and once more at exit. Together with the freeze below, this saves a quarter of the CPU time of `generate`
+    # (median of 25 runs: 0.35 s instead of 0.45 s).
+    gc.set_threshold(OBJECTS_UNTIL_COLLECTION)
     from imagecli.cli import main
 
     has_stdout = sys.stdout is not None
@@ -32,19 +34,20 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
         signal.signal(signal.SIGHUP, _hang_up)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    # Pillow warns of odd inputs on stderr; what matters of them is said by us.
+    # Pillow would print warnings about unusual inputs; imagecli reports what matters about them itself.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    code = main(argv, Env.real(has_stdout=has_stdout, begun=begun))
+    code = main(argv, Env.real(has_stdout=has_stdout))
     if code in (EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED):
-        # Threads may be at work, and stdout's reader may never read: nothing is waited for any more.
+        # Threads may still be running, and stdout's reader may never read: don't wait for them.
         os._exit(code)
     for stream in (sys.stdout, sys.stderr):
-        _discard_stream(stream)
+        _flush_or_discard(stream)
+    gc.freeze()
     sys.exit(code)
 
 
-def _discard_stream(stream: TextIO) -> None:
-    """Where its reader is gone or its disk full Python would complain once more, and exit with 120."""
+def _flush_or_discard(stream: TextIO) -> None:
+    """Flush *stream*. If its reader is gone or its disk is full, discard what is left: Python would exit with 120."""
     try:
         stream.flush()
     except OSError:
@@ -52,25 +55,13 @@ def _discard_stream(stream: TextIO) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _postpone_garbage_collection() -> Callable[[], None]:
-    """Looks for no garbage among what is loaded, a fifteenth of the time that it takes; what it returns ends that."""
-    usual = gc.get_threshold()
-    gc.set_threshold(UNCOLLECTED)
-
-    def begun() -> None:
-        gc.freeze()
-        gc.set_threshold(*usual)
-
-    return begun
-
-
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """The first Ctrl-C ends the work and says what is saved; the second one just ends."""
-    signal.signal(signal.SIGINT, _exit_at_once)
+    """The first Ctrl-C ends the work and prints what is saved; a second one exits immediately."""
+    signal.signal(signal.SIGINT, _exit_immediately)
     raise KeyboardInterrupt
 
 
-def _exit_at_once(number: int, frame: object) -> NoReturn:
+def _exit_immediately(number: int, frame: object) -> NoReturn:
     os._exit(EXIT_INTERRUPTED)
 
 
@@ -79,6 +70,6 @@ def _terminate(number: int, frame: object) -> NoReturn:
 
 
 def _hang_up(number: int, frame: object) -> NoReturn:
-    """The terminal was closed. The system says so, and often the shell once more."""
+    """The terminal was closed. The kernel sends the signal, and often the shell sends it again."""
     signal.signal(number, signal.SIG_IGN)
     raise Terminated(EXIT_HUNG_UP)

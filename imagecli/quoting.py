@@ -14,7 +14,7 @@ MAX_CHARACTERS: Final = 2000
 
 
 def shell_quote(word: object) -> str:
-    """*word* for a shell: bare where that is safe, else in double quotes, which every shell knows, if they suffice."""
+    """*word* for a shell: bare if that is safe, else in double quotes, which every shell knows, if they suffice."""
     text = str(word)
     if re.fullmatch(r"[\w@%+=:,./-]+", text):
         return text

@@ -142,10 +142,10 @@ def check_link_owner(path: Path, owners: Collection[int] | None) -> None:
 
 def check_mode(path: Path, status: os.stat_result, forbidden: int) -> None:
     """Raise UnsafeFileError if *path*, whose status is *status*, has a permission of *forbidden*. Windows has none."""
-    found = status.st_mode & forbidden
-    if not found or os.name == "nt":
+    excess = status.st_mode & forbidden
+    if not excess or os.name == "nt":
         return
-    if found == stat.S_IWOTH and not _stores_modes(status):
+    if excess == stat.S_IWOTH and not _stores_modes(status):
         return
     readable = forbidden & stat.S_IROTH
     raise UnsafeFileError(

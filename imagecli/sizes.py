@@ -1,4 +1,4 @@
-"""Sizes in pixels, and shapes that a model's rule makes pixels of."""
+"""Image sizes: in pixels, or as an aspect ratio that a model's size rule turns into pixels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Size:
 
     @classmethod
     def parse(cls, text: str, *, what: str = "size") -> Size:
-        """The size written as `1024x1536` (also with `×` or `*`). Raises UsageError, which names *what* it is."""
+        """Parses `1024x1536` (also with `×` or `*`). Raises UsageError, in which *what* names the value."""
         size = _parse_pixels(text)
         if size is None:
             raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
@@ -43,7 +43,7 @@ RequestedSize: TypeAlias = Size | Literal["auto"]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Width to height, as it was asked for: `16:9`, or a name such as `square`. A model's size rule makes it pixels."""
+    """A requested aspect ratio: `16:9`, or a name such as `square`."""
 
     width: int
     height: int
@@ -55,38 +55,38 @@ class Shape:
 
     @property
     def is_named(self) -> bool:
-        """Asked for by a name, which any size that lies the same way answers to."""
+        """Whether the user gave a name, which every size of the same orientation satisfies."""
         return self.word in NAMES
 
     def is_exactly(self, size: Size) -> bool:
-        """Whether *size* has this ratio to the pixel."""
+        """Whether *size* has exactly this ratio."""
         return size.width * self.height == size.height * self.width
 
     def has_same_orientation(self, size: Size) -> bool:
-        """Whether *size* is upright, lying or square as this shape is."""
+        """Whether *size* is portrait, landscape or square like this shape."""
         return (size.width > size.height) == (self.width > self.height) and size.is_square == (
             self.width == self.height
         )
 
 
 NAMES: Final[Mapping[str, tuple[int, int]]] = {"square": (1, 1), "landscape": (3, 2), "portrait": (2, 3)}
-"""Shapes that have a name."""
+"""Named shapes → width and height of their ratio."""
 
 
 def parse_size(text: str) -> RequestedSize | Shape:
-    """What `--size` says: pixels, a ratio, a name, or `auto`. Raises UsageError for any other words."""
+    """Parses `--size`: pixels, a ratio, a name, or `auto`. Raises UsageError for anything else."""
     word = text.strip().lower()
     if word == "auto":
         return "auto"
     if word in NAMES:
         return Shape(*NAMES[word], word)
-    found = _parse_pixels(word) or _parse_ratio(word)
-    if found is None:
+    size = _parse_pixels(word) or _parse_ratio(word)
+    if size is None:
         raise UsageError(
             f"size {text!r} is not WIDTHxHEIGHT in pixels, a ratio, {', '.join(NAMES)} or auto",
             hint="for example 1024x1024, or 16:9",
         )
-    return found
+    return size
 
 
 def _parse_pixels(text: str) -> Size | None:
@@ -96,7 +96,7 @@ def _parse_pixels(text: str) -> Size | None:
 
 
 def _parse_ratio(word: str) -> Shape | None:
-    """`16:9`, and `2.39:1` of the cinema."""
+    """Parses a ratio: `16:9`, also with decimals (`2.39:1`)."""
     match = re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,3})?)", word)
     if match is None:
         return None

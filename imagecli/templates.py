@@ -1,7 +1,7 @@
-"""Fills the braces of prompts and of file names. Text in, text out; what makes a name safe is `naming`'s business.
+"""Fills the fields in braces of prompts and of file name templates; `naming` makes the names safe.
 
-The two differ on purpose. A prompt is the user's own text: only the variables they gave are replaced, every other
-brace stays. A name is a template: every brace means something, and one that does not is an error.
+The two differ on purpose. A prompt is the user's own text: only the variables they gave are replaced, and all other
+braces are literal. In a name every brace has a meaning, and an unknown field is an error.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ZEROS: Final = re.compile(r"0(\d+)d?")
 
 
 def fill_prompt(prompt: str, variables: Mapping[str, str]) -> str:
-    """*prompt* with `{name}` replaced for every name of *variables*; all other braces stay as they are.
+    """*prompt* with `{name}` replaced for every name of *variables*; all other braces stay, also those of `{name:02}`.
 
-    Values are put in as they stand: a brace in one is not looked at again. `{name:02}` is no replacement.
+    Values are inserted verbatim: braces in them are not replaced.
     """
     if not variables:
         return prompt
@@ -39,29 +39,29 @@ def fill_prompt(prompt: str, variables: Mapping[str, str]) -> str:
 
 
 def fill_name(template: str, fields: Mapping[str, str | int], *, clean: Callable[[str], str] = str) -> str:
-    """*template* with every `{field}` or `{field:spec}` replaced and `{{`, `}}` made single.
+    """*template* with every `{field}` or `{field:spec}` replaced, and `{{` and `}}` made single.
 
-    *clean* gets each value as it was formatted and returns what may stand in the name. Raises UsageError for a field
-    that is not there, a spec that does not fit its value, and a lone brace.
+    *clean* takes each formatted value and returns it as it may be part of the name. Raises UsageError for an unknown
+    field, a spec that does not fit its value, and a lone brace.
     """
 
-    def text(token: re.Match[str]) -> str:
+    def fill(token: re.Match[str]) -> str:
         if token["name"] is None:
             return _literal(token)
         name = token["name"].strip()
         _check_known(name, fields)
         return clean(_format_field(name, fields[name], token["spec"] or ""))
 
-    return "".join(text(token) for token in _tokens(template)) if has_braces(template) else template
+    return "".join(fill(token) for token in _tokens(template)) if has_braces(template) else template
 
 
 def has_braces(template: str) -> bool:
-    """Most names have none, and there are many of them."""
+    """Whether *template* needs to be filled. Most names don't, and a batch has thousands of them."""
     return "{" in template or "}" in template
 
 
 def fields_in(template: str) -> frozenset[str]:
-    """The names that stand in braces. Raises UsageError for a lone brace."""
+    """The names of the fields in *template*. Raises UsageError for a lone brace."""
     if not has_braces(template):
         return frozenset()
     return frozenset(token["name"].strip() for token in _tokens(template) if token["name"] is not None)
@@ -69,25 +69,25 @@ def fields_in(template: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def split_components(template: str) -> tuple[str, ...]:
-    """*template* cut at its own slashes, each piece a template again; a slash inside braces does not cut."""
+    """*template* split at its slashes into templates; a slash inside braces does not split."""
     if not has_braces(template):
         return tuple(template.split("/"))
-    pieces = [""]
+    components = [""]
     for token in _tokens(template):
         first, *rest = token[0].split("/") if token["name"] is None else [token[0]]
-        pieces[-1] += first
-        pieces.extend(rest)
-    return tuple(pieces)
+        components[-1] += first
+        components.extend(rest)
+    return tuple(components)
 
 
 def combine_variables(variables: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Every combination of the values, in the order given, the last variable changing fastest. None give one `{}`."""
+    """Every combination of the values, in order; the last variable changes fastest. No variables give one `{}`."""
     return [dict(zip(variables, values, strict=True)) for values in cartesian(*variables.values())]
 
 
 @lru_cache(maxsize=256)
 def _tokens(template: str) -> tuple[re.Match[str], ...]:
-    """What *template* consists of. A manifest has one for thousands of names, so a few are remembered."""
+    """The tokens of *template*. Cached, as a manifest has one template for thousands of names. Raises UsageError."""
     tokens = tuple(_TOKEN.finditer(template))
     for token in tokens:
         if token[0] in ("{", "}"):
@@ -118,7 +118,7 @@ def _check_known(name: str, fields: Mapping[str, str | int]) -> None:
 
 
 def _format_field(name: str, value: str | int, spec: str) -> str:
-    """Digits that came as text (a column, a variable) are padded with zeros on the left, as a number is."""
+    """*value* formatted by *spec*. Text of digits, from a column or variable, is padded with zeros as a number is."""
     if not spec:
         return str(value)
     match = _SPEC.fullmatch(spec)

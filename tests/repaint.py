@@ -1,6 +1,6 @@
-"""Makes the pictures of README, in `.pictures/`: its own commands run against the sandbox, shrunk and set side by side.
+"""Creates the images of the README in `.pictures/`: runs its commands against the sandbox, results side by side.
 
-Run by hand after a change of the painter: `python -m tests.repaint`. Then look at them.
+Run it by hand after a change of the painter, `python -m tests.repaint`, and look at the result.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ imagecli vary a-white-siamese-cat.png -n 3 --model dall-e-2
 """
 
 
-def made() -> list[list[str]]:
-    """Runs COMMANDS in the current folder; the files that each has made."""
+def run_commands() -> list[list[str]]:
+    """Runs COMMANDS in the current folder and returns the paths that each printed."""
     paths = []
     for line in COMMANDS.splitlines():
         command = [sys.executable, "-m", *shlex.split(line), "--provider", "sandbox"]
@@ -38,16 +38,15 @@ def made() -> list[list[str]]:
     return paths
 
 
-def mask() -> Image.Image:
-    """Transparent inside the arches that the sandbox draws for the first command."""
+def draw_mask() -> Image.Image:
+    """Transparent inside an ellipse on the lower half."""
     image = Image.new("RGBA", (1024, 1024), (0, 0, 0, 255))
-    ImageDraw.Draw(image).ellipse((120, 364, 1140, 1384), fill=(255, 255, 255, 0))
-    image.paste((0, 0, 0, 255), (0, 921, 1024, 1024))
+    ImageDraw.Draw(image).ellipse((120, 400, 904, 960), fill=(255, 255, 255, 0))
     return image
 
 
-def on_squares(image: Image.Image) -> Image.Image:
-    """*image* over the grey squares that stand for transparency."""
+def show_on_checkerboard(image: Image.Image) -> Image.Image:
+    """*image* over the checkerboard that shows transparency."""
     cell = 32
     squares = Image.new("RGB", image.size, (255, 255, 255))
     draw = ImageDraw.Draw(squares)
@@ -58,8 +57,8 @@ def on_squares(image: Image.Image) -> Image.Image:
     return squares
 
 
-def strip(images: Sequence[Image.Image]) -> Image.Image:
-    """Side by side, with white between them."""
+def put_side_by_side(images: Sequence[Image.Image]) -> Image.Image:
+    """*images* in one row, with white between them."""
     row = Image.new("RGB", (len(images) * (SIDE + GAP) - GAP, SIDE), (255, 255, 255))
     for index, image in enumerate(images):
         small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -72,17 +71,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         Path(".pictures").mkdir()
-        mask().save(".pictures/mask.png", optimize=True)
-        first, several, edited, varied = [[Image.open(path) for path in paths] for paths in made()]
+        draw_mask().save(".pictures/mask.png", optimize=True)
+        first, several, edited, varied = [[Image.open(path) for path in paths] for paths in run_commands()]
         strips: dict[str, Sequence[Image.Image]] = {
             "generate": first,
             "several": several,
-            "edit": [*first, on_squares(mask()), *edited],
+            "edit": [*first, show_on_checkerboard(draw_mask()), *edited],
             "vary": varied,
         }
         for name, images in strips.items():
-            strip(images).save(PICTURES / f"{name}.webp", quality=85, method=6)
-        mask().save(PICTURES / "mask.png", optimize=True)
+            put_side_by_side(images).save(PICTURES / f"{name}.webp", quality=85, method=6)
+        draw_mask().save(PICTURES / "mask.png", optimize=True)
         os.chdir(ROOT)
 
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from imagecli.errors import Terminated
-from imagecli.events import Event, EventHandler, Heartbeat, LogEvent
+from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
 from imagecli.worker_pool import CallSlot, WorkDone, WorkerPool, run_unordered
 
 
-def told(word: object) -> LogEvent:
-    return LogEvent(message=str(word))
+def told(word: object) -> NoteEvent:
+    return NoteEvent(code="told", message=str(word))
 
 
 def ignore(event: Event) -> None:

@@ -1,84 +1,94 @@
-"""How a run over a manifest goes: counted, and nothing kept of what has ended, so that memory stays flat. Pure."""
+"""How far a run over a manifest has come, in numbers. Nothing is kept of an item that has ended. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from imagecli.batch.work_item import ItemResult
-from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, most_severe_exit_code
+from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, ImagecliError, most_severe_exit_code
 from imagecli.events import BatchProgress
+
+
+def result_errors(result: ItemResult) -> list[ImagecliError]:
+    """What went wrong with an item, in all of its calls."""
+    return [error for call_result in result.results for error in call_result.errors]
 
 
 @dataclass(slots=True, kw_only=True)
 class RunCounts:
-    """Counts of purchases, a row's combinations of variables each for itself."""
+    """Counts of items: each combination of a row's variables is one."""
 
     total: int
-    """That the run is about."""
-    to_buy: int = 0
-    kept: int = 0
-    bought: int = 0
+    """The items that the run is about."""
+    to_create: int = 0
+    up_to_date: int = 0
+    created: int = 0
     failed: int = 0
     files: int = 0
     """Saved by this run."""
     billed_usd: float = 0.0
-    unknown: int = 0
-    """Purchases of which nobody told what they cost."""
+    unpriced: int = 0
+    """Items that were billed at an unknown price."""
     pending: int = 0
-    """That a provider's Batch API has; not among `to_buy`."""
+    """Submitted to a provider's Batch API; not part of `to_create`."""
     missing: int = 0
-    """Of a look alone: what is missing or stale."""
-    codes: set[int] = field(default_factory=set)
-    """Exit codes of all that went wrong."""
+    """Missing or stale, in a run that does not request them."""
+    exit_codes: set[int] = field(default_factory=set)
+    """Of everything that went wrong."""
     signal_code: int | None = None
+    """The exit code of the signal that ended the run."""
 
-    def add(self, ended: ItemResult) -> None:
-        """One more has ended."""
-        errors = [error for outcome in ended.results for error in outcome.errors]
-        self.codes.update(error.exit_code for error in errors)
-        self.files += sum(len(outcome.saved) for outcome in ended.results)
+    def add(self, result: ItemResult) -> None:
+        """Counts an item that has ended."""
+        errors = result_errors(result)
+        self.exit_codes.update(error.exit_code for error in errors)
+        self.files += sum(len(call_result.saved) for call_result in result.results)
         if errors:
             self.failed += 1
-        elif not ended.is_over_budget:
-            self.bought += 1
-        if ended.cost_usd is None:
-            self.unknown += 1
-        self.billed_usd += ended.cost_usd or 0.0
-
-    @property
-    def progress(self) -> BatchProgress:
-        """How far it is."""
-        return BatchProgress(
-            done=self.bought,
-            failed=self.failed,
-            total=self.to_buy,
-            billed_usd=self.billed_usd,
-            unknown=self.unknown > 0,
-        )
+        elif not result.is_over_budget:
+            self.created += 1
+        if result.cost_usd is None:
+            self.unpriced += 1
+        self.billed_usd += result.cost_usd or 0.0
 
     @property
     def unsent(self) -> int:
-        """What was to be bought and was not begun, or not ended."""
-        return self.to_buy - self.bought - self.failed
+        """Items that were to be created and were not begun, or not ended."""
+        return self.to_create - self.created - self.failed
 
     @property
     def actual_usd(self) -> float | None:
-        """What was billed; None where a part of it is not known."""
-        return None if self.unknown else self.billed_usd
+        """What was billed; None if a part of it is unknown."""
+        return None if self.unpriced else self.billed_usd
 
     @property
+    def has_files(self) -> bool:
+        """Whether any item has what it needs, from this run or an earlier one."""
+        return bool(self.files or self.up_to_date)
+
+    def progress(self) -> BatchProgress:
+        """The counts as a progress event."""
+        return BatchProgress(
+            done=self.created,
+            failed=self.failed,
+            total=self.to_create,
+            billed_usd=self.billed_usd,
+            unknown=self.unpriced > 0,
+        )
+
     def exit_code(self) -> int:
+        """The command's exit code."""
         if self.signal_code:
             return self.signal_code
-        if not self.codes:
+        if not self.exit_codes:
             return EXIT_INCOMPLETE if self.missing or self.pending else EXIT_OK
-        return EXIT_PARTIAL if self.files or self.kept else most_severe_exit_code(list(self.codes))
+        return EXIT_PARTIAL if self.has_files else most_severe_exit_code(list(self.exit_codes))
 
-    @property
     def status(self) -> str:
-        """As `--json` has it."""
-        if self.exit_code == EXIT_OK:
+        """The summary's `status` in the JSON output."""
+        exit_code = self.exit_code()
+        if exit_code == EXIT_OK:
             return "ok"
-        if self.exit_code == EXIT_INCOMPLETE:
+        if exit_code == EXIT_INCOMPLETE:
             return "submitted" if self.pending else "stale"
-        return "partial" if self.files or self.kept else "failed"
+        return "partial" if self.has_files else "failed"

@@ -1,10 +1,8 @@
-"""What stands on the disk below a manifest's folder, for `deciding`: never raises.
+"""Compares a planned file with the disk and the journal: missing, up to date, changed by hand, unknown …
 
-Nothing is read through a link that leads out of the folder.
-
-One planned file: what stands there, and whose it is. Pure; the disk is asked through `DiskReader`.
-
-Content is compared only where it matters: a file of the recorded length whose request is unchanged is taken for it.
+`DiskState` looks below the manifest's folder; it raises nothing, and reads nothing through a link that leads out of the
+folder. `determine_file_state` is pure but for the DiskReader. It computes digests only where they matter: a file of the
+recorded length whose request is unchanged is taken for the recorded one.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Literal, Protocol
 
 from imagecli.batch.fingerprint import PlannedItem
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
-from imagecli.batch.journal.state import JournalState, Known
+from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.images.identify import identify_image
 from imagecli.safe_open import real_path
@@ -28,25 +26,25 @@ from imagecli.storage.read import file_sha256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileStat:
-    """Something stands there."""
+    """What exists under a path."""
 
     bytes: int | None
-    """Its length; None where it can't be a saved picture: a folder, a device, a link that leads nowhere or out of the
-    manifest's folder, a file larger than any picture."""
+    """Its length; None if it can't be a saved image: a folder, a device, a broken link or one that leads out of the
+    manifest's folder, a file larger than any image."""
 
 
 class DiskReader(Protocol):
-    """How the disk is asked. Paths are relative to the manifest's folder, with forward slashes."""
+    """Looks at files. Paths are relative to the manifest's folder, with forward slashes."""
 
     def stat(self, path: str) -> FileStat | None:
-        """None where nothing has the name."""
+        """None if nothing exists there."""
 
     def sha256(self, path: str) -> str:
-        """Of a file's content, in hex; empty where it can't be read."""
+        """The digest of a file in hex; empty if it can't be read."""
 
 
 class DiskState:
-    """The real disk below *folder*; with *allow_outside* also where links lead out of it."""
+    """The disk below *folder*; with *allow_outside* also behind links that lead out of it."""
 
     def __init__(self, folder: Path, *, allow_outside: bool = False) -> None:
         self._folder = folder
@@ -61,12 +59,12 @@ class DiskState:
             return FileStat(bytes=None)
         except (OSError, ValueError):
             return FileStat(bytes=None) if os.path.lexists(target) else None
-        is_picture = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES and self._is_inside(target)
-        return FileStat(bytes=status.st_size if is_picture else None)
+        may_be_image = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_PICTURE_BYTES and self._is_inside(target)
+        return FileStat(bytes=status.st_size if may_be_image else None)
 
     def sha256(self, path: str) -> str:
-        seen = self.stat(path)
-        if seen is None or seen.bytes is None:
+        status = self.stat(path)
+        if status is None or status.bytes is None:
             return ""
         try:
             return file_sha256(self._folder / path)
@@ -74,25 +72,25 @@ class DiskState:
             return ""
 
     def may_replace(self, path: str, sha256: str | None) -> bool:
-        """Whether *path* can be written now: it is free, or still has this content; None is any file's."""
-        self._folders_inside.clear()  # links may be others by now
-        seen = self.stat(path)
-        if seen is None:
+        """Whether *path* may be written now: nothing is there, or a file with this content; None allows any content."""
+        self._folders_inside.clear()  # links may have changed
+        status = self.stat(path)
+        if status is None:
             return True
-        return seen.bytes is not None and (sha256 is None or self.sha256(path) == sha256)
+        return status.bytes is not None and (sha256 is None or self.sha256(path) == sha256)
 
     def may_remove(self, path: str, sha256: str) -> bool:
-        """Whether *path* can be removed now: a picture by its ending and its bytes that still has this content.
+        """Whether *path* may be removed now: an image by its extension and its first bytes, with this content.
 
-        A journal can be anybody's, and it must not have any other file removed.
+        A journal may come with a cloned repository, and must not cause any other file to be removed.
         """
-        self._folders_inside.clear()  # links may be others by now
+        self._folders_inside.clear()  # links may have changed
         return self.is_picture(path) and self.sha256(path) == sha256
 
     def is_picture(self, path: str) -> bool:
-        """Whether *path* has the ending and the first bytes of a picture."""
-        seen = self.stat(path)
-        if seen is None or not seen.bytes or not has_picture_ending(path):
+        """Whether *path* has the extension and the first bytes of an image."""
+        status = self.stat(path)
+        if status is None or not status.bytes or not has_picture_ending(path):
             return False
         try:
             with (self._folder / path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -105,86 +103,106 @@ class DiskState:
             return True
         if target.is_symlink():
             return is_below(target, self._root)
-        # Resolving costs a call for each part of the path, and thousands of files share a folder.
+        # Remembered, as resolving takes a system call for each part of the path, and thousands of files share a folder.
         if target.parent not in self._folders_inside:
             self._folders_inside[target.parent] = is_below(target.parent, self._root)
         return self._folders_inside[target.parent]
 
 
 def has_picture_ending(path: str) -> bool:
-    """Whether *path* ends as a saved picture does."""
+    """Whether *path* has the extension of a format that imagecli saves."""
     return Path(path).suffix[1:].lower() in ENDINGS
 
 
 FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "blocked"]
-"""Nothing there; as the journal has it; left by a run that was ended; the journal's, but with other content; not the
-journal's; not a file at all."""
+"""`missing`: nothing exists; `ours`: as recorded in the journal; `found`: left by an interrupted run; `edited`:
+recorded with other content; `unknown`: not recorded; `blocked`: not a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
-    """A planned file."""
+    """A planned file, as it is on the disk."""
 
     plan: str
     path: str
-    """Where it stands or would stand; another than *plan* where it was saved so."""
+    """Where it is or will be. Differs from *plan* if it was saved under another name."""
     status: FileStatus
     entry: JournalEntry | None = None
-    """Tells of it, for `ours` and `edited`."""
+    """The entry that records it, for `ours` and `edited`."""
     record: FileRecord | None = None
     fresh: bool = False
-    """What it was made of is what is wanted now."""
+    """It was made by the request that is planned now."""
 
 
-def determine_file_state(plan: str, wanted: PlannedItem, ledger: JournalState, disk: DiskReader) -> FileState:
-    """What stands where *plan* is wanted."""
-    known = ledger.file_planned_at(plan)
-    path = known[1].path if known and disk.stat(known[1].path) else plan
-    standing, told = _determine_status(path, known, wanted, ledger, disk)
-    entry, record = told or (None, None)
-    fresh = wanted.is_fresh(entry) if entry else standing == "found"
-    return FileState(plan=plan, path=path, status=standing, entry=entry, record=record, fresh=fresh)
+def determine_file_state(plan: str, item: PlannedItem, journal: JournalState, disk: DiskReader) -> FileState:
+    """The state of the file that *item* plans as *plan*."""
+    recorded = journal.file_planned_at(plan)
+    path = recorded.file.path if recorded and disk.stat(recorded.file.path) else plan
+    status, match = _determine_status(path, recorded, item, journal, disk)
+    return FileState(
+        plan=plan,
+        path=path,
+        status=status,
+        entry=match.entry if match else None,
+        record=match.file if match else None,
+        fresh=item.is_fresh(match.entry) if match else status == "found",
+    )
 
 
 def _determine_status(
-    path: str, known: Known | None, wanted: PlannedItem, ledger: JournalState, disk: DiskReader
-) -> tuple[FileStatus, Known | None]:
-    look = disk.stat(path)
-    if look is None:
+    path: str, recorded: RecordedFile | None, item: PlannedItem, journal: JournalState, disk: DiskReader
+) -> tuple[FileStatus, RecordedFile | None]:
+    """The status of *path*, and the record that it matches. *recorded*: the record of the planned file."""
+    stat_result = disk.stat(path)
+    if stat_result is None:
         return "missing", None
-    if look.bytes is None:
+    if stat_result.bytes is None:
         return "blocked", None
-    own = known if known and known[1].path == path else None
-    doubt = possibly_billed_entry(wanted, ledger)
-    if own and own[1].bytes == look.bytes and not doubt and wanted.is_fresh(own[0]):
-        return "ours", own
-    alike = [one for one in _candidates(own, known, path, wanted, ledger) if one[1].bytes == look.bytes]
-    sha256 = disk.sha256(path) if alike else ""
-    if same := next((one for one in alike if one[1].sha256 == sha256), None):
-        return "ours", same
-    if doubt:
+    recorded_here = recorded if recorded and recorded.file.path == path else None
+    is_possibly_billed = possibly_billed_entry(item, journal) is not None
+    if (
+        recorded_here
+        and recorded_here.file.bytes == stat_result.bytes
+        and not is_possibly_billed
+        and item.is_fresh(recorded_here.entry)
+    ):
+        return "ours", recorded_here
+    candidates = [
+        candidate
+        for candidate in _candidates(recorded_here, recorded, path, item, journal)
+        if candidate.file.bytes == stat_result.bytes
+    ]
+    sha256 = disk.sha256(path) if candidates else ""
+    for candidate in candidates:
+        if candidate.file.sha256 == sha256:
+            return "ours", candidate
+    if is_possibly_billed:
         return "found", None
-    return ("edited", own) if own else ("unknown", None)
+    return ("edited", recorded_here) if recorded_here else ("unknown", None)
 
 
 def _candidates(
-    own: Known | None, known: Known | None, path: str, wanted: PlannedItem, ledger: JournalState
-) -> list[Known]:
-    """What could stand at *path*: what was saved there, and what was bought for it and moved by hand."""
+    recorded_here: RecordedFile | None,
+    recorded: RecordedFile | None,
+    path: str,
+    item: PlannedItem,
+    journal: JournalState,
+) -> list[RecordedFile]:
+    """The records that *path* may match: of what was saved there, and of files of the item that were moved by hand."""
     moved = [
-        one
-        for one in (known, *ledger.files_by_hash(wanted.hash))
-        if one and file_ending(one[1].path) == file_ending(path)
+        candidate
+        for candidate in (recorded, *journal.files_by_hash(item.hash))
+        if candidate and file_ending(candidate.file.path) == file_ending(path)
     ]
-    return [own, *moved] if own else moved
+    return [recorded_here, *moved] if recorded_here else moved
 
 
-def possibly_billed_entry(wanted: PlannedItem, ledger: JournalState) -> JournalEntry | None:
-    """The last word on the purchase, where that is no last word: it may be bought, and nothing shows it."""
-    last = ledger.last_entry(wanted.id)
-    return last if last and last.is_possibly_billed and wanted.is_requested_by(last) else None
+def possibly_billed_entry(item: PlannedItem, journal: JournalState) -> JournalEntry | None:
+    """The latest entry of *item*, if by it this very request may have been billed without a file to show for it."""
+    last = journal.last_entry(item.id)
+    return last if last and last.is_possibly_billed and item.is_requested_by(last) else None
 
 
 def file_ending(path: str) -> str:
-    """`.png`; one picture's bytes belong under one."""
+    """The extension in lower case, with its dot: `.png`. A file is not taken for another's if these differ."""
     return PurePosixPath(path).suffix.lower()

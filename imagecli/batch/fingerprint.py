@@ -1,9 +1,8 @@
-"""What a purchase is, as a hash: the same request on another machine and another day has the same.
+"""The request hash, by which a journal recognises a request on any machine and any day, and the PlannedItem that is
+compared with journal entries by it.
 
-It holds what the row says, the bytes of its inputs, the provider, the base URL and the model. It does not hold where
-the pictures go: a file can be renamed without being bought again.
-
-What a purchase of a manifest is to a journal: plain values, and what counts as the same request. Pure.
+The hash covers the row, the bytes of its inputs, the provider, the base URL and the model. It does not cover where the
+images are saved, so a file can be renamed without being requested again.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ import dataclasses
 import hashlib
 import json
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,38 +24,34 @@ from imagecli.errors import InputImageError
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
 
-NOT_THE_PICTURE: Final = frozenset(
-    ("model", "stream", "partial_images", "response_format", "user", "safety_identifier")
-)
-"""Fields that say how an answer travels and who asks: the picture is the same with another. `model` is hashed apart."""
+NOT_HASHED: Final = frozenset(("model", "stream", "partial_images", "response_format", "user", "safety_identifier"))
+"""Fields that don't change the image, only how the response is sent or who requests it; and `model`, hashed apart."""
 
 
 def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) -> str:
-    """What a row says, in 64 hex digits: *fields* by their wire names, and *inputs*: field → sha256 of its files.
+    """The hash of a row in 64 hex digits: of *fields* by their wire names, and *inputs*, field → sha256 of its files.
 
-    *fields* hold what is written (row, flag, `[defaults]`), parsed but not resolved by a model: the prompt as it is
-    sent, `command`, `size` as a Size or Shape, params, post-steps such as `fit` and `outputs`. None is not said.
+    *fields* are those of the row, the flags and `[defaults]`, parsed but not resolved by a model: the prompt as sent,
+    `command`, `size` as a Size or Shape, params, and conversions such as `fit` and `outputs`. None is omitted.
     """
-    said = {
-        name: _to_plain(value) for name, value in fields.items() if value is not None and name not in NOT_THE_PICTURE
-    }
+    values = {name: _to_plain(value) for name, value in fields.items() if value is not None and name not in NOT_HASHED}
     files = {name: list(digests) for name, digests in inputs.items() if digests}
-    return _json_sha256(["imagecli row", said, files])
+    return _json_sha256(["imagecli row", values, files])
 
 
-def request_hash(said: str, *, provider: str, base_url: str | None, model: str) -> str:
-    """The hash that the journal keeps. *said* is `row_hash`'s, *base_url* is `base_url_for_hash`'s.
+def request_hash(row_hash: str, *, provider: str, base_url: str | None, model: str) -> str:
+    """The hash in the journal. *row_hash* and *base_url* are results of `row_hash` and `base_url_for_hash`.
 
-    *model* is the one that the row names, or was resolved to where it names none; `deciding` tries the journal's own
-    model there, so that a new default is no other request.
+    *model* is the one that the row names, or else the default; `PlannedItem.is_requested_by` then also tries the model
+    in the journal, so that a new default doesn't make another request.
     """
-    return _json_sha256(["imagecli request", said, provider, base_url, model])
+    return _json_sha256(["imagecli request", row_hash, provider, base_url, model])
 
 
 def base_url_for_hash(base_url: str, provider: ProviderRow) -> str | None:
-    """The base URL as the journal may have it: None where it is the provider's own or in this process.
+    """The base URL for the journal: None if it is the provider's own, or that of the embedded server.
 
-    Without user, password, query and fragment, its host in lower case.
+    Without user, password, query and fragment; the host is in lower case.
     """
     if provider.embedded or provider.uses_default_base_url(base_url):
         return None
@@ -65,19 +61,14 @@ def base_url_for_hash(base_url: str, provider: ProviderRow) -> str | None:
 
 
 class FileDigests:
-    """The sha256 of input files, each read once, in pieces."""
+    """The sha256 of input files, each of which is read only once."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, str] = {}
-
-    def sha256(self, path: Path) -> str:
-        """64 hex digits. Raises InputImageError for what is no file or can't be read."""
-        if path not in self._known:
-            self._known[path] = _file_digest(path)
-        return self._known[path]
+        self.sha256: Callable[[Path], str] = cache(_file_digest)
 
 
 def _file_digest(path: Path) -> str:
+    """The sha256 of *path* in 64 hex digits. Raises InputImageError if it is not a file or can't be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputImageError(f"{path} is not a file", hint="name a file: its bytes are compared with last time's")
@@ -93,7 +84,7 @@ def _json_sha256(value: object) -> str:
 
 
 def _to_plain(value: Any) -> Any:
-    """*value* as JSON has it: sizes as they are written, other values by their fields that are said."""
+    """*value* as JSON: sizes as text, other dataclasses as an object of the fields that differ from their default."""
     if isinstance(value, (Size, Shape)):
         return str(value)
     if dataclasses.is_dataclass(value):
@@ -108,7 +99,7 @@ def _to_plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedItem:
-    """One purchase as the manifest plans it now."""
+    """One item as the manifest plans it now."""
 
     id: str
     row_hash: str
@@ -117,18 +108,18 @@ class PlannedItem:
     base_url: str | None
     """`fingerprint.base_url_for_hash`."""
     model: str
-    """The one that would be asked."""
+    """The model that will be requested."""
     model_named: bool
-    """The row, a flag or `[defaults]` names it; else it is the default of today."""
+    """True if the row, a flag or `[defaults]` names it, False if it is the current default."""
     pictures: tuple[tuple[str, ...], ...]
-    """The paths planned for each picture, from the manifest's folder with forward slashes. Several for one picture
-    (`outputs`) are made of it together."""
+    """The paths planned for each image, from the manifest's folder, with forward slashes. Several paths of one image
+    (`outputs`) are always written together."""
     sandbox: bool = False
-    """The embedded server would draw it."""
+    """The embedded server will generate it."""
 
     @property
     def hash(self) -> str:
-        """What the journal keeps of it."""
+        """The request hash."""
         return self.hash_for_model(self.model)
 
     def hash_for_model(self, model: str) -> str:
@@ -147,7 +138,7 @@ class PlannedItem:
         batch: str | None = None,
         planned: tuple[tuple[str, ...], ...] = (),
     ) -> JournalEntry:
-        """What the journal is told of it."""
+        """An entry of this item for the journal."""
         return JournalEntry(
             id=self.id,
             hash=self.hash,
@@ -167,27 +158,28 @@ class PlannedItem:
         )
 
     def is_requested_by(self, entry: JournalEntry) -> bool:
-        """Whether *entry* is of this very request; another default model of today makes no other."""
+        """Whether *entry* records this very request. If no model is named, a new default is still the same request."""
         return entry.hash == self.hash or (not self.model_named and entry.hash == self.hash_for_model(entry.model))
 
     def is_fresh(self, entry: JournalEntry) -> bool:
-        """Whether what *entry* brought need not be made again. The sandbox never draws over what was bought."""
+        """Whether the files of *entry* are up to date. For the sandbox all paid files are: it never replaces them."""
         return self.is_requested_by(entry) or (self.sandbox and not entry.sandbox)
 
     def is_same_row(self, entry: JournalEntry) -> bool:
-        """Whether row and inputs are as they were, whoever was asked."""
-        asked = request_hash(self.row_hash, provider=entry.provider, base_url=entry.base_url, model=entry.model)
-        return entry.hash == asked
+        """Whether row and inputs are unchanged, even if provider, base URL or model are not."""
+        return entry.hash == request_hash(
+            self.row_hash, provider=entry.provider, base_url=entry.base_url, model=entry.model
+        )
 
     def describe_difference(self, entry: JournalEntry) -> str:
-        """Why *entry* is stale, in words."""
+        """Why *entry* is stale, as a phrase for a message."""
         if entry.sandbox and not self.sandbox:
             return "the sandbox drew it"
         if entry.provider != self.provider:
             return f"{entry.provider} made it, and {self.provider} is asked now"
         if entry.base_url != self.base_url:
-            there, here = (url or f"{self.provider}'s own address" for url in (entry.base_url, self.base_url))
-            return f"it came from {there}, and {here} is asked now"
+            own_address = f"{self.provider}'s own address"
+            return f"it came from {entry.base_url or own_address}, and {self.base_url or own_address} is asked now"
         if self.is_same_row(entry):
             return f"{entry.model} made it, and {self.model} is asked now"
         return "its row or an input has changed"

@@ -1,4 +1,4 @@
-"""What is said of a decision: notes, warnings and refusals, each with its way out. Pure."""
+"""The notes, warnings and refusals about what becomes of an item, each with what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
 
-TOLD_EACH: Final = 3
-"""So many files of which the same is to be said are named one by one."""
+MAX_NAMED: Final = 3
+"""Up to so many files with the same note are named one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileNote:
-    """What is to be said of one file."""
+    """A note or warning about one file."""
 
     path: str
     text: str
-    """What stands behind the path."""
+    """What follows the path in the message."""
     code: str
     is_warning: bool = False
 
@@ -32,21 +32,21 @@ class FileNote:
         return f"{self.path} {self.text}"
 
 
-def merge_notes(remarks: Iterable[FileNote]) -> Iterator[NoteEvent | WarningEvent]:
-    """*remarks* for a listener: where the same is to be said of many files one is named, and the others are counted."""
-    alike: dict[tuple[str, str, bool], list[FileNote]] = {}
-    for remark in remarks:
-        alike.setdefault((remark.code, remark.text, remark.is_warning), []).append(remark)
-    for group in alike.values():
-        told = group if len(group) <= TOLD_EACH else group[:1]
-        left = len(group) - len(told)
-        more = f" (and {left:,} more files)" if left else ""
-        for remark in told:
-            yield (WarningEvent if remark.is_warning else NoteEvent)(code=remark.code, message=remark.message + more)
+def merge_notes(notes: Iterable[FileNote]) -> Iterator[NoteEvent | WarningEvent]:
+    """The events for *notes*: of many files with the same note one is named, and the others are counted."""
+    groups: dict[tuple[str, str, bool], list[FileNote]] = {}
+    for note in notes:
+        groups.setdefault((note.code, note.text, note.is_warning), []).append(note)
+    for group in groups.values():
+        named = group if len(group) <= MAX_NAMED else group[:1]
+        count = len(group) - len(named)
+        more = f" (and {count:,} more files)" if count else ""
+        for note in named:
+            yield (WarningEvent if note.is_warning else NoteEvent)(code=note.code, message=note.message + more)
 
 
 def refusal_error(files: Sequence[FileState]) -> OutputError:
-    """Why the purchase stops the run, by the first of the *files* that do."""
+    """Why the item stops the run, by the first of the *files* that do."""
     file, more = files[0], f" (and {len(files) - 1} more of this purchase)" if len(files) > 1 else ""
     if file.status == "blocked":
         return OutputError(
@@ -67,59 +67,59 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
     )
 
 
-def item_notes(files: Sequence[FileState], wanted: PlannedItem, doubt: JournalEntry | None) -> tuple[FileNote, ...]:
-    """What the user should hear of; *doubt* tells of what may be billed twice."""
-    said = [note for file in files for note in _file_notes(file, wanted)]
+def item_notes(files: Sequence[FileState], planned: PlannedItem, doubt: JournalEntry | None) -> tuple[FileNote, ...]:
+    """The notes about an item and its *files*. *doubt* is the entry of a request that may be billed a second time."""
+    notes = [note for file in files for note in _file_notes(file, planned)]
     if doubt:
-        said.append(_possibly_billed_note(wanted, doubt))
-    return tuple(dict.fromkeys(said))
+        notes.append(_possibly_billed_note(planned, doubt))
+    return tuple(dict.fromkeys(notes))
 
 
-def pending_notes(wanted: PlannedItem, last: JournalEntry) -> tuple[FileNote, ...]:
-    """What the user should hear of a purchase that a provider's Batch API has, by its *last* entry."""
-    where = last.batch or "the Batch API"
-    if (last.provider, last.base_url) != (wanted.provider, wanted.base_url):
-        said = f"is in {where} of {last.base_url or last.provider}, and is fetched by a run that asks there"
-        return (FileNote(code="submitted_elsewhere", path=wanted.id, text=said),)
-    if not wanted.is_requested_by(last):
-        said = f"has changed since it was handed in ({where}): what comes is of the earlier row"
-        return (FileNote(code="changed_meanwhile", path=wanted.id, text=said),)
+def pending_notes(planned: PlannedItem, last: JournalEntry) -> tuple[FileNote, ...]:
+    """The notes about an item that a provider's Batch API has, by its *last* journal entry."""
+    batch = last.batch or "the Batch API"
+    if (last.provider, last.base_url) != (planned.provider, planned.base_url):
+        text = f"is in {batch} of {last.base_url or last.provider}, and is fetched by a run that asks there"
+        return (FileNote(code="submitted_elsewhere", path=planned.id, text=text),)
+    if not planned.is_requested_by(last):
+        text = f"has changed since it was handed in ({batch}): what comes is of the earlier row"
+        return (FileNote(code="changed_meanwhile", path=planned.id, text=text),)
     return ()
 
 
-def _file_notes(file: FileState, wanted: PlannedItem) -> list[FileNote]:
+def _file_notes(file: FileState, planned: PlannedItem) -> list[FileNote]:
     if file.status == "missing":
         return []
     if file.status == "found":
-        said = "was saved by a run that was ended before it could say so"
-        return [FileNote(code="found", path=file.path, text=said)]
+        text = "was saved by a run that was ended before it could say so"
+        return [FileNote(code="found", path=file.path, text=text)]
     if file.status == "edited" and file.fresh:
         return [FileNote(code="changed_by_hand", path=file.path, text="was changed by hand, and is kept")]
     if file.status == "ours" and file.entry:
-        return _origin_notes(file.path, file.entry, file.fresh, wanted)
-    if wanted.sandbox:
-        said = "stands there, and the sandbox leaves it as it is"
-        return [FileNote(code="sandbox_kept", path=file.path, text=said)]
+        return _origin_notes(file.path, file.entry, file.fresh, planned)
+    if planned.sandbox:
+        text = "stands there, and the sandbox leaves it as it is"
+        return [FileNote(code="sandbox_kept", path=file.path, text=text)]
     return []
 
 
-def _origin_notes(path: str, entry: JournalEntry, fresh: bool, wanted: PlannedItem) -> list[FileNote]:
-    if not fresh:
-        return [FileNote(code="stale", path=path, text=f"is stale: {wanted.describe_difference(entry)}")]
-    if wanted.sandbox and not entry.sandbox:
-        if wanted.is_same_row(entry):
+def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, planned: PlannedItem) -> list[FileNote]:
+    if not is_fresh:
+        return [FileNote(code="stale", path=path, text=f"is stale: {planned.describe_difference(entry)}")]
+    if planned.sandbox and not entry.sandbox:
+        if planned.is_same_row(entry):
             return []
-        said = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
-        return [FileNote(code="sandbox_kept", path=path, text=said, is_warning=True)]
-    if entry.model != wanted.model:
-        said = f"was made by {entry.model}, and the default is {wanted.model} now: it is kept"
-        return [FileNote(code="new_default_model", path=path, text=f"{said}; -m {wanted.model} has it bought again")]
+        text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
+        return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
+    if entry.model != planned.model:
+        text = f"was made by {entry.model}, and the default is {planned.model} now: it is kept"
+        return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {planned.model} has it bought again")]
     return []
 
 
-def _possibly_billed_note(wanted: PlannedItem, doubt: JournalEntry) -> FileNote:
+def _possibly_billed_note(planned: PlannedItem, doubt: JournalEntry) -> FileNote:
     if doubt.state == "bought":
-        said = "was bought once, and its answer is not on this machine: buying it again is billed twice"
+        text = "was bought once, and its answer is not on this machine: buying it again is billed twice"
     else:
-        said = "was sent once, and no picture of it is here: it may be billed twice"
-    return FileNote(code="may_be_billed_twice", path=wanted.id, text=said, is_warning=True)
+        text = "was sent once, and no picture of it is here: it may be billed twice"
+    return FileNote(code="may_be_billed_twice", path=planned.id, text=text, is_warning=True)

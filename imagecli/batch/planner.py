@@ -1,26 +1,26 @@
-"""What has to be bought: one purchase of a manifest, what the journals say of it and what stands on the disk.
+"""Decides what must be requested for an item of a manifest, by the journals and the files on the disk.
 
-The rules, file by file, in the order in which they speak:
+The rules for each file, the first that applies:
 
-    missing                       it is bought
-    ours, made of what is wanted  done; also where only the default model is another now
-    ours, made of something else  stale: bought again, and replaced; what the sandbox drew is that for a real provider
-    found after a kill            done, and the journal is told
-    changed by hand               the user's: kept; where its row has changed too, refused
-    unknown to the journal        never bought over: refused, unless --adopt takes it or --if-exists says else
-    no file (a folder …)          refused
+    missing                    requested
+    ours, same request         up to date; also if only the default model has changed
+    ours, another request      stale: requested again, and replaced; for a real provider also what the sandbox generated
+    found after a kill         up to date, and recorded in the journal
+    changed by hand            the user's: kept; refused if its row has changed too
+    unknown to the journal     never replaced: refused, unless --adopt or --if-exists is given
+    not a file (a folder …)    refused
 
-What a provider's Batch API has is bought already: it is waited for, whatever stands there.
+An item that a provider's Batch API has is paid for already: its results are waited for, whatever exists.
 
-The sandbox replaces nothing but its own pictures, and refuses none of these. Files made of one picture are made
-together. Pure; the disk is asked through `DiskReader`.
+The sandbox replaces nothing but its own images, and refuses nothing. All files of one image are written together.
+Pure but for the DiskReader.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state, possibly_billed_entry
 from imagecli.batch.fingerprint import PlannedItem
@@ -32,68 +32,81 @@ from imagecli.errors import OutputError
 
 DecisionKind = Literal["done", "missing", "stale", "submitted", "refused"]
 Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
-"""Of a file: stays; stays and the journal is told (as saved, as adopted); is bought; is bought again; stops the run."""
+"""What happens to a file: kept; kept and recorded (as saved, as adopted); created; replaced; stops the run."""
+
+
+class Replacement(NamedTuple):
+    """A file that may be overwritten or removed, if it still has the expected content then."""
+
+    path: str
+    expected_sha256: str | None
+    """None, after --if-exists overwrite, for any content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a purchase."""
+    """What happens to an item. `DiskState.may_replace` checks each replacement again right before it is made."""
 
     kind: DecisionKind
     buy: tuple[int, ...] = ()
-    """The pictures to ask for, by their place in `PlannedItem.pictures`; n is their number."""
+    """The images to request, by their index in `PlannedItem.pictures`; n is their number."""
     writes: tuple[str, ...] = ()
-    """The planned paths that what is bought goes to; other paths of a bought picture stay as they are."""
-    replaces: tuple[tuple[str, str | None], ...] = ()
-    """Paths that may be overwritten or removed, each with the sha256 that has to stand there still
-    (`DiskState.may_replace`, asked once more right before); None where --if-exists overwrite was typed."""
+    """The planned paths that the requested images are saved to; other paths of these images stay as they are."""
+    replaces: tuple[Replacement, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
-    """To be written to the journal before anything is bought: files that were found or adopted."""
+    """To be written to the journal before the first request: files that were found or adopted."""
     in_doubt: bool = False
-    """What is bought may have been billed once already."""
+    """The request may have been billed once already."""
     notes: tuple[FileNote, ...] = ()
     refusal: OutputError | None = None
-    """Why nothing may be sent, with the way out."""
+    """Why nothing may be sent, with a hint."""
 
 
 def decide_item(
-    wanted: PlannedItem,
-    ledger: JournalState,
+    item: PlannedItem,
+    journal: JournalState,
     disk: DiskReader,
     *,
     adopt: bool = False,
     if_exists: IfExists | None = None,
 ) -> Decision:
-    """The decision on one purchase. *adopt* and *if_exists* are the command's flags; `number` can't be meant here.
+    """The decision on one item. *adopt* and *if_exists* are the command's flags; `number` has no meaning here.
 
-    What the spool holds is recovered first: an answer that waits there looks like one that is lost.
+    The spool must be recovered before: a response that waits there looks like one that was lost.
     """
-    if (last := ledger.last_entry(wanted.id)) and last.is_pending and (wanted.sandbox or not last.sandbox):
-        return Decision(kind="submitted", notes=pending_notes(wanted, last))
-    pictures = [tuple(determine_file_state(path, wanted, ledger, disk) for path in paths) for paths in wanted.pictures]
-    fates = {file.plan: _decide_fate(file, wanted, adopt, if_exists) for files in pictures for file in files}
-    files = [file for picture in pictures for file in picture]
+    last = journal.last_entry(item.id)
+    if last and last.is_pending and (item.sandbox or not last.sandbox):
+        return Decision(kind="submitted", notes=pending_notes(item, last))
+    files_by_image = [
+        tuple(determine_file_state(path, item, journal, disk) for path in paths) for paths in item.pictures
+    ]
+    files = [file for image_files in files_by_image for file in image_files]
+    fates = {file.plan: _decide_fate(file, item, adopt, if_exists) for file in files}
     if refused := [file for file in files if fates[file.plan] == "refuse"]:
         return Decision(kind="refused", refusal=refusal_error(refused))
-    buy = tuple(
-        index for index, picture in enumerate(pictures) if any(_is_to_be_made(fates[file.plan]) for file in picture)
+    requested = tuple(
+        index
+        for index, image_files in enumerate(files_by_image)
+        if any(_is_created(fates[file.plan]) for file in image_files)
     )
-    for index in buy:
-        fates |= {file.plan: "replace" for file in pictures[index] if _is_replaced_too(file, fates[file.plan])}
-    doubt = possibly_billed_entry(wanted, ledger)
-    twice = bool(buy and doubt and not doubt.sandbox)
+    for index in requested:
+        fates |= {file.plan: "replace" for file in files_by_image[index] if _is_replaced_too(file, fates[file.plan])}
+    possibly_billed = possibly_billed_entry(item, journal)
+    billed_twice = bool(requested and possibly_billed and not possibly_billed.sandbox)
     return Decision(
-        kind=_decision_kind([file for index in buy for file in pictures[index]], fates),
-        buy=buy,
-        writes=tuple(file.plan for file in files if _is_to_be_made(fates[file.plan])),
-        replaces=tuple((file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"),
-        entries=_build_entries(files, fates, wanted, doubt, disk),
-        in_doubt=twice,
-        notes=item_notes(files, wanted, doubt if twice else None),
+        kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
+        buy=requested,
+        writes=tuple(file.plan for file in files if _is_created(fates[file.plan])),
+        replaces=tuple(
+            Replacement(file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"
+        ),
+        entries=_build_entries(files, fates, item, possibly_billed, disk),
+        in_doubt=billed_twice,
+        notes=item_notes(files, item, possibly_billed if billed_twice else None),
     )
 
 
-def _decide_fate(file: FileState, wanted: PlannedItem, adopt: bool, if_exists: IfExists | None) -> Fate:
+def _decide_fate(file: FileState, item: PlannedItem, adopt: bool, if_exists: IfExists | None) -> Fate:
     if file.status == "missing":
         return "make"
     if file.status == "blocked":
@@ -102,7 +115,7 @@ def _decide_fate(file: FileState, wanted: PlannedItem, adopt: bool, if_exists: I
         return "record"
     if file.status == "ours":
         return "keep" if file.fresh else "replace"
-    if wanted.sandbox:
+    if item.sandbox:
         return "keep"
     if adopt:
         return "adopt"
@@ -111,47 +124,45 @@ def _decide_fate(file: FileState, wanted: PlannedItem, adopt: bool, if_exists: I
     return "replace" if if_exists == "overwrite" else "refuse"
 
 
-def _is_to_be_made(fate: Fate) -> bool:
+def _is_created(fate: Fate) -> bool:
     return fate in ("make", "replace")
 
 
 def _is_replaced_too(file: FileState, fate: Fate) -> bool:
-    """Whether a file that needs nothing itself is made anew with another of its picture: both show the same."""
+    """Whether an up-to-date file is replaced because another file of its image is created: both must show the same."""
     return fate == "keep" and file.status == "ours"
 
 
-def _decision_kind(bought: Sequence[FileState], fates: dict[str, Fate]) -> DecisionKind:
-    if not bought:
+def _decision_kind(requested: Sequence[FileState], fates: dict[str, Fate]) -> DecisionKind:
+    if not requested:
         return "done"
-    return "stale" if any(fates[file.plan] == "replace" and not file.fresh for file in bought) else "missing"
+    return "stale" if any(fates[file.plan] == "replace" and not file.fresh for file in requested) else "missing"
 
 
 def _expected_content(file: FileState) -> str | None:
-    """What has to stand there still when it is replaced."""
+    """The sha256 that the file must still have when it is replaced."""
     return file.record.sha256 if file.status == "ours" and file.record else None
 
 
 def _build_entries(
     files: Sequence[FileState],
     fates: dict[str, Fate],
-    wanted: PlannedItem,
-    doubt: JournalEntry | None,
+    item: PlannedItem,
+    possibly_billed: JournalEntry | None,
     disk: DiskReader,
 ) -> tuple[JournalEntry, ...]:
-    """What the journal has to be told of files that stand there.
-
-    What was found was asked for by the run that was ended, perhaps of a model that is no default any more; while
-    other files of it are missing it stays in doubt.
-    """
-    found, adopted = ([file for file in files if fates[file.plan] == fate] for fate in ("record", "adopt"))
-    told = []
-    if found:
-        asked = replace(wanted, model=doubt.model) if doubt else wanted
-        left = any(_is_to_be_made(fate) for fate in fates.values())
-        told.append(asked.new_entry("saved", files=_build_records(found, disk), may_be_billed=left))
-    if adopted:
-        told.append(wanted.new_entry("adopted", files=_build_records(adopted, disk)))
-    return tuple(told)
+    """The journal entries for files that exist but aren't recorded."""
+    entries = []
+    if found := [file for file in files if fates[file.plan] == "record"]:
+        # The interrupted run requested them, perhaps with a model that is no longer the default. While other files of
+        # the item are missing, something may still have been billed for which there is no file.
+        requested_item = replace(item, model=possibly_billed.model) if possibly_billed else item
+        is_incomplete = any(_is_created(fate) for fate in fates.values())
+        records = _build_records(found, disk)
+        entries.append(requested_item.new_entry("saved", files=records, may_be_billed=is_incomplete))
+    if adopted := [file for file in files if fates[file.plan] == "adopt"]:
+        entries.append(item.new_entry("adopted", files=_build_records(adopted, disk)))
+    return tuple(entries)
 
 
 def _build_records(files: Sequence[FileState], disk: DiskReader) -> tuple[FileRecord, ...]:
@@ -159,10 +170,10 @@ def _build_records(files: Sequence[FileState], disk: DiskReader) -> tuple[FileRe
 
 
 def _build_record(file: FileState, disk: DiskReader) -> FileRecord:
-    look = disk.stat(file.path)
+    stat_result = disk.stat(file.path)
     return FileRecord(
         path=file.path,
         sha256=disk.sha256(file.path),
-        bytes=(look.bytes if look else None) or 0,
+        bytes=(stat_result.bytes if stat_result else None) or 0,
         planned=None if file.path == file.plan else file.plan,
     )

@@ -1,6 +1,6 @@
-"""Files that were saved for a manifest, and that no row of it makes any more: to be removed, or to be moved.
+"""Files that were saved for a manifest and that no row makes any more, to be removed or moved.
 
-A picture as it came goes with the files that were made of it.
+An original belongs to the files that were converted from it.
 """
 
 from __future__ import annotations
@@ -24,45 +24,43 @@ from imagecli.storage.atomic import os_error_reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """A file that still stands and is planned no more."""
+    """A file that exists and that no row makes any more."""
 
     entry: JournalEntry
     record: FileRecord
     unchanged: bool
-    """It is a picture, and still what was saved; one that was changed by hand is listed and never removed."""
+    """It is an image, and still what was saved; a file that was changed by hand is listed and never removed."""
 
 
-def find_orphans(planned: Iterable[str], ledger: JournalState, standing: DiskState) -> list[Orphan]:
-    """The orphans, by path. *planned* are the paths of the **whole** manifest: of all shards, whatever --only says."""
-    plans = list(planned)
-    live = {path_key(Path(plan)) for plan in plans}
-    live |= {path_key(Path(known[1].path)) for plan in plans if (known := ledger.file_planned_at(plan))}
-    files = sorted(ledger.files(), key=lambda known: known[0].run)
-    kept = [(entry, record) for entry, record in files if path_key(Path(record.path)) in live]
-    live |= {path_key(Path(original.path)) for entry, _ in kept for original in entry.originals}
-    came = {original.path: (entry, original) for entry, _ in files for original in entry.originals}
-    left = {record.path: (entry, record) for entry, record in files} | came
-    found = (
-        _as_orphan(entry, record, standing)
-        for path, (entry, record) in left.items()
-        if path_key(Path(path)) not in live
+def find_orphans(planned: Iterable[str], state: JournalState, disk: DiskState) -> list[Orphan]:
+    """The orphans, by path. *planned* are the outputs of the **whole** manifest: of all shards, ignoring `--only`."""
+    outputs = list(planned)
+    live = {path_key(Path(output)) for output in outputs}
+    live |= {path_key(Path(known[1].path)) for output in outputs if (known := state.file_planned_at(output))}
+    files = sorted(state.files(), key=lambda known: known[0].run)
+    live_entries = [entry for entry, record in files if path_key(Path(record.path)) in live]
+    live |= {path_key(Path(original.path)) for entry in live_entries for original in entry.originals}
+    originals = {original.path: (entry, original) for entry, _ in files for original in entry.originals}
+    saved = {record.path: (entry, record) for entry, record in files} | originals
+    candidates = (
+        _as_orphan(entry, record, disk) for path, (entry, record) in saved.items() if path_key(Path(path)) not in live
     )
-    return sorted((orphan for orphan in found if orphan), key=lambda orphan: orphan.record.path)
+    return sorted((orphan for orphan in candidates if orphan), key=lambda orphan: orphan.record.path)
 
 
-def _as_orphan(entry: JournalEntry, record: FileRecord, standing: DiskState) -> Orphan | None:
-    """None where no picture stands there any more, or none below the manifest's folder."""
-    look = standing.stat(record.path)
+def _as_orphan(entry: JournalEntry, record: FileRecord, disk: DiskState) -> Orphan | None:
+    """None if no image is there any more, or it is not below the manifest's folder."""
+    look = disk.stat(record.path)
     if look is None or look.bytes is None or not has_picture_ending(record.path):
         return None
-    same = look.bytes == record.bytes and standing.sha256(record.path) == record.sha256
-    return Orphan(entry=entry, record=record, unchanged=same and standing.is_picture(record.path))
+    is_same = look.bytes == record.bytes and disk.sha256(record.path) == record.sha256
+    return Orphan(entry=entry, record=record, unchanged=is_same and disk.is_picture(record.path))
 
 
 def suggest_moves(
-    bought: Iterable[tuple[PlannedItem, Decision]], orphans: Iterable[Orphan], folder: Path
+    decisions: Iterable[tuple[PlannedItem, Decision]], orphans: Iterable[Orphan], folder: Path
 ) -> list[NoteEvent]:
-    """For purchases of which nothing is there: the orphans of the same request that only have to be moved.
+    """For items that are missing altogether: the orphans of the same request, which only have to be moved.
 
     *folder* is the manifest's, as the user would type it.
     """
@@ -70,23 +68,23 @@ def suggest_moves(
     for orphan in orphans:
         if orphan.unchanged and orphan.record in orphan.entry.files:
             free.setdefault((orphan.entry.hash, file_ending(orphan.record.path)), []).append(orphan.record.path)
-    said = []
-    for wanted, decision in bought:
-        for plan in decision.writes if decision.kind == "missing" else ():
-            if before := free.get((wanted.hash, file_ending(plan))):
-                old = before.pop(0)
-                way = f"mv {shell_quote(folder / old)} {shell_quote(folder / plan)} saves buying it again"
-                said.append(NoteEvent(code="moved", message=f"{plan} was bought as {old}: {way}"))
-    return said
+    notes = []
+    for planned, decision in decisions:
+        for output in decision.writes if decision.kind == "missing" else ():
+            if paths := free.get((planned.hash, file_ending(output))):
+                old = paths.pop(0)
+                move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)} saves buying it again"
+                notes.append(NoteEvent(code="moved", message=f"{output} was bought as {old}: {move}"))
+    return notes
 
 
-def remove_orphan(orphan: Orphan, folder: Path, standing: DiskState) -> bool:
-    """Removes it below the manifest's *folder*, and folders that it leaves empty. False where it was changed by hand.
+def remove_orphan(orphan: Orphan, folder: Path, disk: DiskState) -> bool:
+    """Removes it from the manifest's *folder*, and folders that are empty then. False if it was changed by hand.
 
-    Looks once more right before. Raises DiskError.
+    The file is checked once more right before. Raises DiskError.
     """
     path = folder / orphan.record.path
-    if not orphan.unchanged or not standing.may_remove(orphan.record.path, orphan.record.sha256):
+    if not orphan.unchanged or not disk.may_remove(orphan.record.path, orphan.record.sha256):
         return False
     try:
         path.unlink()

@@ -1,4 +1,4 @@
-"""What an earlier run of the manifest had bought when it was ended: saved before anything is decided."""
+"""Saves what an earlier run of the manifest had received when it was ended, before anything is planned."""
 
 from __future__ import annotations
 
@@ -15,55 +15,58 @@ from imagecli.pipeline.recover import RecoverableCall, find_recoverable, recover
 from imagecli.prepared import ManifestRef
 from imagecli.results import CallResult
 
-WORTH_A_TRY = ("whole", "part", "no_pictures")
+SAVEABLE_STATES = ("whole", "part", "no_pictures")
+"""States of a spooled response that are worth finishing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalRecovery:
-    """Where answers lie, and whose they are."""
+    """The spooled responses of one manifest, and how to save them."""
 
-    owner: Path
-    """The manifest that has the journal."""
+    manifest_path: Path
+    """Names the journal, and is the manifest that responses name."""
     state_dir: Path
     places: SpoolPlaces
 
     def find(self) -> list[tuple[RecoverableCall, ManifestRef]]:
-        """The answers of this manifest, the oldest first."""
-        mine = str(self.owner.absolute())
+        """The responses of this manifest, the oldest first."""
+        manifest = str(self.manifest_path.absolute())
         return [
-            (left, left.prepared.part)
-            for left in find_recoverable(self.places)
-            if left.state in WORTH_A_TRY and left.prepared and left.prepared.part
-            if left.prepared.part.manifest == mine
+            (call, call.prepared.part)
+            for call in find_recoverable(self.places)
+            if call.state in SAVEABLE_STATES and call.prepared and call.prepared.part
+            if call.prepared.part.manifest == manifest
         ]
 
     def finish(
-        self, ledger: JournalState, journal: JournalWriter, results: ResultDownloader, on_event: EventHandler
+        self, state: JournalState, journal: JournalWriter, downloader: ResultDownloader, on_event: EventHandler
     ) -> None:
-        """Saves what they hold, and tells the journal. Raises DiskError where that can't be."""
-        for number, (left, part) in enumerate(self.find()):
-            outcome = recover_call(left, number, None, results, self.state_dir, on_event)
-            for image in outcome.saved:
+        """Saves their images and writes that to the journal. Raises DiskError."""
+        for number, (call, part) in enumerate(self.find()):
+            result = recover_call(call, number, None, downloader, self.state_dir, on_event)
+            for image in result.saved:
                 on_event(NoteEvent(code="recovered", message=f"{image.path} came to an earlier run, and is saved now"))
-            for error in outcome.errors:
+            for error in result.errors:
                 on_event(WarningEvent(code=error.code, message=f"{part.id}, of an earlier run: {error.message}"))
-            self._journal_result(part, outcome, ledger, journal)
+            self._journal_result(part, result, state, journal)
 
     def _journal_result(
-        self, part: ManifestRef, outcome: CallResult, ledger: JournalState, journal: JournalWriter
+        self, part: ManifestRef, result: CallResult, state: JournalState, journal: JournalWriter
     ) -> None:
-        last = ledger.last_entry(part.id)
+        last = state.last_entry(part.id)
+        # A row that was requested again with other options has a newer entry, which this response does not change.
         if last is None or last.hash != part.hash:
             return
-        files = build_file_records(outcome.saved, part, self.owner.parent)
+        folder = self.manifest_path.parent
+        files = build_file_records(result.saved, part, folder)
         journal.write(
             replace(
                 last,
                 state="saved" if files else "failed",
                 files=files,
-                originals=build_original_records(outcome.saved, self.owner.parent),
+                originals=build_original_records(result.saved, folder),
                 cost_usd=None,
-                error=outcome.errors[0].code if outcome.errors else None,
-                may_be_billed=bool(outcome.errors) and outcome.may_be_billed,
+                error=result.errors[0].code if result.errors else None,
+                may_be_billed=bool(result.errors) and result.may_be_billed,
             )
         )

@@ -1,4 +1,4 @@
-"""Parts of a manifest for several machines: which purchase belongs to which, and what each may spend. Pure."""
+"""Parts of a manifest for several machines: which item belongs to which, and what each may spend. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Shard:
         return f"{self.index}/{self.of}"
 
     def contains(self, id: str) -> bool:
-        """Whether the purchase is this shard's."""
+        """Whether the item with this *id* is in the shard."""
         return shard_index(id, self.of) == self.index
 
 
 def parse_shard(text: str) -> Shard:
-    """What `--shard K/N` says. Raises UsageError."""
+    """The value of `--shard K/N`. Raises UsageError."""
     match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text, re.ASCII)
     index, of = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= index <= of:
@@ -34,15 +34,15 @@ def parse_shard(text: str) -> Shard:
 
 
 def shard_index(id: str, of: int) -> int:
-    """Which of *of* shards a purchase belongs to, from 1: by its id alone, wherever it stands in the manifest."""
+    """Which of *of* shards an item belongs to, from 1: by its id alone, wherever it is in the manifest."""
     digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % of + 1
 
 
-def cap_share(cap_usd: float, mine: float, all_of_it: float) -> float:
-    """What a shard may spend of *cap_usd*, so that all shards together keep to it.
+def cap_share(cap_usd: float, ours: float, total: float) -> float:
+    """What a shard may spend of the cost limit *cap_usd*, so that all shards together stay within it.
 
-    *mine* and *all_of_it* are what the shard and the whole manifest count if all of it were bought (USD, or purchases
-    where no price is known): every machine gets the same figures, however far the others are.
+    *ours* and *total* are what creating all of the shard and all of the manifest would cost in USD: every machine
+    computes the same shares, however far the others are.
     """
-    return cap_usd * (mine / all_of_it) if all_of_it > 0 else cap_usd
+    return cap_usd * (ours / total) if total > 0 else cap_usd

@@ -18,20 +18,20 @@ from imagecli.errors import UnrecordedError
 from imagecli.quoting import shell_quote
 
 
-def check_unrecorded(purchases: Iterable[ItemPlan], places: SpoolPlaces) -> None:
+def check_unrecorded(plans: Iterable[ItemPlan], places: SpoolPlaces) -> None:
     """Raises UnrecordedError if an unrecorded entry names a row that would be requested."""
     recorded: Collection[Path] | None = None
     named_in: dict[Path, set[tuple[str, str]]] = {}
-    for purchase in purchases:
-        if not purchase.decision.buy:
+    for plan in plans:
+        if not plan.decision.buy:
             continue
-        for folder in dict.fromkeys(targets[0].name.folder for targets in purchase.item.pictures):
+        for folder in dict.fromkeys(targets[0].name.folder for targets in plan.item.pictures):
             if folder not in named_in:
                 if recorded is None:
-                    recorded = {left.body for left in list_spooled_calls(places)}
+                    recorded = {call.body for call in list_spooled_calls(places)}
                 named_in[folder] = set(_rows_named_in(folder / SPOOL_BESIDE, recorded))
-            if (purchase.planned.id, purchase.planned.hash) in named_in[folder]:
-                raise _refusal(purchase.planned.id, folder)
+            if (plan.planned.id, plan.planned.hash) in named_in[folder]:
+                raise _refusal(plan.planned.id, folder)
 
 
 def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.targets import OutputTarget
-from imagecli.batch.planner import Decision
+from imagecli.batch.planner import Decision, Replacement
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageRequest, SavedImage
@@ -121,8 +121,9 @@ def build_original_records(images: Iterable[SavedImage], folder: Path) -> tuple[
 def replace_originals_too(decision: Decision, journal: JournalState) -> Decision:
     """*decision*, which may also replace the received images beside the files that it replaces."""
     entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
-    originals = {record.path: record.sha256 for entry in entries for record in entry.originals}
-    return replace(decision, replaces=(*decision.replaces, *originals.items())) if originals else decision
+    hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
+    originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
+    return replace(decision, replaces=(*decision.replaces, *originals)) if originals else decision
 
 
 def _build_file_record(image: SavedImage, saved: Path, part: ManifestRef, folder: Path) -> FileRecord | None:

@@ -16,13 +16,13 @@ def size_distance(one: Size, other: Size) -> float:
     return abs(wider) + abs(higher) + 4 * (wider - higher) ** 2
 
 
-def crop_waste(made: Size, wanted: Size) -> float:
-    """What is lost if *made* is scaled to cover *wanted* and the rest is cropped; 0 for the same size.
+def crop_waste(made: Size, target: Size) -> float:
+    """What is lost if *made* is scaled to cover *target* and the rest is cropped; 0 for the same size.
 
     A small crop costs less than any resizing, a large one costs more; enlarging costs most, as it loses sharpness.
     """
-    scale = max(wanted.width / made.width, wanted.height / made.height)
-    cropped = 1 - wanted.pixels / (scale * scale * made.pixels)
+    scale = max(target.width / made.width, target.height / made.height)
+    cropped = 1 - target.pixels / (scale * scale * made.pixels)
     resized = 0.25 + 8 * log(scale) if scale > 1 else -2 * log(scale)
     return cropped + 10 * cropped**2 + resized
 

@@ -1,1 +1,1 @@
-"""What can be known before paying: does this request fit its model?"""
+"""Checks of a request against its model, before anything is paid for."""

@@ -1,7 +1,4 @@
-"""What can be known before paying: does this request fit its model? Pure; pictures are judged by `pictures`.
-
-Does a model still answer where it is asked? Pure: today is handed in.
-"""
+"""Checks a request against its model, and the model against today's date. Input images are checked by `images`."""
 
 from __future__ import annotations
 
@@ -19,62 +16,61 @@ from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
 
 NOTICE_DAYS: Final = 60
-"""How long before its last day a model is warned of."""
+"""A warning is printed this many days before a model's last one."""
 
 
 def check_model_life(row: ModelRow, provider: ProviderRow, base_url: str, today: date) -> tuple[WarningEvent, ...]:
-    """A warning where the model ends soon. Raises UsageError, which names its successor, after its last day.
+    """A warning if the model ends soon. Raises UsageError, which names its successor, after its last day.
 
-    Only where models retire: servers of others that speak alike go on with them. On its last day it may still answer.
+    Only for providers that retire models: other compatible servers keep them. On its last day it may still be served.
     """
     if row.shutdown is None or not (provider.retires and provider.uses_default_base_url(base_url)):
         return ()
-    left = (row.shutdown - today).days
-    if left < 0:
+    days = (row.shutdown - today).days
+    if days < 0:
         raise UsageError(
             f"{row.name} was shut down on {row.shutdown}",
             hint=_suggest_successor(row, "makes pictures instead"),
             code="model_ended",
             flag="--model",
         )
-    if left > NOTICE_DAYS:
+    if days > NOTICE_DAYS:
         return ()
-    when = ("today", "tomorrow")[left] if left < 2 else f"in {left} days"
-    said = f"{row.name} is shut down {when}, on {row.shutdown}; {_suggest_successor(row, 'comes after it')}"
-    return (WarningEvent(code="model_ends", message=said),)
+    when = ("today", "tomorrow")[days] if days < 2 else f"in {days} days"
+    message = f"{row.name} is shut down {when}, on {row.shutdown}; {_suggest_successor(row, 'comes after it')}"
+    return (WarningEvent(code="model_ends", message=message),)
 
 
 def unknown_model_warnings(row: ModelRow) -> tuple[WarningEvent, ...]:
-    """A warning where the model that was named has no row."""
+    """A warning if the chosen model has no row in the catalogue."""
     if row.known:
         return ()
-    return (
-        WarningEvent(code="unknown_model", message=f"{row.name} is not in the catalogue: its options are not checked"),
-    )
+    message = f"{row.name} is not in the catalogue: its options are not checked"
+    return (WarningEvent(code="unknown_model", message=message),)
 
 
 def _suggest_successor(row: ModelRow, does: str) -> str:
     return f"-m {row.successor} {does}" if row.successor else "-m names another model"
 
 
-def check_request(ask: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[WarningEvent, ...]:
-    """What is to be said of *ask* where it fits *row*.
+def check_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> tuple[WarningEvent, ...]:
+    """The warnings on a request to the model *row*.
 
-    Raises UsageError with what was found, what is taken, and the nearest way; it may name one of the *others*.
+    Raises UsageError if the model does not support the request, with a hint that may name one of the *others*.
     """
-    _check_operation(ask, row)
-    if isinstance(ask, (Generate, Edit)):
-        check_prompt_text(ask.prompt, row)
-    check_input_count(ask, row)
-    check_size(ask.options.size, row)
-    warnings = (*check_parameters(ask, row, others), *check_framing(ask, row))
+    _check_operation(request, row)
+    if isinstance(request, (Generate, Edit)):
+        check_prompt_text(request.prompt, row)
+    check_input_count(request, row)
+    check_size(request.options.size, row)
+    warnings = (*check_parameters(request, row, others), *check_framing(request, row))
     if row.known:
-        check_pairs(ask)
+        check_pairs(request)
     return warnings
 
 
-def _check_operation(ask: ImageRequest, row: ModelRow) -> None:
-    operation = OPERATIONS[type(ask)]
+def _check_operation(request: ImageRequest, row: ModelRow) -> None:
+    operation = OPERATIONS[type(request)]
     if row.known and operation not in row.operations:
         others = [word for word, kind in COMMANDS.items() if kind in row.operations]
         raise UsageError(
@@ -85,4 +81,4 @@ def _check_operation(ask: ImageRequest, row: ModelRow) -> None:
 
 
 COMMANDS: Final[Mapping[str, Operation]] = {"generate": "generations", "edit": "edits", "vary": "variations"}
-"""How operations are called at the prompt."""
+"""Command → the operation that it requests."""

@@ -1,12 +1,6 @@
-"""Does the model take each parameter that was set, and the value it was set to?
+"""Checks the parameters of a request: whether its model accepts each one, and whether they exclude each other.
 
-How the fields of a request are called at the prompt.
-
-Does what is said of the inputs' framing go together, and does it come to anything?
-
-The pictures of a request, as far as they can be told without opening them.
-
-Do the parts of a request fit each other? Source of the rules: OpenAI API reference, images, read 2026-11-22.
+Source of the rules: OpenAI API reference, images, read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -23,7 +17,7 @@ from imagecli.suggestions import suggest
 
 
 def flag_for_field(name: str, value: object = None) -> str:
-    """The flag that sets the field *name* (to *value*, where it has several)."""
+    """The flag that sets the field *name*; *value* decides if the field has several flags."""
     if name == "svg":
         return "--svg-model" if isinstance(value, SvgOptions) and value.effort is None else "--svg-reasoning-effort"
     return "--" + name.replace("_", "-")
@@ -39,50 +33,49 @@ OWN_FIELDS: Final[Mapping[str, str]] = {
     "mask": "imagecli edit IMAGE --mask FILE",
     "markup": "imagecli edit IMAGE --markup FILE",
 }
-"""Fields that --param can't set, and what does: else checks and price would be passed by, or the answer misread."""
+"""Fields that --param can't set → what sets them. --param would bypass checks and the price, or change the response."""
 
 LENT: Final = frozenset({"size", *OPTIONAL}) - {"stream", "partial_images"}
-"""Those of them that --param may set all the same, where nothing of ours hangs on what they say."""
+"""Those of them that --param may set for a model whose price and checks don't depend on them."""
+
+_NO_CROP = ("center", "none")
+"""Values of `crop` that have no effect if the model needs no square image; the first is the default."""
 
 
-_AS_EVER = ("center", "none")
-"""Of `crop`: the default, and what comes to nothing where no square is wanted."""
-
-
-def check_framing(ask: ImageRequest, row: ModelRow) -> Iterator[WarningEvent]:
-    """A warning for what changes nothing. Raises UsageError for two that exclude each other."""
-    if isinstance(ask, Generate):
+def check_framing(request: ImageRequest, row: ModelRow) -> Iterator[WarningEvent]:
+    """A warning for --crop or --pad without an effect. Raises UsageError if they exclude each other."""
+    if isinstance(request, Generate):
         return
-    crop, pad = f"--crop {ask.input_fit.crop}", ask.input_fit.pad
-    is_said = ask.input_fit.crop not in _AS_EVER
-    if pad and is_said:
+    crop, pad = f"--crop {request.input_fit.crop}", request.input_fit.pad
+    crops = request.input_fit.crop not in _NO_CROP
+    if pad and crops:
         raise UsageError(f"--pad fills up to the square, and {crop} cuts one out", hint="leave one of them out")
-    if (pad or is_said) and not row.image.square:
-        said = f"{'--pad' if pad else crop} changes nothing: {row.name} wants no square"
-        yield WarningEvent(code="no_effect", message=said)
+    if (pad or crops) and not row.image.square:
+        message = f"{'--pad' if pad else crop} changes nothing: {row.name} wants no square"
+        yield WarningEvent(code="no_effect", message=message)
 
 
-def input_sources(ask: ImageRequest) -> tuple[InputSource, ...]:
-    """The pictures that go up, without the mask."""
-    match ask:
+def input_sources(request: ImageRequest) -> tuple[InputSource, ...]:
+    """The input images, without the mask."""
+    match request:
         case Edit():
-            return ask.images
+            return request.images
         case Vary():
-            return (ask.image,)
+            return (request.image,)
     return ()
 
 
-def needs_alpha(ask: ImageRequest, row: ModelRow) -> bool:
-    """Whether the picture's own transparency has to be the mask: a classic edit without one."""
-    return isinstance(ask, Edit) and ask.mask is None and row.edits_need_alpha
+def needs_alpha(request: ImageRequest, row: ModelRow) -> bool:
+    """Whether the image's own transparency is the mask: in a legacy edit without one."""
+    return isinstance(request, Edit) and request.mask is None and row.edits_need_alpha
 
 
-def check_input_count(ask: ImageRequest, row: ModelRow) -> None:
-    """Raises UsageError for more pictures than one request takes."""
-    count = len(input_sources(ask))
+def check_input_count(request: ImageRequest, row: ModelRow) -> None:
+    """Raise UsageError if there are more input images than one request accepts."""
+    count = len(input_sources(request))
     if count > row.max_images:
-        taker = row.images_by or row.name
-        raise UsageError(f"{count} input pictures; {taker} takes {row.max_images}", hint="leave some --image out")
+        limiter = row.images_by or row.name
+        raise UsageError(f"{count} input pictures; {limiter} takes {row.max_images}", hint="leave some --image out")
 
 
 ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {
@@ -91,94 +84,99 @@ ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {
     "frame_duration_ms": ("gif",),
     "svg": ("svg",),
 }
-"""Parameter → the formats that it is about."""
+"""Parameter → the output formats that it applies to."""
 
 WHOLE: Final = ("gif", "svg")
-"""Formats that are not streamed, and that nothing else is converted to without loss of what they are for."""
+"""Formats that can't be streamed, and that other formats can't be converted to: a still image has no animation."""
 
 
-def check_pairs(ask: ImageRequest) -> None:
-    """Raises UsageError for two that exclude each other, with the one to change."""
-    look = ask.options
-    made = look.output_format or "png"
+def check_pairs(request: ImageRequest) -> None:
+    """Raise UsageError if two parameters exclude each other."""
+    options = request.options
+    output_format = options.output_format or "png"
     for name, formats in ONLY_FOR.items():
-        value = getattr(look, name)
-        if value is not None and made not in formats:
+        value = getattr(options, name)
+        if value is not None and output_format not in formats:
             flag = flag_for_field(name, value)
             raise UsageError(
-                f"{flag} is for {' and '.join(formats)}, not for {made}",
+                f"{flag} is for {' and '.join(formats)}, not for {output_format}",
                 hint=f"add --output-format {formats[-1]}, or save to a name that ends in .{formats[-1]}",
                 flag=flag,
             )
-    if look.background == "transparent" and made not in ("png", "webp"):
-        raise UsageError(f"a transparent background needs png or webp; {made} has none", hint="--output-format png")
-    if look.fit and made == "svg":
+    if options.background == "transparent" and output_format not in ("png", "webp"):
+        raise UsageError(
+            f"a transparent background needs png or webp; {output_format} has none", hint="--output-format png"
+        )
+    if options.fit and output_format == "svg":
         raise UsageError(
             "--fit is for pixels; an svg has none", hint="leave --fit out: an svg is sharp at any size", flag="--fit"
         )
-    _check_stream(look, made)
-    if isinstance(ask, Edit):
-        _check_mask(ask, made)
-    elif look.input_fidelity is not None:
+    _check_stream(options, output_format)
+    if isinstance(request, Edit):
+        _check_mask(request, output_format)
+    elif options.input_fidelity is not None:
         raise UsageError("--input-fidelity is for edits", hint="imagecli edit IMAGE --input-fidelity high")
 
 
-def _check_stream(look: ImageOptions, made: str) -> None:
-    if look.stream and made in WHOLE:
+def _check_stream(options: ImageOptions, output_format: str) -> None:
+    if options.stream and output_format in WHOLE:
         raise UsageError(
-            f"--stream: {_with_article(made)} comes whole",
+            f"--stream: {_with_article(output_format)} comes whole",
             hint="leave --stream and --partial-images out, or --output-format png",
         )
-    if look.partial_images is not None and not look.stream:
+    if options.partial_images is not None and not options.stream:
         raise UsageError("--partial-images come in a stream", hint="add --stream")
 
 
-def _check_mask(ask: Edit, made: str) -> None:
-    if ask.mask and made == "gif":
+def _check_mask(request: Edit, output_format: str) -> None:
+    if request.mask and output_format == "gif":
         raise UsageError("--mask: a gif is made without one", hint="--output-format png, or leave --mask out")
-    if ask.mask and ask.markup:
+    if request.mask and request.markup:
         raise UsageError("--mask and --markup exclude each other", hint="leave one of them out")
 
 
-def _with_article(made: str) -> str:
-    return f"an {made}" if made == "svg" else f"a {made}"
+def _with_article(name: str) -> str:
+    return f"an {name}" if name == "svg" else f"a {name}"
 
 
-def check_parameters(ask: ImageRequest, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[WarningEvent]:
-    """A warning for each parameter, and each word, of which no document says whether *row* takes it.
+def check_parameters(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[WarningEvent]:
+    """A warning for each parameter or value of which no document says whether *row* accepts it.
 
-    Raises UsageError for one that it does not take and for a value that it does not, with the nearest that it does,
-    or one of the *others* that takes it.
+    Raises UsageError for a parameter or value that the model does not accept, with the nearest value, or one of the
+    *others* that accepts it.
     """
-    look = ask.options
-    if look.n < 1:
-        raise UsageError(f"-n {look.n}: at least 1 picture is wanted", hint="-n 1")
-    for key, _ in look.params:
-        _check_extra_param(key, look, row)
-    given = {name: value for name in OPTIONAL if (value := getattr(look, name)) is not None}
-    if isinstance(ask, Edit) and ask.markup:
-        given["markup"] = ask.markup
+    options = request.options
+    if options.n < 1:
+        raise UsageError(f"-n {options.n}: at least 1 picture is wanted", hint="-n 1")
+    for key, _ in options.params:
+        _check_extra_param(key, options, row)
+    given = {name: value for name in OPTIONAL if (value := getattr(options, name)) is not None}
+    if isinstance(request, Edit) and request.markup:
+        given["markup"] = request.markup
     for name, value in given.items():
         _check_parameter(name, value, row, others)
         _check_word(name, value, row, others)
         _check_range(name, value, row)
         word = _word_in(value)
         if not row.surely_takes(name, word):
-            said = flag_for_field(name, value) if name in row.unstated else f"{flag_for_field(name, value)} {word}"
-            said += f": no document says that {row.name} takes it; it is sent as you asked"
-            taker = first_living_model(
-                other for other in others if other.surely_takes(name, word) and _model_takes(other, name, word)
+            flag = flag_for_field(name, value)
+            message = flag if name in row.unstated else f"{flag} {word}"
+            message += f": no document says that {row.name} takes it; it is sent as you asked"
+            supporting = first_living_model(
+                other for other in others if other.surely_takes(name, word) and _model_accepts(other, name, word)
             )
-            yield WarningEvent(code="unstated", message=f"{said}; -m {taker} takes it" if taker else said)
+            if supporting:
+                message += f"; -m {supporting} takes it"
+            yield WarningEvent(code="unstated", message=message)
 
 
-def _check_extra_param(key: str, look: ImageOptions, row: ModelRow) -> None:
-    """A field of --param that has a flag goes only where the row lends it, and in place of the flag."""
+def _check_extra_param(key: str, options: ImageOptions, row: ModelRow) -> None:
+    """Raise UsageError for a --param that has a flag, unless the row lends its field and the flag is not used."""
     if key not in OWN_FIELDS:
         return
     if not (row.lends_fields and key in LENT):
         raise UsageError(f"--param {key}: imagecli sets that itself", hint=OWN_FIELDS[key])
-    if getattr(look, key) is not None:
+    if getattr(options, key) is not None:
         raise UsageError(f"--param {key}: {flag_for_field(key)} says it too", hint="leave one of them out")
 
 
@@ -186,34 +184,34 @@ def _check_parameter(name: str, value: object, row: ModelRow, others: Iterable[M
     if name in row.parameters:
         return
     flag = flag_for_field(name, value)
-    taker = first_living_model(other for other in others if other.surely_takes(name, _word_in(value)))
+    supporting = first_living_model(other for other in others if other.surely_takes(name, _word_in(value)))
     hint = f"leave {flag} out, or name another model with -m"
     if name == "response_format":
         hint = "leave --response-format out: this model always answers with base64, and imagecli saves either"
-    elif taker:
-        hint = f"leave {flag} out; -m {taker} takes it"
+    elif supporting:
+        hint = f"leave {flag} out; -m {supporting} takes it"
     raise UsageError(f"{flag}: {row.name} does not take it", hint=hint, flag=flag)
 
 
 def _check_word(name: str, value: object, row: ModelRow, others: Iterable[ModelRow]) -> None:
     allowed, word = row.allowed_values(name), _word_in(value)
-    if _model_takes(row, name, word):
+    if _model_accepts(row, name, word):
         return
     flag, near = flag_for_field(name, value), _nearest_word(str(word), allowed)
-    taker = first_living_model(
+    supporting = first_living_model(
         other for other in others if word in other.allowed_values(name) and other.surely_takes(name, word)
     )
-    hint = f"{flag} {near}; -m {taker} takes {word}" if taker else f"{flag} {near}"
+    hint = f"{flag} {near}; -m {supporting} takes {word}" if supporting else f"{flag} {near}"
     raise UsageError(f"{flag} {word}: {row.name} takes {', '.join(allowed)}", hint=hint, flag=flag)
 
 
 def _word_in(value: object) -> str | None:
-    """The word of a value that may be one of a few; None where it holds none."""
-    said = value.effort if isinstance(value, SvgOptions) else value
-    return said if isinstance(said, str) else None
+    """A parameter's value if it is one of a set of words, else None."""
+    word = value.effort if isinstance(value, SvgOptions) else value
+    return word if isinstance(word, str) else None
 
 
-def _model_takes(row: ModelRow, name: str, word: str | None) -> bool:
+def _model_accepts(row: ModelRow, name: str, word: str | None) -> bool:
     return word is None or not row.allowed_values(name) or word in row.allowed_values(name)
 
 
@@ -231,17 +229,17 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
 
 
 def first_living_model(rows: Iterable[ModelRow]) -> str | None:
-    """The first model that goes on living."""
+    """The first model without a shutdown date."""
     return next((row.name for row in rows if row.shutdown is None), None)
 
 
 def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
-    """The word of *allowed* that was meant: `jpeg` for JPG, `high` for hd."""
+    """The word of *allowed* that was probably meant: `jpeg` for JPG, `high` for hd."""
     word = ENDINGS.get(value.lower(), value.lower())
-    if _ALIKE.get(word) in allowed:
-        return _ALIKE[word]
+    if _SYNONYMS.get(word) in allowed:
+        return _SYNONYMS[word]
     return suggest(word, allowed) or allowed[0]
 
 
-_ALIKE: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}
-"""Words of some models' quality → those of others."""
+_SYNONYMS: Final = {"hd": "high", "standard": "medium", "high": "hd", "medium": "standard", "low": "standard"}
+"""Quality of some models → quality of others."""

@@ -1,4 +1,4 @@
-"""Is the prompt one that can be sent, and is it a prompt at all?"""
+"""Checks a prompt: its encoding, its length, and whether it is the name of a file by mistake."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.quoting import shell_quote
 
 MAX_PROMPT_BYTES: Final = 1024 * 1024
-"""More than any model takes; a larger file was not meant as a prompt."""
+"""More than any model accepts; a larger file is not a prompt."""
 
 
 def decode_prompt(data: bytes, name: str) -> str:
-    """The text of a prompt file, verbatim but for the line end that editors add. Raises UsageError."""
+    """The text of a prompt file, without the final line end that editors add. Raises UsageError."""
     if len(data) > MAX_PROMPT_BYTES:
         raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
     try:
@@ -31,7 +31,7 @@ def decode_prompt(data: bytes, name: str) -> str:
 
 
 def check_prompt_text(prompt: str, row: ModelRow) -> None:
-    """Raises UsageError for text that is none, is empty, or is longer than the model reads."""
+    """Raise UsageError if the prompt is not Unicode, is empty, or is longer than the model accepts."""
     try:
         prompt.encode()
     except UnicodeEncodeError as error:
@@ -47,10 +47,9 @@ def check_prompt_text(prompt: str, row: ModelRow) -> None:
 
 
 def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: InputSource | None = None) -> None:
-    """Refuses a PROMPT argument that is a file's name: nobody wants to pay for a picture of "photo.jpg".
+    """Raise UsageError for a PROMPT argument that is a file's name, with the command that was probably meant.
 
-    *image* is the picture the command already has. Raises UsageError with the command that was meant. The same words
-    by --prompt are never asked about.
+    No one wants to pay for an image of "photo.jpg". *image* is the command's input image. --prompt accepts such text.
     """
     word = prompt.strip()
     if not word or "\n" in word or len(word) > 1000:
@@ -59,13 +58,13 @@ def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: In
     is_file = exists(Path(word))
     if not (is_picture or is_file):
         return
-    found = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
-    meant = _suggest_prompt(word, is_picture, image, exists)
-    raise UsageError(found, hint=f'{meant}; --prompt "…" sends such words all the same')
+    message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
+    suggestion = _suggest_prompt(word, is_picture, image, exists)
+    raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
 
 
 def has_image_ending(word: str) -> bool:
-    """Whether it ends as the name of a picture does, of any format."""
+    """Whether *word* ends with an image format's file extension."""
     ending = re.search(r"\S\.(\w+)$", word)
     return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
 

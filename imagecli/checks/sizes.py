@@ -1,4 +1,4 @@
-"""The size that is made: what a name, a ratio or --fit becomes for a model, and whether it makes it at all."""
+"""The size to request: what a name, a ratio or --fit becomes for a model, and whether the model makes a size."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from imagecli.errors import UsageError
 from imagecli.events import NoteEvent
 
 MAX_FIT_PIXELS: Final = 100_000_000
-"""More than --fit makes: ten times the largest picture of any model, which no enlarging makes sharper."""
-
+"""The limit of --fit: ten times the largest image of any model. Enlarging further would add no detail."""
 
 _NO_PICTURE: Final = 64
-"""Two edges below this were meant as a ratio, where they are not those of an icon."""
+"""A size with two edges below this was probably meant as a ratio, unless it is a square, as icons are."""
 
 
 def resolve_size(
-    asked: RequestedSize | Shape | None, fit: Size | None, row: ModelRow
+    size: RequestedSize | Shape | None, fit: Size | None, row: ModelRow
 ) -> tuple[RequestedSize | None, tuple[NoteEvent, ...]]:
-    """The size to ask for, and what is to be said of it. *fit* chooses one where nothing else does.
+    """The size to request, and notes on it. Without a size, *fit* determines one.
 
-    Raises UsageError for a ratio that the model doesn't make, and for a *fit* that is too large for this machine.
+    Raises UsageError for a ratio that the model doesn't make, and for a *fit* that is too large.
     """
     if fit and fit.pixels > MAX_FIT_PIXELS:
         raise UsageError(
@@ -30,36 +29,36 @@ def resolve_size(
             hint="--fit with a smaller size",
             flag="--fit",
         )
-    if isinstance(asked, Shape):
-        made = _size_of_shape(asked, row)
-        near = "" if asked.is_named or asked.is_exactly(made) else f", as near to it as {row.name} comes"
-        return made, (NoteEvent(code="size", message=f"{asked} is made at {made}{near}"), *_fit_notes(fit, made))
-    chosen = asked or (row.sizes.covering(fit) if fit else None)
+    if isinstance(size, Shape):
+        pixels = _size_of_shape(size, row)
+        near = "" if size.is_named or size.is_exactly(pixels) else f", as near to it as {row.name} comes"
+        return pixels, (NoteEvent(code="size", message=f"{size} is made at {pixels}{near}"), *_fit_notes(fit, pixels))
+    chosen = size or (row.sizes.covering(fit) if fit else None)
     return chosen, _fit_notes(fit, chosen)
 
 
-def _fit_notes(fit: Size | None, made: RequestedSize | None) -> tuple[NoteEvent, ...]:
-    """What is to be said where what is *made* is not what *fit* wants."""
-    if fit is None or made in (None, fit):
+def _fit_notes(fit: Size | None, requested: RequestedSize | None) -> tuple[NoteEvent, ...]:
+    """A note if the *requested* size is not the one of --fit."""
+    if fit is None or requested in (None, fit):
         return ()
-    where = "a size of the model's choice" if made == "auto" else made
+    where = "a size of the model's choice" if requested == "auto" else requested
     return (NoteEvent(code="size", message=f"--fit {fit} is made at {where}, then cropped and resized"),)
 
 
 def check_size(size: RequestedSize | None, row: ModelRow) -> None:
-    """Raises UsageError for a size that is not made, with the nearest that is."""
+    """Raise UsageError, with the nearest supported size, if the model does not make *size*."""
     if size is None or (objection := row.sizes.objection(size)) is None:
         return
     raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_suggest_size(size, row), flag="--size")
 
 
 def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
-    made = row.sizes.nearest_to_shape(shape)
-    if made is None:
+    size = row.sizes.nearest_to_shape(shape)
+    if size is None:
         about = row.sizes.approximate(shape)
         objection = row.sizes.objection(about) or f"it makes {row.sizes.describe()}"
         raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row), flag="--size")
-    return made
+    return size
 
 
 def _suggest_size(size: RequestedSize, row: ModelRow) -> str:

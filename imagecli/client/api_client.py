@@ -1,6 +1,6 @@
-"""Requests beside the purchases of pictures, to the same API with the same key: files, batches, and what came of them.
+"""The API's requests other than those that create images: files, batches, lists. The same key, mostly free.
 
-Most buy nothing, and are sent again whenever that may help; one that buys is sent again only where a purchase is.
+Free requests are retried whenever that may help; one that can be billed, only if nothing can have been created.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.client import send
 from imagecli.client.deadline import BodyWriter
 from imagecli.client.errors import NotConnectedError, as_unbilled_error
-from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.send import HttpResponse, MultipartUpload, Timeouts, open_source, post
+from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.send import HttpResponse, MultipartUpload, Timeouts, open_source, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Json, Secret
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.events import DownloadProgress, EventHandler, LogEvent, RetryWait, UploadProgress
+from imagecli.events import DownloadProgress, EventHandler, RetryWait, UploadProgress
 from imagecli.http_message import HttpRequest
 from imagecli.providers.request import join_url
 
 NO_REQUEST: Final = -1
-"""What events call it: none of the plan's."""
+"""The `request` of events about it: none of the planned calls."""
 MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
-"""Of what is parsed whole; a hundred batches have about 0.2 MB."""
+"""The largest JSON document that is parsed; a hundred batches have about 0.2 MB."""
 DAY_SECONDS: Final = 86_400.0
 LOST: Final = ("answer_lost", "timeout")
-"""Nobody knows what became of the request."""
+"""Codes of errors after which it is unknown what became of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileUpload:
-    """A file on its way up."""
+    """A file to upload, with the other fields of its form."""
 
     source: Path | bytes = field(repr=False)
     filename: str
@@ -49,7 +48,7 @@ class FileUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """One request, and when it may be sent again."""
+    """One request, and when it may be retried."""
 
     path: str
     """Below the base URL, quoted."""
@@ -58,20 +57,20 @@ class ApiCall:
     json: dict[str, Json] | None = None
     form: FileUpload | None = None
     free: bool = True
-    """Nothing can be bought by it."""
+    """It can't be billed."""
     final_statuses: tuple[int, ...] = ()
-    """Statuses that are an answer, whatever they mean elsewhere."""
+    """Statuses that are not retried, whatever they mean elsewhere."""
     max_tries: int | None = None
-    """At most; None is one and the retries that the user allows."""
+    """None: one, and the retries that the user allows."""
     max_bytes: int = MAX_DOCUMENT_BYTES
     is_long: bool = False
-    """It has a day, as long as it moves."""
+    """It may take a day, as long as data arrives."""
     may_retry: Callable[[], bool] = lambda: True
-    """Asked before it is sent again."""
+    """Called before a retry; False ends it."""
 
 
 class ApiClient:
-    """The API at one base URL. Threads may share it."""
+    """Sends requests to the API at one base URL. Threads may share it."""
 
     def __init__(
         self,
@@ -94,16 +93,16 @@ class ApiClient:
         self._max_retries, self._max_wait = max_retries, max_wait
         self._now = now
         self.peer: str | None = None
-        """The address that the last request was sent to; None before the first, and behind a proxy."""
+        """The address that the last request was sent to; None before the first one, and behind a proxy."""
 
     @property
     def printable_base_url(self) -> str:
-        """The base URL as it may be printed: without a name, a password and a query."""
+        """The base URL without user name, password and query."""
         parts = urlsplit(self._base_url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     def fetch_json(self, call: ApiCall, on_event: EventHandler) -> Any:
-        """The JSON of the 2xx answer; None where it is none. Raises as `send`."""
+        """The JSON of the 2xx response; None if it isn't JSON. Raises as `send`."""
         into: list[io.BytesIO] = []
 
         def fresh() -> BodyWriter:
@@ -117,9 +116,9 @@ class ApiClient:
             return None
 
     def send(self, call: ApiCall, into: Callable[[], BodyWriter], on_event: EventHandler) -> HttpResponse:
-        """The 2xx answer, its body in what *into* gave for this try.
+        """The 2xx response, its body in the writer that *into* returned for this attempt.
 
-        Raises the error of any other answer; UnsavedError where the answer to what is not free was lost.
+        Raises the error of any other response; UnsavedError if the response to a request that isn't free was lost.
         """
         failures, started = 0, time.monotonic()
         tries = self._max_retries + 1 if call.max_tries is None else call.max_tries
@@ -127,32 +126,33 @@ class ApiClient:
             result = self._try_send(call, into(), on_event)
             if isinstance(result, HttpResponse):
                 return result
-            failure, asked, again = result
-            if again and asked is not None and asked > self._max_wait:
-                raise wait_too_long_error(failure, asked, self._max_wait, self._now())
+            failure, stated_wait = result.failure, result.server_wait
+            if result.retry and stated_wait is not None and stated_wait > self._max_wait:
+                raise wait_too_long_error(failure, stated_wait, self._max_wait, self._now())
             failures += 1
             over = time.monotonic() - started >= self._timeouts_for(call).total
-            if not again or over or failures >= tries or not call.may_retry():
+            if not result.retry or over or failures >= tries or not call.may_retry():
                 raise failure
-            self._wait_to_retry(failures - 1, failure, asked, on_event)
+            self._wait_to_retry(failures - 1, failure, stated_wait, on_event)
 
-    def _try_send(
-        self, call: ApiCall, into: BodyWriter, on_event: EventHandler
-    ) -> HttpResponse | tuple[ImagecliError, float | None, bool]:
-        """The answer; else what went wrong, how long the server wants to be left alone, and whether to try again."""
+    def _try_send(self, call: ApiCall, into: BodyWriter, on_event: EventHandler) -> HttpResponse | RetryDecision:
+        """The response, or what went wrong and whether it may be retried."""
         try:
-            answer = self._send_once(call, into, on_event)
+            response = self._send_once(call, into, on_event)
         except NotConnectedError as error:
-            return error, None, error.code != "proxy"
+            return RetryDecision(failure=error, retry=error.code != "proxy", server_wait=None)
         except UnsavedError as error:
             if not call.free:
                 raise
-            return as_unbilled_error(error), None, error.code in LOST
-        if 200 <= answer.status < 300:
-            return answer
-        refusal = decide_retry(answer, self._now(), free=call.free)
-        failure = as_unbilled_error(refusal.failure) if call.free else refusal.failure
-        return failure, refusal.server_wait, refusal.retry and answer.status not in call.final_statuses
+            return RetryDecision(failure=as_unbilled_error(error), retry=error.code in LOST, server_wait=None)
+        if 200 <= response.status < 300:
+            return response
+        decision = decide_retry(response, self._now(), free=call.free)
+        return RetryDecision(
+            failure=as_unbilled_error(decision.failure) if call.free else decision.failure,
+            retry=decision.retry and response.status not in call.final_statuses,
+            server_wait=decision.server_wait,
+        )
 
     def _send_once(self, call: ApiCall, into: BodyWriter, on_event: EventHandler) -> HttpResponse:
         http = HttpRequest(
@@ -164,9 +164,7 @@ class ApiClient:
 
         with ExitStack() as stack:
             upload = _open_upload(call.form, stack, uploaded) if call.form else None
-            about = f" {upload.about}" if upload else ""
-            on_event(LogEvent(message=send.describe_request(http) + about, is_debug=True))
-            answer = post(
+            return send_once(
                 self._session,
                 http,
                 auth=self._auth,
@@ -179,9 +177,6 @@ class ApiClient:
                 upload=upload,
                 before_send=self._record_peer,
             )
-        on_event(LogEvent(message=send.describe_response(http, answer)))
-        on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
-        return answer
 
     def _record_peer(self, peer: str | None) -> None:
         self.peer = peer
@@ -190,15 +185,15 @@ class ApiClient:
         return replace(self._timeouts, total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
 
     def _wait_to_retry(
-        self, failures: int, failure: ImagecliError, asked: float | None, on_event: EventHandler
+        self, failures: int, failure: ImagecliError, stated_wait: float | None, on_event: EventHandler
     ) -> None:
-        seconds = retry_delay(failures, asked, self._max_wait)
+        seconds = retry_delay(failures, stated_wait, self._max_wait)
         on_event(RetryWait(request=NO_REQUEST, seconds=seconds, why=failure.message))
         time.sleep(seconds)
 
 
 def quote_path_segment(id: str) -> str:
-    """An id as one step of a path, whatever it holds."""
+    """*id* as one segment of a path, whatever it contains."""
     return quote(id, safe="")
 
 

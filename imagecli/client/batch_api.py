@@ -1,14 +1,14 @@
-"""A provider's Batch API: files up and down, batches made, looked at and cancelled.
+"""A provider's Batch API: uploads and downloads files; creates, queries and cancels batches.
 
-OpenAI API reference, files and batches, read 2026-11-22. Making a batch is the purchase; all else is free.
+OpenAI API reference, files and batches, read 2026-11-22. Creating a batch is the paid request; all others are free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import IO, Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
 from imagecli.client.api_client import LOST, ApiCall, ApiClient, FileUpload, quote_path_segment
@@ -18,20 +18,22 @@ from imagecli.events import EventHandler
 from imagecli.providers.batch_job import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
 
 PAGE: Final = 100
-"""Batches a page of the list: the most there can be."""
+"""Batches on a page of the list: the maximum."""
 NO_API: Final = (404, 405, 501)
-"""What a server says where it knows no such place."""
+"""Statuses of a server that does not know the path."""
 EXPIRY: Final[Mapping[str, Mapping[str, str]]] = {
     "vision": {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(30 * 24 * 3600)}
 }
-"""Purpose → further fields: a picture would be kept for ever otherwise, and a batch's file is for 30 days anyhow.
+"""Purpose → further fields: an image would be kept forever otherwise; a batch's file expires after 30 days anyway.
 OpenAI API reference, files, read 2026-11-22."""
-ENDLESS: Final = 2**60
-"""Bytes; results are as long as their pictures are, and go on to the disk."""
+UNLIMITED_BYTES: Final = 2**60
+"""A result file is as long as its images, and goes to the disk."""
+GONE: Final = "not_found"
+"""Code of the error for a batch or file that the provider does not have."""
 
 
 class BatchApiClient:
-    """One for a command. A batch of the provider's is a job here."""
+    """One for each command. A batch of the provider is called a job here."""
 
     def __init__(self, calls: ApiClient, row: BatchRow) -> None:
         self._calls, self._row = calls, row
@@ -50,9 +52,9 @@ class BatchApiClient:
         purpose: Literal["batch", "vision"],
         on_event: EventHandler,
     ) -> str:
-        """The id that the file has at the provider. It is read while it is sent, and sent anew until it is there.
+        """Uploads a file, retrying until it is complete, and returns its id. It is read while it is sent.
 
-        Raises UsageError where there is no Batch API, or *source* can't be read.
+        Raises UsageError if there is no Batch API, or *source* can't be read.
         """
         fields = {"purpose": purpose, **EXPIRY.get(purpose, {})}
         form = FileUpload(source=source, filename=filename, media_type=media_type, fields=fields)
@@ -73,9 +75,9 @@ class BatchApiClient:
     def create_batch(
         self, *, input_file_id: str, endpoint: str, metadata: Mapping[str, str], on_event: EventHandler
     ) -> BatchJob:
-        """The batch that is made of the file: the purchase.
+        """Creates a batch from an uploaded file: the paid request.
 
-        Raises UnsavedError where it may have been made and nobody knows; then nothing was sent a second time.
+        Raises UnsavedError if the response was lost, and the batch may exist; the request is not sent a second time.
         """
         body: dict[str, Json] = {
             "input_file_id": input_file_id,
@@ -97,27 +99,27 @@ class BatchApiClient:
             self._raise_no_batch_api(error)
 
     def get_batch(self, id: str, on_event: EventHandler) -> BatchJob:
-        """The batch as it stands. Raises RefusedError `not_found` where the provider does not know it."""
+        """The current state of a batch. Raises RefusedError (`not_found`) if the provider does not know it."""
         return self._request_batch(ApiCall(path=self._item_path(self._row.path, id)), id, on_event)
 
     def list_batches(self, on_event: EventHandler) -> Iterator[BatchJob]:
-        """All that the key's project has, the newest first, asked for as they are wanted."""
+        """All batches of the key's project, the newest first; each page is requested when it is needed."""
         query, seen = {"limit": str(PAGE)}, {""}
         while True:
             try:
-                found, after = parse_batch_jobs(
+                jobs, after = parse_batch_jobs(
                     self._calls.fetch_json(ApiCall(path=self._row.path, query=query), on_event)
                 )
             except ImagecliError as error:
                 self._raise_no_batch_api(error)
-            yield from found
+            yield from jobs
             if after is None or after in seen:
                 return
             seen.add(after)
             query = {"limit": str(PAGE), "after": after}
 
     def cancel_batch(self, id: str, on_event: EventHandler) -> BatchJob:
-        """The batch on its way to its end, or as it stands where it had ended before."""
+        """Cancels a batch and returns its state; one that had ended before stays as it was."""
         call = ApiCall(method="POST", path=f"{self._item_path(self._row.path, id)}/cancel", final_statuses=(409,))
         try:
             return self._request_batch(call, id, on_event)
@@ -129,24 +131,31 @@ class BatchApiClient:
                 return job
             raise
 
-    def download_file(self, file_id: str, take: Callable[[bytes], object], on_event: EventHandler) -> None:
-        """Gives a file's bytes to *take* as they come: any number of them, in a day at most.
+    def get_file_size(self, file_id: str, on_event: EventHandler) -> int | None:
+        """The size of a file in bytes; None if the provider does not tell it."""
+        try:
+            call = ApiCall(path=self._item_path(self._row.files_path, file_id), max_tries=1)
+            document = self._calls.fetch_json(call, on_event)
+        except ImagecliError:
+            return None
+        size = document.get("bytes") if isinstance(document, dict) else None
+        return size if type(size) is int else None
 
-        Once some were taken it is not asked for anew: raises UnsavedError where the rest was lost, and what *take*
-        raises, DiskError for an OSError. RefusedError `not_found` where the provider does not have it any more.
+    def download_file(self, file_id: str, file: IO[bytes], on_event: EventHandler) -> None:
+        """Writes the content of a provider's file to *file*, which is empty: any number of bytes, in a day at most.
+
+        Retried only as long as *file* is empty: raises UnsavedError if a response broke off, and leaves in *file* what
+        was received of it. Raises RefusedError (`not_found`) if the provider does not have the file, DiskError.
         """
-        pieces = BodyConsumer(take)
         call = ApiCall(
             path=f"{self._item_path(self._row.files_path, file_id)}/content",
-            max_bytes=ENDLESS,
+            max_bytes=UNLIMITED_BYTES,
             is_long=True,
-            may_retry=lambda: not pieces.begun,
+            may_retry=lambda: file.tell() == 0,
         )
         try:
-            self._calls.send(call, lambda: pieces, on_event)
+            self._calls.send(call, lambda: file, on_event)
         except ImagecliError as error:
-            if pieces.problem and not isinstance(pieces.problem, OSError):
-                raise pieces.problem from None
             if error.status == 404:
                 raise _not_found_error(file_id, error) from error
             if error.code in LOST:
@@ -154,7 +163,7 @@ class BatchApiClient:
             raise
 
     def delete_file(self, file_id: str, on_event: EventHandler) -> None:
-        """Takes a file away at the provider, once, if that can be done."""
+        """Deletes a file at the provider. Tried once; failures are ignored."""
         with suppress(ImagecliError):
             self._calls.fetch_json(
                 ApiCall(method="DELETE", path=self._item_path(self._row.files_path, file_id), max_tries=1), on_event
@@ -174,42 +183,18 @@ class BatchApiClient:
         return f"{path}/{quote_path_segment(id)}"
 
     def _raise_no_batch_api(self, error: ImagecliError) -> NoReturn:
-        """Raises *error*, which met a place that every Batch API has, in clearer words where that was not there."""
+        """Raises *error*, or a clearer one if the server does not know a path that every Batch API has."""
         if error.status not in NO_API:
             raise error
-        said = f"no Batch API at {self._calls.printable_base_url} (HTTP {error.status}); nothing was bought"
-        raise UsageError(said, hint="leave --batch-api out", code="no_batch_api", status=error.status) from error
-
-
-class BodyConsumer:
-    """A file's bytes on their way to whoever takes them."""
-
-    def __init__(self, take: Callable[[bytes], object]) -> None:
-        self._take = take
-        self.begun = False
-        self.problem: Exception | None = None
-        """What the taker met, which is nothing of the network's."""
-
-    def write(self, piece: bytes, /) -> int:
-        if not piece:
-            return 0
-        self.begun = True
-        try:
-            self._take(piece)
-        except Exception as problem:
-            self.problem = problem
-            raise
-        return len(piece)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
+        message = f"no Batch API at {self._calls.printable_base_url} (HTTP {error.status}); nothing was bought"
+        raise UsageError(message, hint="leave --batch-api out", code="no_batch_api", status=error.status) from error
 
 
 def _not_found_error(id: str, error: ImagecliError) -> RefusedError:
     return RefusedError(
         f"the provider does not have {id} any more, or never had it (HTTP 404)",
         hint="files of batches are kept for 30 days; is it the key of the same project?",
-        code="not_found",
+        code=GONE,
         status=404,
         request_id=error.request_id,
     )

@@ -1,13 +1,11 @@
-"""One exchange's line to a server: made for it alone, to a judged address, with one deadline for every byte.
+"""The connection of one exchange, to a checked address, with one deadline for every byte; and its requests adapter.
 
-urllib3's connections with three things put right. A name is resolved once, and what is connected to is what was judged.
-The limits hold for headers, preludes and trailers too, where any byte would start a socket's own patience anew. Every
-1xx is passed over; http.client knows 100 alone (cpython #42550).
+urllib3's connections with three changes. A name is resolved once, and the address that was checked is connected to. The
+limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every
+1xx is skipped; http.client knows only 100 (cpython #42550).
 
-No line is used twice: a server may close an idle one just when the next request is on its way (urllib3 #944), and a
-POST that ends like that may or may not have been bought.
-
-requests' adapter for one exchange: our lines instead of urllib3's, and the certificates that are trusted.
+No connection is used twice: a server may close an idle one just as the next request is sent (urllib3 #944), and a POST
+that ends like that may have been billed.
 """
 
 from __future__ import annotations
@@ -40,50 +38,50 @@ from imagecli.errors import SettingsError
 
 MAX_PRELUDES = 50
 STUCK_SECONDS = 0.5
-"""How often we look for an answer while a server takes nothing of an upload."""
+"""How often an early response is looked for while a server doesn't read the upload."""
 MAX_EARLY_BYTES = 1024 * 1024
-"""More is left lying until the request is sent."""
+"""More of an early response is read only after the request."""
 REFUSAL = re.compile(rb"(?:\A|\r\n\r\n)HTTP/\d\.\d [3-9]")
-"""An answer after which the rest of a request is not wanted; a server may well begin a good one while it reads."""
+"""A response that makes the rest of the request pointless; a server may start a 2xx one while it reads."""
 
 
 class HttpReply(http.client.HTTPResponse):
-    """An answer behind any number of preludes, whose trailers are nobody's business."""
+    """A response after up to MAX_PRELUDES interim responses (1xx); its trailers are not read."""
 
-    def __init__(self, sock: socket.socket, *more: Any, terms: ExchangeLimits, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *more: Any, limits: ExchangeLimits, **options: Any) -> None:
         super().__init__(sock, *more, **options)
         self.fp.close()
-        self._patient, self._terms = DeadlineReader(sock, terms), terms
-        self.fp = io.BufferedReader(self._patient)
+        self._reader, self._limits = DeadlineReader(sock, limits), limits
+        self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         for _ in range(MAX_PRELUDES):
             super().begin()
             if not 100 <= self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                self._patient.limit = self._terms.max_bytes
+                self._reader.limit = self._limits.max_bytes
                 return
             self.headers = self.msg = None  # type: ignore[assignment]
         raise http.client.HTTPException("preludes without end")
 
     def _read_and_discard_trailer(self) -> None:
-        """The body is whole: what stands behind it is not waited for."""
+        """The body is complete: trailers are not waited for."""
 
 
 class _Connection(HTTPConnection):
-    """What both kinds of connection have in common."""
+    """What HTTP and HTTPS connections have in common."""
 
-    def __init__(self, *arguments: Any, terms: ExchangeLimits, **options: Any) -> None:
+    def __init__(self, *arguments: Any, limits: ExchangeLimits, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._terms = terms
+        self._limits = limits
         self._peer: str | None = None
-        self.response_class: Any = partial(HttpReply, terms=terms)
+        self.response_class: Any = partial(HttpReply, limits=limits)
 
     def connect(self) -> None:
         super().connect()
         # urllib3 would wait for each piece of an upload no longer than for the connection.
-        self.sock.settimeout(self._terms.next_byte_timeout())
-        self._terms.connected = True
-        self._terms.before_send(None if self.proxy else self._peer)
+        self.sock.settimeout(self._limits.next_byte_timeout())
+        self._limits.connected = True
+        self._limits.before_send(None if self.proxy else self._peer)
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -96,27 +94,27 @@ class _Connection(HTTPConnection):
             raise NewConnectionError(self, f"no connection: {error.strerror or error}") from error
 
     def _resolve_addresses(self) -> Sequence[str]:
-        """Where to connect to. A proxy was named by the user; everything else is judged."""
+        """The addresses to connect to. That of a proxy, which the user set, is not checked."""
         try:
             self._dns_host.encode("idna")
         except UnicodeError:
             raise LocationParseError(f"{self.host!r}, label empty or too long") from None
-        judge = None if self.proxy else self._terms.judge
-        written = literal_endpoint(self._dns_host, self.port)
-        if judge and written and not judge(written):
-            raise RefusedAddressError(written.kind)
-        seconds = min(_timeout_seconds(self.timeout), self._terms.remaining_seconds())
-        found = resolve_in_time(self._terms.resolve, self._dns_host, self.port, seconds)
+        judge = None if self.proxy else self._limits.judge
+        literal = literal_endpoint(self._dns_host, self.port)
+        if judge and literal and not judge(literal):
+            raise RefusedAddressError(literal.kind)
+        seconds = min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
+        addresses = resolve_in_time(self._limits.resolve, self._dns_host, self.port, seconds)
         if not judge:
-            return found
-        allowed = [address for address in found if judge(endpoint_of(parse_address(address), self.port))]
-        if found and not allowed:
-            raise RefusedAddressError(endpoint_of(parse_address(found[0]), self.port).kind)
+            return addresses
+        allowed = [address for address in addresses if judge(endpoint_of(parse_address(address), self.port))]
+        if addresses and not allowed:
+            raise RefusedAddressError(endpoint_of(parse_address(addresses[0]), self.port).kind)
         return allowed
 
     def _connect_first(self, addresses: Sequence[str]) -> socket.socket:
-        """A connection to the first of *addresses* that takes one; each gets its share of the time."""
-        until = time.monotonic() + min(_timeout_seconds(self.timeout), self._terms.remaining_seconds())
+        """Connects to the first of *addresses* that accepts; each gets its share of the time."""
+        until = time.monotonic() + min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
         failure = OSError("it has no address")
         for number, address in enumerate(addresses):
             share = max((until - time.monotonic()) / (len(addresses) - number), 0.01)
@@ -132,30 +130,30 @@ class _Connection(HTTPConnection):
         raise failure
 
     def send(self, data: Any) -> None:
-        """As http.client's; a line that breaks while we send is read all the same: the server may have said why."""
+        """As http.client's. If the connection breaks meanwhile, the response is still read: it may say why."""
         if self.sock is None:
             super().send(data)
             return
         if isinstance(self.sock, socket.socket):  # not TLS within a proxy's TLS
             self._wait_until_writable(self.sock)
-        self.sock.settimeout(self._terms.next_byte_timeout())
+        self.sock.settimeout(self._limits.next_byte_timeout())
         try:
             super().send(data)
         except ssl.SSLError as error:
             raise BrokenPipeError(str(error)) from error
 
     def _wait_until_writable(self, connection: socket.socket) -> None:
-        """Raises BrokenPipeError where the server has refused what it has not read yet; what it said is read then."""
-        silent_until = time.monotonic() + self._terms.silence
+        """Raises BrokenPipeError if the server has refused a request that it hasn't read; its response is read then."""
+        silent_until = time.monotonic() + self._limits.silence
         self._read_early_response(connection)
-        while not wait_for_write(connection, min(STUCK_SECONDS, self._terms.remaining_seconds())):
+        while not wait_for_write(connection, min(STUCK_SECONDS, self._limits.remaining_seconds())):
             self._read_early_response(connection)
             if time.monotonic() > silent_until:
                 raise TimeoutError("nothing of the upload was taken")
 
     def _read_early_response(self, connection: socket.socket) -> None:
-        """Takes in what the server says before it has our whole request."""
-        if len(self._terms.early) > MAX_EARLY_BYTES or not wait_for_read(connection, 0):
+        """Reads what the server sends before it has the complete request."""
+        if len(self._limits.early) > MAX_EARLY_BYTES or not wait_for_read(connection, 0):
             return
         connection.settimeout(0)
         try:
@@ -164,8 +162,8 @@ class _Connection(HTTPConnection):
             return
         except OSError as error:
             raise BrokenPipeError(str(error)) from error
-        self._terms.early += piece
-        if not piece or REFUSAL.search(self._terms.early):
+        self._limits.early += piece
+        if not piece or REFUSAL.search(self._limits.early):
             raise BrokenPipeError("answered before all was sent")
 
 
@@ -182,14 +180,14 @@ def _timeout_seconds(timeout: Any) -> float:
 
 
 class CertificateCache:
-    """The certificate bundles of a command, each read once: reading one takes longer than a request (20 ms)."""
+    """The certificate bundles of a command, each read once, because that takes longer than a request (20 ms)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._contexts: dict[tuple[str | None, str | None], ssl.SSLContext] = {}
 
     def ssl_context(self, file: str | None, folder: str | None) -> ssl.SSLContext:
-        """Trusts what *file* or *folder* holds. Raises SettingsError where that is nothing."""
+        """A context that trusts the certificates in *file* or *folder*. Raises SettingsError if there are none."""
         with self._lock:
             if (file, folder) not in self._contexts:
                 self._contexts[file, folder] = _load_certificates(file, folder)
@@ -209,13 +207,13 @@ def _load_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
 
 
 class SingleUseAdapter(HTTPAdapter):
-    """For one exchange by *terms*; closing it closes its line."""
+    """requests' adapter for one exchange; closing it closes the connection."""
 
-    def __init__(self, terms: ExchangeLimits, trust: CertificateCache) -> None:
+    def __init__(self, limits: ExchangeLimits, trust: CertificateCache) -> None:
         self._trust = trust
         self._pools = {
-            "http": partial(_open_pool, HTTPConnectionPool, partial(HttpConnection, terms=terms)),
-            "https": partial(_open_pool, HTTPSConnectionPool, partial(HttpsConnection, terms=terms)),
+            "http": partial(_open_pool, HTTPConnectionPool, partial(HttpConnection, limits=limits)),
+            "https": partial(_open_pool, HTTPSConnectionPool, partial(HttpsConnection, limits=limits)),
         }
         super().__init__(pool_connections=1, pool_maxsize=1)
 
@@ -238,10 +236,10 @@ class SingleUseAdapter(HTTPAdapter):
                 conn.ca_certs = conn.ca_cert_dir = None
 
 
-def _open_pool(pool: Any, line: Any, host: str, port: int | None, **options: Any) -> Any:
-    made = pool(host, port, **options)
-    made.ConnectionCls = line
-    return made
+def _open_pool(pool: Any, connection_class: Any, host: str, port: int | None, **options: Any) -> Any:
+    connections = pool(host, port, **options)
+    connections.ConnectionCls = connection_class
+    return connections
 
 
 def is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:

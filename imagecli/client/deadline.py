@@ -1,4 +1,4 @@
-"""What holds for one exchange: its deadline, its patience with silence, how much may come, where it may go."""
+"""Limits of one HTTP exchange: deadline, silence, size, allowed addresses; and the reader that enforces them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from imagecli.client.dns import resolve_host
 from imagecli.client.ip_ranges import Endpoint
 
 MAX_HEAD_BYTES = 1024 * 1024
-"""Preludes and headers of one answer; http.client's own limit for headers alone is about six times more."""
+"""Interim responses and headers of one exchange; http.client allows about six times more for headers alone."""
 
 AddressFilter = Callable[[Endpoint], bool]
-"""Whether that endpoint may be connected to."""
+"""Returns whether an endpoint may be connected to."""
 BeforeSend = Callable[[str | None], None]
 """Called when a connection is made and no byte of the request is sent, with the server's address; None behind a proxy.
 
 What it raises ends the exchange, with nothing sent."""
 Resolver = Callable[[str, int], Sequence[str]]
-"""The addresses of a host. Raises OSError."""
+"""Returns the addresses of a host. Raises OSError."""
 
 
 class BodyWriter(Protocol):
-    """Where a body goes: a file, or whoever hears it on its way there."""
+    """A file, or an object that reads a body while it passes it on to one."""
 
     def write(self, piece: bytes, /) -> int: ...
 
@@ -35,46 +35,47 @@ class BodyWriter(Protocol):
 
 
 Enough = Callable[[], float | None]
-"""Seconds that more of an answer may take, once all that is wanted has come; None before."""
+"""Returns the seconds that the rest of a response may take, once all that is needed has arrived; None before."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ExchangeLimits:
-    """One exchange's; *deadline* is monotonic and may be drawn nearer on the way."""
+    """The limits of one exchange, and how far it is."""
 
     deadline: float
+    """Monotonic; it may be moved nearer during the exchange."""
     silence: float
-    """Seconds."""
+    """Seconds without any data."""
     error_seconds: float
-    """So long an error's body is read: its status says the most."""
+    """The longest time to read an error's body: the status is what matters."""
     max_bytes: int
-    """Of the answer as it comes, before decompression."""
+    """Of the response as it arrives, before decompression."""
     packed: bool = False
-    """A body that comes compressed stays so."""
+    """A compressed body stays as it is."""
     judge: AddressFilter | None = None
     resolve: Resolver = resolve_host
     enough: Enough = lambda: None
     before_send: BeforeSend = lambda peer: None
     connected: bool = False
-    """There is a line, and the request is on its way."""
+    """The connection is made, and the request is being sent."""
     received_bytes: int = 0
-    """Bytes of the answer so far."""
+    """Bytes of the response so far."""
     early: bytearray = field(default_factory=bytearray)
-    """What of it was taken in while the request was still sent."""
+    """Those that arrived while the request was still being sent."""
 
     def remaining_seconds(self) -> float:
         """Seconds until the deadline. Raises TimeoutError past it."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError("the time for the whole exchange is over")
-        return left
+        return seconds
 
     def next_byte_timeout(self) -> float:
         """How long the next byte may take."""
         return min(self.silence, self.remaining_seconds())
 
     def tighten_deadline(self) -> None:
-        """Draws the deadline nearer when enough has come."""
+        """Moves the deadline nearer if enough has arrived."""
         seconds = self.enough()
         if seconds is not None:
             self.deadline = min(self.deadline, time.monotonic() + seconds)
@@ -85,34 +86,34 @@ class ExchangeLimits:
 
     @property
     def is_drip_timeout(self) -> bool:
-        """The deadline has passed though something came."""
+        """The deadline has passed while data was arriving."""
         return self.is_expired and self.received_bytes > 0
 
 
 class DeadlineReader(io.RawIOBase):
-    """A socket's bytes, each waited for no longer than the terms say, and no more of them than *limit*."""
+    """A socket's bytes, each waited for within the limits of the exchange, and at most *limit* of them."""
 
-    def __init__(self, connection: socket.socket, terms: ExchangeLimits) -> None:
+    def __init__(self, connection: socket.socket, limits: ExchangeLimits) -> None:
         self._raw = connection.makefile("rb", buffering=0)
-        self._socket, self._terms = connection, terms
+        self._socket, self._limits = connection, limits
         self.limit = MAX_HEAD_BYTES
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._terms.next_byte_timeout())
+        self._socket.settimeout(self._limits.next_byte_timeout())
         count = self._read_early(buffer) or self._raw.readinto(buffer)
-        self._terms.received_bytes += count or 0
+        self._limits.received_bytes += count or 0
         self.limit -= count or 0
         if self.limit < 0:
             raise http.client.HTTPException("it is larger than any answer")
         return count
 
     def _read_early(self, buffer: Any) -> int:
-        piece = self._terms.early[: len(buffer)]
+        piece = self._limits.early[: len(buffer)]
         buffer[: len(piece)] = piece
-        del self._terms.early[: len(piece)]
+        del self._limits.early[: len(piece)]
         return len(piece)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A host's name → its addresses, asked for once and in bounded time."""
+"""Host name → addresses, resolved once and in bounded time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from imagecli.client.ip_ranges import literal_endpoint, parse_literal_host
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
-    """What the system says; asks only for the families this machine can use. Raises OSError."""
+    """The addresses that the system resolves, of the families that this machine can use. Raises OSError."""
     written = literal_endpoint(host, port)
     if written and written.kind == "loopback":
         host = host.rstrip(".")  # `localhost.` is localhost (RFC 6761), which not every system's resolver knows
-    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in result))
 
 
 def resolve_in_time(
@@ -42,9 +42,9 @@ def resolve_in_time(
 
     threading.Thread(target=ask, daemon=True).start()
     try:
-        found = inbox.get(timeout=seconds)
+        result = inbox.get(timeout=seconds)
     except Empty:
         raise TimeoutError("its name was not resolved in time") from None
-    if isinstance(found, OSError):
-        raise found
-    return found
+    if isinstance(result, OSError):
+        raise result
+    return result

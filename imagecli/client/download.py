@@ -1,4 +1,4 @@
-"""Result URLs: fetched at once, without the key, and again where the fetch fails. A GET is free; the POST is not."""
+"""Downloads of result URLs: immediately, without the key, and retried, since a GET is free and the POST was not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class ResultDownloader:
-    """A key-less session of its own, so that no header of the API's ever reaches another host."""
+    """Downloads with its own session, so that no header for the API reaches another host."""
 
     def __init__(
         self,
@@ -50,44 +50,43 @@ class ResultDownloader:
         base_url: str = "",
         peer: str | None = None,
     ) -> None:
-        """The bytes behind *url*, *into* a file from its start; fetched anew while they are not whole.
+        """Downloads *url* *into* a file, from its start, and again while *is_whole* returns False for the file.
 
         *base_url* and *peer* are the URL and the address that the response with this URL came from: they decide
-        which addresses other than public ones may be asked (`permit`).
-        At the last try the bytes are taken whatever they are. Raises UnsavedError where they are paid for and not
-        here, DiskError where the file takes no more.
+        which addresses other than public ones may be connected to (`permit`). At the last attempt any bytes count.
+        Raises UnsavedError if the image, which is paid for, can't be downloaded, DiskError if it can't be written.
         """
         judge = permit(base_url, peer)
         for attempt in range(TRIES):
-            last = attempt == TRIES - 1
-            asked = None
+            is_last = attempt == TRIES - 1
+            stated_wait = None
             try:
-                answer = self._follow_redirects(url, into, received, judge)
+                response = self._follow_redirects(url, into, received, judge)
             except DiskError:
                 raise
             except ImagecliError as error:
-                if last or error.code in _HOPELESS or isinstance(error, UsageError):
+                if is_last or error.code in _HOPELESS or isinstance(error, UsageError):
                     raise _download_error(error) from error
             else:
-                if answer.status == 200 and (last or is_whole(into)):
+                if response.status == 200 and (is_last or is_whole(into)):
                     return
-                asked = server_wait(answer.headers, datetime.now(UTC))
-                hopeless = answer.status not in RETRIED_STATUSES and not 200 <= answer.status < 300
-                if last or hopeless or (asked or 0) > self._max_wait:
-                    raise _status_error(url, answer)
-            time.sleep(retry_delay(attempt, asked, self._max_wait))
+                stated_wait = server_wait(response.headers, datetime.now(UTC))
+                is_final = response.status not in RETRIED_STATUSES and not 200 <= response.status < 300
+                if is_last or is_final or (stated_wait or 0) > self._max_wait:
+                    raise _status_error(url, response)
+            time.sleep(retry_delay(attempt, stated_wait, self._max_wait))
         raise AssertionError("the loop returns or raises")
 
     def _follow_redirects(
         self, url: str, into: IO[bytes], received: ByteProgress, judge: AddressFilter
     ) -> HttpResponse:
-        """The answer at the end of *url*'s redirects; *into* holds its bytes alone."""
+        """The response at the end of the redirects of *url*; *into* holds only its bytes."""
         for _ in range(MAX_HOPS + 1):
             check_result_url(url)
             into.seek(0)
             into.truncate()
             try:
-                answer = get(
+                response = get(
                     self._session,
                     url,
                     timeouts=self._timeouts,
@@ -99,14 +98,14 @@ class ResultDownloader:
             except RefusedAddressError as error:
                 error.message = f"its address {redact_url(url)} is not asked: {error.message}"
                 raise
-            if answer.status not in REDIRECTS or "location" not in answer.headers:
-                return answer
-            url = _redirect_target(url, answer.headers["location"])
+            if response.status not in REDIRECTS or "location" not in response.headers:
+                return response
+            url = _redirect_target(url, response.headers["location"])
         raise UnsavedError(f"{redact_url(url)} redirects without end", code="result_url")
 
 
 def _redirect_target(url: str, location: str) -> str:
-    """Where a redirect leads; a location that is no address leads nowhere that can be fetched."""
+    """The URL that a redirect leads to; an invalid location is returned as it is, and refused later."""
     try:
         return urljoin(url, location)
     except ValueError:
@@ -114,13 +113,13 @@ def _redirect_target(url: str, location: str) -> str:
 
 
 _HOPELESS = frozenset({"result_refused", "result_url", "tls"})
-"""Codes of errors that asking again does not mend."""
+"""Codes of errors that a retry doesn't fix."""
 _HINT = "it is paid for; its address lies in the kept answer and lives about an hour"
 _HINT_REFUSED = "it is paid for; its address lies in the kept answer, should you want to fetch it yourself"
 
 
 def _download_error(error: ImagecliError) -> UnsavedError:
-    """Why nothing came, and that it is paid for; with the way out of what the network or a proxy is in the way of."""
+    """The error for a download that failed, with the hint of a TLS or proxy error."""
     refused = error.code == "result_refused"
     hint = _HINT_REFUSED if refused else _HINT
     if error.hint and error.code in ("tls", "proxy"):
@@ -130,18 +129,18 @@ def _download_error(error: ImagecliError) -> UnsavedError:
     )
 
 
-def _status_error(url: str, answer: HttpResponse) -> UnsavedError:
-    """Azure's blob store answers an expired address with 403 and AuthenticationFailed (seen in reports, 2026)."""
-    expired = answer.status == 403 and (
-        "AuthenticationFailed" in answer.headers.get("x-ms-error-code", "")
-        or b"AuthenticationFailed" in answer.error_body
+def _status_error(url: str, response: HttpResponse) -> UnsavedError:
+    """The error for a status. Azure's blob store reports an expired URL by 403 and AuthenticationFailed (2026)."""
+    expired = response.status == 403 and (
+        "AuthenticationFailed" in response.headers.get("x-ms-error-code", "")
+        or b"AuthenticationFailed" in response.error_body
     )
-    why = "its address has expired" if expired else f"{redact_url(url)} answered HTTP {answer.status}"
-    if 300 <= answer.status < 400:
+    why = "its address has expired" if expired else f"{redact_url(url)} answered HTTP {response.status}"
+    if 300 <= response.status < 400:
         why += ", which leads nowhere and is no picture"
     return UnsavedError(
         f"the picture was not fetched: {why}",
         hint=_HINT,
         code="result_expired" if expired else "result_url",
-        status=answer.status,
+        status=response.status,
     )

@@ -1,7 +1,4 @@
-"""requests' errors in our words: what was surely not bought, and what perhaps was.
-
-Whether a port that gave no answer to a plain request speaks TLS, so that it can't have understood the request.
-"""
+"""The exceptions of requests and urllib3 as ImagecliErrors: what can't have been billed, and what may have been."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
@@ -19,11 +17,11 @@ from imagecli.client.ip_ranges import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 
 SECONDS = 1.5
-"""A handshake takes a fraction of it; a plain server waits in vain for the end of a request."""
+"""How long a TLS handshake may take; a server that speaks plain HTTP waits for the end of a request."""
 
 
 def speaks_tls(host: str, port: int) -> bool:
-    """Shakes hands and hangs up. Trusts nobody, because it says nothing: no byte of the request is in it."""
+    """Whether a TLS handshake works there. Certificates aren't checked, because nothing of a request is sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -41,13 +39,13 @@ def speaks_tls(host: str, port: int) -> bool:
 
 
 class NotConnectedError(NetworkError):
-    """No connection was made, so nothing was sent and nothing bought."""
+    """No connection was made, so nothing was sent or billed."""
 
     code = "no_connection"
 
 
 class RefusedAddressError(UnsavedError):
-    """A result's address leads to where no result lies; no connection was made."""
+    """A result URL leads to an address that is not allowed; no connection was made."""
 
     code = "result_refused"
 
@@ -60,10 +58,10 @@ class RefusedAddressError(UnsavedError):
 def translate_request_errors(
     url: str, begun: Callable[[], bool] = lambda: True, is_over: Callable[[], bool] = lambda: False
 ) -> Iterator[None]:
-    """What requests raises inside, raised as the error of ours that it is. *url* is named without its secrets.
+    """Raises what requests raises inside as an ImagecliError. *url* appears in it without its secrets.
 
-    *begun* tells whether any of the request's body had been sent: before that, nothing can have been bought.
-    *is_over* tells whether the time for the whole exchange has passed.
+    *begun* returns whether any of the request's body has been sent: before that, nothing can have been billed.
+    *is_over* returns whether the time for the whole exchange has passed.
     """
     try:
         yield
@@ -75,55 +73,117 @@ def translate_request_errors(
         # An address, a proxy's address or a header that requests and urllib3 did not expect.
         raise _unexpected_error(error, url, begun=begun()) from error
     except OSError as error:
-        # requests says this for a CA bundle that is not there, before anything is sent.
+        # requests raises it for a CA bundle that doesn't exist, before anything is sent.
         if "CA certificate bundle" in str(error):
             raise SettingsError(str(error), hint="set REQUESTS_CA_BUNDLE to a file that exists, or unset it") from error
         raise
 
 
+_HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
+_HINT_PROXY_PASSWORD = (
+    "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
+)
+_HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
+_HINT_NETWORK = "check the network and --base-url; nothing was sent"
+_HINT_URL = "check --base-url, and HTTP_PROXY and HTTPS_PROXY"
+HINT_TOO_SLOW = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
+_HINT_FREE = "nothing was bought by this; run the same command again"
+_HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
+
+
+class ErrorRule(NamedTuple):
+    """What an exception of requests means if nothing of the request was sent."""
+
+    exceptions: tuple[type[Exception], ...]
+    error: type[ImagecliError]
+    message: str
+    """A format of *where* (scheme and host) and *reason*."""
+    hint: str
+    code: str | None = None
+
+
+NOTHING_SENT: Final = (
+    ErrorRule(
+        (requests.exceptions.ProxyError,),
+        NotConnectedError,
+        "the proxy did not let us through to {where}",
+        _HINT_PROXY,
+        "proxy",
+    ),
+    ErrorRule(
+        (requests.exceptions.SSLError,),
+        NetworkError,
+        "no trusted TLS connection to {where}: {reason}",
+        _HINT_TLS,
+        "tls",
+    ),
+    # Only a TLS handshake reads before anything is sent.
+    ErrorRule((requests.exceptions.ReadTimeout,), NotConnectedError, "no TLS connection to {where} in time", _HINT_TLS),
+    ErrorRule(
+        (requests.exceptions.ConnectTimeout,), NotConnectedError, "no connection to {where} in time", _HINT_NETWORK
+    ),
+    ErrorRule(
+        (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.URLRequired,
+            requests.exceptions.MissingSchema,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.InvalidHeader,
+        ),
+        UsageError,
+        "{where} can't be asked",
+        _HINT_URL,
+    ),
+    ErrorRule(
+        (requests.exceptions.InvalidJSONError,),
+        UsageError,
+        "the request can't be written as JSON: {reason}",
+        "check --param",
+    ),
+    ErrorRule(
+        (
+            requests.exceptions.ConnectionError,
+            requests.exceptions.Timeout,
+            # These need a response, so they can hardly be met here; nothing was sent all the same.
+            requests.exceptions.HTTPError,
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+            requests.exceptions.StreamConsumedError,
+            requests.exceptions.TooManyRedirects,
+            requests.exceptions.RetryError,
+            requests.exceptions.UnrewindableBodyError,
+        ),
+        NotConnectedError,
+        "no connection to {where}: {reason}",
+        _HINT_NETWORK,
+    ),
+)
+"""The first rule that fits holds; a test walks `requests.exceptions` to see that each of them has one."""
+_OTHERS_NOT_SENT: Final = NOTHING_SENT[-1]
+"""For urllib3's own errors, and those that a later requests may have."""
+
+
 def translate_request_error(error: requests.RequestException | HTTPError, url: str, *, begun: bool) -> ImagecliError:
-    """The error of ours that *error* is: nothing sent (6), or perhaps bought (7)."""
-    where = redact_url(url)
-    match error:
-        case requests.exceptions.ProxyError() if not begun and _WANTS_PASSWORD.search(_innermost_reason(error)):
-            said = f"the proxy on the way to {where} wants a name and a password, and not those that it was given"
-            return NotConnectedError(f"{said} (HTTP 407)", hint=_HINT_PROXY_PASSWORD, code="proxy")
-        case requests.exceptions.ProxyError() if not begun:
-            return NotConnectedError(f"the proxy did not let us through to {where}", hint=_HINT_PROXY, code="proxy")
-        case requests.exceptions.SSLError() if not begun:
-            return NetworkError(
-                f"no trusted TLS connection to {where}: {_innermost_reason(error)}", hint=_HINT_TLS, code="tls"
-            )
-        case requests.exceptions.ReadTimeout() if not begun:
-            # Only a handshake reads before anything is sent.
-            return NotConnectedError(f"no TLS connection to {where} in time", hint=_HINT_TLS)
-        case requests.exceptions.ConnectTimeout():
-            return NotConnectedError(f"no connection to {where} in time", hint=_HINT_NETWORK)
-        case (
-            requests.exceptions.InvalidURL()
-            | requests.exceptions.MissingSchema()
-            | requests.exceptions.InvalidSchema()
-            | requests.exceptions.InvalidProxyURL()
-            | requests.exceptions.InvalidHeader()
-        ) if not begun:
-            return UsageError(f"{where} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
-        case requests.exceptions.InvalidJSONError() if not begun:
-            return UsageError(f"the request can't be written as JSON: {_innermost_reason(error)}", hint="check --param")
-        case _ if not begun or _is_connection_failure(error):
-            return NotConnectedError(f"no connection to {where}: {_innermost_reason(error)}", hint=_HINT_NETWORK)
-    if _innermost_reason(error).startswith(_TLS_ALERT):
-        return tls_port_error(url)
-    return UnsavedError(
-        f"the answer of {where} was lost: {_innermost_reason(error)}", hint=_HINT_LOST, code="answer_lost"
-    )
+    """*error* as an ImagecliError: nothing was sent (exit code 6, or 2), or it may have been billed (7)."""
+    where, reason = redact_url(url), _innermost_reason(error)
+    is_connected = not isinstance(error, requests.exceptions.ConnectTimeout) and not _is_connection_failure(error)
+    if begun and is_connected:
+        if reason.startswith(_TLS_ALERT):
+            return tls_port_error(url)
+        return UnsavedError(f"the answer of {where} was lost: {reason}", hint=_HINT_LOST, code="answer_lost")
+    if isinstance(error, requests.exceptions.ProxyError) and _WANTS_PASSWORD.search(reason):
+        message = f"the proxy on the way to {where} wants a name and a password, and not those that it was given"
+        return NotConnectedError(f"{message} (HTTP 407)", hint=_HINT_PROXY_PASSWORD, code="proxy")
+    rule = next((rule for rule in NOTHING_SENT if isinstance(error, rule.exceptions)), _OTHERS_NOT_SENT)
+    return rule.error(rule.message.format(where=where, reason=reason), hint=rule.hint, code=rule.code)
 
 
 _TLS_ALERT = "\x15\x03"
-"""How the record begins in which a TLS server says that it did not understand."""
+"""The first bytes of a TLS alert record, as http.client shows them."""
 
 
 def tls_port_error(url: str) -> NetworkError:
-    """A plain request went to a port that speaks TLS: nobody can have read it."""
+    """The error for a plain request to a port that speaks TLS, which can't have understood it."""
     return NetworkError(
         f"{redact_url(url)} speaks TLS and did not understand a plain request; nothing was bought",
         hint="begin --base-url with https://",
@@ -132,13 +192,13 @@ def tls_port_error(url: str) -> NetworkError:
 
 
 def slow_response_error(url: str, *, is_over: bool) -> UnsavedError:
-    """The request went out, and the answer did not come in its time."""
+    """The error for a request that was sent and whose response did not arrive in time."""
     what = "the answer of {} took too long" if is_over else "{} was silent for too long"
     return UnsavedError(what.format(redact_url(url)), hint=HINT_TOO_SLOW, code="timeout")
 
 
 def as_unbilled_error(error: ImagecliError) -> ImagecliError:
-    """*error* where the request it befell could buy nothing: a lost answer is the network's failure, and no more."""
+    """*error* of a free request: losing its response is a network error, since nothing can have been billed."""
     if not isinstance(error, UnsavedError):
         return error
     return NetworkError(
@@ -155,17 +215,8 @@ def _is_timeout(error: BaseException) -> bool:
     )
 
 
-_HINT_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
-_HINT_PROXY_PASSWORD = (
-    "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
-)
 _WANTS_PASSWORD = re.compile(r"\b407\b")
-"""In what http.client says of a CONNECT that was refused."""
-_HINT_TLS = "REQUESTS_CA_BUNDLE names your own certificates; a plain server wants http://, a secure one https://"
-_HINT_NETWORK = "check the network and --base-url; nothing was sent"
-HINT_TOO_SLOW = "it may have been billed, so it is not sent again; --timeout SECONDS waits longer"
-_HINT_FREE = "nothing was bought by this; run the same command again"
-_HINT_LOST = "it may have been billed, so it is not sent again; look at the provider's usage page"
+"""In http.client's message about a refused CONNECT."""
 
 
 def _unexpected_error(error: ValueError | TypeError, url: str, *, begun: bool) -> ImagecliError:
@@ -173,7 +224,7 @@ def _unexpected_error(error: ValueError | TypeError, url: str, *, begun: bool) -
         return UnsavedError(f"the answer of {redact_url(url)} can't be read", hint=_HINT_LOST, code="answer_lost")
     if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
         return UsageError("the request holds text that is not UTF-8")
-    return UsageError(f"{redact_url(url)} can't be asked", hint="check --base-url, and HTTP_PROXY and HTTPS_PROXY")
+    return UsageError(f"{redact_url(url)} can't be asked", hint=_HINT_URL)
 
 
 def _is_connection_failure(error: BaseException) -> bool:
@@ -182,7 +233,7 @@ def _is_connection_failure(error: BaseException) -> bool:
 
 
 def _innermost_reason(error: BaseException) -> str:
-    """The innermost sentence of a chain of wrapped errors."""
+    """The message of the innermost of a chain of wrapped errors."""
     seen: BaseException = error
     while True:
         inner = getattr(seen, "reason", None)
@@ -201,7 +252,7 @@ def _innermost_reason(error: BaseException) -> str:
 
 
 def redact_url(url: str) -> str:
-    """*url* as it may be printed: scheme and host, without userinfo, path and query (they can hold secrets)."""
+    """Scheme and host of *url*, without user name, password, path and query, which can hold secrets."""
     scheme, _, rest = url.partition("://")
     host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
     return f"{scheme}://{host}" if host else "that address"

@@ -22,7 +22,7 @@ NAMES: Final[dict[AddressKind, str]] = {
     "benchmark": "a test network",
     "never": "an address of no server",
 }
-"""What a refusal calls them."""
+"""Kind → its name in error messages."""
 
 _RANGES: Final[tuple[tuple[str, AddressKind], ...]] = (
     # The credentials of a cloud machine: never, whatever the base URL is.
@@ -114,7 +114,7 @@ def _unwrap_ipv4(address: Address) -> Address:
 
 
 def parse_address(address: str) -> Address:
-    """What a resolver gave as text, with or without a zone."""
+    """Parses a resolver's text, with or without a zone."""
     return ipaddress.ip_address(address)
 
 

@@ -1,4 +1,4 @@
-"""A question that costs nothing: is the API there, does it take the key, which models does it list?"""
+"""A free request for the list of models: does the API exist, does it accept the key, which models does it list?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.client.errors import as_unbilled_error, redact_url
-from imagecli.client.send import Timeouts, post
+from imagecli.client.send import Timeouts, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
@@ -18,21 +18,21 @@ from imagecli.providers.errors import error_from_response
 from imagecli.providers.request import join_url
 
 MODELS_PATH: Final = "/models"
-"""Where most list their models, and where nothing is said."""
+"""The usual path of the list, and the default."""
 PATIENCE: Final = Timeouts(connect=5, silence=10, total=20)
 MAX_BYTES: Final = 16 * 2**20
-"""A longer list is none; OpenRouter's has about 1 MB."""
+"""A longer list is not read; OpenRouter's has about 1 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelListing:
-    """A server's answer to the question for its models."""
+    """A server's response to the request for its models."""
 
     status: int
     models: tuple[str, ...] | None
-    """None where it answers and lists none."""
+    """None if it responds without listing any."""
     refusal: str = ""
-    """What it said where it did not list them."""
+    """Its message if it did not list them."""
 
 
 def list_server_models(
@@ -45,16 +45,16 @@ def list_server_models(
     headers: dict[str, str],
     direct: bool,
 ) -> ModelListing:
-    """The models that the server at *base_url* lists. GET, once, with short waits.
+    """Requests the models that the server at *base_url* lists, once and with short timeouts.
 
-    Raises the error that a purchase there would meet: NetworkError, UsageError, AuthenticationError, RefusedError for
-    a place without the API, LimitError. A server that only does not list its models is no failure, nor is one that
-    wants a key where *key* is None.
+    Raises the error that a paid request there would meet: NetworkError, UsageError, AuthenticationError, RefusedError
+    for a URL without the API, LimitError. It is not an error if a server only doesn't list its models, or wants a key
+    and *key* is None.
     """
     url = join_url(base_url, path or MODELS_PATH, query)
     body = _SizeLimitedBuffer()
     try:
-        answer = post(
+        response = send_once(
             open_session(direct=direct),
             HttpRequest(method="GET", url=url),
             auth=Authorization(key, auth),
@@ -66,25 +66,25 @@ def list_server_models(
         )
     except UnsavedError as error:
         raise as_unbilled_error(error) from error
-    if 200 <= answer.status < 300:
-        return ModelListing(status=answer.status, models=_parse_models(body.getvalue(), url))
-    failure = error_from_response(answer.status, answer.headers, answer.error_body)
+    if 200 <= response.status < 300:
+        return ModelListing(status=response.status, models=_parse_models(body.getvalue(), url))
+    failure = error_from_response(response.status, response.headers, response.error_body)
     if _concerns_only_listing(
-        answer.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None
+        response.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None
     ):
-        return ModelListing(status=answer.status, models=None, refusal=failure.message)
+        return ModelListing(status=response.status, models=None, refusal=failure.message)
     raise failure
 
 
 def _concerns_only_listing(status: int, words: str, key: Secret | None, *, page: bool) -> bool:
-    """Whether a refusal says nothing of pictures: a key for pictures alone, no key at all, a server without lists."""
+    """Whether a refusal says nothing about images: a key without that scope, no key, a server without lists."""
     if status == 403 or (status == 401 and (key is None or "scope" in words)):
         return True
     return status in (404, 405, 501) and (page or "no Images API" not in words)
 
 
 def _parse_models(body: bytes, url: str) -> tuple[str, ...] | None:
-    """The names in a list of models, in the shapes in use. Raises RefusedError for what is no API's answer."""
+    """The names in a list of models, in any shape in use. Raises RefusedError if *body* isn't JSON."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -93,23 +93,23 @@ def _parse_models(body: bytes, url: str) -> tuple[str, ...] | None:
             hint="check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1",
             code="no_api",
         ) from None
-    found = document
+    models = document
     if isinstance(document, dict):
-        found = next((document[name] for name in ("data", "models") if isinstance(document.get(name), list)), None)
-    if not isinstance(found, list):
+        models = next((document[name] for name in ("data", "models") if isinstance(document.get(name), list)), None)
+    if not isinstance(models, list):
         return None
-    return tuple(name for name in map(_model_name, found) if name)
+    return tuple(name for name in map(_model_name, models) if name)
 
 
 def _model_name(model: Any) -> str | None:
-    """A model's name, from a text or from the object about it."""
+    """A model's name, given as text or as an object."""
     if isinstance(model, dict):
         model = next((model[key] for key in ("id", "name", "model") if isinstance(model.get(key), str)), None)
     return model if isinstance(model, str) else None
 
 
 class _SizeLimitedBuffer(io.BytesIO):
-    """A body in memory that does not grow without end."""
+    """A body in memory, of at most MAX_BYTES."""
 
     def write(self, data: Any, /) -> int:
         if self.tell() + len(data) > MAX_BYTES:
@@ -118,4 +118,4 @@ class _SizeLimitedBuffer(io.BytesIO):
 
 
 def _ignore_progress(done: int, total: int | None) -> None:
-    """Nobody watches so small an answer come."""
+    """The response is too small for progress."""

@@ -279,6 +279,9 @@ class RateLimiter:
                     stated is not None or self._max_retries == 0 or is_backed_off(self._refusals - 1, self._max_wait)
                 )
                 self._exhausted = self._exhausted or is_over
+            elif (measured := self._buckets.get(REFUSALS_ONLY)) and measured.size > 1:
+                measured.rate *= (measured.size - 1) / measured.size
+                measured.size -= 1
             self._changed.notify_all()
             return not self._exhausted
 
@@ -313,8 +316,8 @@ class RateLimiter:
 
     def _count_refusal(self, now: float, ticket: Ticket, stated: float | None, *, has_limits: bool) -> None:
         """Starts the time after a refusal."""
-        # Refusals arrive quickly: what was sent a while before this request and wasn't refused was accepted.
-        accepted = max(ticket.number - 1 - self._refused_at, self._accepted)
+        # Refusals arrive quickly, so the others are taken for accepted; those that are refused as well lower the rate.
+        accepted = self._sent - self._refused_at - 1
         is_slow = ticket.number > self._refused_at + 1 and now - self._first_at >= PROBE_SECONDS
         for of, bucket in self._buckets.items():
             if of != OWN:

@@ -64,18 +64,18 @@ def _parse_body_wait(body: str) -> float | None:
     return None
 
 
-def retry_delay(attempt: int, asked: float | None, longest: float) -> float:
-    """Seconds to wait before retry number *attempt* (from 0): what was *asked* with a little on top, or backoff.
+def retry_delay(attempt: int, stated_wait: float | None, max_wait: float) -> float:
+    """Seconds before retry number *attempt* (from 0): the wait that the server states plus jitter, or our backoff.
 
-    *longest* cuts only the backoff: a server's word is kept or not waited for at all.
+    *max_wait* limits only the backoff: a stated wait is waited for completely or not at all.
     """
-    if asked is None:
-        return min(backoff_delay(attempt, random.uniform(0.7, 1.0)), longest)
-    return asked + random.uniform(0, 0.025)
+    if stated_wait is None:
+        return min(backoff_delay(attempt, random.uniform(0.7, 1.0)), max_wait)
+    return stated_wait + random.uniform(0, 0.025)
 
 
 def backoff_delay(attempt: int, chance: float) -> float:
-    """Seconds before retry number *attempt* (from 0): anything up to a ceiling that doubles, by *chance* (0 to 1)."""
+    """Seconds before retry number *attempt* (from 0): *chance* (0 to 1) of a ceiling that doubles each time."""
     return chance * min(FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt, 30), MAX_BACKOFF_SECONDS)
 
 
@@ -111,7 +111,7 @@ def _parse_retry_after(text: str, now: datetime) -> float | None:
 
 
 def _split_header(text: str) -> list[str]:
-    """What a header says that may have been given more than once: a comma also stands behind a date's weekday."""
+    """The values of a header that may have been sent more than once; dates have a comma after the weekday."""
     values: list[str] = []
     for part in text.split(","):
         if values and _WEEKDAY.fullmatch(values[-1]):
@@ -126,7 +126,7 @@ def _longest_wait(waits: Iterable[float | None]) -> float | None:
 
 
 def _seconds_until(text: str, now: datetime) -> float | None:
-    """Seconds until an HTTP date; None when it is none, or past."""
+    """Seconds until an HTTP date; None if it isn't one, or is past."""
     try:
         when = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
@@ -137,21 +137,23 @@ def _seconds_until(text: str, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDecision:
-    """One such answer."""
+    """What a response other than 2xx means for its request."""
 
     failure: ImagecliError
     retry: bool
-    """It may be sent again."""
+    """The request may be sent again."""
     server_wait: float | None
-    """Seconds that the server wants to be left alone before."""
+    """Seconds that the server asks to wait before."""
 
 
-def decide_retry(answer: HttpResponse, now: datetime, *, free: bool = False) -> RetryDecision:
+def decide_retry(response: HttpResponse, now: datetime, *, free: bool = False) -> RetryDecision:
     """What *answer* means. *free*: the request can't be billed, however often it is sent."""
-    failure = error_from_response(answer.status, answer.headers, answer.error_body)
-    body = answer.error_body[:_MAX_BODY].decode(errors="replace")
-    retry = is_retried(answer.status, answer.headers, free=free) and not is_quota(answer.status, answer.error_body)
-    if answer.status == 429 and _LIMIT_OF_ZERO.search(body):
+    failure = error_from_response(response.status, response.headers, response.error_body)
+    body = response.error_body[:_MAX_BODY].decode(errors="replace")
+    retry = is_retried(response.status, response.headers, free=free) and not is_quota(
+        response.status, response.error_body
+    )
+    if response.status == 429 and _LIMIT_OF_ZERO.search(body):
         failure = LimitError(
             f"{failure.message}; waiting does not help with a limit of 0",
             hint="this account or plan can't use the model: choose another model or plan",
@@ -160,15 +162,15 @@ def decide_retry(answer: HttpResponse, now: datetime, *, free: bool = False) -> 
             request_id=failure.request_id,
         )
         retry = False
-    return RetryDecision(failure=failure, retry=retry, server_wait=server_wait(answer.headers, now, body))
+    return RetryDecision(failure=failure, retry=retry, server_wait=server_wait(response.headers, now, body))
 
 
-def wait_too_long_error(failure: ImagecliError, asked: float, max_wait: float, now: datetime) -> LimitError:
-    """*failure* where the wait that it *asked* for is longer than one waits."""
-    until = datetime.fromtimestamp(now.timestamp() + asked, now.tzinfo)
+def wait_too_long_error(failure: ImagecliError, stated_wait: float, max_wait: float, now: datetime) -> LimitError:
+    """The error for a *failure* that states a longer wait than *max_wait*, with the time to come back."""
+    until = datetime.fromtimestamp(now.timestamp() + stated_wait, now.tzinfo)
     return LimitError(
-        f"{failure.message}; it asks to wait {asked:.0f} s, more than --max-wait {max_wait:g}",
-        hint=f"run the same command again in {asked:.0f} s, after {until:%Y-%m-%d %H:%M:%S}; nothing was bought",
+        f"{failure.message}; it asks to wait {stated_wait:.0f} s, more than --max-wait {max_wait:g}",
+        hint=f"run the same command again in {stated_wait:.0f} s, after {until:%Y-%m-%d %H:%M:%S}; nothing was bought",
         code=failure.code,
         status=failure.status,
         request_id=failure.request_id,
@@ -176,5 +178,5 @@ def wait_too_long_error(failure: ImagecliError, asked: float, max_wait: float, n
 
 
 def local_time() -> datetime:
-    """What clocks on the wall show: said, and never waited by."""
+    """The wall clock, for messages; waits use the monotonic clock."""
     return datetime.now().astimezone()

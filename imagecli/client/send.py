@@ -1,18 +1,14 @@
-"""One HTTP exchange through requests.
+"""One HTTP exchange through requests: build the request, send it once, read the response. Retries are the callers'.
 
-It sends once. What is worth another try is `transport`'s and `results`' to say.
-
-An answer whose headers have come: its body on its way into a file, or the beginning of an error's.
-
-A form with one file in it, read from the disk while it is sent: memory does not grow with the file.
-
-What -v and --debug are told of an exchange. Never a key: it is added behind this, and cookies are left out.
+A 2xx body goes to a file as it arrives, an error's body into memory. `-v` and `--debug` log the exchange here, without
+the key, which is added later, and without cookies.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import secrets
 import time
@@ -41,19 +37,21 @@ from imagecli.client.ip_ranges import literal_endpoint, port_of
 from imagecli.client.session import Authorization, Session
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.http_message import HttpRequest
-from imagecli.providers.decompress import Decompressor
+from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+
+logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
-"""So much of an error's body is read."""
+"""The most that is read of an error's body."""
 
 ByteProgress = Callable[[int, int | None], None]
-"""Called with the bytes done so far and the total, where it is known."""
+"""Called with the bytes transferred so far and the total, or None if that is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """Status, headers with lower-case names, and the body where it is an error's (else it went to the file)."""
+    """Status, headers with lower-case names, and an error's body; a 2xx body is in the file."""
 
     status: int
     headers: dict[str, str]
@@ -61,66 +59,68 @@ class HttpResponse:
 
 
 def read_response(
-    response: requests.Response, terms: ExchangeLimits, into: BodyWriter, received: ByteProgress
+    response: requests.Response, limits: ExchangeLimits, into: BodyWriter, received: ByteProgress
 ) -> HttpResponse:
-    """The answer whose headers have come, its body *into* the file where it is 2xx. Closes the response.
+    """Reads the response whose headers have arrived; a 2xx body is written *into* a file. Closes *response*.
 
-    Unpacked where it is compressed, unless the terms say that it stays as it comes.
-    What breaks when enough has come breaks nothing.
+    A compressed body is decompressed, unless the limits say that it stays as it is. An error after enough has arrived
+    is ignored.
     """
     with response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if 200 <= response.status_code < 300:
             try:
-                _copy_body(response, terms, into, received)
+                _copy_body(response, limits, into, received)
             except (HTTPError, OSError, UnsavedError):
-                if terms.enough() is None:
+                if limits.enough() is None:
                     raise
             return HttpResponse(status=response.status_code, headers=headers)
-        terms.deadline = min(terms.deadline, time.monotonic() + terms.error_seconds)
-        return HttpResponse(status=response.status_code, headers=headers, error_body=_read_error_body(response, terms))
+        limits.deadline = min(limits.deadline, time.monotonic() + limits.error_seconds)
+        return HttpResponse(status=response.status_code, headers=headers, error_body=_read_error_body(response, limits))
 
 
-def _copy_body(response: requests.Response, terms: ExchangeLimits, into: BodyWriter, received: ByteProgress) -> None:
-    total = _content_length(response)
-    unpacker = None if terms.packed else Decompressor(terms.max_bytes)
-    done = 0
-    try:
-        for piece in _iter_body(response, terms):
-            done += len(piece)
-            if done > terms.max_bytes:
-                raise UnsavedError(
-                    f"the answer of {redact_url(response.url)} is larger than {terms.max_bytes // 2**20} MB; "
-                    "the rest was not read",
-                    hint="no pictures are as large; look at the provider's usage page",
-                    code="answer_too_large",
-                )
-            for part in unpacker.feed(piece) if unpacker else (piece,):
-                _write_piece(part, into)
-            received(done, total)
-            terms.tighten_deadline()
-    finally:
-        for part in unpacker.end() if unpacker else ():
-            _write_piece(part, into)
+def _copy_body(response: requests.Response, limits: ExchangeLimits, into: BodyWriter, received: ByteProgress) -> None:
+    pieces = _count_pieces(response, limits, received)
+    # A damaged body is what it is: whoever reads it finds out.
+    with suppress(DamagedGzipError):
+        for piece in pieces if limits.packed else gunzip(pieces, limits.max_bytes):
+            _write_piece(piece, into)
+
+
+def _count_pieces(response: requests.Response, limits: ExchangeLimits, received: ByteProgress) -> Iterator[bytes]:
+    """The body as it arrives, each piece counted after it was written. Raises UnsavedError for too large a body."""
+    total, count = _content_length(response), 0
+    for piece in _iter_body(response, limits):
+        count += len(piece)
+        if count > limits.max_bytes:
+            raise UnsavedError(
+                f"the answer of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB; "
+                "the rest was not read",
+                hint="no pictures are as large; look at the provider's usage page",
+                code="answer_too_large",
+            )
+        yield piece
+        received(count, total)
+        limits.tighten_deadline()
 
 
 def _content_length(response: requests.Response) -> int | None:
-    """Bytes that will come, where the answer says so in a number worth believing."""
+    """The size of the body, if the response states a plausible one."""
     length = response.headers.get("Content-Length", "")
     plain = length.isascii() and length.isdigit() and len(length) < 15
     return int(length) if plain else None
 
 
-def _iter_body(response: requests.Response, terms: ExchangeLimits) -> Iterator[bytes]:
-    """The body as it arrives. Raises UnsavedError past the deadline, however steadily it comes."""
+def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[bytes]:
+    """The body as it arrives. Raises UnsavedError past the deadline, even if data keeps arriving."""
     while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
         yield piece
-        if terms.is_expired:
+        if limits.is_expired:
             raise slow_response_error(response.url, is_over=True)
 
 
 def _write_piece(piece: bytes, into: BodyWriter) -> None:
-    """To the file at once, so that a killed process leaves what had come."""
+    """Writes to the file immediately, so that a killed process leaves what has arrived."""
     try:
         into.write(piece)
         into.flush()
@@ -131,24 +131,19 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
         ) from error
 
 
-def _read_error_body(response: requests.Response, terms: ExchangeLimits) -> bytes:
-    """The first of an error's body; what breaks while it is read does not matter, the status is known."""
-    pieces, size = [], 0
-    unpacker = Decompressor(MAX_ERROR_BYTES)
-    with suppress(HTTPError, OSError, ImagecliError):
-        for piece in _iter_body(response, terms):
-            for part in unpacker.feed(piece):
-                pieces.append(part)
-                size += len(part)
-            if size >= MAX_ERROR_BYTES:
+def _read_error_body(response: requests.Response, limits: ExchangeLimits) -> bytes:
+    """The first MAX_ERROR_BYTES of an error's body; what breaks meanwhile does not matter, the status is known."""
+    body = b""
+    with suppress(HTTPError, OSError, ImagecliError, DamagedGzipError):
+        for piece in gunzip(_iter_body(response, limits)):
+            body += piece
+            if len(body) >= MAX_ERROR_BYTES:
                 break
-    with suppress(UnsavedError):
-        pieces += unpacker.end()
-    return b"".join(pieces)
+    return body
 
 
 class MultipartUpload:
-    """What goes up, once: fields before the file, and *progress* hears of every piece."""
+    """The body of a multipart upload, read once: fields first, then the file, from disk as it is sent."""
 
     def __init__(
         self,
@@ -160,7 +155,7 @@ class MultipartUpload:
         media_type: str,
         progress: ByteProgress = lambda sent, total: None,
     ) -> None:
-        """*size*: so many bytes of *file* are sent, however it grows."""
+        """*size* bytes of *file* are sent, even if it grows. *progress* is called after every piece."""
         boundary = secrets.token_hex(16)
         form, self.content_type = encode_multipart_formdata(
             {**fields, "file": (filename, b"", media_type)}, boundary=boundary
@@ -169,14 +164,14 @@ class MultipartUpload:
         self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
         self.length = len(form) + size
         self._sent, self._progress = 0, progress
-        said = ", ".join(f"{name} {value}" for name, value in fields.items())
-        self.about = f"{said}, file: {media_type}, {size:,} bytes"
+        description = ", ".join(f"{name} {value}" for name, value in fields.items())
+        self.about = f"{description}, file: {media_type}, {size:,} bytes"
 
     def tell(self) -> int:
         return self._sent
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next of it, nothing at its end. Raises UsageError where the file has become shorter."""
+        """The next piece, empty at the end. Raises UsageError if the file has become shorter."""
         while self._left:
             stream, left = self._left.pop(0)
             if not left:
@@ -193,7 +188,7 @@ class MultipartUpload:
 
 @contextmanager
 def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
-    """*source* from its start, and how long it is. Raises UsageError where it can't be read."""
+    """Opens *source* and returns it with its size. Raises UsageError if it can't be read."""
     if isinstance(source, bytes):
         yield io.BytesIO(source), len(source)
         return
@@ -205,15 +200,13 @@ def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
         yield file, os.fstat(file.fileno()).st_size
 
 
-MAX_ANSWER_BYTES = 640 * 1024 * 1024
-"""More is no answer: ten pictures of 3840x2160 as base64 PNG have about 400 MB."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
-"""More behind one result URL is no picture."""
+"""A larger result URL is not an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds: to connect, of silence, in all, and for the body of an error."""
+    """Seconds to connect, without data, in total, and for the body of an error."""
 
     connect: float = 10.0
     silence: float = 300.0
@@ -221,11 +214,11 @@ class Timeouts:
     error: float = 30.0
 
     def socket_timeouts(self) -> tuple[float, float]:
-        """What requests takes: seconds to connect, and between two pieces of an answer."""
+        """requests' pair: seconds to connect, and between two pieces of a response."""
         return min(self.connect, self.total), min(self.silence, self.total)
 
     def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
-        """The terms of an exchange that begins now."""
+        """The limits of an exchange that starts now."""
         deadline = time.monotonic() + self.total
         return ExchangeLimits(
             deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more
@@ -233,7 +226,7 @@ class Timeouts:
 
 
 class CountingBody(io.BytesIO):
-    """An upload that tells how much of it was taken."""
+    """A request body that calls *progress* as it is read."""
 
     def __init__(self, data: bytes, progress: ByteProgress) -> None:
         super().__init__(data)
@@ -246,7 +239,7 @@ class CountingBody(io.BytesIO):
         return piece
 
 
-def post(
+def send_once(
     session: Session,
     http: HttpRequest,
     *,
@@ -258,29 +251,29 @@ def post(
     received: ByteProgress,
     enough: Enough = lambda: None,
     packed: bool = False,
-    max_bytes: int = MAX_ANSWER_BYTES,
+    max_bytes: int = MAX_RESPONSE_BYTES,
     upload: MultipartUpload | None = None,
     before_send: BeforeSend = lambda peer: None,
 ) -> HttpResponse:
-    """Sends *http* once, its body from *upload* where there is one; redirects are not followed.
+    """Sends *http* once, its body from *upload* if that is given; redirects are not followed.
 
-    A 2xx body goes *into* the file as it arrives; more than *max_bytes* of it are no answer.
-
-    *before_send* is called once the connection is made, before any byte of *http* is sent.
-    *enough* is asked after every piece whether to wait for the end, and how long. *packed*: a compressed body is not
-    unpacked.
-    Raises NetworkError where nothing was sent or nothing of it understood, UnsavedError where the answer was lost on
-    its way, DiskError where it could not be kept.
+    A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
+    *before_send* is called when the connection is made, before any byte is sent. *enough* is called after every piece
+    of the response: how long to wait for the rest.
+    Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
+    be written.
     """
-    terms = timeouts.limits_from_now(max_bytes, enough=enough, packed=packed, before_send=before_send)
+    limits = timeouts.limits_from_now(max_bytes, enough=enough, packed=packed, before_send=before_send)
     body: CountingBody | MultipartUpload | None = upload
 
     def begun() -> bool:
-        """Of a request without a body all goes out with its line."""
-        return body.tell() > 0 if body else terms.connected
+        """A request without a body is sent with its headers."""
+        return body.tell() > 0 if body else limits.connected
 
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
     try:
-        with translate_request_errors(http.url, begun=begun, is_over=lambda: terms.is_drip_timeout):
+        with translate_request_errors(http.url, begun=begun, is_over=lambda: limits.is_drip_timeout):
             request = session.prepare_request(_build_request(http, auth, headers))
             if upload:
                 request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
@@ -288,11 +281,16 @@ def post(
             elif request.body:
                 body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
                 request.body = body  # type: ignore[assignment]
-            return _exchange(session, request, timeouts, terms, into, received)
+            response = _exchange(session, request, timeouts, limits, into, received)
     except UnsavedError as error:
-        if not terms.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
+        if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
             raise tls_port_error(http.url) from error
         raise
+    request_id = response.headers.get("x-request-id")
+    suffix = f", request {request_id}" if request_id else ""
+    logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
+    logger.debug("%s", _describe_headers(response))
+    return response
 
 
 def get(
@@ -305,19 +303,18 @@ def get(
     judge: AddressFilter | None = None,
     resolve: Resolver | None = None,
 ) -> HttpResponse:
-    """Asks *url* once, without any key; a redirect is an answer like any other. Errors as for `post`.
+    """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
 
-    *judge* decides which addresses may be connected to; without it, all may. *resolve* stands in for the system's
-    resolver.
+    *judge* decides which addresses may be connected to; without it, all may. *resolve* replaces the system's resolver.
     """
-    terms = timeouts.limits_from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
-    with translate_request_errors(url, begun=lambda: terms.connected, is_over=lambda: terms.is_drip_timeout):
+    limits = timeouts.limits_from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
+    with translate_request_errors(url, begun=lambda: limits.connected, is_over=lambda: limits.is_drip_timeout):
         request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
-        return _exchange(session, request, timeouts, terms, into, received)
+        return _exchange(session, request, timeouts, limits, into, received)
 
 
 def uses_proxy(session: Session, url: str) -> bool:
-    """Whether a proxy of the environment would be asked for *url*."""
+    """Whether *url* goes through a proxy that the environment sets."""
     return is_proxied(session, url, session.environment_settings(url))
 
 
@@ -325,31 +322,31 @@ def _exchange(
     session: Session,
     request: requests.PreparedRequest,
     timeouts: Timeouts,
-    terms: ExchangeLimits,
+    limits: ExchangeLimits,
     into: BodyWriter,
     received: ByteProgress,
 ) -> HttpResponse:
-    """The answer to *request*, its body *into* the file where it is 2xx.
+    """Sends *request* and reads the response.
 
-    By the adapter: the session would look for a redirect's next request, and for that read a body of any length.
+    Through the adapter: the session would prepare a redirect's next request, and read a body of any length for it.
     """
     url = request.url or ""
     if not url.lower().startswith(("http://", "https://")):
         raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
     settings = session.environment_settings(url)
-    if terms.judge and is_proxied(session, url, settings):
-        # The proxy resolves the name: only what the address itself says can be judged.
+    if limits.judge and is_proxied(session, url, settings):
+        # The proxy resolves the name: only an address in the URL itself can be checked.
         parts = urlsplit(url)
-        written = literal_endpoint(parts.hostname or "", port_of(parts))
-        if written and not terms.judge(written):
-            raise RefusedAddressError(written.kind)
-    with closing(SingleUseAdapter(terms, session.trust)) as adapter:
+        literal = literal_endpoint(parts.hostname or "", port_of(parts))
+        if literal and not limits.judge(literal):
+            raise RefusedAddressError(literal.kind)
+    with closing(SingleUseAdapter(limits, session.trust)) as adapter:
         response = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
-        return read_response(response, terms, into, received)
+        return read_response(response, limits, into, received)
 
 
 def _is_tls_port(session: Session, url: str) -> bool:
-    """Whether *url* is plain, asked without a proxy, and its port speaks TLS."""
+    """Whether *url* is http, reached without a proxy, and its port speaks TLS."""
     parts = urlsplit(url)
     return (
         parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
@@ -368,28 +365,21 @@ def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, st
     )
 
 
-_HIDDEN = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")
-"""Headers of answers that can hold what is nobody's business."""
+_SECRET_HEADERS = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")
+"""Headers of responses that can hold secrets."""
 
 
-def describe_request(http: HttpRequest) -> str:
-    """A request's fields; of its files only what they are."""
+def _describe_request(http: HttpRequest) -> str:
+    """The fields of *http*, and of its files the type and size. The key isn't in it: that is added later."""
     fields = json.dumps(http.json if http.json is not None else dict(http.form), ensure_ascii=False)
     files = "".join(f", {file.name}: {file.media_type}, {len(file.data):,} bytes" for file in http.files)
-    return f"{http.method} {_safe_path(http)} {fields}{files}"
+    return f"{http.method} {_printable_path(http)} {fields}{files}"
 
 
-def describe_response(http: HttpRequest, answer: HttpResponse) -> str:
-    """One exchange: where, and what came back."""
-    request_id = answer.headers.get("x-request-id")
-    return f"{http.method} {_safe_path(http)}: HTTP {answer.status}" + (f", request {request_id}" if request_id else "")
+def _describe_headers(response: HttpResponse) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in response.headers.items() if name not in _SECRET_HEADERS)
 
 
-def describe_headers(answer: HttpResponse) -> str:
-    """An answer's headers, as they are but for those that are hidden."""
-    return "; ".join(f"{name}: {value}" for name, value in answer.headers.items() if name not in _HIDDEN)
-
-
-def _safe_path(http: HttpRequest) -> str:
-    """Without host and query: both can hold what is nobody's business."""
+def _printable_path(http: HttpRequest) -> str:
+    """The URL without host and query, which can both hold secrets."""
     return "/" + http.url.partition("://")[2].partition("/")[2].partition("?")[0]

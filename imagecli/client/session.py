@@ -1,4 +1,4 @@
-"""Who speaks: the session, and the one object that adds the key. Nothing comes from `.netrc`."""
+"""The session of a command, and the one object that adds the key. Nothing is read from `.netrc`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from imagecli.client.connection import CertificateCache
 from imagecli.domain import Secret
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
-"""How a key is shown: header, and what stands before it. A provider that wants none may stand behind a proxy."""
+"""Scheme → header and prefix of the key. A provider that needs none may be behind a gateway that does."""
 
 
 class Authorization(AuthBase):
-    """The only thing that adds the key. An auth object of our own also keeps `.netrc` from replacing it."""
+    """Adds the key, and nothing else does. Being an auth object, it also keeps `.netrc` from replacing the key."""
 
     def __init__(self, key: Secret | None, scheme: str = "bearer") -> None:
         self._key = key
@@ -30,30 +30,30 @@ class Authorization(AuthBase):
 
 
 class Session(requests.Session):
-    """What the exchanges of a command share: a name, the proxies' variables, the certificates trusted. No cookies.
+    """What the exchanges of a command share: User-Agent, proxy settings, trusted certificates. No cookies.
 
-    Threads may share it: nothing in it changes but what `CertificateCache` guards, and what is the same whoever asks
-    first. Every exchange has an adapter of its own.
+    Threads may share it: `CertificateCache` has a lock, and the cached settings are the same whichever thread reads
+    them first. Every exchange has its own adapter.
     """
 
     def __init__(self, *, direct: bool) -> None:
         super().__init__()
         self.headers["User-Agent"] = f"imagecli/{__version__}"
         self.headers["Connection"] = "close"
-        self.headers["Accept-Encoding"] = "gzip"  # what `providers.packing` reads, and not what urllib3 could
+        self.headers["Accept-Encoding"] = "identity"  # so that bytes go to disk as they arrive
         self.trust_env = not direct
         self.trust = CertificateCache()
-        self._surroundings: dict[str, dict[str, Any]] = {}
+        self._settings_by_origin: dict[str, dict[str, Any]] = {}
 
     def environment_settings(self, url: str) -> dict[str, Any]:
-        """Proxies and certificates that the variables say for the place of *url*: read once, there are many of them."""
+        """Proxies and certificates that environment variables set for the origin of *url*, read once for each."""
         parts = urlsplit(url)
-        place = f"{parts.scheme}://{parts.netloc}"
-        if place not in self._surroundings:
-            self._surroundings[place] = dict(self.merge_environment_settings(url, {}, True, None, None))
-        return dict(self._surroundings[place])
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._settings_by_origin:
+            self._settings_by_origin[origin] = dict(self.merge_environment_settings(url, {}, True, None, None))
+        return dict(self._settings_by_origin[origin])
 
 
 def open_session(*, direct: bool = False) -> Session:
-    """A session with our name on it. *direct* leaves proxies and their variables out (a server in this process)."""
+    """Opens a session. *direct* ignores proxies and their variables (for a server in this process)."""
     return Session(direct=direct)

@@ -1,10 +1,8 @@
-"""What is bought lands here first: an answer's body as it arrives, beside what is needed to finish it.
+"""The spool: a response's body as it arrives on disk, with what is needed to finish the call after a crash.
 
-One folder, 0700, and 0600 files a request: `ID.body`, held by a lock while its process lives, and `ID.json`
-(`PreparedCall`); `ID.sent`, with the address it goes to, from when the request goes out. Removed when all is saved. An
-entry outside the state folder has a record (`spool_record`), without which no later command uses it.
-
-What ended processes left in the spool: found, told from what is under way, taken over.
+One private folder (0700), and 0600 files for each request: `ID.body`, locked while its process lives, `ID.json`
+(`PreparedCall`), and `ID.sent`, with the server's address, from when the request is sent. They are removed when all
+images are saved. An entry outside the state folder has a record (`spool_record`); without it no later command uses it.
 """
 
 from __future__ import annotations
@@ -33,30 +31,29 @@ from imagecli.safe_open import (
 )
 
 MIN_FREE_BYTES = 32 * 1024 * 1024
-"""A folder with less room is passed over."""
+"""A folder with less free space is skipped."""
 OPEN_TRIES = 20
-"""A folder that a neighbour has just emptied and removed is made again."""
+"""How often a folder is created that another process keeps removing when it has emptied it."""
 _PIECE_BYTES = 256 * 1024
 BODY, DESCRIPTION, SENT = ".body", ".json", ".sent"
-"""What the files of an entry end in."""
+"""Suffixes of an entry's files."""
 
 
 class SpoolFile(io.FileIO):
-    """An answer's bytes. Where its disk takes no more, *elsewhere* makes it another file, and the writing goes on."""
+    """A response's bytes. If its disk is full, *elsewhere* moves it to another folder, and writing continues there."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "x+", opener=_open_private)
         self.elsewhere: Callable[[OSError], None] | None = None
-        self.came = 0
-        """Bytes that were written."""
+        self.written_bytes = 0
 
     def write(self, data: Any, /) -> int:
-        left = memoryview(data)
-        while left:
+        remaining = memoryview(data)
+        while remaining:
             try:
-                written = super().write(left) or 0
-                left = left[written:]
-                self.came += written
+                written = super().write(remaining) or 0
+                remaining = remaining[written:]
+                self.written_bytes += written
             except OSError as error:
                 if not self.elsewhere:
                     raise
@@ -66,7 +63,7 @@ class SpoolFile(io.FileIO):
 
 @dataclass(slots=True, kw_only=True)
 class SpoolEntry:
-    """One request's place in the spool. Leaving the `with` block removes it, unless something unsaved is in it."""
+    """A request's files in the spool. Leaving the `with` block removes them, unless they hold something unsaved."""
 
     id: str
     text: str
@@ -74,26 +71,26 @@ class SpoolEntry:
     body: Path
     file: SpoolFile
     further: list[Path] = field(default_factory=list)
-    """Folders to go on in when this one fails."""
+    """Folders to continue in if this one fails."""
     record: Path | None = None
     """The record that vouches for it, if it is outside the state folder."""
     record_folders: Sequence[Path] = ()
     on_moved: Callable[[Path], None]
-    """Told of the body's path, now and whenever it is another."""
+    """Called with the body's path, at first and whenever it changes."""
     is_kept: bool = False
     open: bool = False
-    """It outlives its block: whoever took it calls `close`."""
+    """It outlives its block; the caller calls `close`."""
     sent: bool = False
     peer: str | None = None
-    """The address that the request goes to, as far as it is known."""
+    """The address that the request is sent to, if known."""
 
     def __enter__(self) -> SpoolEntry:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Bytes that came stay when *error* leaves the block, unless it says that nothing was bought."""
-        came = self.body.exists() and self.body.stat().st_size > 0
-        if error and came and not (isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED):
+        """Keeps received bytes if *error* leaves the block, unless it is one after which nothing can be billed."""
+        has_bytes = self.body.exists() and self.body.stat().st_size > 0
+        if error and has_bytes and not (isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED):
             path = self.keep()
             if isinstance(error, ImagecliError):
                 error.rescued_path = error.rescued_path or str(path)
@@ -101,14 +98,14 @@ class SpoolEntry:
             self.close()
 
     def close(self) -> None:
-        """Lets go of it, and removes it unless something in it is kept."""
+        """Closes the body and removes the entry, unless it is kept."""
         with suppress(OSError):
             self.file.close()
         if not self.is_kept:
             remove_spool_entry(self.body, self.record)
 
     def keep(self) -> Path:
-        """Something in it is not saved: it stays. Returns the body's path."""
+        """Keeps the entry, because something in it isn't saved. Returns the body's path."""
         self.is_kept = True
         return self.body
 
@@ -130,7 +127,7 @@ class SpoolEntry:
                 self.body.with_suffix(SENT).unlink()
 
     def move_to_other_folder(self, error: OSError) -> None:
-        """Moves what came to the next folder that takes it, and goes on there. Raises *error* where none does."""
+        """Moves the body to the next usable folder and continues there. Raises *error* if there is none."""
         before, record = self.body, self.record
         while self.further:
             with suppress(OSError):
@@ -143,12 +140,12 @@ class SpoolEntry:
         raise error
 
     def _copy_to(self, folder: Path) -> tuple[Path, Path | None]:
-        """What came, in *folder*, and our handle on it; and its record. Raises OSError, with nothing left there."""
+        """Copies the body to *folder* and points our handle at it. Raises OSError, with nothing left in *folder*."""
         file, record = _recorded(self.id, self.text, folder, self.record_folders, min_free=0)
         body = Path(str(file.name))
         try:
             self.file.seek(0)
-            while more := self.file.came - file.came:
+            while more := self.file.written_bytes - file.written_bytes:
                 if not file.write(self.file.read(min(more, _PIECE_BYTES))):
                     raise OSError(errno.EIO, "what came can't be read back")
             os.dup2(file.fileno(), self.file.fileno())
@@ -167,7 +164,7 @@ def open_spool_entry(
     moved: Callable[[Path], None] = lambda body: None,
     record_folders: Sequence[Path] = (),
 ) -> SpoolEntry:
-    """An entry in the first of *folders* that can be written to; the first one is the state folder's.
+    """Opens an entry in the first usable one of *folders*; the first one is the state folder's.
 
     An entry in another one is recorded in one of *record_folders*, if any of them can be written to.
     Raises OutputError if no folder can be used: nothing was sent.
@@ -220,7 +217,7 @@ def remove_spool_entry(body: Path, record: Path | None = None) -> None:
 def _recorded(
     id: str, description: str, folder: Path, record_folders: Sequence[Path], min_free: int = MIN_FREE_BYTES
 ) -> tuple[SpoolFile, Path | None]:
-    """The body's file in a *folder* outside the state folder, and the record, which is written first."""
+    """Creates the body in a *folder* outside the state folder, after its record."""
     record = write_record(id, folder, description.encode(), record_folders)
     try:
         return _try_create(id, description, folder, private=False, min_free=min_free), record
@@ -246,7 +243,7 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
 
 
 def _create_files(id: str, description: str, folder: Path) -> SpoolFile:
-    """The body's file, held; its description is written when it is, so that nobody takes it for a dead one's."""
+    """Creates the locked body, then the description: until it is locked, it looks like one of an ended process."""
     file = SpoolFile(body := folder / f"{id}{BODY}")
     try_lock(file.fileno())
     try:
@@ -266,28 +263,28 @@ def _open_private(path: str | Path, flags: int) -> int:
 
 
 MAX_DESCRIPTION_BYTES: Final = 16 * 1024**2
-MAX_PEER_BYTES: Final = 256
 """A longer description is not one of imagecli's."""
+MAX_PEER_BYTES: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpooledCall:
-    """One request's place in the spool."""
+    """A request that a process left in the spool, or is at work on."""
 
     body: Path
-    """Where its answer is; the file may be missing."""
+    """The file of the response, which may be missing."""
     text: str
     """The description."""
     since: float
-    """When it was begun, in seconds of the clock."""
+    """When it was started, in Unix time."""
     bytes: int
-    """Of the answer."""
+    """Size of the body."""
     sent: bool
-    """The request went out, and no refusal came."""
+    """The request was sent and not refused."""
     alive: bool
-    """Its process is still at work."""
+    """Its process is still running."""
     record: Path | None = None
-    """What vouches for it, if it is outside the state folder."""
+    """The record that vouches for it, if it is outside the state folder."""
     peer: str | None = None
     """The address that the request was sent to, if that was recorded."""
 
@@ -299,31 +296,31 @@ class SpooledCall:
 def list_spooled_calls(places: SpoolPlaces) -> list[SpooledCall]:
     """The entries of the state folder's spool, and those elsewhere that a record vouches for, the oldest first.
 
-    What can't be read, or is not a regular file of ours, is not among them.
+    Entries that can't be read, or are not regular files of the user's own, are skipped.
     """
-    found: dict[Path, SpooledCall] = {}
+    entries: dict[Path, SpooledCall] = {}
     with suppress(OSError):
         check_folder_is_ours(places.own, private=True)
         for description in sorted(places.own.glob(f"*{DESCRIPTION}")):
             with suppress(OSError, UnicodeError):
-                left = _read_entry(description, read_regular(description, MAX_DESCRIPTION_BYTES, max_links=1), None)
-                found[left.body] = left
+                call = _read_entry(description, read_regular(description, MAX_DESCRIPTION_BYTES, max_links=1), None)
+                entries[call.body] = call
     for record in read_records(places.records):
         description = record.folder / f"{record.id}{DESCRIPTION}"
         with suppress(OSError, UnicodeError):
             _check_is_same_folder(record.folder)
             text = read_regular(description, MAX_DESCRIPTION_BYTES, max_links=1)
             if record.vouches_for(text):
-                left = _read_entry(description, text, record.path)
-                found[left.body] = left
-    return sorted(found.values(), key=lambda left: left.since)
+                call = _read_entry(description, text, record.path)
+                entries[call.body] = call
+    return sorted(entries.values(), key=lambda call: call.since)
 
 
 @contextmanager
-def hold_spooled(left: SpooledCall) -> Iterator[IO[bytes] | None]:
-    """Its answer, held until the block ends; None where another process holds it, or it is gone."""
+def hold_spooled(call: SpooledCall) -> Iterator[IO[bytes] | None]:
+    """Locks the response until the block ends; None if another process holds it or it has been removed."""
     try:
-        file = _open_body(left.body, os.O_RDWR)
+        file = _open_body(call.body, os.O_RDWR)
     except OSError:
         yield None
         return

@@ -1,4 +1,4 @@
-"""The paid POST: sent once, and again only where the server said it made nothing or no connection was made."""
+"""The paid POST: sent once, and retried only if no connection was made or the API said that it produced nothing."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from imagecli.client import send
 from imagecli.client.deadline import BodyWriter, Enough
 from imagecli.client.errors import NotConnectedError
 from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.send import HttpResponse, Timeouts, post
+from imagecli.client.send import HttpResponse, Timeouts, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
-from imagecli.events import DownloadProgress, EventHandler, LogEvent, NoteEvent, RetryWait, UploadProgress
+from imagecli.events import DownloadProgress, EventHandler, NoteEvent, RetryWait, UploadProgress
 from imagecli.http_message import HttpRequest
+
+_HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 
 
 @dataclass(slots=True, kw_only=True)
 class _Attempt:
-    """Where one request stands."""
+    """The state of one request across its attempts."""
 
     http: HttpRequest
     request: int
@@ -31,18 +32,18 @@ class _Attempt:
     before_send: Callable[[], None]
     entry: SpoolEntry | None
     failures: int = 0
-    """Of its own."""
+    """Attempts that failed, other than by the rate limit."""
     limited: int = 0
-    """How often the limit refused it first of all; what refuses many at once is counted for all together."""
+    """Rate-limit refusals that this request met first; those that refuse many requests at once count for one."""
     last: ImagecliError | None = None
     sent_at: float = 0.0
-    """When its last piece went out; monotonic. Its turn is earlier by all that is written down before."""
+    """When its last piece was sent; monotonic. Its turn was earlier, by the time that journal and spool took."""
     dropped: bool = False
-    """One field was left out; no other one is."""
+    """A field was removed; no second one is."""
 
     @property
     def retries(self) -> int:
-        """How often it was sent again, or will have been."""
+        """Retries so far, the one that is being decided included."""
         return self.failures + self.limited
 
     def record_sent(self, peer: str | None) -> None:
@@ -58,7 +59,7 @@ class _Attempt:
 
 
 class Transport:
-    """One for a command: the session that holds the key, and the pacer that all threads share."""
+    """Sends the paid requests of a command: one session with the key, and one rate limiter for all threads."""
 
     def __init__(
         self,
@@ -73,14 +74,14 @@ class Transport:
         per_minute: float | None = None,
         now: Callable[[], datetime] = local_time,
     ) -> None:
-        """*per_minute*: no more pictures a minute than this are asked for. *now* is said, and never waited by."""
+        """*per_minute*: the most images to request per minute. *now* is for messages, never for waiting."""
         self._session = open_session(direct=direct)
         self._auth = Authorization(key, auth)
         self._headers = headers
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._pacer = RateLimiter(max_retries=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._rate_limiter = RateLimiter(max_retries=max_retries, max_wait=max_wait, per_minute=per_minute)
         self._now = now
 
     def send(
@@ -95,42 +96,42 @@ class Transport:
         before_send: Callable[[], None] = lambda: None,
         entry: SpoolEntry | None = None,
     ) -> HttpResponse:
-        """The 2xx answer to *http*, its body in *into*, or as much of it as is *enough*; compressed still if *packed*.
+        """Sends *http* and writes the body of the 2xx response to *into*, up to what is *enough*; raw if *packed*.
 
         *before_send* is called in every attempt when the connection is made and before anything is sent; if it raises,
         nothing is sent. *entry* is then marked as sent, and the mark is removed if the server refuses the attempt.
-        Raises the error of any other answer.
+        Raises the error of any other response.
         """
         attempt = _Attempt(http=http, request=request, on_event=on_event, before_send=before_send, entry=entry)
         while True:
             ticket = self._wait_turn(attempt)
             try:
-                answer = self._send_once(attempt, into, enough, packed)
+                response = self._send_once(attempt, into, enough, packed)
             except NotConnectedError as error:
-                self._pacer.record_lost(ticket)
+                self._rate_limiter.record_lost(ticket)
                 self._handle_connection_failure(attempt, error)
                 continue
             except BaseException:
-                self._pacer.record_lost(ticket)
+                self._rate_limiter.record_lost(ticket)
                 raise
             ticket = replace(ticket, at=max(ticket.at, attempt.sent_at))
-            if 200 <= answer.status < 300:
-                self._pacer.record_answer(ticket, answer.headers)
-                return answer
-            self._handle_refusal(attempt, ticket, answer)
+            if 200 <= response.status < 300:
+                self._rate_limiter.record_answer(ticket, response.headers)
+                return response
+            self._handle_refusal(attempt, ticket, response)
 
     def _wait_turn(self, attempt: _Attempt) -> Ticket:
-        """Waits until it may be sent. Raises what it met the last time, or that it was never sent."""
+        """Waits for its turn. Raises the error of its last attempt, or LimitError if it was never sent."""
 
         def waiting(seconds: float) -> None:
             if not isinstance(attempt.last, LimitError):
                 attempt.on_event(RetryWait(request=attempt.request, seconds=seconds, why="the provider's rate limit"))
 
         try:
-            return self._pacer.wait_turn(_image_count(attempt.http), waiting)
+            return self._rate_limiter.wait_turn(_image_count(attempt.http), waiting)
         except RateLimitExhaustedError:
-            said = "the rate limit did not give way; this request was not sent"
-            raise attempt.last or LimitError(said, hint="run the same command again later") from None
+            message = "the rate limit did not give way; this request was not sent"
+            raise attempt.last or LimitError(message, hint=_HINT_RATE) from None
         except WaitTooLongError as error:
             reached = attempt.last or LimitError("rate limit: the next request is not let through yet")
             raise wait_too_long_error(reached, error.seconds, self._max_wait, self._now()) from None
@@ -142,8 +143,7 @@ class Transport:
             on_event(UploadProgress(request=request, sent=sent, total=total or 0))
             attempt.sent_at = time.monotonic()
 
-        on_event(LogEvent(message=send.describe_request(http), is_debug=True))
-        answer = post(
+        return send_once(
             self._session,
             http,
             auth=self._auth,
@@ -156,72 +156,69 @@ class Transport:
             packed=packed,
             before_send=attempt.record_sent,
         )
-        on_event(LogEvent(message=send.describe_response(http, answer)))
-        on_event(LogEvent(message=send.describe_headers(answer), is_debug=True))
-        return answer
 
     def _handle_connection_failure(self, attempt: _Attempt, error: NotConnectedError) -> None:
         if attempt.retries >= self._max_retries or error.code == "proxy":
             raise error
         self._wait_to_retry(attempt, error, None)
 
-    def _handle_refusal(self, attempt: _Attempt, ticket: Ticket, answer: HttpResponse) -> None:
-        """Returns when the request is to be sent again; raises where it is not."""
-        refusal = decide_retry(answer, self._now())
-        failure, again, asked = refusal.failure, refusal.retry, refusal.server_wait
-        if not again:
-            self._pacer.record_answer(ticket, answer.headers)
-            self._drop_unknown_field(attempt, answer, failure)
+    def _handle_refusal(self, attempt: _Attempt, ticket: Ticket, response: HttpResponse) -> None:
+        """Returns if the request is to be sent again, else raises."""
+        decision = decide_retry(response, self._now())
+        failure, may_retry, stated_wait = decision.failure, decision.retry, decision.server_wait
+        if not may_retry:
+            self._rate_limiter.record_answer(ticket, response.headers)
+            self._drop_unknown_field(attempt, response, failure)
             return
-        rounds = self._pacer.refusals_in_a_row
-        hold = retry_delay(rounds if answer.status == 429 else attempt.failures, asked, self._max_wait)
+        rounds = self._rate_limiter.refusals_in_a_row
+        hold = retry_delay(rounds if response.status == 429 else attempt.failures, stated_wait, self._max_wait)
         attempt.last = failure
-        if answer.status == 429:
-            again = self._pacer.record_refusal(ticket, answer.headers, hold, asked)
-            attempt.limited += self._pacer.refusals_in_a_row > rounds
-            again = again and (not attempt.failures or attempt.retries <= self._max_retries)
+        if response.status == 429:
+            may_retry = self._rate_limiter.record_refusal(ticket, response.headers, hold, stated_wait)
+            attempt.limited += self._rate_limiter.refusals_in_a_row > rounds
+            may_retry = may_retry and (not attempt.failures or attempt.retries <= self._max_retries)
         else:
-            self._pacer.record_answer(ticket, answer.headers)
-            again = attempt.retries < self._max_retries
-        if asked is not None and asked > self._max_wait:
-            self._pacer.hold(asked)
-            raise wait_too_long_error(failure, asked, self._max_wait, self._now())
-        if not again:
+            self._rate_limiter.record_answer(ticket, response.headers)
+            may_retry = attempt.retries < self._max_retries
+        if stated_wait is not None and stated_wait > self._max_wait:
+            self._rate_limiter.hold(stated_wait)
+            raise wait_too_long_error(failure, stated_wait, self._max_wait, self._now())
+        if not may_retry:
             raise failure
-        if answer.status == 429:
+        if response.status == 429:
             attempt.clear_sent()
             attempt.on_event(RetryWait(request=attempt.request, seconds=hold, why=failure.message))
         else:
-            self._wait_to_retry(attempt, failure, asked)
+            self._wait_to_retry(attempt, failure, stated_wait)
 
-    def _drop_unknown_field(self, attempt: _Attempt, answer: HttpResponse, failure: ImagecliError) -> None:
-        """Leaves out the one field that the server does not know and the user did not set, once; else raises."""
+    def _drop_unknown_field(self, attempt: _Attempt, response: HttpResponse, failure: ImagecliError) -> None:
+        """Removes the field that the server doesn't know and the user didn't set, once; else raises."""
         from imagecli.providers.errors import unknown_field
 
-        field = unknown_field(answer.status, answer.error_body, attempt.http.added)
+        field = unknown_field(response.status, response.error_body, attempt.http.added)
         if field is None or attempt.dropped:
             raise failure
         attempt.dropped = True
         attempt.clear_sent()
         attempt.http = attempt.http.without(field)
-        said = f"the server does not know {field}, which you did not ask for; sent again without it"
-        attempt.on_event(NoteEvent(code="field_dropped", message=said))
+        message = f"the server does not know {field}, which you did not ask for; sent again without it"
+        attempt.on_event(NoteEvent(code="field_dropped", message=message))
 
-    def _wait_to_retry(self, attempt: _Attempt, failure: ImagecliError, asked: float | None) -> None:
-        """Before the next try of this request; what a server *asked* for holds for everybody."""
+    def _wait_to_retry(self, attempt: _Attempt, failure: ImagecliError, stated_wait: float | None) -> None:
+        """Waits before the next attempt; a wait that the server states holds for all threads."""
         attempt.clear_sent()
-        seconds = retry_delay(attempt.failures, asked, self._max_wait)
+        seconds = retry_delay(attempt.failures, stated_wait, self._max_wait)
         attempt.failures += 1
         attempt.last = failure
         attempt.on_event(RetryWait(request=attempt.request, seconds=seconds, why=failure.message))
-        if asked is not None:
-            self._pacer.hold(seconds)
+        if stated_wait is not None:
+            self._rate_limiter.hold(seconds)
         else:
             time.sleep(seconds)
 
 
 def _image_count(http: HttpRequest) -> int:
-    """How many pictures *http* asks for, as far as it says so."""
-    wanted = (http.json or {}).get("n") or dict(http.form).get("n")
-    text = str(wanted)
+    """How many images *http* requests: its `n`, else 1."""
+    requested = (http.json or {}).get("n") or dict(http.form).get("n")
+    text = str(requested)
     return min(max(int(text), 1), 1000) if text.isascii() and text.isdigit() and len(text) < 6 else 1

@@ -53,7 +53,7 @@ def _check_port(parts: SplitResult, url: str) -> None:
 
 
 def check_result_url(url: str) -> None:
-    """Raises UnsavedError for what is no plain http(s) address: other schemes, a name and password, odd characters."""
+    """Raises UnsavedError unless *url* is a plain http(s) URL: no other scheme, no password, no odd characters."""
     if any(character < " " or character in "\x7f\\" for character in url):
         raise UnsavedError(f"its address has a character that no address has: {redact_url(url)}", code="result_refused")
     try:

@@ -1,6 +1,7 @@
-"""One file a subcommand: flags → what is asked. No HTTP, no Pillow, no file formats.
+"""One file per subcommand: flags in, exit code out.
 
-What a command works with is imported inside its function: help, completion and usage errors only read the signature.
+A command imports what it works with inside its function, because help, completion and usage errors need only its
+signature.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "doctor": "Look whether all is there that a picture needs: key, server, folders, terminal. Spends nothing.",
     "sandbox": "Serve the Images API on this machine: free, offline, deterministic.",
 }
-"""What each does, in the order help shows them: the first line of its docstring, kept here so that nobody has to import
-them all. Each is a function of its own name in a module of that name."""
+"""Command → its summary, in the order of the help. It repeats the first line of the command's docstring, so that the
+help need not import all commands. Each command is a function in a module of the same name."""
 
 NAMES: Final = tuple(SUMMARIES)

@@ -1,4 +1,4 @@
-"""What TAB offers for a value: the words that are legal for the model and the provider typed to the left."""
+"""Shell completion of values: those that the model and provider typed so far accept."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Completer = Callable[[typer.Context, str], list[str]]
 
 
 def complete_models(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Models that the provider has at home; dead ones only where they still answer."""
+    """The provider's models; those past their shutdown date only if it still serves them."""
     rows, provider = _load_catalog(ctx), _typed_provider(ctx)
     if provider.takes_default_model:
         today = ctx.obj.now().date()
-        alive = [
+        served = [
             name
             for name, row in rows.models.items()
             if not (provider.retires and row.shutdown and row.shutdown < today)
         ]
-        return _starting_with(alive, incomplete)
+        return _starting_with(served, incomplete)
     return _starting_with([provider.model] if provider.model else [], incomplete)
 
 
@@ -31,12 +31,12 @@ def complete_catalog_models(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_providers(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Every provider, one's own too."""
+    """Every provider, with the user's own."""
     return _starting_with(list(_load_catalog(ctx).providers), incomplete)
 
 
 def complete_sizes(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Sizes that the model makes, and shapes that become one; the ratios of a provider that makes those."""
+    """Sizes of the model and names of shapes, or the provider's ratios."""
     provider = _typed_provider(ctx)
     if provider.ratios:
         return _starting_with([*provider.ratios, *SHAPES], incomplete)
@@ -45,19 +45,21 @@ def complete_sizes(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_settings(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of settings, and where those of a provider begin."""
+    """Names of settings, and prefixes of the providers' settings."""
     from imagecli.config.schema import SETTINGS
 
     return _starting_with([*SETTINGS, *(f"providers.{name}." for name in _load_catalog(ctx).providers)], incomplete)
 
 
 def word_completer(name: str) -> Completer:
-    """The words that the model and the provider take for the parameter *name*."""
+    """A completer for the values of the parameter *name* that the model and provider accept."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         operation = "edits" if ctx.info_name == "edit" else "generations"
-        there, taken = _typed_provider(ctx).allowed_values(name, operation), _typed_model(ctx).allowed_values(name)
-        return _starting_with([word for word in taken or there if not there or word in there], incomplete)
+        of_provider = _typed_provider(ctx).allowed_values(name, operation)
+        of_model = _typed_model(ctx).allowed_values(name)
+        values = [word for word in of_model or of_provider if not of_provider or word in of_provider]
+        return _starting_with(values, incomplete)
 
     return complete
 
@@ -67,7 +69,7 @@ def _starting_with(words: list[str], incomplete: str) -> list[str]:
 
 
 def _load_catalog(ctx: typer.Context) -> Any:
-    """The catalogue, with the models and providers of one's own where they can be read."""
+    """The user's catalogue, or the shipped one if that is invalid."""
     from imagecli.catalog import catalog
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.errors import ImagecliError

@@ -1,4 +1,4 @@
-"""`imagecli config`: what is set and where that was said, settings changed, keys kept, projects trusted."""
+"""`imagecli config`: show and change settings, store keys, trust projects."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def path(
     from imagecli.errors import UsageError
     from imagecli.output.settings import print_json_document, print_paths
 
-    used = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
-    chosen = [one for one in used if which in (None, one.name)]
+    paths = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
+    chosen = [row for row in paths if which in (None, row.name)]
     if not chosen:
-        raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(one.name for one in used)}")
+        raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(row.name for row in paths)}")
     if not as_json:
         return print_paths(chosen, ctx.obj, bare=which is not None)
-    rows: Any = [
-        {"name": one.name, "path": str(one.path), "exists": one.path.exists(), "about": one.about} for one in chosen
+    listed: Any = [
+        {"name": row.name, "path": str(row.path), "exists": row.path.exists(), "about": row.about} for row in chosen
     ]
-    return print_json_document("config", {"paths": rows}, ctx.obj)
+    return print_json_document("config", {"paths": listed}, ctx.obj)
 
 
 @with_option_groups
@@ -79,12 +79,12 @@ def show(
 
     rows = load_user_catalog(ctx.obj)
     layers = read_settings_sources({}, ctx.obj, rows, current_folder())
-    found = build_setting_rows(layers, ctx.obj, rows)
-    for _, message in (*layers.notes, *layers.warnings):
+    settings = build_setting_rows(layers, ctx.obj, rows)
+    for message in [note.message for note in layers.notes] + [warning.message for warning in layers.warnings]:
         print_note(message, ctx.obj)
     if not as_json:
-        return print_settings(found, ctx.obj, origin=origin)
-    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in found]
+        return print_settings(settings, ctx.obj, origin=origin)
+    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings]
     return print_json_document("config", {"settings": listed}, ctx.obj)
 
 
@@ -201,7 +201,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "login": login,
     "trust": trust,
 }
-"""Word → its function, in the order help shows them."""
+"""Command → its function, in the order of the help."""
 
 LITERAL = ("set",)
-"""Those whose arguments are taken as they are."""
+"""Commands whose arguments may begin with a dash."""

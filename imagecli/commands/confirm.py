@@ -1,4 +1,4 @@
-"""Asks a person at the terminal; where there is none, nothing is asked."""
+"""Questions to the user at the terminal, and text from stdin."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from imagecli.errors import UsageError
 from imagecli.output.terminal import sanitize
 
 MAX_CHARACTERS = 20_000
-"""No key is as long; a stream without end is not read."""
+"""Longer than any key: an endless stream is not read to its end."""
 
 
 def prompt_hidden(question: str, env: Env) -> str:
-    """A line that is typed without being shown. Raises UsageError where it would be."""
+    """Read a line without echoing it. Raises UsageError if the terminal can't hide it."""
     import getpass
     import warnings
 
     with warnings.catch_warnings():
-        # Python would go on, and show what is typed.
+        # Python would only warn, and echo the line.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass(question, stream=env.stderr)
@@ -30,14 +30,14 @@ def prompt_hidden(question: str, env: Env) -> str:
 
 
 def confirm(question: str, env: Env) -> bool:
-    """Whether a person says yes; Enter alone is no."""
+    """Whether the user answers yes; Enter alone is no."""
     env.stderr.write(f"{sanitize(question)} [y/N] ")
     env.stderr.flush()
     return env.stdin.readline(80).strip().lower() in ("y", "yes")
 
 
 def read_stdin_text(env: Env) -> str:
-    """What stdin holds. Raises UsageError where it is no text."""
+    """The text on stdin. Raises UsageError if it is not text."""
     try:
         return env.stdin.read(MAX_CHARACTERS)
     except (UnicodeDecodeError, ValueError) as error:

@@ -1,66 +1,188 @@
-"""What `doctor` looks at on this machine: folders, terminal, versions, and settings that are unusual.
-
-What `doctor` finds out about the provider: its key, whether its base URL answers, which models it lists.
-"""
+"""The checks of `doctor`: of this machine first, then of the settings, then of the server."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import date
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from imagecli import __version__
 from imagecli.catalog.catalog import Catalog
 from imagecli.checks.check import check_model_life
 from imagecli.config.base_url import printable_url
 from imagecli.config.paths import Folders
-from imagecli.config.schema import SETTINGS, environment_variable
-from imagecli.config.settings import Settings
+from imagecli.config.settings import Settings, load_settings
+from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, DiskError, ImagecliError, OutputError
 from imagecli.output.doctor import Finding, finding_from_error
+from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
 from imagecli.output.tables import terminal_columns
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import check_private_folder
 from imagecli.storage.preflight import check_folder
 
 
-def check_doctor_folders(folders: Folders, current: Path) -> Iterator[Finding]:
-    """The current folder must take pictures; the other two are missed only where something is kept in them."""
+@dataclass(slots=True, kw_only=True)
+class DoctorContext:
+    """What the checks look at, and what they have found out for those after them."""
+
+    env: Env
+    flags: dict[str, Any]
+    folder: Path
+    """Where the command was typed."""
+    folders: Folders
+    catalog: Catalog | None = None
+    """None until the settings without the key are known to be valid."""
+    settings: Settings | None = None
+    """None until the settings with the key are known to be valid."""
+    models: list[str] = field(default_factory=list)
+    """The models that the server lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A row of the table of checks."""
+
+    topic: str
+    """Of its errors."""
+    run: Callable[[DoctorContext], Iterator[Finding]]
+    """Yields findings; an ImagecliError that it raises becomes a finding."""
+
+
+def run_checks(context: DoctorContext) -> Iterator[Finding]:
+    """All findings of CHECKS."""
+    for check in CHECKS:
+        try:
+            yield from check.run(context)
+        except AuthenticationError as error:
+            yield finding_from_error("server" if check.topic == "server" else "key", error)
+        except ImagecliError as error:
+            yield finding_from_error(check.topic, error)
+
+
+def check_versions(context: DoctorContext) -> Iterator[Finding]:
+    """Versions of what is behind most surprises, without importing it."""
+    packages = ", ".join(f"{name} {_version(name)}" for name in ("pillow", "requests", "urllib3", "typer"))
+    message = f"imagecli {__version__}, Python {platform.python_version()}, {packages}, {platform.system()}"
+    yield Finding(topic="versions", message=message)
+
+
+def _version(package: str) -> str:
     try:
-        check_folder(current, make=False)
-        yield Finding(topic="here", message=f"{current} can be written to, {_free_space(current)} free")
-    except (OutputError, DiskError) as error:
-        yield finding_from_error("here", error)
-    for topic, folder in (("settings folder", folders.config), ("state folder", folders.state)):
-        yield _check_own_folder(topic, folder)
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
-def _check_own_folder(topic: str, folder: Path) -> Finding:
+def check_terminal(context: DoctorContext) -> Iterator[Finding]:
+    """What the environment says about the terminal. The terminal itself is not asked: it may not answer."""
+    env, environ = context.env, context.env.environ
+    terminal = env.stderr.isatty()
+    colours = "true colour" if environ.get("COLORTERM") in ("truecolor", "24bit") else "colours by TERM"
+    if "NO_COLOR" in environ or not terminal or environ.get("TERM", "dumb") == "dumb":
+        colours = "no colours"
+    columns = terminal_columns(env)
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ), "no locale")
+    parts = [
+        "a terminal" if terminal else "no terminal on stderr",
+        f"{columns} columns" if columns else "",
+        f"TERM={environ.get('TERM', '')}" if terminal else "",
+        colours,
+        f"{locale}, {env.stdout.encoding}",
+    ]
+    message = ", ".join(part for part in parts if part)
+    if (env.stdout.encoding or "").lower().replace("-", "") == "utf8":
+        yield Finding(topic="terminal", message=message)
+    else:
+        yield Finding(topic="terminal", level="note", message=message, hint="LC_ALL=C.UTF-8 shows every character")
+
+
+PROXY_VARIABLES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def check_proxies(context: DoctorContext) -> Iterator[Finding]:
+    """The proxy variables, which change silently what a command does. Both spellings are used."""
+    environ = context.env.environ
+    for name in PROXY_VARIABLES:
+        for spelling in (name, name.lower()):
+            if spelling in environ:
+                value = environ[spelling]
+                if name != "NO_PROXY":
+                    # A proxy is often written without its scheme.
+                    value = printable_url(value if "://" in value else f"http://{value}")
+                yield Finding(topic="proxy", level="note", message=f"{spelling} is {value}")
+
+
+def check_certificates(context: DoctorContext) -> Iterator[Finding]:
+    """The variables that replace the trusted certificates."""
+    environ = context.env.environ
+    for name in CERTIFICATE_VARIABLES:
+        if name not in environ:
+            continue
+        if Path(environ[name]).exists():
+            yield Finding(topic="certificates", level="note", message=f"{name} is {environ[name]}")
+        else:
+            message = f"{name} is {environ[name]}, which is not there"
+            hint = f"unset {name}, or name a file of PEM certificates"
+            yield Finding(topic="certificates", level="warning", message=message, hint=hint)
+
+
+def check_env_file(context: DoctorContext) -> Iterator[Finding]:
+    """A file of variables that other tools would read."""
+    if (context.folder / ".env").is_file():
+        yield Finding(topic="variables", level="note", message=".env is here, and is not read", hint="set -a; . ./.env")
+
+
+def check_provider(context: DoctorContext) -> Iterator[Finding]:
+    """The provider in use and what chose it, without its key: whatever is wrong with that is a finding of its own."""
+    catalog = load_user_catalog(context.env)
+    settings = load_settings(context.flags, context.env, catalog, context.folder, with_key=False)
+    context.catalog = catalog
+    origin = settings.origins.get("provider", "the default")
+    where = f" at {printable_url(settings.base_url)}" if settings.base_url else ", started for the command"
+    yield Finding(topic="provider", message=f"{settings.provider.name}{where}; the provider comes from {origin}")
+
+
+def check_current_folder(context: DoctorContext) -> Iterator[Finding]:
+    """Whether images can be saved in the current folder."""
+    check_folder(context.folder, make=False)
+    free = _free_space(context.folder)
+    yield Finding(topic="here", message=f"{context.folder} can be written to, {free} free")
+
+
+def check_settings_folder(context: DoctorContext) -> Iterator[Finding]:
+    """The folder of settings and keys, which is needed only to store some."""
+    yield _check_own_folder("settings folder", context.folders.config, "IMAGECLI_CONFIG_DIR=FOLDER")
+
+
+def check_state_folder(context: DoctorContext) -> Iterator[Finding]:
+    """The folder of responses, which is created when it is needed."""
+    yield _check_own_folder("state folder", context.folders.state, "IMAGECLI_STATE_DIR=FOLDER")
+
+
+def _check_own_folder(topic: str, folder: Path, hint: str) -> Finding:
     try:
         check_folder(folder, make=False)
     except (OutputError, DiskError) as error:
-        return Finding(topic=topic, level="warning", message=error.message, hint=f"IMAGECLI_{_VARIABLES[topic]}=FOLDER")
+        return Finding(topic=topic, level="warning", message=error.message, hint=hint)
     if not folder.is_dir():
         return Finding(topic=topic, message=f"{folder} is made when it is needed")
     if os.name == "posix" and folder.stat().st_mode & 0o002:
-        hint = f"chmod o-w {shell_quote(folder)}"
-        return Finding(topic=topic, level="warning", message=f"{folder} can be written to by anybody", hint=hint)
+        message = f"{folder} can be written to by anybody"
+        return Finding(topic=topic, level="warning", message=message, hint=f"chmod o-w {shell_quote(folder)}")
     try:
         check_private_folder(folder)
     except OSError as error:
-        hint = f"IMAGECLI_{_VARIABLES[topic]}=FOLDER"
         return Finding(topic=topic, level="warning", message=f"{folder}: {error.strerror}", hint=hint)
     return Finding(topic=topic, message=f"{folder} can be written to, {_free_space(folder)} free")
-
-
-_VARIABLES: Final = {"settings folder": "CONFIG_DIR", "state folder": "STATE_DIR"}
 
 
 def _free_space(folder: Path) -> str:
@@ -71,107 +193,48 @@ def _free_space(folder: Path) -> str:
     return f"{free / 1024**3:,.1f} GB" if free >= 1024**3 else f"{free / 1024**2:,.0f} MB"
 
 
-def check_terminal(env: Env) -> Finding:
-    """What is known of it without asking it: it may not answer."""
-    environ = env.environ
-    terminal = env.stderr.isatty()
-    colours = "true colour" if environ.get("COLORTERM") in ("truecolor", "24bit") else "colours by TERM"
-    if "NO_COLOR" in environ or not terminal or environ.get("TERM", "dumb") == "dumb":
-        colours = "no colours"
-    wide = terminal_columns(env)
-    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ), "no locale")
-    parts = [
-        "a terminal" if terminal else "no terminal on stderr",
-        f"{wide} columns" if wide else "",
-        f"TERM={environ.get('TERM', '')}" if terminal else "",
-        colours,
-        f"{locale}, {env.stdout.encoding}",
-    ]
-    message = ", ".join(part for part in parts if part)
-    if (env.stdout.encoding or "").lower().replace("-", "") != "utf8":
-        return Finding(topic="terminal", level="note", message=message, hint="LC_ALL=C.UTF-8 shows every character")
-    return Finding(topic="terminal", message=message)
+def check_settings(context: DoctorContext) -> Iterator[Finding]:
+    """The settings with the key, and the notes and warnings on them. Skipped if the provider's check failed."""
+    if context.catalog is None:
+        return
+    with notice_when_slow(FOR_A_KEY, context.env, quiet=False):
+        context.settings = load_settings(context.flags, context.env, context.catalog, context.folder)
+    for note in context.settings.notes:
+        yield Finding(topic="settings", level="note", message=note.message)
+    for warning in context.settings.warnings:
+        if warning.code != "open_folder":  # a finding on the settings folder already
+            yield Finding(topic="settings", level="warning", message=warning.message)
 
 
-def check_versions() -> Finding:
-    """Of what is behind most surprises; nothing is imported for it."""
-    packages = ("pillow", "requests", "urllib3", "typer")
-    found = ", ".join(f"{name} {_version(name)}" for name in packages)
-    message = f"imagecli {__version__}, Python {platform.python_version()}, {found}, {platform.system()}"
-    return Finding(topic="versions", message=message)
+def check_key(context: DoctorContext) -> Iterator[Finding]:
+    """Whether there is a key, its origin and its length, but never the key."""
+    if context.settings is None:
+        return
+    row, key = context.settings.provider, context.settings.key
+    if context.settings.no_key:
+        raise context.settings.no_key
+    if row.auth == "none":
+        yield Finding(topic="key", message=f"provider {row.name} wants none")
+    elif not key:
+        yield Finding(topic="key", message="none, and a server like this one may want none")
+    else:
+        yield Finding(topic="key", message=f"set, {len(key.secret.reveal())} characters, from {key.origin}")
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
-
-
-PROXIES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
-BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
-
-def check_variables_in_use(env: Env, current: Path) -> Iterator[Finding]:
-    """Variables that change what a command does without a word."""
-    environ = env.environ
-    for name in (spelled for upper in PROXIES for spelled in (upper, upper.lower()) if spelled in environ):
-        value = environ[name] if name.upper() == "NO_PROXY" else printable_url(_proxy_url(environ[name]))
-        yield Finding(topic="proxy", level="note", message=f"{name} is {value}")
-    for name in (name for name in BUNDLES if name in environ):
-        there = Path(environ[name]).exists()
-        yield Finding(
-            topic="certificates",
-            level="note" if there else "warning",
-            message=f"{name} is {environ[name]}" + ("" if there else ", which is not there"),
-            hint=None if there else f"unset {name}, or name a file of PEM certificates",
-        )
-    names = [environment_variable(name) for name in SETTINGS if environment_variable(name) in environ]
-    if names:
-        said = ", ".join(names)
-        yield Finding(
-            topic="variables", level="note", message=f"settings come from {said}", hint="imagecli config show"
-        )
-    if (current / ".env").is_file():
-        yield Finding(topic="variables", level="note", message=".env is here, and is not read", hint="set -a; . ./.env")
-
-
-def _proxy_url(proxy: str) -> str:
-    """A proxy is often written without its scheme."""
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-SOME = 5
+MODELS_SHOWN: Final = 5
 """Names of models in one line."""
 
 
-def check_doctor_key(settings: Settings) -> Finding:
-    """That there is one, where, and how long; never what it is."""
-    row, key = settings.provider, settings.key
-    if settings.no_key:
-        return finding_from_error("key", settings.no_key)
-    if row.auth == "none":
-        return Finding(topic="key", message=f"provider {row.name} wants none")
-    if not key:
-        return Finding(topic="key", message="none, and a server like this one may want none")
-    return Finding(topic="key", message=f"set, {len(key.secret.reveal())} characters, from {key.origin}")
-
-
-def check_provider(settings: Settings) -> Finding:
-    """Whom a command would ask, and who said so."""
-    origin = settings.origins.get("provider", "the default")
-    where = f" at {printable_url(settings.base_url)}" if settings.base_url else ", started for the command"
-    return Finding(topic="provider", message=f"{settings.provider.name}{where}; the provider comes from {origin}")
-
-
-def check_server(settings: Settings, catalog: Catalog, today: date, models: list[str]) -> Iterator[Finding]:
-    """Asks the server for its models, which go into *models*, and tells what that showed."""
+def check_server(context: DoctorContext) -> Iterator[Finding]:
+    """Ask the server for its models, and report whether it answers, which ones it lists and which of them end soon."""
     from imagecli.client.probe import list_server_models
     from imagecli.pipeline.build import server_of
 
-    row, key = settings.provider, settings.key
+    if context.settings is None or context.catalog is None:
+        return
+    settings, row, key = context.settings, context.settings.provider, context.settings.key
     with ExitStack() as stack:
-        server = server_of(settings, catalog, stack)
+        server = server_of(settings, context.catalog, stack)
         try:
             listing = list_server_models(
                 server.base_url,
@@ -185,42 +248,63 @@ def check_server(settings: Settings, catalog: Catalog, today: date, models: list
         except ImagecliError as error:
             error.message = _redact(error.message, settings)
             if key and isinstance(error, AuthenticationError):
-                error.message += f"; it comes from {key.origin}"
-            yield finding_from_error("server", error)
-            return
+                raise error.with_context(f"it comes from {key.origin}") from error
+            raise
     where = f"{printable_url(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:
-        said = f", and does not list its models: {_redact(listing.refusal, settings) or 'no list'}"
+        reason = f"does not list its models: {_redact(listing.refusal, settings) or 'no list'}"
         untested = "whether address and key are right can't be tested without buying"
-        yield Finding(topic="server", level="note", message=f"{where} (HTTP {listing.status}){said}; {untested}")
+        message = f"{where} (HTTP {listing.status}), and {reason}; {untested}"
+        yield Finding(topic="server", level="note", message=message)
         return
-    models += [_redact(name, settings) for name in listing.models]
+    context.models = [_redact(name, settings) for name in listing.models]
     yield Finding(topic="server", message=where)
-    yield _check_offered_models(models, catalog)
-    yield from _check_ending_models(settings, catalog, today, models)
+    yield _check_offered_models(context.models, context.catalog)
+    yield from _check_ending_models(context, settings, context.catalog)
 
 
 def _redact(text: str, settings: Settings) -> str:
-    """A server's words without the key, should it have repeated it."""
+    """A server's text without the key, in case the server repeats it."""
     return settings.key.secret.redact(text) if settings.key else text
 
 
 def _check_offered_models(models: list[str], catalog: Catalog) -> Finding:
     known = [name for name in catalog.models if name in models]
-    if not known:
-        some = ", ".join(models[:SOME]) + (", …" if len(models) > SOME else "")
-        said = f"{len(models)} listed, none of the catalogue's: {some}" if models else "it lists none"
-        return Finding(topic="models", level="note", message=said, hint="-m NAME" if models else None)
-    return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(known)}")
+    if known:
+        return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(known)}")
+    if not models:
+        return Finding(topic="models", level="note", message="it lists none")
+    names = ", ".join(models[:MODELS_SHOWN]) + (", …" if len(models) > MODELS_SHOWN else "")
+    message = f"{len(models)} listed, none of the catalogue's: {names}"
+    return Finding(topic="models", level="note", message=message, hint="-m NAME")
 
 
-def _check_ending_models(settings: Settings, catalog: Catalog, today: date, models: list[str]) -> Iterator[Finding]:
-    """The models that it lists and that end soon."""
-    for name in (name for name in catalog.models if name in models):
-        try:
-            warnings = check_model_life(catalog.models[name], settings.provider, settings.base_url, today)
-        except ImagecliError:
-            # Past its last day, and still listed: whoever asks for it is told.
+def _check_ending_models(context: DoctorContext, settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """The listed models that will be shut down soon."""
+    today = context.env.now().date()
+    for name, row in catalog.models.items():
+        if name not in context.models:
             continue
-        for warned in warnings:
-            yield Finding(topic="models", level="warning", message=warned.message)
+        try:
+            warnings = check_model_life(row, settings.provider, settings.base_url, today)
+        except ImagecliError:
+            continue  # listed after its last day: an error for those who request it
+        for warning in warnings:
+            yield Finding(topic="models", level="warning", message=warning.message)
+
+
+CHECKS: Final = (
+    Check("versions", check_versions),
+    Check("terminal", check_terminal),
+    Check("proxy", check_proxies),
+    Check("certificates", check_certificates),
+    Check("variables", check_env_file),
+    Check("settings", check_provider),
+    Check("here", check_current_folder),
+    Check("settings folder", check_settings_folder),
+    Check("state folder", check_state_folder),
+    Check("settings", check_settings),
+    Check("key", check_key),
+    Check("server", check_server),
+)
+"""All checks, in the order in which a command would meet the problems."""

@@ -66,7 +66,7 @@ def edit(
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.flags import input_fit_from_flags
     from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompt_options
-    from imagecli.commands.image.run import run_image_command
+    from imagecli.commands.image.run import run_requests
     from imagecli.domain import Edit
 
     names = [image, *(images or [])]
@@ -89,4 +89,4 @@ def edit(
         )
         for one in prompts
     ]
-    raise typer.Exit(run_image_command(context, prompts, requests))
+    raise typer.Exit(run_requests(context, prompts, requests))

@@ -30,7 +30,7 @@ def generate(
     """
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.prompt import check_one_stdin, read_prompt_options
-    from imagecli.commands.image.run import run_image_command
+    from imagecli.commands.image.run import run_requests
     from imagecli.domain import Generate
     from imagecli.errors import UsageError
 
@@ -40,4 +40,4 @@ def generate(
         raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
     context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)
     requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
-    raise typer.Exit(run_image_command(context, prompts, requests))
+    raise typer.Exit(run_requests(context, prompts, requests))

@@ -1,4 +1,4 @@
-"""`imagecli config login`: a key, typed unseen or read from stdin, into the file that only its user can read."""
+"""`imagecli config login`: stores a key, typed without echo or read from stdin, in a private file or the keyring."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from imagecli.output.settings import print_note
 
 
 def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
-    """Asks for the provider's key, or reads it, and keeps it. Raises UsageError, SettingsError, AuthenticationError."""
+    """Read the provider's key and store it. Raises UsageError, SettingsError, AuthenticationError."""
     layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
-    row = _require_key_provider(
-        layers.providers.find(
-            *layers.lookup("provider") or (catalog.load_shipped_catalog().default_provider, "default")
-        )
-    )
+    row = effective_provider(layers, catalog.load_shipped_catalog())
+    if row.auth == "none":
+        raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
     secret = _read_secret(row, env, stdin=stdin)
     place = str(layers.folders.credentials)
     if keyring:
@@ -36,7 +34,7 @@ def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: boo
 
 
 def remove_key(provider: str | None, env: Env) -> None:
-    """Takes the provider's key out of where `store_typed_key` put it. Raises UsageError, SettingsError."""
+    """Remove the key that `store_typed_key` stored. Raises UsageError, SettingsError."""
     layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
     name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
@@ -48,16 +46,10 @@ def remove_key(provider: str | None, env: Env) -> None:
     print_note(f"the key of {name} is removed", env)
 
 
-def _require_key_provider(row: ProviderRow) -> ProviderRow:
-    if row.auth == "none":
-        raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
-    return row
-
-
 def _read_secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:
     if env.stdin.isatty():
-        made = f" (made at {row.key_page})" if row.key_page else ""
-        return clean_key(prompt_hidden(f"Key of {row.name}{made}, not shown: ", env), "what was typed")
+        page = f" (made at {row.key_page})" if row.key_page else ""
+        return clean_key(prompt_hidden(f"Key of {row.name}{page}, not shown: ", env), "what was typed")
     if not stdin:
         raise UsageError(
             "there is no terminal to ask for a key on", hint=f"imagecli config login {row.name} - < FILE reads it"

@@ -1,4 +1,4 @@
-"""`imagecli models`: which models there are, what they take, cost, and how long they live."""
+"""`imagecli models`: lists models, or all fields of one."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def models(
     from imagecli.output.catalog import print_model, print_models
     from imagecli.output.settings import print_json_document, print_note
 
-    rows, left_out = load_catalog_with_providers(ctx.obj)
-    if left_out:
-        print_note(f"{left_out.message}; its providers are left out here", ctx.obj)
+    rows, project_error = load_catalog_with_providers(ctx.obj)
+    if project_error:
+        print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
     chosen = rows.models if name is None else {name: _find_row(rows.models, name)}
     if as_json:
         listed: Any = [model_to_json(row) for row in chosen.values()]
@@ -47,15 +47,15 @@ def models(
 
 
 def _find_row(rows: dict[str, Any], name: str) -> Any:
-    """The row. Raises UsageError with the nearest name."""
+    """A model's row. Raises UsageError with the most similar name."""
     from imagecli.errors import UsageError
     from imagecli.suggestions import suggest
 
     if name not in rows:
         near = suggest(name, rows, cutoff=0.5)
-        meant = f"did you mean {near}? " if near else ""
+        suggestion = f"did you mean {near}? " if near else ""
         raise UsageError(
             f"no model {name!r} in the catalogue",
-            hint=f"{meant}imagecli models lists them; a server may take others: -m passes any name on",
+            hint=f"{suggestion}imagecli models lists them; a server may take others: -m passes any name on",
         )
     return rows[name]

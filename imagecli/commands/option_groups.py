@@ -1,4 +1,4 @@
-"""Option groups for Typer: a command names a group as one parameter and gets its options, filled."""
+"""Option groups for Typer: a command declares a group as one parameter and receives it as one value."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from imagecli.errors import InterruptedCommand, Terminated
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """*command* for Typer: a parameter annotated with a group, or with CommonOptions, becomes its options.
-
-    It arrives filled.
-    """
+    """*command* for Typer: a parameter annotated with a group, or with CommonOptions, is replaced by its options."""
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
     groups: dict[str, type] = {}
@@ -31,11 +28,11 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     # Help shows them in this order.
     parameters.sort(key=lambda parameter: "Argument" not in repr(parameter.annotation))
 
-    def run(**given: Any) -> None:
+    def run(**values: Any) -> None:
         for name, kind in groups.items():
-            given[name] = _fill_group(kind, given)
+            values[name] = _fill_group(kind, values)
         try:
-            command(**given)
+            command(**values)
         except (KeyboardInterrupt, Terminated) as signal:
             # Here, because Typer would turn it into a bare exit code.
             raise InterruptedCommand(signal) from signal
@@ -46,11 +43,11 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _fill_group(kind: Any, given: dict[str, Any]) -> Any:
-    """A group made of its options, which are taken out of *given*."""
+def _fill_group(kind: Any, values: dict[str, Any]) -> Any:
+    """Build a group from its options, which are removed from *values*."""
     if kind is CommonOptions:
-        return kind(**{name: _fill_group(group, given) for name, group in get_type_hints(kind).items()})
-    return kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
+        return kind(**{name: _fill_group(group, values) for name, group in get_type_hints(kind).items()})
+    return kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
 
 
 def _group_parameters(group: type) -> list[inspect.Parameter]:

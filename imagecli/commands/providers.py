@@ -1,4 +1,4 @@
-"""`imagecli providers`: who can be asked, with which key, and what is different there."""
+"""`imagecli providers`: lists providers, or what is special about one."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def providers(
     from imagecli.output.catalog import print_provider, print_providers
     from imagecli.output.settings import print_json_document, print_note
 
-    rows, left_out = load_catalog_with_providers(ctx.obj)
-    if left_out:
-        print_note(f"{left_out.message}; its providers are left out here", ctx.obj)
+    rows, project_error = load_catalog_with_providers(ctx.obj)
+    if project_error:
+        print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
     chosen = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
         listed: Any = [provider_to_json(row) for row in chosen]

@@ -1,4 +1,4 @@
-"""`imagecli recover`: answers that were received and not saved, saved."""
+"""`imagecli recover`: saves images of responses that were received and not saved."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def recover(
         if delete or only_list:
             raise UsageError("--from only saves", hint="omit --list and --delete")
         raise typer.Exit(save_from(ctx.obj, style, source, output))
-    salvage = RecoverSession.find(ctx.obj, style, output)
+    session = RecoverSession.find(ctx.obj, style, output)
     if delete:
-        salvage.delete(delete)
+        session.delete(delete)
     elif only_list:
-        salvage.print_list()
+        session.print_list()
     else:
-        raise typer.Exit(salvage.save())
+        raise typer.Exit(session.save())

@@ -136,7 +136,6 @@ class RecoverSession:
                 return None
             return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
 
-        self.env.on_work_begun()
         with WorkerPool(jobs=1, on_event=listener) as pool:
             return [result for result in pool.run(recover_one, list(enumerate(left))) if result]
 
@@ -156,7 +155,6 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
         return recover_images(body, number, folder, state_dir, on_event)
 
     with open_progress(env, style) as listener:
-        env.on_work_begun()
         with WorkerPool(jobs=1, on_event=listener) as pool:
             outcomes = list(pool.run(recover_one, list(enumerate(bodies))))
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"

@@ -1,4 +1,4 @@
-"""`imagecli sandbox`: flags → the embedded server, which runs until Ctrl-C."""
+"""`imagecli sandbox`: runs the embedded server until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import typer
 from imagecli.env import Env
 
 PORT = 8787
-"""Where nothing is said: fixed, so that a base URL can be written down."""
+"""The default: fixed, so that a base URL can be written down."""
 
 
 def _check_not_nan(value: float) -> float:
-    """*value*, unless it is nan, which no range keeps out."""
+    """*value*, unless it is nan, which a range does not exclude."""
     if math.isnan(value):
         raise typer.BadParameter("nan is no number")
     return value
 
 
 def _check_failures(values: list[str] | None) -> list[str]:
-    """*values*, each of which is a failure."""
+    """*values*, if each describes a failure."""
     from imagecli.sandbox.fault_injection import Failure
 
     for value in values or ():
@@ -120,7 +120,6 @@ def sandbox(
     with Sandbox(options, log=lambda line: _print_line(env, line)) as server:
         env.stdout.write(f"{server.base_url}\n")
         env.stdout.flush()
-        env.on_work_begun()
         _until_interrupted()
 
 
@@ -144,7 +143,7 @@ def _print_line(env: Env, line: str) -> None:
 
 
 def _until_interrupted() -> None:
-    """Ctrl-C is how it is meant to end, so it ends well."""
+    """Wait for Ctrl-C, which is the intended end and not an error."""
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -1,7 +1,4 @@
-"""Options that other tools have, and what says the same here.
-
-Typer's complaints in our words: what was typed, what was wanted, and the option that was perhaps meant.
-"""
+"""Usage errors: Typer's messages in imagecli's style, similar names, and replacements for options of other tools."""
 
 from __future__ import annotations
 
@@ -59,36 +56,36 @@ _FOREIGN: Final = {
     "where a server has it: --param guidance=7": "--guidance --guidance-scale",
     "where a server has it: --param steps=30": "--steps",
 }
-"""What to type here → the options that mean it elsewhere."""
+"""What to type here → the options of other tools."""
 
 REPLACEMENTS: Final = {option: here for here, options in _FOREIGN.items() for option in options.split()}
 """Option of another tool → what to type here."""
 
 
-_ALIKE = 0.65
-"""Options begin alike, with two dashes: only what stands behind these counts."""
+_MIN_SIMILARITY = 0.65
+"""Of the names without their dashes."""
 
 
 def replacement_for(option: str) -> str | None:
-    """What says here what *option* says elsewhere, also where it is written with `_`."""
+    """The replacement for an option of another tool, also if it is written with `_`."""
     return REPLACEMENTS.get(option) or REPLACEMENTS.get(option.replace("_", "-"))
 
 
 def suggest_options(option: str, possible: Collection[str]) -> list[str]:
-    """Those of the *possible* options that are like *option*, most alike first."""
+    """The *possible* options that are similar to *option*, the most similar first."""
     word = option.strip("-").replace("_", "-")
     names = {name.strip("-"): name for name in possible}
-    return [names[name] for name in suggest_all(word, names, cutoff=_ALIKE)]
+    return [names[name] for name in suggest_all(word, names, cutoff=_MIN_SIMILARITY)]
 
 
 def suggest_command(word: str, names: Collection[str]) -> str | None:
-    """The command that *word* begins, or is a slip of."""
-    begun = [name for name in names if len(word) > 1 and name.startswith(word)]
-    return next(iter([*begun, *suggest_all(word, names)]), None)
+    """The command that *word* is the beginning or a misspelling of."""
+    completions = [name for name in names if len(word) > 1 and name.startswith(word)]
+    return next(iter([*completions, *suggest_all(word, names)]), None)
 
 
 def rewrite_typer_message(message: str) -> str:
-    """Typer's *message* without its words for types."""
+    """Typer's *message* with plain names of types."""
     for theirs, ours in _TYPES.items():
         message = message.replace(f"is not a valid {theirs}", ours)
     return message.rstrip(".")

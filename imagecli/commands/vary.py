@@ -39,7 +39,7 @@ def vary(
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.flags import input_fit_from_flags
     from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompt_options
-    from imagecli.commands.image.run import run_image_command
+    from imagecli.commands.image.run import run_requests
 
     check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
     source = read_input_source(image, ctx.obj)
@@ -61,5 +61,5 @@ def vary(
         for one in prompts
     ]
     raise typer.Exit(
-        run_image_command(context, prompts, [request for request, _ in variations], endpoint_note=variations[0][1])
+        run_requests(context, prompts, [request for request, _ in variations], endpoint_note=variations[0][1])
     )

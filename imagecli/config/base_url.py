@@ -1,4 +1,4 @@
-"""Base URLs: whether one can be asked at all, and whether it is this machine's or a private one."""
+"""Base URLs: validation, printing without secrets, and whether the host is public, private or this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imagecli.errors import UsageError
 
 
 def validate_base_url(text: str) -> str:
-    """*text* as a base URL. Raises UsageError with what is wrong with it."""
+    """*text* as a base URL. Raises UsageError if it is malformed."""
     example = "for example --base-url http://localhost:8080/v1"
     text = text.strip()
     if "\\" in text or " " in text or not text.isprintable():
@@ -35,7 +35,7 @@ def validate_base_url(text: str) -> str:
 
 
 def printable_url(url: str) -> str:
-    """*url* as it may be printed: without name and password, and without what stands behind a question mark."""
+    """*url* without user name, password and query, so that it can be printed."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -46,12 +46,12 @@ def printable_url(url: str) -> str:
 
 
 def _quote_without_secrets(url: str) -> str:
-    """*url* quoted, or nothing of it where a name and password could be anywhere in it."""
+    """*url* quoted, or nothing of it if it may contain a user name and password."""
     return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])
 
 
 def is_public(base_url: str) -> bool:
-    """Whether the host can be on the public internet, which a name without a dot or in a private zone can't be.
+    """Whether the host can be on the public internet: not if its name has no dot or is in a private zone.
 
     100.64.0.0/10 is the address space of carriers and of overlay networks such as Tailscale (RFC 6598); `.internal` is
     reserved for private use (ICANN, 2024-07-29), `.home.arpa` by RFC 8375.
@@ -65,7 +65,7 @@ def is_public(base_url: str) -> bool:
 
 
 def is_local(base_url: str) -> bool:
-    """Whether the host is this machine or a private address, where servers commonly want no key."""
+    """Whether the host is this machine or a private address, where servers commonly need no key."""
     host = (urlsplit(base_url).hostname or "").removesuffix(".")
     if host == "localhost" or host.endswith((".localhost", ".local")):
         return True

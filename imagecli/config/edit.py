@@ -1,4 +1,4 @@
-"""`config set` and `config unset`: one value of the user's own file, taken in only where loading would take it."""
+"""`config set` and `config unset`: edit one value of the user's settings file, if the result is valid."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from imagecli.errors import SettingsError, UsageError
 
 
 def write_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any:
-    """Writes the setting *name* (or `providers.NAME.FIELD`), and returns the value as it stands in the file now.
+    """Write the setting *name* (or `providers.NAME.FIELD`), and return its value in the file.
 
-    *text* is a TOML value where that fits the setting, else plain text. Raises UsageError or SettingsError, and
-    leaves the file as it was.
+    *text* is a TOML value if that is valid for the setting, else plain text. Raises UsageError or SettingsError, and
+    leaves the file unchanged.
     """
     names = _split_setting_name(name)
     _refuse_keys(names, text)
@@ -29,7 +29,7 @@ def write_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any
     for last, value in _possible_values(text):
         after = set_toml_value(before, names, value, path)
         try:
-            check_settings(after, path, catalog)
+            check_settings_text(after, path, catalog)
         except SettingsError:
             if last:
                 raise
@@ -40,26 +40,26 @@ def write_value(name: str, text: str, folders: Folders, catalog: Catalog) -> Any
 
 
 def remove_value(name: str, folders: Folders, catalog: Catalog) -> bool:
-    """Takes the setting out of the user's file; False where it was not there. Raises SettingsError."""
+    """Remove the setting from the user's file; False if it is not there. Raises SettingsError."""
     names = _split_setting_name(name)
     path, before = _read_user_settings(folders)
     after = remove_toml_value(before, names, path)
     if after is None:
         return False
     for depth in range(len(names) - 1, 0, -1):
-        # A table without lines would be a provider of which nothing is known.
+        # An empty table would be a provider without any field.
         if (
             not _value_at(after, names[:depth])
             and (pruned := remove_toml_value(after, names[:depth], path)) is not None
         ):
             after = pruned
-    check_settings(after, path, catalog)
+    check_settings_text(after, path, catalog)
     replace_file(path, after)
     return True
 
 
-def check_settings(text: str, path: Path, catalog: Catalog) -> None:
-    """Returns where loading takes *text* as the user's settings. Raises SettingsError."""
+def check_settings_text(text: str, path: Path, catalog: Catalog) -> None:
+    """Raise SettingsError if *text* is not valid as the user's settings."""
     document = parse_toml(text.encode(), path)
     build_provider_table(document.pop("providers", {}), path, catalog)
     validate_settings(document, path)
@@ -75,7 +75,7 @@ def _split_setting_name(name: str) -> tuple[str, ...]:
 
 
 def _refuse_keys(names: tuple[str, ...], text: str) -> None:
-    """Keys are typed where nobody sees them: not into argv, not into this file."""
+    """Raise UsageError for a key: it belongs neither in argv nor in this file."""
     provider = f" {names[1]}" if names[0] == "providers" and len(names) > 1 else ""
     if (is_key_name(names[-1]) and names[-1] != "keys") or re.match(r"[\"']?sk-[\w-]{8,}", text):
         raise UsageError(
@@ -85,7 +85,7 @@ def _refuse_keys(names: tuple[str, ...], text: str) -> None:
 
 
 def _read_user_settings(folders: Folders) -> tuple[Path, str]:
-    """The user's file and its text. Raises SettingsError where it is no TOML."""
+    """The user's file and its text. Raises SettingsError if it is not TOML."""
     path = folders.settings
     data = read_user_file(path) or b""
     parse_toml(data, path)
@@ -93,10 +93,10 @@ def _read_user_settings(folders: Folders) -> tuple[Path, str]:
 
 
 def _possible_values(text: str) -> list[tuple[bool, Any]]:
-    """What *text* can mean, likeliest first: a TOML value, or just text; and whether it is the last meaning."""
+    """The possible values of *text*, the likeliest first: a TOML value, or just text. True marks the last one."""
     try:
         document = tomllib.loads(f"it = {text}")
-    except (ValueError, RecursionError):  # no TOML, too many digits, too deep
+    except (ValueError, RecursionError):  # not TOML, too many digits, nested too deep
         return [(True, text)]
     alone = len(document) == 1 and not isinstance(document["it"], str)
     return (

@@ -1,7 +1,4 @@
-"""Keys: where a provider's key is looked for, and what is no key. A key's text is never part of an error.
-
-The file of keys: one line a provider, readable by the user alone, never through a wider moment.
-"""
+"""API keys: where they are looked for, stored and validated. The text of a key is never part of an error."""
 
 from __future__ import annotations
 
@@ -22,17 +19,17 @@ from imagecli.env import Env
 from imagecli.errors import AuthenticationError
 
 IN_KEYRING: Mapping[str, Any] = {"keyring": True}
-"""What stands in a key's place where it was given to the system's keyring."""
+"""The value in credentials.toml for a provider whose key is in the system's keyring."""
 
 
 def read_credentials(folders: Folders) -> dict[str, Any]:
-    """Provider → its key, or IN_KEYRING. Raises SettingsError where others can read or change it."""
+    """Provider → its key, or IN_KEYRING. Raises SettingsError if other users can read or change the file."""
     data = read_private_file(folders.credentials)
     return {} if data is None else parse_toml(data, folders.credentials)
 
 
 def write_credential(folders: Folders, provider: str, key: Secret | None) -> None:
-    """Writes the provider's line: its *key*, or that the system's keyring has it. Raises SettingsError."""
+    """Store the provider's *key*; None if it is in the system's keyring. Raises SettingsError."""
     path = folders.credentials
     read_credentials(folders)
     text = (read_private_file(path) or b"").decode("utf-8-sig")
@@ -41,13 +38,13 @@ def write_credential(folders: Folders, provider: str, key: Secret | None) -> Non
 
 
 def remove_credential(folders: Folders, provider: str) -> Any:
-    """Takes the provider's line out, and returns what stood there; None where nothing did."""
+    """Remove the provider's key from the file, and return the old value, or None."""
     path = folders.credentials
-    found = read_credentials(folders).get(provider)
+    stored = read_credentials(folders).get(provider)
     text = remove_toml_value((read_private_file(path) or b"").decode("utf-8-sig"), (provider,), path)
     if text is not None:
         replace_file(path, text, mode=0o600)
-    return found
+    return stored
 
 
 KEY_COMMAND_SECONDS = 60
@@ -56,7 +53,7 @@ KEYRING = "the system's keyring"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A provider's key, how it is shown to the server, and where it was found."""
+    """A provider's key, the kind of header it goes into, and where it was found."""
 
     secret: Secret
     auth: str
@@ -65,14 +62,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySource:
-    """One place where a key is, or may be. Nothing is run or asked before `read` is called."""
+    """A place where a key is, or may be. No command runs and no keyring is asked before `read` is called."""
 
     origin: str
     auth: str
     is_certain: bool
-    """Whether it is known to hold a key, without asking it."""
+    """Whether it is known to hold a key without reading it."""
     read: Callable[[], Any]
-    """What it holds; None where it holds none."""
+    """Returns the key, or None."""
 
 
 def key_sources(
@@ -84,9 +81,9 @@ def key_sources(
     command: Sequence[str] = (),
     keyring: bool = False,
 ) -> Iterator[KeySource]:
-    """Where the provider's key is, first place first: its variables, the credentials file, the keyring, the command.
+    """The sources of a provider's key in order: its variables, the credentials file, the keyring, the key command.
 
-    The keyring stands there only where `login` put the key into it, or settings say so (*keyring*).
+    The keyring is used only if `login` stored the key there, or with the setting *keyring*.
     The command does not see the keys of other *providers*.
     """
     for variable in row.keys:
@@ -113,7 +110,7 @@ def find_key(
     command: Sequence[str] = (),
     keyring: bool = False,
 ) -> Key | None:
-    """The provider's key from the first place that has one. Raises AuthenticationError for one that is no key."""
+    """The provider's key from the first source that has one. Raises AuthenticationError if it is malformed."""
     for place in key_sources(row, env, folders, providers=providers, command=command, keyring=keyring):
         text = place.read()
         if text is None and place.is_certain:
@@ -128,7 +125,7 @@ def find_key(
 
 
 def clean_key(text: Any, origin: str) -> Secret:
-    """The key without surrounding white space. Its text is never part of the error."""
+    """*text* as a key, without surrounding white space. Raises AuthenticationError, which never quotes it."""
     if not isinstance(text, str) or not text.strip():
         raise AuthenticationError(
             f"the key in {origin} is empty or not text", hint="copy it again, whole", code="no_key"
@@ -150,12 +147,12 @@ def clean_key(text: Any, origin: str) -> Secret:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether a setting of that name would hold a key, were there one."""
+    """Whether a setting with such a name would hold a key."""
     return re.search(r"(^|_)(key|token|secret|password)s?$", name.lower()) is not None
 
 
 def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str], folders: Folders) -> str:
-    """What the user's key command prints. No shell; its output is never shown.
+    """The output of the user's key command, which runs without a shell. It is never printed.
 
     The current folder may be an untrusted clone: the program is not searched for there, and does not run there.
     """
@@ -198,8 +195,8 @@ def _program(name: str, env: Env, folders: Folders) -> str:
         )
     for place in env.environ.get("PATH", os.defpath).split(os.pathsep):
         folder = Path(place)
-        if folder.is_absolute() and not _is_current(folder) and (found := shutil.which(str(folder / name))):
-            return found
+        if folder.is_absolute() and not _is_current(folder) and (program := shutil.which(str(folder / name))):
+            return program
     raise FileNotFoundError
 
 
@@ -236,14 +233,14 @@ def _key_command_reason(error: Exception) -> str:
 
 
 def no_key_error(row: ProviderRow, folders: Folders) -> AuthenticationError:
-    """The error of a missing key, with the ways to set one."""
-    made = f" Keys are made at {row.key_page}." if row.key_page else ""
+    """An error for a missing key, with the ways to set one."""
+    page = f" Keys are made at {row.key_page}." if row.key_page else ""
     variable = f"export {row.keys[0].env}=…; " if row.keys else ""
     return AuthenticationError(
         f"no key for provider {row.name}",
         hint=(
             f"set one: {variable}imagecli config login {row.name}, which keeps it in {folders.credentials}; or "
-            f'api_key_command = ["op", "read", "…"] under [providers.{row.name}] in {folders.settings}.{made} '
+            f'api_key_command = ["op", "read", "…"] under [providers.{row.name}] in {folders.settings}.{page} '
             "--provider sandbox needs none."
         ),
         code="no_key",

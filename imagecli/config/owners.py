@@ -42,7 +42,7 @@ def read_private_file(path: Path) -> bytes | None:
     return _read_own(path, owned_by_root=False, forbidden_mode=stat.S_IRWXG | stat.S_IRWXO)
 
 
-def check_state_folder(folder: Path) -> None:
+def check_state_folder_owner(folder: Path) -> None:
     """Raise SettingsError if others could replace what is in the state folder. A missing folder is fine."""
     try:
         check_private_folder(folder)

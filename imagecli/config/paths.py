@@ -1,4 +1,4 @@
-"""The folders and files that settings, keys and answers are in."""
+"""The folders and files of settings, keys and responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Folders:
     config: Path
     state: Path
     records: tuple[Path, ...] = ()
-    """For the records of what is kept outside the state folder: the first one that can be used holds them."""
+    """Folders for the records of responses stored outside the state folder: the first usable one holds them."""
 
     @property
     def settings(self) -> Path:
@@ -34,12 +34,12 @@ class Folders:
 
     @property
     def trusted_projects(self) -> Path:
-        """Which project files were trusted on this machine, and what they said then."""
+        """The project files that are trusted on this machine, and their digests."""
         return self.state / "trusted.json"
 
 
 def find_folders(env: Env) -> Folders:
-    """By IMAGECLI_CONFIG_DIR and IMAGECLI_STATE_DIR, else where the system keeps such things."""
+    """The folders of IMAGECLI_CONFIG_DIR and IMAGECLI_STATE_DIR, or else those of the system."""
     import platformdirs
 
     config = env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")

@@ -1,4 +1,4 @@
-"""What can be set, how it is read, and what it is about: one row a setting."""
+"""The settings: one row each, with how it is parsed, its description and its default."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from imagecli.sizes import parse_size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One thing that flags, variables and files can set."""
+    """A setting of flags, variables and files."""
 
     read: Callable[[Any], Any]
-    """From text or a TOML value; raises ValueError or UsageError with what was wanted."""
+    """Parses text or a TOML value; raises ValueError or UsageError with what is expected."""
     about: str
     default: Any = None
-    """What holds where nothing is said; None where nothing is sent, or another row decides."""
+    """None if nothing is sent by default, or if another row has the default."""
     in_project: bool = True
-    """Whether a project's file may set it: nothing that decides where the key goes."""
+    """Whether a project's file may set it without trust: not if it decides where the key is sent."""
 
 
 def _parse_text(value: Any) -> str:
@@ -46,7 +46,7 @@ def _parse_dollars(value: Any) -> float:
 
 
 MAX_SECONDS = 10_000_000
-"""Four months: more is a slip, and more than some systems can wait."""
+"""Four months: more is a mistake, and more than some systems can wait."""
 
 
 def _parse_seconds(value: Any) -> float:
@@ -71,7 +71,7 @@ def _parse_percent(value: Any) -> int:
 
 
 def _parse_number(value: Any) -> float:
-    """A number as float; NaN, which no comparison takes, where it is none."""
+    """A number as float; NaN, which fails every comparison, for anything else."""
     if isinstance(value, bool):
         return math.nan
     try:
@@ -121,7 +121,7 @@ SETTINGS: Mapping[str, Setting] = {
         read=_parse_bool, about="true looks for keys in the system's keyring too", default=False, in_project=False
     ),
 }
-"""Environment: IMAGECLI_ and the name in capitals. Settings files: the name."""
+"""Name in settings files → setting. The variable is IMAGECLI_ and the name in capitals."""
 
 FOLDER_VARIABLES = {
     "IMAGECLI_CONFIG_DIR": "the folder of the user's settings and credentials",

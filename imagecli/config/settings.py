@@ -1,13 +1,10 @@
-"""Settings: flag, environment, project file, user file, default — in that order, each value with where it came from.
-
-The only room that imports platformdirs and tomlkit. Reads settings and keys, writes them when told to; sends nothing.
-"""
+"""The settings of a command, merged from flags, environment, project file, user file and defaults, in that order."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,60 +15,69 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import is_local, is_public, printable_url, validate_base_url
 from imagecli.config.keys import Key, find_key, no_key_error
 from imagecli.config.schema import SETTINGS
-from imagecli.config.sources import SettingsSources, foreign_model_reason, lowest_cap, read_settings_sources
+from imagecli.config.sources import (
+    CostLimit,
+    SettingsSources,
+    SettingValue,
+    chosen_provider,
+    foreign_model_reason,
+    lowest_cap,
+    read_settings_sources,
+)
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
+from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that a command may use, settled. Picture settings are None where nobody set them."""
+    """All that a command may use. Image settings that no source sets are missing from `values`."""
 
     provider: ProviderRow
     base_url: str
-    """Empty for a provider that is started for the command."""
+    """Empty for a provider that runs in this process."""
     key: Key | None
     query: Mapping[str, str]
-    """What every request's address ends with."""
+    """Query parameters of every request."""
     no_key: AuthenticationError | None
-    """Why nothing can be sent: the provider wants a key and there is none. Raised when all else is in order."""
+    """The error to raise before anything is sent, once all else is valid: the provider needs a key, and none is set."""
     headers: dict[str, str]
-    """Organization and project, where the provider's row has such variables and they are set."""
+    """Organization and project, if the provider has variables for them and they are set."""
     values: Mapping[str, Any]
     origins: Mapping[str, str]
-    """Setting → `--flag`, variable, or file it came from."""
+    """Setting → the `--flag`, variable or file that sets it."""
     timeout: float | None
-    """Seconds; None means the defaults of the transport."""
+    """Seconds; None for the defaults of the transport."""
     max_retries: int
     max_wait: float
     max_cost: float
-    """USD that the command may cost at most."""
+    """The most that the command may cost, in USD."""
     max_cost_origin: str | None
-    """Where the cap was said; None where nobody said one and the built-in cap holds."""
+    """What sets that limit; None for the built-in one."""
     state_dir: Path
     record_folders: tuple[Path, ...] = ()
     """`Folders.records`."""
-    notes: tuple[tuple[str, str], ...] = ()
-    """What was decided here and not spelled out: code and message."""
-    warnings: tuple[tuple[str, str], ...] = ()
-    """code and message."""
+    notes: tuple[NoteEvent, ...] = ()
+    warnings: tuple[WarningEvent, ...] = ()
 
 
 def load_settings(
     flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True
 ) -> Settings:
-    """The settings of a command typed in *folder*; *flags* hold what was typed, None where nothing was.
+    """The settings of a command typed in *folder*; *flags* are None if they were not typed.
 
-    *with_key* false asks nobody for a key, neither a file nor a command, and misses none.
-    Raises SettingsError, AuthenticationError for a key that is none, or UsageError, also for a key that would go over
+    With *with_key* false, a key is neither looked for nor missed.
+    Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
     layers = read_settings_sources(flags, env, catalog, folder)
-    said = layers.all_values()
+    settings = layers.all_values()
     row = effective_provider(layers, catalog)
-    if left_out := foreign_model_reason(row, layers, catalog):
-        del said["model"]
+    notes = list(layers.notes)
+    if reason := foreign_model_reason(row, layers, catalog):
+        del settings["model"]
+        notes.append(NoteEvent(code="model", message=reason))
     base_url, _ = resolve_base_url(row, layers, env, catalog)
     key = _find_key(row, layers, env) if with_key else None
     is_plain = key is not None and urlsplit(base_url).scheme == "http" and is_public(base_url)
@@ -82,7 +88,8 @@ def load_settings(
             code="insecure_base_url",
         )
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
-    max_cost, max_cost_origin = effective_cap(layers)
+    limit = effective_cap(layers)
+    warnings = [*_base_url_warnings(is_plain), *_world_writable_warning(layers.folders.config), *layers.warnings]
     return Settings(
         provider=row,
         base_url=base_url,
@@ -90,45 +97,47 @@ def load_settings(
         no_key=no_key_error(row, layers.folders) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
         headers=_account_headers(row, env),
-        values={name: value for name, (value, _) in said.items()},
-        origins={name: origin for name, (_, origin) in said.items()},
+        values={name: setting.value for name, setting in settings.items()},
+        origins={name: setting.origin for name, setting in settings.items()},
         timeout=effective_setting("timeout", layers) or layers.providers.overrides_of(row.name).timeout,
         max_retries=effective_setting("max_retries", layers),
         max_wait=effective_setting("max_wait", layers),
-        max_cost=max_cost,
-        max_cost_origin=max_cost_origin,
+        max_cost=limit.usd,
+        max_cost_origin=limit.origin,
         state_dir=layers.folders.state,
         record_folders=layers.folders.records,
-        notes=(*layers.notes, *((("model", left_out),) if left_out else ())),
-        warnings=(*_base_url_warnings(is_plain), *_world_writable_warning(layers.folders.config), *layers.warnings),
+        notes=tuple(notes),
+        warnings=tuple(warnings),
     )
 
 
 def effective_setting(name: str, layers: SettingsSources) -> Any:
-    """What holds for a setting: what the strongest place says, else its default."""
-    said = layers.lookup(name)
-    return said[0] if said else SETTINGS[name].default
+    """The value of a setting: the strongest source's, else its default."""
+    setting = layers.lookup(name)
+    return setting.value if setting else SETTINGS[name].default
 
 
 def effective_provider(layers: SettingsSources, catalog: Catalog) -> ProviderRow:
-    """The row of the provider that was named, else of the default one. Raises UsageError."""
+    """The row of the chosen provider, else of the default one. Raises UsageError if it is unknown."""
     name, origin = layers.lookup("provider") or (catalog.default_provider, "the default")
     return layers.providers.find(name, origin)
 
 
-def effective_cap(layers: SettingsSources) -> tuple[float, str | None]:
-    """USD that a command may cost, and where that was said; None where nobody said it."""
-    typed, variable, project, user = (
-        place.lookup("max_cost") for place in (layers.flags, layers.environment, layers.project, layers.user)
+def effective_cap(layers: SettingsSources) -> CostLimit:
+    """The cost limit of a command and its origin."""
+    own = [layers.environment.lookup("max_cost"), layers.user.lookup("max_cost")]
+    return lowest_cap(
+        typed=layers.flags.lookup("max_cost"),
+        own=[limit for limit in own if limit],
+        project=layers.project.lookup("max_cost"),
     )
-    return lowest_cap(typed=typed, own=[said for said in (variable, user) if said], project=project)
 
 
-def resolve_base_url(row: ProviderRow, layers: SettingsSources, env: Env, catalog: Catalog) -> tuple[str, str]:
-    """The base URL and where it comes from: the setting, the provider's own variable, its row. Raises UsageError.
+def resolve_base_url(row: ProviderRow, layers: SettingsSources, env: Env, catalog: Catalog) -> SettingValue:
+    """The base URL and its origin: the setting, the provider's own variable, or its row. Raises UsageError.
 
-    A file's base URL belongs to the provider that was chosen there: for another one it does not hold, so that no key
-    goes to a place that was meant for somebody else's.
+    A base URL in a file belongs to the provider that this file chooses. It is not used for another provider, whose key
+    would be sent to the wrong server.
     """
     if row.embedded:
         if layers.flags.lookup("base_url"):
@@ -136,34 +145,33 @@ def resolve_base_url(row: ProviderRow, layers: SettingsSources, env: Env, catalo
                 f"provider {row.name} is started for the command, so it has no base URL",
                 hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
             )
-        return "", "started for the command"
-    found = (
+        return SettingValue("", "started for the command")
+    base_url = (
         layers.flags.lookup("base_url")
         or layers.environment.lookup("base_url")
         or _base_url_from_files(row, layers, catalog)
         or _base_url_variable(row, env)
-        or (row.base_url or "", layers.providers.field_origin(row.name, "base_url") or f"provider {row.name}")
+        or SettingValue(row.base_url, layers.providers.field_origin(row.name, "base_url") or f"provider {row.name}")
     )
-    if not found[0]:
+    if not base_url.value:
         raise UsageError(
             f"provider {row.name} has no base URL of its own",
             hint=f"--base-url {row.base_url_form or 'URL'}" + (f", or {row.base_url_env}" if row.base_url_env else ""),
         )
-    return validate_base_url(found[0]), found[1]
+    return SettingValue(validate_base_url(base_url.value), base_url.origin)
 
 
-def _base_url_variable(row: ProviderRow, env: Env) -> tuple[str, str] | None:
-    name = row.base_url_env or ""
-    return (env.environ[name], name) if name in env.environ else None
+def _base_url_variable(row: ProviderRow, env: Env) -> SettingValue | None:
+    name = row.base_url_env
+    return SettingValue(env.environ[name], name) if name and name in env.environ else None
 
 
-def _base_url_from_files(row: ProviderRow, layers: SettingsSources, catalog: Catalog) -> tuple[str, str] | None:
-    """The setting of a file, where the provider chosen by that file, or a weaker one, is this one."""
+def _base_url_from_files(row: ProviderRow, layers: SettingsSources, catalog: Catalog) -> SettingValue | None:
+    """The base URL of a file, if that file, or else a weaker one, chooses this provider."""
     files = (layers.project, layers.user)
-    for place, weaker in ((layers.project, files), (layers.user, files[1:])):
-        if said := place.lookup("base_url"):
-            chosen = next((found[0] for file in weaker if (found := file.lookup("provider"))), catalog.default_provider)
-            return said if chosen == row.name else None
+    for number, file in enumerate(files):
+        if setting := file.lookup("base_url"):
+            return setting if chosen_provider(files[number:], catalog) == row.name else None
     return None
 
 
@@ -178,33 +186,39 @@ def _find_key(row: ProviderRow, layers: SettingsSources, env: Env) -> Key | None
 
 
 def _account_headers(row: ProviderRow, env: Env) -> dict[str, str]:
-    """OpenAI's names of the two headers; API reference, read 2026-11-22. Raises SettingsError for text that is none."""
-    named = {"OpenAI-Organization": row.organization_env, "OpenAI-Project": row.project_env}
-    found = {header: (name, env.environ.get(name or "", "").strip()) for header, name in named.items()}
-    for name, text in found.values():
+    """The headers with organization and project. Raises SettingsError for a malformed id.
+
+    OpenAI's names; API reference, read 2026-11-22.
+    """
+    headers = {}
+    for header, name in (("OpenAI-Organization", row.organization_env), ("OpenAI-Project", row.project_env)):
+        text = env.environ.get(name or "", "").strip()
         if not (text.isascii() and text.isprintable()):
             raise SettingsError(f"{name} holds a character that no id has", hint="copy it again, without quotes")
-    return {header: text for header, (_, text) in found.items() if text}
+        if text:
+            headers[header] = text
+    return headers
 
 
-def _base_url_warnings(is_plain: bool) -> tuple[tuple[str, str], ...]:
-    message = "the API key goes over plain http:// to a public host; https:// keeps it secret"
-    return (("insecure_base_url", message),) if is_plain else ()
+def _base_url_warnings(is_plain: bool) -> Iterator[WarningEvent]:
+    if is_plain:
+        message = "the API key goes over plain http:// to a public host; https:// keeps it secret"
+        yield WarningEvent(code="insecure_base_url", message=message)
 
 
-def _world_writable_warning(folder: Path) -> tuple[tuple[str, str], ...]:
-    """A warning where anybody may put settings, and so a key command, into the user's folder."""
+def _world_writable_warning(folder: Path) -> Iterator[WarningEvent]:
+    """A warning if every user can write settings, and so a key command, into the settings folder."""
     try:
         is_open = os.name == "posix" and folder.stat().st_mode & stat.S_IWOTH
     except OSError:
-        return ()
-    if not is_open:
-        return ()
-    return (("open_folder", f"{folder} can be written to by anybody: chmod o-w {shell_quote(folder)}"),)
+        return
+    if is_open:
+        message = f"{folder} can be written to by anybody: chmod o-w {shell_quote(folder)}"
+        yield WarningEvent(code="open_folder", message=message)
 
 
 def current_folder() -> Path:
-    """Where the command was typed. Raises SettingsError where that folder is gone."""
+    """The folder in which the command was typed. Raises SettingsError if it does not exist any more."""
     try:
         return Path.cwd()
     except OSError as error:

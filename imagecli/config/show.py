@@ -1,10 +1,11 @@
-"""What `config show` and `config path` tell: every setting with its place, every file with what it is for."""
+"""The rows of `config show` and `config path`: settings with their origins, files with their purposes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
@@ -24,18 +25,18 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingRow:
-    """One setting; *value* None where nothing holds, *origin* None where nobody said it."""
+    """One setting; *value* is None if it has none, *origin* is None if nothing sets it."""
 
     name: str
     value: Json
     origin: str | None
     note: str | None = None
-    """What stands for a value that is not shown."""
+    """Printed in place of a value that is not shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathRow:
-    """One file or folder in use, existing or not."""
+    """One file or folder that imagecli uses, whether it exists or not."""
 
     name: str
     path: Path
@@ -43,9 +44,9 @@ class PathRow:
 
 
 def build_setting_rows(layers: SettingsSources, env: Env, catalog: Catalog) -> list[SettingRow]:
-    """Every setting as a command would have it, typed without flags. Raises UsageError for a provider that is none."""
+    """Every setting as a command without flags would use it. Raises UsageError for an unknown provider."""
     row = effective_provider(layers, catalog)
-    special = {
+    special: dict[str, tuple[Any, str | None]] = {
         "provider": (row.name, DEFAULT),
         "base_url": _base_url_and_origin(row, layers, env, catalog),
         "model": (row.model or catalog.default_model, DEFAULT),
@@ -92,22 +93,24 @@ def _provider_rows(layers: SettingsSources) -> Iterator[SettingRow]:
 
 
 def _key_row(row: ProviderRow, layers: SettingsSources, env: Env) -> SettingRow:
-    """Where the key is, without running or asking anybody for it."""
+    """The key's origin, without running a command or asking the keyring for it."""
     name = f"key of {row.name}"
     if row.auth == "none":
         return SettingRow(name=name, value=None, origin=None, note="none wanted")
     command = layers.providers.overrides_of(row.name).api_key_command
     keyring = effective_setting("keyring", layers)
-    for place in key_sources(
+    sources = key_sources(
         row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
-    ):
-        return SettingRow(name=name, value=None, origin=place.origin, note="set" if place.is_certain else "looked for")
+    )
+    if source := next(sources, None):
+        note = "set" if source.is_certain else "looked for"
+        return SettingRow(name=name, value=None, origin=source.origin, note=note)
     return SettingRow(name=name, value=None, origin=None, note="not needed" if row.key_optional else "not set")
 
 
 def build_path_rows(folders: Folders, project: Path | None) -> list[PathRow]:
-    """The files and folders that a command typed here reads and writes for itself."""
-    used = [
+    """The files and folders that imagecli reads and writes for a command typed here."""
+    rows = [
         PathRow(name="settings", path=folders.settings, about="your settings"),
         PathRow(name="credentials", path=folders.credentials, about="your keys"),
         PathRow(name="models", path=folders.models, about="models of your own"),
@@ -115,5 +118,5 @@ def build_path_rows(folders: Folders, project: Path | None) -> list[PathRow]:
         PathRow(name="trusted", path=folders.trusted_projects, about="projects you trust"),
     ]
     if project:
-        used.append(PathRow(name="project", path=project, about="this project's settings"))
-    return used
+        rows.append(PathRow(name="project", path=project, about="this project's settings"))
+    return rows

@@ -1,7 +1,7 @@
-"""The system's keyring, where the extra `keyring` is installed: asked by a child process.
+"""The system's keyring, if the extra `keyring` is installed. A child process accesses it.
 
-A child, because it can be ended when its keyring waits for somebody who is not there, it has no terminal that could
-be asked for a password, and nothing slow is imported here. The key goes through pipes, never through argv.
+A child can be ended if the keyring waits for a user who is absent, it has no terminal on which the keyring could ask
+for a password, and it keeps slow imports out of this process. The key goes through pipes, never through argv.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagecli.errors import SettingsError
 
 SERVICE = "imagecli"
 SECONDS = 60
-"""A desktop may ask a person to unlock it."""
+"""A desktop may ask the user to unlock the keyring."""
 
 _READ = "import keyring, sys; sys.stdout.write(keyring.get_password(*sys.argv[1:3]) or '')"
 _STORE = "import keyring, sys; keyring.set_password(*sys.argv[1:3], sys.stdin.read())"
@@ -24,12 +24,12 @@ _FORGET = "import keyring, sys; keyring.get_password(*sys.argv[1:3]) and keyring
 
 
 def read_keyring_key(provider: str, env: Env) -> str | None:
-    """The provider's key; None where the keyring has none. Raises SettingsError where there is no keyring."""
+    """The provider's key; None if the keyring has none. Raises SettingsError if there is no keyring."""
     return _ask_keyring(_READ, provider, env) or None
 
 
 def write_keyring_key(provider: str, key: Secret, env: Env) -> None:
-    """Puts the key in, and looks whether it is really there: a keyring that keeps nothing says no word of it."""
+    """Store the key, and read it back: some keyrings store nothing without an error. Raises SettingsError."""
     _ask_keyring(_STORE, provider, env, key.reveal())
     if read_keyring_key(provider, env) != key.reveal():
         raise SettingsError("the system's keyring does not keep what it is given", hint=_HINT)
@@ -48,8 +48,8 @@ def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
     import subprocess
 
     try:
-        done = subprocess.run(
-            # -P: a keyring.py in the current folder is not the keyring.
+        process = subprocess.run(
+            # -P: don't import a keyring.py of the current folder.
             [sys.executable, "-P", "-c", program, SERVICE, provider],
             input=text,
             capture_output=True,
@@ -64,12 +64,12 @@ def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
         raise SettingsError(f"the system's keyring did not answer within {SECONDS} s", hint=_HINT) from None
     except OSError as error:
         raise SettingsError(f"the system's keyring can't be asked: {error.strerror}", hint=_HINT) from error
-    if done.returncode:
-        raise SettingsError(f"the system's keyring can't be used: {_error_name(done.stderr)}", hint=_HINT)
-    return done.stdout
+    if process.returncode:
+        raise SettingsError(f"the system's keyring can't be used: {_error_name(process.stderr)}", hint=_HINT)
+    return process.stdout
 
 
 def _error_name(trace: str) -> str:
-    """The name of the error at the end of a trace; its words may hold what is nobody's business."""
+    """The name of the error at the end of a traceback; its message may contain secrets."""
     lines = trace.strip().splitlines() or [""]
     return lines[-1].partition(":")[0].rpartition(".")[2] or "it failed"

@@ -1,4 +1,4 @@
-"""Pictures: what bytes are (no Pillow), what an endpoint takes as input, and the endings users ask for.
+"""Images in memory: identified and checked, fitted to an endpoint's input rules, converted to other formats.
 
-The only room besides the sandbox's painter that knows Pillow. It touches no disk, no network and no terminal.
+Besides the sandbox, the only package that uses Pillow. It does no I/O.
 """

@@ -1,4 +1,4 @@
-"""Colours as every model expects them: 8 bits a channel, sRGB, with or without alpha."""
+"""Converts colours to what every model expects: 8 bits per channel, sRGB, with or without alpha."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from PIL import Image, ImageCms
 
 BROKEN_PROFILE = "broken colour profile ignored"
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-"""Mode → the colour space its profile must be of."""
+"""Pillow mode → the colour space that its profile must have."""
 
 
 def sample_scale(image: Image.Image) -> float | None:
-    """What 16-bit, 32-bit and float samples are multiplied with to reach 0 to 255; None for 8-bit pictures.
+    """The factor that brings 16-bit, 32-bit and float samples to 0 to 255; None for 8-bit images.
 
-    16 bits are taken whole. Float samples are read as 0 to 1 where they stay inside it, else by their largest.
+    16-bit samples use the full range. Float samples are assumed to be 0 to 1 if none is larger, else 0 to the largest.
     """
     if not image.mode.startswith(("I", "F")):
         return None
@@ -28,7 +28,7 @@ def sample_scale(image: Image.Image) -> float | None:
 
 
 def to_eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
-    """*image* as L, RGB, RGBA or CMYK: modes that can be resized and coloured. *scale* is the whole picture's."""
+    """*image* as L, RGB, RGBA or CMYK, which can be resized and converted. *scale* is that of the complete image."""
     if scale is not None:
         samples = image.convert("I") if image.mode in ("I;16B", "I;16L", "I;16N") else image
         return samples.point(lambda sample: sample * scale + 0.5).convert("L")
@@ -42,19 +42,19 @@ def to_eight_bit(image: Image.Image, scale: float | None) -> Image.Image:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    """*image* as RGB or RGBA in sRGB, and a phrase where its colour *profile* changed it or was of no use."""
-    plain = "RGBA" if image.mode == "RGBA" else "RGB"
+    """*image* as RGB or RGBA in sRGB, and a phrase if its colour *profile* changed it or is broken."""
+    target = "RGBA" if image.mode == "RGBA" else "RGB"
     note = None
     if profile:
         try:
-            read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if not _is_srgb(read) and read.profile.xcolor_space.strip() == _SPACES.get(image.mode):
-                return _transform_colors(image, read), "colours converted to sRGB"
+            parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if not _is_srgb(parsed) and parsed.profile.xcolor_space.strip() == _SPACES.get(image.mode):
+                return _transform_colors(image, parsed), "colours converted to sRGB"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             note = BROKEN_PROFILE
     if image.mode == "CMYK":
         note = note or "colours converted to sRGB"
-    return (image if image.mode == plain else image.convert(plain)), note
+    return (image if image.mode == target else image.convert(target)), note
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
@@ -63,6 +63,6 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
 
 def _transform_colors(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    done = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
-    assert done is not None
-    return done
+    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
+    assert converted is not None
+    return converted

@@ -1,4 +1,4 @@
-"""The API's picture under another ending: re-encoded, marked as made by a model, because its C2PA manifest is lost."""
+"""Converts a generated image to another format or size, and marks it as AI-made, because its C2PA manifest is lost."""
 
 from __future__ import annotations
 
@@ -23,45 +23,38 @@ MADE_BY_MODEL = (
     "</rdf:RDF></x:xmpmeta>"
     '<?xpacket end="w"?>'
 )
-"""IPTC's word for a picture that a model made; shops and search engines ask for it (IPTC, 2024)."""
+"""XMP with IPTC's term for AI-generated images, which shops and search engines look for (IPTC, 2024)."""
 _TARGETS = frozenset({"png", "jpeg", "webp", "gif"})
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _NAME = "the picture"
 
 
 def convert_image(data: bytes, format: str, fit: Size | None = None) -> bytes:
-    """*data*, a picture in any format we read, as png, jpeg, webp or gif; with *fit* cropped and resized to that size.
+    """Converts a complete image to png, jpeg, webp or gif; with *fit* crops and resizes it to that size.
 
-    JPEG has no alpha: what shows through is white; quality 95. The colour profile is kept. An animation stays one,
-    except as JPEG, which takes its first frame. Raises ImagecliError when *data* is no such picture.
+    As JPEG (quality 95) transparency becomes white, and of an animation the first frame is used; other formats stay
+    animated. The colour profile is kept. Raises ImagecliError if *data* can't be converted.
     """
     source = detect_image_format(data)
     if source is None or format not in _TARGETS:
         raise ImagecliError(f"{source or identify_image(data).problem or 'this'} can't be converted to {format}")
     try:
-        picture = open_image(data, source, _NAME)
+        image: Image.Image = open_image(data, source, _NAME)
         with translate_decoder_errors(_NAME):
-            options = _save_options(picture, format)
-            if format != "jpeg" and getattr(picture, "is_animated", False):
-                moving = resize_animation(picture, format, fit) if fit else (picture, {})
-                return encode_with_pillow(moving[0], format, save_all=True, **moving[1], **options)
-            picture.load()
+            options = _save_options(image, format)
+            if format != "jpeg" and getattr(image, "is_animated", False):
+                frame, animation_options = resize_animation(image, format, fit) if fit else (image, {})
+                return encode_with_pillow(frame, format, save_all=True, **animation_options, **options)
+            image.load()
             if fit:
-                return encode_with_pillow(
-                    _to_format_mode(resize_to_fit(_to_mixable_mode(picture), fit), format), format, **options
-                )
-            return encode_with_pillow(_to_format_mode(picture, format), format, **options)
+                image = resize_to_fit(to_eight_bit(image, sample_scale(image)), fit)
+            return encode_with_pillow(_to_format_mode(image, format), format, **options)
     except InputImageError as error:
         raise ImagecliError(error.message) from error
 
 
-def _to_mixable_mode(image: Image.Image) -> Image.Image:
-    """*image* in a mode whose pixels can be mixed: no palette, 8 bits."""
-    return to_eight_bit(image, sample_scale(image))
-
-
 def _to_format_mode(image: Image.Image, format: str) -> Image.Image:
-    """*image* in a mode that *format* can hold; PNG holds them as they are."""
+    """*image* in a mode that *format* supports; PNG supports most."""
     if format == "png" and image.mode in _PNG_MODES:
         return image
     plain = to_eight_bit(image, sample_scale(image))

@@ -1,4 +1,4 @@
-"""The one EXIF tag that matters here: how the picture is turned. Standard library only; nonsense means upright.
+"""The EXIF orientation of an image. Standard library only; invalid data counts as upright.
 
 Source: CIPA DC-008 (Exif 2.32); TIFF 6.0 for the structure.
 """
@@ -12,26 +12,26 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 def exif_orientation(block: bytes) -> int:
-    """1 to 8, read from the first directory of *block*, a TIFF structure."""
-    place = _find_orientation(block)
-    if place is None:
+    """The orientation, 1 to 8, in the first directory of *block*, a TIFF structure; 1 if there is none."""
+    location = _find_orientation(block)
+    if location is None:
         return 1
-    order, at = place
+    order, at = location
     (value,) = struct.unpack_from(order + "H", block, at)
     return value if 1 <= value <= 8 else 1
 
 
 def set_upright(block: bytes) -> bytes:
-    """*block* saying that the picture is upright, and otherwise as it was."""
-    place = _find_orientation(block)
-    if place is None:
+    """*block* with the orientation set to upright."""
+    location = _find_orientation(block)
+    if location is None:
         return block
-    order, at = place
+    order, at = location
     return block[:at] + struct.pack(order + "H", 1) + block[at + 2 :]
 
 
 def _find_orientation(block: bytes) -> tuple[str, int] | None:
-    """The byte order and where the value lies."""
+    """The byte order, and the offset of the value."""
     order = _ORDERS.get(block[:4])
     if order is None or len(block) < 8:
         return None

@@ -1,4 +1,4 @@
-"""What an input is, read from its headers: enough to decide and to refuse, and no pixel decoded."""
+"""The properties of an input image, read from its headers without decoding pixels."""
 
 from __future__ import annotations
 
@@ -17,61 +17,62 @@ from imagecli.images.pillow_io import detect_image_format, open_image, translate
 _EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
 SENDABLE = frozenset({"L", "LA", "RGB", "RGBA", "P"})
-"""Modes of 8 bits that every endpoint takes as they are."""
+"""Pillow modes of 8 bits that every endpoint accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """An input as its headers tell it. *size* and *orientation* are such that *size* is how a viewer shows it."""
+    """The properties of an input image."""
 
     name: str
     data: bytes = field(repr=False)
     format: str
-    """Read from the bytes: png, jpeg, webp, gif, bmp, tiff, ico, avif or heic."""
+    """Detected from the bytes: png, jpeg, webp, gif, bmp, tiff, ico, avif or heic."""
     size: Size
-    """Upright: after the EXIF orientation."""
+    """As a viewer shows it: after applying the EXIF orientation."""
     orientation: int
-    """1 to 8, as in EXIF; 1 is upright as stored."""
+    """1 to 8, as in EXIF; 1 means stored upright."""
     mode: str
-    """Pillow's word for what the pixels are."""
+    """Pillow's mode of the pixels."""
     is_deep: bool
-    """More than 8 bits a channel."""
+    """More than 8 bits per channel."""
     has_alpha: bool
     frames: int
     has_metadata: bool
-    """It tells of place or camera."""
+    """It has location or camera data."""
     is_lossy: bool
-    """It was compressed with loss already."""
+    """Its compression is lossy."""
 
     @property
     def is_plain(self) -> bool:
-        """One frame of 8-bit gray, RGB or palette, with or without transparency."""
+        """Whether it is one frame of 8-bit gray, RGB or palette, with or without transparency."""
         return self.frames == 1 and self.mode in SENDABLE and not self.is_deep
 
     @property
     def stored_size(self) -> Size:
-        """The size before the orientation was applied."""
+        """The size before applying the orientation."""
         return Size(self.size.height, self.size.width) if self.orientation >= 5 else self.size
 
 
 def read_header(data: bytes, name: str) -> ImageHeader:
-    """What *data* is; *name* is only for messages.
+    """Reads the headers of *data*; *name* is used in messages only.
 
-    Raises InputImageError when it is no picture (saying what it is), is cut off in its headers, or is a pixel bomb.
+    Raises InputImageError if it is not an image (naming what it is), is truncated in its headers, or is a pixel bomb.
     """
-    known = detect_image_format(data)
-    if known is None:
+    detected = detect_image_format(data)
+    if detected is None:
         raise _not_an_image_error(data, name)
-    if identify_image(data).problem and known in LABELS:
-        raise InputImageError(f"{name} is broken: {identify_image(data).problem}", hint="open and save it anew")
+    if detected in LABELS and (problem := identify_image(data).problem):
+        raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew")
     try:
-        image = open_image(data, known, name)
+        image = open_image(data, detected, name)
         with translate_decoder_errors(name):
-            return _header_from_pillow(image, data, known, name)
+            return _header_from_pillow(image, data, detected, name)
     except LargeImageError:
         raise
     except InputImageError as error:
-        problem = inspect_image(data).problem if known in LABELS else None
+        # The structure often explains more than the decoder's message.
+        problem = inspect_image(data).problem if detected in LABELS else None
         if problem is None:
             raise
         raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew") from error
@@ -96,7 +97,7 @@ def _header_from_pillow(image: ImageFile.ImageFile, data: bytes, format: str, na
 
 
 def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
-    """As EXIF says. Pillow turns TIFF by itself, libheif HEIC."""
+    """The EXIF orientation. Pillow applies that of TIFF itself, libheif that of HEIC."""
     if format in ("tiff", "heic"):
         return 1
     if format not in _OWN_WALKERS:

@@ -41,12 +41,12 @@ def describe_bytes(data: memoryview) -> str:
     head = bytes(data[:_HEAD_BYTES])
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "a video or an unknown picture")
-    known = next((words for start, words in _STARTS if head.startswith(start)), None)
-    return known or (_text(head) if _is_text(head) else "unknown bytes")
+    known = next((description for start, description in _STARTS if head.startswith(start)), None)
+    return known or (_describe_text(head) if _is_text(head) else "unknown bytes")
 
 
 def _is_text(head: bytes) -> bool:
-    """UTF-8 without control characters; a character cut at the end of *head* is forgiven."""
+    """Whether *head* is UTF-8 without control characters; its last character may be incomplete."""
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -56,7 +56,7 @@ def _is_text(head: bytes) -> bool:
     return all(character.isprintable() or character in "\t\n\r\f\ufeff" for character in text)
 
 
-def _text(head: bytes) -> str:
+def _describe_text(head: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "an HTML page"
@@ -89,9 +89,9 @@ def identify_image(data: Data) -> ImageInfo:
 
 def detect_format(data: memoryview) -> str | None:
     """The format of *data*, the beginning of a file (64 KB are enough): a key of `LABELS`, or None."""
-    if data[: len(png.SIGNATURE)] == png.SIGNATURE:
+    if bytes(data[: len(png.SIGNATURE)]) == png.SIGNATURE:
         return "png"
-    if data[: len(jpeg.SIGNATURE)] == jpeg.SIGNATURE:
+    if bytes(data[: len(jpeg.SIGNATURE)]) == jpeg.SIGNATURE:
         return "jpeg"
     if webp.is_webp(data):
         return "webp"

@@ -1,8 +1,8 @@
-"""Location and camera data: found and cut out of a PNG, JPEG or WebP without touching a pixel. Knows no Pillow.
+"""Finds and removes location and camera data in a PNG, JPEG or WebP without changing a pixel. Uses no Pillow.
 
-What goes: EXIF, XMP, IPTC, comments, makers' segments, and what cameras append behind the picture. What stays: pixels,
-colour profiles, animation. C2PA provenance stays where nothing else has to go (it tells no place by itself); where
-something goes, it goes too, because it signs the bytes that are no longer there.
+Removed are EXIF, XMP, IPTC, comments, maker segments, and data after the end of the image. Pixels, colour profiles and
+animation stay. Content Credentials (C2PA) stay if nothing else has to be removed (they contain no location); otherwise
+they are removed too, because they sign the removed bytes.
 """
 
 from __future__ import annotations
@@ -14,52 +14,49 @@ from imagecli.images.formats import jpeg, png, webp
 
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PNG_KEYWORDS = (b"xml:com.adobe.xmp", b"raw profile type", b"exif", b"xmp", b"iptc", b"gps", b"location", b"geo")
-"""Starts of the keywords, lower case, under which programs keep EXIF, XMP and places in text chunks."""
+"""Beginnings, in lower case, of keywords of text chunks with EXIF, XMP and locations."""
 _APP0, _APP1, _APP2, _APP11, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xEE, 0xEF, 0xFE
 _WEBP_METADATA, _WEBP_FLAGS = frozenset({b"EXIF", b"XMP "}), 0x08 | 0x04
 
 Cut = tuple[int, int]
-"""Start and end of bytes that go."""
+"""Start and end of bytes to be removed."""
 
 
 def strip_metadata(data: bytes, format: str) -> bytes | None:
-    """*data* without what tells of place and camera, or None when there is nothing to take out.
+    """*data* without location and camera data, or None if it has none, or is not a png, jpeg or webp.
 
-    The result is whole as far as *data* was. Other formats than png, jpeg and webp answer None.
+    The result is as complete as *data*, which may be truncated.
     """
     with memoryview(data) as view:
         cuts = list(_find_cuts(view, format))
         if not cuts:
             return None
-        kept = b"".join(
-            _parts_between(view, [*cuts, *_provenance_cuts(view, format), (_end_of_image(view, format), len(view))])
-        )
-    return _repair_webp_container(kept) if format == "webp" else kept
+        cuts += [*_provenance_cuts(view, format), (_end_of_image(view, format), len(view))]
+        stripped = b"".join(_parts_between(view, cuts))
+    return _repair_webp_container(stripped) if format == "webp" else stripped
 
 
 def has_metadata(data: bytes, format: str) -> bool:
-    """Whether `strip_metadata` would take something out; *data* may be cut short."""
+    """Whether `strip_metadata` would remove anything; *data* may be truncated."""
     with memoryview(data) as view:
         return any(True for _ in _find_cuts(view, format))
 
 
 def read_exif(data: bytes, format: str) -> bytes | None:
-    """The TIFF structure inside the first EXIF block of a png, jpeg or webp."""
+    """The TIFF structure in the first EXIF block of a png, jpeg or webp; None if there is none."""
     with memoryview(data) as view:
         if format == "png":
-            return next((bytes(view[c.start + 8 : c.end - 4]) for c in png.png_chunks(view) if c.kind == b"eXIf"), None)
-        if format == "webp":
-            found = next((bytes(view[c.start + 8 : c.end]) for c in webp.webp_chunks(view) if c.kind == b"EXIF"), None)
-            return found.removeprefix(b"Exif\0\0") if found else None
-        if format == "jpeg":
-            return next(
-                (
-                    bytes(view[s.start + 10 : s.end])
-                    for s in _header_segments(view)
-                    if _starts_with(view, s, b"Exif\0\0")
-                ),
-                None,
-            )
+            for chunk in png.png_chunks(view):
+                if chunk.kind == b"eXIf":
+                    return bytes(view[chunk.start + 8 : chunk.end - 4])
+        elif format == "webp":
+            for part in webp.webp_chunks(view):
+                if part.kind == b"EXIF":
+                    return bytes(view[part.start + 8 : part.end]).removeprefix(b"Exif\0\0")
+        elif format == "jpeg":
+            for segment in _header_segments(view):
+                if _starts_with(view, segment, b"Exif\0\0"):
+                    return bytes(view[segment.start + 10 : segment.end])
     return None
 
 
@@ -86,7 +83,7 @@ def _provenance_cuts(data: memoryview, format: str) -> Iterator[Cut]:
 
 
 def _end_of_image(data: memoryview, format: str) -> int:
-    """Where the picture itself ends: bytes behind it are second pictures, films and the like."""
+    """The end of the image itself: after it cameras append further images, videos and the like."""
     if format == "webp":
         return min(webp.riff_end(data), len(data))
     ends = (part.end for part in (png.png_chunks(data) if format == "png" else jpeg.jpeg_segments(data)))
@@ -103,7 +100,7 @@ def _is_private(data: memoryview, chunk: png.PngChunk) -> bool:
 
 
 def _is_kept(data: memoryview, segment: jpeg.Segment) -> bool:
-    """Of the application segments only what the pixels need: JFIF, the colour profile, Adobe's colour transform."""
+    """Whether a segment stays: of those of applications JFIF, the colour profile and Adobe's colour transform do."""
     if segment.marker == _APP2:
         return _starts_with(data, segment, b"ICC_PROFILE\0")
     return segment.marker in (_APP0, _APP11, _APP14) or not (
@@ -123,9 +120,9 @@ def _starts_with(data: memoryview, segment: jpeg.Segment, start: bytes) -> bool:
 
 
 def _repair_webp_container(data: bytes) -> bytes:
-    """The container's length and its flags brought in line with what is left."""
-    mended = bytearray(data)
-    mended[4:8] = (len(mended) - 8).to_bytes(4, "little")
-    if mended[12:16] == b"VP8X":
-        mended[20] &= ~_WEBP_FLAGS & 0xFF
-    return bytes(mended)
+    """*data* with the length and the flags of the container adapted to its chunks."""
+    repaired = bytearray(data)
+    repaired[4:8] = (len(repaired) - 8).to_bytes(4, "little")
+    if repaired[12:16] == b"VP8X":
+        repaired[20] &= ~_WEBP_FLAGS & 0xFF
+    return bytes(repaired)

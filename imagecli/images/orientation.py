@@ -1,4 +1,4 @@
-"""The eight EXIF orientations: how stored pixels are turned upright, and where an upright box lies in stored pixels.
+"""The eight EXIF orientations: turns stored pixels upright, and maps upright boxes and sizes to stored pixels.
 
 Source: CIPA DC-008 (Exif 2.32), tag 0x0112.
 """
@@ -22,12 +22,12 @@ _TURNS = {
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
-    """*image* as a viewer shows it."""
+    """*image* turned upright, as a viewer shows it."""
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
 def stored_box(box: Box, size: Size, orientation: int) -> Box:
-    """Where *box* of an upright picture of *size* lies before it is turned."""
+    """*box* of an upright image of *size* in the coordinates of the stored pixels."""
     left, top, right, bottom = box
     if orientation in (2, 3, 6, 7):
         left, right = size.width - right, size.width - left
@@ -37,5 +37,5 @@ def stored_box(box: Box, size: Size, orientation: int) -> Box:
 
 
 def stored_size(size: Size, orientation: int) -> Size:
-    """*size* before the picture is turned."""
+    """*size* of an upright image as stored."""
     return Size(size.height, size.width) if orientation >= 5 else size

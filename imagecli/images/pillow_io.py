@@ -1,9 +1,7 @@
-"""Pictures opened by an allow-list, checked by their headers, and every foreign exception turned into ours.
+"""Opens and saves images with Pillow: only known formats, no pixel bombs, and every exception turned into ours.
 
 Pillow's plugins are called by name and never through `Image.open`: so no other format is ever tried, and Pillow's own
 bomb warning, which is one switch for the whole process, is not needed.
-
-Pixels to bytes: one function per question, how a format is saved and how it is brought under a limit.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from imagecli.images.identify import identify_image
 from imagecli.images.metadata import strip_metadata
 
 MAX_DECODED_BYTES = 600_000_000
-"""What decoding and shrinking one picture may take, so that the process stays under 700 MB."""
+"""Limit of the memory for decoding and shrinking one image, so that the process stays under 700 MB."""
 BYTES_PER_PIXEL = {"jpeg": 3, "webp": 16, "heic": 9, "avif": 9, "tiff": 7, "gif": 7}
 """The peak while decoding and shrinking, measured with Pillow 13; a large JPEG is never decoded at full size.
 
@@ -42,14 +40,14 @@ _READERS = {
     "avif": "PIL.AvifImagePlugin:AvifImageFile",
     "heic": "pi_heif:HeifImageFile",
 }
-"""Module and class, imported when such a picture comes: all of them are as much memory as Python itself."""
+"""Format → module and class, imported when needed: all of them take as much memory as Python itself."""
 _STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 
 
 @contextmanager
 def translate_decoder_errors(name: str) -> Iterator[None]:
-    """Any exception of a decoder becomes InputImageError: they raise OSError, SyntaxError, ValueError, KeyError, …"""
+    """Turns any exception of a decoder into InputImageError: OSError, SyntaxError, ValueError, KeyError …"""
     try:
         yield
     except (InputImageError, KeyboardInterrupt):
@@ -57,40 +55,44 @@ def translate_decoder_errors(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise InputImageError(f"{name} needs more memory than there is", hint="send a smaller copy") from error
     except Exception as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise InputImageError(f"{name} can't be read as a picture: {words}", hint="open and save it anew") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputImageError(f"{name} can't be read as a picture: {reason}", hint="open and save it anew") from error
 
 
 def detect_image_format(data: bytes) -> str | None:
-    """Which of the allowed formats *data* begins as, by its first bytes."""
-    own = identify_image(data).format
-    if own:
-        return own if own in _READERS else None
+    """The format of *data* by its first bytes, or None if it is not one of the formats we read."""
+    identified = identify_image(data).format
+    if identified:
+        return identified if identified in _READERS else None
     if data[4:8] == b"ftyp":
         return _detect_by_brands(data)
-    return next((known for start, known in _STARTS.items() if data.startswith(start)), None)
+    return next((name for start, name in _STARTS.items() if data.startswith(start)), None)
 
 
 def open_image(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
-    """The picture with its headers read and no pixel decoded. Raises InputImageError, also for a pixel bomb."""
+    """Opens an image without decoding its pixels. A JPEG may lack its end marker: check first that it is complete.
+
+    Raises InputImageError, and LargeImageError for a pixel bomb.
+    """
     claimed = identify_image(data).size
     if claimed:
         _refuse_bomb(claimed, BYTES_PER_PIXEL.get(format, _USUAL_BYTES), name)
     with translate_decoder_errors(name):
-        # Pillow parses EXIF and texts while it opens, warns on stderr and stumbles over broken ones.
-        lean = strip_metadata(data, format) or data
+        # Pillow parses EXIF and text chunks when it opens a file, warns on stderr and fails if they are broken.
+        stripped = strip_metadata(data, format) or data
         if format == "jpeg":
-            lean = add_end_of_image(lean)
-        image = _pillow_reader(format)(io.BytesIO(lean))
+            stripped = add_end_of_image(stripped)
+        image = _pillow_reader(format)(io.BytesIO(stripped))
         if format == "ico":
             _check_icon(image)
-    each = _PROGRESSIVE_BYTES if image.info.get("progressive") else BYTES_PER_PIXEL.get(format, _USUAL_BYTES)
-    _refuse_bomb(Size(*image.size), each, name)
+    is_progressive = image.info.get("progressive")
+    bytes_per_pixel = _PROGRESSIVE_BYTES if is_progressive else BYTES_PER_PIXEL.get(format, _USUAL_BYTES)
+    _refuse_bomb(Size(*image.size), bytes_per_pixel, name)
     return image
 
 
 def load_pixels(image: ImageFile.ImageFile, name: str) -> Image.Image:
-    """The pixels of the first frame. Raises InputImageError when they are cut short or broken."""
+    """Decodes the first frame. Raises InputImageError if its pixels are truncated or damaged."""
     with translate_decoder_errors(name):
         image.load()
     return image
@@ -111,7 +113,7 @@ def _pillow_reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
 
 
 def _check_icon(image: ImageFile.ImageFile) -> None:
-    """An icon's PNG can lie about its size, and Pillow believes it; the largest the format can say is 256."""
+    """Refuses an icon whose PNG claims a wrong size, which Pillow believes; the format allows at most 256."""
     if max(image.size) > 256:
         raise ValueError(f"an icon of {image.width}x{image.height} pixels")
 
@@ -119,33 +121,33 @@ def _check_icon(image: ImageFile.ImageFile) -> None:
 def _refuse_bomb(size: Size, bytes_per_pixel: int, name: str) -> None:
     if size.width < 1 or size.height < 1:
         raise InputImageError(f"{name} says it is {size} pixels")
-    most = MAX_DECODED_BYTES // bytes_per_pixel
-    if size.pixels > most:
+    max_pixels = MAX_DECODED_BYTES // bytes_per_pixel
+    if size.pixels > max_pixels:
         raise LargeImageError(
-            f"{name} is {size}, {size.pixels:,} pixels; at most {most:,} are decoded", hint="send a smaller copy"
+            f"{name} is {size}, {size.pixels:,} pixels; at most {max_pixels:,} are decoded", hint="send a smaller copy"
         )
 
 
-_LADDERS: dict[str, tuple[dict[str, Any], ...]] = {
+_SAVE_OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
     "png": ({"compress_level": 3}, {"compress_level": 9}),
     "jpeg": ({"quality": 95, "subsampling": 0}, {"quality": 85, "subsampling": 0}),
     "webp": ({"quality": 95}, {"quality": 85}),
     "gif": ({},),
 }
-"""The first is fast and good; the next are tried only when the bytes are too many."""
+"""Format → options to try in turn: the first are fast and good, the next make smaller files."""
 
 
 def encode_with_pillow(image: Image.Image, format: str, **options: Any) -> bytes:
-    """*image* in *format*, by its best options unless *options* say else."""
+    """Encodes *image* in *format*; *options* override the default ones."""
     buffer = io.BytesIO()
-    image.save(buffer, format, **{**_LADDERS[format][0], **options})
+    image.save(buffer, format, **{**_SAVE_OPTIONS[format][0], **options})
     return buffer.getvalue()
 
 
 def encode_within(image: Image.Image, format: str, max_bytes: int, **options: Any) -> tuple[bytes, Image.Image]:
-    """*image* in at most *max_bytes*, compressed harder or shrunk until it is; and the pixels that were saved.
+    """Encodes *image* in at most *max_bytes*, with stronger compression or shrunk if needed.
 
-    Raises InputImageError when not even one pixel fits.
+    Returns the bytes and the image that they show. Raises InputImageError if not even one pixel fits.
     """
     for attempt, step in _attempts(image, format):
         data = encode_with_pillow(attempt, format, **{**step, **options})
@@ -155,8 +157,8 @@ def encode_within(image: Image.Image, format: str, max_bytes: int, **options: An
 
 
 def _attempts(image: Image.Image, format: str) -> Iterator[tuple[Image.Image, dict[str, Any]]]:
-    """Every step of the ladder at full size, then the hardest at ever smaller ones."""
-    yield from ((image, step) for step in _LADDERS[format])
+    """All options at full size, then the strongest compression at ever smaller sizes."""
+    yield from ((image, step) for step in _SAVE_OPTIONS[format])
     while max(image.size) > 1:
         image = image.resize((max(1, image.width * 5 // 6), max(1, image.height * 5 // 6)), Image.Resampling.LANCZOS)
-        yield image, _LADDERS[format][-1]
+        yield image, _SAVE_OPTIONS[format][-1]

@@ -1,7 +1,4 @@
-"""Where an input's pixels go, decided from sizes alone: crop, pad, resize. Pure.
-
---fit: a picture brought to exactly one size, by a central crop to its ratio and then a resize.
-"""
+"""Crops, pads and resizes: decides on the sizes of inputs (pure), and brings results to the size of --fit."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from imagecli.errors import InputImageError
 from imagecli.images.pillow_io import MAX_DECODED_BYTES
 
 _REDUCING_GAP = 3.0
-"""Pillow's own word for fast and hardly different from the slow way."""
+"""Pillow's value for a fast resize that hardly differs from the slow one."""
 
 
 def resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:
-    """*image*, a mode whose pixels can be mixed, cropped centrally and resized to *fit*."""
+    """Crops *image* centrally to the ratio of *fit* and resizes it. Its mode must not be a palette."""
     left, top, right, bottom = _fill_box(Size(*image.size), fit)
     if (right - left, bottom - top) == (fit.width, fit.height):
         return image.crop((int(left), int(top), int(left) + fit.width, int(top) + fit.height))
@@ -30,49 +27,49 @@ def resize_to_fit(image: Image.Image, fit: Size) -> Image.Image:
     )
 
 
-def _fill_box(came: Size, fit: Size) -> tuple[float, float, float, float]:
-    """The largest part of the ratio of *fit*, in the middle; its edges may lie between pixels."""
-    if came.width * fit.height > came.height * fit.width:
-        width = came.height * fit.width / fit.height
-        left = (came.width - width) / 2
-        return left, 0, left + width, came.height
-    height = came.width * fit.height / fit.width
-    top = (came.height - height) / 2
-    return 0, top, came.width, top + height
+def _fill_box(size: Size, fit: Size) -> tuple[float, float, float, float]:
+    """The largest centred box in *size* with the ratio of *fit*; its edges may lie between pixels."""
+    if size.width * fit.height > size.height * fit.width:
+        width = size.height * fit.width / fit.height
+        left = (size.width - width) / 2
+        return left, 0, left + width, size.height
+    height = size.width * fit.height / fit.width
+    top = (size.height - height) / 2
+    return 0, top, size.width, top + height
 
 
-def resize_animation(picture: Image.Image, format: str, fit: Size) -> tuple[Image.Image, dict[str, Any]]:
-    """The first frame of *picture* at *fit*, and what saves the others with it: frames, times, loops.
+def resize_animation(image: Image.Image, format: str, fit: Size) -> tuple[Image.Image, dict[str, Any]]:
+    """The first frame of *image* resized to *fit*, and the save options with the others: frames, durations, loop.
 
-    Raises InputImageError when all of them would not fit into memory.
+    Raises InputImageError if the frames would not fit into memory.
     """
-    count = getattr(picture, "n_frames", 1)
+    count = getattr(image, "n_frames", 1)
     if count * fit.pixels * 4 > MAX_DECODED_BYTES:
         raise InputImageError(f"its {count} frames of {fit} are more than can be decoded at once")
-    frames, times = [], []
-    for frame in ImageSequence.Iterator(picture):
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(image):
         frames.append(resize_to_fit(frame.convert("RGBA"), fit))
-        times.append(frame.info.get("duration", 0))
-    options: dict[str, Any] = {"append_images": frames[1:], "duration": times}
-    if "loop" in picture.info:
-        options["loop"] = picture.info["loop"]
+        durations.append(frame.info.get("duration", 0))
+    options: dict[str, Any] = {"append_images": frames[1:], "duration": durations}
+    if "loop" in image.info:
+        options["loop"] = image.info["loop"]
     if format == "gif":
-        options["disposal"] = 2  # what shows through stays so: each frame is drawn on an empty screen
+        options["disposal"] = 2  # clear the screen before each frame, so that transparent areas stay transparent
     return frames[0], options
 
 
 CLASSIC_SIDE = 1024
-"""The classic API makes squares of at most this; a larger upload gains nothing (OpenAI's image guide)."""
+"""Edge of the largest square of the classic API; a larger upload gains nothing (OpenAI's image guide)."""
 MAX_REENCODED_PIXELS = 50_000_000
-"""A picture that must be encoded anyway is brought under this: more than phones make, and memory stays bounded."""
+"""Limit for images that must be re-encoded: more than phone cameras make, and memory stays bounded."""
 
 Box = tuple[int, int, int, int]
 
 
 def crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) -> Transform:
-    """The square that *rule* wants cut out or filled up; nothing where it wants none or the picture is square.
+    """The crop or padding that makes the square *rule* requires; none if it requires none, or the image is square.
 
-    Raises InputImageError when a square is wanted and *framing* forbids to make one.
+    Raises InputImageError if a square is required and *framing* forbids to make one.
     """
     if upright.is_square or not rule.square:
         return Transform(upright=upright)
@@ -86,20 +83,20 @@ def crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) -
 
 
 def size_after_framing(transform: Transform) -> Size:
-    """The size after crop and pad, before any resize."""
+    """The size after cropping and padding, before resizing."""
     left, top, right, bottom = transform.crop or (0, 0, transform.upright.width, transform.upright.height)
     more_left, more_top, more_right, more_bottom = transform.pad or (0, 0, 0, 0)
     return Size(right - left + more_left + more_right, bottom - top + more_top + more_bottom)
 
 
 def shrink_size(size: Size, inside: Size) -> Size:
-    """*size* scaled to fit inside, keeping its ratio; never larger than it was."""
+    """*size* scaled down to fit into *inside*, with the same ratio; never enlarged."""
     scale = min(inside.width / size.width, inside.height / size.height, 1.0)
     return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
 def encoded_size(size: Size, rule: InputRule, framing: InputFit) -> Size:
-    """How large a picture of *size* is encoded, once it has to be."""
+    """The size at which an image of *size* is encoded, if it has to be."""
     if framing.input_size:
         size = shrink_size(size, framing.input_size)
     if rule.square:

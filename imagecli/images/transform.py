@@ -1,7 +1,7 @@
-"""An input's pixels brought to where a `Transform` puts them, with as little decoded and copied as can be.
+"""Applies a `Transform` to the pixels of an input, decoding and copying as little as possible.
 
-A JPEG is decoded at half, a quarter or an eighth where that is enough; large shrinking first averages whole blocks,
-strip by strip, so that beside the decoded picture only the small one lies in memory.
+A JPEG is decoded at half, a quarter or an eighth of its size if that is enough. Shrinking by a large factor first
+averages blocks of pixels, strip by strip, so that only the small image is in memory beside the decoded one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder
 from imagecli.images.resize import size_after_framing
 
 _DRAFT_MARGIN = 1.8
-"""A JPEG is decoded to at least this many times the edge it is shrunk to: 50 dB against the full decode."""
+"""A JPEG is decoded to at least this many times its final edge: 50 dB against a full decode."""
 _GAP = 2
-"""Blocks are averaged down to this many times the edge, and Lanczos does the rest."""
+"""Blocks are averaged down to this many times the final edge, and Lanczos does the rest."""
 _LARGE_PIXELS = 20_000_000
-"""From here on blocks are averaged all the way, to keep memory flat."""
+"""Larger images are averaged to the final size, to keep memory flat."""
 _STRIP_PIXELS = 2_000_000
 _CLEAR = (0, 0, 0, 0)
 
@@ -28,57 +28,57 @@ FloatBox = tuple[float, float, float, float]
 
 
 def render_transformed(
-    look: ImageHeader, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
+    header: ImageHeader, transform: Transform, resample: Image.Resampling, padding: tuple[int, int, int, int] = _CLEAR
 ) -> tuple[Image.Image, str | None]:
-    """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase on their colours.
+    """The pixels after *transform*, upright, RGB or RGBA in sRGB, and a phrase if their colours changed.
 
-    NEAREST invents no value (masks). *padding* is RGBA. Raises InputImageError where the pixels are broken.
+    NEAREST interpolates no values (masks). *padding* is RGBA. Raises InputImageError if the pixels are damaged.
     """
-    with translate_decoder_errors(look.name):
+    with translate_decoder_errors(header.name):
         inner, offset = _size_inside_padding(transform)
-        crop = transform.crop or (0, 0, look.size.width, look.size.height)
-        box = stored_box(crop, look.size, look.orientation)
-        small, profile = _decode_box(look, box, stored_size(inner, look.orientation), resample)
+        crop = transform.crop or (0, 0, header.size.width, header.size.height)
+        box = stored_box(crop, header.size, header.orientation)
+        small, profile = _decode_box(header, box, stored_size(inner, header.orientation), resample)
         coloured, note = to_srgb(small, profile)
-        result = _pad(turn_upright(coloured, look.orientation), transform, offset, padding)
-        # Pillow writes a profile and a comment that it finds here into the next file.
+        result = _pad(turn_upright(coloured, header.orientation), transform, offset, padding)
+        # Pillow would write a profile and comment that it finds here into the next file.
         result.info.clear()
         return result, note
 
 
 def _size_inside_padding(transform: Transform) -> tuple[Size, tuple[int, int]]:
-    """How large the cropped picture is inside the padding, and where it lies, both after the resize."""
-    whole = size_after_framing(transform)
-    final = transform.size or whole
+    """The size of the cropped image inside the padding, and its offset, both after resizing."""
+    framed = size_after_framing(transform)
+    final = transform.size or framed
     left, top, right, bottom = transform.pad or (0, 0, 0, 0)
-    across, down = final.width / whole.width, final.height / whole.height
+    across, down = final.width / framed.width, final.height / framed.height
     inner = Size(
-        max(1, round((whole.width - left - right) * across)), max(1, round((whole.height - top - bottom) * down))
+        max(1, round((framed.width - left - right) * across)), max(1, round((framed.height - top - bottom) * down))
     )
     return inner, (round(left * across), round(top * down))
 
 
 def _decode_box(
-    look: ImageHeader, box: FloatBox, size: Size, resample: Image.Resampling
+    header: ImageHeader, box: FloatBox, size: Size, resample: Image.Resampling
 ) -> tuple[Image.Image, bytes | None]:
-    """*box* of the stored pixels at *size*, 8 bits a channel, and the colour profile."""
-    image = open_image(look.data, look.format, look.name)
+    """*box* of the stored pixels at *size*, with 8 bits per channel, and the colour profile."""
+    image = open_image(header.data, header.format, header.name)
     if resample is not Image.Resampling.NEAREST:
         ratio = min((box[2] - box[0]) / size.width, (box[3] - box[1]) / size.height)
-        margin = 1 if look.size.pixels > _LARGE_PIXELS else _DRAFT_MARGIN
+        margin = 1 if header.size.pixels > _LARGE_PIXELS else _DRAFT_MARGIN
         image.draft(None, tuple(max(1, int(edge * margin / ratio)) for edge in image.size))  # type: ignore[arg-type]
-    across, down = image.width / look.stored_size.width, image.height / look.stored_size.height
+    across, down = image.width / header.stored_size.width, image.height / header.stored_size.height
     box = (box[0] * across, box[1] * down, min(box[2] * across, image.width), min(box[3] * down, image.height))
-    small = _resize_box(load_pixels(image, look.name), box, size, resample)
+    small = _resize_box(load_pixels(image, header.name), box, size, resample)
     profile = image.info.get("icc_profile")
-    # Plugins hold themselves in cycles: without this the large pixels stay until the next collection.
+    # Plugins are in reference cycles: without this the pixels would stay until the next garbage collection.
     image.close()
     return small, profile
 
 
 def _resize_box(image: Image.Image, box: FloatBox, size: Size, resample: Image.Resampling) -> Image.Image:
     scale = sample_scale(image)
-    wanted = (size.width, size.height)
+    target = (size.width, size.height)
     factor = 1
     if resample is not Image.Resampling.NEAREST:
         gap = 1 if image.width * image.height > _LARGE_PIXELS else _GAP
@@ -86,16 +86,16 @@ def _resize_box(image: Image.Image, box: FloatBox, size: Size, resample: Image.R
     if factor > 1:
         image, box = _average_blocks(image, box, factor, scale)
     else:
-        if box == tuple(map(int, box)) and (box[2] - box[0], box[3] - box[1]) == wanted:
+        if box == tuple(map(int, box)) and (box[2] - box[0], box[3] - box[1]) == target:
             return to_eight_bit(image.crop(tuple(map(int, box))), scale)  # type: ignore[arg-type]
         image = to_eight_bit(image, scale)
-    return image.resize(wanted, resample, box)
+    return image.resize(target, resample, box)
 
 
 def _average_blocks(
     image: Image.Image, box: FloatBox, factor: int, scale: float | None
 ) -> tuple[Image.Image, FloatBox]:
-    """Blocks of *factor* × *factor* pixels averaged, and where *box* lies in the result."""
+    """The image with blocks of *factor* × *factor* pixels averaged, and *box* in its coordinates."""
     left, top = int(box[0]), int(box[1])
     right, bottom = min(image.width, int(box[2] + 0.999)), min(image.height, int(box[3] + 0.999))
     rows = max(1, _STRIP_PIXELS // ((right - left) * factor)) * factor

@@ -1,7 +1,7 @@
-"""Decides where every picture goes, before anything is paid for. Pure: the disk is asked through *look*.
+"""Chooses the name of every image before anything is paid for. Pure: the disk is queried through a `PathLookup`.
 
-`parse_output` reads `-o`, `build_fields` says what names are made of, `resolve_names` gives the names, and when a
-picture has come `path_for_format` gives its path.
+`parse_output` parses `-o`, `build_fields` collects the fields of templates, `resolve_names` makes the names, and
+`path_for_format` gives the path once the format of an image is known.
 """
 
 from imagecli.naming.filenames import mark_path, number_path, slugify

@@ -1,9 +1,4 @@
-"""Reads `-o`, and says what its words can be made of.
-
-What the ending that a user wrote into `-o` says: a format, nothing, or something that is never saved under it.
-
-Variables whose values would go nowhere are refused before they buy anything.
-"""
+"""Parses `-o`, checks its extension and variables, and collects the fields that templates can use."""
 
 from __future__ import annotations
 
@@ -24,40 +19,40 @@ from imagecli.suggestions import suggest
 from imagecli.templates import fields_in, fill_name, split_components
 
 PathKind: TypeAlias = Literal["missing", "file", "folder", "other"]
-"""What stands at a path: a link to a file, and one that leads nowhere, is a file; other is a device, pipe or socket."""
+"""What exists at a path. Links are followed; a dangling one is a file. "other" is a device, pipe or socket."""
 
 PathLookup: TypeAlias = Callable[[Path], PathKind]
 Fields: TypeAlias = Mapping[str, str | int]
 
 FIELDS: Final = ("slug", "stem", "n", "ext", "model", "size", "date", "time", "hash")
-"""The names that imagecli fills itself; no variable or column may have one of them."""
+"""Built-in fields; no variable or column may have the name of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPattern:
-    """`-o`, read. *text* is as typed, but for a literal its doubled braces are single."""
+    """The parsed `-o`. *text* is as typed, except that doubled braces of a literal are single."""
 
     kind: Literal["folder", "template", "literal", "stdout"]
     text: str
 
 
 def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
-    """`-o` as typed; None is the current folder. Without *look* nothing is there yet.
+    """Parses `-o` as typed; None is the current folder. Without *look* the disk counts as empty.
 
-    Raises UsageError for an empty, unwritable or ill-braced text.
+    Raises UsageError for an empty text, impossible characters or wrong braces.
     """
     if text is None:
         return OutputPattern(kind="folder", text=".")
     _check_writable_text(text)
     if text in ("-", "/dev/stdout"):
         return OutputPattern(kind="stdout", text="-")
-    found = look(Path(text)) if look else "missing"
-    if found == "other":
+    kind = look(Path(text)) if look else "missing"
+    if kind == "other":
         raise OutputError(
             f"{text} is a device or pipe, not a file",
             hint=f"-o - writes to stdout: imagecli … -o - > {shell_quote(text)}",
         )
-    if found == "folder":
+    if kind == "folder":
         return OutputPattern(kind="folder", text=text)
     if fields_in(text):
         return OutputPattern(kind="template", text=text)
@@ -67,10 +62,7 @@ def parse_output(text: str | None, *, look: PathLookup | None) -> OutputPattern:
 
 
 def check_output_inside(output: OutputPattern) -> None:
-    """For an output that a file says and not the user's own hand (a manifest): it stays below its folder.
-
-    Raises OutputError for a root, `..`, and the names that some system can't hold.
-    """
+    """Raises OutputError if an output in a manifest is not below the manifest's folder, or not a portable name."""
     for index, part in enumerate(split_components(output.text)):
         text = re.sub(r"\{[^{}]*\}", "x", part)
         if text == ".." or (not index and not text and output.text):
@@ -94,10 +86,10 @@ def build_fields(
     hash: str,
     variables: Mapping[str, str],
 ) -> dict[str, str | int]:
-    """What a name can be made of, but for `n` and `ext`, which `plan` adds.
+    """The fields of a name template, except `n` and `ext`, which are added later.
 
-    *prompt* None is a plain variation; *stem* None leaves the field out (there is no input picture); *now* is local
-    time, None leaves it out. Raises UsageError when a variable has the name of a field of ours.
+    *prompt* is None for a variation without one; *stem* is None without an input image; *now* is local time, or None
+    to omit date and time. Raises UsageError if a variable has the name of a built-in field.
     """
     check_variables(variables)
     fields: dict[str, str | int] = {"slug": "variation" if prompt is None else slugify(prompt)}
@@ -110,7 +102,7 @@ def build_fields(
 
 
 def check_variables(names: Iterable[str]) -> None:
-    """Raises UsageError for a variable or column that has a built-in field's name or can't stand in braces."""
+    """Raises UsageError for a variable or column with the name of a built-in field, or one that can't be in braces."""
     for name in names:
         if name in FIELDS:
             raise UsageError(
@@ -135,47 +127,48 @@ def _check_writable_text(text: str) -> None:
 
 
 WRITABLE: Final = ("png", "jpg", "webp", "gif")
-"""The endings that any picture can be saved under."""
+"""The extensions that every image can be saved under."""
 
 _JPEGS: Final = frozenset({"jfif", "jif", "jpe"})
 
 
 def check_output_ending(output: OutputPattern, *, svg: bool, maker: str | None = None) -> None:
-    """Raises OutputError for an ending that is a picture's, and not one that can be saved. *svg*: that one can be.
+    """Raises OutputError for an image extension that can't be saved. *svg*: the model can make SVG.
 
-    *maker* is a model that makes svg, where another one would.
+    *maker* is the name of a model that can, for the hint.
     """
-    ending = _written_ending(output).lower()
-    if ending not in OTHER_ENDINGS and (ending != "svg" or svg):
+    extension = _typed_extension(output).lower()
+    if extension not in OTHER_ENDINGS and (extension != "svg" or svg):
         return
-    better = "jpg" if ending in _JPEGS else "png"
-    name = f"-o {shell_quote(output.text[: -len(ending)] + better)}"
+    better = "jpg" if extension in _JPEGS else "png"
+    hint = f"-o {shell_quote(output.text[: -len(extension)] + better)}"
+    writable = (*WRITABLE, "svg") if svg else WRITABLE
     raise OutputError(
-        f"-o {output.text}: a picture can be saved as {', '.join(WRITABLE)}{', svg' * svg}, not as {ending}",
-        hint=f"-m {maker} makes svg; or {name}" if maker and ending == "svg" else name,
+        f"-o {output.text}: a picture can be saved as {', '.join(writable)}, not as {extension}",
+        hint=f"-m {maker} makes svg; or {hint}" if maker and extension == "svg" else hint,
     )
 
 
 def added_ending_note(output: OutputPattern) -> str | None:
-    """What to say where a word stands like an ending and is none, so that the name will be another than was typed."""
-    ending = _written_ending(output)
-    if not ending or ending.isdecimal() or ending.lower() in ENDINGS:
+    """A note for an unknown extension, which stays in the name and gets the correct one after it."""
+    extension = _typed_extension(output)
+    if not extension or extension.isdecimal() or extension.lower() in ENDINGS:
         return None
-    return f"-o {output.text}: .{ending} is no picture's ending, so the true one is added to the name"
+    return f"-o {output.text}: .{extension} is no picture's ending, so the true one is added to the name"
 
 
-def _written_ending(output: OutputPattern) -> str:
-    """The word after the last dot of the user's own text, or an empty one: a field's value never counts."""
+def _typed_extension(output: OutputPattern) -> str:
+    """The extension that the user typed, or "" if there is none. The value of a field never counts."""
     if output.kind not in ("literal", "template"):
         return ""
-    found = re.search(r"[^/]\.(\w+)$", output.text)
-    return found[1] if found else ""
+    match = re.search(r"[^/]\.(\w+)$", output.text)
+    return match[1] if match else ""
 
 
 def check_variables_used(variables: Collection[str], text: str | None, *outputs: OutputPattern) -> None:
-    """Raises UsageError for a name that stands neither in the prompt *text*, as it was typed, nor in any of *outputs*.
+    """Raises UsageError for a variable that is used neither in the prompt *text*, as typed, nor in any of *outputs*.
 
-    Its values would all buy the same picture, or `{anmal}` would be sent as it stands.
+    All its values would request the same image, or a misspelled `{anmal}` would be sent verbatim.
     """
     braces = find_braces(text or "")
     used = set(braces).union(*(fields_in(output.text) for output in outputs if output.kind == "template"))
@@ -188,7 +181,7 @@ def check_variables_used(variables: Collection[str], text: str | None, *outputs:
 
 
 def find_braces(prompt: str) -> list[str]:
-    """What stands in the braces of a prompt, as far as a variable could have the name."""
+    """The texts in the braces of *prompt*, which can be names of variables."""
     return re.findall(r"\{([^{}]+)\}", prompt)
 
 

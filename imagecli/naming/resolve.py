@@ -1,9 +1,7 @@
-"""Makes one picture's name of an output and its fields, and a path of the name.
+"""Builds the names and paths of images from an output pattern, each unique and clear of existing files.
 
-A template's own text is the user's: it may hold folders, `..` and a root. What is filled into it is not: a value can
-never leave its place in the path, hide a file, or make a name that a system can't hold.
-
-Gives every picture of a command a name of its own, clear of what is on the disk.
+The text of a template is the user's: it may contain folders, `..` and a root. Values filled into it are untrusted: they
+can't add path components, hide a file, or make a name that some system can't hold.
 """
 
 from __future__ import annotations
@@ -31,16 +29,17 @@ from imagecli.quoting import shell_quote
 from imagecli.templates import fields_in, fill_name, split_components
 
 EXT: Final = "\0"
-"""Stands in `OutputName.stem` for `{ext}`, the one field that is known only afterwards. No path can hold it."""
+"""Placeholder in `OutputName.stem` for `{ext}`, which is known only after the response. No path can contain it."""
 
 TRUE_ENDINGS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp", "gif": "gif", "svg": "svg"}
-"""Picture format → the ending that imagecli gives it."""
+"""Image format → the extension that imagecli adds."""
 
 STEM_BYTES: Final = 235
-"""A chosen stem's share of the 255: the rest is for `-N`, `_2` and the longest ending."""
+"""Limit of a generated stem: the rest of the 255 bytes is for `-N`, `_2` and the longest extension."""
 
 
 def build_name(output: OutputPattern, fields: Fields, default: str, suffix: str) -> OutputName:
+    """The name of one image; *default* is the template if *output* is a folder, *suffix* goes after the stem."""
     if output.kind == "literal":
         return _build_literal_name(output.text, suffix)
     template = output.text if output.kind == "template" else default
@@ -69,7 +68,7 @@ def _build_literal_name(text: str, suffix: str) -> OutputName:
 
 @lru_cache(maxsize=256)
 def _to_folder(text: str) -> Path:
-    """*text* as a path: thousands of names have few folders."""
+    """*text* as a path, cached: thousands of names share few folders."""
     return Path(text)
 
 
@@ -97,7 +96,7 @@ def _fill_template(template: str, fields: Fields, suffix: str) -> OutputName:
 
 
 def rebuild_name(name: OutputName) -> OutputName:
-    """*name*, read back from a file, as the rules of this module make names: one component, an image's extension."""
+    """*name*, read from a file, made to follow the rules of this module: one component, an image extension or none."""
     separators = {"/", os.sep, os.altsep}
     pieces, ending = name.stem.split(EXT), name.ending
     if separators & set(name.stem):
@@ -113,7 +112,7 @@ def rebuild_name(name: OutputName) -> OutputName:
 
 
 def _fill_component(template: str, fields: Fields) -> str:
-    """One piece of the path, with its values cut as short as it needs to fit."""
+    """One path component, its values cut until it fits."""
     has_values = bool(fields_in(template))
     text = fill_name(template, fields, clean=_value_cleaner(STEM_BYTES))
     limit = STEM_BYTES
@@ -131,7 +130,7 @@ def _fill_component(template: str, fields: Fields) -> str:
 
 
 def _value_cleaner(limit: int) -> Callable[[str], str]:
-    """Makes a value safe and at most *limit* bytes long."""
+    """A function that makes a value safe and at most *limit* bytes long."""
     return lambda value: value if value == EXT else clip_bytes(safe_value(value), limit)
 
 
@@ -141,28 +140,29 @@ def _split_ending(name: str) -> tuple[str, str | None]:
 
 
 def path_for_format(name: OutputName, format: str) -> Path:
-    """The path for bytes of *format*: the true ending, or the user's own where it is literal or says the same."""
+    """The path of an image in *format*: with the extension that the user typed if it is correct or literal."""
     return name.folder / filename_for_format(name, format)
 
 
 def filename_for_format(name: OutputName, format: str) -> str:
-    """The last part of that path."""
-    true = TRUE_ENDINGS[format]
-    ending = name.ending if name.ending and (name.literal_format or ENDINGS[name.ending.lower()] == format) else true
-    return f"{name.stem.replace(EXT, true)}.{ending}"
+    """The file name of an image in *format*."""
+    extension = default = TRUE_ENDINGS[format]
+    if name.ending and (name.literal_format or ENDINGS[name.ending.lower()] == format):
+        extension = name.ending
+    return f"{name.stem.replace(EXT, default)}.{extension}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedName:
-    """One picture's name, and the file that stands under it and stays."""
+    """The name of one image, or the existing file that makes it unnecessary."""
 
     name: OutputName
     kept: Path | None = None
-    """With --if-exists skip: nothing is bought for this name, this path is the result."""
+    """With --if-exists skip: no image is requested, this file is the result."""
 
 
 def requested_format(output: OutputPattern, fields: Fields) -> str | None:
-    """The picture format that the output's own ending asks for, or None."""
+    """The image format that the extension in *output* asks for, or None."""
     if output.kind not in ("literal", "template") or output.text.endswith("/"):
         return None
     return ENDINGS.get((build_name(output, {**fields, "n": 1}, "", "").ending or "").lower())
@@ -181,21 +181,23 @@ def resolve_names(
     first: int = 1,
     total: int | None = None,
 ) -> list[ResolvedName]:
-    """Names for the *count* pictures of one prompt, none of them twice and none of them on a file that must stay.
+    """Names for the *count* images of one prompt: all different, and none of an existing file that must stay.
 
-    *default* is the template when the output is a folder or stdout (where the name serves if stdout fails).
-    *expected_format* decides what already exists, unless the output's ending does. *taken* is shared by all calls of
-    a command: path key → last number tried; this call adds to it. *first* is the `{n}` of the first picture and
-    *total* the number of all that share this output, for a command that makes more than this prompt's.
+    *default* is the template if the output is a folder, or stdout (used if stdout fails). *expected_format* gives the
+    extension that decides whether a file exists, unless the output has one. *taken* (path key → last number tried) is
+    shared by all calls of a command; this call adds to it. *first* is the `{n}` of the first image, and *total* the
+    number of images of all prompts that share this output.
 
-    Raises OutputError when a name can't be used, UsageError when the template is wrong.
+    Raises OutputError if a name can't be used, UsageError if the template is wrong.
     """
     if output.kind == "stdout" and (total or count) > 1:
         raise UsageError(f"stdout takes one picture, {total or count} were asked for", hint="-o with a folder, or -n 1")
-    literal = output.kind == "literal"
-    rule = (if_exists or ("fail" if literal else "number")) if output.kind != "stdout" else "number"
+    is_literal = output.kind == "literal"
+    rule: IfExists = "number"
+    if output.kind != "stdout":
+        rule = if_exists or ("fail" if is_literal else "number")
     return [
-        _resolve_name(name, ENDINGS.get((name.ending or "").lower(), expected_format), rule, literal, look, taken)
+        _resolve_name(name, ENDINGS.get((name.ending or "").lower(), expected_format), rule, is_literal, look, taken)
         for name in build_names(output, count=count, fields=fields, default=default, first=first, total=total)
     ]
 
@@ -203,17 +205,17 @@ def resolve_names(
 def build_names(
     output: OutputPattern, *, count: int, fields: Fields, default: str, first: int = 1, total: int | None = None
 ) -> Iterator[OutputName]:
-    """The names of the *count* images of one prompt, whatever is there already; parameters as in `resolve_names`."""
-    literal = output.kind == "literal"
-    many = (total or count) > 1 if literal else count > 1
+    """The names of the *count* images of one prompt, whether they exist or not; parameters as in `resolve_names`."""
+    is_literal = output.kind == "literal"
+    has_several = (total or count) > 1 if is_literal else count > 1
     for index in range(count):
         n = first + index
-        suffix = f"-{n if literal else index + 1}" if many else ""
+        suffix = f"-{n if is_literal else index + 1}" if has_several else ""
         yield build_name(output, {**fields, "n": n}, default, suffix)
 
 
 def _resolve_name(
-    name: OutputName, format: str, rule: IfExists, literal: bool, look: PathLookup, taken: dict[str, int]
+    name: OutputName, format: str, rule: IfExists, is_literal: bool, look: PathLookup, taken: dict[str, int]
 ) -> ResolvedName:
     path = path_for_format(name, format)
     start = path_key(path)
@@ -224,30 +226,30 @@ def _resolve_name(
         path = path_for_format(current, format)
         if number > 1 and path_key(path) in taken:
             continue
-        verdict = _decide_name(look(path), path, rule, literal)
-        if verdict != "next":
+        decision = _decide_name(look(path), path, rule, is_literal)
+        if decision != "next":
             taken[start] = number
             taken.setdefault(path_key(path), 1)
-            return ResolvedName(name=current, kept=path if verdict == "keep" else None)
+            return ResolvedName(name=current, kept=path if decision == "keep" else None)
 
 
-def _decide_name(found: PathKind, path: Path, rule: IfExists, literal: bool) -> Literal["use", "keep", "next"]:
-    if found == "missing" or (found == "file" and rule == "overwrite"):
+def _decide_name(existing: PathKind, path: Path, rule: IfExists, is_literal: bool) -> Literal["use", "keep", "next"]:
+    if existing == "missing" or (existing == "file" and rule == "overwrite"):
         return "use"
-    if found == "file" and rule == "skip":
+    if existing == "file" and rule == "skip":
         return "keep"
-    if rule == "number" or (found != "file" and not literal and rule != "fail"):
+    if rule == "number" or (existing != "file" and not is_literal and rule != "fail"):
         return "next"
-    raise _occupied_error(path, found)
+    raise _occupied_error(path, existing)
 
 
-def _occupied_error(path: Path, found: PathKind) -> OutputError:
-    if found == "file":
+def _occupied_error(path: Path, existing: PathKind) -> OutputError:
+    if existing == "file":
         return OutputError(
             f"{path} already exists",
             hint="--if-exists number keeps both, skip keeps the old one, overwrite replaces it",
         )
-    if found == "folder":
+    if existing == "folder":
         return OutputError(
             f"{path} is a folder, and a picture was to have this name",
             hint=f"-o {shell_quote(f'{path}/')} saves inside it",

@@ -1,4 +1,4 @@
-"""A batch as it is shown: what a row has brought as soon as it has, and what all of it came to."""
+"""What a batch prints: each row as soon as it ends, progress lines for pipes and CI, and the summary."""
 
 from __future__ import annotations
 
@@ -22,131 +22,133 @@ COMMAND = "batch"
 
 
 class LineWriter(Protocol):
-    """Whoever writes lines to stderr."""
+    """Writes lines to stderr."""
 
     def line(self, text: str) -> None:
-        """One line."""
+        """Writes one line."""
 
 
 class BatchPlainProgress(PlainProgress):
-    """As `PlainProgress`; the heartbeat tells how far it is."""
+    """As `PlainProgress`; the heartbeat tells how far the batch is."""
 
     def __init__(self, env: Env, style: DisplayOptions) -> None:
         super().__init__(env, style)
-        self._last: BatchProgress | None = None
-        self._awaited: BatchApiProgress | None = None
+        self._progress: BatchProgress | None = None
+        self._api_progress: BatchApiProgress | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, BatchProgress):
-            self._last = event
+            self._progress = event
         elif isinstance(event, BatchApiProgress):
-            self._awaited = event
-        elif isinstance(event, Heartbeat) and self._last and not self._style.quiet:
-            self.line(f"imagecli: {self._progress_text(self._last)} after {event.elapsed:.0f} s")
+            self._api_progress = event
+        elif isinstance(event, Heartbeat) and self._progress and not self._style.quiet:
+            text = _format_progress(self._progress, self._api_progress)
+            self.line(f"imagecli: {text} after {event.elapsed:.0f} s")
         else:
             super().__call__(event)
 
-    def _progress_text(self, last: BatchProgress) -> str:
-        said = f"{last.done:,} of {last.total:,} saved" + f", {last.failed:,} failed" * bool(last.failed)
-        there = self._awaited
-        if there and there.total:
-            said += f", {there.answered:,} of {there.total:,} answered by the Batch API"
-        return said
+
+def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | None) -> str:
+    """`3 of 20 saved, 1 failed, 8 of 16 answered by the Batch API`."""
+    text = f"{progress.done:,} of {progress.total:,} saved"
+    if progress.failed:
+        text += f", {progress.failed:,} failed"
+    if api_progress and api_progress.total:
+        text += f", {api_progress.answered:,} of {api_progress.total:,} answered by the Batch API"
+    return text
 
 
 class BatchOutput:
-    """Writes to stdout as rows end, so that nothing of them has to be kept."""
+    """Writes each row to stdout as it ends, so that nothing of it has to be kept."""
 
-    def __init__(self, env: Env, style: DisplayOptions, heard: LineWriter) -> None:
-        self._env, self._style, self._heard = env, style, heard
-        self._told: set[str] = set()
+    def __init__(self, env: Env, display: DisplayOptions, progress: LineWriter) -> None:
+        self._env, self._display, self._progress = env, display, progress
+        self._printed_hints: set[str] = set()
         self.failure: DiskError | None = None
-        """Why stdout takes no more."""
+        """Why stdout can't be written to any more."""
 
     @property
     def exit_code(self) -> int:
-        """Of what stdout did not take; 0 where it took all."""
+        """The exit code for what could not be written to stdout; 0 if everything was."""
         return self.failure.exit_code if self.failure else 0
 
-    def print_row(self, row: int, report: CommandResult, **more: Json) -> None:
-        """One row's end: its paths, or its object; *more* are keys of that."""
-        if self._style.json:
-            self._write_line(
-                json_line({**build_envelope(report, row), "row": row, **more}, ascii_only=self._env.stdout.isatty())
-            )
-        else:
-            for image in report.saved:
-                if image.path:
-                    self._write_line(printable_path(image.path, self._env.stdout))
-
-    def note_made(self, report: CommandResult, ended: int, total: int) -> None:
-        """What a row has brought, a line where nothing moves; not where the same screen has its paths already."""
-        if self._style.live or self._style.quiet or (self._env.stdout.isatty() and not self._style.json):
+    def print_row(self, row: int, result: CommandResult, **more: Json) -> None:
+        """Prints a row that has ended: its paths, or its JSON object with the keys of *more*."""
+        if self._display.json:
+            envelope = {**build_envelope(result, row), "row": row, **more}
+            self._write_line(json_line(envelope, ascii_only=self._env.stdout.isatty()))
             return
-        first, *more = [str(image.path) for image in report.saved if image.path] or ["nothing new"]
-        said = sanitize(first) + f" and {len(more):,} more" * bool(more)
-        paid = report.cost.actual_usd
-        said += f", {format_usd(paid)}" if paid and not report.cost.is_free else ""
-        self._heard.line(self._style.redact(f"imagecli: {ended:,} of {total:,}: {said}"))
+        for image in result.saved:
+            if image.path:
+                self._write_line(printable_path(image.path, self._env.stdout))
+
+    def note_made(self, result: CommandResult, ended: int, total: int) -> None:
+        """Prints a line about a row's new files, unless a table or the paths on the same screen show them already."""
+        if self._display.live or self._display.quiet or (self._env.stdout.isatty() and not self._display.json):
+            return
+        first, *more = [str(image.path) for image in result.saved if image.path] or ["nothing new"]
+        text = sanitize(first)
+        if more:
+            text += f" and {len(more):,} more"
+        paid = result.cost.actual_usd
+        if paid and not result.cost.is_free:
+            text += f", {format_usd(paid)}"
+        self._progress.line(self._display.redact(f"imagecli: {ended:,} of {total:,}: {text}"))
 
     def print_failure(self, where: str, errors: Sequence[ImagecliError]) -> None:
-        """What went wrong with a row; a hint once."""
+        """Prints a row's errors; each hint is printed only once in a run."""
         for error in errors:
-            text = f"imagecli: error: {sanitize(where)}: {sanitize(error.message)}"
-            hints = (("kept", error.rescued_path), ("request", error.request_id), ("hint", self._new_hint(error.hint)))
-            for line in (text, *(f"{title}: {sanitize(words)}" for title, words in hints if words)):
-                self._heard.line(self._style.redact(line))
-
-    def _new_hint(self, hint: str | None) -> str | None:
-        if hint is None or hint in self._told:
-            return None
-        self._told.add(hint)
-        return hint
+            hint = error.hint if error.hint not in self._printed_hints else None
+            if hint:
+                self._printed_hints.add(hint)
+            lines = [f"imagecli: error: {sanitize(where)}: {sanitize(error.message)}"]
+            details = (("kept", error.rescued_path), ("request", error.request_id), ("hint", hint))
+            lines += [f"{title}: {sanitize(text)}" for title, text in details if text]
+            for line in lines:
+                self._progress.line(self._display.redact(line))
 
     def print_lines(self, lines: Sequence[str]) -> None:
-        """Data on stdout: a plan, or a list."""
-        if not self._style.json:
+        """Prints data to stdout: a plan, or a list. Not with --json."""
+        if not self._display.json:
             for line in lines:
-                self._write_line(self._style.redact(line))
+                self._write_line(self._display.redact(line))
 
     def print_summary(
         self,
         sentence: str,
         errors: Sequence[ImagecliError],
         cost: Cost,
-        remarks: Sequence[NoteEvent | WarningEvent],
+        notes: Sequence[NoteEvent | WarningEvent],
         **more: Json,
     ) -> None:
-        """What all of it came to: a sentence for people, an object behind the rows' for others."""
+        """Prints a sentence to stderr, and with --json a last object, with the keys of *more*, to stdout."""
         for error in errors:
-            print_error(error, self._style, self._env)
-        if not self._style.quiet:
+            print_error(error, self._display, self._env)
+        if not self._display.quiet:
             write_line(self._env.stderr, f"imagecli: {sanitize(sentence)}")
-        if self._style.json:
-            whole = build_envelope(
-                CommandResult(command=COMMAND, errors=tuple(errors), cost=cost, notes=tuple(remarks))
-            )
-            self._write_line(json_line({**whole, **more}, ascii_only=self._env.stdout.isatty()))
+        if self._display.json:
+            result = CommandResult(command=COMMAND, errors=tuple(errors), cost=cost, notes=tuple(notes))
+            self._write_line(json_line({**build_envelope(result), **more}, ascii_only=self._env.stdout.isatty()))
         if self.failure:
-            print_error(self.failure, self._style, self._env)
+            print_error(self.failure, self._display, self._env)
 
     def _write_line(self, line: str) -> None:
         if self.failure:
             return
-        if self._style.live and self._env.stdout.isatty():
-            # The same screen: a line that the table did not know of would tear it.
-            self._heard.line(self._style.redact(line))
+        if self._display.live and self._env.stdout.isatty():
+            # stdout is the same screen: a line that the live table did not know of would break it.
+            self._progress.line(self._display.redact(line))
             return
         try:
-            write_to_stdout(self._env, f"{self._style.redact(line)}\n".encode("utf-8", "surrogateescape"))
+            write_to_stdout(self._env, f"{self._display.redact(line)}\n".encode("utf-8", "surrogateescape"))
         except DiskError as error:
             self.failure = error
 
 
-def row_result(outcomes: Sequence[CallResult], cost: Cost) -> CommandResult:
-    """A row's requests as a report of their own, numbered from 0."""
+def row_result(results: Sequence[CallResult], cost: Cost) -> CommandResult:
+    """A row's calls as a result of their own, numbered from 0."""
     numbered = tuple(
-        replace(outcome, request=number, saved=tuple(replace(image, request=number) for image in outcome.saved))
-        for number, outcome in enumerate(outcomes)
+        replace(result, request=number, saved=tuple(replace(image, request=number) for image in result.saved))
+        for number, result in enumerate(results)
     )
     return CommandResult(command=COMMAND, outcomes=numbered, cost=cost)

@@ -1,4 +1,4 @@
-"""The catalogue for people: a table that fits the terminal, and for one name what its row says, on stdout."""
+"""Prints the catalogue: tables of models and providers that fit the terminal, and all fields of one row."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from imagecli.catalog.provider import ProviderRow
 
 SQUARE = Size(1024, 1024)
-"""The size whose price every table has."""
+"""The size that every price table has."""
 
 
 def print_models(rows: Sequence[ModelRow], default: str, today: date, env: Env) -> None:
-    """A line a model: what one square picture costs, its qualities, until when it answers."""
+    """A line per model: the price of a square image, its qualities, its dates."""
     cells = [("MODEL", "A SQUARE", "QUALITY", "LIFE")]
     for row in rows:
         name = f"{row.name} *" if row.name == default else row.name
         cells.append(
             (name, _format_price_range(row), _format_span(row.allowed_values("quality")), _format_life(row, today))
         )
-    told = f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."
+    legend = f"* the default. A SQUARE: about, for one {SQUARE}. imagecli models NAME shows a whole row."
     width = output_width(env)
-    _print_lines([*format_table(cells, width), "", *wrap_text(told, width)], env)
+    _print_lines([*format_table(cells, width), "", *wrap_text(legend, width)], env)
 
 
 def print_model(row: ModelRow, today: date, env: Env) -> None:
-    """Every fact of a model's row, a line each, in words where a figure needs some."""
+    """Every field of a model's row, and the prices of its images."""
     document, width = model_to_json(row), output_width(env)
     del document["sizes"]
     prices = document.pop("prices") or {}
@@ -57,23 +57,23 @@ def print_model(row: ModelRow, today: date, env: Env) -> None:
 
 
 def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
-    """A line a provider: where it is, which variable holds its key, what it does."""
+    """A line per provider: its key variable, its operations, its address."""
     cells = [("PROVIDER", "KEY", "DOES", "WHERE")]
     for row in rows:
         key = row.keys[0].env if row.keys else ("none needed" if row.free else "config login")
         where = row.base_url or row.base_url_form or ("started for the command" if row.embedded else "--base-url")
         does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
         cells.append((row.name, key, does, where.removeprefix("https://")))
-    told = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
+    legend = "G generates, E edits, V varies by an endpoint of its own. imagecli providers NAME shows a whole row."
     width = output_width(env)
-    _print_lines([*format_table(cells, width), "", *wrap_text(told, width)], env)
+    _print_lines([*format_table(cells, width), "", *wrap_text(legend, width)], env)
 
 
 _LETTERS: Final[dict[str, Operation]] = {"G": "generations", "E": "edits", "V": "variations"}
 
 
 def print_provider(row: ProviderRow, env: Env) -> None:
-    """What is not as with the API that all others are like, a line each; its notes one below the other."""
+    """The fields of a provider's row that differ from their defaults, and its notes."""
     facts: dict[str, Json] = provider_differences(row)
     if row.keys:
         facts["keys"] = [key.env if key.auth == row.auth else f"{key.env} ({key.auth})" for key in row.keys]
@@ -99,13 +99,13 @@ def _format_life(row: ModelRow, today: date) -> str:
 
 
 def _format_span(words: Sequence[str]) -> str:
-    """The first and the last of words that are steps."""
+    """The first and the last of *words* without `auto`."""
     steps = [word for word in words if word != "auto"]
     return "-" if not steps else steps[0] if len(steps) == 1 else f"{steps[0]}–{steps[-1]}"
 
 
 def _format_price_range(row: ModelRow) -> str:
-    """From the cheapest to the dearest square."""
+    """From the cheapest to the most expensive square image."""
     known = [table[SQUARE] for table in row.output_tokens().values() if SQUARE in table]
     if row.prices is None or not known:
         return "unknown"
@@ -117,13 +117,13 @@ def _format_price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices
     sizes = sorted({size for table in tables.values() for size in table}, key=lambda size: size.pixels)
     cells = [("", *(str(size) for size in sizes))]
     for quality, tokens in tables.items():
-        told = (format_usd(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
-        cells.append((quality, *told))
+        row = (format_usd(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)
+        cells.append((quality, *row))
     return format_table(cells, width)
 
 
 _NOTHING: Final[tuple[Json, ...]] = (None, "", [], {}, False)
-"""What is not said of a model."""
+"""Values that are not printed."""
 
 
 def _stated_facts(facts: dict[str, Json]) -> dict[str, Json]:
@@ -132,9 +132,9 @@ def _stated_facts(facts: dict[str, Json]) -> dict[str, Json]:
 
 
 def _format_fact(name: str, value: Json, width: int, indent: str = "") -> list[str]:
-    """`name: value`, folded, a table's entries below it."""
+    """`name: value`, wrapped, with the entries of a table below it."""
     if isinstance(value, dict) and value:
-        inner = [line for key, told in value.items() for line in _format_fact(key, told, width, indent + "  ")]
+        inner = [line for key, item in value.items() for line in _format_fact(key, item, width, indent + "  ")]
         return [f"{indent}{name}:", *inner]
     return wrap_text(f"{indent}{name}: {_format_list(value)}", width, indent + "  ")
 

@@ -1,4 +1,4 @@
-"""Which listener a command gets: a moving line on a terminal, else plain lines."""
+"""Chooses how progress is shown: a live line on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from imagecli.output.progress import PlainProgress
 
 
 def open_progress(env: Env, style: DisplayOptions) -> PlainProgress:
-    """rich is imported only where something moves."""
+    """Progress for generate, edit and vary. Imports rich only for a live line."""
     if not style.live:
         return PlainProgress(env, style)
     from imagecli.output.live import LiveProgress
@@ -17,7 +17,7 @@ def open_progress(env: Env, style: DisplayOptions) -> PlainProgress:
 
 
 def open_batch_progress(env: Env, style: DisplayOptions) -> PlainProgress:
-    """As `open_progress`, for a batch."""
+    """Progress for a batch."""
     if not style.live:
         from imagecli.output.batch import BatchPlainProgress
 

@@ -1,4 +1,4 @@
-"""How a command shows itself, decided once from its flags, its streams and its environment."""
+"""The display options of a command, decided once from its flags, streams and environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisplayOptions:
-    """What the user asked to see."""
+    """How much is printed, and how."""
 
     json: bool = False
     quiet: bool = False
@@ -24,15 +24,15 @@ class DisplayOptions:
     """stderr is a terminal that can redraw a line."""
     color: bool = False
     secret: Secret | None = None
-    """What must not be shown, whoever says it."""
+    """The API key, which is removed from all output."""
 
     def redact(self, text: str) -> str:
-        """*text* as it may leave: the one place where a key that a server repeats is taken out."""
+        """*text* without the API key, in case a server repeats it."""
         return self.secret.redact(text) if self.secret else text
 
     @classmethod
     def guess_from_argv(cls, argv: Sequence[str], env: Env) -> DisplayOptions:
-        """The style that a command line asks for, good enough to say that it could not be read."""
+        """The options of a command line that can't be parsed, guessed to print that error."""
         words = argv[: argv.index("--")] if "--" in argv else argv
         return cls.build(json="--json" in words, debug="--debug" in words, env=env)
 
@@ -48,7 +48,7 @@ class DisplayOptions:
         color: str = "auto",
         secret: Secret | None = None,
     ) -> DisplayOptions:
-        """The style for these flags in this environment."""
+        """The options for these flags in this environment."""
         live = env.stderr.isatty() and not quiet and env.environ.get("TERM") != "dumb" and "CI" not in env.environ
         return cls(
             json=json,
@@ -61,8 +61,8 @@ class DisplayOptions:
         )
 
 
-def _use_color(wanted: str, live: bool, env: Env) -> bool:
-    """--color first, then NO_COLOR, then whether the terminal can."""
-    if wanted != "auto":
-        return wanted == "always"
+def _use_color(color: str, live: bool, env: Env) -> bool:
+    """By --color, else by NO_COLOR and the terminal."""
+    if color != "auto":
+        return color == "always"
     return live and "NO_COLOR" not in env.environ

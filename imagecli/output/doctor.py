@@ -1,4 +1,4 @@
-"""What `doctor` found, and how it tells it: a line each on stdout, folded to the terminal, or all of it as JSON."""
+"""The findings of `doctor`, printed as lines that fit the terminal or as one JSON object."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Level = Literal["ok", "note", "warning", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: how it is, and what mends it."""
+    """The result of a check, and how to fix what is wrong."""
 
     topic: str
     message: str
     level: Level = "ok"
     hint: str | None = None
     error: ImagecliError | None = None
-    """What a command that makes pictures would end with."""
+    """The error that a command which creates images would end with."""
 
 
 def finding_from_error(topic: str, error: ImagecliError) -> Finding:
-    """The finding of an error."""
+    """A finding for an error."""
     return Finding(topic=topic, level="error", message=error.message, hint=error.hint, error=error)
 
 
@@ -38,7 +38,7 @@ INDENT = " " * 6
 
 
 def print_finding(finding: Finding, env: Env, columns: int | None = None) -> None:
-    """One finding, and what mends it in a line of its own."""
+    """Print a finding, with its fix on a line of its own."""
     lines = [f"{MARKS[finding.level]:<6}{finding.topic}: {finding.message}"]
     if finding.hint:
         lines.append(f"{INDENT}fix: {finding.hint}")
@@ -47,7 +47,7 @@ def print_finding(finding: Finding, env: Env, columns: int | None = None) -> Non
 
 
 def _wrap_line(line: str, columns: int | None) -> str:
-    """*line* in the width of a terminal; paths and addresses stay in one piece, to be copied."""
+    """*line* wrapped at the terminal's width; paths and addresses are not broken, so that they can be copied."""
     if not columns:
         return line
     return textwrap.fill(
@@ -60,19 +60,21 @@ def _wrap_line(line: str, columns: int | None) -> str:
     )
 
 
-def print_findings_json(found: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env) -> None:
-    """All of it as the one JSON object; *first* is the error that a command would end with."""
+def print_findings_json(
+    findings: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env
+) -> None:
+    """Print all findings as one JSON object; *first* is the error that a command would end with."""
     listed: Any = [
         {
-            "topic": one.topic,
-            "level": one.level,
-            "message": one.message,
-            "hint": one.hint,
-            "code": one.error.code if one.error else None,
+            "topic": finding.topic,
+            "level": finding.level,
+            "message": finding.message,
+            "hint": finding.hint,
+            "code": finding.error.code if finding.error else None,
         }
-        for one in found
+        for finding in findings
     ]
-    errors = [one.error for one in found if one.error]
+    errors = [finding.error for finding in findings if finding.error]
     print_json_document(
         "doctor",
         {"findings": listed, "models": list(models)},

@@ -1,4 +1,4 @@
-"""A report as the one JSON object of `--json`. Keys are only ever added; unknown money is null. Pure."""
+"""A result as the one JSON object of `--json`. Keys are only ever added; unknown costs are null."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagecli.results import CallResult, CommandResult, Cost, DryRunRequest, Ski
 
 
 def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, Json]:
-    """The object, ready for `json.dumps`; of one *row* of a manifest, where it is that."""
+    """The object, ready for `json.dumps`; *row* is the number of a manifest's row."""
     return {
         "schema": 1,
         "command": report.command,
@@ -34,19 +34,19 @@ def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, J
         "cost": {**_estimate_to_json(report.cost), "actual_usd": _round_usd(report.cost.actual_usd)},
         "warnings": [_note_to_json(remark) for remark in report.notes],
         "errors": [
-            *(said for error in report.errors for said in _errors_to_json(error, None, row)),
+            *(entry for error in report.errors for entry in _errors_to_json(error, None, row)),
             *(
-                said
+                entry
                 for outcome in report.outcomes
                 for error in outcome.errors
-                for said in _errors_to_json(error, outcome.request, row)
+                for entry in _errors_to_json(error, outcome.request, row)
             ),
         ],
     }
 
 
 def result_to_json_line(report: CommandResult, *, plain: bool) -> str:
-    """The object on one line; *plain* in ASCII alone."""
+    """The object on one line; with *plain* in ASCII."""
     return json_line(build_envelope(report), ascii_only=plain)
 
 
@@ -56,7 +56,7 @@ def _note_to_json(remark: NoteEvent | WarningEvent) -> dict[str, Json]:
 
 
 def _image_to_json(image: SavedImage | SkippedFile, row: int | None) -> dict[str, Json]:
-    bought = image if isinstance(image, SavedImage) else None
+    saved = image if isinstance(image, SavedImage) else None
     return {
         "path": str(image.path.absolute()) if image.path else None,
         "bytes": image.bytes,
@@ -64,9 +64,9 @@ def _image_to_json(image: SavedImage | SkippedFile, row: int | None) -> dict[str
         "width": image.size.width if image.size else None,
         "height": image.size.height if image.size else None,
         "sha256": image.sha256,
-        "revised_prompt": bought.revised_prompt if bought else None,
-        "request": bought.request if bought else None,
-        "index": bought.index if bought else None,
+        "revised_prompt": saved.revised_prompt if saved else None,
+        "request": saved.request if saved else None,
+        "index": saved.index if saved else None,
         "row": row,
     }
 
@@ -83,7 +83,7 @@ def _request_to_json(outcome: CallResult) -> dict[str, Json]:
 
 
 def _dry_run_request_to_json(request: DryRunRequest) -> dict[str, Json]:
-    """As `_request_to_json`, of one that was not sent: what it holds, and where its pictures would go."""
+    """As `_request_to_json`, for a request that was not sent: its content and the files it would save."""
     return {
         "request_id": None,
         "provider": request.provider,
@@ -109,12 +109,12 @@ def _estimate_to_json(cost: Cost) -> dict[str, Json]:
 
 
 def _round_usd(amount: float | None) -> float | None:
-    """To a millionth: what lies beyond is the noise of sums."""
+    """To a millionth of a dollar, which removes rounding errors of sums."""
     return None if amount is None else round(amount, 6)
 
 
 def _errors_to_json(error: ImagecliError, request: int | None, row: int | None) -> Iterator[dict[str, Json]]:
-    """*error*; and before it each thing that it sums up."""
+    """*error*, after each of the lines that it sums up."""
     for line in error.lines:
         yield _error_to_json(error, request, row) | {"message": line, "hint": None}
     yield _error_to_json(error, request, row)

@@ -1,7 +1,4 @@
-"""The listener for a terminal: one moving line that tells what is waited for, how long, and how many bytes went.
-
-The terminal that rich draws on. It can be closed at any moment, and what it then does not show stops nothing.
-"""
+"""Progress for a terminal: one live line with the current step, the elapsed time and the bytes sent and received."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from imagecli.output.progress import PlainProgress, format_partial
 
 
 def open_console(env: Env, style: DisplayOptions) -> Console:
-    """On stderr."""
+    """A rich console on stderr that ignores a closed terminal."""
     file = cast(TextIO, _NonFailingStream(env.stderr))
     return Console(file=file, force_terminal=True, no_color=not style.color, highlight=False)
 
@@ -46,7 +43,7 @@ class _NonFailingStream:
 
 
 class LiveProgress(PlainProgress):
-    """As `PlainProgress`, with a progress line under the lines; all of it on stderr, gone at the end."""
+    """As `PlainProgress`, with a live line below the printed lines that is removed at the end."""
 
     def __init__(self, env: Env, style: DisplayOptions) -> None:
         super().__init__(env, style)
@@ -57,15 +54,16 @@ class LiveProgress(PlainProgress):
             console=open_console(env, style),
             transient=True,
         )
-        self._doing = "preparing"
+        self._step = "preparing"
         self._partial = ""
-        self._task = self._progress.add_task(self._doing, total=None)
+        self._task = self._progress.add_task(self._step, total=None)
         self._pictures = self._saved = 0
-        self._up: dict[int, int] = {}
-        self._down: dict[int, int] = {}
+        self._sent: dict[int, int] = {}
+        self._received: dict[int, int] = {}
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
+        super().__enter__()
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -77,13 +75,13 @@ class LiveProgress(PlainProgress):
             case RunStarted():
                 self._pictures = event.pictures
             case UploadProgress():
-                self._up[event.request] = event.sent
-                self._doing = "waiting for the picture" if event.sent >= event.total else "sending"
+                self._sent[event.request] = event.sent
+                self._step = "waiting for the picture" if event.sent >= event.total else "sending"
             case DownloadProgress():
-                self._down[event.request] = event.received
-                self._doing = "receiving"
+                self._received[event.request] = event.received
+                self._step = "receiving"
             case RetryWait():
-                self._doing = f"waiting {event.seconds:.0f} s to send again"
+                self._step = f"waiting {event.seconds:.0f} s to send again"
             case PartialImage():
                 self._partial = format_partial(event)
             case ImageSaved():
@@ -96,13 +94,13 @@ class LiveProgress(PlainProgress):
         self._progress.console.print(Text(text), soft_wrap=True)
 
     def _describe(self) -> str:
-        """What is waited for, how many are there, the traffic; short of the right edge, where a Ctrl-C is echoed."""
-        up, down = sum(self._up.values()), sum(self._down.values())
+        """The step, the number of images and the traffic; short of the right edge, where a Ctrl-C is echoed."""
+        sent, received = sum(self._sent.values()), sum(self._received.values())
         parts = [
-            self._doing,
+            self._step,
             self._partial,
             f"{self._saved}/{self._pictures}" if self._pictures > 1 else "",
-            f"↑{decimal(up)}" if up else "",
-            f"↓{decimal(down)}" if down else "",
+            f"↑{decimal(sent)}" if sent else "",
+            f"↓{decimal(received)}" if received else "",
         ]
         return " ".join(part for part in parts if part)[: max(self._progress.console.width - 14, 1)]

@@ -1,8 +1,6 @@
-"""A dry run's plan as lines: each request, the files it makes, and the price. rich only lays them out on a terminal.
+"""What a dry run prints: a command's requests, files and price, or a batch's counts, price and time.
 
-What a command can cost, and did cost, in a line.
-
-What a batch would buy, in lines: counts, price and time; and the first of the files. Pure.
+Also prices and durations as text. Pure; rich only lays the lines out on a terminal.
 """
 
 from __future__ import annotations
@@ -19,9 +17,12 @@ from imagecli.output.display import DisplayOptions
 from imagecli.output.terminal import printable_path, sanitize
 from imagecli.results import CommandResult, Cost, DryRunRequest
 
+Row = tuple[str, str]
+"""A label and its text; an empty label continues the one above."""
+
 
 def format_price(cost: Cost) -> str:
-    """The price before: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
+    """The estimated price: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
     if cost.low_usd is None:
         return f"unknown: {cost.about}"
     if cost.is_free:
@@ -29,10 +30,10 @@ def format_price(cost: Cost) -> str:
     return f"about {format_usd_range(cost.low_usd, cost.high_usd)} ({cost.about})"
 
 
-def format_bill(report: CommandResult) -> str | None:
-    """What it did cost; None where nothing was bought, nothing is ever billed, or nothing is known of it."""
-    cost = report.cost
-    if cost.is_free or not any(outcome.may_be_billed for outcome in report.outcomes):
+def format_bill(result: CommandResult) -> str | None:
+    """What was billed; None if nothing was, or nothing ever is, or nothing is known about it."""
+    cost = result.cost
+    if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
         return None
     if cost.actual_usd is not None:
         return f"cost: {format_usd(cost.actual_usd)}"
@@ -43,40 +44,41 @@ def format_bill(report: CommandResult) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDryRun:
-    """What `--dry-run` tells of."""
+    """What `batch --dry-run` prints."""
 
     manifest: str
     rows: int
-    purchases: int
-    """Rows, with each combination of their variables."""
-    kept: int
-    away: int
-    """That the Batch API has already."""
+    items: int
+    """Rows, and each combination of their variables."""
+    up_to_date: int
+    pending: int
+    """Items that the Batch API has already."""
     requests: int
-    pictures: int
+    images: int
     files: int
     cost: Cost
-    least_seconds: float | None
-    """None where no rate is known."""
+    min_seconds: float | None
+    """None without a rate."""
     rate: float | None
+    """Images per minute."""
     jobs: int
-    """Requests under way at once."""
+    """Requests in flight at the same time."""
     window: str
-    """How long a Batch API may take, in its words; empty where rows are bought one by one."""
-    first: tuple[tuple[str, str], ...]
-    """missing or stale, and a file."""
+    """How long the Batch API may take, in its own words; empty without the Batch API."""
+    first: tuple[Row, ...]
+    """`missing` or `stale`, and a file."""
     more: int
-    """Purchases of which no file is shown."""
+    """Items of which no file is shown."""
     reads: tuple[str, ...] = ()
-    """All files that rows read, each with where it leads if it is a link."""
+    """All files that rows read, each with its target if it is a link."""
 
 
 def format_batch_dry_run(plan: BatchDryRun) -> list[str]:
-    """The lines."""
-    rows = [
+    """The lines that a batch's dry run prints."""
+    rows: list[Row] = [
         ("manifest", f"{plan.manifest}, {plural(plan.rows, 'row')}"),
-        ("buys", _format_purchase(plan)),
-        ("requests", f"{plan.requests:,} for {plural(plan.pictures, 'picture')} in {plural(plan.files, 'file')}"),
+        ("buys", _format_items(plan)),
+        ("requests", f"{plan.requests:,} for {plural(plan.images, 'picture')} in {plural(plan.files, 'file')}"),
         ("price", format_price(plan.cost)),
     ]
     if plan.requests:
@@ -92,56 +94,53 @@ def format_batch_dry_run(plan: BatchDryRun) -> list[str]:
 def _format_time(plan: BatchDryRun) -> str:
     if plan.window:
         return f"within {plan.window}, by the Batch API"
-    if plan.least_seconds is not None:
-        return f"at least {format_seconds(plan.least_seconds)}, at {plan.rate:g} a minute"
+    if plan.min_seconds is not None:
+        return f"at least {format_seconds(plan.min_seconds)}, at {plan.rate:g} a minute"
     rounds = -(-plan.requests // plan.jobs)
     long = "as long as a request" if rounds == 1 else f"{rounds:,} times as long as a request"
     return f"unknown; at least {long}, {plan.jobs:,} at once (--rate tells a limit)"
 
 
-def _format_purchase(plan: BatchDryRun) -> str:
-    bought = plan.purchases - plan.kept - plan.away
-    away = f", {plan.away:,} are with the Batch API" if plan.away else ""
-    return f"{bought:,} of {plan.purchases:,}, {plan.kept:,} are there{away}"
+def _format_items(plan: BatchDryRun) -> str:
+    missing = plan.items - plan.up_to_date - plan.pending
+    pending = f", {plan.pending:,} are with the Batch API" if plan.pending else ""
+    return f"{missing:,} of {plan.items:,}, {plan.up_to_date:,} are there{pending}"
 
 
 def plural(count: int, word: str) -> str:
     """`1 row`, `20 rows`."""
-    return f"{count:,} {word}{'s' * (count != 1)}"
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def format_seconds(seconds: float) -> str:
     """`1 h 04 min`, `2 min 05 s`, `7 s`."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
+    rounded = round(seconds)
+    hours, minutes = divmod(rounded // 60, 60)
     if hours:
         return f"{hours:,} h {minutes:02} min"
-    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+    return f"{minutes} min {rounded % 60:02} s" if minutes else f"{rounded} s"
 
 
 SHOWN: Final = 20
-"""Requests that are shown one by one; `--json` tells of all."""
-
-Row = tuple[str, str]
-"""A label and what stands behind it; an empty label goes on with the one above."""
+"""Requests that are shown one by one; `--json` lists all."""
 
 
-def format_dry_run(report: CommandResult, style: DisplayOptions, env: Env) -> list[str]:
-    """The plan, for a person: laid out to the terminal's width, or a fact a line where stdout is none."""
-    rows = list(_dry_run_rows(report, env))
-    return _wrapped_lines(rows, style, env) if env.stdout.isatty() else _plain_lines(rows)
+def format_dry_run(result: CommandResult, display: DisplayOptions, env: Env) -> list[str]:
+    """The lines that a dry run prints: laid out to a terminal's width, or one fact a line."""
+    rows = list(_dry_run_rows(result, env))
+    return _wrapped_lines(rows, display, env) if env.stdout.isatty() else _plain_lines(rows)
 
 
-def _dry_run_rows(report: CommandResult, env: Env) -> Iterator[Row]:
-    requests = report.planned or ()
+def _dry_run_rows(result: CommandResult, env: Env) -> Iterator[Row]:
+    requests = result.planned or ()
     for number, request in enumerate(requests[:SHOWN], start=1):
         yield from _request_rows(request, f"request {number} of {len(requests)}" if len(requests) > 1 else "", env)
         yield "", ""
     if len(requests) > SHOWN:
         yield "and", f"{len(requests) - SHOWN:,} more requests; --json tells of each"
-    for kept in report.skipped:
-        yield "keeps", printable_path(kept.path, env.stdout)
-    yield "price", format_price(report.cost) if requests else "nothing: all of it is there"
+    for skipped in result.skipped:
+        yield "keeps", printable_path(skipped.path, env.stdout)
+    yield "price", format_price(result.cost) if requests else "nothing: all of it is there"
     yield "sent", "nothing: this was a dry run"
 
 
@@ -168,19 +167,21 @@ def _label_width(rows: list[Row]) -> int:
     return max(len(label) for label, text in rows if text) + 2
 
 
-def _wrapped_lines(rows: list[Row], style: DisplayOptions, env: Env) -> list[str]:
-    """As `_plain_lines`, with what is too long for a line going on below itself."""
+def _wrapped_lines(rows: list[Row], display: DisplayOptions, env: Env) -> list[str]:
+    """As `_plain_lines`, with long text wrapped below itself."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     width = Console(file=env.stdout).width
-    paper = Console(file=StringIO(), width=width, force_terminal=style.color, no_color=not style.color, highlight=False)
+    console = Console(
+        file=StringIO(), width=width, force_terminal=display.color, no_color=not display.color, highlight=False
+    )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, max_width=max(width // 2, 1))
     table.add_column(overflow="fold")
     for label, text in rows:
         table.add_row(Text(label, style="bold"), Text(text))
-    with paper.capture() as captured:
-        paper.print(table)
+    with console.capture() as captured:
+        console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]

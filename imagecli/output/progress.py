@@ -1,43 +1,58 @@
-"""The listener for pipes, files and CI: a line for what matters, a heartbeat for long work, nothing that moves."""
+"""Progress for pipes, files and CI: plain lines on stderr."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.events import Event, Heartbeat, LogEvent, NoteEvent, PartialImage, RetryWait, WarningEvent
+from imagecli.events import Event, Heartbeat, NoteEvent, PartialImage, RetryWait, WarningEvent
 from imagecli.output.display import DisplayOptions
 from imagecli.output.terminal import sanitize, write_line
 
+if TYPE_CHECKING:
+    from imagecli.output.log_handler import LogHandler
+
 
 class PlainProgress:
-    """Hears every event of a command; keeps for the report what it has to tell."""
+    """Prints the events of a command, and keeps notes, warnings and partial images for its result."""
 
     def __init__(self, env: Env, style: DisplayOptions) -> None:
         self._env, self._style = env, style
         self.remarks: list[NoteEvent | WarningEvent] = []
         self.partials: list[PartialImage] = []
-        """Those that were kept as files, without their bytes."""
-        self._said: Counter[NoteEvent | WarningEvent] = Counter()
+        """Those that were saved as files, without their bytes."""
+        self._log_handler: LogHandler | None = None
+        self._counts: Counter[NoteEvent | WarningEvent] = Counter()
 
     def __enter__(self) -> PlainProgress:
+        if self._style.verbose and not self._style.quiet:
+            from imagecli.output.log_handler import LogHandler
+
+            self._log_handler = LogHandler(self.line, self._style)
+            self._log_handler.install()
         return self
 
     def __exit__(self, *args: object) -> None:
-        """What was heard again was said once; how often is said here."""
-        for event, times in self._said.items():
+        """Print how often the repeated notes and warnings occurred."""
+        self._close_log()
+        for event, times in self._counts.items():
             if times > 1 and (line := format_event(event, self._style)):
                 self.line(self._style.redact(f"{line} ({times} times in all)"))
-        self._said.clear()
+        self._counts.clear()
+
+    def _close_log(self) -> None:
+        if self._log_handler:
+            self._log_handler.remove()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, PartialImage) and event.path:
             self.partials.append(replace(event, data=b""))
         if isinstance(event, (NoteEvent, WarningEvent)):
             self.remarks.append(event)
-            self._said[event] += 1
-            if self._said[event] > 1:
+            self._counts[event] += 1
+            if self._counts[event] > 1:
                 return
         if line := format_event(event, self._style):
             self.line(self._style.redact(line))
@@ -48,7 +63,7 @@ class PlainProgress:
 
 
 def format_event(event: Event, style: DisplayOptions) -> str | None:
-    """What is said of *event*, or None. --quiet leaves errors alone, --verbose adds requests."""
+    """The line to print for *event*, or None. --quiet omits all but errors, --verbose adds requests."""
     if style.quiet:
         return None
     match event:
@@ -62,11 +77,9 @@ def format_event(event: Event, style: DisplayOptions) -> str | None:
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
         case PartialImage() if style.verbose:
             return f"imagecli: {format_partial(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
-        case LogEvent() if style.debug or (style.verbose and not event.is_debug):
-            return f"imagecli: {sanitize(event.message)}"
     return None
 
 
 def format_partial(event: PartialImage) -> str:
-    """`partial 1/3`: people count from 1."""
+    """`partial 1/3`, counted from 1."""
     return f"partial {event.partial_image_index + 1}" + (f"/{event.asked}" if event.asked else "")

@@ -1,4 +1,4 @@
-"""What is left in the spool, for people as a table and for programs as JSON."""
+"""The responses left in the spool, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ WORDS = {
     "under_way": "under way",
     "unknown": "not readable",
 }
-"""State → how people say it."""
+"""State → its description."""
 _PROMPT_CHARACTERS = 40
 
 
-def print_recoverable(found: Sequence[RecoverableCall], env: Env) -> None:
-    """A line each: id, when, what was asked of whom, what is there of the answer, the prompt."""
+def print_recoverable(calls: Sequence[RecoverableCall], env: Env) -> None:
+    """Print a line each: id, time, command, model, state of the response, prompt."""
     rows = [
         (
-            one.spooled.id,
-            f"{one.when:%Y-%m-%d %H:%M}",
-            one.prepared.command if one.prepared else "?",
-            one.prepared.model if one.prepared else "?",
-            WORDS[one.state],
-            _shorten_prompt((one.prepared.prompt or "") if one.prepared else ""),
+            call.spooled.id,
+            f"{call.when:%Y-%m-%d %H:%M}",
+            call.prepared.command if call.prepared else "?",
+            call.prepared.model if call.prepared else "?",
+            WORDS[call.state],
+            _shorten_prompt((call.prepared.prompt or "") if call.prepared else ""),
         )
-        for one in found
+        for call in calls
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     write_to_stdout(env, "".join(f"{sanitize(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
 
 
-def recoverable_to_json(found: Sequence[RecoverableCall]) -> list[Json]:
-    """The same for --json."""
+def recoverable_to_json(calls: Sequence[RecoverableCall]) -> list[Json]:
+    """The calls for --json."""
     return [
         {
-            "id": one.spooled.id,
-            "state": one.state,
-            "since": one.when.isoformat(timespec="seconds"),
-            "bytes": one.spooled.bytes,
-            "path": str(one.spooled.body.absolute()),
-            "command": one.prepared.command if one.prepared else None,
-            "provider": one.prepared.provider if one.prepared else None,
-            "model": one.prepared.model if one.prepared else None,
-            "prompt": one.prepared.prompt if one.prepared else None,
+            "id": call.spooled.id,
+            "state": call.state,
+            "since": call.when.isoformat(timespec="seconds"),
+            "bytes": call.spooled.bytes,
+            "path": str(call.spooled.body.absolute()),
+            "command": call.prepared.command if call.prepared else None,
+            "provider": call.prepared.provider if call.prepared else None,
+            "model": call.prepared.model if call.prepared else None,
+            "prompt": call.prepared.prompt if call.prepared else None,
         }
-        for one in found
+        for call in calls
     ]
 
 

@@ -1,7 +1,4 @@
-"""The end of a command: what goes to stdout, and its errors on stderr.
-
-`-o -`: the picture itself on stdout; where stdout fails, the picture is paid for, so it becomes a file.
-"""
+"""Prints the result of a command: data, or with `-o -` the image itself, on stdout, and errors on stderr."""
 
 from __future__ import annotations
 
@@ -20,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def print_result(report: CommandResult, style: DisplayOptions, env: Env, *, paths: bool = True) -> int:
-    """Shows *report*, errors on stderr and data on stdout, and returns the exit code.
+    """Print *report*, errors on stderr and data on stdout, and return the exit code.
 
-    *paths* false: stdout has the picture itself. A dry run's plan is what it was asked for, so it is data.
+    With *paths* false, stdout has the image itself. The plan of a dry run is data.
     """
     print_errors(report.all_errors, style, env)
     _print_bill(report, style, env)
@@ -62,9 +59,8 @@ def _print_bill(report: CommandResult, style: DisplayOptions, env: Env) -> None:
 
 
 def print_failure(error: ImagecliError, command: str, style: DisplayOptions, env: Env) -> int:
-    """Shows a command that ended before anything was sent, and returns its exit code."""
+    """Print the error of a command that ended before anything was sent, and return its exit code."""
     if not style.json:
-        # Nothing was bought, so there is nothing to report of but the error.
         print_errors((error,), style, env)
         return error.exit_code
     from imagecli.results import CommandResult
@@ -74,23 +70,23 @@ def print_failure(error: ImagecliError, command: str, style: DisplayOptions, env
 
 
 def print_errors(errors: Sequence[ImagecliError], style: DisplayOptions, env: Env) -> None:
-    """Each of *errors* once; what is said in the same words again is only counted."""
-    alike: dict[str, list[ImagecliError]] = {}
+    """Print each of *errors* once; those with the same message are only counted."""
+    by_message: dict[str, list[ImagecliError]] = {}
     for error in errors:
-        alike.setdefault(error.message, []).append(error)
-    for error, *others in alike.values():
+        by_message.setdefault(error.message, []).append(error)
+    for error, *others in by_message.values():
         print_error(error, style, env)
         if others:
             write_line(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
-        kept = dict.fromkeys(other.rescued_path for other in others if other.rescued_path != error.rescued_path)
-        for path in filter(None, kept):
-            write_line(env.stderr, style.redact(f"kept: {sanitize(path)}"))
+        for path in dict.fromkeys(other.rescued_path for other in others):
+            if path and path != error.rescued_path:
+                write_line(env.stderr, style.redact(f"kept: {sanitize(path)}"))
         if style.debug and error.code == "bug":
             _print_traceback(error, style, env)
 
 
 def print_error(error: ImagecliError, style: DisplayOptions, env: Env) -> None:
-    """What happened, where bytes were kept, and the way out; all of it foreign text made harmless."""
+    """Print an error with its rescued file, request id and hint, all of it sanitized."""
     lines = [sanitize(line) for line in error.lines] + [f"imagecli: error: {sanitize(error.message)}"]
     for title, text in (("kept", error.rescued_path), ("request", error.request_id), ("hint", error.hint)):
         if text:
@@ -107,10 +103,7 @@ def _print_traceback(error: ImagecliError, style: DisplayOptions, env: Env) -> N
 
 
 def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
-    """Writes *data* to stdout. A reader that went away is no failure; a full disk behind it is a DiskError.
-
-    *hint* says what is not lost with it.
-    """
+    """Write *data* to stdout. Ignores a reader that is gone; raises DiskError, with *hint*, if the disk is full."""
     try:
         write_stdout_buffer(env, data)
     except (BrokenPipeError, ValueError):
@@ -120,48 +113,47 @@ def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
 
 
 def write_stdout_buffer(env: Env, data: bytes) -> None:
-    """Writes *data* to stdout's buffer, all of it."""
+    """Write all of *data* to stdout's buffer."""
     env.stdout.flush()
     env.stdout.buffer.write(data)
     env.stdout.buffer.flush()
 
 
-_PIECE_BYTES = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
-def write_image_to_stdout(parcel: StdoutImage, report: CommandResult, env: Env, say: EventHandler) -> CommandResult:
-    """Writes the picture to stdout, or has it saved where stdout can't take it all. Returns the report with that."""
+def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, on_event: EventHandler) -> CommandResult:
+    """Write the image to stdout. If that fails, save it to a file: it is paid for. Returns the updated report."""
     from imagecli.events import WarningEvent
 
     try:
-        _write_staged(parcel, env)
+        _write_staged(image, env)
     except (BrokenPipeError, ValueError):
-        path = parcel.save()
-        said = WarningEvent(
-            code="stdout_closed", message=f"stdout was closed too early; the picture is saved as {path}"
-        )
-        say(said)
-        return replace(report, notes=(*report.notes, said))
+        path = image.save()
+        message = f"stdout was closed too early; the picture is saved as {path}"
+        warning = WarningEvent(code="stdout_closed", message=message)
+        on_event(warning)
+        return replace(report, notes=(*report.notes, warning))
     except (KeyboardInterrupt, Terminated) as signal:
-        words = "interrupted while the picture was written to stdout"
-        cut = UnsavedError(words, code="interrupted", rescued_path=str(parcel.save()))
-        return replace(report, errors=(*report.errors, cut), signal_code=signal_exit_code(signal))
+        message = "interrupted while the picture was written to stdout"
+        unsaved = UnsavedError(message, code="interrupted", rescued_path=str(image.save()))
+        return replace(report, errors=(*report.errors, unsaved), signal_code=signal_exit_code(signal))
     except OSError as error:
         failure = DiskError(
             f"stdout can't be written: {error.strerror}",
             hint="the picture is whole in that file",
             code="stdout",
-            rescued_path=str(parcel.save()),
+            rescued_path=str(image.save()),
         )
-        unsaved = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
-        return replace(report, outcomes=unsaved, errors=(*report.errors, failure))
-    parcel.on_written()
+        outcomes = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
+        return replace(report, outcomes=outcomes, errors=(*report.errors, failure))
+    image.on_written()
     return report
 
 
-def _write_staged(parcel: StdoutImage, env: Env) -> None:
+def _write_staged(image: StdoutImage, env: Env) -> None:
     env.stdout.flush()
-    with parcel.path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            env.stdout.buffer.write(piece)
+    with image.path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            env.stdout.buffer.write(chunk)
     env.stdout.buffer.flush()

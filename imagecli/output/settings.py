@@ -1,4 +1,4 @@
-"""What the commands about settings say: data on stdout, remarks on stderr."""
+"""Prints settings, paths and JSON documents on stdout, and notes on stderr."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def print_note(text: str, env: Env) -> None:
-    """A remark of a command that has no listener."""
+    """Print a note of a command without progress events."""
     write_line(env.stderr, f"imagecli: note: {sanitize(text)}")
 
 
 def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> None:
-    """A line a setting, as a settings file has it; what is not set stands behind a #."""
+    """Print a line per setting, as in a settings file; one without a value is a comment."""
     lines = []
     for row in rows:
         if row.value is None:
@@ -36,7 +36,7 @@ def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> Non
 
 
 def print_paths(used: Sequence[PathRow], env: Env, *, bare: bool) -> None:
-    """A line a file or folder: its name and path; *bare* the path alone."""
+    """Print a line per file or folder: its name and path; with *bare* the path alone."""
     width = max(len(one.name) for one in used) + 2
     missing = {one.name: "" if one.path.exists() else "  (not there)" for one in used}
     lines = [
@@ -56,7 +56,7 @@ def print_json_document(
     exit_code: int = 0,
     errors: Sequence[ImagecliError] = (),
 ) -> None:
-    """The one JSON object of a command that makes no pictures: the usual keys, and its own."""
+    """Print the one JSON object of a command that creates no images: the common keys, and *further* ones."""
     from imagecli.output.json_result import build_envelope
     from imagecli.results import CommandResult
 

@@ -1,4 +1,4 @@
-"""Says what is waited for where that takes long, and nothing where it does not."""
+"""Prints what a command waits for if that takes long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOR_A_KEY: Final = "waiting for the key: its command or keyring may want an answ
 
 @contextmanager
 def notice_when_slow(text: str, env: Env, *, quiet: bool) -> Iterator[None]:
-    """A note with *text* once what is inside has taken SECONDS; none where it is *quiet*."""
+    """Print the note *text* if the body takes longer than SECONDS, unless *quiet*."""
     if quiet:
         yield
         return

@@ -1,6 +1,4 @@
-"""Tables and facts as lines that fit where they are read; no word is broken, and where a table is too wide it is told
-row by row.
-"""
+"""Formats tables and text to the width of the terminal. Words are not broken; too wide a table becomes a list."""
 
 from __future__ import annotations
 
@@ -12,12 +10,12 @@ from typing import Final
 from imagecli.env import Env
 
 PAGE: Final = 79
-"""Columns where stdout is no terminal, or a wide one: longer lines are hard to read."""
+"""The width if stdout is not a terminal, or a wide one: longer lines are hard to read."""
 LEAST: Final = 20
 
 
 def terminal_columns(env: Env) -> int | None:
-    """How wide stdout's terminal is; None where it is none, or does not tell."""
+    """The width of the terminal on stdout; None if it is not a terminal or its width is unknown."""
     if not env.stdout.isatty():
         return None
     try:
@@ -27,12 +25,12 @@ def terminal_columns(env: Env) -> int | None:
 
 
 def output_width(env: Env) -> int:
-    """The longest line that is written: a column is left free, as some terminals break there."""
+    """The longest line to print: one column stays free, because some terminals wrap there."""
     return max(LEAST, min(PAGE, (terminal_columns(env) or PAGE + 1) - 1))
 
 
 def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
-    """The rows of *cells*, the first of which has the titles, in columns; else each with its titles below itself."""
+    """The rows of *cells*, the first of which are the titles, in columns; or, if they are too wide, as a list."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in cells]
     if all(len(line) <= width for line in lines):
@@ -46,5 +44,5 @@ def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
 
 
 def wrap_text(text: str, width: int, indent: str = "") -> list[str]:
-    """*text* in lines, the further ones behind *indent*; addresses and paths stay whole, to be copied."""
+    """*text* in lines, all but the first after *indent*; addresses and paths are not broken, so they can be copied."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""Foreign text made harmless for a terminal: it may say anything and steer nothing."""
+"""Writes untrusted text so that it can't control the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _escape_in_json(match: re.Match[str]) -> str:
 
 
 def write_line(stream: TextIO, text: str) -> None:
-    """Writes *text* and a newline, escaping what the stream's encoding can't say. A stream that is gone is left."""
+    """Write *text* and a newline, escaping what the encoding lacks. Ignores a stream that is closed."""
     try:
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -35,9 +35,9 @@ def write_line(stream: TextIO, text: str) -> None:
 
 
 def printable_path(path: Path, stream: TextIO) -> str:
-    """*path* as one line: escaped where a person reads it; to the letter where a program does, but for line ends.
+    """*path* on one line: sanitized for a terminal, otherwise unchanged except for line ends.
 
-    Never like an option, so that the next command can take it.
+    It never looks like an option, so that it can be passed to another command.
     """
     text = str(path).replace("\n", "\\x0a")
     text = f"./{text}" if text.startswith("-") else text

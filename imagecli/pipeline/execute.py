@@ -15,7 +15,6 @@ from imagecli.client.transport import Transport
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, SpoolOpened, WarningEvent
 from imagecli.http_message import HttpRequest
-from imagecli.pipeline.decompress import read_beginning
 from imagecli.pipeline.finish import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
@@ -24,6 +23,7 @@ from imagecli.pipeline.save import ImageSaver
 from imagecli.plan import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
+from imagecli.providers.decompress import read_beginning
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
 from imagecli.storage.staging import discard_all_staged

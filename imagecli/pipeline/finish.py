@@ -17,9 +17,9 @@ from imagecli.domain import SavedImage
 from imagecli.errors import ImagecliError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.pipeline.decompress import open_decompressed
 from imagecli.pipeline.fetch_image import ImageFetcher
 from imagecli.pipeline.save import ImageSaver, build_stdout_image
+from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.error_text import without_surrogates
 from imagecli.providers.large_json import CondensedBody, condense_body
 from imagecli.providers.response import parse_response

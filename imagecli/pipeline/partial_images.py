@@ -11,19 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
-from imagecli.client.send import MAX_ANSWER_BYTES
 from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, PartialImage, WarningEvent
 from imagecli.images.integrity import inspect_image
 from imagecli.naming import mark_path, path_for_format
 from imagecli.prepared import PreparedCall
-from imagecli.providers.decompress import Decompressor
+from imagecli.providers.decompress import GZIP_MAGIC, read_pieces
 from imagecli.providers.large_json import decode_base64
 from imagecli.providers.sse import MAX_EVENT_BYTES, SseEvent, SseReader, looks_like_document
 from imagecli.storage.atomic import save_file
 
-_PIECE_BYTES: Final = 256 * 1024
 GRACE_SECONDS: Final = 5.0
 """How long to wait for the end of a stream whose images are all here: its usage may follow, or a further image."""
 MAX_INDEX: Final = 99
@@ -35,7 +33,6 @@ class StreamTee:
     def __init__(self, file: IO[bytes], partials: PartialImageHandler, limit: int = MAX_EVENT_BYTES) -> None:
         self._file, self._partials = file, partials
         self._reader = SseReader(limit, skims=_is_finished_image)
-        self._unpacker = Decompressor(MAX_ANSWER_BYTES)
         self._is_document: bool | None = None
         """It is JSON or a page instead of a stream; None until the first bytes arrive."""
         self._pictures = 0
@@ -50,13 +47,9 @@ class StreamTee:
 
     def feed(self, piece: bytes) -> None:
         """Handles the events in *piece*. Raises UnsavedError as `write`."""
-        if not self._is_document:
-            for part in self._unpacker.feed(piece):
-                self._feed_part(part)
-
-    def _feed_part(self, piece: bytes) -> None:
         if self._is_document is None and piece.strip():
-            self._is_document = looks_like_document(piece)
+            # A compressed response, which was not requested, is read when it is complete.
+            self._is_document = looks_like_document(piece) or piece.startswith(GZIP_MAGIC)
         if not self._is_document:
             for event in self._reader.feed(piece):
                 self._handle_event(event)
@@ -136,8 +129,7 @@ def save_partial_images(body: IO[bytes], prepared: PreparedCall, on_event: Event
     """Saves the partial images in *body*, a stream without final ones, and returns the path of the last one."""
     partials = PartialImageHandler(prepared=replace(prepared, keep_partials=True), asked=None, on_event=on_event)
     tee = StreamTee(io.BytesIO(), partials)
-    body.seek(0)
-    while piece := body.read(_PIECE_BYTES):
+    for piece in read_pieces(body):
         tee.feed(piece)
     return partials.last_path
 

@@ -16,12 +16,12 @@ from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import rebuild_name
-from imagecli.pipeline.decompress import open_decompressed
 from imagecli.pipeline.finish import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.prepare import map_folders, prepared_from_json, with_names
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall
+from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
 from imagecli.providers.salvage import salvage_images

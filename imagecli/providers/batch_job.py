@@ -1,7 +1,6 @@
-"""What a server says of a batch → the job it is. Lenient: fields that make no sense are as if not said.
+"""A batch job of the Batch API, parsed from the server's JSON. Lenient: fields of the wrong type count as missing.
 
-Shapes: OpenAI API reference, batches, read 2026-11-22; servers that speak alike give errors as texts, and further
-states.
+Shapes: OpenAI API reference, batches, read 2026-11-22; compatible servers send errors as text, and further states.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from imagecli.errors import UnsavedError
 from imagecli.providers.error_text import MAX_CODE, error_text, shorten_text, without_surrogates
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
-"""What a batch in one of these states has brought is all that it will bring."""
+"""States in which no more results will come."""
 MAX_ERRORS: Final = 1000
-"""So many of a batch's errors are read."""
+"""At most this many errors of a batch are read."""
 _ID: Final = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,1024}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJobError:
-    """What is wrong with a batch, or with a line of its input file."""
+    """An error of a batch, or of a line of its input file."""
 
     code: str
     message: str
@@ -33,7 +32,7 @@ class BatchJobError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJob:
-    """A batch as it stands."""
+    """A batch and its current state."""
 
     id: str
     status: str
@@ -47,22 +46,22 @@ class BatchJob:
     errors: tuple[BatchJobError, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: int
-    """Seconds of the Unix clock; 0 where it is not told."""
+    """Unix time in seconds; 0 if the server does not state it."""
     expires_at: int | None
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more comes of it; a state that nobody has heard of is none of those."""
+        """Whether no more results will come; an unknown state does not count as ended."""
         return self.status in ENDED
 
 
 def is_valid_id(text: Any) -> bool:
-    """Whether *text* can be the id of a batch or a file: visible, not without end, no step of a path."""
+    """Whether *text* can be the id of a batch or file: printable, of limited length, not a path component like `..`."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def parse_batch_job(document: Any) -> BatchJob:
-    """The batch that *document* tells of. Raises UnsavedError where it is none."""
+    """The batch in *document*. Raises UnsavedError if it is not a batch."""
     if not _is_batch_job(document):
         raise UnsavedError("the answer is no batch", hint=_HINT, code="no_batch")
     counts = document.get("request_counts")
@@ -85,14 +84,14 @@ def parse_batch_job(document: Any) -> BatchJob:
 
 
 def parse_batch_jobs(document: Any) -> tuple[tuple[BatchJob, ...], str | None]:
-    """A page of a list: its batches, and `after` which id the next one begins; None where this is the last.
+    """One page of a list: its batches, and the `after` parameter of the next page, or None if this is the last.
 
-    What is no batch is passed over. Raises UnsavedError where it is no list.
+    Entries that are not batches are skipped. Raises UnsavedError if *document* is not a list.
     """
-    listed = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(listed, list):
+    entries = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
         raise UnsavedError("the answer is no list of batches", hint=_HINT, code="no_batch")
-    jobs = tuple(parse_batch_job(one) for one in listed if _is_batch_job(one))
+    jobs = tuple(parse_batch_job(entry) for entry in entries if _is_batch_job(entry))
     if document.get("has_more") is not True:
         return jobs, None
     return jobs, _parse_id(document.get("last_id")) or (jobs[-1].id if jobs else None)
@@ -111,16 +110,16 @@ def _is_batch_job(document: Any) -> bool:
 
 
 def _parse_errors(value: Any) -> tuple[BatchJobError, ...]:
-    listed = value.get("data") if isinstance(value, dict) else value
-    return tuple(map(_parse_error, listed[:MAX_ERRORS])) if isinstance(listed, list) else ()
+    errors = value.get("data") if isinstance(value, dict) else value
+    return tuple(map(_parse_error, errors[:MAX_ERRORS])) if isinstance(errors, list) else ()
 
 
 def _parse_error(value: Any) -> BatchJobError:
-    told = value if isinstance(value, dict) else {}
+    fields = value if isinstance(value, dict) else {}
     return BatchJobError(
-        code=_as_text(told.get("code")),
+        code=_as_text(fields.get("code")),
         message=error_text(value) or "no reason given",
-        line=_parse_count(told.get("line")),
+        line=_parse_count(fields.get("line")),
     )
 
 
@@ -138,7 +137,7 @@ def _parse_id(value: Any) -> str | None:
 
 
 def _parse_count(value: Any) -> int | None:
-    """A number that can be one of lines or seconds."""
+    """A number that can be a count of lines or seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
         return None
     return int(value)

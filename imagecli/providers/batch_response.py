@@ -1,8 +1,8 @@
-"""A line of a batch's output or error file → whose it is, and the answer in it.
+"""A line of a Batch API output or error file: which request it belongs to, and the response in it.
 
-`{"id", "custom_id", "response": {"status_code", "request_id", "body"}, "error": {"code", "message"}}`, of which a
-request that was answered has the response, and one that never was the error. OpenAI's guide and its older schemas of
-these lines; the codes by a generated client; read 2026-11-22. In what order lines come nobody says.
+`{"id", "custom_id", "response": {"status_code", "request_id", "body"}, "error": {"code", "message"}}`: a request that
+was executed has a response, any other an error. OpenAI's guide and its older schemas of these lines; the codes from a
+generated client; read 2026-11-22. The order of the lines is undefined.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imagecli.errors import NetworkError, UnsavedError
 from imagecli.providers.error_text import error_detail, error_text, without_surrogates
 from imagecli.providers.errors import error_from_response
 
-_SAID: Final = {
+_MESSAGES: Final = {
     "batch_expired": "the batch's time was over before it was made",
     "batch_cancelled": "the batch was cancelled before it was made",
     "request_timeout": "it took the provider too long, and was given up",
@@ -25,16 +25,16 @@ HINT_AGAIN: Final = "run the same command again: it hands the rest in"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResponseLine:
-    """What a line says of itself."""
+    """The fields of a line besides its response."""
 
     custom_id: str
     status: int | None
-    """HTTP status of its response; None where it has none."""
+    """HTTP status of its response; None if it has no response."""
     request_id: str | None
 
 
 def parse_response_line(condensed: bytes) -> BatchResponseLine:
-    """A line without its long strings, as `condense_body` leaves it. Raises ValueError for what is none."""
+    """Parses a line whose long strings `condense_body` has cut. Raises ValueError if it is not a line of a batch."""
     try:
         document = json.loads(condensed)
     except RecursionError as error:
@@ -51,17 +51,17 @@ def parse_response_line(condensed: bytes) -> BatchResponseLine:
 
 
 def is_response_line(document: Any) -> bool:
-    """Whether a JSON value is a line of a batch, and not an answer itself."""
-    return isinstance(document, dict) and "custom_id" in document and not document.keys().isdisjoint(_ENDS)
-
-
-_ENDS: Final = ("response", "error")
+    """Whether a JSON value is a line of a batch, and not itself a response."""
+    return (
+        isinstance(document, dict) and "custom_id" in document and not document.keys().isdisjoint(("response", "error"))
+    )
 
 
 def response_body_of_line(line: dict[str, Any]) -> Any:
     """The body of the *line*'s 2xx response, as JSON.
 
-    Raises what the answer is where it is no such: as if it had come by itself, or NetworkError where none was made.
+    Any other response raises the error that it would raise as a live response; a line without a response raises
+    NetworkError.
     """
     response = _response_object(line)
     if response is None:
@@ -69,10 +69,10 @@ def response_body_of_line(line: dict[str, Any]) -> Any:
     status, body = _status_code(response), response.get("body")
     if status is None or 200 <= status < 300:
         return body
-    said = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
+    text = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
     request_id = response.get("request_id")
     headers = {"x-request-id": request_id} if isinstance(request_id, str) else {}
-    raise error_from_response(status, headers, said.encode("utf-8", "replace"))
+    raise error_from_response(status, headers, text.encode("utf-8", "replace"))
 
 
 def _response_object(line: dict[str, Any]) -> dict[str, Any] | None:
@@ -89,7 +89,7 @@ def _unanswered_error(error: Any) -> NetworkError | UnsavedError:
     if not error:
         return UnsavedError("the line has neither an answer nor an error", hint=_HINT_EMPTY, code="no_answer")
     code = error_detail({"error": error})["code"]
-    words = _SAID.get(code) or error_text({"error": error}) or "it was not made, and nothing says why"
+    words = _MESSAGES.get(code) or error_text({"error": error}) or "it was not made, and nothing says why"
     return NetworkError(words, hint=HINT_AGAIN, code=code or "batch_error")
 
 

@@ -1,6 +1,6 @@
-"""Whether a provider can carry what is asked, found out before anything is sent. Pure; the model's limits: `checks`.
+"""Checks, before anything is sent, that a provider supports every field of a request. Limits of models: `checks`.
 
-A field that would be lost on the way is refused: nobody pays for a picture without the mask they drew.
+A field that the provider would ignore is refused, so that no one pays for an image without the mask they drew.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from imagecli.providers.request import find_ratio, reduced_ratio
 from imagecli.suggestions import suggest
 
 
-def check_capabilities(ask: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
-    """What is to be said of *ask* where *row* carries it.
+def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
+    """Warnings about fields of *request* whose support is undocumented.
 
-    Raises UsageError with what it does not take, and what can be left out.
+    Raises UsageError for a field that the provider does not support; the hint says what to omit.
     """
-    operation = OPERATIONS[type(ask)]
+    operation = OPERATIONS[type(request)]
     if operation not in row.paths:
         raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
-    for name, value in _set_fields(ask):
+    for name, value in _set_fields(request):
         _check_field(name, value, operation, row)
-    _check_shape(ask, row)
-    if isinstance(ask, Edit):
-        _check_pictures(ask, row)
+    _check_ratio(request, row)
+    if isinstance(request, Edit):
+        _check_mask_and_markup(request, row)
     return tuple(
-        _unstated_warning(name, operation, row) for name, _ in _set_fields(ask) if row.is_unstated(name, operation)
+        _unstated_warning(name, operation, row) for name, _ in _set_fields(request) if row.is_unstated(name, operation)
     )
 
 
 def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
-    said = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
-    return WarningEvent(code="unstated", message=f"{_flag(name)}: {said}")
+    problem = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
+    return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
 
 
 _INSTEAD = {
@@ -46,10 +46,9 @@ _INSTEAD = {
 }
 
 
-def _set_fields(ask: ImageRequest) -> Iterator[tuple[str, object]]:
-    look = ask.options
+def _set_fields(request: ImageRequest) -> Iterator[tuple[str, object]]:
     for name in ("size", *OPTIONAL):
-        if (value := getattr(look, name)) is not None:
+        if (value := getattr(request.options, name)) is not None:
             yield name, value
 
 
@@ -70,8 +69,8 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
         )
 
 
-def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
-    size = ask.options.size
+def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
+    size = request.options.size
     if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row) is None:
         raise UsageError(
             f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
@@ -80,12 +79,12 @@ def _check_shape(ask: ImageRequest, row: ProviderRow) -> None:
         )
 
 
-def _check_pictures(ask: Edit, row: ProviderRow) -> None:
-    if ask.mask and not row.mask:
+def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
+    if request.mask and not row.mask:
         raise UsageError(
             f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"
         )
-    if ask.markup and not row.markup:
+    if request.markup and not row.markup:
         raise UsageError(
             f"--markup: provider {row.name} takes none", hint="leave --markup out and say in the prompt what to change"
         )

@@ -1,12 +1,7 @@
-"""A refusal or failure → the error that fits it, and the way out.
+"""Error responses → our errors, with a hint: by status, by the code inside a 200 response, and for unknown fields.
 
-Sources: OpenAI API reference and error guide; error bodies of compatible servers, collected 2026-11-22.
-
-An error told inside a successful answer → the error that fits it: no status says what it is, so its code does.
-
-A refusal that names one field which the server does not know. Pure.
-
-OpenAI API reference and its answers, the errors of FastAPI and of servers built on it, collected 2026-11-23.
+Sources: OpenAI API reference and error guide; error bodies of compatible servers, of FastAPI and of servers built on
+it, collected 2026-11-22 and 2026-11-23.
 """
 
 from __future__ import annotations
@@ -45,7 +40,7 @@ QUOTA_CODES = (
     "organization_usage_limit_exceeded",
     "billing_hard_limit_reached",
 )
-"""Waiting does not help. OpenAI error guide, read 2026-11-22; the last one comes with status 400."""
+"""Codes for which waiting does not help. OpenAI error guide, read 2026-11-22; the last one has status 400."""
 
 POLICY_CODES = (
     "moderation_blocked",
@@ -54,23 +49,23 @@ POLICY_CODES = (
     "content_filter",
 )
 _REDIRECTS = (301, 302, 303, 307, 308)
-MAX_FOUND = 200
-"""Characters of what a filter found that are shown."""
+MAX_CATEGORIES_TEXT = 200
+"""Characters of the categories of a content filter that are shown."""
 
 
 def is_quota(status: int, body: bytes) -> bool:
-    """Whether a refusal is about money, so that it must never be sent again."""
+    """Whether a refusal is about money, so that the request must never be sent again."""
     detail = error_detail(parse_json(body))
     return detail["code"] in QUOTA_CODES or detail["type"] in QUOTA_CODES or status == 402
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliError:
-    """The error for an answer that is not 2xx. *headers* with lower-case names."""
+    """The error for a response that is not 2xx. *headers* have lower-case names."""
     document = parse_json(body)
     detail = error_detail(document)
     code = detail["code"] or detail["type"]
-    words = error_text(document) or page_text(body) or "no reason given"
-    about = _with_details(words, code, detail["param"])
+    reason = error_text(document) or page_text(body) or "no reason given"
+    about = _with_details(reason, code, detail["param"])
     facts: dict[str, Any] = {"status": status, "request_id": headers.get("x-request-id"), "code": code or None}
 
     if is_quota(status, body):
@@ -78,18 +73,18 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     if status == 429:
         return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": code or "rate_limited"}))
     if status == 401:
-        hint = _HINT_VERIFY if _is_unverified(words) else _HINT_KEY
+        hint = _HINT_VERIFY if _is_unverified(reason) else _HINT_KEY
         return AuthenticationError(f"the key was refused: {about}", hint=hint, **facts)
     if code in POLICY_CODES:
-        said = f"refused by the provider's policy: {about}{_filter_details(document, words)}"
-        return RefusedError(said, hint=_HINT_POLICY, **facts)
+        message = f"refused by the provider's policy: {about}{_filter_details(document, reason)}"
+        return RefusedError(message, hint=_HINT_POLICY, **facts)
     if status in (404, 405) and (is_page(body) or not body.strip()):
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
     if status < 200:
         return UnsavedError(f"the answer ended with HTTP {status}, which is only a prelude", hint=_HINT_BILLED, **facts)
     if 300 <= status < 400 and status not in _REDIRECTS:
-        said = f"the server answered HTTP {status}, which is no answer to a purchase and holds no picture"
-        return NetworkError(said, hint=_HINT_BASE_URL, **facts)
+        message = f"the server answered HTTP {status}, which is no answer to a purchase and holds no picture"
+        return NetworkError(message, hint=_HINT_BASE_URL, **facts)
     if 300 <= status < 400:
         return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
     if status == 407:
@@ -98,16 +93,16 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         return UnsavedError(f"the gateway gave up waiting (HTTP {status}): {about}", hint=_HINT_BILLED, **facts)
     if status >= 500:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
-    return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, words), **facts)
+    return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
 
 
-def _filter_details(document: Any, words: str) -> str:
-    """What a filter found, and whether in what went in or in what came out, as far as it says."""
-    found, stage = content_filter_categories(document), content_filter_stage(document)
-    if stage and found:
-        return f" ({stage}: {shorten_text(', '.join(found), MAX_FOUND)})"
-    new = [word for word in found if word not in words]
-    return f"; it names {shorten_text(', '.join(new), MAX_FOUND)}" if new else ""
+def _filter_details(document: Any, reason: str) -> str:
+    """The categories of the content filter and whether it was the input or the output, unless *reason* has them."""
+    categories, stage = content_filter_categories(document), content_filter_stage(document)
+    if stage and categories:
+        return f" ({stage}: {shorten_text(', '.join(categories), MAX_CATEGORIES_TEXT)})"
+    new = [name for name in categories if name not in reason]
+    return f"; it names {shorten_text(', '.join(new), MAX_CATEGORIES_TEXT)}" if new else ""
 
 
 _HINT_QUOTA = "top up or raise the limit on the provider's billing page, then run the same command again"
@@ -125,24 +120,24 @@ _HINT_ENDPOINT = "check --base-url; imagecli providers tells which provider offe
 _HINT_UPLOAD = "the upload is too large: --input-size WxH shrinks it before sending"
 
 
-def _hint_for(status: int, detail: dict[str, str], words: str) -> str | None:
-    if status == 403 and _is_unverified(words):
+def _hint_for(status: int, detail: dict[str, str], reason: str) -> str | None:
+    if status == 403 and _is_unverified(reason):
         return _HINT_VERIFY
-    if detail["code"] == "unknown_parameter" or words.startswith("Unknown parameter"):
+    if detail["code"] == "unknown_parameter" or reason.startswith("Unknown parameter"):
         return f"leave {detail['param'] or 'that parameter'} out for this model"
     if detail["code"] in ("model_not_found", "DeploymentNotFound"):
         return _HINT_MODEL
     return {404: _HINT_ENDPOINT, 405: _HINT_ENDPOINT, 410: _HINT_RETIRED, 413: _HINT_UPLOAD}.get(status)
 
 
-def _with_details(words: str, *marks: str) -> str:
-    """The sentence, and behind it what else tells of the reason: the code, the parameter it is about."""
-    more = ", ".join(mark for mark in marks if mark and mark not in words)
-    return f"{words} ({more})" if more else words
+def _with_details(reason: str, *details: str) -> str:
+    """*reason*, and in parentheses those of *details* (code, parameter) that it does not contain."""
+    more = ", ".join(detail for detail in details if detail and detail not in reason)
+    return f"{reason} ({more})" if more else reason
 
 
-def _is_unverified(words: str) -> bool:
-    return "must be verified" in words
+def _is_unverified(reason: str) -> bool:
+    return "must be verified" in reason
 
 
 _ERROR_STATUSES: Final = {
@@ -156,24 +151,24 @@ _ERROR_STATUSES: Final = {
     "server_is_overloaded": 503,
     "service_unavailable_error": 503,
 }
-"""Code or type of an error → the status that it has where it has one (OpenAI error guide, read 2026-11-22)."""
+"""Code or type of an error → the HTTP status that it usually has (OpenAI error guide, read 2026-11-22)."""
 
 
 def error_from_document(document: dict[str, Any]) -> ImagecliError:
-    """The error that an answer with status 200 tells of, in its own words; its class by code, as no status tells."""
+    """The error inside a response with status 200, with its own message; its code decides the class of the error."""
     if not isinstance(document.get("error"), dict):
         document = {name: value for name, value in document.items() if name != "type"}  # that of the event
     detail = error_detail(document)
     code = detail["code"] or detail["type"]
     status = _ERROR_STATUSES.get(detail["code"]) or _ERROR_STATUSES.get(detail["type"]) or _find_status(document) or 400
     like = error_from_response(status, {}, json.dumps(document).encode())
-    words = error_text(document) or "the server reported an error with status 200"
-    about = f"{words} ({code})" if code and code not in words else words
+    message = error_text(document) or "the server reported an error with status 200"
+    about = f"{message} ({code})" if code and code not in message else message
     return type(like)(about, hint=like.hint, code=code or None, status=200)
 
 
 def _find_status(document: dict[str, Any]) -> int | None:
-    """An HTTP status that the error itself names."""
+    """An HTTP status in the error itself."""
     error = document.get("error") if isinstance(document.get("error"), dict) else document
     assert isinstance(error, dict)
     for name in ("http_code", "status", "code"):
@@ -195,22 +190,22 @@ _SENTENCES = re.compile(
     rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)",
     re.IGNORECASE,
 )
-"""As servers say it: Unknown parameter: 'style'. Unrecognized request argument supplied: style."""
+"""For example: Unknown parameter: 'style'. Unrecognized request argument supplied: style."""
 
 
 def unknown_field(status: int, body: bytes, added: Iterable[str]) -> str | None:
-    """The one field of *added* that a refusal says the server does not know; None where it says anything else."""
+    """The one field of *added* that the server refused as unknown; None if it refused anything else."""
     candidates = set(added)
     if status not in _UNKNOWN_FIELD_STATUSES or not candidates:
         return None
     document = parse_json(body)
-    named = {_plain_name(name) for name in _named_fields(document)}
-    (field,) = named if len(named) == 1 else (None,)
+    fields = {_plain_name(name) for name in _unknown_fields(document)}
+    (field,) = fields if len(fields) == 1 else (None,)
     return field if field in candidates else None
 
 
-def _named_fields(document: Any) -> set[str]:
-    """Every field that is called unknown, by code and param, by FastAPI's list, or in a sentence."""
+def _unknown_fields(document: Any) -> set[str]:
+    """Every field that is reported as unknown: by code and param, in FastAPI's list, or in a sentence."""
     details = document.get("detail") if isinstance(document, dict) else None
     if isinstance(details, list):
         return {name for entry in details for name in _field_of_entry(entry)}
@@ -221,13 +216,13 @@ def _named_fields(document: Any) -> set[str]:
 
 
 def _field_of_entry(entry: Any) -> set[str]:
-    """FastAPI's: the place of the field, and why it is refused. What is refused for another reason counts as named."""
-    place = entry.get("loc") if isinstance(entry, dict) else None
-    if not isinstance(place, list) or not place:
+    """The unknown field in an entry of FastAPI's list; "" if the entry is about another problem."""
+    location = entry.get("loc") if isinstance(entry, dict) else None
+    if not isinstance(location, list) or not location:
         return {""}
-    return {str(place[-1]) if entry.get("type") in _CODES else ""}
+    return {str(location[-1]) if entry.get("type") in _CODES else ""}
 
 
 def _plain_name(name: str) -> str:
-    """A field without the place it stands in: body.style, style[]."""
+    """The last part of a field name: `style` for body.style and style[]."""
     return name.rpartition(".")[2].removesuffix("[]")

@@ -1,8 +1,8 @@
-"""What a status says of the purchase: nothing was made, or nobody knows; and which of them are worth sending again.
+"""What an HTTP status means for a paid request: whether it is retried, and whether it may have been billed.
 
-The one table of the retry rule. A status that is not in it is final, and its class speaks for it: 4xx refused, 5xx
-failed. Sources: RFC 9110 and 6585; OpenAI error guide, read 2026-11-22; documentation of Cloudflare (520, 524) and
-Anthropic (529), read 2026-11-23.
+This table is the retry rule. A status that is not in it is final: 4xx is a refusal, 5xx a failure. Sources: RFC 9110
+and 6585; OpenAI error guide, read 2026-11-22; documentation of Cloudflare (520, 524) and Anthropic (529), read
+2026-11-23.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """One row."""
+    """One row of the table."""
 
     status: int
     is_retried: bool
-    """It is sent again: the answer says that nothing was made, and that may change by itself."""
+    """The request is sent again: nothing was generated, and a later attempt may succeed."""
     is_possibly_billed: bool
-    """Whoever answered does not know what became of the request."""
+    """The sender of the response does not know the outcome of the request."""
     because: str
 
 
@@ -58,14 +58,14 @@ STATUSES: Final = (
 
 
 def is_retried(status: int, headers: Mapping[str, str], *, free: bool = False) -> bool:
-    """Whether an answer may be followed by the same request again; *free*: one that can't be a purchase.
+    """Whether the same request may be sent again after this status; *free*: a request that costs nothing.
 
-    `x-should-retry: false` forbids it; `true` allows nothing that the table does not: it would be a second purchase.
+    `x-should-retry: false` forbids it. `true` allows no more than the table does: a retry could be billed twice.
     """
-    listed = any(row.is_retried or free for row in STATUSES if row.status == status) or (free and 501 < status < 600)
-    return listed and headers.get("x-should-retry", "").strip().lower() != "false"
+    is_listed = any(row.is_retried or free for row in STATUSES if row.status == status) or (free and 501 < status < 600)
+    return is_listed and headers.get("x-should-retry", "").strip().lower() != "false"
 
 
 def is_possibly_billed(status: int) -> bool:
-    """Whether the answer leaves open if pictures were made."""
+    """Whether images may have been generated, and billed, despite this status."""
     return any(row.is_possibly_billed for row in STATUSES if row.status == status)

@@ -1,10 +1,9 @@
-"""An answer's body, made small: every long string in it becomes its beginning and a mark that says where it lies.
+"""Reads large JSON responses in little memory: an image of 20 MB is one string of 27 MB.
 
-A picture of 20 MB is one string of 27 MB. What is left is parsed like any answer, and `CondensedBody.full_text`
-gives what a mark stands for, in pieces, from the file. Works on JSON and on event streams, whose lines hold JSON: a raw
-line end is never inside a JSON string, so it ends one.
-
-Base64 text in pieces → a picture's bytes in pieces: of either alphabet, with or without padding and line breaks.
+`condense_body` replaces each long string by its beginning and a mark that refers to the rest in the file. The result
+is parsed like any response, and `CondensedBody.iter_text` reads the full string in pieces from the file, for
+`decode_base64`. Works on JSON and on event streams, whose lines hold JSON: a raw line break is never part of a JSON
+string, so it ends one.
 """
 
 from __future__ import annotations
@@ -23,37 +22,37 @@ from imagecli.errors import UnsavedError
 
 PIECE_BYTES: Final = 256 * 1024
 LONG_BYTES: Final = 16 * 1024
-"""A longer string is cut. Prompts are shorter, and pictures longer, in all but toys."""
+"""Longer strings are cut. Prompts are shorter, and real images longer."""
 MAX_REST_BYTES: Final = 4 * 1024 * 1024
-"""More than this besides long strings is no answer: what comes behind is left out, so that memory stays bounded."""
+"""Limit of everything but long strings. The rest is ignored, so that memory stays bounded: no response is so large."""
 
 _HEAD: Final = re.compile(
     rb"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[\xc2-\xdf].|[\xe0-\xef]..|[\xf0-\xf4]...|.)"
     rb"{0,512}",
     re.S,
 )
-"""The beginning that stays: whole characters and whole escapes, a pair of surrogates together."""
+"""The beginning that is kept: complete characters and escapes, surrogate pairs undivided."""
 _INSIDE: Final = re.compile(rb'(?:[^"\\\r\n]++|\\[^\r\n])*+')
 _WHOLE_ESCAPES: Final = re.compile(
     r"(?:[^\\]++|\\[^u]|\\u(?![dD][89abAB])....|"
     r"\\u[dD][89abAB]..(?:\\u[dD][c-fC-F]..|(?=[^\\]|\\[^u]|\\u(?![dD][c-fC-F])....)))*+",
     re.S,
 )
-"""As far as no escape, and no pair of surrogates, is cut."""
+"""The longest beginning that ends in no incomplete escape or surrogate pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutString:
-    """Bytes of a string that were left out: where they lie in the file, as JSON spells them."""
+    """The bytes of a string that were cut out: where they are in the file, in JSON spelling."""
 
     offset: int
     length: int
     escaped: bool
-    """There are backslashes in it."""
+    """Whether it contains backslashes."""
 
 
 class CondensedBody:
-    """*body* is what is left, to be parsed. Threads may ask for texts at the same time."""
+    """*body* is the JSON without its long strings. Threads may read texts at the same time."""
 
     def __init__(self, body: bytes, cuts: tuple[CutString, ...], token: str, file: IO[bytes]) -> None:
         self.body = body
@@ -62,11 +61,11 @@ class CondensedBody:
         self._file, self._lock = file, threading.Lock()
 
     def full_text(self, text: str) -> str:
-        """A parsed string with what its marks stand for. Raises ValueError where JSON would."""
+        """A parsed string with its cut parts restored. Raises ValueError where a JSON parser would."""
         return b"".join(bytes(piece) for piece in self.iter_text(text)).decode("utf-8", "surrogatepass")
 
     def iter_text(self, text: str) -> Iterator[bytes | memoryview]:
-        """The same in pieces, as UTF-8; each is to be used before the next is asked for. Raises ValueError."""
+        """The same in pieces, as UTF-8. Use each before you take the next: they share memory. Raises ValueError."""
         at = 0
         for begin, end, number in _find_marks(text, f"~{self._token}."):
             yield text[at:begin].encode("utf-8", "surrogatepass")
@@ -90,7 +89,7 @@ class CondensedBody:
 
 
 def _find_marks(text: str, opening: str) -> Iterator[tuple[int, int, int]]:
-    """Where marks begin and end, and their numbers. Without an expression: its token is another for every body."""
+    """The start, end and number of each mark. Not a regular expression: the token differs for every body."""
     begin = text.find(opening)
     while begin >= 0:
         end = text.find("~", begin + len(opening))
@@ -101,7 +100,7 @@ def _find_marks(text: str, opening: str) -> Iterator[tuple[int, int, int]]:
 
 
 def condense_body(file: IO[bytes]) -> CondensedBody:
-    """What *file*, which can be sought in, holds from its start, without its long strings. Memory stays bounded."""
+    """Reads *file*, which must be seekable, from its start, and cuts its long strings. Memory stays bounded."""
     token = secrets.token_hex(12)
     cutter = _StringCutter(token.encode())
     file.seek(0)
@@ -116,20 +115,20 @@ def condense_body(file: IO[bytes]) -> CondensedBody:
 
 
 class _StringCutter:
-    """Reads a body piece by piece and knows whether it is inside a string."""
+    """Scans a body piece by piece and cuts the long strings out."""
 
     def __init__(self, token: bytes) -> None:
         self.rest = bytearray()
         self.cuts: list[CutString] = []
         self._token = token
         self._at = 0
-        """Where the piece begins that is fed next."""
+        """Offset of the next piece."""
         self._string: bytearray | None = None
-        """What came of the string we are in, as long as it is not a long one."""
+        """The beginning of the current string, until it is a long one; None outside strings."""
         self._cut: CutString | None = None
-        """The string we are in is a long one; its length is not known yet."""
+        """The current string if it is a long one; its length is not known yet."""
         self._odd = False
-        """The last piece ended behind a backslash."""
+        """Whether the last piece ended in an incomplete escape."""
 
     def feed(self, piece: bytes) -> None:
         position = 0
@@ -151,12 +150,12 @@ class _StringCutter:
         self._at += len(piece)
 
     def end(self) -> bytes:
-        """All that is left; a string that the file ends in stays open."""
+        """The condensed body; a string in which the file ends stays open."""
         self._close_string(self._at)
         return bytes(self.rest)
 
     def _string_end(self, piece: bytes, position: int) -> int:
-        """Where the string's quote or the line's end is, or the piece's end."""
+        """Position of the closing quote or the line break in *piece*, or its length."""
         if self._odd:
             self._odd = False
             if piece[position] in b"\r\n":
@@ -176,10 +175,10 @@ class _StringCutter:
         return stop
 
     def _end_after_escapes(self, piece: bytes, position: int) -> int:
-        """As `_string_end`, by a walk over every escape: a quote that is one does not end the string."""
-        found = _INSIDE.match(piece, position)
-        assert found
-        end = found.end()
+        """As `_string_end`, escape by escape: an escaped quote does not end the string."""
+        match = _INSIDE.match(piece, position)
+        assert match
+        end = match.end()
         if piece[end : end + 1] != b"\\":
             return end
         self._odd = end + 1 == len(piece)
@@ -193,16 +192,16 @@ class _StringCutter:
         assert self._string is not None
         self._string += piece[start:stop]
         if len(self._string) > LONG_BYTES:
-            found = _HEAD.match(self._string)
-            assert found
-            head = found[0]
+            match = _HEAD.match(self._string)
+            assert match
+            head = match[0]
             self.rest += head + b"~%s.%d~" % (self._token, len(self.cuts))
-            begun = self._at + stop - len(self._string)
-            self._cut = CutString(begun + len(head), 0, b"\\" in self._string)
+            start_of_string = self._at + stop - len(self._string)
+            self._cut = CutString(start_of_string + len(head), 0, b"\\" in self._string)
             self._string = None
 
     def _close_string(self, at: int) -> None:
-        """The string ends at *at*."""
+        """Ends the current string at offset *at*."""
         if self._cut is not None:
             self.cuts.append(CutString(self._cut.offset, at - self._cut.offset, self._cut.escaped))
         self.rest += self._string or b""
@@ -210,21 +209,21 @@ class _StringCutter:
 
 
 def _unescape(pieces: Iterator[memoryview]) -> Iterator[bytes]:
-    """What JSON says by the characters of a string. Raises ValueError where it says nothing."""
+    """The text of a JSON string without its escapes, in pieces. Raises ValueError for an invalid escape."""
     decoder = getincrementaldecoder("utf-8")("surrogatepass")  # as json.loads reads bytes
     text = ""
     for piece in pieces:
         text += decoder.decode(piece)
-        whole = _WHOLE_ESCAPES.match(text)
-        ready = whole.end() if whole else 0
+        match = _WHOLE_ESCAPES.match(text)
+        ready = match.end() if match else 0
         yield _to_utf8(text[:ready])
         text = text[ready:]
     yield _to_utf8(text + decoder.decode(b"", final=True))
 
 
 def _to_utf8(text: str) -> bytes:
-    said: str = json.loads(f'"{text}"', strict=False)
-    return said.encode("utf-8", "surrogatepass")
+    value: str = json.loads(f'"{text}"', strict=False)
+    return value.encode("utf-8", "surrogatepass")
 
 
 _PLAIN: Final = bytes.maketrans(b"-_", b"+/")
@@ -232,30 +231,35 @@ _BLANKS: Final = b" \t\r\n\v\f"
 
 
 def decode_base64(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """The bytes of a base64 text. Raises UnsavedError where it is none, perhaps behind its first pieces."""
-    left, ended = b"", False
+    """The bytes of a base64 text in either alphabet, with or without padding and line breaks, in pieces.
+
+    Raises UnsavedError for anything else, perhaps only after the first pieces.
+    """
+    # The last characters, fewer than four; and whether padding has been read.
+    incomplete, has_ended = b"", False
     for piece in pieces:
-        if ended and _clean_text(piece).strip(b"="):
+        if has_ended and _clean_text(piece).strip(b"="):
             raise _not_base64_error()
-        head = left + bytes(piece[: -len(left) % 4])
-        body = piece[-len(left) % 4 :]
+        head = incomplete + bytes(piece[: -len(incomplete) % 4])
+        body = piece[-len(incomplete) % 4 :]
         ready = len(body) - len(body) % 4
         first, rest = _decode_groups(head), _decode_groups(body[:ready])
         if first is not None and rest is not None:
             yield first
             yield rest
-            left = bytes(body[ready:])
+            incomplete = bytes(body[ready:])
             continue
-        text = _clean_text(left + bytes(piece))
+        # Another alphabet, white space or padding: clean the text first.
+        text = _clean_text(incomplete + bytes(piece))
         bare = text.rstrip(b"=")
-        ended = ended or bare != text
+        has_ended = has_ended or bare != text
         ready = len(bare) - len(bare) % 4
-        done = _decode_groups(bare[:ready])
-        if done is None:
+        decoded = _decode_groups(bare[:ready])
+        if decoded is None:
             raise _not_base64_error()
-        yield done
-        left = bare[ready:]
-    yield _decode_last_group(_clean_text(left).rstrip(b"="))
+        yield decoded
+        incomplete = bare[ready:]
+    yield _decode_last_group(_clean_text(incomplete).rstrip(b"="))
 
 
 def _clean_text(text: bytes | memoryview) -> bytes:
@@ -263,23 +267,23 @@ def _clean_text(text: bytes | memoryview) -> bytes:
 
 
 def _decode_groups(text: bytes | memoryview) -> bytes | None:
-    """The bytes of whole groups of four; None where another character stands between them, which binascii skips."""
+    """The bytes of complete groups of four; None if there is another character in them, which binascii would skip."""
     try:
-        found = binascii.a2b_base64(text)
+        decoded = binascii.a2b_base64(text)
     except ValueError:
         return None
-    return found if len(found) * 4 == len(text) * 3 else None
+    return decoded if len(decoded) * 4 == len(text) * 3 else None
 
 
 def _decode_last_group(text: bytes) -> bytes:
-    """The bytes of a group that may be short."""
+    """The bytes of the last group, which may be short."""
     try:
-        found = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+        decoded = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
     except ValueError as error:
         raise _not_base64_error() from error
-    if len(text) % 4 == 1 or len(found) != len(text) * 3 // 4:
+    if len(text) % 4 == 1 or len(decoded) != len(text) * 3 // 4:
         raise _not_base64_error()
-    return found
+    return decoded
 
 
 def _not_base64_error() -> UnsavedError:

@@ -1,10 +1,7 @@
-"""What the user set → the fields of a request, under the names and in the words of one provider's row.
+"""An image request → the HTTP request, or the line of a batch input file, in the dialect of one provider's row.
 
-A provider's base URL and path → the address of a request.
-
-What is asked → the HTTP request that asks for it. Sends only what the user set; knows no model and no key.
-
-What is asked → its line in a batch's input file. OpenAI API reference, batches, read 2026-11-22.
+Contains only what the user set and what the row requires; knows no key. Batch lines: OpenAI API reference, batches,
+read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -23,67 +20,69 @@ from imagecli.providers.uploads import RequestImages, build_form_files, build_js
 def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str = "") -> str:
     """*path* under *base_url* with one slash between them; `/v1` is never added.
 
-    *model* stands where *path* says `{model}`. A base URL that goes on as *path* begins is not doubled: Azure's
-    endpoint is written with and without its `/openai/v1`. A query on the base URL is kept, and goes before *query*.
+    *model* replaces `{model}` in *path*. If the base URL ends with the beginning of *path*, that is not doubled:
+    Azure's endpoint is written with and without `/openai/v1`. A query in the base URL is kept, and overrides *query*.
     """
     parts = urlsplit(base_url)
-    base, steps = parts.path.strip("/").split("/"), path.strip("/").split("/")
-    most = min(len(base), len(steps))
-    shared = next((n for n in range(most, 0, -1) if all(map(_is_same_segment, base[-n:], steps))), 0)
-    below = "".join("/" + step.replace("{model}", quote(model, safe="")) for step in steps[shared:])
-    own = dict(parse_qsl(parts.query, keep_blank_values=True))
-    further = urlencode({name: value for name, value in query.items() if name not in own})
-    whole = "&".join(part for part in (parts.query, further) if part)
-    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + below, query=whole, fragment=""))
+    base, segments = parts.path.strip("/").split("/"), path.strip("/").split("/")
+    longest = min(len(base), len(segments))
+    shared = next((n for n in range(longest, 0, -1) if all(map(_is_same_segment, base[-n:], segments))), 0)
+    rest = "".join("/" + segment.replace("{model}", quote(model, safe="")) for segment in segments[shared:])
+    base_query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    further = urlencode({name: value for name, value in query.items() if name not in base_query})
+    full_query = "&".join(part for part in (parts.query, further) if part)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + rest, query=full_query, fragment=""))
 
 
-def _is_same_segment(step: str, wanted: str) -> bool:
-    return step == wanted or (wanted == "{model}" and step != "")
+def _is_same_segment(segment: str, pattern: str) -> bool:
+    return segment == pattern or (pattern == "{model}" and segment != "")
 
 
-NEAR = 0.02
-"""A size is as near to an aspect ratio as this share of it, and taken for it."""
+RATIO_TOLERANCE = 0.02
+"""Relative difference up to which a size counts as having an aspect ratio."""
 
 
-def build_request_fields(ask: ImageRequest, row: ProviderRow) -> tuple[dict[str, Json], tuple[str, ...]]:
-    """The fields that *ask* sets, and after them those that only the row wants; and the names of those that nobody
-    spelled out: the latter, and a format that only a name's ending asks for.
+def build_request_fields(request: ImageRequest, row: ProviderRow) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """The fields that *request* sets, then those that only the row requires; and the names of the implicit ones.
+
+    Implicit are those of the row, and an output format that only the extension of a file name asks for.
     """
-    look = ask.options
-    plain = {row.renamed.get(name, name): value for name, value in _plain_fields(ask, row).items() if value is not None}
-    fields = plain | _size_fields(look.size, row)
-    wanted = {
-        **row.extra,
-        **({"response_format": _response_format_word(row.response_format, row)} if row.response_format else {}),
-    }
-    added = {name: value for name, value in wanted.items() if name not in fields and name not in dict(look.params)}
-    of_name = (row.renamed.get("output_format", "output_format"),) if look.format_of_name else ()
-    return _with_params(fields | added, look.params, row), (*added, *of_name)
+    options = request.options
+    set_fields = {name: value for name, value in _plain_fields(request, row).items() if value is not None}
+    fields: dict[str, Json] = {row.renamed.get(name, name): value for name, value in set_fields.items()}
+    fields.update(_size_fields(options.size, row))
+    required = dict(row.extra)
+    if row.response_format:
+        required["response_format"] = _response_format_word(row.response_format, row)
+    params = dict(options.params)
+    added = {name: value for name, value in required.items() if name not in fields and name not in params}
+    of_name = (row.renamed.get("output_format", "output_format"),) if options.format_of_name else ()
+    return _with_params(fields | added, options.params, row), (*added, *of_name)
 
 
-def _plain_fields(ask: ImageRequest, row: ProviderRow) -> dict[str, Json]:
-    """All but the size, under OpenAI's names. The model is left out where it stands in the path, or is the server's."""
-    look = ask.options
+def _plain_fields(request: ImageRequest, row: ProviderRow) -> dict[str, Json]:
+    """All fields but the size, under OpenAI's names; None if unset. An empty model (the server's) is not sent."""
+    options = request.options
     return {
-        "model": look.model or None,
-        "prompt": ask.prompt,
-        "n": look.n if look.n > 1 else None,
-        "quality": look.quality,
-        "background": look.background,
-        "output_format": look.output_format,
-        "output_compression": look.output_compression,
-        "moderation": look.moderation,
-        "complexity": look.complexity,
-        "frame_count": look.frame_count,
-        "frame_duration_ms": look.frame_duration_ms,
-        "svg": _svg_fields(look.svg) if look.svg else None,
-        "input_fidelity": look.input_fidelity,
-        "safety_identifier": look.safety_identifier,
-        "stream": look.stream,
-        "partial_images": look.partial_images,
-        "style": look.style,
-        "response_format": _response_format_word(look.response_format, row),
-        "user": look.user,
+        "model": options.model or None,
+        "prompt": request.prompt,
+        "n": options.n if options.n > 1 else None,
+        "quality": options.quality,
+        "background": options.background,
+        "output_format": options.output_format,
+        "output_compression": options.output_compression,
+        "moderation": options.moderation,
+        "complexity": options.complexity,
+        "frame_count": options.frame_count,
+        "frame_duration_ms": options.frame_duration_ms,
+        "svg": _svg_fields(options.svg) if options.svg else None,
+        "input_fidelity": options.input_fidelity,
+        "safety_identifier": options.safety_identifier,
+        "stream": options.stream,
+        "partial_images": options.partial_images,
+        "style": options.style,
+        "response_format": _response_format_word(options.response_format, row),
+        "user": options.user,
     }
 
 
@@ -92,7 +91,7 @@ def _response_format_word(response_format: str | None, row: ProviderRow) -> str 
 
 
 def _svg_fields(svg: SvgOptions) -> dict[str, Json]:
-    """The `svg` object; reasoning lies one level deeper than the model."""
+    """The `svg` object; reasoning is one level deeper than the model."""
     reasoning: dict[str, Json] = {"reasoning": {"effort": svg.effort}} if svg.effort else {}
     return {"model": svg.model, **reasoning} if svg.model else reasoning
 
@@ -109,18 +108,18 @@ def _size_fields(size: RequestedSize | None, row: ProviderRow) -> dict[str, Json
 
 
 def find_ratio(size: Size, row: ProviderRow) -> str | None:
-    """*size* as an aspect ratio that the row takes, or None where none of its ratios comes near."""
+    """*size* as an aspect ratio that the row supports, or None if none of its ratios is near."""
     if not row.ratios:
         return reduced_ratio(size)
     exact = size.width / size.height
     nearest = min(row.ratios, key=lambda ratio: abs(_ratio_value(ratio) / exact - 1))
-    return nearest if abs(_ratio_value(nearest) / exact - 1) <= NEAR else None
+    return nearest if abs(_ratio_value(nearest) / exact - 1) <= RATIO_TOLERANCE else None
 
 
 def reduced_ratio(size: Size) -> str:
-    """The aspect ratio of *size* in the smallest numbers: `3:2`."""
-    part = gcd(size.width, size.height)
-    return f"{size.width // part}:{size.height // part}"
+    """The aspect ratio of *size* in lowest terms: `3:2`."""
+    divisor = gcd(size.width, size.height)
+    return f"{size.width // divisor}:{size.height // divisor}"
 
 
 def _ratio_value(ratio: str) -> float:
@@ -129,27 +128,31 @@ def _ratio_value(ratio: str) -> float:
 
 
 def _with_params(fields: dict[str, Json], params: tuple[tuple[str, Json], ...], row: ProviderRow) -> dict[str, Json]:
-    """*fields* with --param, wherever the row wants them."""
+    """*fields* with those of --param, in the place that the row prescribes."""
     if not params:
         return fields
     if row.param_field:
         return fields | {row.param_field: json.dumps(dict(params), ensure_ascii=False)}
     if row.param_tag:
-        inside = json.dumps(dict(params), ensure_ascii=False)
-        return fields | {"prompt": f"{fields.get('prompt', '')} <{row.param_tag}>{inside}</{row.param_tag}>"}
+        text = json.dumps(dict(params), ensure_ascii=False)
+        return fields | {"prompt": f"{fields.get('prompt', '')} <{row.param_tag}>{text}</{row.param_tag}>"}
     return fields | dict(params)
 
 
 def build_http_request(
-    ask: ImageRequest, uploads: RequestImages, row: ProviderRow, base_url: str, query: Mapping[str, str] | None = None
+    request: ImageRequest,
+    uploads: RequestImages,
+    row: ProviderRow,
+    base_url: str,
+    query: Mapping[str, str] | None = None,
 ) -> HttpRequest:
-    """The request that buys *ask*: JSON for generations; where pictures go up, what the row says.
+    """The HTTP request for *request*: JSON for generations; with uploads JSON or a form, as the row prescribes.
 
-    What only the row wants and the user did not set is named in `added`. `check_capabilities` comes before: a field
-    that the row can't hold is not looked for here.
+    `added` names the fields that the user did not set. Call `check_capabilities` first: a field that the row does not
+    support is not detected here.
     """
-    url = join_url(base_url, row.paths[OPERATIONS[type(ask)]], query or {}, model=ask.options.model)
-    fields, added = build_request_fields(ask, row)
+    url = join_url(base_url, row.paths[OPERATIONS[type(request)]], query or {}, model=request.options.model)
+    fields, added = build_request_fields(request, row)
     if not uploads.images:
         return HttpRequest(method="POST", url=url, json=fields, added=added)
     if row.edits_as == "json":
@@ -159,7 +162,7 @@ def build_http_request(
 
 
 def _flatten_field(key: str, value: Json) -> list[tuple[str, str]]:
-    """Form fields for one value: text as it is, booleans as true/false, objects as `key[part]`."""
+    """Form fields of one value: text unchanged, booleans as true/false, objects as `key[part]`."""
     if isinstance(value, str):
         return [(key, value)]
     if isinstance(value, dict):
@@ -167,19 +170,21 @@ def _flatten_field(key: str, value: Json) -> list[tuple[str, str]]:
     return [(key, json.dumps(value))]
 
 
-def build_batch_line(custom_id: str, ask: ImageRequest, uploads: RequestImages, row: ProviderRow) -> bytes:
-    """One line with its end, ASCII: its body is what a live request would send as JSON, without what streams.
+def build_batch_line(custom_id: str, request: ImageRequest, uploads: RequestImages, row: ProviderRow) -> bytes:
+    """One line of a batch input file, ASCII, with its newline: its body is that of a live JSON request, not streamed.
 
-    The pictures must have gone up before, and have a `file_id`. *row* has a Batch API that takes *ask*:
-    `check_capabilities` with the row of `for_batch_api` comes before.
+    The images must have been uploaded and have a `file_id`. *row* must have a Batch API that supports *request*: call
+    `check_capabilities` with the row of `for_batch_api` first.
     """
     assert row.batch is not None
-    there = for_batch_api(row)
-    fields = {name: value for name, value in build_request_fields(ask, there)[0].items() if name not in LIVE_ONLY}
+    batch_row = for_batch_api(row)
+    fields = {
+        name: value for name, value in build_request_fields(request, batch_row)[0].items() if name not in LIVE_ONLY
+    }
     line = {
         "custom_id": custom_id,
         "method": "POST",
-        "url": row.batch.endpoints[OPERATIONS[type(ask)]],
-        "body": fields | (build_json_images(uploads, there) if uploads.images else {}),
+        "url": row.batch.endpoints[OPERATIONS[type(request)]],
+        "body": fields | (build_json_images(uploads, batch_row) if uploads.images else {}),
     }
     return json.dumps(line).encode("ascii") + b"\n"

@@ -1,4 +1,4 @@
-"""An answer that broke off → the pictures that came whole before it did. For `recover` alone, where a person asks."""
+"""Images from a response that was cut off: those that are complete. Used only by `recover`."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from imagecli.providers.response import find_image, parse_response
 from imagecli.providers.sse import is_stream
 
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
-"""A name and a string that ends."""
+"""A name and a complete string."""
 
 
 def salvage_images(body: bytes, base_url: str) -> ParsedResponse:
-    """The pictures of a *body* that is no whole JSON. Raises UnsavedError where none of them came whole.
+    """The complete images in a *body* that is not complete JSON. Raises UnsavedError if there are none.
 
-    What a stream had brought whole is no matter of salvage: `parse_response` reads it, and says what it is.
+    An event stream needs no salvage: `parse_response` reads every complete event of it.
     """
     if is_stream(body):
         return parse_response(body, base_url)
-    found = []
+    images = []
     for name, text in _STRING.findall(body):
         try:
-            said = json.loads(text, strict=False)
+            value = json.loads(text, strict=False)
         except ValueError:
             continue
         if name in (b"b64_json", b"url"):
-            found.append(find_image({name.decode(): said}, base_url))
+            images.append(find_image({name.decode(): value}, base_url))
         else:
-            found += [find_image(item, base_url) for item in find_hidden_images({name.decode("latin-1"): said})]
-    if not found:
+            images += [find_image(item, base_url) for item in find_hidden_images({name.decode("latin-1"): value})]
+    if not images:
         raise UnsavedError(
             "only a part of an answer came, and no whole picture with it",
             hint="the provider's usage page tells whether it was billed",
             code="part",
         )
-    return ParsedResponse(images=tuple(found))
+    return ParsedResponse(images=tuple(images))

@@ -1,6 +1,6 @@
-"""Bytes of an event stream → its events, by the rules of the HTML standard, section 9.2.6 (read 2026-11-23).
+"""Server-sent events, parsed from bytes in pieces of any length, in linear time.
 
-Takes the bytes in pieces of any length and copies each of them a fixed number of times.
+By the rules of the HTML standard, section 9.2.6 (read 2026-11-23).
 """
 
 from __future__ import annotations
@@ -13,61 +13,61 @@ from typing import Final
 from imagecli.errors import UnsavedError
 
 MAX_EVENT_BYTES: Final = 200 * 1024 * 1024
-"""A larger event is no picture's: the largest that any model makes has a quarter of it as base64."""
+"""Limit of one event. The largest image of any model has a quarter of this as base64."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _FIELD: Final = re.compile(rb"[\r\n]*(?:data|event|id|retry)?:")
 _LATER_FIELD: Final = re.compile(rb"[\r\n](?:data|event):")
 HEAD_BYTES: Final = 64 * 1024
-"""So much of a body tells what it is."""
+"""The beginning of a body that is enough to recognise a stream."""
 END_BYTES: Final = 2000
-"""So much is left at either end of a line that is skimmed."""
+"""What is kept of either end of a skimmed line."""
 
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """One event: `message` is the name of one that has none."""
+    """One event; its name is `message` if it has none."""
 
     name: str
     data: bytes = field(repr=False)
 
 
 def is_stream(body: bytes) -> bool:
-    """Whether *body* is an event stream, by its beginning: headers lie, and are gone when an answer is recovered."""
+    """Whether *body* is an event stream, by its beginning: headers can be wrong, and recovered responses have none."""
     head = body[:HEAD_BYTES].removeprefix(_BOM)
     return not looks_like_document(head) and bool(_FIELD.match(head) or _LATER_FIELD.search(head))
 
 
 def looks_like_document(head: bytes) -> bool:
-    """Whether a body that begins like this is JSON or a page."""
+    """Whether a body that begins with *head* is JSON, HTML or XML."""
     return head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[", b'"', b"<")
 
 
 Skims = Callable[[str, bytes], bool]
-"""Whether an event can be told by the ends of its long lines: asked with its name and the beginning of such a line."""
+"""Whether the ends of an event's long lines are enough, given its name and the beginning of such a line."""
 
 
 class SseReader:
-    """Gives each event as soon as its blank line is there.
+    """Returns each event as soon as its blank line has arrived.
 
-    What *skims* says so of is given without the middle of its long lines, so that memory does not grow with pictures.
+    Events that *skims* selects lose the middle of their long lines, so that memory does not grow with images.
     """
 
     def __init__(self, limit: int = MAX_EVENT_BYTES, skims: Skims = lambda name, head: False) -> None:
         self._limit, self._skims = limit, skims
         self._skimming: bool | None = None
-        """Of the line that has not ended; None while it is short."""
+        """Whether the unfinished line is skimmed; None while it is short."""
         self._line: list[bytes] = []
-        """Pieces of the line that has not ended."""
+        """Pieces of the unfinished line."""
         self._line_bytes = self._data_bytes = 0
         self._after_cr = False
-        """A LF that comes next belongs to the CR before it."""
+        """The last piece ended with CR: a LF at the start of the next one belongs to it."""
         self._first = True
         self._name = ""
         self._data: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[SseEvent]:
-        """The events that end in *piece*. Raises UnsavedError for one that is larger than the limit."""
+        """The events that end in *piece*. Raises UnsavedError for an event larger than the limit."""
         if self._after_cr and piece:
             piece = piece.removeprefix(b"\n")
             self._after_cr = False
@@ -87,7 +87,9 @@ class SseReader:
         return events
 
     def end(self) -> list[SseEvent]:
-        """The event that the stream broke off in, as far as it came. The rules drop it; it may hold a whole picture."""
+        """The event in which the stream broke off, as far as it arrived. The standard drops it; we don't: it may hold a
+        complete image.
+        """
         return [*self._end_of_line(), *self._end_of_event()] if self._line else self._end_of_event()
 
     def _add(self, content: bytes) -> None:

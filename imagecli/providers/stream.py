@@ -1,7 +1,7 @@
-"""The events of a stream → the pictures, usage and errors that they tell of. Broken off or not: what came whole counts.
+"""The events of a stream → images, usage and errors. In a stream that broke off, every complete image counts.
 
-Sources: OpenAI API reference, streaming events; Ark's and MiniMax's, which end each picture with `partial_succeeded`
-and the stream with a `completed` that holds usage alone. All read 2026-11-23.
+Sources: OpenAI API reference, streaming events; those of Ark and MiniMax, which end each image with
+`partial_succeeded` and the stream with a `completed` that has only usage. All read 2026-11-23.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROLES: Final[dict[str, Role]] = {
     "partial_failed": "error",
     "error": "error",
 }
-"""The last word of an event's type → what it is. All others are ignored, whatever they hold."""
+"""The last word of an event's type → its role. Other events are ignored unless they have no type at all."""
 
 DONE: Final = b"[DONE]"
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"([\w.]{1,80})"')
@@ -35,22 +35,22 @@ _PICTURE: Final = re.compile(rb'"(?:b64_json|url)"\s*:\s*"[^"]')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamResult:
-    """What a stream told."""
+    """What the events of a stream contained."""
 
     items: tuple[Any, ...]
-    """Pictures in the order in which they came, as in an answer's `data`; None for one that can't be read."""
+    """Images in order of arrival, like the items of `data`; None for one that can't be parsed."""
     usage: dict[str, Any] | None = None
-    """The whole request's."""
+    """Of the whole request."""
     errors: tuple[ImagecliError, ...] = ()
 
 
 def event_role(event: SseEvent) -> Role:
-    """What *event* is, by its type and else its name. Looks at the ends of its JSON: between them lies base64."""
+    """The role of *event*, by its type or else its name. Searches only the ends of its JSON: base64 is between them."""
     if event.data.startswith(DONE):
         return "end"
     for end in (event.data[:END_BYTES], event.data[-END_BYTES:]):
-        for found in _TYPE.finditer(end):
-            if role := _role_by_name(found[1].decode()):
+        for match in _TYPE.finditer(end):
+            if role := _role_by_name(match[1].decode()):
                 return role
     return _role_by_name(event.name) or "other"
 
@@ -60,12 +60,12 @@ def _role_by_name(kind: str) -> Role | None:
 
 
 def has_completed_image(event: SseEvent) -> bool:
-    """Whether a completed picture is in *event*, without reading its JSON: other things are completed too."""
+    """Whether *event* has a completed image, without parsing its JSON: not every `completed` event has one."""
     return event_role(event) == "picture" and bool(_PICTURE.search(event.data))
 
 
 def parse_payload(event: SseEvent) -> Any:
-    """Its JSON, or None where it is none. Lines that a server broke inside a string are joined as they come."""
+    """The JSON of *event*, or None if it is invalid. Strings that a server broke over several lines are joined."""
     try:
         return parse_json_joining_lists(event.data.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
@@ -73,35 +73,35 @@ def parse_payload(event: SseEvent) -> Any:
 
 
 def read_stream(body: bytes) -> StreamResult:
-    """What the events of *body* tell. Raises UnsavedError where no picture came whole, or the error that was told."""
+    """Reads the events of *body*. Without a complete image, raises the error in the stream, else UnsavedError."""
     reader = SseReader(limit=len(body))
     events = reader.feed(body)
-    tale = _StreamState()
+    state = _StreamState()
     for event in events:
-        tale.add_event(event, whole=True)
+        state.add_event(event, is_complete=True)
     for event in reader.end():
-        tale.add_event(event, whole=False)
-    if all(item is None for item in tale.items):
-        raise tale.no_images_error()
-    return StreamResult(items=tuple(tale.items), usage=_merge_usages(tale.usages), errors=tuple(tale.errors))
+        state.add_event(event, is_complete=False)
+    if all(item is None for item in state.items):
+        raise state.no_images_error()
+    return StreamResult(items=tuple(state.items), usage=_merge_usages(state.usages), errors=tuple(state.errors))
 
 
 @dataclass(slots=True)
 class _StreamState:
     items: list[Any] = field(default_factory=list)
     usages: list[dict[str, Any]] = field(default_factory=list)
-    """One for each event that told of some."""
+    """One of each event that states usage."""
     errors: list[ImagecliError] = field(default_factory=list)
     partials: int = 0
     is_cut: bool = False
-    """It broke off in a picture's event."""
+    """The stream broke off in an image's event."""
 
-    def add_event(self, event: SseEvent, *, whole: bool) -> None:
-        """Takes in *event*; one that is not *whole* counts only if its JSON is."""
+    def add_event(self, event: SseEvent, *, is_complete: bool) -> None:
+        """Adds *event*; an incomplete one counts only if its JSON is complete."""
         role = event_role(event)
         payload = parse_payload(event)
         if not isinstance(payload, dict):
-            self._add_other(event, role, whole=whole)
+            self._add_invalid(event, role, is_complete=is_complete)
             return
         items = _images_in(payload)
         if role == "picture" and not items and any(find_hidden_images(payload)):
@@ -115,33 +115,35 @@ class _StreamState:
         if role == "error" or (payload.get("error") and not items):
             self.errors.append(error_from_document(payload))
 
-    def _add_other(self, event: SseEvent, role: Role, *, whole: bool) -> None:
+    def _add_invalid(self, event: SseEvent, role: Role, *, is_complete: bool) -> None:
+        """Adds an event that is not a JSON object."""
         if role == "picture":
-            self.is_cut = not whole
-            self.items += [None] * whole
-        elif role == "error" and whole:
+            self.is_cut = not is_complete
+            if is_complete:
+                self.items.append(None)
+        elif role == "error" and is_complete:
             self.errors.append(error_from_document({"error": event.data[:END_BYTES].decode("utf-8", "replace")}))
 
     def no_images_error(self) -> ImagecliError:
-        """Why there is no picture. What was refused with partial pictures there was made so far, and billed perhaps."""
+        """Why there is no image. An error after partial images may have been billed: so much was generated."""
         if self.errors and self.partials:
             error = self.errors[0]
-            said = f"{error.message}; partial pictures had come before ({self.partials})"
-            return UnsavedError(said, hint=_BILLED, code=error.code, status=error.status)
+            message = f"{error.message}; partial pictures had come before ({self.partials})"
+            return UnsavedError(message, hint=_BILLED, code=error.code, status=error.status)
         if self.errors:
             return self.errors[0]
-        words = "the stream held no picture"
+        message = "the stream held no picture"
         if self.items:
-            words = "the picture's event of the stream is not JSON"
+            message = "the picture's event of the stream is not JSON"
         elif self.is_cut:
-            words = "the stream broke off in its picture"
+            message = "the stream broke off in its picture"
         elif self.partials:
-            words = f"only partial pictures came ({self.partials}), and the stream ended before the picture"
-        return UnsavedError(words, hint=_BILLED, code="no_picture")
+            message = f"only partial pictures came ({self.partials}), and the stream ended before the picture"
+        return UnsavedError(message, hint=_BILLED, code="no_picture")
 
 
 def _is_unnamed_image(event: SseEvent, payload: dict[str, Any]) -> bool:
-    """Whether an event without name and type can be a picture, as small servers send it."""
+    """Whether *event* has neither name nor type, as small servers send images."""
     return event.name == "message" and "type" not in payload and "partial_image_index" not in payload
 
 
@@ -149,19 +151,19 @@ _BILLED = "it may have been billed; the provider's usage page tells"
 
 
 def _images_in(payload: dict[str, Any]) -> list[Any]:
-    """The pictures that an event holds: itself, or those of a whole answer that a server put into one event."""
+    """The image items in an event: the event itself, or those of a complete response that a server put into it."""
     for name in ("data", "images"):
         if isinstance(payload.get(name), list) and payload[name]:
             return list(payload[name])
-    is_picture = any(isinstance(payload.get(name), str) and payload[name] for name in ("b64_json", "url"))
-    return [payload] if is_picture else []
+    is_image = any(isinstance(payload.get(name), str) and payload[name] for name in ("b64_json", "url"))
+    return [payload] if is_image else []
 
 
 def _merge_usages(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What several events tell of one request: once where all say the same, else added up.
+    """The usage of the request, from that of several events: if all are equal one of them, else their sum.
 
-    The reference leaves open whose usage a picture's event tells. Everywhere else `usage` is the whole request's, and
-    its input was read only once: events of single pictures would not all have it, and so would differ.
+    The reference leaves open whose usage the event of an image states. Everywhere else `usage` is that of the whole
+    request. The input is read only once, so events of single images would not all count it, and would differ.
     """
     if not usages:
         return None
@@ -172,7 +174,7 @@ def _merge_usages(usages: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _add_numbers(one: Any, other: Any, depth: int = 4) -> Any:
-    """Numbers added, objects by their keys; of anything else what came last."""
+    """Adds numbers, and objects key by key; of any other values the last one counts."""
     if isinstance(one, dict) and isinstance(other, dict) and depth:
         return {key: _add_numbers(one.get(key), other.get(key), depth - 1) for key in {**one, **other}}
     if _is_number(one) and _is_number(other):

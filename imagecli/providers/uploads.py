@@ -1,4 +1,4 @@
-"""Pictures on their way up: as files of a form under neutral names, or inside JSON as base64."""
+"""Input images in a request: as files of a form, or as base64 or file ids inside JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import MEDIA_TYPES, InputImage, Json
 from imagecli.http_message import HttpFile
 
-FILENAME_ENDINGS = {"jpeg": "jpg"}
+FILENAME_EXTENSIONS = {"jpeg": "jpg"}
 LIST = "[]"
-"""How the name of a field ends that holds several: sent so in a form, left out in JSON."""
+"""Suffix of a field that can repeat: sent in a form, removed in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestImages:
-    """The pictures of one request; mask and markup belong to the first of *images*."""
+    """The input images of one request; mask and markup belong to the first of *images*."""
 
     images: tuple[InputImage, ...] = ()
     mask: InputImage | None = None
@@ -25,7 +25,7 @@ class RequestImages:
 
 
 def build_form_files(uploads: RequestImages, row: ProviderRow) -> tuple[HttpFile, ...]:
-    """One file is `image`, several repeat `image[]` (OpenAI's SDK, tried 2026-11-22), or what the row calls them."""
+    """The files of a form. One is `image`, several repeat `image[]` (OpenAI's SDK, tried 2026-11-22); rows differ."""
     names = _field_names(len(uploads.images), row)
     files = [
         _form_file(name, f"image{k}" if k else "image", image)
@@ -36,41 +36,41 @@ def build_form_files(uploads: RequestImages, row: ProviderRow) -> tuple[HttpFile
 
 
 def build_json_images(uploads: RequestImages, row: ProviderRow) -> dict[str, Json]:
-    """The same as fields of a JSON body."""
+    """The fields of a JSON body that hold the images."""
     fields: dict[str, Json] = {}
     for name, image in zip(_field_names(len(uploads.images), row), uploads.images, strict=True):
         if name.endswith(LIST):
-            several = fields.setdefault(name.removesuffix(LIST), [])
-            assert isinstance(several, list)
-            several.append(_fill_form(row.picture, image))
+            values = fields.setdefault(name.removesuffix(LIST), [])
+            assert isinstance(values, list)
+            values.append(_fill_template(row.picture, image))
         else:
-            fields[name] = _fill_form(row.picture, image)
+            fields[name] = _fill_template(row.picture, image)
     for field, extra in ((row.mask, uploads.mask), (row.markup, uploads.markup)):
         if field and extra:
-            fields[field] = _fill_form(row.picture, extra)
+            fields[field] = _fill_template(row.picture, extra)
     return fields
 
 
 def _field_names(count: int, row: ProviderRow) -> tuple[str, ...]:
-    """A field's name for each of *count* pictures; one that ends in `[]` is repeated."""
+    """The field name of each of *count* images."""
     if count == 1:
         return (row.image,)
     return (row.images * count)[:count]
 
 
 def _form_file(field: str, stem: str, image: InputImage) -> HttpFile:
-    """A neutral file name, so that nothing of the user's file system goes up, and the bytes' true media type."""
-    ending = FILENAME_ENDINGS.get(image.format, image.format)
-    return HttpFile(name=field, filename=f"{stem}.{ending}", data=image.data, media_type=MEDIA_TYPES[image.format])
+    """A file with a neutral name, so that no name of the user's is sent, and the correct media type."""
+    extension = FILENAME_EXTENSIONS.get(image.format, image.format)
+    return HttpFile(name=field, filename=f"{stem}.{extension}", data=image.data, media_type=MEDIA_TYPES[image.format])
 
 
-def _fill_form(form: Any, image: InputImage) -> Json:
-    """*form* with the picture where it says `{data_url}`, `{base64}` or `{file_id}`."""
-    if isinstance(form, dict):
-        return {key: _fill_form(inner, image) for key, inner in form.items()}
-    if form == "{file_id}":
+def _fill_template(template: Any, image: InputImage) -> Json:
+    """*template* with the image in place of `{data_url}`, `{base64}` or `{file_id}`."""
+    if isinstance(template, dict):
+        return {key: _fill_template(inner, image) for key, inner in template.items()}
+    if template == "{file_id}":
         return image.file_id
-    plain = base64.b64encode(image.data).decode("ascii")
-    if form == "{data_url}":
-        return f"data:{MEDIA_TYPES[image.format]};base64,{plain}"
-    return plain if form == "{base64}" else form
+    encoded = base64.b64encode(image.data).decode("ascii")
+    if template == "{data_url}":
+        return f"data:{MEDIA_TYPES[image.format]};base64,{encoded}"
+    return encoded if template == "{base64}" else template

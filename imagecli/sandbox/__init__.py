@@ -1,5 +1,6 @@
-"""The embedded Images API server: the real routes, rules, bodies and headers on loopback, with pictures painted here.
+"""The embedded Images API server: the real API's routes, rules, bodies and headers on loopback, with images that it
+paints itself.
 
-Free, offline and deterministic. It answers by the rows of the catalogue and shares no code with the client side, so
-that talking to it goes over a real socket and a real wire.
+It is free, offline and deterministic. It decides by the rows of the catalog and shares no code with the client, which
+reaches it over a real socket.
 """

@@ -1,7 +1,4 @@
-"""Every request comes here as bytes and leaves as an answer: routes, the key, the common headers.
-
-The models that are offered, as the API lists them.
-"""
+"""The sandbox behind its socket: routes a request, checks its key, and adds the headers that all responses have."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from imagecli.catalog.catalog import Catalog
@@ -26,29 +24,29 @@ from imagecli.sandbox.image_service import ImageService
 from imagecli.sandbox.rate_limit import Clock, ImageRateLimit
 from imagecli.sandbox.request_checks import check_api_key, check_method
 from imagecli.sandbox.response_body import build_events, build_response_body
-from imagecli.sandbox.url_store import PICTURES, UrlStore
+from imagecli.sandbox.url_store import IMAGE_PATH, UrlStore
 
 if TYPE_CHECKING:
     from imagecli.sandbox.painter.encode import PaintedImage
 
 MODEL_CREATED = 1_698_785_189
-"""Unix seconds, for the rows that don't tell when they were released."""
+"""Unix seconds, for rows without a release date."""
 
 
 def list_models_response(catalog: Catalog) -> ServerResponse:
-    """All of them."""
+    """The list of models, as `GET /v1/models` returns it."""
     return json_response(200, {"object": "list", "data": [_model_object(row) for row in catalog.models.values()]})
 
 
 def model_response(name: str, catalog: Catalog) -> ServerResponse:
-    """One of them. Raises ApiError 404."""
+    """One model. Raises ApiError 404."""
     if name not in catalog.models:
         raise ApiError(f"The model '{name}' does not exist", status=404, param="model", code="model_not_found")
     return json_response(200, _model_object(catalog.models[name]))
 
 
 def _model_object(row: ModelRow) -> dict[str, object]:
-    """A model past its last day is listed too: here it still answers."""
+    """A model past its shutdown date is listed too: the sandbox still accepts it."""
     released = datetime.combine(row.released, datetime.min.time(), UTC).timestamp() if row.released else MODEL_CREATED
     return {
         "id": row.name,
@@ -61,12 +59,12 @@ def _model_object(row: ModelRow) -> dict[str, object]:
 
 OPERATIONS: Final[tuple[Operation, ...]] = ("generations", "edits", "variations")
 VERSION = "2020-10-01"
-"""The value of `openai-version` that the real API has answered with for years."""
+"""The value of `openai-version` that the real API has sent for years."""
 EVENT_STREAM: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
 class SandboxApp:
-    """Answers requests; safe to ask from many threads at once."""
+    """Answers requests. Thread-safe."""
 
     def __init__(
         self,
@@ -79,32 +77,32 @@ class SandboxApp:
         clock: Clock,
         pause: Callable[[float], object],
     ) -> None:
-        """*pause* waits for that share of the latency."""
+        """*pause* waits for a share (0 to 1) of the latency."""
         self._require_key = require_key
-        self._bucket = ImageRateLimit(rate_limit, clock) if rate_limit else None
-        self._shelf = UrlStore(url_ttl, clock)
+        self._rate_limit = ImageRateLimit(rate_limit, clock) if rate_limit else None
+        self._url_store = UrlStore(url_ttl, clock)
         self._files = FileStore(clock)
-        self._studio = ImageService(catalog, FaultInjector(failures), self._shelf)
+        self._service = ImageService(catalog, FaultInjector(failures), self._url_store)
         self._file_routes = FileRoutes(self._files)
-        self._batch_routes = BatchRoutes(self._files, self._studio, clock)
+        self._batch_routes = BatchRoutes(self._files, self._service, clock)
         self._clock = clock
         self._pause = pause
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Never raises: what is not foreseen is the API's own 500."""
-        if request.path.startswith(PICTURES):
-            return self._shelf.serve(request)
+        """Never raises: an unexpected exception becomes the API's own 500."""
+        if request.path.startswith(IMAGE_PATH):
+            return self._url_store.serve(request)
         request_id = f"req_{secrets.token_hex(16)}"
         try:
             return self.add_common_headers(self._route(request, request_id), request_id)
         except ApiError as error:
             return self.add_common_headers(error.response(), request_id)
-        except Exception as error:  # the server's own boundary; the kind of error goes to the log
+        except Exception as error:  # the boundary of the server: the log shows the exception
             response = self.add_common_headers(internal_error().response(), request_id)
             return replace(response, trouble=f"{type(error).__name__}: {error}")
 
     def add_common_headers(self, response: ServerResponse, request_id: str | None = None) -> ServerResponse:
-        """The same answer with the headers that every one carries."""
+        """*response* with the headers that every response has."""
         common = {"x-request-id": request_id or f"req_{secrets.token_hex(16)}", "openai-version": VERSION}
         return replace(response, headers={**common, "openai-organization": "sandbox", **response.headers})
 
@@ -114,14 +112,14 @@ class SandboxApp:
             case ["images", operation] if operation in OPERATIONS:
                 check_method(request, "POST")
                 check_api_key(request, self._require_key)
-                return self._studio.saboteur.next_response(request_id) or self._paint(request, operation, request_id)
+                return self._service.faults.next_response(request_id) or self._paint(request, operation, request_id)
             case ["models", *rest] if len(rest) <= 1:
                 check_method(request, "GET", "HEAD")
                 check_api_key(request, self._require_key)
                 return (
-                    model_response(rest[0], self._studio.catalog)
+                    model_response(rest[0], self._service.catalog)
                     if rest
-                    else list_models_response(self._studio.catalog)
+                    else list_models_response(self._service.catalog)
                 )
             case ["files", *rest]:
                 check_api_key(request, self._require_key)
@@ -132,33 +130,33 @@ class SandboxApp:
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:
-        files = self._files.picture if operation == "edits" else None
+        files = self._files.read_image if operation == "edits" else None
         form = read_form(request, multipart=operation != "generations", files=files)
-        job = self._studio.build_job(form, operation, request_id)
-        headers = self._bucket.take(job.n, job.row.name) if self._bucket else {}
-        painted = self._studio.paint(job, self._studio.reserve_indices(job, form))
+        job = self._service.build_job(form, operation, request_id)
+        headers = self._rate_limit.take(job.n, job.row.name) if self._rate_limit else {}
+        painted = self._service.paint(job, self._service.reserve_indices(job, form))
         first = next(painted)
         headers |= {"x-sandbox-note": first.note} if first.note else {}
-        pictures = (one for several in ((first,), painted) for one in several)
+        images = chain((first,), painted)
         if job.delivery.stream:
-            return self._stream_response(job, pictures, headers)
-        return self._whole_response(job, list(pictures), headers, request.headers.get("host", "127.0.0.1"))
+            return self._stream_response(job, images, headers)
+        return self._complete_response(job, list(images), headers, request.headers.get("host", "127.0.0.1"))
 
-    def _whole_response(
+    def _complete_response(
         self, job: ImageJob, painted: list[PaintedImage], headers: dict[str, str], host: str
     ) -> ServerResponse:
         self._pause(1.0)
         body = build_response_body(
-            job, [one.data for one in painted], self._now(), lambda data: self._shelf.add(data, host)
+            job, [image.data for image in painted], self._now(), lambda data: self._url_store.add(data, host)
         )
-        return json_response(200, body, headers, pictures=job.n)
+        return json_response(200, body, headers, images=job.n)
 
     def _stream_response(
         self, job: ImageJob, painted: Iterator[PaintedImage], headers: dict[str, str]
     ) -> ServerResponse:
         share = 1 / (job.n * (job.delivery.partial_images + 1))
         parts = build_events(job, painted, self._now, lambda: self._pause(share))
-        return ServerResponse(status=200, headers={**EVENT_STREAM, **headers}, parts=parts, pictures=job.n)
+        return ServerResponse(status=200, headers={**EVENT_STREAM, **headers}, parts=parts, images=job.n)
 
     def _now(self) -> int:
         """Unix seconds."""

@@ -1,6 +1,6 @@
-"""The API's refusals: status, type, code, param and the wording of the real bodies.
+"""The API's errors: status, type, code, param and message, as in the real bodies.
 
-Shape and statuses: OpenAI API reference, read 2026-11-22. Wordings follow the API's manner where no source prints them.
+Shape and statuses: OpenAI API reference, read 2026-11-22. Messages imitate the API's where no source quotes them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from imagecli.sandbox.http_message import ServerResponse, json_response
 
 
 class ApiError(Exception):
-    """Ends a request with the API's own error body."""
+    """Ends a request with an error body in the API's shape."""
 
     def __init__(
         self,
@@ -33,19 +33,19 @@ class ApiError(Exception):
         self.code = code
         self.headers = headers or {}
         self.details = details or {}
-        """Further keys of the error."""
+        """Further keys of the error object."""
 
     def body(self) -> dict[str, Any]:
-        """`{"error": {message, type, param, code}}`, all four keys always there."""
+        """`{"error": {message, type, param, code}}`, always with all four keys."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         return {"error": {**error, **self.details}}
 
     def response(self) -> ServerResponse:
-        """The error as an answer."""
+        """The error as a response."""
         return json_response(self.status, self.body(), self.headers)
 
 
 def internal_error() -> ApiError:
-    """What nobody foresaw."""
-    sorry = "The server had an error while processing your request. Sorry about that!"
-    return ApiError(sorry, status=500, type="server_error")
+    """The API's 500, for an exception that the sandbox does not expect."""
+    message = "The server had an error while processing your request. Sorry about that!"
+    return ApiError(message, status=500, type="server_error")

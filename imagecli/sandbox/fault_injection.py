@@ -1,6 +1,6 @@
-"""`--fail`: some requests for pictures, or batches, fail on purpose, so that retries, pauses and reports can be tried.
+"""`--fail`: makes some image requests or batches fail on purpose, to try out retries, waits and error reports.
 
-Codes and types: OpenAI API reference and error guide, read 2026-11-22; a gateway's 502 and 504 are pages, not JSON.
+Codes and types: OpenAI API reference and error guide, read 2026-11-22. A gateway's 502 and 504 are HTML, not JSON.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from imagecli.sandbox.http_message import ServerResponse
 from imagecli.sandbox.validation import moderation_error
 
 WORDS: Final = ("insufficient_quota", "moderation_blocked")
-"""Failures that share their status with others, by name."""
+"""Failures given by name, because they share their status with others."""
 
-OF_BATCHES: Final[dict[str, Ending]] = {"batch_failed": "failed", "batch_expired": "batch_expired"}
-"""Failures of whole batches → how these end."""
+BATCH_FAILURES: Final[dict[str, Ending]] = {"batch_failed": "failed", "batch_expired": "batch_expired"}
+"""Name of a failure of a whole batch → how the batch ends."""
 
 GATEWAY: Final = (502, 504, 520, 522, 524)
-"""Statuses that come from the edge."""
+"""Statuses with an HTML body, from the gateway in front of the API."""
 
 _FORM: Final = re.compile(
-    rf"(?P<what>[45][0-9]{{2}}|{'|'.join((*WORDS, *OF_BATCHES))})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?"
+    rf"(?P<what>[45][0-9]{{2}}|{'|'.join((*WORDS, *BATCH_FAILURES))})(?:(?P<how>[:%])(?P<count>[1-9][0-9]{{0,5}}))?"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One `--fail`: what fails, and which requests do."""
+    """One `--fail`: how requests fail, and which ones."""
 
     what: str
-    """An HTTP status, or one of WORDS or OF_BATCHES."""
+    """An HTTP status, or one of WORDS or BATCH_FAILURES."""
     first: int | None = None
-    """Only so many at the start."""
+    """Only the first requests, as many as this; None for no limit."""
     every: int = 1
-    """Only each so-many-th."""
+    """Only every nth request."""
 
     @classmethod
     def parse(cls, text: str) -> Failure:
-        """`429:3` the first three, `500%10` each tenth, `503` all. Raises ValueError."""
+        """`429:3` means the first three, `500%10` every tenth, `503` all. Raises ValueError."""
         match = _FORM.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is no failure; 429:3, 500%10, {WORDS[0]} or 503 is")
@@ -50,49 +50,49 @@ class Failure:
         return cls(what=match["what"], first=count if how == ":" else None, every=count if how == "%" else 1)
 
     def hits(self, number: int) -> bool:
-        """Whether it meets request *number*, from 1."""
+        """Whether request *number* fails, counted from 1."""
         return number % self.every == 0 and (self.first is None or number <= self.first)
 
 
 class FaultCounter:
-    """Failures of one kind of thing, of which each is counted. Safe between threads."""
+    """Counts requests, or batches, and decides which of them fail. Thread-safe."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
         self._failures = failures
-        self._seen = 0
+        self._count = 0
         self._lock = threading.Lock()
 
     def next_fault(self) -> str | None:
-        """What the next one fails with, by the first rule that hits it; None where it may go on."""
+        """How the next one fails, by the first failure that hits it; None if it does not fail."""
         with self._lock:
-            self._seen += 1
-            number = self._seen
-        return next((one.what for one in self._failures if one.hits(number)), None)
+            self._count += 1
+            number = self._count
+        return next((failure.what for failure in self._failures if failure.hits(number)), None)
 
 
 class FaultInjector:
-    """Fails the requests for pictures, live and in batches, and the batches that are to fail."""
+    """Chooses the image requests, single and in batches, and the batches that fail on purpose."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
-        self._pictures = FaultCounter(tuple(one for one in failures if one.what not in OF_BATCHES))
-        self._batches = FaultCounter(tuple(one for one in failures if one.what in OF_BATCHES))
+        self._requests = FaultCounter(tuple(failure for failure in failures if failure.what not in BATCH_FAILURES))
+        self._batches = FaultCounter(tuple(failure for failure in failures if failure.what in BATCH_FAILURES))
 
     def next_response(self, request_id: str) -> ServerResponse | None:
-        """The failure of the next request for pictures; None where it may go on."""
-        what = self._pictures.next_fault()
+        """The error response for the next image request; None if it does not fail."""
+        what = self._requests.next_fault()
         return _fault_response(what, request_id) if what else None
 
     def next_ending(self) -> Ending:
-        """How the next batch goes."""
-        return OF_BATCHES.get(self._batches.next_fault() or "", "completed")
+        """How the next batch ends."""
+        return BATCH_FAILURES.get(self._batches.next_fault() or "", "completed")
 
 
 def _fault_response(what: str, request_id: str) -> ServerResponse:
     if what == "moderation_blocked":
         return moderation_error(request_id).response()
     if what == "insufficient_quota":
-        said = "You exceeded your current quota, please check your plan and billing details."
-        return ApiError(said, status=429, type="insufficient_quota", code="credit_balance_exhausted").response()
+        message = "You exceeded your current quota, please check your plan and billing details."
+        return ApiError(message, status=429, type="insufficient_quota", code="credit_balance_exhausted").response()
     status = int(what)
     if status in GATEWAY:
         page = f"<html><head><title>{status}</title></head><body><h1>{status} at the sandbox's edge</h1></body></html>"
@@ -104,13 +104,13 @@ def _fault_error(status: int) -> ApiError:
     if status == 500:
         return internal_error()
     if status == 429:
-        said = "Rate limit reached in organization sandbox on requests per min. Please try again in 200ms."
+        message = "Rate limit reached in organization sandbox on requests per min. Please try again in 200ms."
         wait = {"retry-after": "1", "retry-after-ms": "200"}
-        return ApiError(said, status=429, type="requests", code="rate_limit_exceeded", headers=wait)
+        return ApiError(message, status=429, type="requests", code="rate_limit_exceeded", headers=wait)
     if status == 503:
-        said = "The server is currently overloaded. Please try again later."
+        message = "The server is currently overloaded. Please try again later."
         kind, wait = "service_unavailable_error", {"retry-after": "1"}
-        return ApiError(said, status=503, type=kind, code="server_is_overloaded", headers=wait)
+        return ApiError(message, status=503, type=kind, code="server_is_overloaded", headers=wait)
     if status == 401:
         return ApiError("Incorrect API key provided: sk-*****.", status=401, code="invalid_api_key")
     if status == 404:

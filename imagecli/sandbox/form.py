@@ -1,8 +1,7 @@
-"""Bodies in: JSON and multipart/form-data become the same form of values and uploads.
+"""Reads request bodies: JSON and multipart/form-data become the same form of values and uploads.
 
-multipart/form-data, taken apart where its boundary stands: a part of hundreds of megabytes is sliced, not parsed.
-
-Form: RFC 2046 §5.1 and RFC 7578.
+Multipart bodies (RFC 2046 §5.1, RFC 7578) are sliced at their boundaries: the standard library's parser would read a
+part of hundreds of megabytes line by line.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MAX_HEAD = 16 * 1024
 """Bytes of one part's headers."""
 
 _PADDING = re.compile(rb"[ \t]*\r\n")
-"""What may stand between a boundary and the end of its line."""
+"""What may follow a boundary on its line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +33,19 @@ class FormPart:
 
     name: str
     filename: str | None
-    """None for a field that is no file."""
+    """None for a field that is not a file."""
     data: bytes = field(repr=False)
 
 
 def iter_form_parts(request: ServerRequest) -> Iterator[FormPart]:
-    """The parts in their order, as far as the body is well-formed; a part without a name is left out."""
+    """The parts in order, as far as the body is well-formed, without those that have no name."""
     boundary = _boundary(request.headers.get("content-type", ""))
     if not boundary:
         return
     delimiter = b"\r\n--" + boundary
     body = request.body
-    place = body.find(delimiter[2:])
-    start = place + len(delimiter) - 2 if place == 0 or body[max(0, place - 2) : place] == b"\r\n" else -1
+    first = body.find(delimiter[2:])
+    start = first + len(delimiter) - 2 if first == 0 or body[max(0, first - 2) : first] == b"\r\n" else -1
     while start >= 0 and (line := _PADDING.match(body, start)):
         end = body.find(delimiter, line.end() - 2)
         if end < 0:
@@ -74,20 +73,20 @@ def _parse_part(body: bytes, start: int, end: int) -> FormPart | None:
 
 
 def _header_param(headers: Message, name: str) -> str | None:
-    """A parameter of Content-Disposition, in plain UTF-8 or as RFC 2231 spells it."""
+    """A parameter of Content-Disposition, in plain UTF-8 or encoded by RFC 2231."""
     value = headers.get_param(name, None, header="content-disposition")
     text = value[2] if isinstance(value, tuple) else value
     return text.encode("latin-1", "replace").decode("utf-8", "replace") if text is not None else None
 
 
 FileLookup = Callable[[str, str], bytes]
-"""File id and the parameter that names it → the picture. Raises ApiError."""
+"""File id and the parameter with it → the bytes of the image. Raises ApiError."""
 
 FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask", "markup": "markup"}
-"""Form field → what it is. A list of images is sent as repeated `image[]`, and by some as repeated `image`."""
+"""Form field → its meaning. Several images are sent as repeated `image[]`, by some clients as repeated `image`."""
 
-DRAWN = ("mask", "markup")
-"""What lies on the first picture of an edit."""
+OVERLAYS = ("mask", "markup")
+"""What is laid over the first image of an edit."""
 
 _NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
 """A name such as `svg[reasoning][effort]`."""
@@ -95,20 +94,20 @@ _NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedForm:
-    """Values as they were sent: typed from JSON, text from multipart. A JSON null is a value that was not sent."""
+    """Values as received: typed from JSON, text from multipart. A JSON null counts as not sent."""
 
     values: dict[str, Any]
     images: tuple[UploadedFile, ...] = ()
     masks: tuple[UploadedFile, ...] = ()
     markups: tuple[UploadedFile, ...] = ()
     is_text: bool = False
-    """All values are text, as in a multipart form: numbers, true and false too."""
+    """All values are text, numbers and booleans too, as in a multipart form."""
 
 
 def read_form(request: ServerRequest, *, multipart: bool, files: FileLookup | None) -> ParsedForm:
-    """What the body holds; *multipart* says whether that form is taken, *files* holds what JSON may refer to.
+    """The form in a body; *multipart*: whether multipart is accepted, *files*: looks up files that JSON refers to.
 
-    Raises ApiError 400 for a body that is neither.
+    Raises ApiError 400 for any other body.
     """
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type == "multipart/form-data":
@@ -121,7 +120,7 @@ def read_form(request: ServerRequest, *, multipart: bool, files: FileLookup | No
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """The object that *body* spells, without what is null in it. Raises ApiError."""
+    """The JSON object in *body*, without its null values. Raises ApiError."""
     try:
         values = json.loads(body)
     except (ValueError, RecursionError):
@@ -135,16 +134,16 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 
 
 def form_from_json(values: dict[str, Any], files: FileLookup | None) -> ParsedForm:
-    """The form of a JSON body, in which pictures are data URLs or *files*; None where it takes none."""
+    """The form of a JSON body, whose images are data URLs or ids for *files*; None if it accepts no images."""
     if not files:
         return ParsedForm(values=values)
-    rest = {name: value for name, value in values.items() if name not in ("images", *DRAWN)}
+    plain = {name: value for name, value in values.items() if name not in ("images", *OVERLAYS)}
     images = values.get("images", [])
     if not isinstance(images, list):
         raise ApiError("Invalid type for 'images': expected an array of objects.", param="images", code="invalid_type")
-    masks, markups = ((_resolve_reference(values[name], name, files),) if name in values else () for name in DRAWN)
+    masks, markups = ((_resolve_reference(values[name], name, files),) if name in values else () for name in OVERLAYS)
     return ParsedForm(
-        values=rest,
+        values=plain,
         images=tuple(_resolve_reference(image, f"images[{index}]", files) for index, image in enumerate(images)),
         masks=masks,
         markups=markups,
@@ -152,7 +151,7 @@ def form_from_json(values: dict[str, Any], files: FileLookup | None) -> ParsedFo
 
 
 def _resolve_reference(reference: Any, param: str, files: FileLookup) -> UploadedFile:
-    """A picture by exactly one of `file_id` and `image_url`."""
+    """An image given by exactly one of `file_id` and `image_url`."""
     keys = {name for name, value in reference.items() if value is not None} if isinstance(reference, dict) else set()
     if keys == {"file_id"} and isinstance(reference["file_id"], str):
         return UploadedFile(name=param, data=files(reference["file_id"], param))
@@ -186,7 +185,7 @@ def _read_multipart(request: ServerRequest) -> ParsedForm:
 
 
 def set_form_value(values: dict[str, Any], name: str, text: str) -> None:
-    """Puts *text* where its name says: `svg[reasoning][effort]` is a value inside two objects."""
+    """Sets a value, nested by its name: `svg[reasoning][effort]` is inside two objects."""
     match = _NESTED.fullmatch(name)
     last = match["outer"] if match else name
     for part in match["inner"][1:-1].split("][") if match else ():

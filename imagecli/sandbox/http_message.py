@@ -1,4 +1,4 @@
-"""One request and its answer as plain values, so that everything behind the socket is a function of bytes."""
+"""A request and a response as plain values, so that everything behind the socket is a function of bytes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRequest:
-    """What came in. Header names are lower case."""
+    """A request as it was received. Header names are lower case."""
 
     method: str
     target: str
-    """Path and query as they were sent."""
+    """Path and query, as received."""
     headers: Mapping[str, str]
     body: bytes = field(default=b"", repr=False)
 
@@ -31,26 +31,26 @@ class ServerRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerResponse:
-    """What goes out. Content-Length and chunks are the server's to add."""
+    """A response; the server adds Content-Length or chunks."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(default=b"", repr=False)
     parts: Iterator[bytes] | None = field(default=None, repr=False)
-    """Pieces of a body that are made while they are sent, instead of *body*."""
-    pictures: int = 0
-    """How many pictures it holds, for the log."""
+    """Pieces of a body that are created while they are sent, instead of *body*."""
+    images: int = 0
+    """How many images it contains, for the log."""
     trouble: str | None = None
-    """What broke, for the log, when the status is our own 500."""
+    """What went wrong, for the log."""
 
 
 def json_response(
-    status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None, *, pictures: int = 0
+    status: int, content: dict[str, Any], headers: Mapping[str, str] | None = None, *, images: int = 0
 ) -> ServerResponse:
-    """A JSON answer, spelled as the real one is: indented by two, non-ASCII text as it is."""
+    """A JSON response in the real API's format: indented by two, non-ASCII text unescaped."""
     return ServerResponse(
         status=status,
         headers={"Content-Type": "application/json", **(headers or {})},
         body=json.dumps(content, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n",
-        pictures=pictures,
+        images=images,
     )

@@ -1,8 +1,6 @@
-"""One connection: HTTP/1.1 with keep-alive. Nothing a client sends may end in a traceback.
+"""The sandbox's HTTP/1.1 server on 127.0.0.1, with a thread for each connection.
 
-Where a request's body ends: Content-Length or chunks, and never more than the limit.
-
-The running server: on 127.0.0.1, a thread for each connection; stopping never waits for a client.
+Nothing that a client sends may end in a traceback, and stopping never waits for a client.
 """
 
 from __future__ import annotations
@@ -32,11 +30,11 @@ from imagecli.sandbox.rate_limit import Clock
 _MAX_LOGGED = 200
 """Characters of one value in a log line."""
 MAX_BODY = 256 * 1024 * 1024
-"""Bytes; ours, for the reference prints none. It leaves room for a 50 MB picture in base64."""
+"""Bytes. The API reference states no limit; this one has room for a 50 MB image in base64."""
 
 
 class BodyReadError(Exception):
-    """The body can't be read to its end; the connection is of no more use."""
+    """The body can't be read to its end, so the connection can't be used any more."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -45,7 +43,7 @@ class BodyReadError(Exception):
 
 
 def read_request_body(stream: BufferedIOBase, headers: Message) -> bytes:
-    """The whole body; empty where neither a length nor chunks are announced. Raises BodyError."""
+    """The complete body; empty if the headers announce neither a length nor chunks. Raises BodyReadError."""
     if "chunked" in headers.get("Transfer-Encoding", "").lower():
         return _read_chunks(stream)
     text = headers.get("Content-Length", "0").strip()
@@ -88,12 +86,12 @@ def _parse_chunk_length(line: bytes) -> int:
 
 
 IDLE_SECONDS = 120.0
-"""A connection that says nothing for so long is closed."""
+"""A connection without data for this long is closed."""
 LINGER_SECONDS = 2.0
-"""How long a refused body is still taken in, so that its sender gets to read the refusal."""
+"""How long a rejected body is still read, so that its sender can read the error."""
 LAST_CHUNK = b"0\r\n\r\n"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
-"""The names of the server. Any other one is a website's that made its name resolve to this machine (DNS rebinding)."""
+"""The names of the server. Any other name is a website's that makes it resolve to this machine (DNS rebinding)."""
 
 
 class SandboxRequestHandler(BaseHTTPRequestHandler):
@@ -105,19 +103,19 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def answer(self) -> None:
-        """One request of this connection, whatever its method."""
+        """Handles one request of this connection, whatever its method."""
         started = time.monotonic()
-        if refusal := foreign(self.headers, self.server.server_port):
-            self.refuse_unread(*refusal)
+        if rejection := find_foreign_header(self.headers, self.server.server_port):
+            self.reject_unread(*rejection)
             return
         try:
             body = read_request_body(self.rfile, self.headers)
         except BodyReadError as error:
-            self.refuse_unread(error.status, error.message)
+            self.reject_unread(error.status, error.message)
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = ServerRequest(method=self.command, target=self.path, headers=headers, body=body)
-        self.send_response_values(self.server.service.answer(request), started)
+        self.send_response_values(self.server.app.answer(request), started)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
@@ -129,7 +127,9 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
         self.send_header("openai-processing-ms", str(round((time.monotonic() - started) * 1000)))
         if response.parts is None:
             self.send_header("Content-Length", str(len(response.body)))
-            self.log_response(response)  # before it goes out, so that whoever has read it finds its line in the log
+            self.log_response(
+                response
+            )  # before sending, so that a client that has read the response finds it in the log
             self.finish_headers()
             if self.command != "HEAD":
                 self.wfile.write(response.body)
@@ -138,13 +138,13 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
             self.log_response(response)
 
     def finish_headers(self) -> None:
-        """The end of the headers."""
+        """Ends the headers."""
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
 
     def send_parts(self, parts: Iterator[bytes], response: ServerResponse) -> None:
-        """Each piece as soon as it is made. HTTP/1.0 knows no chunks: there the connection's end is the end."""
+        """Sends each part as soon as it exists. HTTP/1.0 has no chunks: there the body ends with the connection."""
         chunked = self.request_version != "HTTP/1.0"
         self.close_connection = self.close_connection or not chunked
         if chunked:
@@ -158,55 +158,57 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
             self.log_response(replace(response, trouble="the client went away"))
             raise
 
-    def refuse_unread(self, status: int, message: str) -> None:
-        """Answers although the body was not (all) read, then lets the sender finish before closing."""
+    def reject_unread(self, status: int, message: str) -> None:
+        """Responds without having read all of the body, then lets the sender finish before closing."""
         self.close_connection = True
         self.send_response_values(
-            self.server.service.add_common_headers(ApiError(message, status=status).response()), time.monotonic()
+            self.server.app.add_common_headers(ApiError(message, status=status).response()), time.monotonic()
         )
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER_SECONDS)
-            until = time.monotonic() + LINGER_SECONDS
-            while time.monotonic() < until and self.rfile.read1(65536):
+            deadline = time.monotonic() + LINGER_SECONDS
+            while time.monotonic() < deadline and self.rfile.read1(65536):
                 pass
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """The library's own refusals (a broken request line, an unheard-of method) get the API's body too."""
+        """Gives http.server's own errors (a broken request line, an unknown method) the API's body too."""
         self.command = self.command or "?"
-        self.request_version = self.protocol_version  # of HTTP/0.9 the library would send no status line
+        self.request_version = self.protocol_version  # for HTTP/0.9, http.server would send no status line
         self.path = getattr(self, "path", "") or "?"
         status = 405 if code == 501 else code
-        self.refuse_unread(status, f"Invalid request: {message or self.responses[code][0]}")
+        self.reject_unread(status, f"Invalid request: {message or self.responses[code][0]}")
 
     def log_response(self, response: ServerResponse) -> None:
-        pictures = {0: "", 1: " 1 picture"}.get(response.pictures, f" {response.pictures} pictures")
+        images = {0: "", 1: " 1 picture"}.get(response.images, f" {response.images} pictures")
         trouble = f" ({sanitize(response.trouble, _MAX_LOGGED)})" if response.trouble else ""
-        path = self.path.partition("?")[0]  # a picture's query holds its signature
+        path = self.path.partition("?")[0]  # the query of an image's URL holds its signature
         self.server.log(
-            f"{sanitize(self.command, _MAX_LOGGED)} {sanitize(path, _MAX_LOGGED)} {response.status}{pictures}{trouble}"
+            f"{sanitize(self.command, _MAX_LOGGED)} {sanitize(path, _MAX_LOGGED)} {response.status}{images}{trouble}"
         )
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: `log_response` is the log."""
+        """Does nothing: `log_response` writes the log."""
 
 
-def foreign(headers: Message, port: int) -> tuple[int, str] | None:
-    """Status and message for a request that a website sent from a browser; None for one meant for this server."""
-    own = [f"{host}:{port}" for host in HOSTS] + [*HOSTS] * (port == 80)
+def find_foreign_header(headers: Message, port: int) -> tuple[int, str] | None:
+    """Status and message for a request that a website sent from a browser; None for a request to this server."""
+    allowed = [f"{host}:{port}" for host in HOSTS]
+    if port == 80:
+        allowed += HOSTS
     hosts = headers.get_all("Host", [])
-    if len(hosts) != 1 or hosts[0].strip().lower() not in own:
-        found = sanitize(", ".join(hosts), _MAX_LOGGED) or "missing"
-        return 421, f"The Host header is {found}; expected one of {', '.join(own)}."
+    if len(hosts) != 1 or hosts[0].strip().lower() not in allowed:
+        actual = sanitize(", ".join(hosts), _MAX_LOGGED) or "missing"
+        return 421, f"The Host header is {actual}; expected one of {', '.join(allowed)}."
     for origin in headers.get_all("Origin", []):
-        if origin.strip().lower() not in [f"http://{host}" for host in own]:
-            shown = sanitize(origin, _MAX_LOGGED)
-            return 403, f"The Origin header is {shown}; requests from other servers' web pages are refused."
+        if origin.strip().lower() not in [f"http://{host}" for host in allowed]:
+            actual = sanitize(origin, _MAX_LOGGED)
+            return 403, f"The Origin header is {actual}; requests from other servers' web pages are refused."
     return None
 
 
 def encode_chunk(part: bytes) -> bytes:
-    """A chunk; nothing for an empty part, which would end the body."""
+    """*part* as a chunk; nothing if it is empty, because an empty chunk would end the body."""
     return b"%x\r\n%s\r\n" % (len(part), part) if part else b""
 
 
@@ -215,29 +217,29 @@ class Options:
     """How the server behaves."""
 
     port: int = 0
-    """0 picks a free one."""
+    """0 for any free port."""
     require_key: str | None = None
-    """The only key that is taken; None takes any and none."""
+    """The only accepted key; None accepts any key, and none."""
     rate_limit: int | None = None
-    """Images a minute."""
+    """Images per minute; None for no limit."""
     url_ttl: float = 3600.0
-    """Seconds of its clock that a picture's URL answers."""
+    """Seconds of its clock for which an image's URL is valid."""
     speed: float = 1.0
-    """How many times as fast its clock runs: rate limits, URLs, batches. More than 0."""
+    """The speed of its clock, by which rate limits, URLs and batches go; more than 0."""
     latency: float = 0.0
-    """Seconds added to every answer that holds pictures; in a stream they are spread over its events."""
+    """Seconds added to every response with images; in a stream they are spread over its events."""
     failures: tuple[Failure, ...] = ()
-    """Requests for pictures that fail on purpose."""
+    """Image requests and batches that fail on purpose."""
     catalog: Catalog | None = None
-    """The models that it offers; None offers those that ship."""
+    """The models that it offers; None for those of the shipped catalog."""
 
 
 def ignore_log(line: str) -> None:
-    """The log that nobody reads."""
+    """A log that goes nowhere."""
 
 
 class Sandbox:
-    """The running server; a context manager, so that it never outlives its use."""
+    """The running server, as a context manager, so that it always stops."""
 
     def __init__(self, options: Options = Options(), log: Callable[[str], None] = ignore_log) -> None:
         self.options = options
@@ -246,12 +248,12 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """`http://127.0.0.1:PORT/v1`; only while it runs."""
+        """`http://127.0.0.1:PORT/v1`; available while it runs."""
         assert self._server, "the sandbox is not running"
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> Sandbox:
-        """Raises UsageError when the port can't be had."""
+        """Raises UsageError if the port can't be used."""
         try:
             self._server = SandboxHttpServer(self.options, self._log)
         except (OSError, OverflowError) as error:
@@ -279,7 +281,7 @@ class SandboxHttpServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", options.port), SandboxRequestHandler)
         self.log = log
         self.stopping = threading.Event()
-        self.service = SandboxApp(
+        self.app = SandboxApp(
             catalog=options.catalog or load_shipped_catalog(),
             require_key=options.require_key,
             rate_limit=options.rate_limit,
@@ -292,7 +294,7 @@ class SandboxHttpServer(ThreadingHTTPServer):
         self._lock = threading.Lock()
 
     def server_bind(self) -> None:
-        # HTTPServer.server_bind asks the resolver for the machine's name, which can take seconds offline.
+        # HTTPServer.server_bind looks up the machine's name, which can take seconds offline.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
@@ -307,10 +309,10 @@ class SandboxHttpServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Silent: a client that goes away mid-answer is everyday life."""
+        """Does nothing: clients may disconnect at any time."""
 
     def stop(self) -> None:
-        """Wakes everything that waits and closes every connection."""
+        """Ends all waits and closes every connection."""
         self.stopping.set()
         self.shutdown()
         self.server_close()

@@ -1,4 +1,4 @@
-"""A request that passed every rule: what is to be painted, and how it is to be handed over."""
+"""A validated image request: what to paint, and how to deliver it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputPicture:
-    """A decoded input, turned upright."""
+    """A decoded input image, turned upright."""
 
     format: str
     has_alpha: bool
@@ -28,7 +28,7 @@ class InputPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedFile:
-    """One file of a form, or one data URL."""
+    """One file of a form, or the content of one data URL."""
 
     name: str
     data: bytes = field(repr=False)
@@ -36,18 +36,18 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions:
-    """How the answer comes; nothing of it is seen in the pictures."""
+    """How the response is sent; none of it changes the images."""
 
     stream: bool = False
     partial_images: int = 0
-    """0 to 3 earlier states of each picture, in a stream."""
+    """0 to 3 earlier states of each image, in a stream."""
     safety_identifier: str | None = None
-    """Said again in the answer; `user` stands in for it."""
+    """Repeated in the response; `user` is its fallback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageJob:
-    """Every `auto` and every default is resolved here."""
+    """What an image request asks for, with every `auto` and every default resolved."""
 
     operation: Operation
     row: ModelRow
@@ -61,12 +61,12 @@ class ImageJob:
     output_compression: int
     """0 to 100, only for jpeg and webp."""
     response_format: str | None
-    """url or b64_json; None for the rows that always answer in base64 and tell what they used."""
+    """url or b64_json; None for models that always return base64, with the parameters used."""
     frame_count: int = 1
     """More than 1 for a gif."""
     frame_duration_ms: int = 0
     svg: SvgOptions | None = None
-    """Who draws the svg; None for every other format."""
+    """The model that writes the SVG; None for every other format."""
     delivery: DeliveryOptions = DeliveryOptions()
     images: tuple[InputPicture, ...] = ()
     mask: InputPicture | None = None
@@ -74,5 +74,5 @@ class ImageJob:
 
     @property
     def is_classic(self) -> bool:
-        """The row of the DALL·E time: URLs or base64, and a body with nothing beside the pictures."""
+        """Whether the model is of the DALL·E generation: URLs or base64, and a body with nothing but the images."""
         return self.response_format is not None

@@ -1,6 +1,6 @@
-"""How often each job was asked for, so that asking again gives the next pictures instead of the same ones.
+"""From a form to its images, for single requests and for the lines of a batch.
 
-From a form to its pictures: the way that live requests and the lines of a batch share.
+The same request sent again gets the next images instead of the same ones.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from imagecli.sandbox.painter.encode import PaintedImage
 
 MAX_JOBS = 4096
-"""The job that was asked for the longest time ago is forgotten first, and begins anew."""
+"""Beyond these, the job that was requested longest ago is forgotten, and starts again with its first image."""
 
 
 class RepeatCounter:
-    """Counts pictures of each job since the server began. Safe between threads."""
+    """Counts the images of each job since the server started. Thread-safe."""
 
     def __init__(self, capacity: int = MAX_JOBS) -> None:
         self._capacity = capacity
@@ -36,10 +36,10 @@ class RepeatCounter:
         self._lock = threading.Lock()
 
     def next_indices(self, job: ImageJob, form: ParsedForm) -> range:
-        """The indices of this request's pictures: from 0, then from where the same job stopped.
+        """The indices of this request's images: from 0, or from where the same job stopped.
 
-        The same job has the same operation, row, prompt, size, options and input
-        files, which *form* holds as they were sent; n and the delivery may differ.
+        The same job has the same operation, model, prompt, size, options and input files (the bytes in *form*); n and
+        delivery may differ.
         """
         key = _job_key(job, form)
         with self._lock:
@@ -51,35 +51,37 @@ class RepeatCounter:
 
 
 def _job_key(job: ImageJob, form: ParsedForm) -> bytes:
-    """A digest: prompts and pictures themselves would be too much to keep."""
-    asked = replace(job, n=1, images=(), mask=None, markup=None, delivery=DeliveryOptions())
-    sent = (form.images, form.masks, form.markups)
-    files = [[hashlib.sha256(upload.data).hexdigest() for upload in uploads] for uploads in sent]
-    return hashlib.sha256(repr((asked, files)).encode("utf-8", "backslashreplace")).digest()
+    """A digest, because prompts and images themselves would take too much memory."""
+    options = replace(job, n=1, images=(), mask=None, markup=None, delivery=DeliveryOptions())
+    files = [
+        [hashlib.sha256(upload.data).hexdigest() for upload in uploads]
+        for uploads in (form.images, form.masks, form.markups)
+    ]
+    return hashlib.sha256(repr((options, files)).encode("utf-8", "backslashreplace")).digest()
 
 
 class ImageService:
-    """What takes requests for pictures, one server's for all its requests."""
+    """Handles the image requests of one server."""
 
-    def __init__(self, catalog: Catalog, saboteur: FaultInjector, shelf: UrlStore) -> None:
+    def __init__(self, catalog: Catalog, faults: FaultInjector, url_store: UrlStore) -> None:
         self.catalog = catalog
-        self.saboteur = saboteur
-        self.shelf = shelf
-        self._tally = RepeatCounter()
+        self.faults = faults
+        self.url_store = url_store
+        self._repeats = RepeatCounter()
 
     def build_job(self, form: ParsedForm, operation: Operation, request_id: str) -> ImageJob:
-        """The job that *form* asks for. Raises ApiError."""
+        """The job that *form* describes. Raises ApiError."""
         job = build_image_job(form, operation, self.catalog)
         check_moderation(job.prompt, request_id)
         return job
 
     def reserve_indices(self, job: ImageJob, form: ParsedForm) -> range:
-        """The indices of the job's pictures, which no later request for the same gets."""
-        return self._tally.next_indices(job, form)
+        """The indices of the job's images; no later request for the same job gets them."""
+        return self._repeats.next_indices(job, form)
 
     @staticmethod
-    def paint(job: ImageJob, numbers: range) -> Iterator[PaintedImage]:
-        """The pictures of these indices, each when it is asked for."""
-        from imagecli.sandbox.painter import paint_picture
+    def paint(job: ImageJob, indices: range) -> Iterator[PaintedImage]:
+        """The images of *indices*, each painted when the iterator reaches it."""
+        from imagecli.sandbox.painter import paint_image
 
-        return (paint_picture(job, index) for index in numbers)
+        return (paint_image(job, index) for index in indices)

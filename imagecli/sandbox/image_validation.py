@@ -1,7 +1,7 @@
-"""Which pictures and masks are taken, and the refusals of those that are not.
+"""Validates input images, masks and markups, and raises the API's errors for those that a model does not accept.
 
-Classic rows (those that hand out URLs) are refused in the manner of the DALL·E time, the others with
-`image_generation_user_error` (OpenAI API reference, read 2026-11-22).
+Models with URLs get the errors of the DALL·E generation, all others `image_generation_user_error` (OpenAI API
+reference, read 2026-11-22).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagecli.sandbox.image_job import InputPicture, UploadedFile
 def read_input_pictures(
     form: ParsedForm, operation: Operation, row: ModelRow
 ) -> tuple[tuple[InputPicture, ...], InputPicture | None, InputPicture | None]:
-    """The decoded inputs, mask and markup of an operation that takes them. Raises ApiError."""
+    """The decoded input images, mask and markup, as far as *operation* accepts them. Raises ApiError."""
     if operation == "generations":
         return (), None, None
     _check_picture_counts(form, operation, row)
@@ -50,15 +50,15 @@ def _check_picture_counts(form: ParsedForm, operation: Operation, row: ModelRow)
 def _read_picture(upload: UploadedFile, row: ModelRow, number: int) -> InputPicture:
     rule = row.image
     if row.allowed_values("response_format"):
-        wrong = ApiError(f"Uploaded image must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB.")
+        error = ApiError(f"Uploaded image must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB.")
     else:
-        wrong = _user_error(
+        error = _user_error(
             f"Invalid image file or mode for image {number}, please check your image file. "
             f"It must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB.",
             "invalid_image_file",
             "image",
         )
-    picture = _decode_picture(upload.data, rule, wrong)
+    picture = _decode_picture(upload.data, rule, error)
     if rule.square and not picture.size.is_square:
         size = picture.size
         raise ApiError(f"Input images must be square but got image with dimensions ({size.width}, {size.height})")
@@ -66,27 +66,27 @@ def _read_picture(upload: UploadedFile, row: ModelRow, number: int) -> InputPict
 
 
 def _read_overlay(upload: UploadedFile, image: InputPicture, row: ModelRow, kind: str) -> InputPicture:
-    """A mask or a markup (*kind*): both lie on the first picture, and are seen through."""
+    """A mask or a markup (*kind*): both have the size of the first image, and an alpha channel."""
     rule = row.mask
     limits = f"{kind} must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB"
     picture = _decode_picture(upload.data, rule, _overlay_error(row, kind, limits))
     if picture.size != image.size:
-        said = f"{kind} size ({picture.size}) does not match the input image size ({image.size})"
-        raise _overlay_error(row, kind, said)
+        reason = f"{kind} size ({picture.size}) does not match the input image size ({image.size})"
+        raise _overlay_error(row, kind, reason)
     if rule.alpha and not picture.has_alpha:
         raise _overlay_error(row, kind, f"{kind} image missing alpha channel")
     return picture
 
 
-def _decode_picture(data: bytes, rule: InputRule, wrong: ApiError) -> InputPicture:
+def _decode_picture(data: bytes, rule: InputRule, error: ApiError) -> InputPicture:
     from imagecli.sandbox.painter.encode import UnreadableError, detect_upload_format, open_upload
 
     if len(data) > rule.max_bytes or detect_upload_format(data) not in rule.formats:
-        raise wrong
+        raise error
     try:
         return open_upload(data)
     except UnreadableError:
-        raise wrong from None
+        raise error from None
 
 
 def _overlay_error(row: ModelRow, kind: str, reason: str) -> ApiError:
@@ -109,9 +109,9 @@ def _megabytes(rule: InputRule) -> int:
 
 
 def natural_size(images: tuple[InputPicture, ...], row: ModelRow) -> Size:
-    """The size where none is asked for: the first input's own where the row makes it, else the nearest that it makes.
+    """The size of a request without one: the first input's if the model supports it, else the nearest that it supports.
 
-    Rows of free sizes may, as the real `auto`, answer with a size that can't be asked for.
+    As with the real `auto`, a model with free sizes may return a size that a request may not ask for.
     """
     rule = row.sizes
     own = images[0].size if images else None
@@ -127,6 +127,6 @@ def natural_size(images: tuple[InputPicture, ...], row: ModelRow) -> Size:
 
 
 def _shape_difference(size: Size, own: Size) -> float:
-    """How far apart two shapes are, 1 for equal."""
+    """By which factor two aspect ratios differ; 1 if they are the same."""
     ratio = (size.width * own.height) / (size.height * own.width)
     return max(ratio, 1 / ratio)

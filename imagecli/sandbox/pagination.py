@@ -1,4 +1,4 @@
-"""Lists in pages: `limit` and `after` in, `first_id`, `last_id` and `has_more` out.
+"""Pages of lists: reads `limit` and `after`, writes `first_id`, `last_id` and `has_more`.
 
 Source: OpenAI API reference, list batches and list files, read 2026-11-22.
 """
@@ -13,7 +13,7 @@ from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.parameters import invalid_value_error
 
-_WHOLE = re.compile(r"-?[0-9]{1,9}")
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
 
 
 class HasId(Protocol):
@@ -25,17 +25,17 @@ Entry = TypeVar("Entry", bound=HasId)
 
 
 def select_page(
-    entries: Sequence[Entry], request: ServerRequest, *, usual: int, most: int
+    entries: Sequence[Entry], request: ServerRequest, *, default: int, maximum: int
 ) -> tuple[Sequence[Entry], bool]:
-    """The entries that the query asks for, and whether there are more behind them. Raises ApiError."""
-    text = request.query.get("limit", str(usual))
-    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
+    """The entries that the query selects, and whether there are more after them. Raises ApiError."""
+    text = request.query.get("limit", str(default))
+    if not _INTEGER.fullmatch(text) or not 1 <= int(text) <= maximum:
         raise invalid_value_error(
-            "limit", f"Invalid 'limit': expected an integer between 1 and {most}, but got '{text}' instead."
+            "limit", f"Invalid 'limit': expected an integer between 1 and {maximum}, but got '{text}' instead."
         )
     start = _start_index(entries, request.query.get("after"))
-    found = entries[start : start + int(text)]
-    return found, start + len(found) < len(entries)
+    page = entries[start : start + int(text)]
+    return page, start + len(page) < len(entries)
 
 
 def _start_index(entries: Sequence[Entry], after: str | None) -> int:
@@ -48,6 +48,6 @@ def _start_index(entries: Sequence[Entry], after: str | None) -> int:
 
 
 def page_to_json(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
-    """A page as the API writes it."""
+    """A page in the API's format."""
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": "", "last_id": ""}
     return {"object": "list", "data": data, **ends, "has_more": more}

@@ -1,7 +1,6 @@
-"""One parameter at a time: the value of a form, judged by the model's row, or the API's refusal of it.
+"""Reads one parameter of a form: its value if the model's row allows it, else the API's error.
 
-Which words and which numbers are legal is the row's to say; what is neither is of a kind named here. Codes: OpenAI API
-reference and error guide, read 2026-11-22, where they name one. The wordings follow the API's manner.
+Codes: OpenAI API reference and error guide, read 2026-11-22, as far as they name one. Messages imitate the API's.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.form import ParsedForm
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
-"""How a form says yes and no."""
+"""Booleans as a form spells them."""
 
-_WHOLE = re.compile(r"\s*-?[0-9]{1,20}\s*")
+_INTEGER = re.compile(r"\s*-?[0-9]{1,20}\s*")
 
 
 def read_word(form: ParsedForm, name: str, row: ModelRow) -> str | None:
-    """One of the row's words, or any text where it lists none; None where nothing was sent."""
+    """One of the row's allowed values, or any text if it lists none; None if the form has no value."""
     value = form.values.get(name)
     allowed = row.allowed_values(name)
     if value is None:
@@ -34,16 +33,16 @@ def read_word(form: ParsedForm, name: str, row: ModelRow) -> str | None:
     return value
 
 
-def read_number(form: ParsedForm, name: str, row: ModelRow, usual: int) -> int:
-    """A whole number inside the row's range; *usual* where nothing was sent."""
+def read_number(form: ParsedForm, name: str, row: ModelRow, default: int) -> int:
+    """An integer in the row's range; *default* if the form has no value."""
     low, high = row.ranges.get(name, (0, 2**31))
-    return read_whole_number(form, name, low, high, usual)
+    return read_whole_number(form, name, low, high, default)
 
 
-def read_whole_number(form: ParsedForm, name: str, low: int, high: int, usual: int) -> int:
-    """A whole number from *low* to *high*; as text only in a form, which knows no other kind."""
-    value = form.values.get(name, usual)
-    if form.is_text and isinstance(value, str) and _WHOLE.fullmatch(value):
+def read_whole_number(form: ParsedForm, name: str, low: int, high: int, default: int) -> int:
+    """An integer from *low* to *high*; text is accepted only from a multipart form, which has no other type."""
+    value = form.values.get(name, default)
+    if form.is_text and isinstance(value, str) and _INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type_error(name, "an integer", value)
@@ -55,7 +54,7 @@ def read_whole_number(form: ParsedForm, name: str, low: int, high: int, usual: i
 
 
 def read_flag(form: ParsedForm, name: str) -> bool:
-    """True or false; false where nothing was sent."""
+    """A boolean; false if the form has no value."""
     value = form.values.get(name, False)
     if form.is_text and isinstance(value, str):
         value = FLAGS.get(value.strip().lower(), value)
@@ -65,7 +64,7 @@ def read_flag(form: ParsedForm, name: str) -> bool:
 
 
 def read_svg_options(form: ParsedForm, row: ModelRow) -> SvgOptions:
-    """The `svg` object: `{model, reasoning: {effort}}`, all of it optional."""
+    """The `svg` object, `{model, reasoning: {effort}}`; every key is optional."""
     svg = _read_object(form.values.get("svg", {}), "svg", ("model", "reasoning"))
     reasoning = _read_object(svg.get("reasoning", {}), "svg.reasoning", ("effort",))
     model, effort = svg.get("model"), reasoning.get("effort")
@@ -74,8 +73,8 @@ def read_svg_options(form: ParsedForm, row: ModelRow) -> SvgOptions:
             raise wrong_type_error(param, "a string", value)
     efforts = row.allowed_values("svg")
     if effort is not None and efforts and effort not in efforts:
-        said = f"Invalid value: '{effort}'. Supported values are: {join_quoted(efforts)}."
-        raise invalid_value_error("svg.reasoning.effort", said)
+        message = f"Invalid value: '{effort}'. Supported values are: {join_quoted(efforts)}."
+        raise invalid_value_error("svg.reasoning.effort", message)
     return SvgOptions(model=model or None, effort=effort)
 
 
@@ -88,21 +87,21 @@ def _read_object(value: Any, param: str, known: tuple[str, ...]) -> dict[str, An
     return {name: inner for name, inner in value.items() if inner is not None}
 
 
-def _out_of_range_error(name: str, value: int, where: str, wanted: str, code: str) -> ApiError:
-    message = f"Invalid '{name}': integer {where} value. Expected a value {wanted}, but got {value} instead."
+def _out_of_range_error(name: str, value: int, relation: str, expected: str, code: str) -> ApiError:
+    message = f"Invalid '{name}': integer {relation} value. Expected a value {expected}, but got {value} instead."
     return ApiError(message, param=name, code=code)
 
 
 def invalid_value_error(param: str, message: str) -> ApiError:
-    """A value of the right kind that is not taken."""
+    """A value of the right type that is not accepted."""
     return ApiError(message, param=param, code="invalid_value")
 
 
-def wrong_type_error(param: str, wanted: str, value: Any) -> ApiError:
-    """A value of another kind than *wanted*."""
-    kind = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal number", list: "an array"}
-    got = kind.get(type(value), "an object")
-    message = f"Invalid type for '{param}': expected {wanted}, but got {got} instead."
+def wrong_type_error(param: str, expected: str, value: Any) -> ApiError:
+    """A value of another type than *expected*."""
+    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal number", list: "an array"}
+    actual = names.get(type(value), "an object")
+    message = f"Invalid type for '{param}': expected {expected}, but got {actual} instead."
     return ApiError(message, param=param, code="invalid_type")
 
 

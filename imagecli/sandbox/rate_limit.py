@@ -1,8 +1,6 @@
-"""The rate limit: a bucket of images that fills again through the minute, and the headers that tell of it.
+"""The sandbox's clock, which `--speed` makes faster than the client's, and the rate limit of images per minute.
 
-The sandbox's time, which `--speed` lets run faster than the client's.
-
-Rules are written in seconds of this clock. What a client reads, a date or a time to wait, is in its own seconds.
+Rules are in seconds of the sandbox's clock. What a client reads, a date or a time to wait, is in real seconds.
 """
 
 from __future__ import annotations
@@ -15,22 +13,22 @@ from imagecli.sandbox.errors import ApiError
 
 
 class Clock:
-    """Seconds since it was made, *speed* of them in each second outside."""
+    """Counts seconds since its creation, *speed* of them in each real second."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     def now(self) -> float:
-        """Seconds, never fewer than before."""
-        return (time.monotonic() - self._began) * self._speed
+        """Seconds; monotonic."""
+        return (time.monotonic() - self._started) * self._speed
 
     def real_seconds(self, seconds: float) -> float:
-        """How long *seconds* take for the client."""
+        """How many real seconds *seconds* of this clock take."""
         return seconds / self._speed
 
     def unix_seconds(self, moment: float) -> float:
-        """The Unix seconds at which it is, was or will be *moment*."""
+        """*moment*, past or future, in Unix seconds."""
         return time.time() + self.real_seconds(moment - self.now())
 
 
@@ -39,30 +37,30 @@ MINUTE = 60.0
 
 
 class TokenLevel:
-    """How many of *limit* a minute are left, at most all of them. Not safe between threads."""
+    """A token bucket that holds *limit* tokens and refills in a minute. Not thread-safe."""
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self.limit = limit
-        self.left = float(limit)
+        self.tokens = float(limit)
         self._clock = clock
-        self._seen = clock.now()
+        self._updated = clock.now()
 
-    def fill(self) -> None:
-        """What has come in since the last time."""
+    def refill(self) -> None:
+        """Adds the tokens since the last call."""
         now = self._clock.now()
-        self.left = min(self.limit, self.left + (now - self._seen) * self.limit / MINUTE)
-        self._seen = now
+        self.tokens = min(self.limit, self.tokens + (now - self._updated) * self.limit / MINUTE)
+        self._updated = now
 
     def seconds_until(self, count: float) -> float:
-        """The client's seconds until *count* are left; 0 or less where they are."""
-        return self._clock.real_seconds((count - self.left) * MINUTE / self.limit)
+        """Real seconds until there are *count* tokens; 0 or less if there are."""
+        return self._clock.real_seconds((count - self.tokens) * MINUTE / self.limit)
 
 
 class ImageRateLimit:
-    """At most *limit* images a minute, and a full minute's worth at once. Safe between threads.
+    """At most *limit* images a minute, all of which may be requested at the same time. Thread-safe.
 
-    Requests are counted at the same limit, so that clients which read only their headers see one too; as a request has
-    an image or more, it is the images that refuse.
+    Requests have the same limit, for clients that read only the headers about requests. Because a request has one image
+    or more, the limit of images is always reached first.
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
@@ -70,34 +68,34 @@ class ImageRateLimit:
         self._lock = threading.Lock()
 
     def take(self, n: int, model: str) -> dict[str, str]:
-        """Takes *n* images out and gives the rate headers. Raises ApiError 429 and takes none when too few are left."""
+        """Takes *n* images and returns the rate limit headers. Raises ApiError 429 if fewer remain, and takes none."""
         images = self._images
         if n > images.limit:
             raise self._too_large_error(n, model)
         with self._lock:
-            images.fill()
-            self._requests.fill()
+            images.refill()
+            self._requests.refill()
             wait = images.seconds_until(n)
             if wait > 0:
                 raise self._rate_limit_error(n, model, wait)
-            images.left -= n
-            self._requests.left = max(0.0, self._requests.left - 1)
+            images.tokens -= n
+            self._requests.tokens = max(0.0, self._requests.tokens - 1)
             return self._headers()
 
     def _headers(self) -> dict[str, str]:
-        """Of images the time to a full bucket is plain seconds, of requests a duration as Go writes it."""
+        """As in the real API, the reset time of images is in seconds, that of requests a duration in Go's format."""
         headers = {}
         for name, level in (("images", self._images), ("requests", self._requests)):
             seconds = level.seconds_until(level.limit)
             headers[f"x-ratelimit-limit-{name}"] = str(level.limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(math.floor(level.left))
+            headers[f"x-ratelimit-remaining-{name}"] = str(math.floor(level.tokens))
             headers[f"x-ratelimit-reset-{name}"] = (
                 str(math.ceil(seconds)) if name == "images" else format_go_duration(seconds)
             )
         return headers
 
     def _too_large_error(self, n: int, model: str) -> ApiError:
-        """More than a full bucket holds: no waiting helps, so no time to wait is named."""
+        """For more images than the limit: waiting does not help, so the error names no time to wait."""
         return ApiError(
             f"Request too large for {model} in organization sandbox on images per min: Limit {self._images.limit}, "
             f"Requested {n}. The number of images must be reduced in order to run successfully.",
@@ -109,7 +107,7 @@ class ImageRateLimit:
 
     def _rate_limit_error(self, n: int, model: str, wait: float) -> ApiError:
         limit = self._images.limit
-        used = limit - math.floor(self._images.left)
+        used = limit - math.floor(self._images.tokens)
         hint = f"{math.ceil(wait)}s" if wait > 1 else format_go_duration(wait)
         return ApiError(
             f"Rate limit reached for {model} in organization sandbox on images per min: Limit {limit}, "
@@ -126,10 +124,10 @@ class ImageRateLimit:
 
 
 def format_go_duration(seconds: float) -> str:
-    """As Go writes it: `0s`, `120ms`, `1.5s`, `6m0s`."""
-    thousandths = math.ceil(seconds * 1000)
-    if thousandths < 1000:
-        return f"{thousandths}ms" if thousandths else "0s"
-    minutes, rest = divmod(thousandths, 60_000)
+    """In Go's format: `0s`, `120ms`, `1.5s`, `6m0s`."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
     text = f"{rest / 1000:g}s"
     return f"{minutes}m{text}" if minutes else text

@@ -1,7 +1,4 @@
-"""The key that a request brings, as a bearer token or in Azure's header.
-
-Which methods a route takes.
-"""
+"""Checks of a request before its body is read: the API key, as a bearer token or in Azure's header, and the method."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from imagecli.sandbox.http_message import ServerRequest
 
 
 def check_api_key(request: ServerRequest, required: str | None) -> None:
-    """Raises ApiError 401 for a key other than *required*, and for none; None takes any."""
+    """Raises ApiError 401 if the key is not *required*; None accepts any key, and none."""
     if required is None:
         return
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -34,12 +31,12 @@ def check_api_key(request: ServerRequest, required: str | None) -> None:
 
 
 def _mask_key(key: str) -> str:
-    """Eight characters at the front, four at the end, as the real message quotes it; short keys only by stars."""
+    """The first eight and the last four characters, as in the real message; of a short key, only stars."""
     return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 15 else "*" * len(key)
 
 
 def check_method(request: ServerRequest, *allowed: str) -> None:
-    """Raises ApiError 405 for any other."""
+    """Raises ApiError 405 for any method that is not *allowed*."""
     if request.method not in allowed:
         raise ApiError(
             f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP "

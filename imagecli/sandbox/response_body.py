@@ -1,13 +1,7 @@
-"""What an answer says of the tokens it took: the price table's figures where the row has one. All of it "about".
+"""Successful response bodies: classic ones with URLs or base64, those with parameters and usage, and event streams.
 
-Shape: OpenAI API reference, images, read 2026-11-22; 100 tokens a partial picture: third-party documentation, same day.
-
-Successful bodies: the classic one with URLs or base64, and the one that tells what was used.
-
-An answer as server-sent events: earlier states of each picture, then the picture itself.
-
-Source: OpenAI API reference, images, streaming events, read 2026-11-22. No field tells which of several pictures an
-event belongs to, so they come one after the other.
+Shapes: OpenAI API reference, images and streaming events, read 2026-11-22; 100 tokens for a partial image: third-party
+documentation, same day. Token counts come from the price table of the model's row and are approximate.
 """
 
 from __future__ import annotations
@@ -26,18 +20,18 @@ if TYPE_CHECKING:
     from imagecli.sandbox.painter.encode import PaintedImage
 
 PARTIAL: Final = 100
-"""Output tokens of one partial picture."""
-PICTURE_IN: Final = 1050
-"""Input tokens of one picture, mask or markup: plausible, as no formula is printed."""
-PLAIN: Final = {Size(1024, 1024): 1056}
-"""Output tokens where the row has no table."""
+"""Output tokens of one partial image."""
+INPUT_IMAGE: Final = 1050
+"""Input tokens of one image, mask or markup: plausible, because no formula is published."""
+DEFAULT_TOKENS: Final = {Size(1024, 1024): 1056}
+"""Output tokens if the row has no table."""
 
 
-def build_usage(job: ImageJob, pictures: int, *, inputs: bool = True) -> dict[str, Any]:
-    """Of so many *pictures*; without *inputs* what was sent is counted elsewhere."""
+def build_usage(job: ImageJob, images: int, *, inputs: bool = True) -> dict[str, Any]:
+    """The usage of as many *images*; without *inputs*, the tokens of the request are counted elsewhere."""
     text = max(1, len(job.prompt.encode("utf-8", "replace")) // 4) + 6 if inputs else 0
-    image = PICTURE_IN * (len(job.images) + (job.mask is not None) + (job.markup is not None)) if inputs else 0
-    output = (tokens_per_picture(job) + PARTIAL * job.delivery.partial_images) * pictures
+    image = INPUT_IMAGE * (len(job.images) + (job.mask is not None) + (job.markup is not None)) if inputs else 0
+    output = (tokens_per_image(job) + PARTIAL * job.delivery.partial_images) * images
     return {
         "input_tokens": text + image,
         "input_tokens_details": {"image_tokens": image, "text_tokens": text},
@@ -47,10 +41,10 @@ def build_usage(job: ImageJob, pictures: int, *, inputs: bool = True) -> dict[st
 
 
 def build_svg_usage(job: ImageJob, drawings: list[bytes]) -> dict[str, Any]:
-    """What the author of the svg took; its tokens are billed apart."""
+    """The usage of the model that writes the SVG, which is billed separately."""
     efforts = job.row.allowed_values("svg")
     effort = job.svg.effort if job.svg else None
-    written = sum(len(one) for one in drawings) // 4
+    written = sum(map(len, drawings)) // 4
     thought = 256 * efforts.index(effort) if effort in efforts else 256
     read = len(job.prompt.encode("utf-8", "replace")) // 4 + 200
     return {
@@ -62,45 +56,47 @@ def build_svg_usage(job: ImageJob, drawings: list[bytes]) -> dict[str, Any]:
     }
 
 
-def tokens_per_picture(job: ImageJob) -> int:
-    """Output tokens of one picture: the table's, or those of the nearest size of the table by area.
+def tokens_per_image(job: ImageJob) -> int:
+    """Output tokens of one image: by the table, scaled from its nearest size by area.
 
-    The frames of a gif lie on one sheet, which is as large as the model makes at most.
+    The frames of a GIF share one sheet, which is at most as large as the largest image of the model.
     """
-    table = (job.row.prices.output_tokens if job.row.prices else {}).get(job.quality) or PLAIN
+    table = (job.row.prices.output_tokens if job.row.prices else {}).get(job.quality) or DEFAULT_TOKENS
     if job.frame_count == 1:
         return table.get(job.size) or _scale_tokens(table, job.size.pixels)
     return _scale_tokens(table, min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62))
 
 
 def _scale_tokens(table: Mapping[Size, int], pixels: int) -> int:
-    """Tokens for so many *pixels*."""
+    """Tokens of an image with as many *pixels*."""
     nearest = min(table, key=lambda size: abs(math.log(pixels / size.pixels)))
     return max(1, round(table[nearest] * pixels / nearest.pixels))
 
 
 def build_response_body(
-    job: ImageJob, pictures: list[bytes], created: int, put: Callable[[bytes], str]
+    job: ImageJob, images: list[bytes], created: int, put: Callable[[bytes], str]
 ) -> dict[str, Any]:
-    """The JSON body; *put* gives a picture an address."""
-    data = [{"url": put(one)} if job.response_format == "url" else {"b64_json": encode_base64(one)} for one in pictures]
+    """The JSON body; *put* stores an image and returns its URL."""
+    data = [
+        {"url": put(image)} if job.response_format == "url" else {"b64_json": encode_base64(image)} for image in images
+    ]
     if job.is_classic:
-        rewording = {"revised_prompt": job.prompt} if "style" in job.row.parameters else {}
-        return {"created": created, "data": [{**rewording, **one} for one in data]}
-    usage = build_usage(job, len(pictures))
-    made = {"image_tokens": usage["output_tokens"], "text_tokens": 0}
+        revised = {"revised_prompt": job.prompt} if "style" in job.row.parameters else {}
+        return {"created": created, "data": [{**revised, **item} for item in data]}
+    usage = build_usage(job, len(images))
+    details = {"image_tokens": usage["output_tokens"], "text_tokens": 0}
     return {
         "created": created,
         **used_parameters(job),
         "data": data,
-        "usage": {**usage, "output_tokens_details": made},
-        **({"svg_usage": build_svg_usage(job, pictures)} if job.svg else {}),
+        "usage": {**usage, "output_tokens_details": details},
+        **({"svg_usage": build_svg_usage(job, images)} if job.svg else {}),
         **safety_fields(job),
     }
 
 
 def used_parameters(job: ImageJob) -> dict[str, str]:
-    """What was used, where the request said `auto` or nothing."""
+    """The values used for parameters that may be `auto` or missing in the request."""
     return {
         "background": job.background,
         "output_format": job.output_format,
@@ -110,13 +106,13 @@ def used_parameters(job: ImageJob) -> dict[str, str]:
 
 
 def safety_fields(job: ImageJob) -> dict[str, str]:
-    """The identifier that the request came with, said again."""
+    """The identifier of the request, repeated."""
     identifier = job.delivery.safety_identifier
     return {"safety_identifier": identifier} if identifier else {}
 
 
 def encode_base64(data: bytes) -> str:
-    """Without line breaks and without a prefix."""
+    """Base64 without line breaks and without a prefix."""
     return base64.b64encode(data).decode("ascii")
 
 
@@ -126,33 +122,34 @@ KINDS: Final[dict[Operation, str]] = {"generations": "image_generation", "edits"
 def build_events(
     job: ImageJob, painted: Iterator[PaintedImage], now: Callable[[], int], pause: Callable[[], object]
 ) -> Iterator[bytes]:
-    """The events of *painted*, each as soon as it is made; *pause* is waited through before each.
+    """The server-sent events of *painted*, each as soon as it exists, and each after a call of *pause*.
 
-    What breaks on the way is told by a last event, as the status was sent long before.
+    No field says to which image an event belongs, so images come one after the other. An exception becomes the last
+    event, because the status has been sent.
     """
     try:
-        for number, picture in enumerate(painted):
-            yield from _picture_events(job, picture, now, pause, first=number == 0)
-    except Exception:  # the boundary of a stream; GeneratorExit is none, and ends it
+        for number, image in enumerate(painted):
+            yield from _image_events(job, image, now, pause, first=number == 0)
+    except Exception:  # the boundary of a stream; GeneratorExit is not caught, and ends it
         yield _encode_event("error", internal_error().body())
 
 
-def _picture_events(
-    job: ImageJob, picture: PaintedImage, now: Callable[[], int], pause: Callable[[], object], *, first: bool
+def _image_events(
+    job: ImageJob, image: PaintedImage, now: Callable[[], int], pause: Callable[[], object], *, first: bool
 ) -> Iterator[bytes]:
     kind = KINDS.get(job.operation, "image_generation")
     from imagecli.sandbox.painter.render import paint_earlier_states
 
-    for index, data in enumerate(paint_earlier_states(picture, job)):
+    for index, data in enumerate(paint_earlier_states(image, job)):
         pause()
         yield _encode_event(f"{kind}.partial_image", {**_event_fields(job, data, now()), "partial_image_index": index})
     pause()
-    whole = {
-        **_event_fields(job, picture.data, now()),
+    completed = {
+        **_event_fields(job, image.data, now()),
         "usage": build_usage(job, 1, inputs=first),
         **safety_fields(job),
     }
-    yield _encode_event(f"{kind}.completed", whole)
+    yield _encode_event(f"{kind}.completed", completed)
 
 
 def _event_fields(job: ImageJob, data: bytes, created_at: int) -> dict[str, Any]:

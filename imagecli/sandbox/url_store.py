@@ -1,4 +1,4 @@
-"""Pictures by URL, as the blob store served them: signed, gone after a while, and refused to who brings a key.
+"""Result images by URL, as the API's blob store served them: signed, expiring, and refused to requests with a key.
 
 Source: result URLs and expiry bodies quoted in public issues of open-webui and nextcloud, read 2026-11-22.
 """
@@ -17,45 +17,43 @@ from urllib.parse import quote
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse
 from imagecli.sandbox.rate_limit import Clock
 
-PICTURES = "/pictures/"
-MAX_HELD = 512 * 1024 * 1024
-"""Bytes; the oldest pictures go first."""
+IMAGE_PATH = "/pictures/"
+MAX_BYTES = 512 * 1024 * 1024
+"""Bytes; beyond these, the oldest images are dropped."""
 
 
 class UrlStore:
-    """Holds pictures and gives them signed addresses. Safe between threads."""
+    """Stores images under signed URLs. Thread-safe."""
 
-    def __init__(self, ttl: float, clock: Clock, capacity: int = MAX_HELD) -> None:
+    def __init__(self, ttl: float, clock: Clock, capacity: int = MAX_BYTES) -> None:
         self._ttl = ttl
         self._clock = clock
         self._capacity = capacity
         self._secret = secrets.token_bytes(32)
-        self._held: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._images: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def add(self, data: bytes, host: str) -> str:
-        """The address under which *data* (PNG) can be had for *ttl* seconds of the clock."""
+        """The URL that serves *data* (PNG) for *ttl* seconds of the clock."""
         now = self._clock.now()
-        path = f"{PICTURES}img-{secrets.token_urlsafe(18)}.png"
+        path = f"{IMAGE_PATH}img-{secrets.token_urlsafe(18)}.png"
         with self._lock:
-            self._held[path] = (data, now + self._ttl)
+            self._images[path] = (data, now + self._ttl)
             self._bytes += len(data)
-            while self._bytes > self._capacity and len(self._held) > 1:
-                self._bytes -= len(self._held.popitem(last=False)[1][0])
-        start, expiry = (
-            _iso_time(self._clock.unix_seconds(now)),
-            _iso_time(math.ceil(self._clock.unix_seconds(now + self._ttl))),
-        )
+            while self._bytes > self._capacity and len(self._images) > 1:
+                self._bytes -= len(self._images.popitem(last=False)[1][0])
+        start = _iso_time(self._clock.unix_seconds(now))
+        expiry = _iso_time(math.ceil(self._clock.unix_seconds(now + self._ttl)))
         query = f"st={quote(start)}&se={quote(expiry)}&sp=r&sv=2026-02-06&sr=b&rscd=inline&rsct=image/png"
         return f"http://{host}{path}?{query}&sig={self._signature(path, start, expiry)}"
 
     def has(self, path: str) -> bool:
-        """Whether the picture is still there."""
-        return path in self._held
+        """Whether there is an image with this path."""
+        return path in self._images
 
     def serve(self, request: ServerRequest) -> ServerResponse:
-        """The picture, or the store's XML refusal."""
+        """The image, or the blob store's XML error."""
         if request.method not in ("GET", "HEAD"):
             return _refused_response(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
         start, expiry, signature = (request.query.get(name, "") for name in ("st", "se", "sig"))
@@ -67,7 +65,7 @@ class UrlStore:
             return _refused_response(404, "ResourceNotFound", "The specified resource does not exist.")
         if not hmac.compare_digest(signature.encode(), self._signature(request.path, start, expiry).encode()):
             return _denied_response("AuthenticationErrorDetail", "Signature did not match.")
-        data, until = self._held.get(request.path, (b"", 0.0))
+        data, until = self._images.get(request.path, (b"", 0.0))
         now = self._clock.now()
         if now >= until:
             return _denied_response(

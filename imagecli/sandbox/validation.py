@@ -1,10 +1,7 @@
-"""What the API takes and what it refuses, decided by the catalogue's rows. Pictures are judged in `picture_rules`.
+"""Validates an image request by the model's row in the catalog; `image_validation` does the same for its images.
 
-Which parameters exclude or need each other. Source: OpenAI API reference, images, read 2026-11-22.
-
-A prompt that is always blocked, so that blocking can be tried: one that holds the word `moderation_blocked`.
-
-Shape: public issues and the changelog of openai-python of 2026-10-14, read 2026-11-22.
+Source: OpenAI API reference, images, read 2026-11-22. Moderation error: public issues and the changelog of
+openai-python of 2026-10-14, read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -31,42 +28,42 @@ from imagecli.sandbox.parameters import (
 )
 
 COMPRESSED: Final = ("jpeg", "webp")
-"""Formats with a quality of their own."""
-SEE_THROUGH: Final = ("png", "webp")
-"""Formats that a transparent background can be had in."""
-WHOLE_ONLY: Final = ("gif", "svg")
-"""Formats that come in one piece, never as a stream."""
-OF_FORMAT: Final = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "svg"}
+"""Formats with a compression level."""
+TRANSPARENT: Final = ("png", "webp")
+"""Formats that support a transparent background."""
+NOT_STREAMED: Final = ("gif", "svg")
+"""Formats that are never sent as a stream."""
+FORMAT_PARAMETERS: Final = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "svg"}
 """Parameter → the only format it belongs to."""
 
 
 def check_combinations(form: ParsedForm, output_format: str, row: ModelRow, *, stream: bool) -> None:
-    """Raises ApiError for the first pair that does not go together. *output_format* is the one that will be made."""
-    for name, wanted in OF_FORMAT.items():
-        if name in form.values and output_format != wanted:
-            raise invalid_value_error(name, f"'{name}' is only supported when 'output_format' is '{wanted}'.")
+    """Raises ApiError for parameters that exclude or need each other. *output_format* is the one that will be used."""
+    for name, required in FORMAT_PARAMETERS.items():
+        if name in form.values and output_format != required:
+            raise invalid_value_error(name, f"'{name}' is only supported when 'output_format' is '{required}'.")
     if "partial_images" in form.values and not stream:
         raise invalid_value_error("partial_images", "'partial_images' is only supported when 'stream' is true.")
-    if stream and output_format in WHOLE_ONLY:
+    if stream and output_format in NOT_STREAMED:
         raise invalid_value_error("stream", f"Streaming is not supported for {output_format.upper()} output format.")
-    if form.values.get("background") == "transparent" and output_format not in SEE_THROUGH:
-        said = f"Transparent background is not supported for {output_format.upper()} output format."
-        raise invalid_value_error("background", said)
-    _check_drawings(form, output_format, row)
+    if form.values.get("background") == "transparent" and output_format not in TRANSPARENT:
+        message = f"Transparent background is not supported for {output_format.upper()} output format."
+        raise invalid_value_error("background", message)
+    _check_overlays(form, output_format, row)
 
 
-def check_compression(compression: int, output_format: str, *, sent: bool) -> None:
-    """100 says nothing, so png takes it."""
+def check_compression(compression: int, output_format: str, *, explicit: bool) -> None:
+    """Raises ApiError. 100 is no compression, so png accepts it."""
     kind = output_format.upper()
     if compression < 100 and output_format not in COMPRESSED:
         raise invalid_value_error(
             "output_compression", f"Compression less than 100 is not supported for {kind} output format."
         )
-    if sent and output_format in WHOLE_ONLY:
+    if explicit and output_format in NOT_STREAMED:
         raise invalid_value_error("output_compression", f"Compression is not supported for {kind} output format.")
 
 
-def _check_drawings(form: ParsedForm, output_format: str, row: ModelRow) -> None:
+def _check_overlays(form: ParsedForm, output_format: str, row: ModelRow) -> None:
     if form.masks and form.markups:
         raise invalid_value_error("markup", "'markup' cannot be used together with 'mask'.")
     if form.masks and output_format == "gif":
@@ -76,26 +73,26 @@ def _check_drawings(form: ParsedForm, output_format: str, row: ModelRow) -> None
 
 
 DEFAULT_MODEL = "dall-e-2"
-"""Where the request names none. Source: openai-openapi @ f85dbe2 (2026-08-21); clients of the DALL·E time send none."""
+"""For requests without a model, as old clients send them. Source: openai-openapi @ f85dbe2 (2026-08-21)."""
 
-EVERYWHERE: dict[Operation, frozenset[str]] = {
+ENDPOINT_PARAMETERS: dict[Operation, frozenset[str]] = {
     "generations": frozenset({"prompt", "model", "n", "size"}),
     "edits": frozenset({"prompt", "model", "n", "size"}),
     "variations": frozenset({"model", "n", "size"}),
 }
-"""Parameters that belong to an endpoint and not to a row. Source: OpenAI API reference, images, read 2026-11-22."""
+"""Parameters of an endpoint, whatever the model. Source: OpenAI API reference, images, read 2026-11-22."""
 
 EDITS_ONLY = frozenset({"input_fidelity", "markup"})
-"""Parameters of a row that speak of input pictures. Source: the same."""
+"""Parameters of a row that are about input images. Source: the same."""
 
 DEFAULTS = {"frame_count": 9, "frame_duration_ms": 200}
-"""Of a gif. Source: the same."""
+"""Of a GIF. Source: the same."""
 
 VARIATION_PROMPT = "a variation"
 
 
 def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) -> ImageJob:
-    """The job that *form* asks for. Raises ApiError with the API's own body."""
+    """The job that *form* describes. Raises ApiError with the API's own body."""
     row = _read_model(form, operation, catalog)
     _check_names(form, operation, row)
     prompt = _read_prompt(form, operation, row)
@@ -105,17 +102,17 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
     delivery = _read_delivery(form, row)
     check_combinations(form, output_format, row, stream=delivery.stream)
     compression = read_whole_number(form, "output_compression", 0, 100, 100)
-    check_compression(compression, output_format, sent="output_compression" in form.values)
-    asked = _read_size(form, row)
+    check_compression(compression, output_format, explicit="output_compression" in form.values)
+    size = _read_size(form, row)
     images, mask, markup = read_input_pictures(form, operation, row)
-    chosen = words.get("quality")
+    quality = words.get("quality")
     return ImageJob(
         operation=operation,
         row=row,
         prompt=prompt,
         n=read_whole_number(form, "n", 1, row.most_images(output_format), 1),
-        size=asked or natural_size(images, row),
-        quality=chosen if chosen not in (None, "auto") else _usual_quality(row),
+        size=size or natural_size(images, row),
+        quality=quality if quality and quality != "auto" else _default_quality(row),
         background="transparent" if words.get("background") == "transparent" else "opaque",
         output_format=output_format,
         output_compression=compression,
@@ -139,13 +136,13 @@ def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> Mod
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ApiError(message, status=404, code="model_not_found")
     if operation not in row.operations:
-        takers = [other.name for other in catalog.models.values() if operation in other.operations]
-        raise invalid_value_error("model", f"Invalid value: '{name}'. Supported values are: {join_quoted(takers)}.")
+        supported = [other.name for other in catalog.models.values() if operation in other.operations]
+        raise invalid_value_error("model", f"Invalid value: '{name}'. Supported values are: {join_quoted(supported)}.")
     return row
 
 
 def _check_names(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
-    known = EVERYWHERE[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
+    known = ENDPOINT_PARAMETERS[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
     for name in form.values:
         if name not in known:
             raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
@@ -203,29 +200,30 @@ def _read_size(form: ParsedForm, row: ModelRow) -> Size | None:
     if size and "x" in text and not row.sizes.objection(size):
         return size
     if row.sizes.set:
-        words = [str(one) for one in row.sizes.set] + (["auto"] if row.sizes.auto else [])
+        words = [str(size) for size in row.sizes.set] + (["auto"] if row.sizes.auto else [])
         raise invalid_value_error("size", f"Invalid value: '{text}'. Supported values are: {join_quoted(words)}.")
     reason = row.sizes.objection(size) if size else "expected 'auto' or WIDTHxHEIGHT"
     raise invalid_value_error("size", f"Invalid size '{text}': {reason}.")
 
 
-def _usual_quality(row: ModelRow) -> str:
-    """What `auto` becomes: the middle of the row's words."""
+def _default_quality(row: ModelRow) -> str:
+    """The quality that `auto` stands for: the middle one of the row."""
     words = [word for word in row.allowed_values("quality") if word != "auto"]
     return words[(len(words) - 1) // 2] if words else "standard"
 
 
-MAGIC_WORD: Final = "moderation_blocked"
+BLOCKED_WORD: Final = "moderation_blocked"
+"""A prompt with this word is always blocked, to try out moderation errors."""
 
 
 def check_moderation(prompt: str, request_id: str) -> None:
-    """Raises ApiError for a prompt that asks for it."""
-    if MAGIC_WORD in prompt:
+    """Raises ApiError for a prompt that contains BLOCKED_WORD."""
+    if BLOCKED_WORD in prompt:
         raise moderation_error(request_id)
 
 
 def moderation_error(request_id: str) -> ApiError:
-    """The refusal, which names its request."""
+    """The moderation error, which names the request."""
     return ApiError(
         "Your request was rejected by the safety system. If you believe this is an error, contact us at "
         f"help.openai.com and include the request ID {request_id}. safety_violations=[sandbox].",

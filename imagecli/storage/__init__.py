@@ -1,1 +1,1 @@
-"""The disk: what is read from it and what is kept on it."""
+"""Files on the local disk: read safely, written atomically, kept inside their folder."""

@@ -1,6 +1,6 @@
-"""Saves pictures so that a file under its final name is whole and replaced nothing unasked.
+"""Saves files atomically: a file with its final name is complete, and never overwrites another one unasked.
 
-What is staged gets its name by a step that fails when something stands there.
+Everything is written under a temporary name first, then renamed in a step that fails if the name is taken.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from imagecli.safe_open import make_private_folder
 from imagecli.storage.staging import discard_staged, write_staged
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
-"""What systems answer where a file can't have two names (FAT, some network disks, Android)."""
+"""Errors of file systems without hard links (FAT, some network disks, Android)."""
 _PIECE_BYTES: Final = 256 * 1024
 
 
 def save_file(data: bytes | Iterable[bytes], path: Path, *, overwrite: bool = False, label: str = "") -> Path:
-    """Writes *data* under *path* and returns the path really used: the next number when the name was taken meanwhile.
+    """Writes *data* to *path* and returns the path used: with the next free number if the name is taken by now.
 
-    *overwrite* puts it in place of a file or a link (never through the link), never of a folder or a device.
-    Raises DiskError, with nothing left behind.
+    *overwrite* replaces a file or a link (not the link's target), but never a folder or a device. Raises DiskError
+    and leaves no file behind.
     """
     with translate_disk_errors(path):
         return _stage_and_publish(data, path, overwrite=overwrite, label=label)
 
 
 def publish(staged: Path, path: Path, *, overwrite: bool = False, number: int = 1) -> Path:
-    """Gives a staged file its name, or the next free number of it from *number* on, and returns the path used.
+    """Renames a staged file to *path*, or to its next free number from *number* on, and returns the path used.
 
-    Raises OSError, and leaves the staged file then.
+    Raises OSError, and keeps the staged file.
     """
     used = staged.replace(path) if overwrite and _can_be_replaced(path) else _first_free(staged, path, number)
     sync_folder(used.parent)
@@ -44,30 +44,30 @@ def publish(staged: Path, path: Path, *, overwrite: bool = False, number: int = 
 
 
 def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
-    """Keeps a staged file that can't have the name *path*, and returns where it is.
+    """Saves a staged file that can't have the name *path* elsewhere, and returns its path.
 
-    What is no whole picture goes beside it (`cat.damaged.png.bin`). Where that disk fails, and a whole picture whose
-    disk has failed already, goes to *folder*, readable by the user alone. Raises DiskError when that fails too.
+    A *damaged* image goes beside *path* (`cat.damaged.png.bin`). If that disk fails, and for a complete image whose
+    disk has failed already, it goes to *folder*, readable by the user only. Raises DiskError if that fails too.
     """
     name = mark_path(path, f".damaged{path.suffix[:16]}.bin") if damaged else path
     if damaged and staged.parent == path.parent:
         with contextlib.suppress(OSError, ValueError):
             return publish(staged, name)
-    kept = folder / name.name
-    with translate_disk_errors(kept):
+    rescued = folder / name.name
+    with translate_disk_errors(rescued):
         if staged.parent == folder:
-            return publish(staged, kept)
+            return publish(staged, rescued)
         make_private_folder(folder)
         with staged.open("rb") as source:
-            copied = write_staged(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
-        used = publish(copied, kept)
+            copy = write_staged(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
+        used = publish(copy, rescued)
     discard_staged(staged)
     return used
 
 
 @contextlib.contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
-    """Turns what the system says of *path* into a DiskError."""
+    """Turns an OSError about *path* into a DiskError."""
     try:
         yield
     except OSError as error:
@@ -77,9 +77,9 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
 
 
 def os_error_reason(error: OSError) -> str:
-    """The system's words, lower case: `no space left on device`."""
-    words = error.strerror or str(error) or type(error).__name__
-    return words[0].lower() + words[1:]
+    """The system's message in lower case: `no space left on device`."""
+    message = error.strerror or str(error) or type(error).__name__
+    return message[0].lower() + message[1:]
 
 
 def _disk_hint(error: OSError) -> str:
@@ -120,7 +120,7 @@ def _first_free(staged: Path, path: Path, number: int) -> Path:
 
 
 def _move_without_clobbering(staged: Path, path: Path) -> None:
-    """Raises FileExistsError when anything has the name, a link that leads nowhere too."""
+    """Raises FileExistsError if the name is taken, even by a dangling link."""
     if os.name == "nt":
         staged.rename(path)
         return
@@ -135,7 +135,7 @@ def _move_without_clobbering(staged: Path, path: Path) -> None:
 
 
 def _take_and_replace(staged: Path, path: Path) -> None:
-    """Without links the name is taken by an empty file first: a moment that only a crash can make visible."""
+    """Without hard links an empty file takes the name first. Only a crash can leave it behind."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         staged.replace(path)
@@ -145,7 +145,7 @@ def _take_and_replace(staged: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the new name survive a power cut, where the system lets a folder be synced."""
+    """Makes a new name survive a power cut, if the system can sync folders."""
     if os.name == "nt":
         return
     with contextlib.suppress(OSError):

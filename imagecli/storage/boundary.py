@@ -1,6 +1,6 @@
-"""Where the files of a manifest may lie: below its folder, and inputs also below the root of its repository.
+"""Which files a manifest may name: those below its folder, and for inputs also below the root of its repository.
 
-A manifest can come with a cloned repository. Paths are compared after all links in them are resolved.
+A manifest can come with a cloned, hostile repository. Paths are compared after resolving all links in them.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from imagecli.errors import DiskError, OutputError, UsageError
 from imagecli.safe_open import real_path
 
 GIT: Final = ".git"
-"""Never read from: it holds remote addresses with tokens, and what was removed from the working tree."""
+"""Never read: it holds remote URLs with tokens, and files removed from the working tree."""
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether *path* leads to *folder* or to something below it."""
+    """Whether *path* resolves to *folder* or to something below it."""
     return real_path(path).is_relative_to(real_path(folder))
 
 
 def find_repository_root(folder: Path) -> Path | None:
-    """The nearest of *folder* and its parents that has a `.git`, resolved; None without one."""
-    place = real_path(folder)
-    return next((root for root in (place, *place.parents) if os.path.lexists(root / GIT)), None)
+    """The nearest of *folder* and its parents that contains `.git`, resolved; None if none does."""
+    resolved = real_path(folder)
+    return next((root for root in (resolved, *resolved.parents) if os.path.lexists(root / GIT)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boundary:
-    """The files that one manifest may name."""
+    """The folders in which one manifest may name files."""
 
     folder: Path
-    """The manifest's, resolved."""
+    """The folder of the manifest, resolved."""
     repository: Path | None
     allow_outside: bool = False
-    """--allow-outside was typed."""
+    """--allow-outside was given."""
 
     @classmethod
     def around(cls, folder: Path, *, allow_outside: bool = False) -> Boundary:
@@ -44,21 +44,21 @@ class Boundary:
         return cls(folder=real_path(folder), repository=find_repository_root(folder), allow_outside=allow_outside)
 
     def check_input(self, path: Path) -> None:
-        """Raise UsageError where a row may not read *path*. Looks at its links only, whether it exists or not."""
+        """Raises UsageError if a row may not read *path*, which need not exist."""
         target = real_path(path)
         root = next((root for root in (self.repository, self.folder) if root and target.is_relative_to(root)), None)
         parts = target.relative_to(root).parts if root else target.parts
         if any(part.casefold() == GIT for part in parts):
             raise UsageError(f"{path} is in a {GIT} folder, which no row may read", hint="copy the file elsewhere")
         if root is None and not self.allow_outside:
-            what = "the repository of the manifest" if self.repository else "the manifest's folder"
+            allowed = "the repository of the manifest" if self.repository else "the manifest's folder"
             raise UsageError(
-                f"{path} is outside {what} ({target}), and a row may not read it",
+                f"{path} is outside {allowed} ({target}), and a row may not read it",
                 hint="copy the file there; or --allow-outside, if you trust the manifest",
             )
 
     def check_output_folder(self, folder: Path) -> None:
-        """Raise OutputError where *folder*, which a row saves to, leads out of the manifest's folder."""
+        """Raises OutputError if *folder*, in which a row saves, is outside the manifest's folder."""
         target = real_path(folder)
         if not self.allow_outside and not target.is_relative_to(self.folder):
             raise OutputError(
@@ -68,7 +68,7 @@ class Boundary:
 
 
 def check_still_below(folder: Path, root: Path | None) -> None:
-    """Raise DiskError where *folder* leads out of *root* by now: right before a file is written. None allows all."""
+    """Raises DiskError if *folder* is outside *root* by now. Called right before a file is written; None allows all."""
     if root and not is_below(folder, root):
         raise DiskError(
             f"{folder} leads out of the manifest's folder by now, to {real_path(folder)}",

@@ -1,4 +1,4 @@
-"""Looks at the places that will be saved to, before anything is paid for."""
+"""Checks, before anything is paid for, that images can be saved: the output folders, free space, size limits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from imagecli.storage.atomic import os_error_reason
 from imagecli.storage.staging import discard_all_staged, discard_staged, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
-"""Less is refused: one large picture can have as much."""
+"""Less free space is an error: one large image can need as much."""
 
-ANSWER_BYTES: Final = 32 * 1024**2
-"""What a large picture needs as base64."""
+RESPONSE_BYTES: Final = 32 * 1024**2
+"""What a large image needs as base64."""
 
 _CHECK: Final = "check"
-"""The label of the file that is written to see whether it can be."""
+"""The label of the test file that is written to a folder."""
 _NEED: Final = f"a picture may need {MIN_FREE_BYTES // 1024**2} MB"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -30,9 +30,9 @@ _HINT: Final = "choose another folder with -o"
 
 
 def stat_path(path: Path) -> PathKind:
-    """What stands at *path*. A link counts as what it leads to; one that leads nowhere is a file, as it has the name.
+    """What exists at *path*. Links are followed; a dangling link counts as a file, because it takes the name.
 
-    Raises OutputError for a name that this system can't hold at all.
+    Raises OutputError for a name that this system can't represent.
     """
     try:
         mode = path.stat().st_mode
@@ -48,10 +48,10 @@ def stat_path(path: Path) -> PathKind:
 
 
 def check_folder(folder: Path, *, make: bool = True) -> None:
-    """Returns when *folder* is one, can really be written to and has room; makes it (and its parents) if it is missing.
+    """Checks that *folder* is a folder with free space, writes a test file to it, and creates it if it is missing.
 
-    With *make* false (a dry run) nothing is made or left, and the nearest folder that exists is judged by its rights.
-    Raises OutputError, and DiskError where only room is missing.
+    Without *make* (a dry run) nothing is created, and the permissions of the nearest existing folder are checked.
+    Raises OutputError, or DiskError if only space is missing.
     """
     try:
         if make:
@@ -70,23 +70,23 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
         raise OutputError(f"{str(folder)!r} can't be a folder's name here: {error}", hint=_HINT) from error
 
 
-def check_response_size(pictures: int) -> None:
-    """Returns when the answer to a request for so many *pictures* may be kept in one file.
+def check_response_size(count: int) -> None:
+    """Raises DiskError if the response to a request for *count* images may exceed the limit for one file.
 
-    What such a limit cuts off can't be kept in another place either. Raises DiskError.
+    The limit holds for every folder, so there would be no other place for the rest of it.
     """
-    need = pictures * ANSWER_BYTES
+    need = count * RESPONSE_BYTES
     if (limit := _file_size_limit()) < need:
-        many = "a picture" if pictures == 1 else f"{pictures} pictures"
+        images = "a picture" if count == 1 else f"{count} pictures"
         raise DiskError(
-            f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and an answer with {many} may need "
+            f"a file may have {limit / 1024**2:.1f} MB at most here (ulimit -f), and an answer with {images} may need "
             f"{need // 1024**2} MB; nothing was sent",
-            hint="ulimit -f unlimited" + (", or fewer pictures a request: -n" if pictures > 1 else ""),
+            hint="ulimit -f unlimited" + (", or fewer pictures a request: -n" if count > 1 else ""),
         )
 
 
 def _nearest_existing(folder: Path) -> Path:
-    """The first of *folder* and its parents that exists. Raises OSError when that can't be told."""
+    """The first of *folder* and its parents that exists. Raises OSError if that can't be determined."""
     try:
         folder.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -104,7 +104,7 @@ def _check_existing(folder: Path) -> None:
 
 
 def _check_takes_files(folder: Path) -> None:
-    """Of a disk without a size, as /proc has none, rights say nothing, least of all to root: only a file can tell."""
+    """On a disk without a size, like /proc, permissions mean nothing, least of all to root: writing a file decides."""
     if not shutil.disk_usage(folder).total:
         discard_staged(write_staged(b"imagecli", folder, label=_CHECK))
 
@@ -119,7 +119,7 @@ def _check_room(folder: Path) -> None:
 
 
 def _file_size_limit() -> float:
-    """What a shell, a container or an administrator lets this process write into one file, in bytes."""
+    """The most bytes that this process may write to one file (ulimit -f)."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

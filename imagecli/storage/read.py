@@ -1,4 +1,4 @@
-"""Reads a file that the user named: all of it or not at all, never endlessly, and at once."""
+"""Reads files and pipes that the user named, with limits on size and time."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from imagecli.storage.atomic import os_error_reason
 from imagecli.suggestions import suggest
 
 NO_WRITER_SECONDS: Final = 5.0
-"""How long a pipe may have nobody who writes to it."""
+"""How long a pipe may have no writer."""
 
 SILENCE_SECONDS: Final = 60.0
-"""How long a pipe's writer may be silent: `<(curl …)` fetches before it writes."""
+"""How long the writer of a pipe may send nothing: `<(curl …)` downloads before it writes."""
 
 _PIECE: Final = 1 << 20
 
 
 def check_regular_file(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> None:
-    """Raises *error* for what is missing, may not be read, is no regular file or has more than *limit* bytes.
+    """Raises *error* if *path* is missing, unreadable, not a regular file, or larger than *limit* bytes.
 
-    Reads nothing. Unlike `read_bounded` it takes no pipe.
+    Reads nothing. Unlike `read_bounded` it accepts no pipe.
     """
     try:
         status = path.stat()
@@ -51,12 +51,12 @@ def file_sha256(path: Path) -> str:
 
 
 def read_bounded(path: Path, limit: int, *, error: type[UsageError] = InputImageError) -> bytes:
-    """The content of *path*, at most *limit* bytes; a regular file or a pipe.
+    """The content of *path*, a regular file or a pipe, of at most *limit* bytes.
 
-    Raises *error* for what is missing, is something else, may not be read, is larger, or is a pipe that stays silent.
+    Raises *error* if it is missing, unreadable, something else, larger, or a pipe from which nothing arrives.
     """
     try:
-        # Without O_NONBLOCK the open itself waits for ever on a pipe that nobody writes to.
+        # Without O_NONBLOCK, opening a pipe without a writer would block forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as problem:
         raise error(_open_failure(path, problem), hint=_suggest_nearby(path, problem)) from problem
@@ -77,8 +77,8 @@ def _read(descriptor: int, path: Path, limit: int, error: type[UsageError]) -> b
         raise error(f"{path} is {_kind(status.st_mode)}, not a file", hint="name the file itself")
     data = bytearray()
     while len(data) <= limit and status.st_size <= limit:
-        wanted = min(_PIECE, limit + 1 - len(data))
-        piece = _read_pipe(descriptor, wanted, path, error) if is_pipe else os.read(descriptor, wanted)
+        size = min(_PIECE, limit + 1 - len(data))
+        piece = _read_pipe(descriptor, size, path, error) if is_pipe else os.read(descriptor, size)
         if not piece:
             return bytes(data)
         data += piece
@@ -97,7 +97,7 @@ def _kind(mode: int) -> str:
 
 
 def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) -> bytes:
-    """The next bytes; none when the last writer has gone."""
+    """The next bytes; empty after the last writer has closed the pipe."""
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     begin = time.monotonic()
@@ -105,15 +105,15 @@ def _read_pipe(descriptor: int, size: int, path: Path, error: type[UsageError]) 
         if poller.poll(500):
             return os.read(descriptor, size)
         try:
-            # A silent pipe reads as its end when nobody has it open for writing.
+            # Without a writer a pipe reads as ended, even if one will open it later.
             if piece := os.read(descriptor, size):
                 return piece
-            patience = NO_WRITER_SECONDS
+            timeout = NO_WRITER_SECONDS
         except BlockingIOError:
-            patience = SILENCE_SECONDS
-        if time.monotonic() - begin >= patience:
+            timeout = SILENCE_SECONDS
+        if time.monotonic() - begin >= timeout:
             raise error(
-                f"{path} is a pipe, and nothing came through it for {patience:.0f} s",
+                f"{path} is a pipe, and nothing came through it for {timeout:.0f} s",
                 hint="start the command that writes to it, or name a file",
             )
 
@@ -142,5 +142,5 @@ def _suggest_nearby(path: Path, problem: OSError) -> str:
 
 
 def _are_similar_names(one: str, other: str) -> bool:
-    """Files of one kind end alike, which says nothing of their names."""
+    """Compares names without extensions: these are alike for unrelated files."""
     return difflib.SequenceMatcher(None, one, other).ratio() >= 0.6

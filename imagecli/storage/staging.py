@@ -1,6 +1,6 @@
-"""Files under temporary names, beside where they will stand: written, on the disk, and only then published.
+"""Staged files: written under a temporary name in the folder of the final one, and synced before they are published.
 
-The temporary name does not grow with the final one, so that 255 bytes stay 255.
+The temporary name has a fixed length, so that the final one can have the full 255 bytes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from imagecli.safe_open import trusted_owners
 
 @contextlib.contextmanager
 def open_staged(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """A new file in *folder*, open for writing and reading; its `name` is its path. On the disk when the block ends.
+    """A new file in *folder*, open for writing and reading; its `name` is its path. Synced when the block ends.
 
-    Gone when the block raises. *mode* is lessened by the umask. Raises OSError.
+    Removed if the block raises. *mode* is subject to the umask. Raises OSError.
     """
     path = folder / f"{_staged_prefix(label)}{secrets.token_hex(8)}.part"
     with open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
@@ -35,7 +35,7 @@ def open_staged(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator
 
 
 def write_staged(data: bytes | Iterable[bytes], folder: Path, *, label: str = "", mode: int = 0o666) -> Path:
-    """*data* as a staged file. Raises OSError; whatever else *data* raises while it is read goes through."""
+    """Writes *data* to a staged file. Raises OSError, and whatever iterating over *data* raises."""
     with open_staged(folder, label=label, mode=mode) as file:
         for piece in (data,) if isinstance(data, bytes) else data:
             file.write(piece)
@@ -43,13 +43,13 @@ def write_staged(data: bytes | Iterable[bytes], folder: Path, *, label: str = ""
 
 
 def discard_staged(staged: Path) -> None:
-    """Removes a staged file; a missing one is no error."""
+    """Removes a staged file, if it exists."""
     with contextlib.suppress(OSError):
         staged.unlink()
 
 
 def discard_all_staged(folder: Path, label: str) -> None:
-    """Removes what a process that has ended left staged under *label*; only files of the user's."""
+    """Removes the user's staged files with *label* that an ended process left behind."""
     owners = trusted_owners(folder) if folder.is_dir() else None
     for path in folder.glob(f"{glob.escape(_staged_prefix(label))}*.part"):
         with contextlib.suppress(OSError):

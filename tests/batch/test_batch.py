@@ -167,65 +167,22 @@ def blocked(fields: dict[str, Any]) -> bytes | None:
     return refusal("400 Bad Request", "moderation_blocked") if "fox" in fields["prompt"] else None
 
 
-def test_a_row_that_fails_stops_no_other_and_can_be_run_again_by_itself(imagecli: Run, folder: Path) -> None:
+def test_a_row_that_fails_stops_no_other_and_the_same_command_requests_it_alone(imagecli: Run, folder: Path) -> None:
     rows = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(19)]
     manifest(folder, *rows, {"prompt": "a fox", "output": "fox.png"})
-    with serving(blocked) as server:
-        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "8")
-    assert (result.exit_code, len(result.stdout.split()), len(server.prompts)) == (9, 19, 20)
-    assert "imagecli: error: assets.jsonl:20: " in result.stderr
-    assert "19 bought, 1 failed" in result.stderr
-    (row,) = objects((folder / "assets.failed.jsonl").read_text())
-    assert row["prompt"] == "a fox"
-    with serving() as server:
-        again = imagecli("batch", "assets.failed.jsonl", "--base-url", server.base_url)
-        assert (again.exit_code, again.stdout, len(server.prompts)) == (0, "fox.png\n", 1)
-    assert not (folder / "assets.failed.jsonl").exists()
-
-
-def test_what_the_failed_manifest_bought_the_whole_one_does_not_buy_again(imagecli: Run, folder: Path) -> None:
-    manifest(folder)
     replies = iter([True])
     with serving(
         lambda fields: blocked(fields) if "fox" in fields["prompt"] and next(replies, None) else None
     ) as server:
-        command = ("--base-url", server.base_url)
-        assert imagecli("batch", "assets.jsonl", *command).exit_code == 9
-        assert imagecli("batch", "assets.failed.jsonl", *command).exit_code == 0
-        assert imagecli("batch", "assets.jsonl", *command).stderr == "imagecli: 3 kept as they are\n"
-    assert len(server.prompts) == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "left"),
-    [
-        (
-            "a.toml",
-            '[[image]]\nprompt = "a cat"\noutput = "1.png"\n\n[[image]] # two\nprompt = "a fox"\noutput = "2.png"\n'
-            '[image.vars]\n\n[defaults]\nquality = "low"\n',
-            '[[image]] # two\nprompt = "a fox"\noutput = "2.png"\n[image.vars]\n\n[defaults]\nquality = "low"\n',
-        ),
-        (
-            "a.csv",
-            'prompt,output\n"a cat\n there",1.png\n"a fox\n here",2.png\n',
-            'prompt,output\n"a fox\n here",2.png\n',
-        ),
-        ("a.txt", "a cat\n\na fox\n", "a fox\n"),
-        (
-            "a.toml",
-            'image = [{prompt = "a cat", output = "1.png"}, {prompt = "a fox", output = "2.png"}]\n',
-            'image = [{prompt = "a cat", output = "1.png"}, {prompt = "a fox", output = "2.png"}]\n',
-        ),
-    ],
-    ids=["toml", "csv", "text", "rows on one line stay together"],
-)
-def test_failed_rows_are_cut_out_of_a_manifest_of_any_form(
-    imagecli: Run, folder: Path, name: str, text: str, left: str
-) -> None:
-    (folder / name).write_text(text)
-    with serving(blocked) as server:
-        assert imagecli("batch", name, "--base-url", server.base_url).exit_code == 9
-    assert (folder / name.replace("a.", "a.failed.")).read_text() == left
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        result = imagecli(*command, "-j", "8")
+        assert (result.exit_code, len(result.stdout.split()), len(server.prompts)) == (9, 19, 20)
+        assert "imagecli: error: assets.jsonl:20: " in result.stderr
+        assert "19 bought, 1 failed" in result.stderr
+        assert not list(folder.glob("*.failed.*"))
+        again = imagecli(*command)
+        assert (again.exit_code, again.stdout, server.prompts[20:]) == (0, "fox.png\n", ["a fox"])
+        assert imagecli(*command).stderr == "imagecli: 20 kept as they are\n"
 
 
 def test_no_credit_stops_all_at_once(imagecli: Run, folder: Path) -> None:
@@ -379,7 +336,7 @@ def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder
         "submitted": 0,
         "not_sent": 0,
         "files": 2,
-        "failed_manifest": str(folder / "assets.failed.jsonl"),
+        "failed_manifest": None,
     }
 
 

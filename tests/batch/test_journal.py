@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
-from imagecli.batch.journal.reader import MAX_BYTES, TOLD_LINES, find_journals, journal_path, read_journals
+from imagecli.batch.journal.reader import MAX_BYTES, WARNED_LINES, find_journals, journal_path, read_journals
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.shards import Shard
@@ -296,8 +296,8 @@ def test_of_many_bad_lines_a_few_are_told(manifest: Path) -> None:
     journal_path(manifest).write_bytes(b"?\n" * 1000 + entry_to_line(SENT))
     warned: list[str] = []
     assert read(manifest, warned=warned).last_entry("hero") == SENT
-    assert len(warned) == TOLD_LINES + 1
-    assert warned[-1].endswith(f": {1000 - TOLD_LINES} more lines can't be read and are passed over")
+    assert len(warned) == WARNED_LINES + 1
+    assert warned[-1].endswith(f": {1000 - WARNED_LINES} more lines can't be read and are passed over")
 
 
 def test_both_sides_of_a_conflict_are_read_and_it_is_said_once(manifest: Path) -> None:

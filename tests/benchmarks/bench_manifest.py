@@ -38,6 +38,8 @@ path = sys.argv[1]
 with open(path, "rb") as file:
     if path.endswith(".toml"):
         rows = tomllib.load(file)["image"]
+    elif path.endswith(".json"):
+        rows = json.load(file)
     elif path.endswith(".csv"):
         rows = list(csv.DictReader(line.decode() for line in file))
     else:
@@ -72,6 +74,15 @@ def toml(count: int) -> Iterator[str]:
         yield f'[[image]]\nprompt = "icon {k}, flat, on white, isometric"\noutput = "icons/{k}.png"\n'
 
 
+def array(count: int) -> Iterator[str]:
+    yield "[" + ",\n".join(jsonl(count)) + "]"
+
+
+def yaml(count: int) -> Iterator[str]:
+    for k in range(count):
+        yield f'- prompt: "icon {k}, flat, on white, isometric"\n  output: icons/{k}.png\n  quality: low'
+
+
 def prompts(count: int) -> Iterator[str]:
     for k in range(count):
         yield f"{k} small flat icons on white, isometric, with soft shadows"
@@ -79,6 +90,8 @@ def prompts(count: int) -> Iterator[str]:
 
 FILES: dict[str, Callable[[int], Iterator[str]]] = {
     "literal.jsonl": jsonl,
+    "rows.json": array,
+    "rows.yaml": yaml,
     "slugs.jsonl": slugs,
     "templates.csv": table,
     "rows.toml": toml,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,9 +85,10 @@ def ended(jobs: BatchApiClient, job: BatchJob) -> BatchJob:
 
 def lines(jobs: BatchApiClient, file_id: str | None) -> dict[str, bytes]:
     assert file_id
-    came: list[bytes] = []
-    jobs.download_file(file_id, came.append, deaf)
-    return {parse_response_line(line).custom_id: line for line in b"".join(came).splitlines()}
+    file = io.BytesIO()
+    jobs.download_file(file_id, file, deaf)
+    assert jobs.get_file_size(file_id, deaf) == len(file.getvalue())
+    return {parse_response_line(line).custom_id: line for line in file.getvalue().splitlines()}
 
 
 def test_what_is_handed_in_comes_out_as_pictures(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_an_edit_names_its_picture_by_the_file_that_went_up_before(sandbox: Sand
     assert parse_response(line, sandbox.base_url).images[0].b64_json
     jobs.delete_file(file_id, deaf)
     with pytest.raises(RefusedError) as caught:
-        jobs.download_file(file_id, lambda piece: None, deaf)
+        jobs.download_file(file_id, io.BytesIO(), deaf)
     assert caught.value.code == "not_found"
 
 

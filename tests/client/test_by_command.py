@@ -166,7 +166,8 @@ def test_a_limit_that_never_gives_way_costs_few_tries_for_all(generate: Bought) 
     # So long that a busy machine's threads are all waiting before it is over.
     with raw_server(http("429 No", LIMIT, "Retry-After: 0.4")) as server:
         result = generate(server.base_url, "-n", 50, "--max-retries", 2)
-        assert len(server.requests) <= 5
+        # All five may be on their way before the first refusal arrives; then one alone tries each time.
+        assert len(server.requests) <= 5 + 2
     assert result.exit_code == 5
 
 

@@ -17,7 +17,7 @@ import pytest
 from imagecli.client.deadline import Resolver
 from imagecli.client.download import ResultDownloader
 from imagecli.client.ip_ranges import endpoint_of, parse_address
-from imagecli.client.send import Timeouts, get, post
+from imagecli.client.send import Timeouts, get, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import open_spool_entry
 from imagecli.client.url_policy import permit
@@ -330,7 +330,7 @@ def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch
     peers: list[str | None] = []
     with raw_server(http("200 OK", b"{}")) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        post(
+        send_once(
             open_session(direct=False),
             HttpRequest(method="POST", url="http://api.example.com/v1", json={}),
             auth=Authorization(None),

@@ -6,6 +6,7 @@ The tests start as root, which can give files to others, and do the work as a us
 from __future__ import annotations
 
 import codecs
+import importlib
 import os
 import shutil
 import stat
@@ -25,6 +26,7 @@ from imagecli.config.user_catalog import load_catalog_with_providers, load_user_
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import SettingsError
+from imagecli.events import NoteEvent
 from tests.config.conftest import Home
 from tests.conftest import NOW, Run, Stream
 
@@ -33,6 +35,7 @@ LINE = 'model = "gpt-image-2"\n'
 
 # Root's Python may be closed to other users, who then can't load what is not loaded yet.
 codecs.lookup("utf-8-sig")
+importlib.import_module("mmap")
 
 pytestmark = pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0, reason="only root can give a file to another user"
@@ -337,7 +340,7 @@ def test_as_root_and_in_ci_another_owner_of_the_repository_is_a_note(home: Home,
         home.load()
     reason = "CI is set" if user == USER else "it runs as root"
     message = f"{path} belongs to another user (uid {OTHER}); imagecli uses it because {reason}"
-    assert notes == (("project_owner", message),)
+    assert notes == (NoteEvent(code="project_owner", message=message),)
 
 
 def test_in_ci_a_project_s_file_may_be_open_to_all(home: Home) -> None:

@@ -248,7 +248,7 @@ def test_a_key_over_plain_http_to_a_public_host_is_refused(home: Home, base_url:
     assert "--insecure-http" in (caught.value.hint or "")
     for allowed in ({**flags, "insecure_http": True}, flags):
         settings = home.load(allowed, {**key, "IMAGECLI_INSECURE_HTTP": "true"} if allowed is flags else key)
-        assert [code for code, _ in settings.warnings] == ["insecure_base_url"]
+        assert [warning.code for warning in settings.warnings] == ["insecure_base_url"]
 
 
 def test_no_key_may_go_over_plain_http(home: Home) -> None:
@@ -270,7 +270,7 @@ def test_every_setting_says_what_it_is_about() -> None:
 
 def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
     warnings = home.load(environ={"IMAGECLI_MODLE": "x", "IMAGECLI_QQQ": "x"}).warnings
-    assert [message for code, message in warnings if code == "unknown_variable"] == [
+    assert [warning.message for warning in warnings if warning.code == "unknown_variable"] == [
         "IMAGECLI_MODLE sets nothing; did you mean IMAGECLI_MODEL?",
         "IMAGECLI_QQQ sets nothing",
     ]
@@ -279,4 +279,4 @@ def test_a_variable_that_sets_nothing_is_said(home: Home) -> None:
 def test_a_settings_folder_that_anybody_can_write_to_is_warned_of(home: Home) -> None:
     assert not home.load().warnings
     home.config.chmod(0o777)
-    assert [code for code, _ in home.load().warnings] == ["open_folder"]
+    assert [warning.code for warning in home.load().warnings] == ["open_folder"]

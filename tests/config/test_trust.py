@@ -11,6 +11,7 @@ import pytest
 from imagecli.config.paths import Folders
 from imagecli.config.project import find_project, nearest_project, set_trusted, trusted_digest
 from imagecli.errors import SettingsError
+from imagecli.events import NoteEvent
 from tests.config.conftest import Home
 from tests.conftest import Run
 
@@ -56,8 +57,8 @@ def test_a_project_may_choose_the_users_provider_or_the_sandbox_or_one_that_is_n
     used = "xai" if flags or environ else project
     assert settings.provider.name == used
     own = "xai" if user else "openai"
-    told = [("provider", f"{path} chooses provider {project}; your own is {own}")]
-    assert list(settings.notes) == (told if used == project != own else [])
+    note = NoteEvent(code="provider", message=f"{path} chooses provider {project}; your own is {own}")
+    assert settings.notes == ((note,) if used == project != own else ())
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_project_that_chooses_another_provider_needs_trust_and_says_so_then(
     trust(home)
     settings = home.load({})
     assert settings.provider.name == project
-    assert [code for code, _ in settings.notes] == ["provider"]
+    assert [note.code for note in settings.notes] == ["provider"]
 
 
 def test_the_command_that_trusts_asks_for_a_provider_only_where_it_needs_that(imagecli: Run, folder: Path) -> None:
@@ -103,8 +104,8 @@ def test_a_project_can_not_have_files_replaced(home: Home, trusted: bool) -> Non
     settings = home.load({})
     assert "if_exists" not in settings.values
     (note,) = settings.notes
-    assert note[0] == "if_exists"
-    assert str(path) in note[1]
+    assert note.code == "if_exists"
+    assert str(path) in note.message
     home.user('if_exists = "skip"')
     assert home.load({}).values["if_exists"] == "skip"
 

@@ -94,7 +94,7 @@ def test_what_need_not_be_committed_is_what_a_rerun_does_not_want(imagecli: Run,
     subprocess.run(["git", "init", "--quiet"], check=True, timeout=60)
     (assets / ".gitignore").write_text(block("gitignore"))
     assert len(imagecli("batch", "assets.toml", "--base-url", sandbox).paths) == len(FILES)
-    names = {"assets.failed.1-3.toml", "assets.journal.lock", "assets.journal.1-3.lock", ".imagecli-x.part"}
+    names = {"assets.journal.lock", "assets.journal.1-3.lock", ".imagecli-x.part"}
     for name in names:
         (assets / name).write_text("")
     listing = ["git", "ls-files", "--others", "--ignored", "--exclude-standard"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_annotations import SHOWN, annotated
+from batch_annotations import SHOWN, build_annotations
+from batch_output import STATES, clean_text, read_output
 from batch_report import SUMMARY_BYTES, main
-from batch_said import STATES, read, text
 from batch_summary import summary
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,14 +285,16 @@ def test_whatever_a_command_says_the_log_has_annotations_alone_and_the_summary_t
 @given(message=HOSTILE, code=HOSTILE, name=HOSTILE, output=HOSTILE)
 def test_foreign_text_arrives_as_it_is(message: str, code: str, name: str, output: str) -> None:
     row = {"state": "failed", "line": 3, "outputs": [output], "errors": [{"message": message, "code": code}]}
-    said = read([json.dumps(row).encode()])
+    said = read_output([json.dumps(row).encode()])
     shown = Shown(summary(said, name, "", 4, SUMMARY_BYTES))
-    assert shown.codes == [value for value in (text(name), text(output), text(message)) if value.strip()]
-    commands = read_log("\n".join(annotated(said, name))).commands
-    if text(message):
+    assert shown.codes == [
+        value for value in (clean_text(name), clean_text(output), clean_text(message)) if value.strip()
+    ]
+    commands = read_log("\n".join(build_annotations(said, name))).commands
+    if clean_text(message):
         (only,) = commands
-        assert (only.message, only.properties["line"]) == (text(message), "3")
-        assert only.properties["title"] == (f"imagecli: {text(code).strip()}".removesuffix(": "))
+        assert (only.message, only.properties["line"]) == (clean_text(message), "3")
+        assert only.properties["title"] == (f"imagecli: {clean_text(code).strip()}".removesuffix(": "))
 
 
 @pytest.mark.parametrize(("count", "shown", "last"), [(10, 10, "no 9"), (11, 10, "2 more are in the summary")])
@@ -321,7 +323,7 @@ def test_a_summary_stays_below_its_limit_and_says_how_many_rows_are_left_out(tmp
 
 
 def test_a_summary_that_has_no_room_is_left_out() -> None:
-    assert summary(read([]), "assets.toml", "", 0, 20) == ""
+    assert summary(read_output([]), "assets.toml", "", 0, 20) == ""
 
 
 @pytest.mark.parametrize(
@@ -335,6 +337,6 @@ def test_a_summary_that_has_no_room_is_left_out() -> None:
     ],
 )
 def test_an_annotation_stands_at_the_manifests_line(name: str, message: str, properties: dict[str, str]) -> None:
-    said = read([json.dumps({"errors": [{"message": message}]}).encode()])
-    (only,) = read_log("\n".join(annotated(said, name))).commands
+    said = read_output([json.dumps({"errors": [{"message": message}]}).encode()])
+    (only,) = read_log("\n".join(build_annotations(said, name))).commands
     assert only.properties == {**properties, "title": "imagecli"}

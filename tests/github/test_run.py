@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from batch_run import environ_of, key_variable, words_of
+from batch_run import build_command, build_environment, key_variable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +78,7 @@ def left(stdout: bytes, environ: Mapping[str, str]) -> Ran:
 
 @given(values=st.dictionaries(st.sampled_from(["MANIFEST", "PROVIDER", "MAX_COST", "SHARD"]), st.text(max_size=30)))
 def test_an_input_is_one_word_whatever_it_says(values: dict[str, str]) -> None:
-    words = words_of(values)
+    words = build_command(values)
     flags = {"--provider": "PROVIDER", "--max-cost": "MAX_COST", "--shard": "SHARD"}
     said = [word for flag, name in flags.items() if values.get(name) for word in (flag, values[name])]
     assert words == ["imagecli", "batch", "--json", *said, "--", values.get("MANIFEST", "")]
@@ -94,7 +94,14 @@ def test_an_input_is_one_word_whatever_it_says(values: dict[str, str]) -> None:
     ],
 )
 def test_args_are_quoted_as_in_a_shell_and_nothing_is_expanded(args: str, words: list[str]) -> None:
-    assert words_of({"ARGS": args, "MANIFEST": "a.toml"}) == ["imagecli", "batch", "--json", *words, "--", "a.toml"]
+    assert build_command({"ARGS": args, "MANIFEST": "a.toml"}) == [
+        "imagecli",
+        "batch",
+        "--json",
+        *words,
+        "--",
+        "a.toml",
+    ]
 
 
 @pytest.fixture
@@ -110,12 +117,12 @@ def on_path(monkeypatch: pytest.MonkeyPatch, world: dict[str, str]) -> None:
 )
 def test_a_key_stands_in_its_providers_variable_and_in_no_other(provider: str, variable: str | None) -> None:
     assert key_variable(provider) == variable
-    found = environ_of({"API_KEY": "sk-test", "PROVIDER": provider, "OTHER": "1"})
+    found = build_environment({"API_KEY": "sk-test", "PROVIDER": provider, "OTHER": "1"})
     assert found == {"PROVIDER": provider, "OTHER": "1", **({variable: "sk-test"} if variable else {})}
 
 
 def test_without_a_key_no_variable_is_set() -> None:
-    assert environ_of({"API_KEY": "", "PROVIDER": "openai"}) == {"PROVIDER": "openai"}
+    assert build_environment({"API_KEY": "", "PROVIDER": "openai"}) == {"PROVIDER": "openai"}
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------

@@ -357,7 +357,7 @@ def wheel(path: Path) -> None:
 @pytest.mark.parametrize("package", ["{}", "./{}", "{clone}/{}"])
 def test_no_module_of_the_workspace_is_run(hub: Hub, clone: Path, tmp_path: Path, package: str) -> None:
     """Neither by pip, which installs a wheel by a path from the workspace, nor by the steps after it."""
-    for name in ("pip", "json", "batch_said", "batch_summary", "subprocess", "imagecli", "sitecustomize"):
+    for name in ("pip", "json", "batch_output", "batch_summary", "subprocess", "imagecli", "sitecustomize"):
         (clone / f"{name}.py").write_text(HOSTILE_MODULE)
     wheel(clone / "wheels" / "quiet_tool-1.0-py3-none-any.whl")
     push(clone)

@@ -129,7 +129,7 @@ def test_it_does_not_matter_in_which_pieces_bytes_arrive(
     checker, at, turn = ImageChecker(), 0, 0
     while at < len(received):
         size = sizes[turn % len(sizes)] if len(received) < 5_000 else max(sizes)
-        checker.feed(received[at : at + size])
+        checker.feed(bytes(received[at : at + size]))
         at, turn = at + size, turn + 1
     file = io.BytesIO(received)
     assert checker.finish(file) == inspect_image(received) == inspect_image_file(file)

@@ -20,6 +20,7 @@ from tests.pipeline.test_finish import code, files, finished, of
 
 SOURCES = {**RASTER, **{f"{name}-large": data for name, data in LARGE.items()}}
 BROKEN_EACH = 16
+EOI = b"\xff\xd9"
 TOO_LARGE_TO_TRY = 37_000_000
 """Pixels that a header claims: more are not decoded, whatever is behind."""
 
@@ -57,7 +58,9 @@ WAYS: list[Callable[[bytearray, int, int, random.Random], None]] = [cut, flip, b
 
 
 def decodes(data: bytes) -> bool:
-    """Whether Pillow reads every frame of it."""
+    """Whether Pillow reads every frame of it; a JPEG may lack its end marker."""
+    if data.startswith(b"\xff\xd8") and not data.endswith(EOI):
+        data += EOI
     try:
         with Image.open(io.BytesIO(data)) as image:
             for frame in ImageSequence.Iterator(image):
@@ -109,6 +112,17 @@ def test_a_broken_picture_that_was_wrapped_well_gets_no_final_name(tmp_path: Pat
 def test_the_whole_one_gets_it(tmp_path: Path, name: str) -> None:
     outcome, _ = finished(of(tmp_path, "cat"), pictures(SOURCES[name]))
     assert (code(outcome), list(files(tmp_path).values())) == (0, [SOURCES[name]])
+
+
+@pytest.mark.parametrize("name", ["jpeg", "jpeg-progressive", "jpeg-restarts", "jpeg-large"])
+def test_a_jpeg_without_its_end_marker_is_saved_and_can_be_converted(tmp_path: Path, name: str) -> None:
+    data = SOURCES[name].removesuffix(EOI)
+    outcome, _ = finished(of(tmp_path, "cat"), pictures(data))
+    assert (code(outcome), files(tmp_path)) == (0, {"cat.jpg": data})
+    outcome, _ = finished(of(tmp_path, "owl", literal="png"), pictures(data))
+    assert (code(outcome), decodes((tmp_path / "owl.png").read_bytes())) == (0, True)
+    outcome, _ = finished(of(tmp_path, "fox"), pictures(data[: -len(data) // 3]))
+    assert (code(outcome), (tmp_path / "fox.jpg").exists()) == (7, False)
 
 
 def test_an_answer_with_fewer_pictures_is_named_by_its_id(imagecli: Run) -> None:

@@ -311,7 +311,7 @@ def test_large_pictures_come_whole_out_of_an_answer_that_escapes_them(tmp_path: 
 
 
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
-    large = large_png(30_000_000)
+    large = large_png(12_000_000)
     path = tmp_path / "body"
     path.write_bytes(pictures(large, large, large))
     results = ResultDownloader(timeouts=Timeouts(), direct=True)

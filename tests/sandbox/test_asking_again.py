@@ -13,7 +13,7 @@ from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_job import ImageJob, UploadedFile
 from imagecli.sandbox.image_service import RepeatCounter
-from imagecli.sandbox.painter import paint_picture
+from imagecli.sandbox.painter import paint_image
 from imagecli.sandbox.validation import build_image_job
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
@@ -140,6 +140,6 @@ def test_refused_request_counts_for_nothing() -> None:
 
 def test_painter_gives_the_same_bytes_for_the_same_job_and_index() -> None:
     values = {"prompt": "a cat", "size": "256x256"}
-    once, again = ([paint_picture(job_of(ParsedForm(values=values)), index).data for index in (0, 1)] for _ in range(2))
+    once, again = ([paint_image(job_of(ParsedForm(values=values)), index).data for index in (0, 1)] for _ in range(2))
     assert once == again
     assert once[0] != once[1]

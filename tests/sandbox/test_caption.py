@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,56 +10,53 @@ from PIL import Image
 
 from imagecli.domain import Size
 from imagecli.sandbox.http_server import Sandbox
-from imagecli.sandbox.painter.caption import (
-    build_caption,
-    draw_caption,
-    fit_text,
-    largest_opening,
-    split_units,
-    wrap_units,
-)
+from imagecli.sandbox.painter.caption import build_caption, lay_out_caption
+from imagecli.sandbox.painter.edit import largest_opening
+from imagecli.sandbox.painter.fonts import load_font
 from imagecli.sandbox.painter.palettes import contrast
-from imagecli.sandbox.painter.scene import choose_palette, paint_scene
+from imagecli.sandbox.painter.scene import TERRAINS, choose_palette, paint_scene
+from imagecli.sandbox.painter.text_fit import break_lines, fit_text
 from tests.sandbox.making import CLASSIC, post
 
 UNASSIGNED = "\u0378"
 """A code point that is no character, so that no font has it."""
 
 
+NO_FONT = "no font has all characters of the prompt, so the image has no caption"
+
+
 def test_plain_english_is_set_in_pillows_own_font() -> None:
-    wording = build_caption("  a white\n\tsiamese cat ")
-    assert (wording.text, wording.face.path, wording.note) == ("a white siamese cat", None, None)
+    assert build_caption("  a white\n\tsiamese cat ") == ("a white siamese cat", None, None)
 
 
 def test_chinese_is_set_in_a_system_font_that_has_it() -> None:
-    wording = build_caption("一只白色的暹罗猫")
-    if wording.face.path is None:
+    caption = build_caption("一只白色的暹罗猫")
+    if caption.font is None:
         pytest.skip("this machine has no Chinese font, for example Debian's fonts-wqy-microhei")
-    assert (wording.text, wording.note) == ("一只白色的暹罗猫", None)
-    masks = {bytes(wording.face.at_size(32).getmask(char)) for char in wording.text}
-    assert len(masks) == len(set(wording.text))
+    assert (caption.text, caption.note) == ("一只白色的暹罗猫", None)
+    masks = {bytes(load_font(caption.font, 32).getmask(char)) for char in caption.text}
+    assert len(masks) == len(set(caption.text))
 
 
-def test_chinese_without_a_font_is_escaped_and_said(tmp_path: Path) -> None:
-    wording = build_caption("a 猫", (str(tmp_path),))
-    assert (wording.text, wording.note) == ("a \\u732b", "no font has all characters of the prompt; shown escaped")
+def test_chinese_without_a_font_is_not_drawn_and_noted(tmp_path: Path) -> None:
+    assert build_caption("a 猫", (str(tmp_path),)) == ("", None, NO_FONT)
 
 
-def test_file_that_is_no_font_is_passed_over(tmp_path: Path) -> None:
+def test_file_that_is_not_a_font_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "DejaVuSans.ttf").write_bytes(b"no font")
-    assert build_caption("猫", (str(tmp_path),)).text == "\\u732b"
+    assert build_caption("猫", (str(tmp_path),)).text == ""
 
 
 def test_joiners_and_controls_are_not_drawn() -> None:
     assert build_caption("a\u200d\u202e\ufe0f\x1bb", ()).text == "ab"
 
 
-def test_client_is_told_that_characters_are_escaped(sandbox: Sandbox) -> None:
+def test_client_is_told_that_there_is_no_caption(sandbox: Sandbox) -> None:
     odd, plain = (
         post(sandbox, "generations", {**CLASSIC, "prompt": prompt, "size": "256x256"})
         for prompt in (f"a {UNASSIGNED}", "a cat")
     )
-    assert odd.headers["x-sandbox-note"] == "no font has all characters of the prompt; shown escaped"
+    assert odd.headers["x-sandbox-note"] == NO_FONT
     assert "x-sandbox-note" not in plain.headers
 
 
@@ -77,38 +75,58 @@ def monospaced(text: str) -> float:
     ],
 )
 def test_lines_break_where_they_may(text: str, limit: float, lines: tuple[str, ...]) -> None:
-    assert wrap_units(split_units(text), monospaced, limit) == lines
+    assert break_lines(text, monospaced, limit) == lines
 
 
 def test_lines_are_balanced() -> None:
-    block = fit_text("aaaa bbbb cccc dddd", monospaced, (80, 60), 10, 8)
+    block = fit_text("aaaa bbbb cccc dddd", monospaced, width=80, height=60, largest=10, smallest=8)
     assert block.lines == ("aaaa bbbb", "cccc dddd")
 
 
+def test_words_are_not_broken_where_a_smaller_size_helps() -> None:
+    block = fit_text("extraordinary", monospaced, width=100, height=60, largest=40, smallest=8)
+    assert block.lines == ("extraordinary",)
+    assert monospaced(block.lines[0]) * block.size <= 100
+
+
 def test_long_text_ends_in_an_ellipsis_inside_its_box() -> None:
-    block = fit_text("word " * 500, monospaced, (200, 100), 40, 10)
-    assert block.cut
+    block = fit_text("word " * 500, monospaced, width=200, height=100, largest=40, smallest=10)
     assert block.lines[-1].endswith("…")
     assert block.height <= 100
     assert all(monospaced(line) * block.size <= 200 for line in block.lines)
 
 
-@pytest.mark.parametrize("index", range(8))
+@pytest.mark.parametrize("index", range(2 * len(TERRAINS)))
 @pytest.mark.parametrize("size", [Size(256, 256), Size(1024, 1024), Size(1536, 512), Size(512, 1536)], ids=str)
 def test_letters_stand_out_from_every_scene(size: Size, index: int) -> None:
-    palette = choose_palette("a white siamese cat", index)
-    plain = paint_scene("a white siamese cat", index, size)
-    written = plain.copy()
-    place = draw_caption(written, build_caption("a white siamese cat"), palette, (0, 0, size.width, size.height))
-    assert place is not None
-    ground = extremes(written.crop(place))
-    assert contrast(*ground) >= 4.5
+    image = paint_scene("a white siamese cat", index, size)
+    check_readable(image, "a white siamese cat", index)
+
+
+@pytest.mark.parametrize("noise", [0, 255])
+def test_letters_stand_out_from_a_restless_ground(noise: int) -> None:
+    image = Image.effect_noise((512, 512), noise).convert("RGB")
+    image.paste("white", (0, 0, 512, 256))
+    image.paste((90, 90, 90), (256, 0, 300, 512))
+    check_readable(image, "a white siamese cat " * 4, 0)
+
+
+def check_readable(image: Image.Image, prompt: str, index: int) -> None:
+    """The letters have enough contrast with nearly everything that is behind them, and are drawn."""
+    area = (0, 0, *image.size)
+    caption = lay_out_caption(image, build_caption(prompt), choose_palette(prompt, index), area)
+    assert caption is not None
+    replace(caption, lines=()).draw(image)
+    ground = image.crop(caption.area)
+    assert all(contrast(caption.color, grey) >= 4.5 for grey in extremes(ground))
+    caption.draw(image)
+    assert image.crop(caption.area).tobytes() != ground.tobytes()
 
 
 def extremes(image: Image.Image) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """The darkest and the lightest grey that more than one in a hundred pixels has or passes."""
+    """The darkest and the lightest grey that more than two in a hundred pixels has or passes."""
     levels = sorted(image.convert("L").tobytes())
-    dark, light = levels[len(levels) // 100], levels[-len(levels) // 100]
+    dark, light = levels[len(levels) // 50], levels[-len(levels) // 50]
     return (dark, dark, dark), (light, light, light)
 
 

@@ -14,9 +14,8 @@ from imagecli.catalog import catalog
 from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Sandbox
 from imagecli.sandbox.image_job import UploadedFile
-from imagecli.sandbox.painter import paint_picture
-from imagecli.sandbox.painter.scene import SCENES, draw_scene, paint_scene
-from imagecli.sandbox.painter.surface import Canvas, Surface
+from imagecli.sandbox.painter import paint_image
+from imagecli.sandbox.painter.scene import TERRAINS, paint_scene
 from imagecli.sandbox.validation import build_image_job
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
@@ -40,7 +39,7 @@ def frames(image: Image.Image) -> list[Image.Image]:
 def painted(index: int = 0, **fields: Any) -> bytes:
     """By the painter itself, and small: a picture of any index without those before it."""
     job = build_image_job(ParsedForm(values={**GIF, **fields}), "generations", catalog.load_shipped_catalog())
-    return paint_picture(replace(job, size=Size(320, 240)), index).data
+    return paint_image(replace(job, size=Size(320, 240)), index).data
 
 
 def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
@@ -51,15 +50,15 @@ def test_answer_is_a_gif_with_the_usual_frames(sandbox: Sandbox) -> None:
     assert len(frames(image)) == 9
 
 
-@pytest.mark.parametrize(("asked", "told"), [(20, 20), (24, 20), (26, 30), (500, 500), (655_350, 655_350)])
-def test_frames_last_as_long_as_asked_for_in_tens(asked: int, told: int) -> None:
-    image = gif(painted(frame_count=2, frame_duration_ms=asked))
+@pytest.mark.parametrize(("requested", "actual"), [(20, 20), (24, 20), (26, 30), (500, 500), (655_350, 655_350)])
+def test_frames_last_as_long_as_asked_for_in_tens(requested: int, actual: int) -> None:
+    image = gif(painted(frame_count=2, frame_duration_ms=requested))
     for number in (0, 1):
         image.seek(number)
-        assert image.info["duration"] == told
+        assert image.info["duration"] == actual
 
 
-@pytest.mark.parametrize("index", range(len(SCENES)))
+@pytest.mark.parametrize("index", range(len(TERRAINS)))
 @pytest.mark.parametrize("count", [2, 5, 8, 16])
 def test_no_frame_of_any_scene_is_like_the_one_before(index: int, count: int) -> None:
     pictures = frames(gif(painted(index, frame_count=count)))
@@ -68,17 +67,13 @@ def test_no_frame_of_any_scene_is_like_the_one_before(index: int, count: int) ->
         assert ImageChops.difference(before, after).getbbox()
 
 
-@pytest.mark.parametrize("index", range(len(SCENES)))
+@pytest.mark.parametrize("index", range(len(TERRAINS)))
 def test_scene_moves_in_a_loop_without_a_jump(index: int) -> None:
     size = Size(400, 300)
     still, start, end = (paint_scene("a boat", index, size, *moment) for moment in ((), (0.0,), (1.0,)))
     assert still.tobytes() == start.tobytes()
     assert max(ImageStat.Stat(ImageChops.difference(start, end)).mean) < 0.1
     assert max(ImageStat.Stat(ImageChops.difference(start, paint_scene("a boat", index, size, 0.5))).mean) > 0.1
-
-
-def test_nothing_is_off_its_place_where_nothing_moves() -> None:
-    assert Canvas(Size(8, 8), (0, 0, 0)).swing(100) == 0
 
 
 def test_words_and_the_word_sandbox_stand_still() -> None:
@@ -101,25 +96,10 @@ def test_edited_picture_moves_too() -> None:
     values = {**GIF, "frame_count": 3, "size": "auto"}
     pictures = frames(
         gif(
-            paint_picture(
+            paint_image(
                 build_image_job(ParsedForm(values=values, images=(image,)), "edits", catalog.load_shipped_catalog()), 0
             ).data
         )
     )
     assert [picture.size for picture in pictures] == [(320, 240)] * 3
     assert ImageChops.difference(pictures[0], pictures[1]).getbbox()
-
-
-def test_every_scene_is_drawn_by_the_shapes_of_a_surface_alone() -> None:
-    asked = {name for name in dir(Surface) if getattr(getattr(Surface, name), "__isabstractmethod__", False)}
-    used: set[str] = set()
-
-    class Counted(Surface):
-        """Counts what it is asked for."""
-
-    for name in asked:
-        setattr(Counted, name, lambda self, *_, name=name, **__: used.add(name))
-    Counted.__abstractmethods__ = frozenset()
-    for index in range(len(SCENES)):
-        draw_scene(Counted(Size(400, 300), 0.0), "a boat", index)  # type: ignore[abstract]
-    assert used == asked

@@ -17,8 +17,8 @@ from imagecli.images.identify import identify_image
 from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Sandbox
 from imagecli.sandbox.image_job import UploadedFile
-from imagecli.sandbox.painter import paint_picture
-from imagecli.sandbox.painter.scene import SCENES
+from imagecli.sandbox.painter import paint_image
+from imagecli.sandbox.painter.scene import TERRAINS
 from imagecli.sandbox.validation import build_image_job
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
@@ -33,7 +33,7 @@ HARMLESS = {
 
 def painted(index: int = 0, *, small: bool = False, **fields: Any) -> bytes:
     job = build_image_job(ParsedForm(values={**SVG, **fields}), "generations", catalog.load_shipped_catalog())
-    return paint_picture(replace(job, size=Size(320, 240)) if small else job, index).data
+    return paint_image(replace(job, size=Size(320, 240)) if small else job, index).data
 
 
 def words(root: ElementTree.Element) -> str:
@@ -66,9 +66,9 @@ def test_answer_is_a_drawing_with_the_bill_of_its_author(sandbox: Sandbox) -> No
     assert 0 < bill["reasoning_tokens"] < bill["output_tokens"]
 
 
-@pytest.mark.parametrize("index", range(len(SCENES)))
+@pytest.mark.parametrize("index", range(len(TERRAINS)))
 @pytest.mark.parametrize("size", ["1024x1024", "1536x512", "512x1536"])
-def test_every_scene_is_a_harmless_document_with_its_words(index: int, size: str) -> None:
+def test_every_landscape_is_a_harmless_document_with_its_words(index: int, size: str) -> None:
     data = painted(index, size=size)
     root = check_harmless(data)
     assert "a small boat" in words(root)
@@ -99,7 +99,7 @@ def test_hostile_prompt_is_only_text(prompt: str) -> None:
 
 def test_edited_picture_becomes_tiles_with_the_words() -> None:
     image = UploadedFile(name="image", data=encoded(photo(320, 240)))
-    data = paint_picture(
+    data = paint_image(
         build_image_job(ParsedForm(values=SVG, images=(image,)), "edits", catalog.load_shipped_catalog()), 0
     ).data
     root = check_harmless(data)

@@ -11,7 +11,7 @@ from imagecli.domain import Generate, ImageOptions, Size
 from imagecli.pricing import estimate
 from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Sandbox
-from imagecli.sandbox.response_body import build_usage, tokens_per_picture
+from imagecli.sandbox.response_body import build_usage, tokens_per_image
 from imagecli.sandbox.validation import build_image_job
 from tests.sandbox.making import encoded, hole, photo, post
 
@@ -69,7 +69,7 @@ def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
 def test_gif_is_billed_by_the_sheet_of_its_frames() -> None:
     values = {"model": "gpt-image-2.6-flare", "prompt": "x", "quality": "medium", "output_format": "gif"}
     tokens = [
-        tokens_per_picture(build_image_job(ParsedForm(values={**values, "frame_count": count}), "generations", ROWS))
+        tokens_per_image(build_image_job(ParsedForm(values={**values, "frame_count": count}), "generations", ROWS))
         for count in (2, 4, 16)
     ]
     assert tokens == [3512, 7024, round(1756 * 8_294_400 / 1024**2)]

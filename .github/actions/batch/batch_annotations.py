@@ -1,4 +1,4 @@
-"""What a batch said, as annotations of a GitHub Actions step.
+"""The output of a batch as annotations of a GitHub Actions step.
 
 Limits and escapes: GitHub's "Workflow commands for GitHub Actions" and ActionCommand.cs of its runner, 2026-11-23.
 """
@@ -9,27 +9,32 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from batch_said import Row, Said, text
+from batch_output import BatchOutput, Row, clean_text
 
 SHOWN = 10
-"""Of each kind; GitHub shows no more of one step."""
+"""Annotations of each kind; GitHub shows no more of one step."""
 
 
-def annotated(said: Said, manifest: str) -> Iterator[str]:
-    """A line each: what failed, what is wrong, and what a look (--check) found missing."""
-    looked = "missing_or_stale" in said.counts
-    errors = [(row, words) for row in said.rows if (words := row.said or (gap(row) if looked else ""))]
-    yield from few("error", [annotation("error", words, manifest, row) for row, words in errors])
-    yield from few("warning", [annotation("warning", words, manifest) for words in dict.fromkeys(said.warnings)])
+def build_annotations(output: BatchOutput, manifest: str) -> Iterator[str]:
+    """A line for each error and warning; after --check, for each row that is missing or stale, too."""
+    is_check = "missing_or_stale" in output.counts
+    errors = []
+    for row in output.rows:
+        message = row.message or (missing_message(row) if is_check else "")
+        if message:
+            errors.append(annotation("error", message, manifest, row))
+    yield from limit_lines("error", errors)
+    warnings = [annotation("warning", message, manifest) for message in dict.fromkeys(output.warnings)]
+    yield from limit_lines("warning", warnings)
 
 
-def gap(row: Row) -> str:
-    """What is said of a row that is not there; empty for one that is."""
+def missing_message(row: Row) -> str:
+    """A message for a row that is missing or stale; empty for any other."""
     return f"{row.outputs[0]} is {row.state}" if row.state in ("missing", "stale") and row.outputs else ""
 
 
-def few(kind: str, lines: list[str]) -> list[str]:
-    """As many as are shown, the last of which tells of those that are not."""
+def limit_lines(kind: str, lines: list[str]) -> list[str]:
+    """The first lines; the last of them counts those that are omitted."""
     if len(lines) <= SHOWN:
         return lines
     more = len(lines) - SHOWN + 1
@@ -37,17 +42,17 @@ def few(kind: str, lines: list[str]) -> list[str]:
 
 
 def annotation(kind: str, message: str, manifest: str, row: Row | None = None) -> str:
-    """At the manifest's line, where one is known: a row says it, a problem of the manifest begins with it."""
-    name = posixpath.normpath(text(manifest))
-    found = re.match(rf"(?:\S*/)?{re.escape(posixpath.basename(name))}:([0-9]{{1,9}})\b", message)
-    line = row.line if row and row.line else int(found[1]) if found else None
+    """An annotation at the line of *row*, or at the line that a problem of the manifest begins with."""
+    name = posixpath.normpath(clean_text(manifest))
+    match = re.match(rf"(?:\S*/)?{re.escape(posixpath.basename(name))}:([0-9]{{1,9}})\b", message)
+    line = row.line if row and row.line else int(match[1]) if match else None
     properties = {
         "file": "" if name == "-" or posixpath.isabs(name) else name,
         "line": str(line or ""),
         "title": f"imagecli: {row.code}" if row and row.code else "imagecli",
     }
-    said = ",".join(f"{key}={escaped_property(value)}" for key, value in properties.items() if value)
-    return f"::{kind} {said}::{escaped(message)}"
+    pairs = ",".join(f"{key}={escaped_property(value)}" for key, value in properties.items() if value)
+    return f"::{kind} {pairs}::{escaped(message)}"
 
 
 def escaped(value: str) -> str:

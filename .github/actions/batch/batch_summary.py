@@ -1,7 +1,7 @@
-"""What a batch said, as the summary of a GitHub Actions step: one block of HTML.
+"""The output of a batch as the summary of a GitHub Actions step: one block of HTML.
 
-Markdown reads nothing inside of such a block before an empty line, and there is none. Foreign text stands escaped in
-<code>, where GitHub makes no links of names, numbers and addresses.
+Such a block ends at an empty line; without one, nothing in it is parsed as Markdown. Untrusted text is escaped and
+wrapped in <code>, where GitHub makes no links of names, numbers and addresses.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import html
 from collections import Counter
 from collections.abc import Iterable
 
-from batch_said import Row, Said, text
+from batch_output import BatchOutput, Row, clean_text
 
 ORDER = ("error", "failed", "missing", "stale", "bought")
-"""What is shown first; everything else is shown last."""
+"""The order of rows by state; all other states come last."""
 WORDS = {
     "kept": "kept as they are",
     "not_sent": "not sent",
@@ -21,39 +21,43 @@ WORDS = {
     "requests": "planned",
 }
 FILES = 4
-"""Of one row, that are named."""
+"""Files of one row that are named."""
 WARNINGS = 20
-"""That stand before the rows; there may be one of every row."""
+"""Warnings before the rows; there may be one for every row."""
 HEAD = "<table>\n<tr><th>line</th><th>is</th><th>files</th><th>cost</th><th>said</th></tr>\n"
 END = "</table>\n"
 
 
-def summary(said: Said, manifest: str, shard: str, exit_code: int, room: int) -> str:
-    """At most *room* bytes of UTF-8; what has no place is counted. Empty where nothing has."""
-    part = f", shard {code(text(shard))}" if shard else ""
-    head = f"<h3>imagecli batch {code(text(manifest))}{part}</h3>\n<p>{sentence(said, exit_code)}</p>\n"
-    warnings = [f"<p>warning: {code(warning)}</p>\n" for warning in dict.fromkeys(said.warnings)]
-    rows = sorted(said.rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
-    left = room - size(head, HEAD, END, left_out(len(warnings) + len(rows)))
-    if left < 0:
+def summary(output: BatchOutput, manifest: str, shard: str, exit_code: int, room: int) -> str:
+    """At most *room* bytes of UTF-8; what does not fit is counted. Empty if nothing fits."""
+    part = f", shard {code(clean_text(shard))}" if shard else ""
+    head = f"<h3>imagecli batch {code(clean_text(manifest))}{part}</h3>\n<p>{sentence(output, exit_code)}</p>\n"
+    warnings = [f"<p>warning: {code(warning)}</p>\n" for warning in dict.fromkeys(output.warnings)]
+    rows = sorted(output.rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
+    remaining = room - size(head, HEAD, END, omitted(len(warnings) + len(rows)))
+    if remaining < 0:
         return ""
-    told = fitting(warnings[:WARNINGS], left)
-    table = fitting(map(cells, rows), left - size(*told))
-    missing = len(warnings) - len(told) + len(rows) - len(table)
-    return "".join((head, *told, *((HEAD, *table, END) if table else ()), left_out(missing) if missing else ""))
+    paragraphs = fitting(warnings[:WARNINGS], remaining)
+    table = fitting(map(cells, rows), remaining - size(*paragraphs))
+    parts = [head, *paragraphs]
+    if table:
+        parts += [HEAD, *table, END]
+    if missing := len(warnings) - len(paragraphs) + len(rows) - len(table):
+        parts.append(omitted(missing))
+    return "".join(parts)
 
 
-def sentence(said: Said, exit_code: int) -> str:
+def sentence(output: BatchOutput, exit_code: int) -> str:
     """`17 bought, 1 failed; cost: $0.530; exit 9`"""
-    states = Counter(row.state for row in said.rows if row.state != "error")
-    counts = said.counts or dict(states.most_common())
+    states = Counter(row.state for row in output.rows if row.state != "error")
+    counts = output.counts or dict(states.most_common())
     named = [f"{count:,} {html.escape(WORDS.get(name, name))}" for name, count in counts.items() if count]
     parts = (
         ", ".join(named),
-        f"cost: ${said.cost_usd:.3f}" if said.cost_usd else "",
-        f"cost: at most ${said.at_most_usd:.3f}" if said.at_most_usd else "",
-        "" if said.ended else "it ended without a summary",
-        f"{said.unreadable:,} lines could not be read" if said.unreadable else "",
+        f"cost: ${output.cost_usd:.3f}" if output.cost_usd else "",
+        f"cost: at most ${output.at_most_usd:.3f}" if output.at_most_usd else "",
+        "" if output.ended else "it ended without a summary",
+        f"{output.unreadable:,} lines could not be read" if output.unreadable else "",
         f"exit {exit_code}",
     )
     return "; ".join(part for part in parts if part)
@@ -63,29 +67,29 @@ def cells(row: Row) -> str:
     more = len(row.outputs) - FILES
     files = " ".join(code(name) for name in row.outputs[:FILES]) + (f" and {more:,} more" if more > 0 else "")
     cost = f"${row.cost_usd:.3f}" if row.cost_usd else ""
-    values = ("" if row.line is None else str(row.line), html.escape(row.state), files, cost, code(row.said))
+    values = ("" if row.line is None else str(row.line), html.escape(row.state), files, cost, code(row.message))
     return f"<tr>{''.join(f'<td>{value}</td>' for value in values)}</tr>\n"
 
 
-def code(words: str) -> str:
-    return f"<code>{html.escape(words)}</code>" if words.strip() else ""
+def code(text: str) -> str:
+    return f"<code>{html.escape(text)}</code>" if text.strip() else ""
 
 
-def left_out(count: int) -> str:
+def omitted(count: int) -> str:
     return f"<p>{count:,} more have no place here.</p>\n"
 
 
 def size(*parts: str) -> int:
-    """In bytes."""
+    """The size of all *parts* in bytes."""
     return sum(len(part.encode()) for part in parts)
 
 
 def fitting(parts: Iterable[str], room: int) -> list[str]:
-    """The first of *parts* that have room together."""
-    found = []
+    """The first of *parts* that fit into *room* bytes together."""
+    chosen = []
     for part in parts:
         room -= size(part)
         if room < 0:
             break
-        found.append(part)
-    return found
+        chosen.append(part)
+    return chosen

@@ -1,6 +1,6 @@
-"""Batches that the provider has of a manifest: looked for before anything is handed in again.
+"""Finds batches of a manifest that the provider has and the journal does not know, before anything is submitted again.
 
-A kill between a batch's making and the journal's word of it, or a journal that is lost, must not buy twice.
+Neither a kill between a batch's creation and its journal entry nor a lost journal may lead to paying twice.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import IO, Final
+from pathlib import Path
+from typing import Final
 
-from imagecli.batch.api.collect import LineSplitter
+from imagecli.batch.api.download import download_lines
 from imagecli.batch.api.input_file import MANIFEST, MANIFEST_SHA256, SUBMISSION, calls_with_ids, planned_paths
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
@@ -24,14 +26,15 @@ from imagecli.providers.batch_job import BatchJob
 
 KEPT_SECONDS: Final = 31 * 24 * 3600
 """Files of batches expire after 30 days: what is older can't be fetched. OpenAI API reference, read 2026-11-22."""
-LOOK_SECONDS: Final = (0.0, 2.0, 5.0)
-"""Pauses before each look for a batch whose making was not answered."""
-NOT_HANDED_IN: Final = "not_handed_in"
+PAUSES: Final = (0.0, 2.0, 5.0)
+"""Seconds before each attempt to find a batch whose creation was not answered."""
+NOT_SUBMITTED: Final = "not_handed_in"
+"""Error code in the journal of an item whose batch was never created."""
 
 
 def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHandler) -> BatchJob | None:
-    """The batch whose metadata has *value* under *key*, which was made just now, if at all."""
-    for seconds in LOOK_SECONDS:
+    """The batch whose metadata has *value* under *key*, if it was created just now."""
+    for seconds in PAUSES:
         time.sleep(seconds)
         try:
             for job in _recent_batches(client, on_event):
@@ -43,95 +46,89 @@ def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHand
 
 
 def resolve_unanswered(
-    client: BatchApiClient, unknown: Sequence[JournalEntry], journal: JournalWriter, on_event: EventHandler
+    client: BatchApiClient, unanswered: Sequence[JournalEntry], journal: JournalWriter, on_event: EventHandler
 ) -> None:
-    """Finds out what became of what was handed in there without an answer, and tells the journal.
+    """Finds out whether the items of *unanswered* entries were submitted, and writes that to the journal.
 
-    Raises what asking meets, and DiskError.
+    Raises what the requests do, and DiskError.
     """
-    if not unknown:
+    if not unanswered:
         return
     ids = {job.metadata.get(SUBMISSION): job.id for job in _recent_batches(client, on_event)}
-    told = []
-    for entry in unknown:
-        batch = ids.get(entry.submission)
-        told.append(replace(entry, state="submitted", batch=batch) if batch else _as_not_submitted(entry))
-    journal.write_all(told)
-    for batch in dict.fromkeys(entry.batch for entry in told if entry.batch):
-        said = f"{batch} was handed in by a run that was ended before it could say so"
-        on_event(NoteEvent(code="found_batch", message=said))
+    entries = []
+    for entry in unanswered:
+        batch_id = ids.get(entry.submission)
+        entries.append(replace(entry, state="submitted", batch=batch_id) if batch_id else _as_not_submitted(entry))
+    journal.write_all(entries)
+    for batch_id in dict.fromkeys(entry.batch for entry in entries if entry.batch):
+        message = f"{batch_id} was handed in by a run that was ended before it could say so"
+        on_event(NoteEvent(code="found_batch", message=message))
 
 
 def _as_not_submitted(entry: JournalEntry) -> JournalEntry:
-    return replace(entry, state="failed", error=NOT_HANDED_IN, planned=())
+    return replace(entry, state="failed", error=NOT_SUBMITTED, planned=())
 
 
 def claim_found_batches(
     client: BatchApiClient,
-    orders: Sequence[WorkItem],
+    items: Sequence[WorkItem],
     digest: str,
-    ledger: JournalState,
+    state: JournalState,
     journal: JournalWriter,
+    state_dir: Path,
     on_event: EventHandler,
 ) -> set[str]:
-    """Finds those of *orders* that a batch has of which no journal knows, tells the journal, and returns their ids.
+    """Finds *items* in batches that no journal knows, writes them to the journal, and returns their ids.
 
-    The journal may be lost: what was asked for there is found by its lines. Raises what asking meets, and DiskError.
+    The journal may be lost: the lines of a batch's input file tell what was submitted. *digest* is the manifest's;
+    files are downloaded to *state_dir*. Raises what the requests do, and DiskError.
     """
-    left = {order.plan.planned.id: order for order in orders}
+    unclaimed = {item.plan.planned.id: item for item in items}
     claimed: set[str] = set()
-    names = {orders[0].manifest.name} if orders else set()
+    if not items:
+        return claimed
+    manifest = items[0].manifest
     for job in _recent_batches(client, on_event):
-        if not left:
+        if not unclaimed:
             break
-        if _is_ours(job, names, digest) and job.metadata.get(SUBMISSION) not in ledger.submissions:
-            there = _fetch_custom_ids(client, job, on_event)
-            mine = [order for order in left.values() if all(name in there for name, _ in calls_with_ids(order))]
-            journal.write_all([_claim_entry(order, job) for order in mine])
-            claimed |= {order.plan.planned.id for order in mine}
-            left = {name: order for name, order in left.items() if name not in claimed}
-            if mine:
-                said = (
-                    f"{job.id} was handed in earlier and has {len(mine):,} of these rows; the journal did not know it"
-                )
-                on_event(NoteEvent(code="found_batch", message=said))
+        if not _may_have_rows(job, manifest.name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
+            continue
+        lines = download_lines(client, job.input_file_id, state_dir, manifest.parent, on_event)
+        submitted_ids: set[str] = set()
+        for line in lines:
+            with suppress(ValueError, TypeError, KeyError, RecursionError):
+                submitted_ids.add(str(json.load(line)["custom_id"]))
+        ours = [
+            item
+            for item in unclaimed.values()
+            if all(custom_id in submitted_ids for custom_id, _ in calls_with_ids(item))
+        ]
+        if not ours:
+            continue
+        journal.write_all([_claim_entry(item, job) for item in ours])
+        for item in ours:
+            claimed.add(item.plan.planned.id)
+            del unclaimed[item.plan.planned.id]
+        message = f"{job.id} was handed in earlier and has {len(ours):,} of these rows; the journal did not know it"
+        on_event(NoteEvent(code="found_batch", message=message))
     return claimed
 
 
-def _is_ours(job: BatchJob, names: set[str], digest: str) -> bool:
-    """Whether it may have rows of the manifest, as it is or was; and whether that brings anything."""
-    alike = job.metadata.get(MANIFEST_SHA256) == digest or job.metadata.get(MANIFEST) in names
-    return alike and bool(job.metadata.get(SUBMISSION)) and job.status != "failed"
+def _may_have_rows(job: BatchJob, name: str, digest: str) -> bool:
+    """Whether *job* may have rows of the manifest, as it is or was, and may have results."""
+    is_alike = job.metadata.get(MANIFEST_SHA256) == digest or job.metadata.get(MANIFEST) == name
+    return is_alike and bool(job.metadata.get(SUBMISSION)) and job.status != "failed"
 
 
-def _claim_entry(order: WorkItem, job: BatchJob) -> JournalEntry:
-    return order.plan.planned.new_entry(
-        "submitted", submission=job.metadata[SUBMISSION], batch=job.id, planned=planned_paths(order)
+def _claim_entry(item: WorkItem, job: BatchJob) -> JournalEntry:
+    return item.plan.planned.new_entry(
+        "submitted", submission=job.metadata[SUBMISSION], batch=job.id, planned=planned_paths(item)
     )
 
 
 def _recent_batches(client: BatchApiClient, on_event: EventHandler) -> Iterator[BatchJob]:
-    """The newest first."""
+    """The batches whose files the provider still has, the newest first."""
     for job in client.list_batches(on_event):
         if job.created_at and job.created_at < time.time() - KEPT_SECONDS:
             return
         yield job
-
-
-def _fetch_custom_ids(client: BatchApiClient, job: BatchJob, on_event: EventHandler) -> set[str]:
-    """What was handed in as *job*; nothing where that can't be had any more."""
-    found: set[str] = set()
-
-    def line(file: IO[bytes]) -> None:
-        try:
-            found.add(str(json.load(file)["custom_id"]))
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return
-
-    try:
-        with LineSplitter(line) as lines:
-            client.download_file(job.input_file_id, lines.feed, on_event)
-    except ImagecliError as error:
-        if error.code != "not_found":
-            raise
-    return found

@@ -1,8 +1,7 @@
-"""Orders → the input files of as few batches as the provider's limits allow, on the disk.
+"""The input files of batches, as few as the provider's limits allow, and the ids in them that name our items.
 
-How a provider's batch names what is ours: a line by its purchase, all of it by its manifest. Pure.
-
-Nothing of this is written down anywhere else: from a manifest alone it can be found again what was handed in of it.
+A line is named after its item, and a batch after its manifest, so that a manifest alone is enough to find again what
+was submitted of it.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ _CUSTOM_ID: Final = re.compile(r"(?P<key>[0-9a-f]{16}-[0-9a-f]{24})-(?P<begin>[0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineId:
-    """What a line is of a purchase."""
+    """The images of an item that one line requests; as text, the line's `custom_id`."""
 
     key: str
-    """`item_key` the purchase."""
+    """`item_key` of the item."""
     begin: int
-    """The first of its pictures, of those that were asked for together."""
+    """The first of its images, counted from 0 over the item's lines."""
     n: int
 
     def __str__(self) -> str:
@@ -48,33 +47,33 @@ class LineId:
 
 
 def item_key(id: str, hash: str) -> str:
-    """Names a purchase and what was asked for by it."""
+    """Names an item by its *id* and its request *hash*."""
     return f"{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}-{hash[:24]}"
 
 
 def parse_custom_id(text: str) -> LineId | None:
-    """What a line's `custom_id` says; None where it is not ours."""
+    """The meaning of a line's `custom_id`; None if it is not one of ours."""
     match = _CUSTOM_ID.fullmatch(text)
     return LineId(key=match["key"], begin=int(match["begin"]), n=int(match["n"])) if match else None
 
 
 def batch_metadata(name: str, digest: str, submission: str) -> dict[str, str]:
-    """What a batch of the manifest *name* with the sha256 *digest* is found again by."""
+    """The metadata that a batch of the manifest *name* with the SHA-256 *digest* is found by."""
     return {MANIFEST: name[:MAX_VALUE], MANIFEST_SHA256: digest, SUBMISSION: submission}
 
 
 LineBuilder = Callable[[str, PlannedCall, WorkItem], bytes]
-"""A `custom_id`, its request and whose that is → its line."""
+"""A `custom_id`, its call and the call's item → the line."""
 
 
 @dataclass(slots=True, kw_only=True)
 class BatchInputFile:
-    """What one batch is made of."""
+    """The input file of one batch."""
 
     endpoint: str
     model: str
     file: IO[bytes] = field(repr=False)
-    orders: list[WorkItem] = field(default_factory=list)
+    items: list[WorkItem] = field(default_factory=list)
     lines: int = 0
     bytes: int = 0
 
@@ -84,73 +83,73 @@ class BatchInputFile:
 
 
 def build_input_files(
-    orders: Iterable[WorkItem], line_of: LineBuilder, row: BatchRow, folder: Path, stack: ExitStack
+    items: Iterable[WorkItem], build_line: LineBuilder, row: BatchRow, folder: Path, stack: ExitStack
 ) -> list[BatchInputFile]:
-    """The input files that *orders* make, whole and closed. Each is of one endpoint and one model.
+    """The input files of *items*, complete and closed, each for one endpoint and one model.
 
-    *folder* is for them alone: what a killed run left there goes, and all of it with *stack*. An order is in one
-    file, whole. Raises UsageError for one that no batch has room for, DiskError.
+    *folder* is for them alone: what a killed run left there is removed, and all of it with *stack*. An item is in one
+    file. Raises UsageError for an item that no batch has room for, DiskError.
     """
-    made: list[BatchInputFile] = []
+    files: list[BatchInputFile] = []
     open_files: dict[tuple[str, str], BatchInputFile] = {}
     try:
         _make_empty_folder(folder, stack)
-        for order in orders:
-            lines = [line_of(custom_id, request, order) for custom_id, request in calls_with_ids(order)]
-            kind = _endpoint_and_model(order, row)
+        for item in items:
+            lines = [build_line(custom_id, call, item) for custom_id, call in calls_with_ids(item)]
+            kind = _endpoint_and_model(item, row)
             target = open_files.get(kind)
             if target is None or not _has_room(target, lines, row):
                 if target:
                     target.file.close()
-                target = open_files[kind] = _new_input_file(kind, folder / f"{len(made)}.jsonl", stack)
+                target = open_files[kind] = _new_input_file(kind, folder / f"{len(files)}.jsonl", stack)
                 if not _has_room(target, lines, row):
-                    raise _too_large_error(order, lines, row)
-                made.append(target)
-            _add_lines(target, order, lines)
-        for one in open_files.values():
-            one.file.close()
+                    raise _too_large_error(item, lines, row)
+                files.append(target)
+            _add_lines(target, item, lines)
+        for target in open_files.values():
+            target.file.close()
     except OSError as error:
         raise DiskError(
             f"can't write what is to be handed in to {folder}: {os_error_reason(error)}", hint="free some space there"
         ) from error
-    return made
+    return files
 
 
-def calls_with_ids(order: WorkItem) -> Iterator[tuple[str, PlannedCall]]:
-    """The requests of *order*, each with its `custom_id`."""
-    wanted, begin = order.plan.planned, 0
-    key = item_key(wanted.id, wanted.hash)
-    for request in order.calls():
-        n = request.request.options.n
-        yield str(LineId(key=key, begin=begin, n=n)), request
+def calls_with_ids(item: WorkItem) -> Iterator[tuple[str, PlannedCall]]:
+    """The calls of *item*, each with its `custom_id`."""
+    planned, begin = item.plan.planned, 0
+    key = item_key(planned.id, planned.hash)
+    for call in item.calls():
+        n = call.request.options.n
+        yield str(LineId(key=key, begin=begin, n=n)), call
         begin += n
 
 
-def planned_paths(order: WorkItem) -> tuple[tuple[str, ...], ...]:
-    """What the journal keeps of what *order* asks for."""
-    parts = [request.part for request in order.calls()]
+def planned_paths(item: WorkItem) -> tuple[tuple[str, ...], ...]:
+    """The planned files of each image that *item* requests, as the journal records them."""
+    parts = [call.part for call in item.calls()]
     return tuple(paths for part in parts if part for paths in part.planned)
 
 
-def _endpoint_and_model(order: WorkItem, row: BatchRow) -> tuple[str, str]:
-    ask = order.plan.item.request
-    return row.endpoints[OPERATIONS[type(ask)]], ask.options.model
+def _endpoint_and_model(item: WorkItem, row: BatchRow) -> tuple[str, str]:
+    request = item.plan.item.request
+    return row.endpoints[OPERATIONS[type(request)]], request.options.model
 
 
 def _has_room(target: BatchInputFile, lines: list[bytes], row: BatchRow) -> bool:
     return target.lines + len(lines) <= row.max_requests and target.bytes + sum(map(len, lines)) <= row.max_bytes
 
 
-def _add_lines(target: BatchInputFile, order: WorkItem, lines: list[bytes]) -> None:
+def _add_lines(target: BatchInputFile, item: WorkItem, lines: list[bytes]) -> None:
     for line in lines:
         target.file.write(line)
-    target.orders.append(order)
+    target.items.append(item)
     target.lines += len(lines)
     target.bytes += sum(map(len, lines))
 
 
 def _make_empty_folder(folder: Path, stack: ExitStack) -> None:
-    """Makes *folder* anew, empty, and has *stack* remove it."""
+    """Creates *folder* anew, empty, and has *stack* remove it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -160,9 +159,9 @@ def _new_input_file(kind: tuple[str, str], path: Path, stack: ExitStack) -> Batc
     return BatchInputFile(endpoint=kind[0], model=kind[1], file=stack.enter_context(path.open("xb")))
 
 
-def _too_large_error(order: WorkItem, lines: list[bytes], row: BatchRow) -> UsageError:
+def _too_large_error(item: WorkItem, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
-        f"{order.plan.planned.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
+        f"{item.plan.planned.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
         f"{row.max_requests:,} of {row.max_bytes:,}; nothing was handed in",
         hint="a smaller n, or leave --batch-api out",
     )

@@ -1,13 +1,10 @@
-"""Orders on their way into the provider's Batch API: inputs up, lines up, the journal told before and after.
-
-Pictures on their way into a batch: each goes up once, however many rows send it, and lines name it by its id.
-"""
+"""Submits items to the provider's Batch API: uploads inputs and lines, and journals before and after the purchase."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,44 +24,43 @@ from imagecli.pipeline.inputs import InputCache
 from imagecli.plan import PlannedCall
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.request import build_batch_line
-from imagecli.providers.uploads import FILENAME_ENDINGS, RequestImages
+from imagecli.providers.uploads import FILENAME_EXTENSIONS, RequestImages
 
 
 class UploadedInputs:
-    """The input pictures of one run, up there."""
+    """The input images of one run at the provider: each is uploaded once, and lines name it by its id."""
 
-    def __init__(self, client: BatchApiClient, inputs: Callable[[ItemPlan], InputCache]) -> None:
-        """*inputs* are those that are fitted for a purchase's model."""
-        self._client, self._inputs = client, inputs
-        self._known: dict[object, RequestImages] = {}
+    def __init__(self, client: BatchApiClient) -> None:
+        self._client = client
+        self._caches: dict[str, InputCache] = {}
+        """By the model that they are fitted for."""
+        self._uploads: dict[object, RequestImages] = {}
         self._ids: dict[str, str] = {}
 
-    def upload_images(self, purchase: ItemPlan, ask: ImageRequest, on_event: EventHandler) -> RequestImages:
-        """The pictures of *ask*, without their bytes. Raises InputImageError, and what sending them meets."""
-        if isinstance(ask, Generate):
+    def upload_images(self, plan: ItemPlan, request: ImageRequest, on_event: EventHandler) -> RequestImages:
+        """The images of *request*, by their ids. Raises InputImageError, and what uploading does."""
+        if isinstance(request, Generate):
             return RequestImages()
-        layers = (ask.mask, ask.markup) if isinstance(ask, Edit) else ()
-        key = (purchase.item.model.name, input_sources(ask), layers, ask.input_fit)
-        if key not in self._known:
-            self._known[key] = self._upload_all(
-                self._inputs(purchase).fit_inputs(ask, lambda event: None).images, on_event
+        layers = (request.mask, request.markup) if isinstance(request, Edit) else ()
+        key = (plan.item.model.name, input_sources(request), layers, request.input_fit)
+        if key not in self._uploads:
+            cache = self._caches.setdefault(plan.item.model.name, InputCache(plan.item.model))
+            # The notes about them were emitted when all inputs were checked.
+            fitted = cache.fit_inputs(request, lambda event: None).images
+            self._uploads[key] = RequestImages(
+                images=tuple(self._with_file_id(image, on_event) for image in fitted.images),
+                mask=self._with_file_id(fitted.mask, on_event) if fitted.mask else None,
+                markup=self._with_file_id(fitted.markup, on_event) if fitted.markup else None,
             )
-        return self._known[key]
-
-    def _upload_all(self, fitted: RequestImages, on_event: EventHandler) -> RequestImages:
-        return RequestImages(
-            images=tuple(self._with_file_id(image, on_event) for image in fitted.images),
-            mask=self._with_file_id(fitted.mask, on_event) if fitted.mask else None,
-            markup=self._with_file_id(fitted.markup, on_event) if fitted.markup else None,
-        )
+        return self._uploads[key]
 
     def _with_file_id(self, image: InputImage, on_event: EventHandler) -> InputImage:
-        """*image* by its id. One that goes up as two sources is up there once."""
+        """*image* by its id. An image that has several sources is uploaded once."""
         digest = hashlib.sha256(image.data).hexdigest()
         if digest not in self._ids:
             self._ids[digest] = self._client.upload_file(
                 image.data,
-                filename=f"image.{FILENAME_ENDINGS.get(image.format, image.format)}",
+                filename=f"image.{FILENAME_EXTENSIONS.get(image.format, image.format)}",
                 media_type=MEDIA_TYPES[image.format],
                 purpose="vision",
                 on_event=on_event,
@@ -76,108 +72,120 @@ class UploadedInputs:
 class SubmitResult:
     """What became of one input file."""
 
-    orders: tuple[WorkItem, ...]
+    items: tuple[WorkItem, ...]
     job: BatchJob | None = None
-    """The batch that was made of it."""
+    """The batch that was created from it."""
     error: ImagecliError | None = None
-    """Why there is none, or none that is known."""
+    """Why there is no batch, or none that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSubmitter:
-    """Hands orders of one manifest in."""
+    """Submits items of one manifest."""
 
     client: BatchApiClient
     provider: ProviderRow
-    """With a Batch API."""
+    """It has a Batch API."""
     inputs: UploadedInputs
     journal: JournalWriter
     manifest: Path
-    """Whose journal it is."""
+    """Names the journal."""
     digest: str
-    """sha256 of the manifest."""
+    """SHA-256 of the manifest."""
     folder: Path
-    """Where input files lie until they are up."""
+    """For the input files, until they are uploaded."""
+    on_event: EventHandler
 
-    def submit(
-        self, orders: Sequence[WorkItem], on_event: EventHandler, handed: Callable[[SubmitResult], None]
-    ) -> None:
-        """Hands *orders* in, in as few batches as there can be, and tells *handed* of each.
+    def submit(self, items: Sequence[WorkItem]) -> Iterator[SubmitResult]:
+        """Submits *items* in as few batches as possible, and yields the result of each; the first error is the last.
 
-        After one that was not made none is tried any more. With nothing handed in raises UsageError, DiskError, and
-        whatever an input picture meets on its way up.
+        Raises UsageError, DiskError and what uploading an input image does, before anything is submitted.
         """
         row = self.provider.batch
         assert row is not None
-
-        def line_of(custom_id: str, request: PlannedCall, order: WorkItem) -> bytes:
-            uploads = self.inputs.upload_images(order.plan, request.request, on_event)
-            return build_batch_line(custom_id, request.request, uploads, self.provider)
-
         with ExitStack() as stack:
-            for one in build_input_files(orders, line_of, row, self.folder, stack):
-                result = self._submit_file(one, on_event)
-                handed(result)
+            for input_file in build_input_files(items, self._build_line, row, self.folder, stack):
+                result = self._submit_file(input_file)
+                yield result
                 if result.error:
                     return
 
-    def _submit_file(self, one: BatchInputFile, on_event: EventHandler) -> SubmitResult:
-        """One batch. Whatever happens, the journal says what may have been bought."""
-        orders, submission = tuple(one.orders), uuid.uuid4().hex
+    def _build_line(self, custom_id: str, call: PlannedCall, item: WorkItem) -> bytes:
+        images = self.inputs.upload_images(item.plan, call.request, self.on_event)
+        return build_batch_line(custom_id, call.request, images, self.provider)
+
+    def _submit_file(self, input_file: BatchInputFile) -> SubmitResult:
+        """Creates one batch. Whatever happens, the journal tells what may have been billed."""
+        items, submission = tuple(input_file.items), uuid.uuid4().hex
         try:
-            name = f"{self.manifest.stem}.jsonl"
             file_id = self.client.upload_file(
-                one.path, filename=name, media_type="application/jsonl", purpose="batch", on_event=on_event
+                input_file.path,
+                filename=f"{self.manifest.stem}.jsonl",
+                media_type="application/jsonl",
+                purpose="batch",
+                on_event=self.on_event,
             )
-            self._journal("sent", orders, submission)
+            self._journal("sent", items, submission)
         except ImagecliError as error:
-            return SubmitResult(orders=orders, error=error)
+            return SubmitResult(items=items, error=error)
         try:
-            job = self._create_batch(file_id, one.endpoint, submission, on_event)
+            job = self._create_batch(file_id, input_file.endpoint, submission)
         except UnsavedError as error:
-            return SubmitResult(orders=orders, error=error)
+            return SubmitResult(items=items, error=error)
         except ImagecliError as error:
-            self.client.delete_file(file_id, on_event)
-            return SubmitResult(
-                orders=orders, error=self._try_journal("failed", orders, submission, code=error.code) or error
-            )
+            self.client.delete_file(file_id, self.on_event)
+            journal_error = self._try_journal("failed", items, submission, code=error.code)
+            return SubmitResult(items=items, error=journal_error or error)
         return SubmitResult(
-            orders=orders, job=job, error=self._try_journal("submitted", orders, submission, batch=job.id)
+            items=items, job=job, error=self._try_journal("submitted", items, submission, batch_id=job.id)
         )
 
-    def _create_batch(self, file_id: str, endpoint: str, submission: str, on_event: EventHandler) -> BatchJob:
-        """The batch. Where its answer was lost it is looked for; UnsavedError where it is not found."""
+    def _create_batch(self, file_id: str, endpoint: str, submission: str) -> BatchJob:
+        """Creates the batch. If the response is lost, looks for the batch; raises UnsavedError if it is not found."""
         metadata = batch_metadata(self.manifest.name, self.digest, submission)
         try:
             return self.client.create_batch(
-                input_file_id=file_id, endpoint=endpoint, metadata=metadata, on_event=on_event
+                input_file_id=file_id, endpoint=endpoint, metadata=metadata, on_event=self.on_event
             )
         except UnsavedError as error:
-            on_event(WarningEvent(code=error.code, message=f"{error.message}; looking whether the batch was made"))
-            if job := find_batch(self.client, SUBMISSION, submission, on_event):
+            message = f"{error.message}; looking whether the batch was made"
+            self.on_event(WarningEvent(code=error.code, message=message))
+            if job := find_batch(self.client, SUBMISSION, submission, self.on_event):
                 return job
             error.hint = "the same command again looks for it, and hands in what was not"
             raise
 
     def _try_journal(
-        self, state: State, orders: Sequence[WorkItem], submission: str, *, batch: str | None = None, code: str = ""
+        self,
+        state: State,
+        items: Sequence[WorkItem],
+        submission: str,
+        *,
+        batch_id: str | None = None,
+        code: str | None = None,
     ) -> DiskError | None:
-        """What telling the journal met."""
+        """As `_journal`; the error is returned, as the batch exists or not all the same."""
         try:
-            self._journal(state, orders, submission, batch=batch, code=code)
+            self._journal(state, items, submission, batch_id=batch_id, code=code)
         except DiskError as error:
             return error
         return None
 
     def _journal(
-        self, state: State, orders: Sequence[WorkItem], submission: str, *, batch: str | None = None, code: str = ""
+        self,
+        state: State,
+        items: Sequence[WorkItem],
+        submission: str,
+        *,
+        batch_id: str | None = None,
+        code: str | None = None,
     ) -> None:
-        """Raises DiskError."""
+        """Writes the new state of *items*. Raises DiskError."""
         self.journal.write_all(
             [
-                order.plan.planned.new_entry(
-                    state, submission=submission, batch=batch, planned=planned_paths(order), error=code or None
+                item.plan.planned.new_entry(
+                    state, submission=submission, batch=batch_id, planned=planned_paths(item), error=code
                 )
-                for order in orders
+                for item in items
             ]
         )

@@ -1,1 +1,1 @@
-"""The journal: what a batch has bought and saved, a line each; read, written and locked."""
+"""The journal of a manifest: a line for each step of an item, by which later runs request only what is missing."""

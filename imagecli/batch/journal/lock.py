@@ -1,9 +1,9 @@
-"""One run of a manifest at a time: a second one is told who is at it.
+"""Allows one run of a manifest at a time; a second one gets an error that names the process of the first.
 
-`NAME.journal.lock` (`NAME.journal.K-N.lock` for a shard) stands beside the journal while a run is under way, held by
-the system for as long as its process lives; what a killed run left is taken over. It holds the process and its
-machine, for the other's message; removed at the end. Shards of one number run side by side; else one run shuts out
-the other.
+During a run `NAME.journal.lock` (`NAME.journal.K-N.lock` for a shard) is beside the journal, locked by the operating
+system for as long as the process lives, so that the file of a killed run can be taken over. It contains the process
+and its host, for the error message, and is removed at the end. Shards of the same number of parts may run at the same
+time; any other two runs exclude each other.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from imagecli.safe_open import UnsafeFileError, open_regular, read_regular
 from imagecli.storage.atomic import os_error_reason
 
 PATIENCE_SECONDS: Final = 1.0
-"""Another run that only looks whether it may start holds a lock for a moment."""
-_LOOK_SECONDS: Final = 0.05
+"""How long to wait for a lock: another run that only tests whether it may start holds it for a moment."""
+_POLL_SECONDS: Final = 0.05
 _MAX_BYTES: Final = 4096
 _FIRST_KEY: Final = b'{"pid":'
 
 
 def lock_path(manifest: Path, shard: Shard | None = None) -> Path:
-    """The file that a run holds."""
+    """The lock file of a run."""
     return journal_path(manifest, shard).with_suffix(".lock")
 
 
 @contextlib.contextmanager
 def manifest_lock(manifest: Path, shard: Shard | None = None) -> Iterator[None]:
-    """Nobody else runs *manifest*, or this part of it, until the block ends.
+    """Holds the lock of *manifest*, or of this part of it, until the block ends.
 
-    Raises UsageError (code `in_use`) where somebody does, OutputError where the folder can't be written.
+    Raises UsageError (code `in_use`) during another run, OutputError if the folder can't be written.
     """
     with ExitStack() as stack:
         stack.enter_context(_hold_lock(lock_path(manifest, shard), manifest))
-        # Held first and looked round then: of two that start together at least one sees the other.
-        for path, other in list(find_beside(manifest, "lock")):
-            if _conflicts(shard, other):
-                with _hold_lock(path, manifest):
+        # Taken before looking for others: of two runs that start together at least one sees the other.
+        for lock in list(find_beside(manifest, "lock")):
+            if _conflicts(shard, lock.shard):
+                with _hold_lock(lock.path, manifest):
                     pass
         yield
 
 
 def _conflicts(shard: Shard | None, other: Shard | None) -> bool:
-    """Whether runs of the two could buy the same, and are not the same lock."""
+    """Whether runs of the two could request the same items, and have different locks."""
     if shard is None or other is None:
         return shard is not other
     return shard.of != other.of
@@ -67,8 +67,8 @@ def _hold_lock(path: Path, manifest: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is held: nobody can take it for free and lose it again. Windows removes no open file.
-        # What was put in its place meanwhile is not ours to remove.
+        # Removed while it is still locked, so that no other run can lock the file and then lose it. Windows can't
+        # remove an open file. A file that has replaced it meanwhile is not ours to remove.
         if os.name != "nt" and _is_same_file(path, descriptor):
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -79,8 +79,8 @@ def _hold_lock(path: Path, manifest: Path) -> Iterator[None]:
 
 
 def _acquire(path: Path, manifest: Path) -> int:
-    """The lock file, open and held, with our name in it."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    """Opens and locks the file, and writes our process into it. Returns its descriptor."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             descriptor = _try_acquire(path)
@@ -96,13 +96,13 @@ def _acquire(path: Path, manifest: Path) -> int:
             ) from error
         if descriptor is not None:
             return descriptor
-        if time.monotonic() > end:
+        if time.monotonic() > deadline:
             raise _in_use_error(path, manifest)
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _try_acquire(path: Path) -> int | None:
-    """None where another holds it, or removed it in this moment."""
+    """The descriptor; None if another run holds the lock, or has just removed it."""
     descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         if try_lock(descriptor) and _is_same_file(path, descriptor):
@@ -123,7 +123,7 @@ def _is_same_file(path: Path, descriptor: int) -> bool:
 
 
 def _check_content(path: Path, descriptor: int) -> None:
-    """A run that was killed leaves its lock; any other file of the name is not ours to truncate."""
+    """Raises UnsafeFileError for a file that is not the lock of a killed run, and so not ours to truncate."""
     content = os.read(descriptor, len(_FIRST_KEY))
     os.lseek(descriptor, 0, os.SEEK_SET)
     if not _FIRST_KEY.startswith(content):
@@ -137,11 +137,13 @@ def _write_owner(descriptor: int) -> None:
 
 def _in_use_error(path: Path, manifest: Path) -> UsageError:
     try:
-        holder = json.loads(read_regular(path, _MAX_BYTES))
-        pid, host = int(holder["pid"]), str(holder["host"])
+        owner = json.loads(read_regular(path, _MAX_BYTES))
+        pid, host = int(owner["pid"]), str(owner["host"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        who, way = "a process that has not said its name", "wait until it has ended"
+        process, hint = "a process that has not said its name", "wait until it has ended"
     else:
-        there = "" if host == platform.node() else f" on {host}"
-        who, way = f"process {pid} on {host}", f"wait until it has ended, or end it{there}: kill {pid}"
-    return UsageError(f"another run of {manifest} is under way, by {who}; nothing was sent", hint=way, code="in_use")
+        on_host = "" if host == platform.node() else f" on {host}"
+        process = f"process {pid} on {host}"
+        hint = f"wait until it has ended, or end it{on_host}: kill {pid}"
+    message = f"another run of {manifest} is under way, by {process}; nothing was sent"
+    return UsageError(message, hint=hint, code="in_use")

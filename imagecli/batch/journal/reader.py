@@ -1,7 +1,7 @@
-"""The journals beside a manifest: how they are called, and what they say together.
+"""Finds and reads the journals beside a manifest.
 
-`assets.toml` has `assets.journal.jsonl`, and shard 2 of 3 has `assets.journal.2-3.jsonl`. All of them are read; a run
-writes to its own (`writing`). Reading changes nothing and needs no lock.
+`assets.toml` has `assets.journal.jsonl`, and its shard 2 of 3 has `assets.journal.2-3.jsonl`. All of them are read,
+and a run writes to its own (`writer`). Reading changes nothing and needs no lock.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from imagecli.batch.journal.entry import JournalEntry, NewerSchemaError, parse_entry
 from imagecli.batch.journal.state import JournalState
@@ -22,28 +22,38 @@ from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
 
 MAX_LINE_BYTES: Final = 1 << 20
-"""A longer line is none of ours."""
+"""A longer line was not written by imagecli."""
 MAX_BYTES: Final = 1 << 30
 """A hundred runs of ten thousand rows take about as much; a larger file is refused."""
-TOLD_LINES: Final = 5
-"""So many unreadable lines of a journal are told one by one."""
-_MARKERS: Final = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
+WARNED_LINES: Final = 5
+"""Unreadable lines of a journal that get a warning each; the others are counted."""
+_CONFLICT_MARKERS: Final = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
+"""The beginning of lines that git inserts in a merge conflict."""
+
+
+class ShardFile(NamedTuple):
+    """A file beside a manifest, and the shard that it belongs to; None for the whole manifest."""
+
+    path: Path
+    shard: Shard | None
 
 
 def journal_path(manifest: Path, shard: Shard | None = None) -> Path:
-    """The journal that a run writes to."""
+    """The journal of the whole manifest, or of a shard."""
     part = f".{shard.index}-{shard.of}" if shard else ""
     return manifest.with_name(f"{manifest.stem}.journal{part}.jsonl")
 
 
-def find_journals(manifest: Path) -> list[tuple[Path, Shard | None]]:
-    """The journals that exist: the whole manifest's, then those of shards. Raises UsageError for a bad folder."""
-    return sorted(find_beside(manifest, "jsonl"), key=lambda found: (found[1] is not None, str(found[0])))
+def find_journals(manifest: Path) -> list[ShardFile]:
+    """The existing journals: the whole manifest's, then those of shards. Raises UsageError for an unreadable folder."""
+    return sorted(find_beside(manifest, "jsonl"), key=lambda journal: (journal.shard is not None, str(journal.path)))
 
 
-def find_beside(manifest: Path, ending: str) -> Iterator[tuple[Path, Shard | None]]:
-    """`NAME.journal.ENDING` and `NAME.journal.K-N.ENDING` in the manifest's folder, with their shards."""
-    pattern = re.compile(rf"{re.escape(manifest.stem)}\.journal(?:\.([1-9][0-9]*)-([1-9][0-9]*))?\.{ending}", re.ASCII)
+def find_beside(manifest: Path, extension: str) -> Iterator[ShardFile]:
+    """`NAME.journal.EXTENSION` and `NAME.journal.K-N.EXTENSION` in the manifest's folder."""
+    pattern = re.compile(
+        rf"{re.escape(manifest.stem)}\.journal(?:\.([1-9][0-9]*)-([1-9][0-9]*))?\.{extension}", re.ASCII
+    )
     try:
         names = [path.name for path in manifest.parent.iterdir()]
     except OSError as error:
@@ -51,19 +61,19 @@ def find_beside(manifest: Path, ending: str) -> Iterator[tuple[Path, Shard | Non
     for name in names:
         if match := pattern.fullmatch(name):
             shard = Shard(index=int(match[1]), of=int(match[2])) if match[1] else None
-            yield manifest.with_name(name), shard
+            yield ShardFile(manifest.with_name(name), shard)
 
 
 def read_journals(manifest: Path, on_event: EventHandler) -> JournalState:
-    """What the journals of *manifest* say; *on_event* hears of lines that can't be read, which are passed over.
+    """Reads all journals of *manifest*. Lines that can't be read are skipped, with a warning to *on_event*.
 
-    Raises UsageError where a journal can't be read at all, is newer than this imagecli, or is another manifest's too.
+    Raises UsageError for a journal that can't be opened, is newer than this imagecli, or is also another manifest's.
     """
-    ledger = JournalState()
+    state = JournalState()
     for path, _ in find_journals(manifest):
         try:
             with _open_journal(path) as file:
-                _JournalParser(path, ledger, on_event).read(file)
+                _JournalParser(path, state, on_event).read(file)
         except UnsafeFileError as error:
             raise UsageError(
                 f"can't read the journal {path}: {error.strerror}",
@@ -74,8 +84,8 @@ def read_journals(manifest: Path, on_event: EventHandler) -> JournalState:
             raise UsageError(
                 f"can't read the journal {path}: {error.strerror}", hint="check your rights to it", code="journal"
             ) from error
-    _check_shared(manifest, ledger)
-    return ledger
+    _check_not_shared(manifest, state)
+    return state
 
 
 def _open_journal(path: Path) -> IO[bytes]:
@@ -87,9 +97,9 @@ def _open_journal(path: Path) -> IO[bytes]:
     return file
 
 
-def _check_shared(manifest: Path, ledger: JournalState) -> None:
-    """Two manifests that write to one journal would buy over each other's rows, for ever."""
-    for name in sorted(ledger.manifests - {manifest.name}):
+def _check_not_shared(manifest: Path, state: JournalState) -> None:
+    """Raises UsageError if another manifest writes to the same journal: each run would replace the other's files."""
+    for name in sorted(state.manifests - {manifest.name}):
         if manifest.with_name(name).exists():
             raise UsageError(
                 f"{journal_path(manifest)} is {name}'s journal, and {manifest.name} would write to it too",
@@ -100,28 +110,28 @@ def _check_shared(manifest: Path, ledger: JournalState) -> None:
 
 
 def _without_embedded_state(entry: JournalEntry) -> JournalEntry:
-    """*entry*; what an embedded server had for later ended with the process that it was in."""
+    """*entry*, but failed if an embedded server had it pending: that ended with its process."""
     return replace(entry, state="failed", planned=()) if entry.sandbox and entry.is_pending else entry
 
 
 class _JournalParser:
-    """One journal on its way into a ledger."""
+    """Parses one journal into a JournalState."""
 
-    def __init__(self, path: Path, ledger: JournalState, on_event: EventHandler) -> None:
-        self._path, self._ledger, self._listen = path, ledger, on_event
+    def __init__(self, path: Path, state: JournalState, on_event: EventHandler) -> None:
+        self._path, self._state, self._on_event = path, state, on_event
         self._unreadable = 0
-        self._marked = False
+        self._has_conflict = False
 
     def read(self, file: IO[bytes]) -> None:
         for number, line in enumerate(read_lines(file), start=1):
             if line.strip():
                 self._parse_line(number, line)
-        if (more := self._unreadable - TOLD_LINES) > 0:
+        if (more := self._unreadable - WARNED_LINES) > 0:
             self._warn(f"{self._path}: {more} more lines can't be read and are passed over")
 
     def _parse_line(self, number: int, line: bytes) -> None:
         try:
-            self._ledger.add(_without_embedded_state(parse_entry(line, self._ledger.intern)))
+            self._state.add(_without_embedded_state(parse_entry(line, self._state.intern)))
         except NewerSchemaError as error:
             raise UsageError(
                 f"{self._path}:{number} was written by a newer imagecli (schema {error}, this one reads 1)",
@@ -129,25 +139,26 @@ class _JournalParser:
                 code="journal",
             ) from error
         except ValueError as error:
-            if line.endswith(b"\n"):  # else torn by a kill or a full disk: no word of it counts
+            # A last line without a newline was torn by a kill or a full disk, and is ignored.
+            if line.endswith(b"\n"):
                 self._skip_line(number, line, error)
 
     def _skip_line(self, number: int, line: bytes, error: ValueError) -> None:
-        if line.startswith(_MARKERS):
-            if not self._marked:
+        if line.startswith(_CONFLICT_MARKERS):
+            if not self._has_conflict:
                 self._warn(f"{self._path}:{number} has a conflict of git: both sides are read; remove its marker lines")
-            self._marked = True
+            self._has_conflict = True
             return
         self._unreadable += 1
-        if self._unreadable <= TOLD_LINES:
+        if self._unreadable <= WARNED_LINES:
             self._warn(f"{self._path}:{number} can't be read and is passed over: {error}")
 
     def _warn(self, message: str) -> None:
-        self._listen(WarningEvent(code="journal", message=message))
+        self._on_event(WarningEvent(code="journal", message=message))
 
 
 def read_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of *file* with their ends; of one that is too long only its beginning, so that memory stays flat."""
+    """The lines of *file* with their newlines; of a too long one only the beginning, so that memory is bounded."""
     while line := file.readline(MAX_LINE_BYTES):
         rest = line
         while not rest.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):

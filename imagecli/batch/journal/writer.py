@@ -1,4 +1,4 @@
-"""Appends to a journal: an entry is on the disk before anything else happens, and a torn line is never built upon."""
+"""Appends entries to a journal. An entry is on the disk when the call returns, and a torn line is never appended to."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
 from imagecli.storage.atomic import os_error_reason, sync_folder
 
-_PIECE_BYTES: Final = 1 << 16
+_CHUNK_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _FIRST_KEYS: Final = (b'{"base_url":', b'{"batch":', b'{"cost_usd":')
-"""What an entry can begin with: its keys are sorted, and `cost_usd` is always there."""
+"""The possible beginnings of an entry: its keys are sorted, and it always has `cost_usd`."""
 
 
 class JournalWriter:
-    """One journal, open to all threads of a run. Whoever writes holds the manifest's lock (`lock.manifest_lock`)."""
+    """Writes one journal, from all threads of a run. The caller holds the manifest's lock (`lock.manifest_lock`)."""
 
-    def __init__(self, manifest: Path, shard: Shard | None, ledger: JournalState) -> None:
+    def __init__(self, manifest: Path, shard: Shard | None, state: JournalState) -> None:
         self.path = journal_path(manifest, shard)
         self._manifest = manifest.name
-        self._ledger: JournalState | None = ledger
-        self._run = ledger.runs + 1
+        self._state: JournalState | None = state
+        self._run = state.runs + 1
         self._mutex = threading.Lock()
 
     def open(self) -> None:
-        """Makes the file if it is missing, and mends what a kill or a full disk left: to be done before paying.
+        """Creates the file if it is missing, and repairs a last line torn by a kill or a full disk.
 
-        Raises OutputError.
+        To be called before the first request: without a journal nothing may be paid for. Raises OutputError.
         """
         try:
             is_new = not self.path.exists()
@@ -64,27 +64,25 @@ class JournalWriter:
             ) from error
 
     def detach_state(self) -> None:
-        """The ledger hears of nothing more: nobody asks it any longer, and its memory would grow with the rows."""
-        self._ledger = None
+        """Stops adding entries to the state, which is no longer used and would grow with the rows."""
+        self._state = None
 
     def write(self, entry: JournalEntry) -> JournalEntry:
-        """Appends *entry* as this run's, and the ledger hears of it; back when it is on the disk. Raises DiskError.
-
-        The file is opened anew, as git may have put another in its place.
-        """
+        """Appends *entry* as this run's, and adds it to the state. Returns when it is on the disk. Raises DiskError."""
         return self.write_all((entry,))[0]
 
     def write_all(self, entries: Sequence[JournalEntry]) -> tuple[JournalEntry, ...]:
-        """As `write`, for several that are true together: all of them are written, or none."""
-        ours = tuple(replace(entry, manifest=self._manifest, run=self._run) for entry in entries)
+        """Like `write`, for several entries: all of them are written, or none."""
+        stamped = tuple(replace(entry, manifest=self._manifest, run=self._run) for entry in entries)
         try:
+            # Opened for each write, as git may have replaced the file.
             descriptor = open_regular(self.path, _FLAGS)
             try:
                 with self._mutex:
-                    _append(descriptor, b"".join(map(entry_to_line, ours)))
-                    if self._ledger:
-                        for entry in ours:
-                            self._ledger.add(entry)
+                    _append(descriptor, b"".join(map(entry_to_line, stamped)))
+                    if self._state:
+                        for entry in stamped:
+                            self._state.add(entry)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -93,27 +91,28 @@ class JournalWriter:
                 f"can't write the journal {self.path}: {os_error_reason(error)}",
                 hint="free some space there; what was saved is kept, and --adopt tells the journal of it",
             ) from error
-        return ours
+        return stamped
 
 
-def _append(descriptor: int, line: bytes) -> None:
-    """All of *line* or nothing of it, on a line of its own; it may be several. Raises OSError."""
-    before = os.fstat(descriptor).st_size
-    if before:
-        os.lseek(descriptor, before - 1, os.SEEK_SET)
-        line = line if os.read(descriptor, 1) == b"\n" else b"\n" + line
+def _append(descriptor: int, lines: bytes) -> None:
+    """Appends all of *lines* or nothing, beginning on a new line. Raises OSError."""
+    size_before = os.fstat(descriptor).st_size
+    if size_before:
+        os.lseek(descriptor, size_before - 1, os.SEEK_SET)
+        if os.read(descriptor, 1) != b"\n":
+            lines = b"\n" + lines
     try:
-        left = memoryview(line)
-        while left:
-            left = left[os.write(descriptor, left) :]
+        remaining = memoryview(lines)
+        while remaining:
+            remaining = remaining[os.write(descriptor, remaining) :]
     except OSError:
         with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, before)
+            os.ftruncate(descriptor, size_before)
         raise
 
 
 def _looks_like_journal(descriptor: int) -> bool:
-    """Whether a line of it is an entry, or there is nothing but the beginning of one that a kill cut off."""
+    """Whether the file has an entry, is empty, or has only the beginning of an entry that a kill cut off."""
     unreadable = []
     with os.fdopen(os.dup(descriptor), "rb") as file:
         file.seek(0)
@@ -129,16 +128,16 @@ def _looks_like_journal(descriptor: int) -> bool:
     match unreadable:
         case []:
             return True
-        case [begin]:
-            return any(begin.startswith(key) or key.startswith(begin) for key in _FIRST_KEYS)
+        case [beginning]:
+            return any(beginning.startswith(key) or key.startswith(beginning) for key in _FIRST_KEYS)
         case _:
             return False
 
 
 def _repair_last_line(descriptor: int) -> None:
-    """Ends a last line that is whole, and takes a torn one away."""
-    begin = _last_line_start(descriptor)
-    os.lseek(descriptor, begin, os.SEEK_SET)
+    """Adds the newline to a complete last line, and removes a torn one."""
+    start = _last_line_start(descriptor)
+    os.lseek(descriptor, start, os.SEEK_SET)
     tail = os.read(descriptor, MAX_LINE_BYTES)
     if not tail:
         return
@@ -147,19 +146,20 @@ def _repair_last_line(descriptor: int) -> None:
     except NewerSchemaError:
         os.write(descriptor, b"\n")
     except ValueError:
-        os.ftruncate(descriptor, begin)
+        os.ftruncate(descriptor, start)
     else:
         os.write(descriptor, b"\n")
     os.fsync(descriptor)
 
 
 def _last_line_start(descriptor: int) -> int:
-    """Where what stands behind the last line's end begins: the file's length where nothing does."""
+    """The offset behind the last newline: the file's length if nothing follows it."""
     end = os.fstat(descriptor).st_size
     while end > 0:
-        begin = max(0, end - _PIECE_BYTES)
-        os.lseek(descriptor, begin, os.SEEK_SET)
-        if (found := os.read(descriptor, end - begin).rfind(b"\n")) >= 0:
-            return begin + found + 1
-        end = begin
+        start = max(0, end - _CHUNK_BYTES)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        newline = os.read(descriptor, end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
     return 0

@@ -21,6 +21,7 @@ from imagecli.batch.manifest.rows import RawRow
 from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.batch.manifest.settings import (
     ManifestTarget,
+    Notes,
     RequestShape,
     ResolvedSettings,
     RowSettings,
@@ -31,7 +32,7 @@ from imagecli.batch.manifest.settings import (
 from imagecli.batch.manifest.targets import OutputTemplate, build_targets, check_output_formats, parse_output_template
 from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, Edit, Generate, ImageRequest, InputSource
-from imagecli.errors import OutputError, UsageError
+from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import check_variables, check_variables_used, find_braces
 from imagecli.storage.boundary import Boundary
@@ -97,6 +98,10 @@ class Expansion:
     notes: dict[NoteEvent | WarningEvent, None]
     """Each note once, in the order of the rows."""
 
+    def add_notes(self, notes: Notes) -> None:
+        if notes:
+            self.notes.update(dict.fromkeys(notes))
+
 
 def expand(row: RawRow, parsed: ParsedRow, shared: Expansion) -> Iterator[ManifestItem]:
     """Yields the items of *row*; none if it has a problem, all of which are added to `shared.problems`."""
@@ -112,7 +117,7 @@ def expand(row: RawRow, parsed: ParsedRow, shared: Expansion) -> Iterator[Manife
     valid_templates = [template for template in templates if template]
     shared.columns.mark_used(valid_templates, prompt)
     try:
-        yield from _expand_combinations(row, parsed, settings, prompt, valid_templates, inputs, shared)
+        yield from _expand_combinations(row, parsed, settings, prompt, valid_templates, inputs, shared, report)
     except UsageError as error:
         shared.problems.add_error(row, error)
 
@@ -142,15 +147,15 @@ def _expand_combinations(
     templates: Sequence[OutputTemplate],
     inputs: RowInputs,
     shared: Expansion,
+    report: _RowProblems,
 ) -> Iterator[ManifestItem]:
     values = parsed.content.get("vars", {})
     if own_values := parsed.own.get("vars", {}):
         check_variables_used(own_values, prompt_template, *(template.output for template in templates))
     if prompt_template and parsed.own.keys().isdisjoint(("prompt", "prompt_file")):
         _check_braces_filled(prompt_template, {**parsed.columns, **values})
-    names = {**parsed.columns, **dict.fromkeys(values, "")}
-    settings = _resolve_format(parsed, settings, templates, names, shared.target)
-    shared.notes.update(dict.fromkeys(settings.notes))
+    settings = _resolve_format(parsed, settings, templates, {**parsed.columns, **values}, shared.target)
+    shared.add_notes(settings.notes)
     combinations = combine_variables(values) if values else [{}]
     n = settings.options.n
     for index, combination in enumerate(combinations):
@@ -159,8 +164,7 @@ def _expand_combinations(
         request = _build_request(parsed, settings, prompt, inputs, shared)
         if request.prompt is not None:
             check_prompt_text(request.prompt, settings.model)
-        shape = RequestShape.build(settings, request)
-        shared.notes.update(dict.fromkeys(check_request_shape(shared.target, shape)))
+        shared.add_notes(check_request_shape(shared.target, RequestShape.build(settings, request)))
         files_by_template = [
             build_targets(
                 template,
@@ -175,14 +179,13 @@ def _expand_combinations(
             for template in templates
         ]
         pictures = tuple(zip(*files_by_template, strict=True))
-        targets = [target for files in pictures for target in files]
-        for target in targets:
-            shared.conflicts.add_output(target.path, row)
-        for folder in dict.fromkeys(target.name.folder for target in targets):
-            try:
-                shared.files.check_output_folder(folder)
-            except OutputError as error:
-                shared.problems.add_error(row, error, "output")
+        folders: dict[Path, None] = {}
+        for files in pictures:
+            for target in files:
+                shared.conflicts.add_output(target.path, row)
+                folders[target.name.folder] = None
+        for folder in folders:
+            report.catch("output", shared.files.check_output_folder, folder)
         yield ManifestItem(
             row=row.number,
             line=row.line,
@@ -209,7 +212,7 @@ def _resolve_settings(parsed: ParsedRow, shared: Expansion) -> ResolvedSettings:
     largest = max(fits, key=lambda size: size.pixels, default=None) if specs else row_fit
     values = {"command": parsed.command, **parsed.settings}
     resolved = resolve_settings(shared.target, RowSettings.build(values, largest, several=len(specs) > 1))
-    shared.notes.update(dict.fromkeys(resolved.notes))
+    shared.add_notes(resolved.notes)
     return resolved
 
 

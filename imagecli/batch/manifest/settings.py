@@ -134,7 +134,7 @@ def apply_format_of_output(
     stem, dot, extension = output.text.rpartition("/")[2].rpartition(".")
     same_extension = f"x.{extension}" if dot and stem else "x"
     try:
-        return _apply_format(target, settings, replace(output, text=same_extension), flagged, ())
+        return _apply_format(target, settings, OutputPattern(kind="literal", text=same_extension), flagged, ())
     except UsageError:
         return _apply_format(target, settings, output, flagged, names)  # raises, with the whole name in its message
 

@@ -1,26 +1,24 @@
-"""A manifest by the provider's Batch API: what is done is fetched, what is missing handed in; each run is a step on."""
+"""`--batch-api`: a run fetches what has ended and submits what is missing; with `--wait` until nothing is pending."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from imagecli.batch.counts import RunCounts
-from imagecli.batch.journal.lock import manifest_lock
-from imagecli.batch.journal.reader import read_journals
-from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.unrecorded import check_unrecorded
-from imagecli.batch.work_item import ItemPlan
 from imagecli.commands.batch.api_state import BatchApiRun, needs_batch_api, open_batch_api_run
 from imagecli.commands.batch.api_steps import cancel_pending, fetch_finished, submit_missing, wait_for_batches
-from imagecli.commands.batch.context import BatchContext
-from imagecli.commands.batch.reporter import BatchEventFilter, BatchReporter
-from imagecli.commands.batch.run import count_kept, plan_and_note, recover_earlier_runs
+from imagecli.commands.batch.context import BatchContext, settings_with_cap_share
+from imagecli.commands.batch.open_run import (
+    count_up_to_date,
+    find_pending_plans,
+    journal_existing_files,
+    open_batch_run,
+    plan_run,
+)
+from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code
-from imagecli.output.batch import BatchOutput
-from imagecli.output.choose_progress import open_batch_progress
-from imagecli.pipeline.build import new_run_id, spool_places
+from imagecli.pipeline.build import spool_places
 from imagecli.pricing.budget import Budget
 
 
@@ -29,90 +27,75 @@ class BatchApiMode:
     """How far a run goes."""
 
     wait: bool = False
-    """Until all is there."""
+    """Until nothing is pending."""
     cancel: bool = False
-    """Nothing is handed in, and what is away is called back."""
+    """Cancels what is pending, and submits nothing."""
 
 
-def run_batch_api(bench: BatchContext, mode: BatchApiMode) -> int:
-    """One step on: fetches what is done, hands in what is missing, shows both, and returns the exit code.
+def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
+    """Fetches what has ended, submits what is missing, prints both, and returns the exit code.
 
-    Raises UsageError, OutputError or AuthenticationError before anything is sent, and what asking for the state of
-    things meets.
+    Raises UsageError, OutputError or AuthenticationError before anything is sent, and what finding out does that the
+    provider has.
     """
-    _check_not_embedded(bench, mode)
-    with (
-        manifest_lock(bench.owner, bench.shard),
-        open_batch_progress(bench.env, bench.display) as heard,
-        ExitStack() as stack,
-    ):
-        watch = BatchEventFilter(heard)
-        bench.emit_notes(watch)
-        ledger = read_journals(bench.owner, watch)
-        journal = JournalWriter(bench.owner, bench.shard, ledger)
-        recover_earlier_runs(bench, ledger, journal, watch)
-        purchases = plan_and_note(bench, ledger, watch)
+    _check_not_embedded(context, mode)
+    with open_batch_run(context) as run:
+        plans = plan_run(run)
         if not mode.cancel:
-            check_unrecorded(purchases, spool_places(bench.settings))
-        tally = RunCounts(total=len(purchases), kept=count_kept(purchases))
-        ends = BatchReporter(
-            bench,
-            tally,
-            BatchOutput(bench.env, bench.display, heard),
-            Budget.build((), bench.settings_with_cap_share()),
-        )
-        ends.add_kept(purchases, ledger)
-        _journal_found_files(purchases, journal)
-        if not needs_batch_api(bench, purchases, ledger):
-            ends.add_pending(purchases, ledger, {})
-            return ends.print_summary([], watch)
-        office = open_batch_api_run(bench, ledger, journal, ends, watch, new_run_id(bench.env), stack)
-        errors = _run_step(office, mode)
-        office.close()
-    away = office.budget.cost() if office.pending_items else None
-    return ends.print_summary(errors, watch, cost=office.cost(), away=away, batches=office.batch_states())
+            check_unrecorded(plans, spool_places(context.settings))
+        counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans))
+        budget = Budget.build((), settings_with_cap_share(context))
+        reporter = BatchReporter(context=context, counts=counts, output=run.output, budget=budget)
+        reporter.print_kept(plans, run.state)
+        journal_existing_files(run, plans)
+        if not needs_batch_api(run, plans):
+            pending = find_pending_plans(plans, run.state)
+            counts.pending = len(pending)
+            reporter.print_pending(pending, run.state, {})
+            return reporter.print_summary([], run.events)
+        api_run = open_batch_api_run(run, reporter)
+        errors = _run_steps(api_run, mode)
+        api_run.close()
+    pending_cost = api_run.budget.cost() if api_run.pending_items else None
+    return reporter.print_summary(
+        errors, run.events, cost=api_run.cost(), pending_cost=pending_cost, batches=api_run.batch_states()
+    )
 
 
-def _journal_found_files(purchases: Sequence[ItemPlan], journal: JournalWriter) -> None:
-    """Tells the journal of files that were found or adopted. Raises OutputError, DiskError."""
-    if entries := [entry for purchase in purchases for entry in purchase.decision.entries]:
-        journal.open()
-        journal.write_all(entries)
-
-
-def _run_step(office: BatchApiRun, mode: BatchApiMode) -> list[ImagecliError]:
+def _run_steps(api_run: BatchApiRun, mode: BatchApiMode) -> list[ImagecliError]:
     """What went wrong outside of rows."""
     errors: list[ImagecliError] = []
     try:
         if mode.cancel:
-            errors += cancel_pending(office)
+            errors += cancel_pending(api_run)
         if mode.wait:
-            errors += wait_for_batches(office, hand_in=not mode.cancel)
+            errors += wait_for_batches(api_run, submit=not mode.cancel)
         else:
-            errors += fetch_finished(office)
+            errors += fetch_finished(api_run)
             if not mode.cancel and not errors:
-                errors += submit_missing(office)
+                errors += submit_missing(api_run)
     except (KeyboardInterrupt, Terminated) as signal:
-        office.reporter.counts.signal_code = signal_exit_code(signal)
-        errors.append(_interruption_error(office))
+        api_run.reporter.counts.signal_code = signal_exit_code(signal)
+        errors.append(_interruption_error(api_run))
     return errors
 
 
-def _check_not_embedded(bench: BatchContext, mode: BatchApiMode) -> None:
-    """Raises UsageError where what is handed in would be gone with the command."""
-    if bench.settings.provider.embedded and not mode.wait:
+def _check_not_embedded(context: BatchContext, mode: BatchApiMode) -> None:
+    """Raises UsageError if the batches would be lost at the end of the command."""
+    if context.settings.provider.embedded and not mode.wait:
         raise UsageError(
             "the sandbox of a command ends with it, and so do its batches; nothing was sent",
             hint="add --wait; or imagecli sandbox in another terminal, and --base-url with the address that it prints",
         )
 
 
-def _interruption_error(office: BatchApiRun) -> ImagecliError:
+def _interruption_error(api_run: BatchApiRun) -> ImagecliError:
     hint = "run the same command again: it goes on where this one stopped"
-    if office.context.settings.provider.embedded:
+    if api_run.run.context.settings.provider.embedded:
         return UnsavedError("interrupted: the sandbox's batches end with it", hint=hint, code="interrupted")
-    if away := len(office.pending):
-        rows, them = ("row", "it") if away == 1 else ("rows", "them")
-        said = f"interrupted: the Batch API has {away:,} {rows}, and goes on"
-        return UnsavedError(said, hint=f"{hint}; --cancel calls {them} back", code="interrupted")
-    return UnsavedError("interrupted", hint=hint, code="interrupted")
+    pending = len(api_run.find_pending_plans())
+    if not pending:
+        return UnsavedError("interrupted", hint=hint, code="interrupted")
+    rows, them = ("row", "it") if pending == 1 else ("rows", "them")
+    message = f"interrupted: the Batch API has {pending:,} {rows}, and goes on"
+    return UnsavedError(message, hint=f"{hint}; --cancel calls {them} back", code="interrupted")

@@ -1,14 +1,8 @@
-"""A run's view of the provider's Batch API: what is away, what is missing, and what was heard of its batches.
-
-What the Batch API has of a manifest: the rows that are away, those that changed meanwhile too, and their prices.
-
-Where batches are handed in and fetched, laid out for a run.
-"""
+"""A run that uses the provider's Batch API: what is pending there, what is missing, and the state of its batches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,239 +10,137 @@ from imagecli.batch.api.discover import claim_found_batches, resolve_unanswered
 from imagecli.batch.api.pending import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.fingerprint import base_url_for_hash
 from imagecli.batch.journal.entry import JournalEntry
-from imagecli.batch.journal.state import JournalState
-from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.work_item import ItemPlan, ItemResult
-from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
-from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.context import BatchContext, plan_items, planned_outputs
+from imagecli.commands.batch.open_run import BatchRun, build_budget, build_work_items
 from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
-from imagecli.commands.batch.run import build_work_items
-from imagecli.config.settings import Settings
 from imagecli.domain import Json
-from imagecli.events import BatchApiProgress, EventHandler, NoteEvent
-from imagecli.pipeline.build import build_downloader, server_of, timeouts_from_settings
+from imagecli.events import BatchApiProgress, NoteEvent
+from imagecli.pipeline.build import build_downloader, new_run_id, server_of, timeouts_from_settings
 from imagecli.plan import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.providers.batch_job import BatchJob
 from imagecli.results import Cost
 
+SANDBOX_SPEED: Final = 600.0
+"""An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""
+
 PricedCalls = list[tuple[PlannedCall, ModelRow]]
-"""Requests, each with its model."""
-
-
-def find_pending(
-    bench: BatchContext, purchases: Sequence[ItemPlan], ledger: JournalState
-) -> tuple[list[PendingItem], PricedCalls]:
-    """The slips of all that this run is about, and their requests, numbered in that order."""
-    slips: list[PendingItem] = []
-    priced: PricedCalls = []
-    for purchase in purchases:
-        slip = find_pending_item(purchase, ledger, len(priced), bench.owner)
-        if slip and _is_at_provider(slip.entry, bench):
-            slips.append(slip)
-            priced += [(request, purchase.item.model) for request in (slip.item.calls() if slip.item else ())]
-    if not bench.only:
-        # Rows that are gone were bought all the same: what comes of them is kept.
-        known = {item.pictures[0][0].path for item in bench.manifest_items.items}
-        slips += [slip for slip in find_stray_items(ledger, known, bench.owner) if is_own_pending(slip.entry, bench)]
-    return slips, priced
-
-
-def pending_budget(bench: BatchContext, priced: PricedCalls) -> Budget:
-    """What they cost by the Batch API."""
-    return Budget.build(priced, bench.settings_with_cap_share(), fixed=True, share=bench.price_share)
-
-
-def is_own_pending(entry: JournalEntry, bench: BatchContext) -> bool:
-    """Whether it is with the provider that this run asks, and no other shard's."""
-    return _is_at_provider(entry, bench) and (bench.shard is None or bench.shard.contains(entry.id))
-
-
-def _is_at_provider(entry: JournalEntry, bench: BatchContext) -> bool:
-    """Whether it is with the provider that this run asks."""
-    provider = bench.settings.provider
-    asked = (provider.name, base_url_for_hash(bench.settings.base_url, provider), provider.embedded)
-    return (entry.provider, entry.base_url, entry.sandbox) == asked
-
-
-BATCH_SPEED: Final = 600.0
-"""The sandbox's batch is waited for in front of the screen: ten minutes of its clock are a second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchApiServices:
-    """Where batches are handed in and fetched."""
-
-    client: BatchApiClient
-    downloader: ResultDownloader
-    base_url: str
-
-
-def open_batch_api_services(settings: Settings, catalog: Catalog, stack: ExitStack) -> BatchApiServices:
-    """The counter of the settings' provider, which has a Batch API. One that is embedded ends with *stack*."""
-    assert settings.provider.batch is not None
-    server = server_of(settings, catalog, stack, speed=BATCH_SPEED)
-    calls = ApiClient(
-        base_url=server.base_url,
-        key=server.key,
-        auth=server.auth,
-        headers=settings.headers,
-        query=settings.query,
-        timeouts=timeouts_from_settings(settings),
-        max_retries=settings.max_retries,
-        max_wait=settings.max_wait,
-        direct=settings.provider.embedded,
-    )
-    client = BatchApiClient(calls, settings.provider.batch)
-    return BatchApiServices(client=client, downloader=build_downloader(settings), base_url=server.base_url)
-
-
-def needs_batch_api(bench: BatchContext, purchases: Sequence[ItemPlan], ledger: JournalState) -> bool:
-    """Whether there is anything to ask or to hand in."""
-    return any(purchase.decision.buy for purchase in purchases) or bool(find_pending(bench, purchases, ledger)[0])
-
-
-def open_batch_api_run(
-    bench: BatchContext,
-    ledger: JournalState,
-    journal: JournalWriter,
-    ends: BatchReporter,
-    on_event: EventHandler,
-    name: str,
-    stack: ExitStack,
-) -> BatchApiRun:
-    """The office, once it is known what the provider has. *name* is the run's.
-
-    Raises AuthenticationError and OutputError before anything is sent, and what finding that out meets.
-    """
-    if bench.settings.no_key:
-        raise bench.settings.no_key
-    journal.open()
-    counter = open_batch_api_services(bench.settings, bench.catalog, stack)
-    bench.env.on_work_begun()
-    unknown = [entry for entry in ledger.pending() if entry.state == "sent" and is_own_pending(entry, bench)]
-    resolve_unanswered(counter.client, unknown, journal, on_event)
-    office = BatchApiRun(
-        context=bench, ledger=ledger, journal=journal, reporter=ends, on_event=on_event, services=counter, name=name
-    )
-    office.refresh()
-    orders, _ = build_work_items(bench, office.missing)
-    if orders and claim_found_batches(counter.client, orders, bench.manifest.digest, ledger, journal, on_event):
-        office.refresh()
-    return office
+"""Calls, each with its model."""
 
 
 @dataclass(slots=True, kw_only=True)
 class BatchApiRun:
-    """Changes as the run goes on."""
+    """The state of a run; it changes as the run goes on."""
 
-    context: BatchContext
-    ledger: JournalState
-    journal: JournalWriter
+    run: BatchRun
     reporter: BatchReporter
-    on_event: EventHandler
-    services: BatchApiServices
-    name: str
+    client: BatchApiClient
+    downloader: ResultDownloader
+    base_url: str
+    """Of the server, which an embedded provider has started."""
+    run_id: str
     plans: list[ItemPlan] = field(default_factory=list)
     pending_items: list[PendingItem] = field(default_factory=list)
-    """What is away."""
+    """What the provider has, rows that were changed or removed too."""
     budget: Budget = field(init=False)
-    """Prices of what is away."""
-    done: set[str] = field(default_factory=set)
-    """Batches of which all was fetched that could be."""
+    """Prices of the pending items' calls."""
+    fetched: set[str] = field(default_factory=set)
+    """Batches of which everything was fetched that could be."""
     batch_jobs: dict[str, BatchJob] = field(default_factory=dict)
-    _over: set[str] = field(default_factory=set)
-    """The purchases that have ended in this run: they are not handed in again by it."""
+    _ended: set[str] = field(default_factory=set)
+    """Items that have ended in this run, which does not submit them again."""
     _priced: dict[str, PricedCalls] = field(default_factory=dict)
-    """The requests of every row that was away in this run."""
+    """The calls of every item that was pending in this run."""
 
     def refresh(self) -> None:
-        """What becomes of every row now, by the journal and the disk."""
-        self.plans = self.context.plan_items(self.ledger)
-        slips, priced = find_pending(self.context, self.plans, self.ledger)
-        self.pending_items = [slip for slip in slips if slip.entry.batch not in self.done]
-        for slip in self.pending_items:
-            if order := slip.item:
-                self._priced[slip.entry.id] = priced[order.first : order.first + order.count]
-        self.budget = pending_budget(self.context, priced)
-        self.reporter.set_budget(self.budget)
-        self.show_progress()
+        """Plans every item anew, by the journal and the disk."""
+        context = self.run.context
+        self.plans = plan_items(context, self.run.state)
+        items, priced = find_pending(self.run, self.plans)
+        self.pending_items = [item for item in items if item.entry.batch not in self.fetched]
+        for item in self.pending_items:
+            if work_item := item.item:
+                self._priced[item.entry.id] = priced[work_item.first : work_item.first + work_item.count]
+        self.budget = build_budget(context, priced)
+        self.reporter.budget = self.budget
+        self.emit_progress()
 
-    @property
-    def missing(self) -> list[ItemPlan]:
-        """What is to be handed in, and has not failed in this run."""
-        return [one for one in self.plans if one.decision.buy and not self._is_pending(one) and self._is_open(one)]
+    def find_missing(self) -> list[ItemPlan]:
+        """What is to be submitted, and has not failed in this run."""
+        return [plan for plan in self.plans if plan.decision.buy and not self._is_pending(plan) and self._is_open(plan)]
 
-    @property
-    def pending(self) -> list[ItemPlan]:
-        """What the provider has of the rows that this run is about."""
-        return [one for one in self.plans if self._is_pending(one) and self._is_open(one)]
+    def find_pending_plans(self) -> list[ItemPlan]:
+        """What the provider has of this run's items."""
+        return [plan for plan in self.plans if self._is_pending(plan) and self._is_open(plan)]
 
-    def _is_open(self, purchase: ItemPlan) -> bool:
-        return purchase.planned.id not in self._over
+    def _is_open(self, plan: ItemPlan) -> bool:
+        return plan.planned.id not in self._ended
 
-    def _is_pending(self, purchase: ItemPlan) -> bool:
-        last = self.ledger.last_entry(purchase.planned.id)
+    def _is_pending(self, plan: ItemPlan) -> bool:
+        last = self.run.state.last_entry(plan.planned.id)
         return last is not None and last.is_pending
 
     def pending_by_batch(self) -> dict[str, list[PendingItem]]:
-        """What is away, by its batch."""
-        found: dict[str, list[PendingItem]] = {}
-        for slip in self.pending_items:
-            found.setdefault(slip.entry.batch or "", []).append(slip)
-        return found
+        """The pending items by the id of their batch."""
+        batches: dict[str, list[PendingItem]] = {}
+        for item in self.pending_items:
+            batches.setdefault(item.entry.batch or "", []).append(item)
+        return batches
 
     def update_batch(self, job: BatchJob) -> None:
-        """Says how a batch stands, where that is another state than the last that was said."""
-        before = self.batch_jobs.get(job.id)
+        """Records the state of a batch, and notes it if its status has changed."""
+        previous = self.batch_jobs.get(job.id)
         self.batch_jobs[job.id] = job
-        if before is None or before.status != job.status:
-            self.on_event(NoteEvent(code="batch", message=_describe_batch(job)))
+        if previous is None or previous.status != job.status:
+            self.run.events(NoteEvent(code="batch", message=_describe_batch(job)))
 
     def add_batch(self, job: BatchJob, requests: int) -> None:
-        """Says that a batch was made."""
+        """Records and notes a batch that was created."""
         self.batch_jobs[job.id] = job
-        many = "1 request" if requests == 1 else f"{requests:,} requests"
-        self.on_event(NoteEvent(code="batch", message=f"{job.id}: {many} handed in"))
+        count = "1 request" if requests == 1 else f"{requests:,} requests"
+        self.run.events(NoteEvent(code="batch", message=f"{job.id}: {count} handed in"))
 
-    def add_result(self, ended: ItemResult) -> None:
-        """A row has, and is told."""
-        self._over.add(ended.item.plan.planned.id)
+    def add_result(self, result: ItemResult) -> None:
+        """Counts and prints an item that has ended."""
+        self._ended.add(result.item.plan.planned.id)
         self._update_counts()
-        self.reporter.add(ended)
-        self.show_progress()
+        self.reporter.counts.add(result)
+        self.reporter.print_result(result)
+        self.emit_progress()
 
-    def show_progress(self) -> None:
-        """How far it is, to whoever listens."""
+    def emit_progress(self) -> None:
+        """Emits how far the run and its pending batches are."""
         self._update_counts()
-        self.on_event(self.reporter.counts.progress)
-        there = [self.batch_jobs[batch] for batch in self.pending_by_batch() if batch in self.batch_jobs]
-        answered, total = sum(job.completed + job.failed for job in there), sum(job.total for job in there)
-        self.on_event(BatchApiProgress(batches=len(there), answered=answered, total=total))
+        self.run.events(self.reporter.counts.progress())
+        jobs = [self.batch_jobs[key] for key in self.pending_by_batch() if key in self.batch_jobs]
+        answered, total = sum(job.completed + job.failed for job in jobs), sum(job.total for job in jobs)
+        self.run.events(BatchApiProgress(batches=len(jobs), answered=answered, total=total))
 
     def _update_counts(self) -> None:
-        ended = len(self._over)
-        left = sum(1 for slip in self.pending_items if slip.item and slip.entry.id not in self._over)
-        self.reporter.counts.to_buy = ended + left
+        open_items = sum(1 for item in self.pending_items if item.item and item.entry.id not in self._ended)
+        self.reporter.counts.to_create = len(self._ended) + open_items
 
     def close(self) -> None:
-        """Counts and tells what the run leaves behind."""
-        tally = self.reporter.counts
-        tally.missing = len(self.missing)
-        tally.to_buy = len(self._over) + tally.missing
-        prices = {slip.entry.id: estimate_item_cost(slip.item, self.budget) for slip in self.pending_items if slip.item}
-        self.reporter.add_pending(self.pending, self.ledger, prices)
+        """Counts and prints what the run leaves missing and pending."""
+        counts = self.reporter.counts
+        counts.missing = len(self.find_missing())
+        counts.to_create = len(self._ended) + counts.missing
+        pending = self.find_pending_plans()
+        counts.pending = len(pending)
+        costs = {item.entry.id: estimate_item_cost(item.item, self.budget) for item in self.pending_items if item.item}
+        self.reporter.print_pending(pending, self.run.state, costs)
 
     def cost(self) -> Cost:
-        """What all rows that were away in this run can cost."""
-        return pending_budget(self.context, [pair for priced in self._priced.values() for pair in priced]).cost()
+        """What all items that were pending in this run can cost."""
+        return build_budget(self.run.context, [pair for priced in self._priced.values() for pair in priced]).cost()
 
     def batch_states(self) -> list[Json]:
-        """What is known of every batch of this run, as `--json` has it."""
+        """The batches of this run, for the JSON output."""
         return [
             {
                 "id": job.id,
@@ -264,7 +156,85 @@ class BatchApiRun:
 
 def _describe_batch(job: BatchJob) -> str:
     """`batch_1: in progress, 3 of 20 answered, 1 failed`."""
-    said = f"{job.id}: {job.status.replace('_', ' ')}"
+    text = f"{job.id}: {job.status.replace('_', ' ')}"
     if job.total:
-        said += f", {job.completed + job.failed:,} of {job.total:,} answered"
-    return said + (f", {job.failed:,} failed" if job.failed else "")
+        text += f", {job.completed + job.failed:,} of {job.total:,} answered"
+    if job.failed:
+        text += f", {job.failed:,} failed"
+    return text
+
+
+def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
+    """Connects to the Batch API and finds out what it has of this manifest.
+
+    Raises AuthenticationError and OutputError before anything is sent, and what the requests do.
+    """
+    context, settings = run.context, run.context.settings
+    if settings.no_key:
+        raise settings.no_key
+    run.journal.open()
+    assert settings.provider.batch is not None
+    server = server_of(settings, context.catalog, run.resources, speed=SANDBOX_SPEED)
+    api_client = ApiClient(
+        base_url=server.base_url,
+        key=server.key,
+        auth=server.auth,
+        headers=settings.headers,
+        query=settings.query,
+        timeouts=timeouts_from_settings(settings),
+        max_retries=settings.max_retries,
+        max_wait=settings.max_wait,
+        direct=settings.provider.embedded,
+    )
+    client = BatchApiClient(api_client, settings.provider.batch)
+    unanswered = [entry for entry in run.state.pending() if entry.state == "sent" and is_own_pending(entry, context)]
+    resolve_unanswered(client, unanswered, run.journal, run.events)
+    api_run = BatchApiRun(
+        run=run,
+        reporter=reporter,
+        client=client,
+        downloader=build_downloader(settings),
+        base_url=server.base_url,
+        run_id=new_run_id(context.env),
+    )
+    api_run.refresh()
+    items, _ = build_work_items(context, api_run.find_missing())
+    digest, state_dir = context.manifest.digest, settings.state_dir
+    if items and claim_found_batches(client, items, digest, run.state, run.journal, state_dir, run.events):
+        api_run.refresh()
+    return api_run
+
+
+def needs_batch_api(run: BatchRun, plans: Sequence[ItemPlan]) -> bool:
+    """Whether there is anything to submit or to ask for."""
+    return any(plan.decision.buy for plan in plans) or bool(find_pending(run, plans)[0])
+
+
+def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[PendingItem], PricedCalls]:
+    """Everything that the provider has of this run's items, and its calls, numbered in that order."""
+    context, state, manifest = run.context, run.state, run.context.manifest_path
+    items: list[PendingItem] = []
+    priced: PricedCalls = []
+    for plan in plans:
+        item = find_pending_item(plan, state, len(priced), manifest)
+        if item and _is_at_provider(item.entry, context):
+            items.append(item)
+            priced += [(call, plan.item.model) for call in (item.item.calls() if item.item else ())]
+    if not context.only:
+        # Rows that were removed are paid for all the same: their results are kept.
+        known_ids = {planned_outputs(item)[0] for item in context.manifest_items.items}
+        strays = find_stray_items(state, known_ids, manifest)
+        items += [item for item in strays if is_own_pending(item.entry, context)]
+    return items, priced
+
+
+def is_own_pending(entry: JournalEntry, context: BatchContext) -> bool:
+    """Whether the item is at the provider that this run uses, and in this run's shard."""
+    return _is_at_provider(entry, context) and (context.shard is None or context.shard.contains(entry.id))
+
+
+def _is_at_provider(entry: JournalEntry, context: BatchContext) -> bool:
+    """Whether the item is at the provider that this run uses."""
+    provider = context.settings.provider
+    ours = (provider.name, base_url_for_hash(context.settings.base_url, provider), provider.embedded)
+    return (entry.provider, entry.base_url, entry.sandbox) == ours

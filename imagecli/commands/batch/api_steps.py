@@ -1,26 +1,20 @@
-"""Batches that are away: asked for, fetched when they have ended, or called back.
-
-What is missing on its way to the provider's Batch API.
-
-Waits for what the provider's Batch API has.
-"""
+"""The steps of a Batch API run: submit what is missing, fetch what has ended, cancel, and wait."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.api.collect import GONE, BatchCollector, unknown_batch_error
+from imagecli.batch.api.collect import BatchCollector, unknown_batch_error
 from imagecli.batch.api.pending import PendingItem
-from imagecli.batch.api.submit import BatchSubmitter, SubmitResult, UploadedInputs
+from imagecli.batch.api.submit import BatchSubmitter, UploadedInputs
+from imagecli.client.batch_api import GONE
 from imagecli.commands.batch.api_state import BatchApiRun
 from imagecli.commands.batch.context import BatchContext
-from imagecli.commands.batch.run import (
-    InputsByModel,
+from imagecli.commands.batch.open_run import (
     build_batch_run_context,
     build_finalizer,
     build_work_items,
@@ -31,168 +25,172 @@ from imagecli.events import EventHandler, Heartbeat, WarningEvent
 from imagecli.safe_open import make_private_folder
 from imagecli.worker_pool import HEARTBEAT_SECONDS
 
-
-def cancel_pending(office: BatchApiRun) -> list[ImagecliError]:
-    """Cancels every batch that is away; what was made until then still comes."""
-    client = office.services.client
-    errors = _for_each_batch(
-        office, lambda batch, slips: office.update_batch(client.cancel_batch(batch, office.on_event))
-    )
-    # A batch that is not there is told of when it is asked for.
-    return [error for error in errors if error.code != GONE]
+FIRST_PAUSE: Final = 1.0
+"""Seconds before a batch is asked for again; each pause is longer than the last, up to the next value."""
+MAX_PAUSE: Final = 60.0
+MAX_WAIT: Final = 26 * 3600.0
+"""Seconds to wait in all: a batch has a day, and some time to end in."""
 
 
-def fetch_finished(office: BatchApiRun) -> list[ImagecliError]:
-    """Asks for every batch that is away, and saves what those have brought that have ended."""
-    before = len(office.done)
-    errors = _for_each_batch(office, lambda batch, slips: _fetch_batch(office, batch, slips))
-    if len(office.done) > before:
-        office.refresh()
-    else:
-        office.show_progress()
+def cancel_pending(api_run: BatchApiRun) -> list[ImagecliError]:
+    """Cancels every pending batch; what was created until then can still be fetched. Returns what went wrong."""
+    errors: list[ImagecliError] = []
+    for batch_id in api_run.pending_by_batch():
+        try:
+            api_run.update_batch(api_run.client.cancel_batch(batch_id, api_run.run.events))
+        except AuthenticationError as error:
+            return [*errors, error]
+        except ImagecliError as error:
+            # A batch that the provider does not have is reported when it is fetched.
+            if error.code != GONE:
+                errors.append(error)
     return errors
 
 
-def _for_each_batch(office: BatchApiRun, act: Callable[[str, list[PendingItem]], None]) -> list[ImagecliError]:
-    """Does *act* for every batch that is away. One batch's trouble is not the others', unless the key is."""
+def fetch_finished(api_run: BatchApiRun) -> list[ImagecliError]:
+    """Saves the results of every pending batch that has ended. Returns what went wrong.
+
+    One batch's error does not stop the others, unless the key is refused.
+    """
     errors: list[ImagecliError] = []
-    for batch, slips in office.pending_by_batch().items():
+    fetched_before = len(api_run.fetched)
+    for batch_id, items in api_run.pending_by_batch().items():
         try:
-            act(batch, slips)
+            _fetch_batch(api_run, batch_id, items)
         except ImagecliError as error:
             errors.append(error)
             if isinstance(error, AuthenticationError):
                 break
+    if len(api_run.fetched) > fetched_before:
+        api_run.refresh()
+    else:
+        api_run.emit_progress()
     return errors
 
 
-def _fetch_batch(office: BatchApiRun, batch: str, slips: list[PendingItem]) -> None:
+def _fetch_batch(api_run: BatchApiRun, batch_id: str, items: list[PendingItem]) -> None:
+    collector = _build_collector(api_run)
     try:
-        job = office.services.client.get_batch(batch, office.on_event)
+        job = api_run.client.get_batch(batch_id, api_run.run.events)
     except ImagecliError as error:
         if error.code != GONE:
             raise
-        _build_collector(office).give_up(slips, unknown_batch_error(batch, error), office.on_event, office.add_result)
+        results = collector.give_up(items, unknown_batch_error(batch_id, error))
     else:
-        office.update_batch(job)
+        api_run.update_batch(job)
         if not job.has_ended:
             return
-        _build_collector(office).collect(job, slips, office.on_event, office.add_result)
-    office.done.add(batch)
+        results = collector.collect(job, items)
+    for result in results:
+        api_run.add_result(result)
+    api_run.fetched.add(batch_id)
 
 
-def _build_collector(office: BatchApiRun) -> BatchCollector:
-    bench = office.context
+def _build_collector(api_run: BatchApiRun) -> BatchCollector:
+    context = api_run.run.context
     return BatchCollector(
-        client=office.services.client,
-        finalizer=build_finalizer(bench, office.budget, office.journal),
-        downloader=office.services.downloader,
-        context=replace(build_batch_run_context(bench, office.name), base_url=office.services.base_url),
-        state_dir=bench.settings.state_dir,
+        client=api_run.client,
+        finalizer=build_finalizer(context, api_run.budget, api_run.run.journal),
+        downloader=api_run.downloader,
+        context=replace(build_batch_run_context(context, api_run.run_id), base_url=api_run.base_url),
+        state_dir=context.settings.state_dir,
+        on_event=api_run.run.events,
     )
 
 
-def submit_missing(office: BatchApiRun) -> list[ImagecliError]:
-    """Hands in what is missing, and says what was in the way."""
-    orders, budget = build_work_items(office.context, office.missing)
-    if not orders:
+def submit_missing(api_run: BatchApiRun) -> list[ImagecliError]:
+    """Submits what is missing. Returns what went wrong."""
+    items, budget = build_work_items(api_run.run.context, api_run.find_missing())
+    if not items:
         return []
     if refusal := budget.refusal():
         return [refusal]
     errors: list[ImagecliError] = []
-
-    def handed(one: SubmitResult) -> None:
-        if one.job:
-            office.add_batch(one.job, sum(order.count for order in one.orders))
-        if one.error:
-            errors.append(one.error)
-
     try:
-        check_inputs_and_folders(orders, office.on_event, make=True)
-        _build_submitter(office).submit(orders, office.on_event, handed)
+        check_inputs_and_folders(items, api_run.run.events, make=True)
+        for result in _build_submitter(api_run).submit(items):
+            if result.job:
+                api_run.add_batch(result.job, sum(item.count for item in result.items))
+            if result.error:
+                errors.append(result.error)
     except ImagecliError as error:
         errors.append(error)
-    office.refresh()
+    api_run.refresh()
     return errors
 
 
-def _build_submitter(office: BatchApiRun) -> BatchSubmitter:
-    bench, client, shelf = office.context, office.services.client, InputsByModel()
+def _build_submitter(api_run: BatchApiRun) -> BatchSubmitter:
+    context = api_run.run.context
     return BatchSubmitter(
-        client=client,
-        provider=bench.settings.provider,
-        inputs=UploadedInputs(client, lambda purchase: shelf.for_model(purchase.item.model)),
-        journal=office.journal,
-        manifest=bench.owner,
-        digest=bench.manifest.digest,
-        folder=_input_file_folder(bench),
+        client=api_run.client,
+        provider=context.settings.provider,
+        inputs=UploadedInputs(api_run.client),
+        journal=api_run.run.journal,
+        manifest=context.manifest_path,
+        digest=context.manifest.digest,
+        folder=_input_file_folder(context),
+        on_event=api_run.run.events,
     )
 
 
-def _input_file_folder(bench: BatchContext) -> Path:
-    """Where input files lie until they are up: of this manifest and shard alone, as its lock is."""
-    whose = f"{bench.owner.absolute()} {bench.shard or ''}"
-    name = hashlib.sha256(whose.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    folder = bench.settings.state_dir / "batches"
+def _input_file_folder(context: BatchContext) -> Path:
+    """The folder for input files until they are uploaded; it belongs to this manifest and shard, as the lock does."""
+    key = f"{context.manifest_path.absolute()} {context.shard or ''}"
+    name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    folder = context.settings.state_dir / "batches"
     try:
         make_private_folder(folder)
     except OSError:
-        return bench.owner.parent / f".imagecli-batch-{name}"
+        return context.manifest_path.parent / f".imagecli-batch-{name}"
     return folder / name
 
 
-FIRST_LOOK: Final = 1.0
-"""Seconds until a batch is asked for again; ever longer then, up to the next."""
-MAX_PAUSE: Final = 60.0
-LONGEST: Final = 26 * 3600.0
-"""Seconds that are waited in all: a batch has a day, and some time to end in."""
+def wait_for_batches(api_run: BatchApiRun, *, submit: bool) -> list[ImagecliError]:
+    """Fetches results, and with *submit* submits what is missing, until nothing is pending, or for `MAX_WAIT`.
 
-
-def wait_for_batches(office: BatchApiRun, *, hand_in: bool) -> list[ImagecliError]:
-    """Fetches, and hands in what is missing, until nothing is away any more, or a day and some is over.
-
-    Gives what went wrong for good. A row that changed while it was away is handed in when its earlier self has come.
+    A row that was changed while it was pending is submitted when its earlier version has ended.
+    Returns the errors that another attempt does not help against.
     """
-    heart, pause = _HeartbeatTimer(), FIRST_LOOK
+    timer, pause = _HeartbeatTimer(), FIRST_PAUSE
     while True:
-        errors = fetch_finished(office)
+        errors = fetch_finished(api_run)
         if final := [error for error in errors if not _is_temporary(error)]:
             return final
         for error in errors:
-            office.on_event(WarningEvent(code=error.code, message=f"{error.message}; asked again in {pause:.0f} s"))
-        if hand_in and not errors and (refused := submit_missing(office)):
+            message = f"{error.message}; asked again in {pause:.0f} s"
+            api_run.run.events(WarningEvent(code=error.code, message=message))
+        if submit and not errors and (refused := submit_missing(api_run)):
             return refused
-        if not office.pending_items:
+        if not api_run.pending_items:
             return []
-        if heart.age > LONGEST:
-            office.on_event(
-                WarningEvent(code="still_away", message="the batch has not ended in its time: look again later")
-            )
+        if timer.elapsed() > MAX_WAIT:
+            message = "the batch has not ended in its time: look again later"
+            api_run.run.events(WarningEvent(code="still_away", message=message))
             return []
-        heart.sleep(pause, office.on_event)
+        timer.sleep(pause, api_run.run.events)
         pause = min(pause * 1.5, MAX_PAUSE)
 
 
 def _is_temporary(error: ImagecliError) -> bool:
-    """Whether it may be over when a batch is asked for again."""
+    """Whether asking for the batch again may help."""
     return isinstance(error, (NetworkError, LimitError, UnsavedError)) and not isinstance(error, QuotaError)
 
 
 class _HeartbeatTimer:
-    """Sleeps, and says now and then that it does."""
+    """Sleeps, and emits a heartbeat every `HEARTBEAT_SECONDS`."""
 
     def __init__(self) -> None:
-        self._began = self._beat = time.monotonic()
+        self._started = self._last_beat = time.monotonic()
 
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self._began
+    def elapsed(self) -> float:
+        """Seconds since the timer was created."""
+        return time.monotonic() - self._started
 
     def sleep(self, seconds: float, on_event: EventHandler) -> None:
         """Sleeps for *seconds*."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, max(self._beat + HEARTBEAT_SECONDS - time.monotonic(), 0.0)))
-            if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
-                self._beat = time.monotonic()
-                on_event(Heartbeat(elapsed=self.age))
+        while (remaining := end - time.monotonic()) > 0:
+            time.sleep(min(remaining, max(self._last_beat + HEARTBEAT_SECONDS - time.monotonic(), 0.0)))
+            if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
+                self._last_beat = time.monotonic()
+                on_event(Heartbeat(elapsed=self.elapsed()))

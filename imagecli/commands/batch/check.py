@@ -1,4 +1,4 @@
-"""A manifest looked at, and nothing sent: is all of it there (`--check`), and what would be bought (`--dry-run`)?"""
+"""`--check` and `--dry-run`: what of a manifest is missing or stale, and what creating it would send and cost."""
 
 from __future__ import annotations
 
@@ -8,34 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagecli.batch.counts import RunCounts
-from imagecli.batch.journal.reader import read_journals
-from imagecli.batch.journal.state import JournalState
 from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.unrecorded import check_unrecorded
 from imagecli.batch.work_item import ItemPlan, WorkItem
-from imagecli.commands.batch.context import BatchContext
-from imagecli.commands.batch.reporter import (
-    NO_COST,
-    BatchEventFilter,
-    estimate_item_cost,
-    find_kept_files,
-    item_keys,
-    planned_outputs,
-)
-from imagecli.commands.batch.run import (
-    ConcurrencyOptions,
+from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
+from imagecli.commands.batch.open_run import (
+    BatchRun,
     InputsByModel,
     build_batch_run_context,
     build_work_items,
     check_inputs_and_folders,
-    count_kept,
-    plan_and_note,
+    count_up_to_date,
+    open_batch_run,
+    plan_run,
 )
+from imagecli.commands.batch.reporter import NO_COST, estimate_item_cost, find_kept_files, item_keys
+from imagecli.commands.batch.run import ConcurrencyOptions
 from imagecli.commands.image.dry_run import build_dry_run_request
-from imagecli.errors import EXIT_INCOMPLETE, ImagecliError
-from imagecli.events import EventHandler
-from imagecli.output.batch import COMMAND, BatchOutput
-from imagecli.output.choose_progress import open_progress
+from imagecli.errors import EXIT_INCOMPLETE
+from imagecli.events import Event
+from imagecli.output.batch import COMMAND
 from imagecli.output.plan import BatchDryRun, format_batch_dry_run
 from imagecli.pipeline.build import spool_places
 from imagecli.pipeline.prepare import prepare_call
@@ -43,162 +35,159 @@ from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, DryRunRequest
 from imagecli.safe_open import real_path
 
+MAX_ITEMS_SHOWN = 20
+"""Items of a dry run whose files are listed; --json lists all."""
 
-def run_check(bench: BatchContext) -> int:
-    """Lists what is missing or stale, and returns 10 where anything is. Raises OutputError for what is in the way."""
-    with open_progress(bench.env, bench.display) as heard:
-        watch = BatchEventFilter(heard)
-        bench.emit_notes(watch)
-        ledger = read_journals(bench.owner, watch)
-        purchases = plan_and_note(bench, ledger, watch)
-        _emit_moves(bench, purchases, ledger, watch)
-    bulk = BatchOutput(bench.env, bench.display, heard)
-    gaps = [purchase for purchase in purchases if purchase.decision.kind != "done"]
-    away = [purchase for purchase in gaps if not purchase.decision.buy]
-    tally = RunCounts(total=len(purchases), kept=count_kept(purchases), missing=len(gaps))
-    if bench.display.json:
-        for purchase in purchases:
-            _print_row(purchase, ledger, bench, bulk)
-    bulk.print_lines([f"{one.decision.kind:<8} {path}" for one in gaps for path in one.decision.writes or one.outputs])
-    said = f"{len(gaps):,} of {tally.total:,} are missing or stale" if gaps else f"all {tally.total:,} are there"
-    said += f", {len(away):,} of them with the Batch API" if away else ""
-    bulk.print_summary(
-        said,
+
+def run_check(context: BatchContext) -> int:
+    """Lists what is missing or stale, and returns 10 if anything is. Raises OutputError for outputs in the way."""
+    with open_batch_run(context, read_only=True) as run:
+        plans = plan_run(run)
+        _emit_moves(run, plans)
+    gaps = [plan for plan in plans if plan.decision.kind != "done"]
+    pending = [plan for plan in gaps if not plan.decision.buy]
+    counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans), missing=len(gaps))
+    if context.display.json:
+        for plan in plans:
+            _print_row(run, plan)
+    run.output.print_lines(
+        [f"{plan.decision.kind:<8} {path}" for plan in gaps for path in plan.decision.writes or plan.outputs]
+    )
+    message = f"{len(gaps):,} of {counts.total:,} are missing or stale" if gaps else f"all {counts.total:,} are there"
+    if pending:
+        message += f", {len(pending):,} of them with the Batch API"
+    exit_code = counts.exit_code()
+    run.output.print_summary(
+        message,
         (),
         NO_COST,
-        watch.notes,
-        status=tally.status,
-        exit_code=tally.exit_code,
+        run.events.notes,
+        status=counts.status(),
+        exit_code=exit_code,
         summary={
-            "purchases": tally.total,
-            "kept": tally.kept,
-            "missing_or_stale": tally.missing,
-            "submitted": len(away),
+            "purchases": counts.total,
+            "kept": counts.up_to_date,
+            "missing_or_stale": counts.missing,
+            "submitted": len(pending),
         },
     )
-    return tally.exit_code or bulk.exit_code
+    return exit_code or run.output.exit_code
 
 
-def _emit_moves(
-    bench: BatchContext, purchases: Sequence[ItemPlan], ledger: JournalState, on_event: EventHandler
-) -> None:
-    """What is missing under its new name alone need not be bought."""
-    folder = bench.manifest.folder
-    missing = [(one.planned, one.decision) for one in purchases if one.decision.kind == "missing"]
-    if missing and ledger.runs:
-        planned = [path for item in bench.manifest_items.items for path in planned_outputs(item)]
-        for note in suggest_moves(missing, find_orphans(planned, ledger, bench.standing()), folder):
-            on_event(note)
+def _emit_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
+    """Notes which missing files exist under an earlier name, and only have to be moved."""
+    context = run.context
+    missing = [(plan.planned, plan.decision) for plan in plans if plan.decision.kind == "missing"]
+    if missing and run.state.runs:
+        planned = [path for item in context.manifest_items.items for path in planned_outputs(item)]
+        orphans = find_orphans(planned, run.state, disk_state(context))
+        for note in suggest_moves(missing, orphans, context.manifest.folder):
+            run.events(note)
 
 
-def _print_row(purchase: ItemPlan, ledger: JournalState, bench: BatchContext, bulk: BatchOutput) -> None:
-    """A row's object: what of it is there, and whether that is all."""
-    kept = find_kept_files(purchase, ledger, bench.standing(), bench.manifest.folder)
-    keys = item_keys(purchase.item, purchase.decision.kind)
-    if purchase.decision.kind != "done":
+def _print_row(run: BatchRun, plan: ItemPlan) -> None:
+    """Prints a row's JSON object: its files that exist, and whether those are all."""
+    kept = find_kept_files(plan, run.state, disk_state(run.context), run.context.manifest.folder)
+    keys = item_keys(plan.item, plan.decision.kind)
+    if plan.decision.kind != "done":
         keys |= {"status": "stale", "exit_code": EXIT_INCOMPLETE}
-    bulk.print_row(purchase.item.row, CommandResult(command=COMMAND, skipped=tuple(kept), cost=NO_COST), **keys)
+    run.output.print_row(plan.item.row, CommandResult(command=COMMAND, skipped=tuple(kept), cost=NO_COST), **keys)
 
 
-def dry_run_batch(bench: BatchContext, pace: ConcurrencyOptions) -> int:
-    """Shows what would be bought, for how much, and how long it takes at least."""
-    errors: list[ImagecliError] = []
-    with open_progress(bench.env, bench.display) as heard:
-        watch = BatchEventFilter(heard)
-        bench.emit_notes(watch)
-        ledger = read_journals(bench.owner, watch)
-        purchases = plan_and_note(bench, ledger, watch)
-        _emit_moves(bench, purchases, ledger, watch)
-        check_unrecorded(purchases, spool_places(bench.settings))
-        orders, budget = build_work_items(bench, purchases)
-        check_inputs_and_folders(orders, watch, make=False)
-    if refusal := budget.refusal():
-        errors.append(refusal)
-    bulk = BatchOutput(bench.env, bench.display, heard)
-    shown = _build_dry_run(bench, purchases, orders, budget, pace)
-    if bench.display.json:
-        _print_requests(bench, orders, budget, bulk, watch)
-    bulk.print_lines(format_batch_dry_run(shown))
-    bulk.print_summary(
+def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
+    """Prints what would be requested, for how much, and how long that takes at least."""
+    with open_batch_run(context, read_only=True) as run:
+        plans = plan_run(run)
+        _emit_moves(run, plans)
+        check_unrecorded(plans, spool_places(context.settings))
+        items, budget = build_work_items(context, plans)
+        check_inputs_and_folders(items, run.events, make=False)
+    refusal = budget.refusal()
+    dry_run = _build_dry_run(context, plans, items, budget, options)
+    if context.display.json:
+        _print_requests(run, items, budget)
+    run.output.print_lines(format_batch_dry_run(dry_run))
+    run.output.print_summary(
         "nothing was sent: this was a dry run",
-        errors,
-        budget.cost() if orders else NO_COST,
-        watch.notes,
-        status="failed" if errors else "planned",
-        exit_code=errors[0].exit_code if errors else 0,
+        [refusal] if refusal else [],
+        dry_run.cost,
+        run.events.notes,
+        status="failed" if refusal else "planned",
+        exit_code=refusal.exit_code if refusal else 0,
         summary={
-            "rows": shown.rows,
-            "purchases": shown.purchases,
-            "kept": shown.kept,
-            "requests": shown.requests,
-            "pictures": shown.pictures,
-            "files": shown.files,
-            "least_seconds": shown.least_seconds,
-            "reads": [str(real_path(path)) for path in bench.manifest_items.reads],
+            "rows": dry_run.rows,
+            "purchases": dry_run.items,
+            "kept": dry_run.up_to_date,
+            "requests": dry_run.requests,
+            "pictures": dry_run.images,
+            "files": dry_run.files,
+            "least_seconds": dry_run.min_seconds,
+            "reads": [str(real_path(path)) for path in context.manifest_items.reads],
         },
     )
-    return errors[0].exit_code if errors else bulk.exit_code
+    return refusal.exit_code if refusal else run.output.exit_code
 
 
 def _build_dry_run(
-    bench: BatchContext,
-    purchases: Sequence[ItemPlan],
-    orders: Sequence[WorkItem],
+    context: BatchContext,
+    plans: Sequence[ItemPlan],
+    items: Sequence[WorkItem],
     budget: Budget,
-    pace: ConcurrencyOptions,
+    options: ConcurrencyOptions,
 ) -> BatchDryRun:
-    batch = bench.settings.provider.batch if bench.batch_api else None
-    pictures = sum(len(order.plan.decision.buy) for order in orders)
+    batch_row = context.settings.provider.batch if context.batch_api else None
+    images = sum(len(item.plan.decision.buy) for item in items)
+    shown = items[:MAX_ITEMS_SHOWN]
     return BatchDryRun(
-        manifest=bench.manifest.name,
-        rows=bench.row_count,
-        purchases=len(purchases),
-        kept=count_kept(purchases),
-        away=sum(purchase.decision.kind == "submitted" for purchase in purchases),
+        manifest=context.manifest.name,
+        rows=context.row_count,
+        items=len(plans),
+        up_to_date=count_up_to_date(plans),
+        pending=sum(plan.decision.kind == "submitted" for plan in plans),
         requests=len(budget.requests),
-        pictures=pictures,
-        files=sum(len(order.plan.decision.writes) for order in orders),
-        cost=budget.cost() if orders else NO_COST,
-        # The first goes out at once.
-        least_seconds=round(max(pictures - 1, 0) * 60 / pace.rate, 1) if pace.rate and not batch else None,
-        rate=pace.rate,
-        jobs=pace.jobs or bench.settings.provider.jobs,
-        window=batch.window if batch else "",
-        first=tuple((order.plan.decision.kind, path) for order in orders[:20] for path in order.plan.decision.writes),
-        more=max(len(orders) - 20, 0),
-        reads=tuple(_with_target(path, bench.manifest.folder) for path in bench.manifest_items.reads),
+        images=images,
+        files=sum(len(item.plan.decision.writes) for item in items),
+        cost=budget.cost() if items else NO_COST,
+        # The first image is requested immediately.
+        min_seconds=round(max(images - 1, 0) * 60 / options.rate, 1) if options.rate and not batch_row else None,
+        rate=options.rate,
+        jobs=options.jobs or context.settings.provider.jobs,
+        window=batch_row.window if batch_row else "",
+        first=tuple((item.plan.decision.kind, path) for item in shown for path in item.plan.decision.writes),
+        more=len(items) - len(shown),
+        reads=tuple(_with_target(path, context.manifest.folder) for path in context.manifest_items.reads),
     )
 
 
 def _with_target(path: Path, folder: Path) -> str:
-    """*path*, and where it leads if links below the manifest's *folder* lead to another place."""
+    """*path*, and its target if links below the manifest's *folder* lead elsewhere."""
     inside = path.relative_to(folder) if path.is_relative_to(folder) else path
     target = real_path(path)
     is_link = target != Path(os.path.normpath(real_path(folder) / inside))
     return f"{path}, a link to {target}" if is_link else str(path)
 
 
-def _print_requests(
-    bench: BatchContext, orders: Sequence[WorkItem], budget: Budget, bulk: BatchOutput, on_event: EventHandler
-) -> None:
-    """A row's object with all that its requests hold, for whoever sends them by other means."""
-    shelf = InputsByModel()
-    for order in orders:
-        item = order.plan.item
-        planned = tuple(_dry_run_requests(bench, order, budget, shelf))
-        report = CommandResult(command=COMMAND, planned=planned, cost=estimate_item_cost(order, budget))
-        bulk.print_row(item.row, report, **item_keys(item, order.plan.decision.kind))
+def _print_requests(run: BatchRun, items: Sequence[WorkItem], budget: Budget) -> None:
+    """Prints each row's JSON object with its complete requests, so that other tools can send them."""
+    inputs = InputsByModel()
+    for work_item in items:
+        item = work_item.plan.item
+        planned = tuple(_dry_run_requests(run.context, work_item, budget, inputs))
+        result = CommandResult(command=COMMAND, planned=planned, cost=estimate_item_cost(work_item, budget))
+        run.output.print_row(item.row, result, **item_keys(item, work_item.plan.decision.kind))
 
 
 def _dry_run_requests(
-    bench: BatchContext, order: WorkItem, budget: Budget, shelf: InputsByModel
+    context: BatchContext, work_item: WorkItem, budget: Budget, inputs: InputsByModel
 ) -> Iterator[DryRunRequest]:
-    errand = build_batch_run_context(bench, "dry-run")
-    inputs = shelf.for_model(order.plan.item.model)
-    for request in order.calls():
-        _, http = prepare_call(request, inputs.fit_inputs(request.request, lambda event: None), errand)
-        names = [file.name for files in request.files for file in files]
-        yield replace(
-            build_dry_run_request(request, http, budget, bench.settings, bench.env, names=names),
-            cost=budget.cost_of(request.index),
-        )
+    run_context = build_batch_run_context(context, "dry-run")
+    cache = inputs.for_model(work_item.plan.item.model)
+    for call in work_item.calls():
+        _, http = prepare_call(call, cache.fit_inputs(call.request, _ignore), run_context)
+        names = [file.name for files in call.files for file in files]
+        request = build_dry_run_request(call, http, budget, context.settings, context.env, names=names)
+        yield replace(request, cost=budget.cost_of(call.index))
+
+
+def _ignore(event: Event) -> None:
+    """The inputs were checked before, with their notes."""

@@ -1,40 +1,14 @@
-"""`imagecli batch`: a manifest → its pictures.
-
-The manifest that a word of the command line names.
-"""
+"""The options of `imagecli batch`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from imagecli.commands import completion
 from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import MoneyOptions, ShowOptions, WhereOptions
-from imagecli.env import Env
-from imagecli.errors import UsageError
-
-if TYPE_CHECKING:
-    from imagecli.batch.manifest.read import Format, Manifest
-
-
-def read_manifest_argument(word: str, format: Format | None, env: Env) -> Manifest:
-    """The manifest at *word*; `-` is stdin. Raises UsageError, ManifestError."""
-    from imagecli.batch.manifest.read import MAX_BYTES, read_manifest, read_piped_manifest
-
-    if word != "-":
-        return read_manifest(Path(word), format)
-    if env.stdin.isatty():
-        raise UsageError("- reads the manifest from stdin, and stdin is this terminal", hint="pipe something in")
-    try:
-        data = env.stdin.buffer.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
-    if len(data) > MAX_BYTES:
-        raise UsageError(f"stdin brings more than {MAX_BYTES // 1024**2} MB", hint="make several manifests of it")
-    return read_piped_manifest(data, format)
 
 
 @with_option_groups
@@ -162,7 +136,7 @@ def batch(
     check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
     batch_api = batch_api or cancel
     check_batch_api_options({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
-    style = DisplayOptions.build(
+    display_options = DisplayOptions.build(
         env=ctx.obj,
         json=display.json,
         quiet=display.quiet,
@@ -170,9 +144,10 @@ def batch(
         debug=display.debug,
         color=display.color,
     )
-    bench = open_batch_context(
+    context = open_batch_context(
         ctx.obj,
-        lambda: read_manifest_argument(manifest, format, ctx.obj),
+        manifest,
+        format,
         {
             "provider": where.provider,
             "base_url": where.base_url,
@@ -183,7 +158,7 @@ def batch(
             "max_cost": money.max_cost,
         },
         {"model": model, "quality": quality},
-        style,
+        display_options,
         with_key=not (money.dry_run or check or prune),
         only=only or (),
         adopt=adopt,
@@ -193,14 +168,14 @@ def batch(
         allow_outside=allow_outside,
     )
     if prune:
-        raise typer.Exit(run_prune(bench, yes=yes))
+        raise typer.Exit(run_prune(context, yes=yes))
     if check:
-        raise typer.Exit(run_check(bench))
-    pace = ConcurrencyOptions(jobs=jobs, rate=rate, fail_fast=fail_fast)
+        raise typer.Exit(run_check(context))
+    concurrency = ConcurrencyOptions(jobs=jobs, rate=rate, fail_fast=fail_fast)
     if money.dry_run:
-        raise typer.Exit(dry_run_batch(bench, pace))
-    if bench.batch_api:
+        raise typer.Exit(dry_run_batch(context, concurrency))
+    if batch_api:
         from imagecli.commands.batch.api_run import BatchApiMode, run_batch_api
 
-        raise typer.Exit(run_batch_api(bench, BatchApiMode(wait=wait, cancel=cancel)))
-    raise typer.Exit(run_batch(bench, pace))
+        raise typer.Exit(run_batch_api(context, BatchApiMode(wait=wait, cancel=cancel)))
+    raise typer.Exit(run_batch(context, concurrency))

@@ -1,20 +1,19 @@
-"""A manifest, settled: settings in, rows read, and what becomes of each by the journal and the disk."""
+"""A batch command's settings, manifest and options as one value, and what follows from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imagecli.batch.failed_manifest import journal_owner
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.load import ManifestItems, load_items
-from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manifest, read_piped_manifest
 from imagecli.batch.planner import decide_item
 from imagecli.batch.shards import Shard, cap_share
 from imagecli.batch.work_item import ItemPlan, replace_originals_too, to_planned_item
@@ -26,26 +25,29 @@ from imagecli.config.user_catalog import load_user_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.events import EventHandler, NoteEvent, WarningEvent
+from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
 from imagecli.output.display import DisplayOptions
 from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import describe_cap
 
+NOTED_SETTINGS = ("project_owner", "provider", "max_cost")
+"""Codes of the settings' notes that matter to a batch: its rows ignore the other settings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContext:
-    """One batch's settled circumstances."""
+    """Everything that a run over a manifest needs to know before it starts. Pure data."""
 
     env: Env
     catalog: Catalog
     settings: Settings
     manifest: Manifest
-    """Without its rows: there may be very many, and the items say the same."""
+    """Without its rows: there may be very many, and the items have all that is needed of them."""
     row_count: int
-    owner: Path
-    """Whose journal it is: the manifest, where that is a file."""
+    manifest_path: Path
+    """Names the journal and the lock beside it; for a piped manifest `stdin` in the current folder."""
     manifest_items: ManifestItems
     display: DisplayOptions
     only: tuple[str, ...] = ()
@@ -53,117 +55,41 @@ class BatchContext:
     if_exists: IfExists | None = None
     shard: Shard | None = None
     batch_api: bool = False
-    """Rows are handed in to the provider's Batch API, which it has."""
+    """Rows are submitted to the provider's Batch API, which it has."""
     allow_outside: bool = False
     """Rows may read files, and save through links, outside the manifest's folder and its repository."""
-
-    @property
-    def price_share(self) -> float:
-        """What is billed, of the live price."""
-        batch = self.settings.provider.batch
-        return batch.price if self.batch_api and batch else 1.0
-
-    def settings_with_cap_share(self) -> Settings:
-        """The settings with this run's share of the cap."""
-        if self.shard is None:
-            return self.settings
-        counts = [self._highest_cost(item) for item in self.manifest_items.items]
-        mine = sum(
-            count for item, count in zip(self.manifest_items.items, counts, strict=True) if self._is_in_shard(item)
-        )
-        share = round(cap_share(self.settings.max_cost, mine, sum(counts)), 9)
-        # The built-in cap stays that: it is less strict than one that somebody said.
-        origin = self.settings.max_cost_origin and f"the share {self.shard} of {describe_cap(self.settings)}"
-        return replace(self.settings, max_cost=share, max_cost_origin=origin)
-
-    def _highest_cost(self, item: ManifestItem) -> float:
-        """USD that the whole of *item* can cost; where no price is known one purchase is like another."""
-        price = estimate.estimate_price(item.request, item.model, self.settings.provider)
-        return (price.high_usd or price.low_usd) if price else 0.0
-
-    @property
-    def chosen_items(self) -> Sequence[ManifestItem]:
-        """The items that this run is about."""
-        found = [item for item in self.manifest_items.items if self._is_chosen(item)]
-        if not found and self.only:
-            raise UsageError(
-                f"no output of {self.manifest.name} is like {', '.join(self.only)}", hint=self._describe_selection()
-            )
-        return found
-
-    def _is_chosen(self, item: ManifestItem) -> bool:
-        paths = [target.path for targets in item.pictures for target in targets]
-        if not self._is_in_shard(item):
-            return False
-        return not self.only or any(matches_output(path, glob) for path in paths for glob in self.only)
-
-    def _is_in_shard(self, item: ManifestItem) -> bool:
-        return self.shard is None or self.shard.contains(item.pictures[0][0].path)
-
-    def _describe_selection(self) -> str:
-        first = [item.pictures[0][0].path for item in self.manifest_items.items[:3]]
-        return f"outputs are {', '.join(first)}{' …' * (len(self.manifest_items.items) > 3)}"
-
-    def plan_items(self, ledger: JournalState) -> list[ItemPlan]:
-        """What becomes of every chosen item. Raises InputImageError for an input that can't be read."""
-        digests, disk = FileDigests(), self.standing()
-        found = []
-        for item in self.chosen_items:
-            wanted = to_planned_item(item, self.settings.provider, self.settings.base_url, digests)
-            decision = decide_item(wanted, ledger, disk, adopt=self.adopt, if_exists=self.if_exists)
-            decision = replace_originals_too(decision, ledger)
-            found.append(ItemPlan(item=item, planned=wanted, decision=decision))
-        return found
-
-    def standing(self) -> DiskState:
-        """The disk below the manifest's folder."""
-        return DiskState(self.manifest.folder, allow_outside=self.allow_outside)
-
-    def emit_notes(self, on_event: EventHandler) -> None:
-        """Says what is to be said before anything is bought."""
-        for remark in self.manifest_items.notes:
-            on_event(remark)
-        for code, message in self.settings.notes:
-            # Other settings say nothing to a manifest's rows.
-            if code in ("project_owner", "provider", "max_cost"):
-                on_event(NoteEvent(code=code, message=message))
-        for code, message in self.settings.warnings:
-            on_event(WarningEvent(code=code, message=message))
-
-
-def matches_output(path: str, glob: str) -> bool:
-    """Whether an output has a name that *glob* means: its whole path, or the last part of it."""
-    return fnmatchcase(path, glob) or fnmatchcase(PurePosixPath(path).name, glob)
 
 
 def open_batch_context(
     env: Env,
-    read: Callable[[], Manifest],
+    argument: str,
+    format: Format | None,
     flags: dict[str, Any],
-    fields: dict[str, Any],
-    style: DisplayOptions,
+    row_flags: dict[str, Any],
+    display: DisplayOptions,
     *,
     with_key: bool,
-    only: Sequence[str],
+    only: Iterable[str],
     adopt: bool,
     if_exists: IfExists | None,
     shard: Shard | None,
     batch_api: bool = False,
     allow_outside: bool = False,
 ) -> BatchContext:
-    """The bench for the manifest that *read* gives. *flags* are settings', *fields* are those that rows have too.
+    """Loads the settings, then the manifest that *argument* names.
 
-    Raises ManifestError with all that is wrong in its rows; UsageError, SettingsError, AuthenticationError.
+    *flags* are those of the settings, *row_flags* those that rows have as fields too.
+    Raises ManifestError with everything that is wrong in the rows; UsageError, SettingsError, AuthenticationError.
     """
-    rows = load_user_catalog(env)
-    with notice_when_slow(FOR_A_KEY, env, quiet=style.quiet):
-        settings = load_settings(flags, env, rows, current_folder(), with_key=with_key)
+    catalog = load_user_catalog(env)
+    with notice_when_slow(FOR_A_KEY, env, quiet=display.quiet):
+        settings = load_settings(flags, env, catalog, current_folder(), with_key=with_key)
     provider = with_batch_api(settings.provider) if batch_api else settings.provider
-    manifest = read()
-    assets = load_items(
+    manifest = read_manifest_argument(argument, format, env)
+    items = load_items(
         manifest,
-        flags=fields,
-        catalog=rows,
+        flags=row_flags,
+        catalog=catalog,
         provider=provider,
         base_url=settings.base_url,
         today=env.now().date(),
@@ -171,13 +97,13 @@ def open_batch_context(
     )
     return BatchContext(
         env=env,
-        catalog=rows,
+        catalog=catalog,
         settings=with_manifest_cap(settings, manifest),
         manifest=replace(manifest, rows=()),
         row_count=len(manifest.rows),
-        owner=journal_owner(manifest.path) if manifest.path else manifest.folder / "stdin",
-        manifest_items=assets,
-        display=replace(style, secret=settings.key.secret if settings.key else None),
+        manifest_path=manifest.path or manifest.folder / "stdin",
+        manifest_items=items,
+        display=replace(display, secret=settings.key.secret if settings.key else None),
         only=tuple(only),
         adopt=adopt,
         if_exists=if_exists,
@@ -187,8 +113,23 @@ def open_batch_context(
     )
 
 
+def read_manifest_argument(argument: str, format: Format | None, env: Env) -> Manifest:
+    """The manifest at the path *argument*; `-` is stdin. Raises UsageError, ManifestError."""
+    if argument != "-":
+        return read_manifest(Path(argument), format)
+    if env.stdin.isatty():
+        raise UsageError("- reads the manifest from stdin, and stdin is this terminal", hint="pipe something in")
+    try:
+        data = env.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"stdin brings more than {MAX_BYTES // 1024**2} MB", hint="make several manifests of it")
+    return read_piped_manifest(data, format)
+
+
 def with_batch_api(provider: ProviderRow) -> ProviderRow:
-    """*provider* as it holds for rows that are handed in. Raises UsageError where it has no Batch API."""
+    """*provider* with the limits of its Batch API. Raises UsageError if it has none."""
     if provider.batch is None:
         raise UsageError(
             f"provider {provider.name} has no Batch API that imagecli knows; nothing was sent",
@@ -197,28 +138,8 @@ def with_batch_api(provider: ProviderRow) -> ProviderRow:
     return for_batch_api(provider)
 
 
-def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
-    """Raises UsageError where two of *modes* are typed, and for a *yes* to nothing."""
-    typed = [mode for mode, wanted in modes.items() if wanted]
-    if len(typed) > 1:
-        raise UsageError(f"{' and '.join(typed)}: each does something of its own", hint="leave one of them out")
-    if yes and typed != ["--prune"]:
-        raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
-
-
-def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait: bool) -> None:
-    """Raises UsageError for an option that says nothing of the Batch API, or nothing without it."""
-    if wait and not batch_api:
-        raise UsageError("--wait waits for the Batch API", hint="--batch-api --wait; or leave --wait out")
-    typed = [option for option, value in live.items() if value]
-    if batch_api and typed:
-        raise UsageError(
-            f"{typed[0]} is for live requests: the Batch API has its own pace", hint=f"leave {typed[0]} out"
-        )
-
-
 def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
-    """*settings* with the manifest's limit, which can lower theirs; only the flag replaces both."""
+    """*settings* with the manifest's cost limit, which can only lower theirs; the flag replaces both."""
     limit, origin = manifest.max_cost, settings.max_cost_origin
     if limit is None or origin == flag_name("max_cost") or (origin and limit == settings.max_cost):
         return settings
@@ -229,6 +150,124 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
         f"{name} is {format_usd(limit)}, and a manifest can only lower the limit: {describe_cap(settings)} holds; "
         f"{flag_name('max_cost')} {round_up_usd(limit)} raises it"
     )
-    # Somebody wants a limit to hold, so that unknown prices are refused as they are under any other.
+    # The manifest asks for a limit, so unknown prices are refused as they are under any other explicit limit.
     origin = origin or f"{name}{NOT_RAISED}"
-    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, ("max_cost", message)))
+    note = NoteEvent(code="max_cost", message=message)
+    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, note))
+
+
+def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
+    """Raises UsageError if two of *modes* are typed, or `--yes` without `--prune`."""
+    typed = [mode for mode, is_typed in modes.items() if is_typed]
+    if len(typed) > 1:
+        raise UsageError(f"{' and '.join(typed)}: each does something of its own", hint="leave one of them out")
+    if yes and typed != ["--prune"]:
+        raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
+
+
+def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait: bool) -> None:
+    """Raises UsageError for an option that has no meaning with the Batch API, or none without it."""
+    if wait and not batch_api:
+        raise UsageError("--wait waits for the Batch API", hint="--batch-api --wait; or leave --wait out")
+    typed = [option for option, value in live.items() if value]
+    if batch_api and typed:
+        raise UsageError(
+            f"{typed[0]} is for live requests: the Batch API has its own pace", hint=f"leave {typed[0]} out"
+        )
+
+
+# --- which items, and what becomes of them ---------------------------------------------------------------------------
+
+
+def planned_outputs(item: ManifestItem) -> list[str]:
+    """The files that *item* makes, relative to the manifest's folder. The first is the item's id in the journal."""
+    return [target.path for targets in item.pictures for target in targets]
+
+
+def choose_items(context: BatchContext) -> list[ManifestItem]:
+    """The items of this run's shard with an output that `--only` matches. Raises UsageError if none matches."""
+    items = context.manifest_items.items
+    chosen = [item for item in items if _is_in_shard(item, context) and _is_selected(item, context)]
+    if not chosen and context.only:
+        first = [planned_outputs(item)[0] for item in items[:3]]
+        more = " …" if len(items) > 3 else ""
+        raise UsageError(
+            f"no output of {context.manifest.name} is like {', '.join(context.only)}",
+            hint=f"outputs are {', '.join(first)}{more}",
+        )
+    return chosen
+
+
+def _is_in_shard(item: ManifestItem, context: BatchContext) -> bool:
+    return context.shard is None or context.shard.contains(planned_outputs(item)[0])
+
+
+def _is_selected(item: ManifestItem, context: BatchContext) -> bool:
+    return not context.only or any(
+        matches_output(path, glob) for path in planned_outputs(item) for glob in context.only
+    )
+
+
+def matches_output(path: str, glob: str) -> bool:
+    """Whether *glob* matches the output's path, or its file name alone."""
+    return fnmatchcase(path, glob) or fnmatchcase(PurePosixPath(path).name, glob)
+
+
+def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
+    """What becomes of every chosen item, by the journal and the disk.
+
+    Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
+    """
+    digests, disk = FileDigests(), disk_state(context)
+    plans = []
+    for item in choose_items(context):
+        planned = to_planned_item(item, context.settings.provider, context.settings.base_url, digests)
+        decision = decide_item(planned, state, disk, adopt=context.adopt, if_exists=context.if_exists)
+        plans.append(ItemPlan(item=item, planned=planned, decision=replace_originals_too(decision, state)))
+    return plans
+
+
+def disk_state(context: BatchContext) -> DiskState:
+    """The files in the manifest's folder, as far as the options allow to follow links out of it."""
+    return DiskState(context.manifest.folder, allow_outside=context.allow_outside)
+
+
+# --- money and notes -------------------------------------------------------------------------------------------------
+
+
+def price_share(context: BatchContext) -> float:
+    """The fraction of the live price that is billed."""
+    batch_row = context.settings.provider.batch
+    return batch_row.price if context.batch_api and batch_row else 1.0
+
+
+def settings_with_cap_share(context: BatchContext) -> Settings:
+    """The settings with this shard's share of the cost limit."""
+    settings, shard = context.settings, context.shard
+    if shard is None:
+        return settings
+    costs = [_highest_cost(item, context) for item in context.manifest_items.items]
+    ours = sum(
+        cost for item, cost in zip(context.manifest_items.items, costs, strict=True) if _is_in_shard(item, context)
+    )
+    share = round(cap_share(settings.max_cost, ours, sum(costs)), 9)
+    # The built-in limit stays what it is: it is less strict than an explicit one.
+    origin = settings.max_cost_origin and f"the share {shard} of {describe_cap(settings)}"
+    return replace(settings, max_cost=share, max_cost_origin=origin)
+
+
+def _highest_cost(item: ManifestItem, context: BatchContext) -> float:
+    """USD that all images of *item* can cost; 0 if the price is unknown."""
+    price = estimate.estimate_price(item.request, item.model, context.settings.provider)
+    return (price.high_usd or price.low_usd) if price else 0.0
+
+
+def emit_notes(context: BatchContext, on_event: EventHandler) -> None:
+    """Emits the notes and warnings about the manifest and the settings, before anything is requested."""
+    for note in context.manifest_items.notes:
+        on_event(note)
+    for note in context.settings.notes:
+        if note.code in NOTED_SETTINGS:
+            on_event(note)
+    for warning in context.settings.warnings:
+        on_event(warning)

@@ -1,9 +1,4 @@
-"""What becomes of rows, told as it does: to the tally, to stdout, and at the end to whoever asked.
-
-Files of rows of which nothing is bought: what they are, by the journal, and by their bytes where it does not say.
-
-Hears a batch: what is under way, for an interruption; and remarks, each once, however many rows it is about.
-"""
+"""What a run over a manifest prints: each row as it ends, and the summary; and the notes, each of them once."""
 
 from __future__ import annotations
 
@@ -12,274 +7,234 @@ import mmap
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.counts import RunCounts
-from imagecli.batch.failed_manifest import failed_manifest_path, write_failed_manifest
+from imagecli.batch.counts import RunCounts, result_errors
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem
-from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.image.plan import inspect_skipped_file
 from imagecli.domain import Json
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_exit_code
 from imagecli.events import Event, NoteEvent, RetryWait, SpoolOpened, UploadProgress, WarningEvent
 from imagecli.images.identify import identify_image
 from imagecli.money import format_usd, format_usd_range
-from imagecli.output.batch import BatchOutput, row_result
+from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.progress import PlainProgress
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
-from imagecli.quoting import shell_quote
 from imagecli.results import CommandResult, Cost, SkippedFile
 
-
-def find_kept_files(purchase: ItemPlan, ledger: JournalState, standing: DiskState, folder: Path) -> list[SkippedFile]:
-    """Those of a row, as far as they stand there."""
-    found = []
-    for plan in purchase.outputs:
-        known = ledger.file_planned_at(plan)
-        below = known[1].path if known else plan
-        path, seen = folder / below, standing.stat(below)
-        if seen and seen.bytes is None:
-            continue  # a pipe, or a link that leads out of the folder
-        with contextlib.suppress(OutputError):
-            found.append(
-                (_skipped_from_record(path, known[1]) if known else None) or inspect_skipped_file(path, (0, 0))[0]
-            )
-    return found
+NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
 
 
-def _skipped_from_record(path: Path, record: FileRecord) -> SkippedFile | None:
-    """*path* by its *record* and its headers; None where it is not of the recorded length.
+# --- events ----------------------------------------------------------------------------------------------------------
 
-    As for `judging`: of that length it is taken for what was saved, and not read whole.
-    """
-    try:
-        seen = path.stat()
-        if not (stat.S_ISREG(seen.st_mode) and seen.st_size == record.bytes > 0):
-            return None
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            found = identify_image(data)
-    except (OSError, ValueError):
-        return None
-    return SkippedFile(
-        path=path, bytes=record.bytes, format=found.format, size=found.size, sha256=record.sha256, before=(0, 0)
-    )
-
-
-MADE: Final = ("fitted", "converted")
-"""Remarks on what every row of a kind has done to it: counted, and said together."""
-MAX_REMARKS: Final = 1000
+COUNTED_NOTES: Final = ("fitted", "converted")
+"""Codes of notes that nearly every row can have: they are counted, and summed up in one note at the end."""
+MAX_NOTES: Final = 1000
 
 
 class BatchEventFilter:
-    """Passes on what is not said yet."""
+    """Passes events on, each note only once, and remembers which requests are in flight."""
 
-    def __init__(self, listener: PlainProgress) -> None:
-        self._listener = listener
-        self._said: dict[NoteEvent | WarningEvent, None] = {}
-        self._spools: dict[int, Path] = {}
+    def __init__(self, progress: PlainProgress) -> None:
+        self._progress = progress
+        self._notes: dict[NoteEvent | WarningEvent, None] = {}
+        self._spool_folders: dict[int, Path] = {}
         self._sent: set[int] = set()
-        self.made: Counter[str] = Counter()
-        """How many files were made by changing what came."""
+        self._counted: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
         match event:
             case SpoolOpened():
-                self._spools[event.request] = event.folder
+                self._spool_folders[event.request] = event.folder
             case UploadProgress():
                 self._sent.add(event.request)
             case RetryWait():
-                # The server has answered that it made nothing; it is not under way until it is sent again.
+                # The server has answered that it created nothing: the request is not in flight until it is sent again.
                 self._sent.discard(event.request)
             case NoteEvent() | WarningEvent():
-                return self._emit_once(event)
-        return self._listener(event)
+                self._emit_once(event)
+                return
+        self._progress(event)
 
     def _emit_once(self, event: NoteEvent | WarningEvent) -> None:
-        if event.code in MADE:
-            self.made[event.code] += 1
-        elif event not in self._said:
-            if len(self._said) < MAX_REMARKS:
-                self._said[event] = None
-            self._listener(event)
+        if event.code in COUNTED_NOTES:
+            self._counted[event.code] += 1
+        elif event not in self._notes:
+            if len(self._notes) < MAX_NOTES:
+                self._notes[event] = None
+            self._progress(event)
 
     def emit_conversions(self) -> None:
-        """How many files are not what came, and where that is."""
-        if many := self.made.total():
-            files = "1 file was" if many == 1 else f"{many:,} files were"
-            said = f"{files} cropped, resized or converted, without proof of origin; what came is in NAME.orig files"
-            self(NoteEvent(code="made", message=said))
+        """Emits how many files are not the API's own bytes, and where those are."""
+        if count := self._counted.total():
+            files = "1 file was" if count == 1 else f"{count:,} files were"
+            message = f"{files} cropped, resized or converted, without proof of origin; what came is in NAME.orig files"
+            self(NoteEvent(code="made", message=message))
 
     @property
     def notes(self) -> tuple[NoteEvent | WarningEvent, ...]:
-        return tuple(self._said)
+        """The first notes and warnings of the run, `MAX_NOTES` at most."""
+        return tuple(self._notes)
 
     def end_call(self, request: int) -> None:
         """The request has ended."""
         self._sent.discard(request)
-        self._spools.pop(request, None)
+        self._spool_folders.pop(request, None)
 
     @property
-    def under_way(self) -> int:
-        """Requests that were sent, and of which nothing is known."""
+    def in_flight(self) -> int:
+        """The number of requests that were sent and whose result is unknown."""
         return len(self._sent)
 
-    @property
-    def folders(self) -> list[Path]:
-        """Where their answers are kept."""
-        return sorted({folder for request, folder in self._spools.items() if request in self._sent})
+    def spool_folders(self) -> list[Path]:
+        """The folders with the responses of the requests in flight."""
+        return sorted({folder for request, folder in self._spool_folders.items() if request in self._sent})
 
 
+# --- rows and the summary --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
 class BatchReporter:
-    """Counts and shows; keeps the numbers of the rows that failed, and nothing else of any."""
+    """Prints a run's results. It reads the counts and changes none of them."""
 
-    def __init__(self, bench: BatchContext, tally: RunCounts, bulk: BatchOutput, budget: Budget) -> None:
-        self.counts = tally
-        self._bench, self._bulk, self._budget = bench, bulk, budget
-        self._failed: set[int] = set()
+    context: BatchContext
+    counts: RunCounts
+    output: BatchOutput
+    budget: Budget
+    """Of the calls that items are numbered by."""
 
-    def add_pending(self, purchases: Sequence[ItemPlan], ledger: JournalState, prices: Mapping[str, Cost]) -> None:
-        """Those of *purchases* that a provider's Batch API has, counted; an object of each for those who want one.
+    def print_kept(self, plans: Sequence[ItemPlan], state: JournalState) -> None:
+        """With --json, an object for each of *plans* that is up to date."""
+        if not self.context.display.json:
+            return
+        folder, disk = self.context.manifest.folder, disk_state(self.context)
+        for plan in plans:
+            if plan.decision.kind == "done":
+                kept = find_kept_files(plan, state, disk, folder)
+                result = CommandResult(command=COMMAND, skipped=tuple(kept), cost=NO_COST)
+                self.output.print_row(plan.item.row, result, **item_keys(plan.item, "kept"))
 
-        *prices*: what they can cost, by their ids, as far as that is known.
+    def print_pending(self, plans: Sequence[ItemPlan], state: JournalState, costs: Mapping[str, Cost]) -> None:
+        """With --json, an object for each of *plans*, all of which a provider's Batch API has.
+
+        *costs*: what they can cost, by the id, as far as that is known.
         """
-        for purchase in purchases:
-            if (entry := ledger.last_entry(purchase.planned.id)) and entry.is_pending:
-                self.counts.pending += 1
-                if self._bench.display.json:
-                    keys = item_keys(purchase.item, "submitted")
-                    keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
-                    report = CommandResult(command="batch", cost=prices.get(entry.id, Cost()))
-                    self._bulk.print_row(purchase.item.row, report, **keys)
+        if not self.context.display.json:
+            return
+        for plan in plans:
+            if entry := state.last_entry(plan.planned.id):
+                keys = item_keys(plan.item, "submitted")
+                keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
+                result = CommandResult(command=COMMAND, cost=costs.get(entry.id, Cost()))
+                self.output.print_row(plan.item.row, result, **keys)
 
-    def set_budget(self, budget: Budget) -> None:
-        """The requests are numbered anew."""
-        self._budget = budget
-
-    def add_kept(self, purchases: Sequence[ItemPlan], ledger: JournalState) -> None:
-        """The rows of which nothing is bought, for those who want an object of each."""
-        if self._bench.display.json:
-            folder, standing = self._bench.manifest.folder, self._bench.standing()
-            for purchase in purchases:
-                if purchase.decision.kind == "done":
-                    kept = find_kept_files(purchase, ledger, standing, folder)
-                    report = CommandResult(command="batch", skipped=tuple(kept), cost=NO_COST)
-                    self._bulk.print_row(purchase.item.row, report, **item_keys(purchase.item, "kept"))
-
-    def add(self, ended: ItemResult) -> None:
-        """One more."""
-        self.counts.add(ended)
-        item = ended.item.plan.item
-        errors = [error for outcome in ended.results for error in outcome.errors]
-        if ended.results:
-            cost = replace(estimate_item_cost(ended.item, self._budget), actual_usd=ended.cost_usd)
-            state = "failed" if errors else "bought"
-            report = row_result(ended.results, cost)
-            self._bulk.print_row(item.row, report, **item_keys(item, state))
+    def print_result(self, result: ItemResult) -> None:
+        """Prints an item that has ended, and is counted."""
+        item, errors = result.item.plan.item, result_errors(result)
+        if result.results:
+            cost = replace(estimate_item_cost(result.item, self.budget), actual_usd=result.cost_usd)
+            row = row_result(result.results, cost)
+            self.output.print_row(item.row, row, **item_keys(item, "failed" if errors else "bought"))
             if not errors:
-                self._bulk.note_made(report, self.counts.bought + self.counts.failed, self.counts.to_buy)
+                self.output.note_made(row, self.counts.created + self.counts.failed, self.counts.to_create)
         if errors:
-            self._failed.add(item.row)
-            self._bulk.print_failure(f"{self._bench.manifest.name}:{item.line}", errors)
-
-    def interruption_error(self, signal: BaseException, watch: BatchEventFilter) -> ImagecliError:
-        """What to say to Ctrl-C or SIGTERM."""
-        self.counts.signal_code = signal_exit_code(signal)
-        words = f"interrupted: {self.counts.bought:,} of {self.counts.to_buy:,} saved"
-        hint = "run the same command again: it goes on where this one stopped"
-        if watch.under_way:
-            many = "request" if watch.under_way == 1 else "requests"
-            words += f"; {watch.under_way} {many} under way may be billed"
-            kept = " and ".join(str(folder) for folder in watch.folders)
-            hint += f", and saves first what came, kept in {kept}" if kept else ""
-        return UnsavedError(words, hint=hint, code="interrupted")
+            self.output.print_failure(f"{self.context.manifest.name}:{item.line}", errors)
 
     def print_summary(
         self,
         errors: Sequence[ImagecliError],
-        watch: BatchEventFilter,
+        events: BatchEventFilter,
         *,
         cost: Cost | None = None,
-        away: Cost | None = None,
+        pending_cost: Cost | None = None,
         **more: Json,
     ) -> int:
-        """The summary, and the exit code.
+        """Prints the summary and returns the exit code.
 
-        *cost* is what all of it can cost where the budget is not of all of it, *away* what rows can that the Batch API
-        has still; *more* are keys of the object.
+        *errors* are those that belong to no row. *cost* is what everything can cost if the budget covers only a part,
+        *pending_cost* what the items can cost that the Batch API still has; *more* are keys of the JSON object.
         """
-        self.counts.codes.update(error.exit_code for error in errors)
-        failed = self._write_failed_manifest()
-        tally = self.counts
-        watch.emit_conversions()
-        if overrun := self._budget.cap_passed_warning(tally.billed_usd, whole=not tally.unknown):
-            watch(overrun)
-        cost = cost or self._budget.cost()
-        actual = None if away and not (tally.bought or tally.failed) else tally.actual_usd
-        paid = Cost(low_usd=cost.low_usd, high_usd=cost.high_usd, actual_usd=actual, about=cost.about)
-        self._bulk.print_summary(
-            "; ".join((format_counts(tally, paid, away), *self._next_steps(failed, here=bool(away)))),
+        counts = self.counts
+        counts.exit_codes.update(error.exit_code for error in errors)
+        events.emit_conversions()
+        if warning := self.budget.cap_passed_warning(counts.billed_usd, whole=not counts.unpriced):
+            events(warning)
+        estimated = cost or self.budget.cost()
+        is_unbilled = pending_cost and not (counts.created or counts.failed)
+        total_cost = replace(estimated, actual_usd=None if is_unbilled else counts.actual_usd)
+        exit_code = counts.exit_code()
+        self.output.print_summary(
+            "; ".join((format_counts(counts, total_cost, pending_cost), *self._next_steps(bool(pending_cost)))),
             errors,
-            paid if tally.to_buy or away else NO_COST,
-            watch.notes,
-            status=tally.status,
-            exit_code=tally.exit_code,
+            total_cost if counts.to_create or pending_cost else NO_COST,
+            events.notes,
+            status=counts.status(),
+            exit_code=exit_code,
             summary={
-                "rows": self._bench.row_count,
-                "purchases": tally.total,
-                "kept": tally.kept,
-                "bought": tally.bought,
-                "failed": tally.failed,
-                "submitted": tally.pending,
-                "not_sent": tally.unsent,
-                "files": tally.files,
-                "failed_manifest": str(failed.absolute()) if failed else None,
+                "rows": self.context.row_count,
+                "purchases": counts.total,
+                "kept": counts.up_to_date,
+                "bought": counts.created,
+                "failed": counts.failed,
+                "submitted": counts.pending,
+                "not_sent": counts.unsent,
+                "files": counts.files,
+                # No such file is written any more, but keys of the JSON output never go.
+                "failed_manifest": None,
                 **more,
             },
         )
-        return tally.exit_code or self._bulk.exit_code
+        return exit_code or self.output.exit_code
 
-    def _next_steps(self, failed: Path | None, *, here: bool) -> Iterator[str]:
-        """What to type next. *here*: this run's own Batch API has something."""
-        if failed:
-            typed = f"{shell_quote(failed)}{' --batch-api' * self._bench.batch_api}"
-            yield f"imagecli batch {typed} runs the failed rows again"
-        if here:
+    def _next_steps(self, is_own_pending: bool) -> Iterator[str]:
+        """What to do next. *is_own_pending*: this run's own Batch API has some of the rows."""
+        if self.counts.failed:
+            yield "the same command requests the failed rows again"
+        if is_own_pending:
             yield "the same command fetches them"
-        elif self.counts.pending and not self._bench.batch_api:
+        elif self.counts.pending and not self.context.batch_api:
             yield "--batch-api fetches them"
 
-    def _write_failed_manifest(self) -> Path | None:
-        bench = self._bench
-        if not self._failed and (bench.only or self.counts.unsent):
-            return None
-        return write_failed_manifest(bench.manifest, failed_manifest_path(bench.owner, bench.shard), self._failed)
+
+def interruption_error(signal: BaseException, counts: RunCounts, events: BatchEventFilter) -> ImagecliError:
+    """The error for a run that Ctrl-C or SIGTERM ended; the signal's exit code is counted."""
+    counts.signal_code = signal_exit_code(signal)
+    message = f"interrupted: {counts.created:,} of {counts.to_create:,} saved"
+    hint = "run the same command again: it goes on where this one stopped"
+    if events.in_flight:
+        requests = "request" if events.in_flight == 1 else "requests"
+        message += f"; {events.in_flight} {requests} under way may be billed"
+        if folders := " and ".join(str(folder) for folder in events.spool_folders()):
+            hint += f", and saves first what came, kept in {folders}"
+    return UnsavedError(message, hint=hint, code="interrupted")
 
 
-def estimate_item_cost(order: WorkItem, budget: Budget) -> Cost:
-    """What the requests of *order* can cost together."""
-    price = estimate.total_estimate(budget.estimates[order.first : order.first + order.count])
-    about = budget.describe_price(price)
-    return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
-
-
-def item_keys(item: ManifestItem, state: str) -> dict[str, Json]:
-    """What an object of a row has besides."""
-    return {"line": item.line, "state": state, "outputs": [*planned_outputs(item)]}
-
-
-def planned_outputs(item: ManifestItem) -> list[str]:
-    """The files that are planned, from the manifest's folder."""
-    return [target.path for targets in item.pictures for target in targets]
-
-
-NO_COST = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
+def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = None) -> str:
+    """`17 bought, 2 kept, 1 failed; cost: $0.53`. *pending_cost* is what the Batch API's rows can cost."""
+    parts = [
+        (counts.created, "bought"),
+        (counts.pending, f"with the Batch API{_price_words(pending_cost)}"),
+        (counts.up_to_date, "kept as they are"),
+        (counts.failed, "failed"),
+        # What was in flight when a signal came is among them.
+        (counts.unsent, "not ended" if counts.signal_code else "not sent"),
+    ]
+    text = ", ".join(f"{count:,} {words}" for count, words in parts if count) or "nothing to do"
+    if cost.is_free or not (counts.created or counts.failed):
+        return text
+    if not counts.unpriced:
+        return f"{text}; cost: {format_usd(counts.billed_usd)}"
+    known = f"{format_usd(counts.billed_usd)}, and " if counts.billed_usd else ""
+    return f"{text}; cost: {known}not told of {counts.unpriced:,}"
 
 
 def _price_words(cost: Cost | None) -> str:
@@ -288,20 +243,49 @@ def _price_words(cost: Cost | None) -> str:
     return f" for about {format_usd_range(cost.low_usd, cost.high_usd)}"
 
 
-def format_counts(tally: RunCounts, cost: Cost, away: Cost | None = None) -> str:
-    """`17 bought, 2 kept, 1 failed; cost: $0.53`. *away* is what the Batch API's rows can cost."""
-    counts = [
-        (tally.bought, "bought"),
-        (tally.pending, "with the Batch API" + _price_words(away)),
-        (tally.kept, "kept as they are"),
-        (tally.failed, "failed"),
-        # What was under way when a signal came is among them.
-        (tally.unsent, "not ended" if tally.signal_code else "not sent"),
-    ]
-    said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing to do"
-    if cost.is_free or not (tally.bought or tally.failed):
-        return said
-    if tally.unknown:
-        known = f"{format_usd(tally.billed_usd)}, and " * bool(tally.billed_usd)
-        return f"{said}; cost: {known}not told of {tally.unknown:,}"
-    return f"{said}; cost: {format_usd(tally.billed_usd)}"
+def estimate_item_cost(item: WorkItem, budget: Budget) -> Cost:
+    """What the calls of *item* can cost together."""
+    price = estimate.total_estimate(budget.estimates[item.first : item.first + item.count])
+    about = budget.describe_price(price)
+    return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
+
+
+def item_keys(item: ManifestItem, state: str) -> dict[str, Json]:
+    """The keys that a row's JSON object has besides those of any command."""
+    return {"line": item.line, "state": state, "outputs": [*planned_outputs(item)]}
+
+
+# --- files that are up to date ---------------------------------------------------------------------------------------
+
+
+def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder: Path) -> list[SkippedFile]:
+    """The files of an item that exist, described by the journal, or by their bytes if it does not know them."""
+    files = []
+    for output in plan.outputs:
+        known = state.file_planned_at(output)
+        below = known[1].path if known else output
+        path, seen = folder / below, disk.stat(below)
+        if seen and seen.bytes is None:
+            continue  # a pipe, or a link that leads out of the folder
+        with contextlib.suppress(OutputError):
+            recorded = _skipped_from_record(path, known[1]) if known else None
+            files.append(recorded or inspect_skipped_file(path, (0, 0))[0])
+    return files
+
+
+def _skipped_from_record(path: Path, record: FileRecord) -> SkippedFile | None:
+    """*path* by its *record* and its headers; None if it is not of the recorded length.
+
+    As in `file_state`, a file of that length is trusted to be the recorded one, and not read to its end.
+    """
+    try:
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) and status.st_size == record.bytes > 0):
+            return None
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            image = identify_image(data)
+    except (OSError, ValueError):
+        return None
+    return SkippedFile(
+        path=path, bytes=record.bytes, format=image.format, size=image.size, sha256=record.sha256, before=(0, 0)
+    )

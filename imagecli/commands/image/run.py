@@ -21,7 +21,7 @@ from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
 
 
-def run_image_command(
+def run_requests(
     context: CommandContext, prompts: Sequence[Prompt], requests: Sequence[ImageRequest], *, endpoint_note: str = ""
 ) -> int:
     """Validates and plans *requests*, executes them or shows the plan, and returns the exit code.
@@ -69,7 +69,5 @@ def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[Not
         yield NoteEvent(code="endpoint", message=endpoint_note)
     if "model" in context.settings.values:
         yield from unknown_model_warnings(context.model)
-    for code, message in context.settings.notes:
-        yield NoteEvent(code=code, message=message)
-    for code, message in context.settings.warnings:
-        yield WarningEvent(code=code, message=message)
+    yield from context.settings.notes
+    yield from context.settings.warnings

@@ -1,4 +1,4 @@
-"""How a GIF is built: a screen, then blocks of length-prefixed pieces, then a trailer. Knows no Pillow.
+"""The structure of a GIF: a screen descriptor, blocks of length-prefixed sub-blocks, a trailer. Uses no Pillow.
 
 Source: CompuServe, GIF89a specification.
 """
@@ -12,14 +12,14 @@ _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 def gif_size(data: memoryview) -> Size | None:
-    """The logical screen, or None when the data ends before it."""
+    """The size of the logical screen, or None if the data ends before it."""
     if len(data) < 13:
         return None
     return Size(int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little"))
 
 
 def find_gif_problem(data: memoryview) -> str | None:
-    """The first thing that is wrong between the screen and the trailer."""
+    """The first structural problem."""
     position, images = 13 + _color_table_bytes(data[10]), 0
     while position < len(data):
         block = data[position]
@@ -36,7 +36,7 @@ def find_gif_problem(data: memoryview) -> str | None:
 
 
 def _color_table_bytes(flags: int) -> int:
-    """Bytes of the colour table that *flags* announce."""
+    """Length of the colour table that *flags* announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 

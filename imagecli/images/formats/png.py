@@ -49,7 +49,7 @@ def png_chunks(data: memoryview) -> Iterator[PngChunk]:
 
 def png_size(data: memoryview) -> Size | None:
     """The size in IHDR, or None if there is no complete IHDR."""
-    if len(data) < 24 or data[8:16] != _IHDR:
+    if len(data) < 24 or bytes(data[8:16]) != _IHDR:
         return None
     return Size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
 

@@ -1,4 +1,4 @@
-"""How an SVG begins and ends, and what in it a viewer would run. Parses no XML, so no entity can grow.
+"""The size of an SVG, its end, and active content in it. Parses no XML, so entities can't expand.
 
 Source: W3C SVG 2 and XML 1.0.
 """
@@ -22,7 +22,7 @@ _VIEW_BOX = re.compile(
 )
 _PIECE_BYTES: Final = 128 * 1024
 _OVERLAP_BYTES: Final = 4_096
-"""So much of a piece is looked at again with the next one: longer than any text that is looked for."""
+"""The end of each piece that is searched again with the next one: longer than any match."""
 _ACTIVE: Final = {
     "scripts": re.compile(rb"[<:](?:script|handler)[ />]", re.I),
     "event handlers": re.compile(rb"""[ "'/]on[a-z]{2,40} ?= ?["']""", re.I),
@@ -30,17 +30,17 @@ _ACTIVE: Final = {
     "entities": re.compile(rb"<!(?:ENTITY|ATTLIST) ", re.I),
     "style sheets from elsewhere": re.compile(rb"<\?xml-stylesheet ", re.I),
 }
-"""What is called active → what it looks like, each run of white space being one blank."""
+"""Kind of active content → how it looks once each run of white space is one blank."""
 _DOCTYPE = re.compile(rb"<!DOCTYPE ([^>\[]{0,1024})", re.I)
 _QUOTED = re.compile(rb"""["']([^"']*)["']""")
 _STANDARD = re.compile(rb"-//|https?://www\.w3\.org/")
-"""How the identifiers in a usual SVG's DOCTYPE begin; viewers don't fetch these."""
+"""How the identifiers in the DOCTYPE of ordinary SVGs begin; viewers don't fetch these."""
 _SCRIPT_LINK = re.compile(r"""["';](?:javascript|vbscript|data:text/html)[:;,]""", re.I)
 _NUMBER = rb"\s*([0-9.]{1,12})"
 
 
 def find_svg_root(data: memoryview) -> bytes | None:
-    """The `<svg …>` tag behind an optional BOM, XML declaration, doctype and comments; None when there is none."""
+    """The `<svg …>` tag after an optional BOM, XML declaration, doctype and comments; None if there is none."""
     head = bytes(data[:_HEAD_BYTES]).removeprefix(b"\xef\xbb\xbf")
     position: int | None = 0
     while position is not None:
@@ -51,7 +51,7 @@ def find_svg_root(data: memoryview) -> bytes | None:
 
 
 def svg_size(data: memoryview) -> Size | None:
-    """Width and height in pixels where the root says them, else the view box's; None when it says neither."""
+    """The width and height of the root in pixels, else those of its view box; None if it has neither."""
     tag = find_svg_root(data) or b""
     width, height = _length(tag, b"width"), _length(tag, b"height")
     if width and height:
@@ -61,40 +61,41 @@ def svg_size(data: memoryview) -> Size | None:
 
 
 def find_svg_problem(data: memoryview) -> str | None:
-    """Whether the last thing in the text closes an `svg`."""
+    """A problem if the text does not end with the closing tag of an `svg`."""
     tail = bytes(data[-_TAIL_BYTES:]).rstrip()
     return None if _END.search(tail) else "SVG ends before its closing tag"
 
 
 def active_parts(file: IO[bytes]) -> tuple[str, ...]:
-    """What in an SVG a browser would run, load or expand, in words: `scripts`, `event handlers` …; empty if nothing.
+    """The kinds of content in an SVG that a browser would run, load or expand: `scripts`, `event handlers` …
 
-    Text that only looks like it, in a comment for example, counts too. Reads *file* in pieces, from its start.
+    Text that only looks like it, for example in a comment, counts too. Reads *file* in pieces, from its start.
     """
-    found: dict[str, None] = {}
+    kinds: dict[str, None] = {}
     for piece in _overlapping(file):
-        found |= {name: None for name, pattern in _ACTIVE.items() if pattern.search(piece)}
-        if any(not _STANDARD.match(one) for doctype in _DOCTYPE.findall(piece) for one in _QUOTED.findall(doctype)):
-            found["a DTD from elsewhere"] = None
+        kinds |= {name: None for name, pattern in _ACTIVE.items() if pattern.search(piece)}
+        identifiers = [text for doctype in _DOCTYPE.findall(piece) for text in _QUOTED.findall(doctype)]
+        if not all(map(_STANDARD.match, identifiers)):
+            kinds["a DTD from elsewhere"] = None
         # Viewers resolve character references and drop white space before they look at a link's scheme.
         text = re.sub(r"[\x00-\x20]", "", html.unescape(piece.decode("latin-1")))
         if _SCRIPT_LINK.search(text):
-            found["script links"] = None
-    return tuple(found)
+            kinds["script links"] = None
+    return tuple(kinds)
 
 
 def _overlapping(file: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of *file*, each run of white space being one blank, in pieces that overlap."""
+    """The bytes of *file* in overlapping pieces, each run of white space replaced by one blank."""
     file.seek(0)
-    kept = b""
+    overlap = b""
     while piece := file.read(_PIECE_BYTES):
-        text = re.sub(rb"\s+", b" ", kept + piece)
+        text = re.sub(rb"\s+", b" ", overlap + piece)
         yield text
-        kept = text[-_OVERLAP_BYTES:]
+        overlap = text[-_OVERLAP_BYTES:]
 
 
 def _end_of_prolog_item(head: bytes, position: int) -> int | None:
-    """Where the declaration, comment or doctype at *position* ends; None when there is none or it does not end."""
+    """The end of the declaration, comment or doctype at *position*; None if there is none, or it has no end."""
     for opening, closing in _SKIPPED:
         if head.startswith(opening, position):
             end = head.find(closing, position)

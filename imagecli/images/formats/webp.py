@@ -1,4 +1,4 @@
-"""How a WebP is built: a RIFF container of chunks, each with a length and padded to even. Knows no Pillow.
+"""The structure of a WebP: a RIFF container of chunks with a length, padded to an even one. Uses no Pillow.
 
 Source: Google, WebP Container Specification; RFC 9649.
 """
@@ -14,7 +14,7 @@ _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 class WebpChunk(NamedTuple):
-    """One chunk: *start* is its name, *end* lies behind its padding and past the data when the file is cut."""
+    """One chunk; *start* is the offset of its type, *end* that after its padding, which may be past the data."""
 
     kind: bytes
     start: int
@@ -22,12 +22,12 @@ class WebpChunk(NamedTuple):
 
 
 def is_webp(data: memoryview) -> bool:
-    """Whether the first twelve bytes say so."""
-    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    """Whether the first twelve bytes are those of a WebP."""
+    return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
 
 
 def riff_end(data: memoryview) -> int:
-    """Where the container says it ends, in bytes from the start."""
+    """The end of the container by its header, in bytes from the start."""
     return 8 + int.from_bytes(data[4:8], "little")
 
 
@@ -42,20 +42,20 @@ def webp_chunks(data: memoryview) -> Iterator[WebpChunk]:
 
 
 def webp_size(data: memoryview) -> Size | None:
-    """The canvas (extended form) or the frame, read from the first chunk; None when that is no picture's."""
+    """The size of the canvas (extended format) or frame in the first chunk; None if that has no size."""
     first = bytes(data[12:16])
     if first == b"VP8X" and len(data) >= 30:
         return Size(_little_endian(data[24:27]) + 1, _little_endian(data[27:30]) + 1)
     if first == b"VP8L" and len(data) >= 25 and data[20] == 0x2F:
         bits = _little_endian(data[21:25])
         return Size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    if first == b"VP8 " and len(data) >= 30 and data[23:26] == b"\x9d\x01\x2a":
+    if first == b"VP8 " and len(data) >= 30 and bytes(data[23:26]) == b"\x9d\x01\x2a":
         return Size(_little_endian(data[26:28]) & 0x3FFF, _little_endian(data[28:30]) & 0x3FFF)
     return None
 
 
 def find_webp_problem(data: memoryview) -> str | None:
-    """The first thing that is wrong inside the container. A missing last padding byte is forgiven."""
+    """The first structural problem. A missing last padding byte is allowed."""
     has_pixels = False
     for kind, _, end in webp_chunks(data):
         if end > len(data) + 1:

@@ -1,1 +1,1 @@
-"""`/v1/batches`: a file of requests that is answered later, in ten minutes of the sandbox's clock."""
+"""`/v1/batches`: files of requests that are processed within ten minutes of the sandbox's clock."""

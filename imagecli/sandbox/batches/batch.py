@@ -1,7 +1,4 @@
-"""One batch: what was ordered, where it stands, and the object that tells of it.
-
-The files that a batch leaves: its lines' answers, made while they are read.
-"""
+"""One batch: its state, the API's object for it, and its output files, which are created while they are read."""
 
 from __future__ import annotations
 
@@ -21,143 +18,142 @@ from imagecli.sandbox.rate_limit import Clock
 
 
 class LazyBatchFile:
-    """A file's content whose length is known once it was made."""
+    """An output file that is created anew each time it is read; its first reading determines its size."""
 
-    def __init__(self, work: BatchWorker, make: Callable[[], Iterator[bytes]]) -> None:
-        self._work = work
-        self._make = make
+    def __init__(self, worker: BatchWorker, create: Callable[[], Iterator[bytes]]) -> None:
+        self._worker = worker
+        self._create = create
         self._size: int | None = None
 
     @property
     def weight(self) -> int:
-        return self._work.weight
+        return self._worker.weight
 
     def size(self) -> int:
         if self._size is None:
-            self._size = sum(map(len, self._make()))
+            self._size = sum(map(len, self._create()))
         return self._size
 
     def parts(self) -> Iterator[bytes]:
-        return self._make()
+        return self._create()
 
 
 DATES: Final = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
-"""Statuses whose beginning a batch tells, as `…_at`."""
+"""Statuses whose time a batch reports, as `…_at`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
-    """What a batch was created with."""
+    """A batch as it was created."""
 
     id: str
     request: CreateBatchRequest
     model: str | None
     errors: tuple[InputLineError, ...]
-    """What is wrong with its input file."""
+    """The errors of its input file."""
 
 
 class Batch:
-    """Safe between threads."""
+    """A batch whose state follows from the clock. Thread-safe."""
 
     def __init__(
-        self, order: BatchRecord, life: BatchTimeline, work: BatchWorker, files: FileStore, clock: Clock
+        self, record: BatchRecord, timeline: BatchTimeline, worker: BatchWorker, files: FileStore, clock: Clock
     ) -> None:
-        self.id = order.id
-        self._order = order
-        self._life = life
-        self._work: BatchWorker | None = work
+        self.id = record.id
+        self._record = record
+        self._timeline = timeline
+        self._worker: BatchWorker | None = worker
         self._files = files
         self._clock = clock
-        self._born = clock.now()
-        self._birthday = clock.unix_seconds(self._born)
+        self._created = clock.now()
+        self._created_unix = clock.unix_seconds(self._created)
         self._final: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
-        """Raises ApiError 409 where there is nothing left to cancel."""
+        """Raises ApiError 409 if the batch has ended."""
         with self._lock:
             age = self._age()
-            moment = self._life.at(age)
+            moment = self._timeline.at(age)
             if moment.has_ended:
                 raise ApiError(f"Cannot cancel a batch with status '{moment.status}'.", status=409)
             if moment.status != "cancelling":
-                self._life = replace(self._life, cancelled=age)
+                self._timeline = replace(self._timeline, cancelled=age)
 
     def to_json(self) -> dict[str, Any]:
-        """The `Batch` of the API's schema. At its end its requests are let go of: the files that it left hold them."""
+        """The `Batch` of the API's schema. After its end, only its output files hold its requests."""
         with self._lock:
-            if self._work is None:
+            if self._worker is None:
                 return self._final
-            moment = self._life.at(self._age())
-            told = self._build_object(moment, self._work)
+            moment = self._timeline.at(self._age())
+            content = self._build_object(moment, self._worker)
             if moment.has_ended:
-                self._final, self._work = told, None
-            return told
+                self._final, self._worker = content, None
+            return content
 
     def _age(self) -> float:
-        return self._clock.now() - self._born
+        return self._clock.now() - self._created
 
-    def _leave_files(self, moment: BatchMoment, work: BatchWorker, done: int, refused: int) -> dict[str, str]:
-        """Files the answers and gives the ids of the files by what they are; an empty file is not left."""
-        left: dict[str, str] = {}
+    def _add_files(self, moment: BatchMoment, worker: BatchWorker, done: int, refused: int) -> dict[str, str]:
+        """Stores the output and the error file, unless empty, and returns their ids by kind."""
+        ids: dict[str, str] = {}
         status = moment.status
         if done > refused:
-            left["output"] = self._add_file(
-                "output", LazyBatchFile(work, lambda: work.answer_lines(done, refused=False))
+            ids["output"] = self._add_file(
+                "output", LazyBatchFile(worker, lambda: worker.response_lines(done, refused=False))
             )
-        if refused or (status in ABANDONED and done < work.total):
+        if refused or (status in ABANDONED and done < worker.total):
 
             def errors() -> chain[bytes]:
-                rest = work.abandoned_lines(done, status) if status in ABANDONED else ()
-                return chain(work.answer_lines(done, refused=True), rest)
+                rest = worker.abandoned_lines(done, status) if status in ABANDONED else ()
+                return chain(worker.response_lines(done, refused=True), rest)
 
-            left["error"] = self._add_file("error", LazyBatchFile(work, errors))
-        return left
+            ids["error"] = self._add_file("error", LazyBatchFile(worker, errors))
+        return ids
 
-    def _add_file(self, what: str, content: LazyBatchFile) -> str:
-        name = f"{self.id}_{what}.jsonl"
-        return self._files.add(name, "batch_output", content, lifetime=self._order.request.lifetime).id
+    def _add_file(self, kind: str, content: LazyBatchFile) -> str:
+        name = f"{self.id}_{kind}.jsonl"
+        return self._files.add(name, "batch_output", content, lifetime=self._record.request.lifetime).id
 
-    def _build_object(self, moment: BatchMoment, work: BatchWorker) -> dict[str, Any]:
-        order, wanted = self._order, self._order.request
-        done = int(work.total * moment.share + 1e-9)
-        refused = work.decide_lines(done)
-        left = self._leave_files(moment, work, done, refused) if moment.has_ended else {}
-        errors = [{"code": e.code, "line": e.line, "message": e.message, "param": e.param} for e in order.errors]
+    def _build_object(self, moment: BatchMoment, worker: BatchWorker) -> dict[str, Any]:
+        record, request = self._record, self._record.request
+        done = int(worker.total * moment.share + 1e-9)
+        refused = worker.decide_lines(done)
+        files = self._add_files(moment, worker, done, refused) if moment.has_ended else {}
+        errors = [{"code": e.code, "line": e.line, "message": e.message, "param": e.param} for e in record.errors]
         return {
-            "id": order.id,
+            "id": record.id,
             "object": "batch",
-            "endpoint": wanted.endpoint,
-            **({"model": order.model} if order.model else {}),
+            "endpoint": request.endpoint,
+            **({"model": record.model} if record.model else {}),
             "errors": {"object": "list", "data": errors} if "failed" in moment.reached else None,
-            "input_file_id": wanted.input_file_id,
-            "completion_window": wanted.completion_window,
+            "input_file_id": request.input_file_id,
+            "completion_window": request.completion_window,
             "status": moment.status,
-            "output_file_id": left.get("output"),
-            "error_file_id": left.get("error"),
+            "output_file_id": files.get("output"),
+            "error_file_id": files.get("error"),
             "created_at": self._unix_seconds(0),
-            "expires_at": self._unix_seconds(self._life.window),
+            "expires_at": self._unix_seconds(self._timeline.window),
             **{f"{status}_at": self._unix_seconds(moment.reached.get(status)) for status in DATES},
             "request_counts": {
-                "total": work.total if moment.status != "validating" else 0,
+                "total": worker.total if moment.status != "validating" else 0,
                 "completed": done - refused,
-                "failed": refused + (work.total - done if moment.status in ABANDONED else 0),
+                "failed": refused + (worker.total - done if moment.status in ABANDONED else 0),
             },
-            **({"usage": _total_usage(work)} if "output" in left else {}),
-            "metadata": wanted.metadata,
+            **({"usage": _total_usage(worker)} if "output" in files else {}),
+            "metadata": request.metadata,
         }
 
     def _unix_seconds(self, age: float | None) -> int | None:
-        """Unix seconds, the same whenever they are asked for."""
-        return None if age is None else int(self._birthday + self._clock.real_seconds(age))
+        """Unix seconds of *age*, the same in every response."""
+        return None if age is None else int(self._created_unix + self._clock.real_seconds(age))
 
 
-def _total_usage(work: BatchWorker) -> dict[str, Any]:
-    read, made = work.input_tokens, work.output_tokens
+def _total_usage(worker: BatchWorker) -> dict[str, Any]:
     return {
-        "input_tokens": read,
+        "input_tokens": worker.input_tokens,
         "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": made,
+        "output_tokens": worker.output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": read + made,
+        "total_tokens": worker.input_tokens + worker.output_tokens,
     }

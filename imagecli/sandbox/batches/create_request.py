@@ -1,4 +1,4 @@
-"""What a batch is created with: the body of `POST /v1/batches`, judged.
+"""Validates the body of `POST /v1/batches`.
 
 Source: OpenAI API reference, create batch, read 2026-11-22.
 """
@@ -23,23 +23,23 @@ REQUIRED: Final = ("input_file_id", "endpoint", "completion_window")
 WINDOWS: Final = ("24h",)
 
 MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
-"""Of metadata: pairs, and characters of a key and of a value."""
+"""Limits of metadata: pairs, characters of a key, characters of a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBatchRequest:
-    """A body that is sound; whether its file is, is not known yet."""
+    """A valid body; its input file has not been checked yet."""
 
     input_file_id: str
     endpoint: str
     completion_window: str
     metadata: Mapping[str, str] | None
     lifetime: float
-    """Seconds that the files which the batch leaves are held."""
+    """Seconds until the output files expire."""
 
 
 def parse_create_request(values: dict[str, Any]) -> CreateBatchRequest:
-    """Raises ApiError 400."""
+    """The request in a JSON body. Raises ApiError 400."""
     for name in values:
         if name not in (*REQUIRED, "metadata", "output_expires_after"):
             raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
@@ -71,15 +71,19 @@ def _read_metadata(pairs: Any) -> Mapping[str, str] | None:
     if not isinstance(pairs, dict):
         raise wrong_type_error("metadata", "an object", pairs)
     if len(pairs) > MAX_PAIRS:
-        said = f"Invalid 'metadata': too many properties. Expected at most {MAX_PAIRS}, but got {len(pairs)} instead."
-        raise ApiError(said, param="metadata", code="object_above_max_properties")
+        message = (
+            f"Invalid 'metadata': too many properties. Expected at most {MAX_PAIRS}, but got {len(pairs)} instead."
+        )
+        raise ApiError(message, param="metadata", code="object_above_max_properties")
     for key, value in pairs.items():
         if not isinstance(value, str):
             raise wrong_type_error(f"metadata.{key}", "a string", value)
         for what, text, most in (("key", key, MAX_KEY), ("value", value, MAX_VALUE)):
             if len(text) > most:
-                said = f"Invalid 'metadata': {what} too long. Expected at most {most} characters, but got {len(text)}."
-                raise ApiError(said, param=f"metadata.{key}"[:80], code="string_above_max_length")
+                message = (
+                    f"Invalid 'metadata': {what} too long. Expected at most {most} characters, but got {len(text)}."
+                )
+                raise ApiError(message, param=f"metadata.{key}"[:80], code="string_above_max_length")
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""The input of a batch: JSON Lines in, requests or what is wrong with the file out.
+"""Reads and validates the input of a batch: JSON Lines with one request each.
 
 Form, limits and codes: OpenAI Batch API reference and guide, and Azure's list of batch error codes, read 2026-11-22.
 """
@@ -16,12 +16,12 @@ from imagecli.sandbox.validation import DEFAULT_MODEL
 MAX_REQUESTS: Final = 50_000
 MAX_BYTES: Final = 200_000_000
 MAX_ERRORS: Final = 100
-"""So many errors of one file are told."""
+"""Errors of one file that are reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputLine:
-    """One request, which stands in the file from byte *start* to *end*."""
+    """One request; *start* and *end* are its byte offsets in the file."""
 
     custom_id: str
     start: int
@@ -30,7 +30,7 @@ class InputLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputLineError:
-    """What is wrong with the file; *line* counts from 1, None for the file as a whole."""
+    """An error of the file; *line* counts from 1, None for an error of the file as such."""
 
     code: str
     message: str
@@ -40,17 +40,17 @@ class InputLineError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchInput:
-    """A file that was read through; its requests are good where *errors* is empty."""
+    """The content of a file; the requests are valid if *errors* is empty."""
 
     lines: tuple[InputLine, ...] = ()
     errors: tuple[InputLineError, ...] = ()
     model: str | None = None
     file_ids: frozenset[str] = frozenset()
-    """The pictures that its bodies refer to."""
+    """The images that its bodies refer to."""
 
 
 def read_batch_input(data: bytes, endpoint: str, catalog: Catalog) -> BatchInput:
-    """Never raises: what is wrong with *data* is told line by line."""
+    """Reads *data*. Never raises: errors are part of the result."""
     if len(data) > MAX_BYTES:
         return BatchInput(
             errors=(InputLineError(code="file_too_large", message=f"The file exceeds {MAX_BYTES} bytes."),)
@@ -64,13 +64,13 @@ def read_batch_input(data: bytes, endpoint: str, catalog: Catalog) -> BatchInput
 
 
 def read_line_body(data: bytes, line: InputLine) -> dict[str, Any]:
-    """The body of a line that was read before."""
+    """The body of a line that has been validated."""
     body: dict[str, Any] = json.loads(data[line.start : line.end].decode())["body"]
     return body
 
 
 def _line_spans(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where each line starts and ends; the file's last newline starts no line."""
+    """The byte offsets of each line; no line begins after the last newline."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", start)
@@ -80,13 +80,13 @@ def _line_spans(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _Reader:
-    """Reads line by line and remembers what lines have to agree on."""
+    """Reads line by line and remembers what has to be the same or unique in all lines."""
 
     def __init__(self, endpoint: str, catalog: Catalog) -> None:
         self._endpoint = endpoint
         self._catalog = catalog
         self._lines: list[InputLine] = []
-        self._seen: set[str] = set()
+        self._custom_ids: set[str] = set()
         self._model: str | None = None
         self._file_ids: set[str] = set()
         self.errors: list[InputLineError] = []
@@ -104,7 +104,7 @@ class _Reader:
             code, message, param = error
             self.errors.append(InputLineError(code=code, message=message, param=param, line=number))
             return
-        self._seen.add(request["custom_id"])
+        self._custom_ids.add(request["custom_id"])
         self._file_ids.update(_file_ids(request["body"]))
         self._lines.append(InputLine(custom_id=request["custom_id"], start=start, end=end))
 
@@ -112,8 +112,8 @@ class _Reader:
         if not self._lines and not self.errors:
             self.errors.append(InputLineError(code="empty_file", message="The batch file holds no requests."))
         if len(self._lines) > MAX_REQUESTS:
-            said = f"The batch file holds {len(self._lines)} requests; the limit is {MAX_REQUESTS}."
-            self.errors.append(InputLineError(code="too_many_tasks", message=said))
+            message = f"The batch file holds {len(self._lines)} requests; the limit is {MAX_REQUESTS}."
+            self.errors.append(InputLineError(code="too_many_tasks", message=message))
         return BatchInput(
             lines=tuple(self._lines),
             errors=tuple(self.errors),
@@ -131,7 +131,7 @@ class _Reader:
         custom_id, method, url, body = (request[name] for name in ("custom_id", "method", "url", "body"))
         if not isinstance(custom_id, str) or not custom_id:
             return "invalid_request", "Invalid 'custom_id': expected a string that is not empty.", "custom_id"
-        if custom_id in self._seen:
+        if custom_id in self._custom_ids:
             return "duplicate_custom_id", f"The custom_id '{custom_id}' is used by an earlier line.", "custom_id"
         if method != "POST":
             return "invalid_method", f"Invalid 'method': expected 'POST', but got '{method}' instead.", "method"
@@ -145,14 +145,14 @@ class _Reader:
         if not isinstance(model, str) or model not in self._catalog.models:
             return "model_not_found", f"The provided model '{model}' is not supported by the Batch API.", "body.model"
         if self._model not in (None, model):
-            said = f"The model '{model}' does not match '{self._model}' of the lines before: a batch has one model."
-            return "model_mismatch", said, "body.model"
+            message = f"The model '{model}' does not match '{self._model}' of the lines before: a batch has one model."
+            return "model_mismatch", message, "body.model"
         self._model = model
         return None
 
 
 def _file_ids(body: dict[str, Any]) -> Iterator[str]:
-    """The files that a body of an edit refers to, whether the rest of it is sound or not."""
+    """The files that the body of an edit refers to, even if the body is invalid."""
     images = body.get("images")
     for reference in (*(images if isinstance(images, list) else ()), body.get("mask"), body.get("markup")):
         if isinstance(reference, dict) and isinstance(reference.get("file_id"), str):

@@ -1,6 +1,6 @@
-"""The routes of batches.
+"""The routes below `/v1/batches`.
 
-Source: OpenAI API reference, batches, and public issues that quote its refusals, read 2026-11-22.
+Source: OpenAI API reference, batches, and public issues that quote its errors, read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from imagecli.sandbox.rate_limit import Clock
 from imagecli.sandbox.request_checks import check_method
 
 MAX_BATCHES: Final = 1000
-"""The oldest are forgotten first."""
+"""Beyond these, the oldest are forgotten."""
 FAILED_ON_PURPOSE: Final = InputLineError(
     code="invalid_request", message="The sandbox was told to fail this batch.", line=1
 )
 
 
 class BatchRoutes:
-    """Answers what is asked of batches. Safe between threads."""
+    """Handles the requests for batches. Thread-safe."""
 
-    def __init__(self, files: FileStore, studio: ImageService, clock: Clock, capacity: int = MAX_BATCHES) -> None:
+    def __init__(self, files: FileStore, service: ImageService, clock: Clock, capacity: int = MAX_BATCHES) -> None:
         self._files = files
         self._capacity = capacity
-        self._studio = studio
+        self._service = service
         self._clock = clock
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
 
     def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
-        """*rest* is the path behind `/v1/batches`. Raises ApiError."""
+        """Responds to a request; *rest* is the path after `/v1/batches`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")
             return self._create(request) if request.method == "POST" else self._list(request)
@@ -65,37 +65,41 @@ class BatchRoutes:
     def _list(self, request: ServerRequest) -> ServerResponse:
         with self._lock:
             newest = list(self._batches.values())[::-1]
-        found, more = select_page(newest, request, usual=20, most=100)
-        return json_response(200, page_to_json([batch.to_json() for batch in found], more=more))
+        page, more = select_page(newest, request, default=20, maximum=100)
+        return json_response(200, page_to_json([batch.to_json() for batch in page], more=more))
 
     def _create(self, request: ServerRequest) -> ServerResponse:
-        wanted = parse_create_request(parse_json_object(request.body))
-        file = self._files.find(wanted.input_file_id)
+        create_request = parse_create_request(parse_json_object(request.body))
+        file = self._files.find(create_request.input_file_id)
         if file is None or file.purpose != "batch":
-            said = "no such file" if file is None else f"its purpose is '{file.purpose}', not 'batch'"
-            message = f"Invalid 'input_file_id' ({wanted.input_file_id}): {said}."
+            reason = "no such file" if file is None else f"its purpose is '{file.purpose}', not 'batch'"
+            message = f"Invalid 'input_file_id' ({create_request.input_file_id}): {reason}."
             raise ApiError(message, param="input_file_id", code="invalid_value")
-        batch = self._begin_batch(wanted, file, request.headers.get("host", "127.0.0.1"))
+        batch = self._start_batch(create_request, file, request.headers.get("host", "127.0.0.1"))
         with self._lock:
             self._batches[batch.id] = batch
             if len(self._batches) > self._capacity:
                 del self._batches[next(iter(self._batches))]
         return json_response(200, batch.to_json())
 
-    def _begin_batch(self, wanted: CreateBatchRequest, file: StoredFile, host: str) -> Batch:
+    def _start_batch(self, request: CreateBatchRequest, file: StoredFile, host: str) -> Batch:
         data = b"".join(file.content.parts())
-        found = read_batch_input(data, wanted.endpoint, self._studio.catalog)
-        ending: Ending = "failed" if found.errors else self._studio.saboteur.next_ending()
+        batch_input = read_batch_input(data, request.endpoint, self._service.catalog)
+        ending: Ending = "failed" if batch_input.errors else self._service.faults.next_ending()
         if ending == "failed":
-            found = BatchInput(errors=found.errors or (FAILED_ON_PURPOSE,), model=found.model)
-        order = BatchRecord(id=f"batch_{secrets.token_hex(16)}", request=wanted, model=found.model, errors=found.errors)
+            errors = batch_input.errors or (FAILED_ON_PURPOSE,)
+            batch_input = BatchInput(errors=errors, model=batch_input.model)
+        record = BatchRecord(
+            id=f"batch_{secrets.token_hex(16)}", request=request, model=batch_input.model, errors=batch_input.errors
+        )
         source = BatchSource(
-            batch_id=order.id,
+            batch_id=record.id,
             data=data,
-            input=found,
-            operation=ENDPOINTS[wanted.endpoint],
-            pictures={name: held for name in found.file_ids if (held := self._files.find(name))},
+            input=batch_input,
+            operation=ENDPOINTS[request.endpoint],
+            images={name: image for name in batch_input.file_ids if (image := self._files.find(name))},
             created_at=int(self._clock.unix_seconds(self._clock.now())),
             host=host,
         )
-        return Batch(order, BatchTimeline(ending=ending), BatchWorker(source, self._studio), self._files, self._clock)
+        worker = BatchWorker(source, self._service)
+        return Batch(record, BatchTimeline(ending=ending), worker, self._files, self._clock)

@@ -1,4 +1,4 @@
-"""The states of a batch as a function of the clock alone. Every number is in seconds of the sandbox's clock."""
+"""The states of a batch as a function of its age. All times are in seconds of the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 BATCH_SECONDS: Final = 600.0
-"""From creation to the end of a batch that nothing disturbs."""
+"""From creation to the end of a batch that is not cancelled."""
 WINDOW: Final = 24 * 3600.0
 """`completion_window`."""
 
 _WORK: Final = (60.0, 540.0)
-"""Between these its lines are answered."""
+"""The ages between which its lines are processed."""
 _CANCELLING: Final = 60.0
-"""The real one takes up to ten minutes."""
+"""The real API takes up to ten minutes."""
 _EXPIRED_SHARE: Final = 0.5
-"""So much of a batch is done when it expires."""
+"""The share of its lines that are done when a batch expires."""
 
 Ending = Literal["completed", "failed", "batch_expired"]
 
@@ -38,13 +38,13 @@ ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMoment:
-    """Where a batch stands."""
+    """The state of a batch at one age."""
 
     status: str
     share: float
-    """How much of its lines has been answered, 0 to 1."""
+    """The share of its lines that are done, 0 to 1."""
     reached: Mapping[str, float]
-    """Each status that it has had → its age then."""
+    """Each status so far → the age at which it began."""
 
     @property
     def has_ended(self) -> bool:
@@ -53,13 +53,14 @@ class BatchMoment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTimeline:
-    """How a batch goes, from age 0."""
+    """The course of a batch."""
 
     ending: Ending
     cancelled: float | None = None
     """The age at which it was cancelled."""
 
     def at(self, age: float) -> BatchMoment:
+        """The state at *age*."""
         reached = {status: start for status, start in self._steps() if start <= age}
         return BatchMoment(status=list(reached)[-1], share=self._share(age), reached=reached)
 

@@ -1,7 +1,7 @@
-"""What becomes of the lines of a batch: judged once, in their order, and drawn anew whenever their answers are read.
+"""Processes the lines of a batch: each is validated once, in order, and painted anew whenever its output is read.
 
-So a batch of thousands holds its requests and the pictures that came with them, and never those that it makes.
-Answers stand in another order than requests, as no client may rely on it.
+So a batch of thousands holds its requests and their input images, but never the images that it creates. Results have
+another order than requests, because no client may rely on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 from imagecli.domain import Operation
 from imagecli.sandbox.batches.input_lines import BatchInput, InputLine, read_line_body
 from imagecli.sandbox.errors import ApiError, internal_error
-from imagecli.sandbox.files.store import StoredFile, picture_bytes_of
+from imagecli.sandbox.files.store import StoredFile, read_image_file
 from imagecli.sandbox.form import ParsedForm, form_from_json
 from imagecli.sandbox.http_message import ServerResponse
 from imagecli.sandbox.image_job import ImageJob
@@ -27,40 +27,40 @@ ABANDONED: Final = {
     "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
     "cancelled": ("batch_cancelled", "This request was not executed because the batch was cancelled."),
 }
-"""How a batch ended → code and message of the lines that it did not get to."""
+"""Final status of a batch → code and message of its unprocessed lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSource:
-    """Where a batch's requests come from, and for whom they are answered."""
+    """The requests of a batch and their environment."""
 
     batch_id: str
     data: bytes
     input: BatchInput
     operation: Operation
-    pictures: Mapping[str, StoredFile]
-    """The files that the requests refer to, as they were when the batch began."""
+    images: Mapping[str, StoredFile]
+    """The files that the requests refer to, as they were when the batch was created."""
     created_at: int
-    """Unix seconds that the answers tell."""
+    """Unix seconds; the `created` of every result."""
     host: str
-    """Where pictures by URL are fetched."""
+    """Host and port in the URLs of images."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineRefusal:
-    """The answer to a line that gets no pictures."""
+    """The error response to a line."""
 
     status: int
     body: dict[str, Any]
 
 
 class BatchWorker:
-    """Safe between threads."""
+    """Processes the lines of one batch. Thread-safe."""
 
-    def __init__(self, source: BatchSource, studio: ImageService) -> None:
+    def __init__(self, source: BatchSource, service: ImageService) -> None:
         self._source = source
-        self._studio = studio
-        self._verdicts: list[range | LineRefusal] = []
+        self._service = service
+        self._decisions: list[range | LineRefusal] = []
         self._lock = threading.Lock()
         self.input_tokens = 0
         self.output_tokens = 0
@@ -71,29 +71,29 @@ class BatchWorker:
 
     @property
     def weight(self) -> int:
-        """Bytes that it holds."""
-        return len(self._source.data) + sum(file.content.weight for file in self._source.pictures.values())
+        """Bytes of memory that it takes."""
+        return len(self._source.data) + sum(file.content.weight for file in self._source.images.values())
 
     def decide_lines(self, count: int) -> int:
-        """Decides the first *count* lines, those that are not decided yet, and tells how many of them are refused."""
+        """Decides those of the first *count* lines that are undecided; returns how many of the *count* are refused."""
         with self._lock:
-            for index in range(len(self._verdicts), count):
-                self._verdicts.append(self._decide_line(index))
-            return sum(isinstance(one, LineRefusal) for one in self._verdicts[:count])
+            for index in range(len(self._decisions), count):
+                self._decisions.append(self._decide_line(index))
+            return sum(isinstance(decision, LineRefusal) for decision in self._decisions[:count])
 
-    def answer_lines(self, count: int, *, refused: bool) -> Iterator[bytes]:
-        """The lines of the output file of a batch that got to *count*, or, *refused*, those of its error file."""
+    def response_lines(self, count: int, *, refused: bool) -> Iterator[bytes]:
+        """The lines of the output file after *count* requests, or, if *refused*, those of the error file."""
         for index in self._shuffled_order():
             if index >= count:
                 continue
-            verdict = self._verdicts[index]
-            if isinstance(verdict, LineRefusal) and refused:
-                yield self._response_line(index, verdict.status, verdict.body)
-            elif isinstance(verdict, range) and not refused:
-                yield self._response_line(index, *self._draw_line(index, verdict))
+            decision = self._decisions[index]
+            if isinstance(decision, LineRefusal) and refused:
+                yield self._response_line(index, decision.status, decision.body)
+            elif isinstance(decision, range) and not refused:
+                yield self._response_line(index, *self._paint_line(index, decision))
 
     def abandoned_lines(self, count: int, status: str) -> Iterator[bytes]:
-        """The lines of the error file for the requests behind *count*, when the batch ended as *status*."""
+        """The lines of the error file for the requests after *count*, if the batch ended as *status*."""
         code, message = ABANDONED[status]
         for index in self._shuffled_order():
             if index >= count:
@@ -112,42 +112,42 @@ class BatchWorker:
 
     def _decide_line(self, index: int) -> range | LineRefusal:
         request_id = self._request_id(index)
-        sabotaged = self._studio.saboteur.next_response(request_id)
-        if sabotaged:
-            return _to_line_refusal(sabotaged)
+        fault = self._service.faults.next_response(request_id)
+        if fault:
+            return _to_line_refusal(fault)
         try:
             job, form = self._build_job(self._source.input.lines[index], request_id)
         except ApiError as error:
             return LineRefusal(error.status, error.body())
-        except Exception:  # a boundary, as that of a live request
+        except Exception:  # a boundary, like that of a single request
             return LineRefusal(500, internal_error().body())
         usage = build_usage(job, job.n)
         self.input_tokens += usage["input_tokens"]
         self.output_tokens += usage["output_tokens"]
-        return self._studio.reserve_indices(job, form)
+        return self._service.reserve_indices(job, form)
 
     def _build_job(self, line: InputLine, request_id: str) -> tuple[ImageJob, ParsedForm]:
-        """Raises ApiError for a body that a live request would be refused for, and for a stream."""
+        """Raises ApiError for a body that is invalid in a single request too, and for a stream."""
         body = {name: value for name, value in read_line_body(self._source.data, line).items() if value is not None}
-        form = form_from_json(body, self._uploaded_picture if self._source.operation == "edits" else None)
-        job = self._studio.build_job(form, self._source.operation, request_id)
+        form = form_from_json(body, self._read_image if self._source.operation == "edits" else None)
+        job = self._service.build_job(form, self._source.operation, request_id)
         if job.delivery.stream:
             raise ApiError("Streaming is not supported in the Batch API.", param="stream", code="invalid_value")
         return job, form
 
-    def _uploaded_picture(self, id: str, param: str) -> bytes:
-        return picture_bytes_of(self._source.pictures.get(id), id, param)
+    def _read_image(self, id: str, param: str) -> bytes:
+        return read_image_file(self._source.images.get(id), id, param)
 
-    def _draw_line(self, index: int, numbers: range) -> tuple[int, dict[str, Any]]:
-        """Status and body of a line that was let pass."""
+    def _paint_line(self, index: int, indices: range) -> tuple[int, dict[str, Any]]:
+        """Status and body of a line that is not refused."""
         source = self._source
         try:
             job, _ = self._build_job(source.input.lines[index], self._request_id(index))
-            pictures = [one.data for one in self._studio.paint(job, numbers)]
+            images = [image.data for image in self._service.paint(job, indices)]
             return 200, build_response_body(
-                job, pictures, source.created_at, lambda data: self._studio.shelf.add(data, source.host)
+                job, images, source.created_at, lambda data: self._service.url_store.add(data, source.host)
             )
-        except Exception:  # a boundary: the answers before it were sent long ago
+        except Exception:  # a boundary: earlier lines have already been sent
             return 500, internal_error().body()
 
     def _response_line(self, index: int, status: int, body: dict[str, Any]) -> bytes:
@@ -169,7 +169,7 @@ def _digest(text: str) -> str:
 
 
 def _to_line_refusal(response: ServerResponse) -> LineRefusal:
-    """A failure on purpose; a gateway's page, which no line can hold, becomes an error object."""
+    """A failure on purpose; a gateway's HTML page becomes an error object."""
     try:
         body = json.loads(response.body)
     except ValueError:

@@ -1,1 +1,1 @@
-"""`/v1/files`: what is uploaded for batches and edits, and what batches leave."""
+"""`/v1/files`: uploads for batches and edits, and the output of batches."""

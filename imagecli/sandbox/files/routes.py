@@ -1,6 +1,6 @@
-"""The routes of files.
+"""The routes below `/v1/files`.
 
-Source: OpenAI API reference, files, and public issues that quote its refusals, read 2026-11-22.
+Source: OpenAI API reference, files, and public issues that quote its errors, read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from imagecli.sandbox.parameters import invalid_value_error, join_quoted
 from imagecli.sandbox.request_checks import check_method
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
-JSONL: Final = {"batch": "Batch API", "fine-tune": "Fine-tuning API"}
-"""Purpose → who reads it, and reads nothing but JSON Lines."""
+JSONL_READERS: Final = {"batch": "Batch API", "fine-tune": "Fine-tuning API"}
+"""Purpose → the API that reads its files, which must be JSON Lines."""
 READABLE: Final = ("batch", "batch_output", "vision")
-"""Purposes whose files can be had back. Source: a table on community.openai.com, 2025-09."""
+"""Purposes whose files can be downloaded. Source: a table on community.openai.com, 2025-09."""
 LIFETIMES: Final = (3600, 2_592_000)
-"""Seconds."""
+"""Shortest and longest, in seconds."""
 
-_WHOLE = re.compile(r"[0-9]{1,9}")
+_INTEGER = re.compile(r"[0-9]{1,9}")
 
 
 class FileRoutes:
-    """Answers what is asked of files."""
+    """Handles the requests for files. Thread-safe."""
 
     def __init__(self, files: FileStore) -> None:
         self._files = files
 
     def answer(self, request: ServerRequest, rest: list[str]) -> ServerResponse:
-        """*rest* is the path behind `/v1/files`. Raises ApiError."""
+        """Responds to a request; *rest* is the path after `/v1/files`. Raises ApiError."""
         if not rest:
             check_method(request, "GET", "POST")
             return self._upload(request) if request.method == "POST" else self._list(request)
@@ -74,17 +74,17 @@ class FileRoutes:
             raise ApiError("Missing required parameter: 'file'.", param="file", code="missing_required_parameter")
         filename = file.filename or "upload"
         _check_content(file.data, filename, purpose)
-        held = self._files.add(filename, purpose, StoredBytes(file.data), lifetime=lifetime)
-        return json_response(200, held.to_json())
+        stored = self._files.add(filename, purpose, StoredBytes(file.data), lifetime=lifetime)
+        return json_response(200, stored.to_json())
 
     def _list(self, request: ServerRequest) -> ServerResponse:
         order = request.query.get("order", "desc")
         if order not in ("asc", "desc"):
             raise invalid_value_error("order", f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.")
-        wanted = request.query.get("purpose")
-        files = [file for file in self._files.all() if wanted in (None, file.purpose)]
-        found, more = select_page(files if order == "asc" else files[::-1], request, usual=10_000, most=10_000)
-        return json_response(200, page_to_json([file.to_json() for file in found], more=more))
+        purpose = request.query.get("purpose")
+        files = [file for file in self._files.all() if purpose in (None, file.purpose)]
+        page, more = select_page(files if order == "asc" else files[::-1], request, default=10_000, maximum=10_000)
+        return json_response(200, page_to_json([file.to_json() for file in page], more=more))
 
     def _delete(self, id: str) -> ServerResponse:
         self._files.delete(self._find_file(id).id)
@@ -92,7 +92,7 @@ class FileRoutes:
 
 
 def file_content_response(file: StoredFile) -> ServerResponse:
-    """The bytes of a file; those that are made on the way are sent as they come."""
+    """The bytes of a file; the output of a batch is created while it is sent. Raises ApiError."""
     if file.purpose not in READABLE:
         raise ApiError(f"Not allowed to download files of purpose: {file.purpose}")
     headers = {
@@ -116,20 +116,20 @@ def _read_purpose(values: dict[str, Any]) -> str:
 
 
 def _read_lifetime(values: dict[str, Any], purpose: str) -> float | None:
-    """Seconds; None for ever."""
-    asked = values.get("expires_after")
-    if asked is None:
+    """Seconds; None for no expiry. Raises ApiError."""
+    policy = values.get("expires_after")
+    if policy is None:
         return MONTH if purpose == "batch" else None
-    if not isinstance(asked, dict) or asked.get("anchor") != "created_at":
+    if not isinstance(policy, dict) or policy.get("anchor") != "created_at":
         raise invalid_value_error("expires_after[anchor]", "Invalid value. Supported values are: 'created_at'.")
-    text = str(asked.get("seconds", ""))
-    if not _WHOLE.fullmatch(text):
+    text = str(policy.get("seconds", ""))
+    if not _INTEGER.fullmatch(text):
         raise invalid_value_error("expires_after[seconds]", f"Invalid value: '{text}'. Expected an integer.")
     return check_file_lifetime(int(text), "expires_after[seconds]")
 
 
 def check_file_lifetime(seconds: int, param: str) -> float:
-    """*seconds*, unless a file can't live so long. Raises ApiError."""
+    """*seconds*, if it is a valid lifetime of a file. Raises ApiError."""
     low, high = LIFETIMES
     if not low <= seconds <= high:
         raise invalid_value_error(
@@ -141,5 +141,5 @@ def check_file_lifetime(seconds: int, param: str) -> float:
 def _check_content(data: bytes, filename: str, purpose: str) -> None:
     if not data:
         raise ApiError("File is empty.", param="file")
-    if purpose in JSONL and not filename.lower().endswith(".jsonl"):
-        raise ApiError(f"Invalid file format for {JSONL[purpose]}. Must be .jsonl", param="file")
+    if purpose in JSONL_READERS and not filename.lower().endswith(".jsonl"):
+        raise ApiError(f"Invalid file format for {JSONL_READERS[purpose]}. Must be .jsonl", param="file")

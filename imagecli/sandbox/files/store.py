@@ -1,4 +1,4 @@
-"""The files that the sandbox holds: 512 MB in all, of which the oldest go first, each until its time is over."""
+"""The files of the sandbox, in memory: at most 512 MB, beyond which the oldest are dropped, each until it expires."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from typing import Any, Final, Protocol
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.rate_limit import Clock
 
-MAX_HELD: Final = 512 * 1024 * 1024
+MAX_BYTES: Final = 512 * 1024 * 1024
 """Bytes."""
 MONTH: Final = 30 * 24 * 3600.0
-"""Seconds that batch files live. Source: OpenAI API reference, files, read 2026-11-22."""
+"""Seconds until batch files expire. Source: OpenAI API reference, files, read 2026-11-22."""
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
 class FileContent(Protocol):
-    """What a file holds, or how it comes to be."""
+    """The content of a file: its bytes, or a way to create them."""
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes as long as it is held."""
+        """Bytes of memory that it takes while it is stored."""
 
     def size(self) -> int:
-        """Bytes."""
+        """Length in bytes."""
 
     def parts(self) -> Iterator[bytes]:
-        """The bytes in their order."""
+        """The bytes, in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBytes:
-    """Bytes that were sent."""
+    """Uploaded bytes."""
 
     data: bytes = field(repr=False)
 
@@ -63,7 +63,7 @@ class StoredFile:
     created_at: int
     expires_at: int | None
     until: float
-    """The clock's moment at which it is gone."""
+    """The moment of the clock at which it expires."""
 
     def to_json(self) -> dict[str, Any]:
         """The `OpenAIFile` of the API's schema."""
@@ -81,17 +81,17 @@ class StoredFile:
 
 
 class FileStore:
-    """Safe between threads."""
+    """Stores files by id. Thread-safe."""
 
-    def __init__(self, clock: Clock, capacity: int = MAX_HELD) -> None:
+    def __init__(self, clock: Clock, capacity: int = MAX_BYTES) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._held: OrderedDict[str, StoredFile] = OrderedDict()
+        self._files: OrderedDict[str, StoredFile] = OrderedDict()
         self._weight = 0
         self._lock = threading.Lock()
 
     def add(self, filename: str, purpose: str, content: FileContent, *, lifetime: float | None) -> StoredFile:
-        """Holds it for *lifetime* seconds of the clock, None for ever, under a new id."""
+        """Stores a file under a new id for *lifetime* seconds of the clock; None for no expiry."""
         now = self._clock.now()
         until = float("inf") if lifetime is None else now + lifetime
         file = StoredFile(
@@ -104,48 +104,48 @@ class FileStore:
             until=until,
         )
         with self._lock:
-            self._held[file.id] = file
+            self._files[file.id] = file
             self._weight += content.weight
-            while self._weight > self._capacity and len(self._held) > 1:
-                self._weight -= self._held.popitem(last=False)[1].content.weight
+            while self._weight > self._capacity and len(self._files) > 1:
+                self._weight -= self._files.popitem(last=False)[1].content.weight
         return file
 
     def find(self, id: str) -> StoredFile | None:
-        """The file, unless it is gone."""
+        """The file; None if there is none, or if it has expired."""
         with self._lock:
-            file = self._held.get(id)
+            file = self._files.get(id)
         if file and file.until <= self._clock.now():
             self.delete(id)
             return None
         return file
 
     def delete(self, id: str) -> None:
-        """Lets go of it, if it is there."""
+        """Deletes the file, if it exists."""
         with self._lock:
-            file = self._held.pop(id, None)
+            file = self._files.pop(id, None)
             self._weight -= file.content.weight if file else 0
 
     def all(self) -> list[StoredFile]:
-        """Those that are there, the oldest first."""
+        """The files that have not expired, the oldest first."""
         with self._lock:
-            held = list(self._held)
-        return [file for one in held if (file := self.find(one))]
+            ids = list(self._files)
+        return [file for file in map(self.find, ids) if file]
 
-    def picture(self, id: str, param: str) -> bytes:
-        """What was uploaded to be edited. Raises ApiError."""
-        return picture_bytes_of(self.find(id), id, param)
+    def read_image(self, id: str, param: str) -> bytes:
+        """The bytes of an image that was uploaded for edits. Raises ApiError."""
+        return read_image_file(self.find(id), id, param)
 
 
-def picture_bytes_of(file: StoredFile | None, id: str, param: str) -> bytes:
-    """The bytes of the *file* with that id. Raises ApiError if there is none, or if it is for something else."""
+def read_image_file(file: StoredFile | None, id: str, param: str) -> bytes:
+    """The bytes of the *file* with that id. Raises ApiError if there is none, or if it has another purpose."""
     if file is None:
         raise ApiError(f"No such File object: {id}", param=f"{param}.file_id", code="invalid_value")
     if file.purpose != "vision":
-        said = f"Invalid file purpose for '{param}': expected 'vision', but got '{file.purpose}' instead."
-        raise ApiError(said, param=f"{param}.file_id", code="invalid_value")
+        message = f"Invalid file purpose for '{param}': expected 'vision', but got '{file.purpose}' instead."
+        raise ApiError(message, param=f"{param}.file_id", code="invalid_value")
     return b"".join(file.content.parts())
 
 
 def new_file_id() -> str:
-    """As the real ones look: `file-` and 22 letters or digits."""
+    """In the real format: `file-` and 22 letters or digits."""
     return "file-" + "".join(secrets.choice(_ALPHABET) for _ in range(22))

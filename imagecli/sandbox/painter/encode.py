@@ -1,4 +1,4 @@
-"""Pictures in and out: upright pixels with what they were, and finished pixels as bytes of a format."""
+"""Decodes uploads to upright pixels, and encodes finished pixels in the format of a job."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, Web
 from imagecli.sandbox.image_job import ImageJob, InputPicture
 
 MAX_PIXELS = 128_000_000
-"""More are not decoded: a small file can unpack into all the memory there is."""
+"""Larger images are not decoded: a small file can need all of the memory."""
 
 
 class UnreadableError(Exception):
-    """Bytes that are no whole picture of a known format."""
+    """The bytes are not a complete image of a known format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedImage:
-    """One finished picture in its asked-for format."""
+    """One finished image in the format of its job."""
 
     data: bytes = field(repr=False)
     image: Image.Image | None = field(default=None, repr=False)
-    """Its pixels, where it has one state of them."""
+    """Its pixels; None for GIF and SVG."""
     note: str | None = None
-    """What the client should be told about it."""
+    """A note for the client."""
 
 
 def detect_upload_format(data: bytes) -> str | None:
-    """png, jpeg or webp by the first bytes; None for all else."""
+    """png, jpeg or webp by the first bytes; None for anything else."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -41,7 +41,7 @@ def open_upload(data: bytes) -> InputPicture:
     """The first frame, upright. Raises UnreadableError."""
     kind = detect_upload_format(data)
     try:
-        # The plugins directly: Image.open would warn on stderr about large pictures, and try formats nobody asked for.
+        # The plugins directly: Image.open would warn on stderr about large images, and try other formats.
         image = _plugin(kind, io.BytesIO(data))
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError("too many pixels")
@@ -73,7 +73,7 @@ def _to_eight_bits(image: Image.Image, has_alpha: bool) -> Image.Image:
 
 
 def encode_image(image: Image.Image, job: ImageJob) -> bytes:
-    """*image* in the job's format; what jpeg can't hold is laid on white."""
+    """*image* in the job's format; a JPEG gets a white background."""
     out = io.BytesIO()
     if job.output_format == "png":
         image.save(out, "PNG", compress_level=4)
@@ -85,7 +85,7 @@ def encode_image(image: Image.Image, job: ImageJob) -> bytes:
 
 
 def flatten_on_white(image: Image.Image) -> Image.Image:
-    """RGB, with white where *image* is transparent."""
+    """RGB, white where *image* is transparent."""
     if image.mode != "RGBA":
         return image.convert("RGB")
     white = Image.new("RGB", image.size, "white")

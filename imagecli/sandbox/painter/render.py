@@ -1,9 +1,4 @@
-"""GIFs: a scene in motion, or a light that goes round over an edited picture. They loop without a seam.
-
-Earlier states of a finished picture, as a stream shows them: from broad patches of colour to nearly all of it.
-
-One picture that stands still, whatever the operation.
-"""
+"""One image of a job, whatever its operation and format: still, earlier states of it, and GIF."""
 
 from __future__ import annotations
 
@@ -11,112 +6,152 @@ import io
 import math
 from collections.abc import Iterator
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from imagecli.domain import Size
 from imagecli.sandbox.image_job import ImageJob
-from imagecli.sandbox.painter.caption import Caption, draw_caption, draw_label, lay_out_caption
-from imagecli.sandbox.painter.edit import cut_out, paint_edit, paint_variation
+from imagecli.sandbox.painter.caption import Area, Caption, Lettering, lay_out_letterings
+from imagecli.sandbox.painter.edit import (
+    badge_mask,
+    fit_to_size,
+    largest_opening,
+    outside_marks,
+    paint_print,
+    paint_variation,
+    pin_images,
+    vignette_mask,
+)
 from imagecli.sandbox.painter.encode import PaintedImage, encode_image, flatten_on_white
+from imagecli.sandbox.painter.palettes import Palette
 from imagecli.sandbox.painter.scene import choose_palette, paint_scene
-from imagecli.sandbox.painter.surface import Canvas
+from imagecli.sandbox.painter.surface import Glow, draw_glow
 
 COARSEST = 10
-"""Cells along the shorter edge that nothing is coarser than."""
+"""The fewest cells along the shorter edge of an earlier state."""
 
 
-def paint_earlier_states(picture: PaintedImage, job: ImageJob) -> Iterator[bytes]:
-    """As many as were asked for, each in the picture's own format and size."""
-    count = job.delivery.partial_images
-    if picture.image is None:
-        return
-    for number in range(1, count + 1):
-        yield encode_image(_coarsen(picture.image, number / (count + 1)), job)
+class JobPainter:
+    """Paints image *index* of a job in three steps: `paint_ground`, `lay_out`, `finish`."""
+
+    def __init__(self, job: ImageJob, index: int) -> None:
+        self.job = job
+        self.index = index
+        self.palette: Palette = choose_palette(job.prompt, index)
+        self.source = fit_to_size(job.images[0].image, job.size) if job.operation == "edits" else None
+        self.fixed = self._fixed_area()
+        self.area, self.alpha = self._writable_area_and_alpha()
+
+    def paint_ground(self, moment: float = 0.0) -> Image.Image:
+        """An RGB image without words; *moment*, 0 to 1, is the position in an animation's loop."""
+        job = self.job
+        if job.operation == "generations":
+            return paint_scene(job.prompt, self.index, job.size, moment)
+        if self.source and self.fixed:
+            ground = self.source.convert("RGB")
+            box = ImageChops.invert(self.fixed).getbbox()
+            if box:
+                scene_size = Size(box[2] - box[0], box[3] - box[1])
+                ground.paste(paint_scene(job.prompt, self.index, scene_size, moment), box)
+            return ground
+        if self.source:
+            ground = paint_print(flatten_on_white(self.source), self.palette)
+            pin_images(ground, [flatten_on_white(picture.image) for picture in job.images[1:]])
+        else:
+            ground = paint_variation(flatten_on_white(job.images[0].image), self.index, job.size)
+        if moment:
+            _add_moving_light(ground, moment)
+        return ground
+
+    def lay_out(self, ground: Image.Image, caption: Caption) -> list[Lettering]:
+        """The words of the image; a variation has no caption."""
+        shown = None if self.job.operation == "variations" else caption
+        return lay_out_letterings(ground, shown, self.palette, self.area)
+
+    def finish(self, ground: Image.Image, letterings: list[Lettering]) -> Image.Image:
+        """*ground* with its words, limited to the mask: RGB, or RGBA if something is transparent."""
+        for lettering in letterings:
+            lettering.draw(ground)
+        if self.source and self.fixed:
+            ground = Image.composite(self.source.convert("RGB"), ground, self.fixed)
+        if self.alpha:
+            ground.putalpha(self.alpha)
+        return ground
+
+    def _fixed_area(self) -> Image.Image | None:
+        """255 where a pixel of the source stays, 0 where it is new; None if every pixel is new.
+
+        Decided by the mask's alpha, by the marks, or by the alpha of a classic image.
+        """
+        job = self.job
+        if self.source is None:
+            return None
+        if job.mask is not None:
+            return fit_to_size(job.mask.image, job.size).getchannel("A")
+        if job.markup is not None:
+            return outside_marks(fit_to_size(job.markup.image, job.size).getchannel("A"))
+        return self.source.getchannel("A") if job.is_classic else None
+
+    def _writable_area_and_alpha(self) -> tuple[Area, Image.Image | None]:
+        """Where words may be, and the alpha of the finished image."""
+        job, size = self.job, self.job.size
+        everything = (0, 0, size.width, size.height)
+        transparent = job.background == "transparent"
+        if self.source and self.fixed:
+            new = ImageChops.invert(self.fixed)
+            # What was transparent outside the mask stays transparent.
+            has_alpha = self.source.mode == "RGBA" and not job.is_classic and job.output_format != "jpeg"
+            return largest_opening(new), ImageChops.lighter(self.source.getchannel("A"), new) if has_alpha else None
+        if self.source and transparent:
+            alpha = self.source.getchannel("A") if self.source.mode == "RGBA" else vignette_mask(size)
+            return largest_opening(alpha), alpha
+        if job.operation == "generations" and transparent:
+            inset = round(min(size.width, size.height) * 0.16)
+            return (inset, inset, size.width - inset, size.height - inset), badge_mask(size)
+        return everything, None
 
 
-def _coarsen(image: Image.Image, share: float) -> Image.Image:
-    """*share* 0 has COARSEST cells, 1 is the picture; each step between adds as much detail as the one before."""
-    unit = min(image.size)
-    cell = max(1.0, (unit / COARSEST) ** (1 - share))
-    small = image.resize((max(1, round(image.width / cell)), max(1, round(image.height / cell))), Image.Resampling.BOX)
-    return small.resize(image.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(cell / 4))
+def _add_moving_light(image: Image.Image, moment: float) -> None:
+    """A soft light on its way round the center of an image that has nothing else that moves."""
+    unit, angle = min(image.size), moment * math.tau
+    center = (image.width / 2 + math.cos(angle) * unit * 0.3, image.height / 2 + math.sin(angle) * unit * 0.3)
+    draw_glow(image, Glow(center, unit * 0.55, (255, 250, 230), 0.75))
 
 
-def paint_still(job: ImageJob, index: int, wording: Caption) -> Image.Image:
-    """InputPicture *index* of the job: RGB, or RGBA where something of it is transparent."""
-    if job.operation == "variations":
-        return paint_variation(job, index)
-    return paint_edit(job, index, wording) if job.operation == "edits" else _paint_generated(job, index, wording)
+def paint_still(job: ImageJob, index: int, caption: Caption) -> Image.Image:
+    """Image *index* of the job: RGB, or RGBA if something is transparent."""
+    painter = JobPainter(job, index)
+    ground = painter.paint_ground()
+    return painter.finish(ground, painter.lay_out(ground, caption))
 
 
-def paint_without_caption(job: ImageJob, index: int) -> Image.Image:
-    """The same of an edit or a variation, without words."""
-    return paint_variation(job, index, signed=False) if job.operation == "variations" else paint_edit(job, index, None)
-
-
-def _paint_generated(job: ImageJob, index: int, wording: Caption) -> Image.Image:
-    image = paint_scene(job.prompt, index, job.size)
-    palette = choose_palette(job.prompt, index)
-    if job.background == "transparent":
-        return cut_out(image, wording, palette)
-    area = (0, 0, *image.size)
-    draw_label(image, area, draw_caption(image, wording, palette, area))
-    return image
-
-
-SAMPLES = 4
-"""Frames that the common palette is made from."""
-SAMPLE_EDGE = 320
-"""Pixels of each."""
-
-
-def paint_gif(job: ImageJob, index: int, wording: Caption) -> bytes:
-    """InputPicture *index* as a GIF of so many frames."""
-    frames = list(_quantized_frames(job, index, wording))
+def paint_gif(job: ImageJob, index: int, caption: Caption) -> bytes:
+    """Image *index* of the job as a GIF that loops without a seam; its words stand still."""
+    painter = JobPainter(job, index)
+    letterings = painter.lay_out(painter.paint_ground(), caption)
+    frames: list[Image.Image] = []
+    for number in range(job.frame_count):
+        ground = painter.paint_ground(number / job.frame_count)
+        frame = flatten_on_white(painter.finish(ground, letterings))
+        # The first frame's palette for all of them, so that nothing flickers.
+        palette = frames[0] if frames else frame.quantize(256, method=Image.Quantize.MEDIANCUT)
+        frames.append(frame.quantize(palette=palette, dither=Image.Dither.NONE))
     out = io.BytesIO()
     milliseconds = max(10, round(job.frame_duration_ms / 10) * 10)
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
     return out.getvalue()
 
 
-def _quantized_frames(job: ImageJob, index: int, wording: Caption) -> Iterator[Image.Image]:
-    """One palette for all frames, so that nothing flickers; a frame in full colour is let go at once."""
-    colours = _gif_palette(job, index, wording)
-    for frame in _paint_frames(job, index, wording, range(job.frame_count)):
-        yield frame.quantize(palette=colours, dither=Image.Dither.NONE)
-
-
-def _gif_palette(job: ImageJob, index: int, wording: Caption) -> Image.Image:
-    chosen = sorted({number * job.frame_count // SAMPLES for number in range(SAMPLES)})
-    sheet = Image.new("RGB", (SAMPLE_EDGE, SAMPLE_EDGE * len(chosen)))
-    for place, frame in enumerate(_paint_frames(job, index, wording, chosen)):
-        sheet.paste(frame.resize((SAMPLE_EDGE, SAMPLE_EDGE), Image.Resampling.BOX), (0, SAMPLE_EDGE * place))
-    return sheet.quantize(256, method=Image.Quantize.MEDIANCUT)
-
-
-def _paint_frames(job: ImageJob, index: int, wording: Caption, numbers: range | list[int]) -> Iterator[Image.Image]:
-    """The frames of these numbers, RGB; the words stand still."""
-    moments = [number / job.frame_count for number in numbers]
-    if job.operation != "generations":
-        picture = flatten_on_white(paint_still(job, index, wording))
-        yield from (_draw_light(picture, moment) for moment in moments)
+def paint_earlier_states(painted: PaintedImage, job: ImageJob) -> Iterator[bytes]:
+    """The partial images of a stream, each in the image's own format and size, from broad patches to nearly all."""
+    count = job.delivery.partial_images
+    if painted.image is None:
         return
-    first = paint_scene(job.prompt, index, job.size)
-    area = (0, 0, *first.size)
-    words = lay_out_caption(first, wording, choose_palette(job.prompt, index), area)
-    for moment in moments:
-        image = paint_scene(job.prompt, index, job.size, moment)
-        if words:
-            words.draw(image)
-        draw_label(image, area, words.place if words else None)
-        yield image
+    for number in range(1, count + 1):
+        yield encode_image(_coarsen(painted.image, number / (count + 1)), job)
 
 
-def _draw_light(picture: Image.Image, moment: float) -> Image.Image:
-    """A soft light on its way round the middle."""
-    canvas = Canvas(Size(*picture.size), (0, 0, 0))
-    canvas.image.paste(picture)
-    angle, away = moment * math.tau, canvas.unit * 0.3
-    at = (canvas.width / 2 + math.cos(angle) * away, canvas.height / 2 + math.sin(angle) * away)
-    canvas.glow(at, canvas.unit * 0.55, (255, 250, 230), 0.75)
-    return canvas.image
+def _coarsen(image: Image.Image, share: float) -> Image.Image:
+    """*share* 0 has COARSEST cells, 1 is the image; each step between adds as much detail as the one before."""
+    cell = max(1.0, (min(image.size) / COARSEST) ** (1 - share))
+    small = image.resize((max(1, round(image.width / cell)), max(1, round(image.height / cell))), Image.Resampling.BOX)
+    return small.resize(image.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(cell / 4))

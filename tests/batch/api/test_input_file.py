@@ -69,7 +69,7 @@ def test_a_file_is_as_full_as_the_limits_allow(tmp_path: Path, limits: dict[str,
         assert [one for file in made for one in ids_in(file)] == [
             name for one in wanted for name, _ in calls_with_ids(one)
         ]
-        assert [order for file in made for order in file.orders] == wanted
+        assert [order for file in made for order in file.items] == wanted
 
 
 def test_an_order_stays_whole(tmp_path: Path) -> None:

@@ -1,85 +1,94 @@
-"""Lines out of pieces: the same lines, however the bytes are cut."""
+"""A downloaded file is read line by line: the same lines, wherever its pieces are cut."""
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
-from typing import IO
+from tempfile import TemporaryFile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.api.collect import IN_MEMORY, LineSplitter
+from imagecli.batch.api import download
+from imagecli.batch.api.download import PIECE_BYTES, download_lines, split_lines
 from imagecli.errors import DiskError
+from tests.client.raw import http, raw_server
+from tests.client.test_batch_api import client, deaf, ok
 
 
-def lines_of(pieces: list[bytes]) -> list[bytes]:
-    found: list[bytes] = []
-    with LineSplitter(lambda file: found.append(file.read())) as lines:
-        for piece in pieces:
-            lines.feed(piece)
-    return found
+def lines_of(data: bytes, *, is_complete: bool = True) -> list[bytes]:
+    return [line.read() for line in split_lines(io.BytesIO(data), is_complete=is_complete)]
 
 
-@given(st.lists(st.text("ab\r\n", max_size=30), max_size=10))
-def test_any_cut_of_any_bytes_gives_the_same_lines(texts: list[str]) -> None:
-    pieces = [text.encode() for text in texts]
-    expected = [line for line in b"".join(pieces).split(b"\n") if line not in (b"", b"\r")]
-    assert lines_of(pieces) == expected
-    assert lines_of([b"".join(pieces)]) == expected
+@given(text=st.text("ab\r\n", max_size=60), piece=st.integers(1, 7))
+def test_any_piece_size_gives_the_same_lines(text: str, piece: int) -> None:
+    expected = [line for line in text.encode().split(b"\n") if line not in (b"", b"\r")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download, "PIECE_BYTES", piece)
+        assert lines_of(text.encode()) == expected
 
 
 @pytest.mark.parametrize(
-    ("pieces", "expected"),
+    ("data", "expected"),
     [
-        ([], []),
-        ([b""], []),
-        ([b"\n\n\r\n"], []),
-        ([b"one"], [b"one"]),
-        ([b"one\n"], [b"one"]),
-        ([b"one\r\ntwo"], [b"one\r", b"two"]),
-        ([b"on", b"e\ntw", b"o\n", b"\n"], [b"one", b"two"]),
-        ([b"\xff\xfe\n\0\n"], [b"\xff\xfe", b"\0"]),
+        (b"", []),
+        (b"\n\n\r\n", []),
+        (b"one", [b"one"]),
+        (b"one\n", [b"one"]),
+        (b"one\r\ntwo", [b"one\r", b"two"]),
+        (b"a\n\nb", [b"a", b"b"]),
+        (b"\xff\xfe\n\0\n", [b"\xff\xfe", b"\0"]),
     ],
 )
-def test_a_last_line_needs_no_end_and_a_blank_one_is_none(pieces: list[bytes], expected: list[bytes]) -> None:
-    assert lines_of(pieces) == expected
+def test_a_last_line_needs_no_end_and_a_blank_one_is_passed_over(data: bytes, expected: list[bytes]) -> None:
+    assert lines_of(data) == expected
 
 
-def test_a_line_that_was_broken_off_is_none() -> None:
-    found: list[bytes] = []
-    with pytest.raises(RuntimeError), LineSplitter(lambda file: found.append(file.read())) as lines:
-        lines.feed(b"whole\nhal")
-        raise RuntimeError
-    assert found == [b"whole"]
+def test_the_last_line_of_a_file_that_broke_off_is_passed_over() -> None:
+    assert lines_of(b"complete\nhal", is_complete=False) == [b"complete"]
+    assert lines_of(b"complete\n", is_complete=False) == [b"complete"]
 
 
-def test_a_line_is_read_from_its_beginning_however_long_it_is(tmp_path: Path) -> None:
-    long = b"x" * (2 * IN_MEMORY + 1)
-    found: list[tuple[int, bytes, bytes]] = []
-
-    def line(file: IO[bytes]) -> None:
-        found.append((file.tell(), file.read(), file.read()))
-
-    with LineSplitter(line, tmp_path) as lines:
-        for begin in range(0, len(long), 65_536):
-            lines.feed(long[begin : begin + 65_536])
-        lines.feed(b"\nshort\n")
-    assert found == [(0, long, b""), (0, b"short", b"")]
-    assert not list(tmp_path.iterdir())
+def test_a_line_is_a_file_of_its_own_however_long_it_is() -> None:
+    long = os.urandom(50).hex().encode() * (PIECE_BYTES // 50) + b"end"
+    with TemporaryFile() as file:
+        file.write(b"first\n" + long + b"\nlast")
+        first, second, third = (
+            (line.tell(), line.read(), line.read(), line.seek(0, 2), line.seek(-3, 2), line.read(9), line.seek(1))
+            for line in split_lines(file)
+        )
+    assert first == (0, b"first", b"", 5, 2, b"rst", 1)
+    assert second == (0, long, b"", len(long), len(long) - 3, b"end", 1)
+    assert third == (0, b"last", b"", 4, 1, b"ast", 1)
 
 
-def test_what_the_taker_of_lines_meets_goes_through_and_ends_it() -> None:
-    def line(file: IO[bytes]) -> None:
-        raise KeyError("bug")
+def test_a_line_can_be_read_into_a_buffer_from_anywhere() -> None:
+    buffer = bytearray(4)
+    for line in split_lines(io.BytesIO(b"\nabcdefgh\n")):
+        line.seek(6)
+        assert (line.readinto(buffer), bytes(buffer)) == (2, b"gh\0\0")  # type: ignore[attr-defined]
 
-    with pytest.raises(KeyError), LineSplitter(line) as lines:
-        lines.feed(b"one\n")
+
+def test_a_download_has_no_name_that_a_kill_could_leave_behind(tmp_path: Path) -> None:
+    with raw_server(ok({"bytes": 8}), http("200 OK", b"one\ntwo\n")) as server:
+        seen = [
+            (line.read(), [path for path in tmp_path.rglob("*") if path.is_file()])
+            for line in download_lines(client(server.base_url), "file-1", tmp_path / "state", tmp_path, deaf)
+        ]
+    assert seen == [(b"one", []), (b"two", [])]
 
 
-def test_a_folder_that_takes_no_long_line_is_said(tmp_path: Path) -> None:
-    with (
-        pytest.raises(DiskError, match="can't keep a line of a batch"),
-        LineSplitter(print, tmp_path / "none") as lines,
-    ):
-        lines.feed(b"x" * (IN_MEMORY + 1))
+def test_a_folder_without_room_is_an_error_before_the_download(tmp_path: Path) -> None:
+    with raw_server(ok({"bytes": 2**60})) as server:
+        with pytest.raises(DiskError, match="are free in"):
+            next(download_lines(client(server.base_url), "file-1", tmp_path / "state", tmp_path, deaf))
+        assert len(server.requests) == 1
+
+
+def test_a_folder_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.write_text("not a folder")
+    with raw_server(ok({"bytes": 8})) as server, pytest.raises(DiskError, match="can't keep a batch's results in"):
+        next(download_lines(client(server.base_url), "file-1", state, tmp_path / "none", deaf))

@@ -1,0 +1,239 @@
+"""Opens a run over a manifest: lock, progress, journal and recovery; then its plans, and the checks before paying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from imagecli.batch.journal.lock import manifest_lock
+from imagecli.batch.journal.reader import read_journals
+from imagecli.batch.journal.state import JournalState
+from imagecli.batch.journal.writer import JournalWriter
+from imagecli.batch.manifest.errors import options_as_fields
+from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.messages import merge_notes
+from imagecli.batch.recover import JournalRecovery
+from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
+from imagecli.batch.worker import ItemFinalizer
+from imagecli.catalog.model import ModelRow
+from imagecli.checks.parameters import input_sources
+from imagecli.client.download import ResultDownloader
+from imagecli.client.send import Timeouts
+from imagecli.commands.batch.context import (
+    BatchContext,
+    disk_state,
+    emit_notes,
+    plan_items,
+    price_share,
+    settings_with_cap_share,
+)
+from imagecli.commands.batch.reporter import BatchEventFilter
+from imagecli.domain import Edit, Generate
+from imagecli.errors import InputImageError, OutputError
+from imagecli.events import EventHandler
+from imagecli.output.batch import BatchOutput
+from imagecli.output.choose_progress import open_batch_progress, open_progress
+from imagecli.pipeline.build import spool_places
+from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.prepare import RunContext
+from imagecli.plan import PlannedCall
+from imagecli.pricing.budget import Budget
+from imagecli.storage.preflight import check_folder, check_response_size
+
+MAX_IMAGES: Final = 10
+"""No request asks for more images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRun:
+    """A run that has begun."""
+
+    context: BatchContext
+    state: JournalState
+    """What the journals say; the journal that is written keeps it up to date."""
+    journal: JournalWriter
+    events: BatchEventFilter
+    output: BatchOutput
+    resources: ExitStack
+    """Closed at the end of the run."""
+
+
+@contextmanager
+def open_batch_run(context: BatchContext, *, read_only: bool = False, with_notes: bool = True) -> Iterator[BatchRun]:
+    """Locks the manifest, reads its journals, and saves what earlier runs received and did not save.
+
+    *read_only*: nothing is locked, recovered or written.
+    Raises UsageError if another run of the manifest is active, OutputError, DiskError.
+    """
+    path = context.manifest_path
+    with ExitStack() as resources:
+        if not read_only:
+            resources.enter_context(manifest_lock(path, context.shard))
+        choose = open_progress if read_only else open_batch_progress
+        progress = resources.enter_context(choose(context.env, context.display))
+        events = BatchEventFilter(progress)
+        if with_notes:
+            emit_notes(context, events)
+        state = read_journals(path, events)
+        run = BatchRun(
+            context=context,
+            state=state,
+            journal=JournalWriter(path, context.shard, state),
+            events=events,
+            output=BatchOutput(context.env, context.display, progress),
+            resources=resources,
+        )
+        if not read_only:
+            _recover_earlier_runs(run)
+        yield run
+
+
+def _recover_earlier_runs(run: BatchRun) -> None:
+    """Saves what earlier runs of this manifest received and did not save."""
+    settings = run.context.settings
+    recovery = JournalRecovery(
+        manifest_path=run.context.manifest_path, state_dir=settings.state_dir, places=spool_places(settings)
+    )
+    if recovery.find():
+        run.journal.open()
+        downloader = ResultDownloader(timeouts=Timeouts(), direct=settings.provider.embedded)
+        recovery.finish(run.state, run.journal, downloader, run.events)
+
+
+# --- what becomes of each item ---------------------------------------------------------------------------------------
+
+
+def plan_run(run: BatchRun) -> list[ItemPlan]:
+    """What becomes of every chosen item, with its notes. Raises OutputError for all outputs that stop the run."""
+    plans = plan_items(run.context, run.state)
+    for note in merge_notes(note for plan in plans for note in plan.decision.notes):
+        run.events(note)
+    refusals = [plan.decision.refusal for plan in plans if plan.decision.refusal]
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise OutputConflictsError(refusals)
+    return plans
+
+
+class OutputConflictsError(OutputError):
+    """Several outputs exist that may not be replaced."""
+
+    code = "outputs_in_the_way"
+
+    def __init__(self, refusals: Sequence[OutputError]) -> None:
+        hints = dict.fromkeys(error.hint for error in refusals if error.hint)
+        super().__init__(
+            f"{len(refusals):,} outputs are not to be bought over; nothing was sent", hint="; ".join(list(hints)[:3])
+        )
+        self.code = refusals[0].code
+        self._refusals = refusals
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(error.message for error in self._refusals)
+
+
+def count_up_to_date(plans: Sequence[ItemPlan]) -> int:
+    """How many of *plans* need nothing."""
+    return sum(plan.decision.kind == "done" for plan in plans)
+
+
+def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[ItemPlan]:
+    """Those of *plans* that a provider's Batch API has, by the journal."""
+    return [plan for plan in plans if (entry := state.last_entry(plan.planned.id)) and entry.is_pending]
+
+
+def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
+    """Writes to the journal which existing files were found or adopted. Raises OutputError, DiskError."""
+    if entries := [entry for plan in plans for entry in plan.decision.entries]:
+        run.journal.open()
+        run.journal.write_all(entries)
+
+
+# --- what is requested -----------------------------------------------------------------------------------------------
+
+
+def build_work_items(context: BatchContext, plans: Sequence[ItemPlan]) -> tuple[tuple[WorkItem, ...], Budget]:
+    """The items that are to be created, their calls numbered from 0, and what those can cost."""
+    items: list[WorkItem] = []
+    priced: list[tuple[PlannedCall, ModelRow]] = []
+    for plan in plans:
+        if plan.decision.buy:
+            requests, first = requests_to_send(plan), len(priced)
+            for request in requests:
+                priced.append((PlannedCall(index=len(priced), request=request), plan.item.model))
+            items.append(WorkItem(plan=plan, first=first, count=len(requests), manifest=context.manifest_path))
+    return tuple(items), build_budget(context, priced)
+
+
+def build_budget(context: BatchContext, priced: Sequence[tuple[PlannedCall, ModelRow]]) -> Budget:
+    """What the calls can cost under this run's share of the cost limit."""
+    return Budget.build(priced, settings_with_cap_share(context), fixed=True, share=price_share(context))
+
+
+def build_batch_run_context(context: BatchContext, run_id: str) -> RunContext:
+    """What all calls of a run share."""
+    return RunContext(
+        run_id=run_id,
+        command="batch",
+        provider=context.settings.provider,
+        base_url=context.settings.base_url,
+        query=context.settings.query,
+        if_exists=None,
+        stdout=False,
+        allow_outside=context.allow_outside,
+    )
+
+
+def build_finalizer(context: BatchContext, budget: Budget, journal: JournalWriter) -> ItemFinalizer:
+    """What ends the items of a run."""
+    return ItemFinalizer(budget=budget, journal=journal, disk=disk_state(context), folder=context.manifest.folder)
+
+
+# --- the checks before paying ----------------------------------------------------------------------------------------
+
+
+class InputsByModel:
+    """Input images, prepared once for each model."""
+
+    def __init__(self) -> None:
+        self._caches: dict[str, InputCache] = {}
+
+    def for_model(self, model: ModelRow) -> InputCache:
+        """The inputs that are fitted for *model*."""
+        return self._caches.setdefault(model.name, InputCache(model))
+
+
+def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, *, make: bool) -> None:
+    """Fits every input once, keeping none, and checks the output folders. Raises InputImageError, OutputError.
+
+    *make*: missing folders are created.
+    """
+    inputs = InputsByModel()
+    try:
+        for item in _unique_inputs(items):
+            inputs.for_model(item.model).fit_inputs(item.request, on_event)
+        check_response_size(max((min(item.plan.item.request.options.n, MAX_IMAGES) for item in items), default=1))
+        for folder in dict.fromkeys(folder for item in items for folder in item.folders):
+            check_folder(folder, make=make)
+    except (InputImageError, OutputError) as error:
+        # The checks name command-line options; rows have fields.
+        error.message, error.hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
+        raise
+
+
+def _unique_inputs(items: Sequence[WorkItem]) -> Iterator[ManifestItem]:
+    """One item for each set of inputs: many rows send the same images."""
+    seen = set()
+    for work_item in items:
+        item = work_item.plan.item
+        if sources := input_sources(item.request):
+            layers = (item.request.mask, item.request.markup) if isinstance(item.request, Edit) else ()
+            fit = None if isinstance(item.request, Generate) else item.request.input_fit
+            key = (item.model.name, sources, layers, fit)
+            if key not in seen:
+                seen.add(key)
+                yield item
