@@ -1,4 +1,4 @@
-"""The values of options with a fixed choice. Apart from `domain`, which the help need not import."""
+"""The values of options with a fixed set of choices. They are not in `domain` so that `--help` need not import that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outside world as one value: standard streams, environment variables, clock.
+"""What a command sees of its process: standard streams, environment variables and the clock, as one value.
 
 Nothing below `cli` uses `sys` or `os.environ`; tests pass their own Env.
 """

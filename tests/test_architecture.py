@@ -29,9 +29,9 @@ FLOORS = (
         "safe_open",
         "file_lock",
     ),
-    ("catalog", "templates", "naming", "checks", "image_options", "results", "providers"),
+    ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
     ("client", "images", "storage", "config", "sandbox"),
-    ("plan", "worker_pool", "pricing", "pipeline", "batch"),
+    ("planned_call", "worker_pool", "pricing", "pipeline", "batch"),
     ("output", "commands", "cli", "process", "__main__"),
 )
 """Rooms from the ground up. A room imports lower floors, and of its own floor what stands before it here."""

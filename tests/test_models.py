@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.checks.check import check_model_life, check_request
+from imagecli.checks.check_request import check_model_life, check_request
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
 

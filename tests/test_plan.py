@@ -24,7 +24,14 @@ from imagecli.domain import (
     Vary,
 )
 from imagecli.errors import UsageError
-from imagecli.plan import assign_names, build_variation, count_images, plan_calls, request_hash_for_name, split_count
+from imagecli.planned_call import (
+    assign_names,
+    build_variation,
+    count_images,
+    plan_calls,
+    request_hash_for_name,
+    split_count,
+)
 from imagecli.sizes import Size
 
 ROWS = load_shipped_catalog()

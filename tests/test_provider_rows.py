@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.catalog.load import overlay_provider
 from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, for_batch_api, limit_to_provider
 from imagecli.checks.parameters import check_input_count
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size

@@ -1,4 +1,4 @@
-"""Many at once: a manifest's rows become items that are bought together, and a journal remembers what was bought.
+"""Batch: the rows of a manifest become items that are created together; a journal records what was created.
 
-`manifest` reads the file, checks its rows and says what each buys and where it goes; nothing there sends.
+`manifest` reads the file, checks its rows, and determines what each creates and where; it sends nothing.
 """

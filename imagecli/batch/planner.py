@@ -24,9 +24,9 @@ from typing import Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state, possibly_billed_entry
 from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.item_notes import FileNote, item_notes, pending_notes, refusal_error
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.messages import FileNote, item_notes, pending_notes, refusal_error
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 

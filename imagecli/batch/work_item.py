@@ -16,7 +16,7 @@ from imagecli.batch.planner import Decision, Replacement
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageRequest, SavedImage
-from imagecli.plan import PlannedCall, split_count
+from imagecli.planned_call import PlannedCall, split_count
 from imagecli.prepared import ManifestRef, OutputFile
 from imagecli.results import CallResult
 

@@ -18,7 +18,7 @@ from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.execute import Pipeline
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot

@@ -1,1 +1,1 @@
-"""The catalogue: what models take and how providers are spoken to, as rows of data with source and date."""
+"""The catalogue of models and providers: limits, prices and wire formats as rows of data, with source and date."""

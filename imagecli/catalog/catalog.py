@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagecli.catalog.load import build_model, build_models, overlay_provider
+from imagecli.catalog.build_rows import build_model, build_models, overlay_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError

@@ -1,1 +1,1 @@
-"""The wire: the only rooms that talk HTTP or touch the spool. They know nothing of models, prompts or pictures."""
+"""The HTTP client and the spool of received responses. It knows nothing of models, prompts or images."""

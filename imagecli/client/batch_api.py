@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
-from imagecli.client.api_client import LOST, ApiCall, ApiClient, FileUpload, quote_path_segment
+from imagecli.client.free_requests import LOST, ApiCall, ApiClient, FileUpload, quote_path_segment
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import EventHandler

@@ -1,4 +1,4 @@
-"""The connection of one exchange, to a checked address, with one deadline for every byte; and its requests adapter.
+"""A connection for one exchange: to a checked address, with one deadline for all bytes; and the requests adapter for it.
 
 urllib3's connections with three changes. A name is resolved once, and the address that was checked is connected to. The
 limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every
@@ -30,9 +30,9 @@ from urllib3.util.connection import create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.client.deadline import DeadlineReader, ExchangeLimits
 from imagecli.client.dns import resolve_in_time
 from imagecli.client.errors import RefusedAddressError
+from imagecli.client.exchange_limits import DeadlineReader, ExchangeLimits
 from imagecli.client.ip_ranges import endpoint_of, literal_endpoint, parse_address
 from imagecli.errors import SettingsError
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import urljoin
 
-from imagecli.client.deadline import AddressFilter, Resolver
 from imagecli.client.dns import resolve_host
 from imagecli.client.errors import RefusedAddressError, redact_url
+from imagecli.client.exchange import ByteProgress, HttpResponse, Timeouts, get
+from imagecli.client.exchange_limits import AddressFilter, Resolver
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
-from imagecli.client.send import ByteProgress, HttpResponse, Timeouts, get
 from imagecli.client.session import open_session
 from imagecli.client.url_policy import check_result_url, permit
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError

@@ -1,4 +1,4 @@
-"""The exceptions of requests and urllib3 as ImagecliErrors: what can't have been billed, and what may have been."""
+"""Translates the exceptions of requests and urllib3 into imagecli's errors, which say whether the request may be billed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of place an address is: of the open network, this machine, a private network, or nowhere to fetch from.
+"""Classifies IP addresses: public, loopback, private, or never to be fetched from.
 
 Pure. Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
 hand out credentials: documentation of AWS, Azure, Alibaba and Oracle, read 2026-11-23.

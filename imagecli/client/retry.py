@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from imagecli.client.send import HttpResponse
+from imagecli.client.exchange import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.providers.errors import error_from_response, is_quota
 from imagecli.providers.http_status import is_retried

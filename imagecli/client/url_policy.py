@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from imagecli.client.deadline import AddressFilter
 from imagecli.client.errors import redact_url
+from imagecli.client.exchange_limits import AddressFilter
 from imagecli.client.ip_ranges import Endpoint, endpoint_of, literal_endpoint, parse_address, port_of
 from imagecli.errors import UnsavedError
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from imagecli.commands import completion
+from imagecli.commands import completers
 from imagecli.commands.option_groups import with_option_groups
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
@@ -94,7 +94,7 @@ def set_value(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completion.complete_settings
+            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
         ),
     ],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="text, or a TOML value")],
@@ -119,7 +119,7 @@ def unset(
         typer.Argument(
             metavar="NAME",
             help="as for set; providers.PROVIDER takes all of it",
-            autocompletion=completion.complete_settings,
+            autocompletion=completers.complete_settings,
         ),
     ],
 ) -> None:
@@ -142,7 +142,7 @@ def login(
         typer.Argument(
             metavar="PROVIDER",
             help="whose key  [default: the provider of your settings]",
-            autocompletion=completion.complete_providers,
+            autocompletion=completers.complete_providers,
         ),
     ] = None,
     source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagecli.catalog import catalog
-from imagecli.commands.confirm import confirm
+from imagecli.commands.terminal_input import confirm
 from imagecli.config.edit import remove_value, write_value
 from imagecli.config.paths import find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project, set_trusted, trusted_digest
@@ -15,8 +15,8 @@ from imagecli.config.sources import free_providers, read_settings_sources
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
+from imagecli.output.safe_text import sanitize, write_line
 from imagecli.output.settings import print_note
-from imagecli.output.terminal import sanitize, write_line
 from imagecli.quoting import shell_quote
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands import completion
+from imagecli.commands import completers
 from imagecli.commands.option_groups import with_option_groups
 from imagecli.env import Env
 
@@ -19,7 +19,7 @@ def doctor(
         typer.Option(
             metavar="NAME",
             help="whom to ask  [default: as for generate]",
-            autocompletion=completion.complete_providers,
+            autocompletion=completers.complete_providers,
         ),
     ] = None,
     base_url: Annotated[

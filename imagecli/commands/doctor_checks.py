@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from imagecli import __version__
 from imagecli.catalog.catalog import Catalog
-from imagecli.checks.check import check_model_life
+from imagecli.checks.check_request import check_model_life
 from imagecli.config.base_url import printable_url
 from imagecli.config.paths import Folders
 from imagecli.config.settings import Settings, load_settings
@@ -228,7 +228,7 @@ MODELS_SHOWN: Final = 5
 def _check_server(context: DoctorContext) -> Iterator[Finding]:
     """Ask the server for its models, and report whether it answers, which ones it lists and which of them end soon."""
     from imagecli.client.probe import list_server_models
-    from imagecli.pipeline.build import server_of
+    from imagecli.pipeline.build_pipeline import server_of
 
     if context.settings is None or context.catalog is None:
         return

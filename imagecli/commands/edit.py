@@ -1,4 +1,4 @@
-"""`imagecli edit`: a picture and words → the picture, changed."""
+"""`imagecli edit`: edits an image as a prompt describes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands import completion
+from imagecli.commands import completers
 from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
 
@@ -43,7 +43,7 @@ def edit(
             metavar="WORD",
             help="high keeps faces and logos; high or low",
             rich_help_panel="Inputs",
-            autocompletion=completion.word_completer("input_fidelity"),
+            autocompletion=completers.word_completer("input_fidelity"),
         ),
     ] = None,
     images: Annotated[
@@ -64,7 +64,7 @@ def edit(
     from dataclasses import replace
 
     from imagecli.commands.image.context import open_command_context
-    from imagecli.commands.image.flags import input_fit_from_flags
+    from imagecli.commands.image.options_from_flags import input_fit_from_flags
     from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompt_options
     from imagecli.commands.image.run import run_requests
     from imagecli.domain import Edit

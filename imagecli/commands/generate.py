@@ -1,4 +1,4 @@
-"""`imagecli generate`: words → a picture."""
+"""`imagecli generate`: creates images from a prompt."""
 
 from __future__ import annotations
 

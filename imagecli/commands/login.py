@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagecli.catalog import catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.commands.confirm import prompt_hidden, read_stdin_text
+from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
 from imagecli.config import keys, system_keyring
 from imagecli.config.keys import KEYRING, clean_key
 from imagecli.config.settings import effective_provider

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from imagecli.commands import completion
+from imagecli.commands import completers
 from imagecli.commands.option_groups import with_option_groups
 
 
@@ -16,7 +16,7 @@ def models(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="all of one model's row", autocompletion=completion.complete_catalog_models
+            metavar="NAME", help="all of one model's row", autocompletion=completers.complete_catalog_models
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,

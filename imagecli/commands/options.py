@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, get_type_hints
 import typer
 
 from imagecli.choices import Crop, IfExists
-from imagecli.commands import completion
+from imagecli.commands import completers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -44,7 +44,7 @@ class PictureOptions:
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completion.complete_models
+            "--model", "-m", metavar="NAME", help="[default: gpt-image-2]", autocompletion=completers.complete_models
         ),
     ] = None
     n: Annotated[int, typer.Option("-n", min=1, metavar="COUNT", help="how many pictures")] = 1
@@ -55,7 +55,7 @@ class PictureOptions:
             "-s",
             metavar="SIZE",
             help="WxH in pixels, square, landscape, portrait, 16:9, or auto",
-            autocompletion=completion.complete_sizes,
+            autocompletion=completers.complete_sizes,
         ),
     ] = None
     quality: Annotated[
@@ -63,13 +63,13 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="low, medium, high, xhigh, max or auto: the model's own words",
-            autocompletion=completion.word_completer("quality"),
+            autocompletion=completers.word_completer("quality"),
         ),
     ] = None
     background: Annotated[
         str | None,
         typer.Option(
-            metavar="WORD", help="transparent, opaque or auto", autocompletion=completion.word_completer("background")
+            metavar="WORD", help="transparent, opaque or auto", autocompletion=completers.word_completer("background")
         ),
     ] = None
     output_format: Annotated[
@@ -77,7 +77,7 @@ class PictureOptions:
         typer.Option(
             metavar="FORMAT",
             help="png, jpeg, webp, gif or svg",
-            autocompletion=completion.word_completer("output_format"),
+            autocompletion=completers.word_completer("output_format"),
         ),
     ] = None
     output_compression: Annotated[
@@ -85,14 +85,14 @@ class PictureOptions:
     ] = None
     moderation: Annotated[
         str | None,
-        typer.Option(metavar="WORD", help="low or auto", autocompletion=completion.word_completer("moderation")),
+        typer.Option(metavar="WORD", help="low or auto", autocompletion=completers.word_completer("moderation")),
     ] = None
     complexity: Annotated[
         str | None,
         typer.Option(
             metavar="WORD",
             help="low, medium or high: how much is planned before it is drawn",
-            autocompletion=completion.word_completer("complexity"),
+            autocompletion=completers.word_completer("complexity"),
         ),
     ] = None
     safety_identifier: Annotated[
@@ -112,13 +112,13 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="none, minimal, low, medium, high, xhigh or max",
-            autocompletion=completion.word_completer("svg"),
+            autocompletion=completers.word_completer("svg"),
         ),
     ] = None
     style: Annotated[
         str | None,
         typer.Option(
-            metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completion.word_completer("style")
+            metavar="WORD", help="vivid or natural (dall-e-3)", autocompletion=completers.word_completer("style")
         ),
     ] = None
     response_format: Annotated[
@@ -126,7 +126,7 @@ class PictureOptions:
         typer.Option(
             metavar="WORD",
             help="url or b64_json (classic models; both are saved)",
-            autocompletion=completion.word_completer("response_format"),
+            autocompletion=completers.word_completer("response_format"),
         ),
     ] = None
     user: Annotated[
@@ -193,7 +193,7 @@ class WhereOptions:
         typer.Option(
             metavar="NAME",
             help="openai, or sandbox: free, offline, no key; imagecli providers lists all  [default: openai]",
-            autocompletion=completion.complete_providers,
+            autocompletion=completers.complete_providers,
         ),
     ] = None
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="any server that speaks the Images API")] = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from imagecli.commands import completion
+from imagecli.commands import completers
 from imagecli.commands.option_groups import with_option_groups
 
 
@@ -15,7 +15,7 @@ def providers(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completion.complete_providers),
+        typer.Argument(metavar="NAME", help="all of one provider's row", autocompletion=completers.complete_providers),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
 ) -> None:

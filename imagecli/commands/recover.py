@@ -37,7 +37,7 @@ def recover(
     """
     from imagecli.commands.recover_actions import RecoverSession, save_from
     from imagecli.errors import UsageError
-    from imagecli.output.display import DisplayOptions
+    from imagecli.output.display_options import DisplayOptions
 
     style = DisplayOptions.build(
         env=ctx.obj,

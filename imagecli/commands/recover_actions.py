@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import unrecorded_in
 from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.paths import find_folders
@@ -18,8 +18,8 @@ from imagecli.errors import UsageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
 from imagecli.output.choose_progress import open_progress
-from imagecli.output.display import DisplayOptions
-from imagecli.output.progress import PlainProgress
+from imagecli.output.display_options import DisplayOptions
+from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
 from imagecli.output.settings import print_json_document, print_note

@@ -125,7 +125,7 @@ def sandbox(
 
 def _key(env: Env) -> str:
     """The key on stdin, which no list of processes shows as it shows arguments. Raises UsageError if there is none."""
-    from imagecli.commands.confirm import prompt_hidden, read_stdin_text
+    from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
     from imagecli.errors import UsageError
 
     key = (prompt_hidden("Key to require, not shown: ", env) if env.stdin.isatty() else read_stdin_text(env)).strip()

@@ -1,4 +1,4 @@
-"""`imagecli vary`: a picture → new takes on it."""
+"""`imagecli vary`: creates variations of an image."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def vary(
       imagecli vary photo.jpg -n 3 --strength strong
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
     """
-    from imagecli import plan
+    from imagecli import planned_call
     from imagecli.commands.image.context import open_command_context
-    from imagecli.commands.image.flags import input_fit_from_flags
+    from imagecli.commands.image.options_from_flags import input_fit_from_flags
     from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompt_options
     from imagecli.commands.image.run import run_requests
 
@@ -46,7 +46,7 @@ def vary(
     prompts = read_prompt_options(prompt, words, ctx.obj, source)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
     variations = [
-        plan.build_variation(
+        planned_call.build_variation(
             source,
             one.text,
             context.options,

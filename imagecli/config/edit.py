@@ -9,11 +9,11 @@ from typing import Any
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.config.keys import is_key_name
-from imagecli.config.owners import read_user_file
 from imagecli.config.paths import Folders
 from imagecli.config.provider_overrides import build_provider_table
 from imagecli.config.sources import validate_settings
 from imagecli.config.toml_io import parse_toml, remove_toml_value, replace_file, set_toml_value
+from imagecli.config.trusted_files import read_user_file
 from imagecli.errors import SettingsError, UsageError
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import Catalog
-from imagecli.catalog.load import overlay_provider
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import validate_base_url
 from imagecli.config.keys import is_key_name

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagecli.config.owners import read_user_file
+from imagecli.config.trusted_files import read_user_file
 from imagecli.errors import SettingsError
 from imagecli.safe_open import make_missing_folders
 from imagecli.suggestions import unknown_name_hint

@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import Size
 from imagecli.errors import ImagecliError, InputImageError
-from imagecli.images.color import sample_scale, to_eight_bit
+from imagecli.images.color_conversion import sample_scale, to_eight_bit
 from imagecli.images.identify import identify_image
 from imagecli.images.pillow_io import detect_image_format, encode_with_pillow, open_image, translate_decoder_errors
 from imagecli.images.resize import resize_animation, resize_to_fit

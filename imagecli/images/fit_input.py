@@ -12,13 +12,13 @@ from PIL import Image
 
 from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError
-from imagecli.images.exif import set_upright
+from imagecli.images.exif_orientation import set_upright
 from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
-from imagecli.images.metadata import read_exif, strip_metadata
 from imagecli.images.pillow_io import encode_within
 from imagecli.images.resize import crop_and_pad, encoded_size, size_after_framing
+from imagecli.images.strip_metadata import read_exif, strip_metadata
 from imagecli.images.transform import render_transformed
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}

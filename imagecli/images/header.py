@@ -8,11 +8,11 @@ from PIL import ImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images import exif
+from imagecli.images import exif_orientation
 from imagecli.images.identify import LABELS, identify_image
 from imagecli.images.integrity import inspect_image
-from imagecli.images.metadata import has_metadata, read_exif
 from imagecli.images.pillow_io import detect_image_format, open_image, translate_decoder_errors
+from imagecli.images.strip_metadata import has_metadata, read_exif
 
 _EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})
@@ -101,9 +101,9 @@ def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
     if format in ("tiff", "heic"):
         return 1
     if format not in _OWN_WALKERS:
-        return exif.exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+        return exif_orientation.exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
     block = read_exif(data, format)
-    return exif.exif_orientation(block) if block else 1
+    return exif_orientation.exif_orientation(block) if block else 1
 
 
 def _has_metadata(image: ImageFile.ImageFile) -> bool:

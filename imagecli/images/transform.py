@@ -9,7 +9,7 @@ from __future__ import annotations
 from PIL import Image
 
 from imagecli.domain import Size, Transform
-from imagecli.images.color import sample_scale, to_eight_bit, to_srgb
+from imagecli.images.color_conversion import sample_scale, to_eight_bit, to_srgb
 from imagecli.images.header import ImageHeader
 from imagecli.images.orientation import stored_box, stored_size, turn_upright
 from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder_errors

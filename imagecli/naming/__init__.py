@@ -5,7 +5,7 @@
 """
 
 from imagecli.naming.filenames import mark_path, number_path, slugify
-from imagecli.naming.output import (
+from imagecli.naming.output_pattern import (
     FIELDS,
     OutputPattern,
     PathKind,

@@ -24,7 +24,7 @@ from imagecli.naming.filenames import (
     safe_component,
     safe_value,
 )
-from imagecli.naming.output import Fields, OutputPattern, PathKind, PathLookup
+from imagecli.naming.output_pattern import Fields, OutputPattern, PathKind, PathLookup
 from imagecli.quoting import shell_quote
 from imagecli.templates import fields_in, fill_name, split_components
 

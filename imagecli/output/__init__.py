@@ -1,1 +1,1 @@
-"""What is shown: paths or JSON on stdout, all else on stderr. Prints, and is the only room that imports rich."""
+"""Prints results and progress: paths or JSON on stdout, everything else on stderr. The only package that imports rich."""

@@ -11,11 +11,11 @@ from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.events import BatchApiProgress, BatchProgress, Event, Heartbeat, NoteEvent, WarningEvent
 from imagecli.money import format_usd
-from imagecli.output.display import DisplayOptions
+from imagecli.output.display_options import DisplayOptions
 from imagecli.output.json_result import build_envelope
-from imagecli.output.progress import PlainProgress
+from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.result import print_error, write_to_stdout
-from imagecli.output.terminal import json_line, printable_path, sanitize, write_line
+from imagecli.output.safe_text import json_line, printable_path, sanitize, write_line
 from imagecli.results import CallResult, CommandResult, Cost
 
 COMMAND = "batch"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from imagecli.env import Env
-from imagecli.output.display import DisplayOptions
-from imagecli.output.progress import PlainProgress
+from imagecli.output.display_options import DisplayOptions
+from imagecli.output.plain_progress import PlainProgress
 
 
 def open_progress(env: Env, style: DisplayOptions) -> PlainProgress:
     """Progress for generate, edit and vary. Imports rich only for a live line."""
     if not style.live:
         return PlainProgress(env, style)
-    from imagecli.output.live import LiveProgress
+    from imagecli.output.live_progress import LiveProgress
 
     return LiveProgress(env, style)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from imagecli.output.display import DisplayOptions
-from imagecli.output.terminal import sanitize
+from imagecli.output.display_options import DisplayOptions
+from imagecli.output.safe_text import sanitize
 
 _LOGGER = logging.getLogger("imagecli")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.output.result import write_to_stdout
-from imagecli.output.terminal import json_line, printable_path, sanitize, write_line
+from imagecli.output.safe_text import json_line, printable_path, sanitize, write_line
 
 if TYPE_CHECKING:
     from imagecli.config.show import PathRow, SettingRow

@@ -8,19 +8,19 @@ from pathlib import Path
 from threading import Lock
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import HttpResponse
+from imagecli.client.exchange import HttpResponse
 from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
 from imagecli.client.spool_record import SPOOL_BESIDE
 from imagecli.client.transport import Transport
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, SpoolOpened, WarningEvent
 from imagecli.http_message import HttpRequest
-from imagecli.pipeline.finish import is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
-from imagecli.pipeline.prepare import RunContext, prepare_call, prepared_to_json
+from imagecli.pipeline.prepare_call import RunContext, prepare_call, prepared_to_json
 from imagecli.pipeline.save import ImageSaver
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning

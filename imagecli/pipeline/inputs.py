@@ -81,8 +81,8 @@ def _fit_all(
 ) -> FittedInputs:
     """*layers* are the mask and the markup."""
     from imagecli.images.fit_input import fit_input
+    from imagecli.images.fit_overlay import fit_markup, fit_mask
     from imagecli.images.header import read_header
-    from imagecli.images.overlay import fit_markup, fit_mask
 
     headers = [read_header(_read_source(source), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
@@ -127,7 +127,7 @@ def _note_changes(source: InputSource, changes: tuple[str, ...], on_event: Event
 
 
 def _warn_of_coverage(mask: InputSource, image: InputImage, on_event: EventHandler) -> None:
-    from imagecli.images.overlay import mask_coverage
+    from imagecli.images.fit_overlay import mask_coverage
 
     share = mask_coverage(image)
     if share == 0:

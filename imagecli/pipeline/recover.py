@@ -16,9 +16,9 @@ from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import rebuild_name
-from imagecli.pipeline.finish import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
-from imagecli.pipeline.prepare import map_folders, prepared_from_json, with_names
+from imagecli.pipeline.prepare_call import map_folders, prepared_from_json, with_names
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import open_decompressed
@@ -59,17 +59,17 @@ def discard_recoverable(leftover: RecoverableCall) -> None:
     remove_spool_entry(leftover.spooled.body, leftover.spooled.record)
 
 
-def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, told: Collection[str] = ()) -> None:
+def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
     """Deletes entries without a response, and warns of those that may have been billed.
 
-    *told* are the hashes of manifest items about which the user was warned already.
+    *warned_hashes* are the hashes of manifest items about which the user was warned already.
     """
     removed = 0
     for spooled in list_spooled_calls(places):
         if spooled.alive or spooled.bytes:
             continue
         prepared = _read_prepared(spooled)
-        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in told):
+        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
             request = _describe_spooled(spooled)
             message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
             on_event(WarningEvent(code="unanswered", message=message))

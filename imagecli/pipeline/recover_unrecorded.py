@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import open_unrecorded
 from imagecli.domain import OutputName
 from imagecli.errors import UnsavedError, to_imagecli_error
@@ -20,7 +20,7 @@ from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import slugify
 from imagecli.pipeline.fetch_image import inspect_staged
-from imagecli.pipeline.finish import open_response, save_images
+from imagecli.pipeline.finish_call import open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import PreparedCall

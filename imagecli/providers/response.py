@@ -18,13 +18,13 @@ from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.providers.batch_response import is_response_line, response_body_of_line
 from imagecli.providers.error_text import without_surrogates
 from imagecli.providers.errors import error_from_document
-from imagecli.providers.lenient import (
+from imagecli.providers.sse import is_stream
+from imagecli.providers.undocumented_images import (
     BASE64_FIELDS,
     find_hidden_images,
     looks_like_image,
     parse_json_joining_lists,
 )
-from imagecli.providers.sse import is_stream
 
 
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:

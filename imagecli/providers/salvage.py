@@ -8,9 +8,9 @@ from typing import Final
 
 from imagecli.errors import UnsavedError
 from imagecli.http_message import ParsedResponse
-from imagecli.providers.lenient import find_hidden_images
 from imagecli.providers.response import find_image, parse_response
 from imagecli.providers.sse import is_stream
+from imagecli.providers.undocumented_images import find_hidden_images
 
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
 """A name and a complete string."""

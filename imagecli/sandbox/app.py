@@ -27,7 +27,7 @@ from imagecli.sandbox.response_body import build_events, build_response_body
 from imagecli.sandbox.url_store import IMAGE_PATH, UrlStore
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.encode import PaintedImage
+    from imagecli.sandbox.painter.codec import PaintedImage
 
 MODEL_CREATED = 1_698_785_189
 """Unix seconds, for rows without a release date."""

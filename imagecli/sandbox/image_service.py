@@ -1,4 +1,4 @@
-"""From a form to its images, for single requests and for the lines of a batch.
+"""Turns a checked request into its images, for single requests and for the lines of a batch.
 
 The same request sent again gets the next images instead of the same ones.
 """
@@ -21,7 +21,7 @@ from imagecli.sandbox.url_store import UrlStore
 from imagecli.sandbox.validation import build_image_job, check_moderation
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.encode import PaintedImage
+    from imagecli.sandbox.painter.codec import PaintedImage
 
 MAX_JOBS = 4096
 """Beyond these, the job that was requested longest ago is forgotten, and starts again with its first image."""

@@ -79,7 +79,7 @@ def _read_overlay(upload: UploadedFile, image: InputPicture, row: ModelRow, kind
 
 
 def _decode_picture(data: bytes, rule: InputRule, error: ApiError) -> InputPicture:
-    from imagecli.sandbox.painter.encode import UnreadableError, detect_upload_format, open_upload
+    from imagecli.sandbox.painter.codec import UnreadableError, detect_upload_format, open_upload
 
     if len(data) > rule.max_bytes or detect_upload_format(data) not in rule.formats:
         raise error

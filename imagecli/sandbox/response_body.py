@@ -17,7 +17,7 @@ from imagecli.sandbox.errors import internal_error
 from imagecli.sandbox.image_job import ImageJob
 
 if TYPE_CHECKING:
-    from imagecli.sandbox.painter.encode import PaintedImage
+    from imagecli.sandbox.painter.codec import PaintedImage
 
 PARTIAL: Final = 100
 """Output tokens of one partial image."""

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.item_notes import FileNote, merge_notes
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.messages import FileNote, merge_notes
 from imagecli.batch.planner import Decision, decide_item
 from imagecli.events import NoteEvent, WarningEvent
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagecli.domain import OutputName
-from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.pipeline.prepare_call import prepared_to_json
 from imagecli.prepared import ManifestRef
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest

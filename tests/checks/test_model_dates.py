@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.checks.check import check_model_life
+from imagecli.checks.check_request import check_model_life
 from imagecli.errors import UsageError
 from tests.conftest import Run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from imagecli.client.send import HttpResponse, Timeouts
+from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.events import Event

@@ -22,9 +22,9 @@ from werkzeug import Request, Response
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client import errors
-from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
+from imagecli.client.free_requests import ApiClient
 from imagecli.domain import Secret
 from imagecli.errors import (
     AuthenticationError,
@@ -639,9 +639,9 @@ MEASURED = """
     import json, socket, sys, threading, tracemalloc
     from pathlib import Path
     from tempfile import TemporaryFile
-    from imagecli.client.api_client import ApiClient
+    from imagecli.client.free_requests import ApiClient
     from imagecli.client.batch_api import BatchApiClient
-    from imagecli.client.send import Timeouts
+    from imagecli.client.exchange import Timeouts
     from imagecli.catalog.catalog import load_shipped_catalog
 
     port, path = int(sys.argv[1]), Path(sys.argv[2])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.errors import DiskError, UnsavedError
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 

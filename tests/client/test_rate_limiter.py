@@ -12,9 +12,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from imagecli.client.exchange import Timeouts
 from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, WaitTooLongError
 from imagecli.client.retry import retry_delay
-from imagecli.client.send import Timeouts
 from imagecli.errors import LimitError
 from tests.client.sending import send, transport
 

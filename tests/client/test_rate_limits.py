@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from tests.client.raw import drip, http, raw_server, silence, then
 from tests.client.sending import OK, send, transport

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from imagecli.client.exchange import HttpResponse
 from imagecli.client.rate_limiter import RateLimit, parse_rate_limits
 from imagecli.client.retry import (
     LONGEST_SECONDS,
@@ -19,7 +20,6 @@ from imagecli.client.retry import (
     retry_delay,
     server_wait,
 )
-from imagecli.client.send import HttpResponse
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC)
 SLOW_DOWN = "Rate limit reached for gpt-image-2 on images per min: Limit 5, Used 5, Requested 1. Please try again in "

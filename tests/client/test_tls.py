@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, UnsavedError

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import open_spool_entry
 from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, Event, UploadProgress

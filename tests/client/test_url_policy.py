@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.deadline import Resolver
 from imagecli.client.download import ResultDownloader
+from imagecli.client.exchange import Timeouts, get, send_once
+from imagecli.client.exchange_limits import Resolver
 from imagecli.client.ip_ranges import endpoint_of, parse_address
-from imagecli.client.send import Timeouts, get, send_once
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import open_spool_entry
 from imagecli.client.url_policy import permit

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from imagecli import plan
 from imagecli.catalog import catalog
 from imagecli.config.settings import load_settings
 from imagecli.domain import Generate, ImageOptions, Size
@@ -28,6 +27,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
+from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.estimate import Estimate
 from imagecli.pricing.spend_guard import SpendGuard
@@ -168,7 +168,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     settings = replace(load_settings({}, env, rows, Path("/")), max_cost=cap, max_cost_origin=origin)
     ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
-        requests=tuple(plan.PlannedCall(index=index, request=ask) for index in range(len(prices))),
+        requests=tuple(PlannedCall(index=index, request=ask) for index in range(len(prices))),
         rows=(rows.model("gpt-image-2"),) * len(prices),
         settings=settings,
         estimates=tuple(None if usd is None else Estimate(low_usd=usd / 2, high_usd=usd, about="x") for usd in prices),

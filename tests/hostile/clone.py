@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import OutputName
-from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.pipeline.prepare_call import prepared_to_json
 from imagecli.prepared import ManifestRef, PreparedCall
 
 CANARY: Final = "CANARY-7731"

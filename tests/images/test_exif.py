@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.images.exif import exif_orientation, set_upright
+from imagecli.images.exif_orientation import exif_orientation, set_upright
 
 
 def block(order: str, value: int, kind: int = 3) -> bytes:

@@ -10,8 +10,8 @@ from PIL import Image
 from imagecli.domain import InputFit, InputRule, Size
 from imagecli.errors import MaskError
 from imagecli.images.fit_input import FittedImage, fit_input
+from imagecli.images.fit_overlay import fit_markup
 from imagecli.images.header import read_header
-from imagecli.images.overlay import fit_markup
 
 RULE = InputRule(formats=("png", "jpeg"), max_bytes=10_000_000)
 RED, CLEAR = (255, 0, 0, 255), (0, 0, 0, 0)

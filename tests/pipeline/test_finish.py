@@ -25,13 +25,13 @@ import pytest
 from PIL import Image
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.domain import OutputName, Size
 from imagecli.errors import ImagecliError
 from imagecli.events import Event, EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
-from imagecli.pipeline.finish import open_response, save_images
-from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.pipeline.finish_call import open_response, save_images
+from imagecli.pipeline.prepare_call import prepared_to_json
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared import OutputFile, PreparedCall
 from imagecli.results import CallResult, CommandResult
@@ -491,9 +491,9 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         f"""
         from pathlib import Path
         from imagecli.client.download import ResultDownloader
-        from imagecli.client.send import Timeouts
-        from imagecli.pipeline.finish import open_response, save_images
-        from imagecli.pipeline.prepare import prepared_from_json
+        from imagecli.client.exchange import Timeouts
+        from imagecli.pipeline.finish_call import open_response, save_images
+        from imagecli.pipeline.prepare_call import prepared_from_json
         from imagecli.pipeline.save import ImageSaver
         folder = Path({str(tmp_path)!r})
         prepared = prepared_from_json((folder / "a.json").read_text())

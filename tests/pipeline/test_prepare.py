@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Generate, ImageOptions, InputImage, InputSource, OutputName, Size, Transform, Vary
 from imagecli.pipeline.inputs import FittedInputs
-from imagecli.pipeline.prepare import RunContext, prepare_call, prepared_from_json, prepared_to_json
-from imagecli.plan import PlannedCall
+from imagecli.pipeline.prepare_call import RunContext, prepare_call, prepared_from_json, prepared_to_json
+from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.providers.uploads import RequestImages
 

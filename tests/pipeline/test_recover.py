@@ -12,7 +12,7 @@ import pytest
 
 from imagecli.client.spool import SpoolEntry, open_spool_entry
 from imagecli.domain import OutputName
-from imagecli.pipeline.prepare import prepared_to_json
+from imagecli.pipeline.prepare_call import prepared_to_json
 from imagecli.prepared import PreparedCall
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from imagecli import plan
 from imagecli.catalog import catalog
 from imagecli.config.settings import Settings, load_settings
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size, SvgOptions
 from imagecli.env import Env
 from imagecli.errors import NetworkError
+from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult
 from tests.conftest import NOW, Stream
@@ -31,7 +31,7 @@ def settings(cap: float, provider: str = "openai") -> Settings:
 
 def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, provider: str = "openai") -> Budget:
     ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
-    wanted = [(plan.PlannedCall(index=index, request=ask), ROWS.model("gpt-image-2")) for index in range(count)]
+    wanted = [(PlannedCall(index=index, request=ask), ROWS.model("gpt-image-2")) for index in range(count)]
     return Budget.build(wanted, settings(cap, provider), fixed=fixed, share=share)
 
 
@@ -57,8 +57,8 @@ def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
     look = ImageOptions(model="gpt-image-1-mini", quality="high", size=Size(1024, 1024))
     edit = Edit(prompt="x", images=(InputSource(name="a.png"),), options=replace(look, model="gpt-image-2"))
     wanted = [
-        (plan.PlannedCall(index=0, request=Generate(prompt="x", options=look)), ROWS.model("gpt-image-1-mini")),
-        (plan.PlannedCall(index=1, request=edit), ROWS.model("gpt-image-2")),
+        (PlannedCall(index=0, request=Generate(prompt="x", options=look)), ROWS.model("gpt-image-1-mini")),
+        (PlannedCall(index=1, request=edit), ROWS.model("gpt-image-2")),
     ]
     mixed = Budget.build(wanted, settings(50))
     ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
@@ -74,7 +74,8 @@ def test_of_an_order_with_an_svg_the_bill_is_known_in_part() -> None:
     svg = replace(look, output_format="svg", svg=SvgOptions(effort="low"))
     asks = [Generate(prompt="x", options=one) for one in (look, svg)]
     mixed = Budget.build(
-        [(plan.PlannedCall(index=k, request=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)], settings(5)
+        [(PlannedCall(index=k, request=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)],
+        settings(5),
     )
     ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
     warnings = [mixed.overrun_warning(some) for some in (ends[:1], ends[1:], ends)]

@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.providers.request import build_http_request, join_url

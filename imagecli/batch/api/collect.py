@@ -30,10 +30,10 @@ from imagecli.errors import (
     to_imagecli_error,
 )
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.pipeline.finish import not_fetched, open_response, save_images
-from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.finish_call import not_fetched, open_response, save_images
+from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.save import ImageSaver
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.batch_response import HINT_AGAIN, BatchResponseLine, parse_response_line

@@ -19,7 +19,7 @@ from imagecli.batch.work_item import WorkItem
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
 from imagecli.errors import DiskError, UsageError
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from imagecli.storage.atomic import os_error_reason
 
 MANIFEST: Final = "imagecli_manifest"

@@ -12,7 +12,7 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.planner import Decision, Replacement
 from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
 from imagecli.domain import OutputName
-from imagecli.pipeline.prepare import RunContext, build_prepared_call
+from imagecli.pipeline.prepare_call import RunContext, build_prepared_call
 from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
 from imagecli.results import CallResult
 

@@ -21,7 +21,7 @@ from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImag
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.pipeline.inputs import InputCache
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.request import build_batch_line
 from imagecli.providers.uploads import FILENAME_EXTENSIONS, RequestImages

@@ -1,5 +1,5 @@
-"""Checks that only the whole manifest allows: two images for one file, an output that is also an input, and columns of
-a table that are probably misspelled field names.
+"""Checks that need all rows of a manifest: two images for one file, an output that is also an input, and columns of a
+table that are probably misspelled field names.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.raw_rows import RawRow
 from imagecli.batch.manifest.read import Manifest
-from imagecli.batch.manifest.rows import RawRow
 from imagecli.batch.manifest.schema import FIELDS, find_field
 from imagecli.batch.manifest.targets import OutputTemplate
 from imagecli.errors import UsageError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from imagecli.batch.manifest.rows import RawRow
+from imagecli.batch.manifest.raw_rows import RawRow
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.errors import UsageError
 

@@ -12,14 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
-from imagecli import plan
+from imagecli import planned_call
 from imagecli.batch.manifest.conflicts import PathConflicts, VariableColumns
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.manifest.raw_rows import RawRow
 from imagecli.batch.manifest.row_parser import ParsedRow
-from imagecli.batch.manifest.rows import RawRow
-from imagecli.batch.manifest.schema import OutputSpec
-from imagecli.batch.manifest.settings import (
+from imagecli.batch.manifest.row_settings import (
     ManifestTarget,
     Notes,
     RequestShape,
@@ -29,6 +28,7 @@ from imagecli.batch.manifest.settings import (
     check_request_shape,
     resolve_settings,
 )
+from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.batch.manifest.targets import OutputTemplate, build_targets, check_output_formats, parse_output_template
 from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, Edit, Generate, ImageRequest, InputSource
@@ -276,7 +276,7 @@ def _build_request(
             markup=inputs.markup,
             input_fit=settings.input_fit,
         )
-    request, note = plan.build_variation(
+    request, note = planned_call.build_variation(
         inputs.images[0],
         prompt,
         settings.options,

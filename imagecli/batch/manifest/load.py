@@ -14,7 +14,7 @@ from imagecli.batch.manifest.expand import Expansion, ManifestFiles, expand
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Manifest
 from imagecli.batch.manifest.row_parser import RowParser
-from imagecli.batch.manifest.settings import ManifestTarget
+from imagecli.batch.manifest.row_settings import ManifestTarget
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.events import NoteEvent, WarningEvent

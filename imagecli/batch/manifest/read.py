@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from imagecli.batch.manifest.errors import Problem, Problems
-from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
 from imagecli.errors import UsageError
 
 Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]

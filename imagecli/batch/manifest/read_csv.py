@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sys import intern
 
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
 from imagecli.batch.manifest.schema import find_field
 from imagecli.batch.manifest.value_parsers import format_value
 

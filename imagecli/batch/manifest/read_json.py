@@ -12,7 +12,7 @@ from sys import intern
 from typing import Any, Final
 
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
 from imagecli.errors import UsageError
 
 MAX_ROW_LENGTH: Final = 1_000_000

@@ -6,7 +6,7 @@ Empty lines are skipped, and so are comments, which begin with `# `.
 from __future__ import annotations
 
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
 from imagecli.checks.prompts import has_image_ending
 
 _MAX_NAME_LENGTH = 1000

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from imagecli.batch.manifest.document import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.rows import ParsedFile, RawRow
+from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
+from imagecli.batch.manifest.top_level import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.value_parsers import format_value
 from imagecli.errors import UsageError
 

@@ -8,8 +8,8 @@ from math import prod
 from typing import Any, Final
 
 from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.raw_rows import RawRow
 from imagecli.batch.manifest.read import Manifest
-from imagecli.batch.manifest.rows import RawRow
 from imagecli.batch.manifest.schema import (
     COMMANDS,
     CONTENT,

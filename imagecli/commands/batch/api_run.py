@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagecli.batch.counts import RunCounts
-from imagecli.batch.unrecorded import check_unrecorded
+from imagecli.batch.unrecorded_responses import check_unrecorded
 from imagecli.commands.batch.api_state import BatchApiRun, needs_batch_api, open_batch_api_run
 from imagecli.commands.batch.api_steps import cancel_pending, fetch_finished, submit_missing, wait_for_batches
 from imagecli.commands.batch.context import BatchContext, settings_with_cap_share
@@ -18,7 +18,7 @@ from imagecli.commands.batch.open_run import (
 )
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code
-from imagecli.pipeline.build import spool_places
+from imagecli.pipeline.build_pipeline import spool_places
 from imagecli.pricing.budget import Budget
 
 

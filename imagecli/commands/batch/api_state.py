@@ -12,16 +12,16 @@ from imagecli.batch.fingerprint import base_url_for_hash
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.work_item import ItemPlan, ItemResult
 from imagecli.catalog.model import ModelRow
-from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
+from imagecli.client.free_requests import ApiClient
 from imagecli.commands.batch.context import BatchContext, plan_items, planned_outputs
 from imagecli.commands.batch.open_run import BatchRun, build_budget, build_work_items
 from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
 from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
-from imagecli.pipeline.build import build_downloader, new_run_id, server_of, timeouts_from_settings
-from imagecli.plan import PlannedCall
+from imagecli.pipeline.build_pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
+from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.providers.batch_job import BatchJob
 from imagecli.results import Cost

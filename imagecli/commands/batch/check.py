@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagecli.batch.counts import RunCounts
 from imagecli.batch.prune import find_orphans, suggest_moves
-from imagecli.batch.unrecorded import check_unrecorded
+from imagecli.batch.unrecorded_responses import check_unrecorded
 from imagecli.batch.work_item import ItemPlan, WorkItem
 from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.batch.open_run import (
@@ -29,8 +29,8 @@ from imagecli.errors import EXIT_INCOMPLETE
 from imagecli.events import Event
 from imagecli.output.batch import COMMAND
 from imagecli.output.plan import BatchDryRun, format_batch_dry_run
-from imagecli.pipeline.build import spool_places
-from imagecli.pipeline.prepare import prepare_call
+from imagecli.pipeline.build_pipeline import spool_places
+from imagecli.pipeline.prepare_call import prepare_call
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, DryRunRequest
 from imagecli.safe_open import real_path

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from imagecli.commands import completion
+from imagecli.commands import completers
 from imagecli.commands.option_groups import with_option_groups
 from imagecli.commands.options import MoneyOptions, ShowOptions, WhereOptions
 
@@ -25,7 +25,7 @@ def batch(
             "-m",
             metavar="NAME",
             help="for rows that name none  [default: gpt-image-2]",
-            autocompletion=completion.complete_models,
+            autocompletion=completers.complete_models,
             rich_help_panel="Picture",
         ),
     ] = None,
@@ -34,7 +34,7 @@ def batch(
         typer.Option(
             metavar="WORD",
             help="for rows that say none",
-            autocompletion=completion.word_completer("quality"),
+            autocompletion=completers.word_completer("quality"),
             rich_help_panel="Picture",
         ),
     ] = None,
@@ -131,7 +131,7 @@ def batch(
     from imagecli.commands.batch.context import check_batch_api_options, check_exclusive_modes, open_batch_context
     from imagecli.commands.batch.prune import run_prune
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
-    from imagecli.output.display import DisplayOptions
+    from imagecli.output.display_options import DisplayOptions
 
     check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
     batch_api = batch_api or cancel

@@ -7,20 +7,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from imagecli.batch.item_notes import merge_notes
 from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.journal.reader import read_journals
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.messages import merge_notes
 from imagecli.batch.recover import JournalRecovery
 from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
 from imagecli.batch.worker import ItemFinalizer
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.commands.batch.context import (
     BatchContext,
     disk_state,
@@ -35,10 +35,10 @@ from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.choose_progress import open_batch_progress, open_progress
-from imagecli.pipeline.build import spool_places
+from imagecli.pipeline.build_pipeline import spool_places
 from imagecli.pipeline.inputs import InputCache
-from imagecli.pipeline.prepare import RunContext
-from imagecli.plan import PlannedCall
+from imagecli.pipeline.prepare_call import RunContext
+from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.storage.preflight import check_folder, check_response_size
 

@@ -8,7 +8,7 @@ from imagecli.batch.prune import find_orphans, remove_orphan
 from imagecli.commands.batch.context import BatchContext, planned_outputs
 from imagecli.commands.batch.open_run import open_batch_run
 from imagecli.commands.batch.reporter import NO_COST
-from imagecli.commands.confirm import confirm
+from imagecli.commands.terminal_input import confirm
 from imagecli.output.plan import plural
 
 

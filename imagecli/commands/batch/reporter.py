@@ -25,7 +25,7 @@ from imagecli.events import Event, NoteEvent, RetryWait, SpoolOpened, UploadProg
 from imagecli.images.identify import identify_image
 from imagecli.money import format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
-from imagecli.output.progress import PlainProgress
+from imagecli.output.plain_progress import PlainProgress
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, Cost, SkippedFile

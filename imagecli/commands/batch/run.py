@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from imagecli.batch.counts import RunCounts
-from imagecli.batch.unrecorded import check_unrecorded
+from imagecli.batch.unrecorded_responses import check_unrecorded
 from imagecli.batch.work_item import WorkItem
 from imagecli.batch.worker import ItemWorker
 from imagecli.commands.batch.context import BatchContext
@@ -25,7 +25,7 @@ from imagecli.commands.batch.open_run import (
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.image.execute import add_key_origin
 from imagecli.errors import ImagecliError, Terminated
-from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
+from imagecli.pipeline.build_pipeline import build_pipeline, new_run_id, spool_places
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.recover import discard_unanswered
 from imagecli.pricing.spend_guard import SpendGuard
@@ -83,7 +83,7 @@ def _run_items(
     )
     run.journal.detach_state()
     in_doubt = {item.plan.planned.hash for item in items if item.plan.decision.in_doubt}
-    discard_unanswered(spool_places(settings), events, told=in_doubt)
+    discard_unanswered(spool_places(settings), events, warned_hashes=in_doubt)
     inputs_by_model = InputsByModel()
     worker = ItemWorker(
         pipeline_for=lambda plan: replace(pipeline, inputs=inputs_by_model.for_model(plan.item.model)),

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagecli.build_image_options import apply_format_of_name
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.check import COMMANDS
+from imagecli.checks.check_request import COMMANDS
 from imagecli.checks.output_format import FormatSupport
-from imagecli.commands.image.flags import image_options_from_flags
-from imagecli.commands.image.validate import name_option_origins
+from imagecli.commands.image.check_requests import name_option_origins
+from imagecli.commands.image.options_from_flags import image_options_from_flags
 from imagecli.commands.options import CommonOptions, ShowOptions
 from imagecli.config.project import PROJECT_FILE
 from imagecli.config.settings import Settings, current_folder, load_settings
@@ -24,9 +25,8 @@ from imagecli.domain import ImageOptions
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.image_options import apply_format_of_name
 from imagecli.naming import OutputPattern, check_output_inside, parse_output
-from imagecli.output.display import DisplayOptions
+from imagecli.output.display_options import DisplayOptions
 from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
 from imagecli.storage.preflight import stat_path
 

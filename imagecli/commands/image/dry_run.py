@@ -19,8 +19,8 @@ from imagecli.events import EventHandler
 from imagecli.http_message import HttpFile, HttpRequest
 from imagecli.naming import path_for_format
 from imagecli.pipeline.inputs import InputCache
-from imagecli.pipeline.prepare import prepare_call
-from imagecli.plan import PlannedCall
+from imagecli.pipeline.prepare_call import prepare_call
+from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, DryRunRequest, DryRunUpload
 

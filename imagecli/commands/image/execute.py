@@ -20,13 +20,13 @@ from imagecli.events import (
     UploadProgress,
     WarningEvent,
 )
-from imagecli.output.progress import PlainProgress
-from imagecli.pipeline.build import build_pipeline, new_run_id, spool_places
+from imagecli.output.plain_progress import PlainProgress
+from imagecli.pipeline.build_pipeline import build_pipeline, new_run_id, spool_places
 from imagecli.pipeline.execute import Pipeline
 from imagecli.pipeline.inputs import InputCache
-from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.recover import discard_unanswered
-from imagecli.plan import PlannedCall, count_images
+from imagecli.planned_call import PlannedCall, count_images
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult, CommandResult

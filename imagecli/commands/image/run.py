@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from imagecli.checks.check import unknown_model_warnings
+from imagecli.checks.check_request import unknown_model_warnings
+from imagecli.commands.image.check_requests import validate_requests
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt
-from imagecli.commands.image.validate import validate_requests
 from imagecli.config.project import PROJECT_FILE
 from imagecli.domain import ImageRequest
 from imagecli.errors import OutputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.painter.caption import build_caption
-from imagecli.sandbox.painter.encode import PaintedImage, encode_image
+from imagecli.sandbox.painter.codec import PaintedImage, encode_image
 from imagecli.sandbox.painter.render import paint_gif, paint_still
 from imagecli.sandbox.painter.svg import draw_svg
 

@@ -1,4 +1,4 @@
-"""What edits and variations are made of: areas that stay, prints of a source, and variations of it."""
+"""Draws edits and variations from their source image: kept areas, prints of the source, and variations of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image of a job, whatever its operation and format: still, earlier states of it, and GIF."""
+"""Renders one image of a job, whatever its operation and format: the still image, its partial states, or a GIF."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageFilter
 from imagecli.domain import Size
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.painter.caption import Area, Caption, Lettering, lay_out_letterings
+from imagecli.sandbox.painter.codec import PaintedImage, encode_image, flatten_on_white
 from imagecli.sandbox.painter.edit import (
     badge_mask,
     fit_to_size,
@@ -21,10 +22,9 @@ from imagecli.sandbox.painter.edit import (
     pin_images,
     vignette_mask,
 )
-from imagecli.sandbox.painter.encode import PaintedImage, encode_image, flatten_on_white
 from imagecli.sandbox.painter.palettes import Palette
 from imagecli.sandbox.painter.scene import choose_palette, paint_scene
-from imagecli.sandbox.painter.surface import Glow, draw_glow
+from imagecli.sandbox.painter.shapes import Glow, draw_glow
 
 COARSEST = 10
 """The fewest cells along the shorter edge of an earlier state."""

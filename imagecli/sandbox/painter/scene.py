@@ -15,7 +15,7 @@ from PIL import Image
 
 from imagecli.domain import Size
 from imagecli.sandbox.painter.palettes import DAY_PALETTES, NIGHT_PALETTES, WHITE, Color, Palette, mix_colors
-from imagecli.sandbox.painter.surface import Backdrop, Disc, Glow, Point, Polygon, Shape, rasterize_shapes
+from imagecli.sandbox.painter.shapes import Backdrop, Disc, Glow, Point, Polygon, Shape, rasterize_shapes
 
 SWING_START: Final = 1.464
 """Radians. A swing passes each place twice; from here, no two of 2 to 16 frames in a row show the same place."""

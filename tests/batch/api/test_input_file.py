@@ -22,7 +22,7 @@ from imagecli.batch.api.input_file import (
 from imagecli.batch.work_item import WorkItem
 from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from tests.batch.api.orders import OPENAI, orders
 from tests.conftest import photo
 

@@ -12,7 +12,7 @@ from imagecli.batch.api.input_file import LineId, planned_paths
 from imagecli.batch.api.pending import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.prepare_call import RunContext
 from tests.batch.api.orders import OPENAI, orders, purchases
 
 CAT: dict[str, Any] = {"prompt": "a cat", "output": "in/cat.png"}

@@ -24,7 +24,6 @@ from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
 from imagecli.client.connection import SingleUseAdapter, is_proxied
-from imagecli.client.deadline import AddressFilter, BeforeSend, BodyWriter, Enough, ExchangeLimits, Resolver
 from imagecli.client.errors import (
     RefusedAddressError,
     redact_url,
@@ -33,6 +32,7 @@ from imagecli.client.errors import (
     tls_port_error,
     translate_request_errors,
 )
+from imagecli.client.exchange_limits import AddressFilter, BeforeSend, BodyWriter, Enough, ExchangeLimits, Resolver
 from imagecli.client.ip_ranges import literal_endpoint, port_of
 from imagecli.client.session import Authorization, Session
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError

@@ -14,7 +14,7 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import Generate, IfExists, OutputName, Size, Transform
 from imagecli.http_message import HttpRequest
 from imagecli.pipeline.inputs import FittedInputs
-from imagecli.plan import PlannedCall
+from imagecli.planned_call import PlannedCall
 from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
 from imagecli.providers.request import build_http_request
 

@@ -1,4 +1,4 @@
-"""Spool entries beside outputs that no record of this machine vouches for: they can stop a run, and do nothing else.
+"""Finds responses beside a manifest's outputs that this machine has no record of, and stops the run because of them.
 
 Such an entry may be an honest response (of another machine, or the record is lost), so its row is not requested again
 unasked; or a forgery in a cloned repository, so nothing is saved, fetched, replaced or removed because of it.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from imagecli.build_image_options import build_image_options, parse_param
 from imagecli.catalog.model import ModelRow
 from imagecli.commands.options import InputOptions, LiveOptions, PictureOptions
 from imagecli.config.sources import flag_name
 from imagecli.domain import ImageOptions, InputFit, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent
-from imagecli.image_options import build_image_options, parse_param
 
 MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
-from imagecli.client.send import Timeouts
+from imagecli.client.exchange import Timeouts
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.client.transport import Transport
 from imagecli.config.settings import Settings
@@ -17,7 +17,7 @@ from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.pipeline.execute import Pipeline
 from imagecli.pipeline.inputs import InputCache
-from imagecli.pipeline.prepare import RunContext
+from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pricing.spend_guard import SpendGuard
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.events import Event, Heartbeat, NoteEvent, PartialImage, RetryWait, WarningEvent
-from imagecli.output.display import DisplayOptions
-from imagecli.output.terminal import sanitize, write_line
+from imagecli.output.display_options import DisplayOptions
+from imagecli.output.safe_text import sanitize, write_line
 
 if TYPE_CHECKING:
     from imagecli.output.log_handler import LogHandler

@@ -1,4 +1,4 @@
-"""Reads the files that decide what is sent where, if they belong to whom they should: the user's own, and a project's.
+"""Reads settings, keys and project files only if their owner and permissions are right.
 
 Only regular files of at most 1 MB are read, and opening them never blocks.
 """

@@ -8,7 +8,7 @@ from datetime import date
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.check import check_model_life, check_request
+from imagecli.checks.check_request import check_model_life, check_request
 from imagecli.config.settings import Settings
 from imagecli.config.sources import flag_name, how_to_unset
 from imagecli.domain import ImageRequest

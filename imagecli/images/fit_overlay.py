@@ -17,8 +17,8 @@ from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError, MaskError
 from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole
 from imagecli.images.header import SENDABLE, ImageHeader
-from imagecli.images.metadata import strip_metadata
 from imagecli.images.pillow_io import encode_with_pillow, load_pixels, open_image
+from imagecli.images.strip_metadata import strip_metadata
 from imagecli.images.transform import render_transformed
 
 
