@@ -1,4 +1,4 @@
-"""A connection for one exchange: to a checked address, with one deadline for all bytes; and the requests adapter for it.
+"""A connection for one exchange: to a checked address, with one deadline for all bytes; and its requests adapter.
 
 urllib3's connections with three changes. A name is resolved once, and the address that was checked is connected to. The
 limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every

@@ -1,4 +1,4 @@
-"""Translates the exceptions of requests and urllib3 into imagecli's errors, which say whether the request may be billed."""
+"""Translates the exceptions of requests and urllib3 into imagecli's errors, which say what may be billed."""
 
 from __future__ import annotations
 

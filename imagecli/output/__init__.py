@@ -1,1 +1,1 @@
-"""Prints results and progress: paths or JSON on stdout, everything else on stderr. The only package that imports rich."""
+"""Prints results and progress: paths or JSON on stdout, the rest on stderr. The only package that imports rich."""
