@@ -54,7 +54,7 @@ class PartialImage:
     request: int
     partial_image_index: int
     """0-based, in order of arrival."""
-    asked: int | None = None
+    requested: int | None = None
     """How many earlier states were requested; the image may be finished before all of them arrive."""
     data: bytes = field(repr=False)
     """All bytes of the image."""

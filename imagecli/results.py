@@ -40,7 +40,7 @@ class CallResult:
     """One call's result: what is saved, what went wrong, and what the response reports."""
 
     request: int
-    asked: int
+    requested: int
     provider: str
     model: str
     saved: tuple[SavedImage, ...] = ()

@@ -230,3 +230,28 @@ def test_every_exception_is_still_needed() -> None:
         path = PACKAGE / file
         assert reason
         assert what in rooms_imported(path) | {name.split(".")[0] for name in imported(path)}
+
+
+VAGUE_WORDS = {"said", "told", "came", "asked", "meant", "heard"}
+"""Words for anything at all: a variable or parameter is named after what it holds, `message` or `requested`."""
+CALLABLE_PARAMETERS_AT_MOST = 39
+LAMBDAS_AT_MOST = 85
+"""Lower these with the code: results are returned, and few functions are passed around."""
+
+
+def test_variables_are_named_after_what_they_hold() -> None:
+    offenders = {named(path): names for path in FILES if (names := sorted(vague_names(path)))}
+    assert not offenders
+
+
+def vague_names(path: Path) -> set[str]:
+    nodes = list(ast.walk(tree_of(path)))
+    variables = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return (variables | {node.arg for node in nodes if isinstance(node, ast.arg)}) & VAGUE_WORDS
+
+
+def test_control_flows_down() -> None:
+    nodes = [node for path in FILES for node in ast.walk(tree_of(path))]
+    annotations = [ast.unparse(node.annotation) for node in nodes if isinstance(node, ast.arg) and node.annotation]
+    assert sum("Callable" in annotation for annotation in annotations) <= CALLABLE_PARAMETERS_AT_MOST
+    assert sum(isinstance(node, ast.Lambda) for node in nodes) <= LAMBDAS_AT_MOST

@@ -43,12 +43,14 @@ KEPT = SkippedFile(path=Path("k.png"), bytes=1, format="png", size=None, sha256=
 
 
 def report(*errors: ImagecliError, saved: int = 0, signal: int | None = None, kept: int = 0) -> CommandResult:
-    outcome = CallResult(request=0, asked=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
+    outcome = CallResult(request=0, requested=1, provider="p", model="m", saved=(IMAGE,) * saved, errors=errors)
     return CommandResult(command="generate", outcomes=(outcome,), skipped=(KEPT,) * kept, signal_code=signal)
 
 
 def test_a_bug_may_have_come_after_a_purchase() -> None:
-    ends = {error: CallResult(request=0, asked=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS}
+    ends = {
+        error: CallResult(request=0, requested=1, provider="p", model="m", errors=(error("x"),)) for error in ERRORS
+    }
     assert [error for error, end in ends.items() if end.may_be_billed] == [ImagecliError, DiskError, UnsavedError]
 
 
@@ -112,7 +114,7 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
 
 def test_pictures_are_told_in_the_order_asked_for() -> None:
     bought = [replace(IMAGE, path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
-    outcomes = tuple(CallResult(request=0, asked=1, provider="p", model="m", saved=(image,)) for image in bought)
+    outcomes = tuple(CallResult(request=0, requested=1, provider="p", model="m", saved=(image,)) for image in bought)
     kept = tuple(replace(KEPT, path=Path(name), before=before) for name, before in BEFORE)
     found = CommandResult(command="generate", outcomes=outcomes, skipped=kept).images
     assert [str(image.path) for image in found] == ["a", "b", "0-0", "0-1", "c", "1-0", "d"]

@@ -131,8 +131,8 @@ class RecoverSession:
         ) -> CallResult | None:
             number, one = numbered
             if one.state == "under_way":
-                said = f"{one.spooled.id} is under way in another process, which will save it"
-                on_event(NoteEvent(code="under_way", message=said))
+                message = f"{one.spooled.id} is under way in another process, which will save it"
+                on_event(NoteEvent(code="under_way", message=message))
                 return None
             return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
 

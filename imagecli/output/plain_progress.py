@@ -82,4 +82,4 @@ def format_event(event: Event, style: DisplayOptions) -> str | None:
 
 def format_partial(event: PartialImage) -> str:
     """`partial 1/3`, counted from 1."""
-    return f"partial {event.partial_image_index + 1}" + (f"/{event.asked}" if event.asked else "")
+    return f"partial {event.partial_image_index + 1}" + (f"/{event.requested}" if event.requested else "")

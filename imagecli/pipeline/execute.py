@@ -73,7 +73,7 @@ class Pipeline:
             error = to_imagecli_error(problem)
             return CallResult(
                 request=call.index,
-                asked=call.request.options.n,
+                requested=call.request.options.n,
                 provider=self.context.provider.name,
                 model=call.request.options.model,
                 errors=(_with_recover_hint(error, "imagecli recover --list tells of it"),),
@@ -101,7 +101,7 @@ class Pipeline:
         Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
         """
         partials = PartialImageHandler(
-            prepared=saver.prepared, asked=call.request.options.partial_images, on_event=saver.on_event
+            prepared=saver.prepared, requested=call.request.options.partial_images, on_event=saver.on_event
         )
         tee = StreamTee(entry.file, partials)
         try:

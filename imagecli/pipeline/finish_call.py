@@ -113,7 +113,7 @@ def save_images(
         errors.append(_fewer_images_error(len(parsed.images), prepared.n))
     return CallResult(
         request=prepared.request,
-        asked=prepared.n,
+        requested=prepared.n,
         provider=prepared.provider,
         model=prepared.model,
         usage=parsed.usage,

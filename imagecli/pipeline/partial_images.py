@@ -84,7 +84,7 @@ class PartialImageHandler:
     """Reports the partial images of one request."""
 
     prepared: PreparedCall
-    asked: int | None
+    requested: int | None
     on_event: EventHandler
     received: int = 0
     last_path: Path | None = None
@@ -107,7 +107,7 @@ class PartialImageHandler:
         self.last_path = path or self.last_path
         self.on_event(
             PartialImage(
-                request=self.prepared.request, partial_image_index=index, asked=self.asked, data=data, path=path
+                request=self.prepared.request, partial_image_index=index, requested=self.requested, data=data, path=path
             )
         )
 
@@ -127,7 +127,7 @@ class PartialImageHandler:
 
 def save_partial_images(body: IO[bytes], prepared: PreparedCall, on_event: EventHandler) -> Path | None:
     """Saves the partial images in *body*, a stream without final ones, and returns the path of the last one."""
-    partials = PartialImageHandler(prepared=replace(prepared, keep_partials=True), asked=None, on_event=on_event)
+    partials = PartialImageHandler(prepared=replace(prepared, keep_partials=True), requested=None, on_event=on_event)
     tee = StreamTee(io.BytesIO(), partials)
     for piece in read_pieces(body):
         tee.feed(piece)

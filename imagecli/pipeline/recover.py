@@ -95,7 +95,7 @@ def recover_call(
     prepared = leftover.prepared
     outcome = CallResult(
         request=request,
-        asked=prepared.n if prepared else 0,
+        requested=prepared.n if prepared else 0,
         provider=prepared.provider if prepared else "",
         model=prepared.model if prepared else "",
     )

@@ -36,7 +36,7 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_e
 
     *request* numbers it in this command's report. All that goes wrong is in the outcome.
     """
-    nothing = CallResult(request=request, asked=0, provider="", model="")
+    nothing = CallResult(request=request, requested=0, provider="", model="")
     try:
         with open_unrecorded(body) as file:
             if file:
@@ -77,7 +77,7 @@ def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
         shutil.copyfileobj(file, copy)
         staged = inspect_staged(copy)
     saved = tuple(saver.save(0, staged, None))
-    return CallResult(request=prepared.request, asked=1, provider="", model="", saved=saved)
+    return CallResult(request=prepared.request, requested=1, provider="", model="", saved=saved)
 
 
 def _prepared(id: str, request: int, folder: Path, count: int) -> PreparedCall:

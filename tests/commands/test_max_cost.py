@@ -177,7 +177,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
 
 def outcome(index: int, tokens: int | None = None, *errors: ImagecliError) -> CallResult:
     usage = {"input_tokens": 0, "output_tokens": tokens} if tokens else None
-    return CallResult(request=index, asked=1, provider="openai", model="gpt-image-2", usage=usage, errors=errors)
+    return CallResult(request=index, requested=1, provider="openai", model="gpt-image-2", usage=usage, errors=errors)
 
 
 def free() -> CallSlot:

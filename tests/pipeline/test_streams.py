@@ -305,7 +305,9 @@ def ear(folder: Path, limit: int = 10_000, n: int = 1) -> tuple[StreamTee, io.By
     heard: list[Event] = []
     file = io.BytesIO()
     return (
-        StreamTee(file, PartialImageHandler(prepared=prepared(folder, n), asked=None, on_event=heard.append), limit),
+        StreamTee(
+            file, PartialImageHandler(prepared=prepared(folder, n), requested=None, on_event=heard.append), limit
+        ),
         file,
         heard,
     )

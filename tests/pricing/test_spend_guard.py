@@ -36,7 +36,7 @@ def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, 
 
 
 def outcome(usage: dict[str, object] | None = None) -> CallResult:
-    return CallResult(request=0, asked=1, provider="openai", model="gpt-image-2", usage=usage)
+    return CallResult(request=0, requested=1, provider="openai", model="gpt-image-2", usage=usage)
 
 
 def test_half_of_the_price_is_estimated_and_counted() -> None:

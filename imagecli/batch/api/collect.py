@@ -114,7 +114,7 @@ class BatchCollector:
         except Exception as problem:
             result = CallResult(
                 request=prepared.request,
-                asked=prepared.n,
+                requested=prepared.n,
                 provider=prepared.provider,
                 model=prepared.model,
                 errors=(to_imagecli_error(problem),),
@@ -163,7 +163,7 @@ class BatchCollector:
             self.on_event(WarningEvent(code=error.code, message=f"{entry.id}, as it was handed in: {error.message}"))
 
     def _records(self, item: PendingItem, begin: int, result: CallResult) -> tuple[FileRecord, ...]:
-        prepared = item.prepare_at(begin, result.asked, self.context)
+        prepared = item.prepare_at(begin, result.requested, self.context)
         part = prepared.part if prepared else None
         return build_file_records(result.saved, part, self.finalizer.folder) if part else ()
 
@@ -172,7 +172,7 @@ def _missing_result(item: PendingItem, error: ImagecliError) -> CallResult:
     """The result of the images of *item* that no line had."""
     return CallResult(
         request=item.item.first if item.item else 0,
-        asked=item.missing_images,
+        requested=item.missing_images,
         provider=item.entry.provider,
         model=item.entry.model,
         errors=(error,),

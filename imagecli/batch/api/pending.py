@@ -39,7 +39,7 @@ class PendingItem:
     @property
     def missing_images(self) -> int:
         """The number of images without a result."""
-        return len(self.entry.planned) - sum(result.asked for result in self.results.values())
+        return len(self.entry.planned) - sum(result.requested for result in self.results.values())
 
     def prepare(self, line_id: LineId, context: RunContext) -> PreparedCall | None:
         """How the response for *line_id* is finished; None if it was never requested."""

@@ -99,7 +99,7 @@ class InterruptTracker:
         unfinished = [
             CallResult(
                 request=request,
-                asked=0,
+                requested=0,
                 provider=self._provider,
                 model=self._model,
                 saved=tuple(image for image in half_saved if image.request == request),
