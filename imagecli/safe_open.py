@@ -164,7 +164,7 @@ _WITHOUT_MODES: Final = frozenset(
 def _stores_modes(status: os.stat_result) -> bool:
     """Whether the file system stores the mode of each file; others show one mode for all, often 0777, and chmod fails.
 
-    Who can write there was decided by whoever mounted it.
+    The options of the mount decide who can write there.
     """
     device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
     try:

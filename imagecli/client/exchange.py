@@ -81,7 +81,7 @@ def read_response(
 
 def _copy_body(response: requests.Response, limits: ExchangeLimits, into: BodyWriter, received: ByteProgress) -> None:
     pieces = _count_pieces(response, limits, received)
-    # A damaged body is what it is: whoever reads it finds out.
+    # Damage in it is found by the code that reads the body.
     with suppress(DamagedGzipError):
         for piece in pieces if limits.packed else gunzip(pieces, limits.max_bytes):
             _write_piece(piece, into)

@@ -329,7 +329,7 @@ SENSELESS = "PNG has a header that makes no sense"
         (png_of(GRAY, PACKED[:-4]), None),
         (png_of(GRAY, zlib.compress(bytes(500_000))), None),
         (png_of(GRAY, PACKED + b"more"), None),
-        (png_of(GRAY, zlib.compress(bytes(99) + b"\5" + bytes(10))), "PNG has a row whose filter is none"),
+        (png_of(GRAY, zlib.compress(bytes(99) + b"\5" + bytes(10))), "PNG has a row with an unknown filter type"),
         (png_of(GRAY, zlib.compress(bytes(99) + b"\4" + b"\5" * 10)), None),
         (png_of((10, 10, 3, 0, 0, 0, 0), PACKED), SENSELESS),
         (png_of((10, 10, 4, 2, 0, 0, 0), PACKED), SENSELESS),

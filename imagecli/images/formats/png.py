@@ -202,7 +202,7 @@ class _PixelData:
             current = self._passes[0]
             part, inflated = inflated[: current.size - self._pass_offset], inflated[current.size - self._pass_offset :]
             if max(part[-self._pass_offset % current.row_bytes :: current.row_bytes], default=0) > _LAST_FILTER:
-                self.problem = "PNG has a row whose filter is none"
+                self.problem = "PNG has a row with an unknown filter type"
                 return
             self._pass_offset += len(part)
             if self._pass_offset == current.size:
