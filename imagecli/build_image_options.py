@@ -1,4 +1,4 @@
-"""Builds `ImageOptions` from flags or manifest fields, which have the same names. Pure."""
+"""Builds `ImageOptions` from flags or manifest fields, which have the same names."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class RunStarted:
     """The plan is made: *requests* will be sent for *pictures* images."""
 
     requests: int
-    pictures: int
+    images: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The results of calls and commands, and the exit code that follows from them. Pure."""
+"""The results of calls and commands, and the exit code that follows from them."""
 
 from __future__ import annotations
 

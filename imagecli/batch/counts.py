@@ -1,4 +1,4 @@
-"""How far a run over a manifest has come, in numbers. Nothing is kept of an item that has ended. Pure."""
+"""How far a run over a manifest has come, in numbers. Nothing is kept of an item that has ended."""
 
 from __future__ import annotations
 

@@ -85,12 +85,12 @@ class DiskState:
         A journal may come with a cloned repository, and must not cause any other file to be removed.
         """
         self._folders_inside.clear()  # links may have changed
-        return self.is_picture(path) and self.sha256(path) == sha256
+        return self.is_image(path) and self.sha256(path) == sha256
 
-    def is_picture(self, path: str) -> bool:
+    def is_image(self, path: str) -> bool:
         """Whether *path* has the extension and the first bytes of an image."""
         status = self.stat(path)
-        if status is None or not status.bytes or not has_picture_ending(path):
+        if status is None or not status.bytes or not has_image_extension(path):
             return False
         try:
             with (self._folder / path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -109,7 +109,7 @@ class DiskState:
         return self._folders_inside[target.parent]
 
 
-def has_picture_ending(path: str) -> bool:
+def has_image_extension(path: str) -> bool:
     """Whether *path* has the extension of a format that imagecli saves."""
     return Path(path).suffix[1:].lower() in ENDINGS
 

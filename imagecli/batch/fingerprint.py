@@ -111,7 +111,7 @@ class PlannedItem:
     """The model that will be requested."""
     model_named: bool
     """True if the row, a flag or `[defaults]` names it, False if it is the current default."""
-    pictures: tuple[tuple[str, ...], ...]
+    image_paths: tuple[tuple[str, ...], ...]
     """The paths planned for each image, from the manifest's folder, with forward slashes. Several paths of one image
     (`outputs`) are always written together."""
     sandbox: bool = False

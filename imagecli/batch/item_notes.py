@@ -1,4 +1,4 @@
-"""The notes, warnings and refusals about what becomes of an item, each with what to do about it. Pure."""
+"""The notes, warnings and refusals about what becomes of an item, each with what to do about it."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class Decision:
     """What happens to an item. `DiskState.may_replace` checks each replacement again right before it is made."""
 
     kind: DecisionKind
-    buy: tuple[int, ...] = ()
-    """The images to request, by their index in `PlannedItem.pictures`; n is their number."""
+    to_create: tuple[int, ...] = ()
+    """The images to request, by their index in `PlannedItem.image_paths`; n is their number."""
     writes: tuple[str, ...] = ()
     """The planned paths that the requested images are saved to; other paths of these images stay as they are."""
     replaces: tuple[Replacement, ...] = ()
@@ -78,7 +78,7 @@ def decide_item(
     if last and last.is_pending and (item.sandbox or not last.sandbox):
         return Decision(kind="submitted", notes=pending_notes(item, last))
     files_by_image = [
-        tuple(determine_file_state(path, item, journal, disk) for path in paths) for paths in item.pictures
+        tuple(determine_file_state(path, item, journal, disk) for path in paths) for paths in item.image_paths
     ]
     files = [file for image_files in files_by_image for file in image_files]
     fates = {file.plan: _decide_fate(file, item, adopt, if_exists) for file in files}
@@ -95,7 +95,7 @@ def decide_item(
     billed_twice = bool(requested and possibly_billed and not possibly_billed.sandbox)
     return Decision(
         kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
-        buy=requested,
+        to_create=requested,
         writes=tuple(file.plan for file in files if _is_created(fates[file.plan])),
         replaces=tuple(
             Replacement(file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.batch.file_state import DiskState, file_ending, has_picture_ending
+from imagecli.batch.file_state import DiskState, file_ending, has_image_extension
 from imagecli.batch.fingerprint import PlannedItem
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
@@ -51,10 +51,10 @@ def find_orphans(planned: Iterable[str], state: JournalState, disk: DiskState) -
 def _as_orphan(entry: JournalEntry, record: FileRecord, disk: DiskState) -> Orphan | None:
     """None if no image is there any more, or it is not below the manifest's folder."""
     look = disk.stat(record.path)
-    if look is None or look.bytes is None or not has_picture_ending(record.path):
+    if look is None or look.bytes is None or not has_image_extension(record.path):
         return None
     is_same = look.bytes == record.bytes and disk.sha256(record.path) == record.sha256
-    return Orphan(entry=entry, record=record, unchanged=is_same and disk.is_picture(record.path))
+    return Orphan(entry=entry, record=record, unchanged=is_same and disk.is_image(record.path))
 
 
 def suggest_moves(

@@ -1,4 +1,4 @@
-"""Parts of a manifest for several machines: which item belongs to which, and what each may spend. Pure."""
+"""Parts of a manifest for several machines: which item belongs to which, and what each may spend."""
 
 from __future__ import annotations
 

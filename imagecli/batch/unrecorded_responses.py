@@ -23,9 +23,9 @@ def check_unrecorded(plans: Iterable[ItemPlan], places: SpoolPlaces) -> None:
     recorded: Collection[Path] | None = None
     named_in: dict[Path, set[tuple[str, str]]] = {}
     for plan in plans:
-        if not plan.decision.buy:
+        if not plan.decision.to_create:
             continue
-        for folder in dict.fromkeys(targets[0].name.folder for targets in plan.item.pictures):
+        for folder in dict.fromkeys(targets[0].name.folder for targets in plan.item.targets):
             if folder not in named_in:
                 if recorded is None:
                     recorded = {call.body for call in list_spooled_calls(places)}

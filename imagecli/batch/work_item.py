@@ -32,19 +32,19 @@ class ItemPlan:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The files that are planned, from the manifest's folder."""
-        return tuple(path for paths in self.planned.pictures for path in paths)
+        return tuple(path for paths in self.planned.image_paths for path in paths)
 
 
 def to_planned_item(item: ManifestItem, provider: ProviderRow, base_url: str, digests: FileDigests) -> PlannedItem:
     """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
     return PlannedItem(
-        id=item.pictures[0][0].path,
+        id=item.targets[0][0].path,
         row_hash=row_hash(item.row_values, _input_digests(item, digests)),
         provider=provider.name,
         base_url=base_url_for_hash(base_url, provider),
         model=item.model.name,
         model_named=item.model_named,
-        pictures=tuple(tuple(target.path for target in targets) for targets in item.pictures),
+        image_paths=tuple(tuple(target.path for target in targets) for targets in item.targets),
         sandbox=provider.embedded,
     )
 
@@ -63,7 +63,7 @@ def _input_digests(item: ManifestItem, digests: FileDigests) -> dict[str, list[s
 def requests_to_send(plan: ItemPlan) -> list[ImageRequest]:
     """The requests for what is missing; several if the model creates fewer images at once."""
     request = plan.item.request
-    counts = split_count(len(plan.decision.buy), plan.item.model.most_images(request.options.output_format))
+    counts = split_count(len(plan.decision.to_create), plan.item.model.most_images(request.options.output_format))
     return [
         request if n == request.options.n else replace(request, options=replace(request.options, n=n)) for n in counts
     ]
@@ -72,7 +72,7 @@ def requests_to_send(plan: ItemPlan) -> list[ImageRequest]:
 def calls_to_send(plan: ItemPlan, first: int, manifest: Path) -> Iterator[PlannedCall]:
     """The calls that create what is missing of *plan*, numbered from *first*. *manifest* owns the journal."""
     item, decision = plan.item, plan.decision
-    files = [tuple(_targets_to_write(item.pictures[index], decision)) for index in decision.buy]
+    files = [tuple(_targets_to_write(item.targets[index], decision)) for index in decision.to_create]
     begin = 0
     for number, request in enumerate(requests_to_send(plan)):
         files_of_call = files[begin : begin + request.options.n]
@@ -153,7 +153,7 @@ class WorkItem:
     @property
     def folders(self) -> set[Path]:
         """All folders that it saves in."""
-        return {target.name.folder for targets in self.plan.item.pictures for target in targets}
+        return {target.name.folder for targets in self.plan.item.targets for target in targets}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,14 +68,14 @@ def overlay_provider(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
     """
     overlaid = read_table(ProviderRow, table, over=row)
     if "picture" in table:
-        _check_picture("picture", overlaid.picture, PICTURE_MARKS)
+        _check_image_marks("picture", overlaid.picture, PICTURE_MARKS)
     if overlaid.batch and "picture" in (table.get("batch") or {}):
-        _check_picture("batch.picture", overlaid.batch.picture, (FILE_MARK, *PICTURE_MARKS))
+        _check_image_marks("batch.picture", overlaid.batch.picture, (FILE_MARK, *PICTURE_MARKS))
     if "sizes" in table:
         read_table(SizeRule, overlaid.sizes, "sizes").check("sizes")
     return overlaid
 
 
-def _check_picture(where: str, picture: object, marks: tuple[str, ...]) -> None:
+def _check_image_marks(where: str, picture: object, marks: tuple[str, ...]) -> None:
     if not any(mark in str(picture) for mark in marks):
         raise UsageError(f"{where}: expected {' or '.join(marks)} in it, in place of the image")

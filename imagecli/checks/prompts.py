@@ -54,23 +54,23 @@ def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: In
     word = prompt.strip()
     if not word or "\n" in word or len(word) > 1000:
         return
-    is_picture = has_image_ending(word)
+    is_image = looks_like_image_name(word)
     is_file = exists(Path(word))
-    if not (is_picture or is_file):
+    if not (is_image or is_file):
         return
     message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
-    suggestion = _suggest_prompt(word, is_picture, image, exists)
+    suggestion = _suggest_prompt(word, is_image, image, exists)
     raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
 
 
-def has_image_ending(word: str) -> bool:
+def looks_like_image_name(word: str) -> bool:
     """Whether *word* ends with an image format's file extension."""
     ending = re.search(r"\S\.(\w+)$", word)
     return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
 
 
-def _suggest_prompt(word: str, is_picture: bool, image: InputSource | None, exists: Callable[[Path], bool]) -> str:
-    if not is_picture:
+def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, exists: Callable[[Path], bool]) -> str:
+    if not is_image:
         return f"-f {shell_quote(word)} reads the prompt from it"
     file = shell_quote(word)
     if image is None:

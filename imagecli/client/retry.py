@@ -1,4 +1,4 @@
-"""Whether and when a refused request is sent again: stated waits, our own backoff, and what a response means. Pure.
+"""Whether and when a refused request is sent again: stated waits, our own backoff, and what a response means.
 
 OpenAI API reference, headers of its responses; RFC 9110 §10.2.3; google.rpc.RetryInfo; read 2026-11-23.
 """

@@ -57,7 +57,7 @@ class LiveProgress(PlainProgress):
         self._step = "preparing"
         self._partial = ""
         self._task = self._progress.add_task(self._step, total=None)
-        self._pictures = self._saved = 0
+        self._images = self._saved = 0
         self._sent: dict[int, int] = {}
         self._received: dict[int, int] = {}
 
@@ -73,7 +73,7 @@ class LiveProgress(PlainProgress):
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self._pictures = event.pictures
+                self._images = event.images
             case UploadProgress():
                 self._sent[event.request] = event.sent
                 self._step = "waiting for the picture" if event.sent >= event.total else "sending"
@@ -99,7 +99,7 @@ class LiveProgress(PlainProgress):
         parts = [
             self._step,
             self._partial,
-            f"{self._saved}/{self._pictures}" if self._pictures > 1 else "",
+            f"{self._saved}/{self._images}" if self._images > 1 else "",
             f"↑{decimal(sent)}" if sent else "",
             f"↓{decimal(received)}" if received else "",
         ]

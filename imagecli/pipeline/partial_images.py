@@ -35,7 +35,7 @@ class StreamTee:
         self._reader = SseReader(limit, skims=_is_finished_image)
         self._is_document: bool | None = None
         """It is JSON or a page instead of a stream; None until the first bytes arrive."""
-        self._pictures = 0
+        self._images = 0
         self._ended = False
 
     def write(self, piece: bytes, /) -> int:
@@ -61,19 +61,19 @@ class StreamTee:
         """Seconds to wait for more once all requested images are here; None before."""
         if self._ended:
             return 0.0
-        return GRACE_SECONDS if self._pictures >= self._partials.prepared.n else None
+        return GRACE_SECONDS if self._images >= self._partials.prepared.n else None
 
     def _handle_event(self, event: SseEvent) -> None:
         from imagecli.providers.stream import event_role, has_completed_image, parse_payload
 
         role = event_role(event)
         if has_completed_image(event):
-            self._pictures += 1
+            self._images += 1
         elif role == "end":
             self._ended = True
         elif role == "partial":
             try:
-                self._partials.handle(parse_payload(event), pictures=self._pictures)
+                self._partials.handle(parse_payload(event), images=self._images)
             except Exception as problem:
                 # A bug of ours with a partial image must not lose the final one.
                 self._partials.on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
@@ -90,7 +90,7 @@ class PartialImageHandler:
     last_path: Path | None = None
     """Where the last one was saved."""
 
-    def handle(self, payload: Any, *, pictures: int) -> None:
+    def handle(self, payload: Any, *, images: int) -> None:
         """Reports the image in *payload*, if it has one; *pictures* images have been completed before it."""
         data = _image_in(payload)
         identity = inspect_image(data)
@@ -103,7 +103,7 @@ class PartialImageHandler:
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index <= MAX_INDEX:
             index = self.received
         self.received += 1
-        path = self._save_partial(data, identity, index, pictures) if self.prepared.keep_partials else None
+        path = self._save_partial(data, identity, index, images) if self.prepared.keep_partials else None
         self.last_path = path or self.last_path
         self.on_event(
             PartialImage(
@@ -111,10 +111,10 @@ class PartialImageHandler:
             )
         )
 
-    def _save_partial(self, data: bytes, identity: ImageInfo, index: int, pictures: int) -> Path | None:
+    def _save_partial(self, data: bytes, identity: ImageInfo, index: int, images: int) -> Path | None:
         """Saved beside the final image, under a name that no image has; None if that fails."""
         assert identity.format
-        name = self.prepared.name(pictures)
+        name = self.prepared.name(images)
         ending = path_for_format(replace(name, literal_format=None, ending=None), identity.format).suffix
         try:
             path = save_file(data, mark_path(path_for_format(name, identity.format), f".partial-{index}{ending}"))

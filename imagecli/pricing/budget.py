@@ -1,4 +1,4 @@
-"""What the calls of a command can cost, whether the cost limit allows that, and what they did cost. Pure."""
+"""What the calls of a command can cost, whether the cost limit allows that, and what they did cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request will cost, before it is sent, and what it did cost, by its usage. Pure.
+"""What a request will cost, before it is sent, and what it did cost, by its usage.
 
 An estimate is a range; cost limits use its upper end. Unknown prices are None, never 0.
 """
@@ -100,7 +100,7 @@ def reported_usd(
     """As `billed_usd`, without what is billed in addition to *usage*."""
     if provider.free:
         return 0.0
-    return usage_cost(usage, row.prices, pictures_in=bool(input_sources(request))) if provider.priced else None
+    return usage_cost(usage, row.prices, has_image_input=bool(input_sources(request))) if provider.priced else None
 
 
 def unpriced_note(request: ImageRequest) -> str:

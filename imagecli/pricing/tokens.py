@@ -1,4 +1,4 @@
-"""How many tokens a request is billed for: the least and the most, by rules of thumb with their sources. Pure.
+"""How many tokens a request is billed for: the least and the most, by rules of thumb with their sources.
 
 The provider prints a table of a few sizes and no formula (pricing pages and community calculators, read 2026-11-22).
 """

@@ -1,4 +1,4 @@
-"""What the usage in a response costs. Usage is untrusted: numbers that make no sense have no price. Pure."""
+"""What the usage in a response costs. Usage is untrusted: numbers that make no sense have no price."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _MOST: Final = 10**9
 """More tokens than any response was ever billed for."""
 
 
-def usage_cost(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictures_in: bool) -> float | None:
-    """USD for *usage*, None if that is unknown. *pictures_in*: images were sent, so not all input is text.
+def usage_cost(usage: Mapping[str, Any] | None, prices: Prices | None, *, has_image_input: bool) -> float | None:
+    """USD for *usage*, None if that is unknown. *has_image_input*: images were sent, so not all input is text.
 
     Shape: OpenAI API reference, images, read 2026-11-22. Output without a kind is images; a response without
     any output has none.
     """
     if prices is None or usage is None:
         return None
-    input_tokens = _input_tokens(usage, pictures_in)
+    input_tokens = _input_tokens(usage, has_image_input)
     output_tokens = _token_count(usage, "output_tokens")
     if input_tokens is None or not output_tokens:
         return None
@@ -37,14 +37,14 @@ def usage_cost(usage: Mapping[str, Any] | None, prices: Prices | None, *, pictur
     return total / 1_000_000
 
 
-def _input_tokens(usage: Mapping[str, Any], pictures_in: bool) -> tuple[int, int] | None:
+def _input_tokens(usage: Mapping[str, Any], has_image_input: bool) -> tuple[int, int] | None:
     """Tokens of text and of images."""
     details = _sub_mapping(usage, "input_tokens_details")
     text, image = _token_count(details, "text_tokens"), _token_count(details, "image_tokens")
-    if text is not None and (image is not None or not pictures_in):
+    if text is not None and (image is not None or not has_image_input):
         return text, image or 0
     total = _token_count(usage, "input_tokens")
-    return None if details or pictures_in or total is None else (total, 0)
+    return None if details or has_image_input or total is None else (total, 0)
 
 
 def _cached_rebate(usage: Mapping[str, Any], text: int, image: int, prices: Prices) -> float:

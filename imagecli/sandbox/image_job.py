@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InputPicture:
+class UploadedImage:
     """A decoded input image, turned upright."""
 
     format: str
@@ -68,9 +68,9 @@ class ImageJob:
     svg: SvgOptions | None = None
     """The model that writes the SVG; None for every other format."""
     delivery: DeliveryOptions = DeliveryOptions()
-    images: tuple[InputPicture, ...] = ()
-    mask: InputPicture | None = None
-    markup: InputPicture | None = None
+    images: tuple[UploadedImage, ...] = ()
+    mask: UploadedImage | None = None
+    markup: UploadedImage | None = None
 
     @property
     def is_classic(self) -> bool:

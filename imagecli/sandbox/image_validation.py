@@ -10,17 +10,17 @@ from imagecli.catalog.model import ModelRow
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.form import ParsedForm
-from imagecli.sandbox.image_job import InputPicture, UploadedFile
+from imagecli.sandbox.image_job import UploadedFile, UploadedImage
 
 
-def read_input_pictures(
+def read_input_images(
     form: ParsedForm, operation: Operation, row: ModelRow
-) -> tuple[tuple[InputPicture, ...], InputPicture | None, InputPicture | None]:
+) -> tuple[tuple[UploadedImage, ...], UploadedImage | None, UploadedImage | None]:
     """The decoded input images, mask and markup, as far as *operation* accepts them. Raises ApiError."""
     if operation == "generations":
         return (), None, None
-    _check_picture_counts(form, operation, row)
-    images = tuple(_read_picture(upload, row, index) for index, upload in enumerate(form.images, 1))
+    _check_image_counts(form, operation, row)
+    images = tuple(_read_input_image(upload, row, index) for index, upload in enumerate(form.images, 1))
     mask, markup = (
         _read_overlay(uploads[0], images[0], row, kind) if uploads else None
         for kind, uploads in (("mask", form.masks), ("markup", form.markups))
@@ -30,7 +30,7 @@ def read_input_pictures(
     return images, mask, markup
 
 
-def _check_picture_counts(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
+def _check_image_counts(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
     if not form.images:
         raise ApiError("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
     if len(form.images) > row.max_images:
@@ -47,7 +47,7 @@ def _check_picture_counts(form: ParsedForm, operation: Operation, row: ModelRow)
             raise ApiError(f"Duplicate parameter: '{name}'.", param=name, code="duplicate_parameter")
 
 
-def _read_picture(upload: UploadedFile, row: ModelRow, number: int) -> InputPicture:
+def _read_input_image(upload: UploadedFile, row: ModelRow, number: int) -> UploadedImage:
     rule = row.image
     if row.allowed_values("response_format"):
         error = ApiError(f"Uploaded image must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB.")
@@ -58,27 +58,27 @@ def _read_picture(upload: UploadedFile, row: ModelRow, number: int) -> InputPict
             "invalid_image_file",
             "image",
         )
-    picture = _decode_picture(upload.data, rule, error)
-    if rule.square and not picture.size.is_square:
-        size = picture.size
+    image = _decode_image(upload.data, rule, error)
+    if rule.square and not image.size.is_square:
+        size = image.size
         raise ApiError(f"Input images must be square but got image with dimensions ({size.width}, {size.height})")
-    return picture
+    return image
 
 
-def _read_overlay(upload: UploadedFile, image: InputPicture, row: ModelRow, kind: str) -> InputPicture:
+def _read_overlay(upload: UploadedFile, image: UploadedImage, row: ModelRow, kind: str) -> UploadedImage:
     """A mask or a markup (*kind*): both have the size of the first image, and an alpha channel."""
     rule = row.mask
     limits = f"{kind} must be a {_describe_rule(rule)} and less than {_megabytes(rule)} MB"
-    picture = _decode_picture(upload.data, rule, _overlay_error(row, kind, limits))
-    if picture.size != image.size:
-        reason = f"{kind} size ({picture.size}) does not match the input image size ({image.size})"
+    overlay = _decode_image(upload.data, rule, _overlay_error(row, kind, limits))
+    if overlay.size != image.size:
+        reason = f"{kind} size ({overlay.size}) does not match the input image size ({image.size})"
         raise _overlay_error(row, kind, reason)
-    if rule.alpha and not picture.has_alpha:
+    if rule.alpha and not overlay.has_alpha:
         raise _overlay_error(row, kind, f"{kind} image missing alpha channel")
-    return picture
+    return overlay
 
 
-def _decode_picture(data: bytes, rule: InputRule, error: ApiError) -> InputPicture:
+def _decode_image(data: bytes, rule: InputRule, error: ApiError) -> UploadedImage:
     from imagecli.sandbox.painter.codec import UnreadableError, detect_upload_format, open_upload
 
     if len(data) > rule.max_bytes or detect_upload_format(data) not in rule.formats:
@@ -108,7 +108,7 @@ def _megabytes(rule: InputRule) -> int:
     return (rule.max_bytes + 1) // 1024**2
 
 
-def natural_size(images: tuple[InputPicture, ...], row: ModelRow) -> Size:
+def natural_size(images: tuple[UploadedImage, ...], row: ModelRow) -> Size:
     """The size of a request without one: the first input's if the model supports it, else the nearest that it supports.
 
     As with the real `auto`, a model with free sizes may return a size that a request may not ask for.

@@ -15,7 +15,7 @@ from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
-from imagecli.sandbox.image_validation import natural_size, read_input_pictures
+from imagecli.sandbox.image_validation import natural_size, read_input_images
 from imagecli.sandbox.parameters import (
     invalid_value_error,
     join_quoted,
@@ -104,7 +104,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
     compression = read_whole_number(form, "output_compression", 0, 100, 100)
     check_compression(compression, output_format, explicit="output_compression" in form.values)
     size = _read_size(form, row)
-    images, mask, markup = read_input_pictures(form, operation, row)
+    images, mask, markup = read_input_images(form, operation, row)
     quality = words.get("quality")
     return ImageJob(
         operation=operation,

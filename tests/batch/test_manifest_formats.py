@@ -302,7 +302,7 @@ def asked_by(text: str, kind: Format) -> list[Any]:
     """What is asked for, or what is wrong with it, without the lines."""
     try:
         return [
-            (item.row, item.request, item.row_values, item.pictures) for item in assets_of(manifest(text, kind)).items
+            (item.row, item.request, item.row_values, item.targets) for item in assets_of(manifest(text, kind)).items
         ]
     except ManifestError as error:
         return [(problem.field, problem.message) for problem in error.problems]

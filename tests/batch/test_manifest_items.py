@@ -149,7 +149,7 @@ SIZES = "[defaults]\nsize = '1536x1024'\nfit = '960x540'\n[[image]]\nprompt = 'a
 def test_of_size_and_fit_the_nearer_word_wins(rest: str, size: tuple[int, int], fits: list[str | None]) -> None:
     item = only(SIZES + rest, "toml")
     assert item.request.options.size == Size(*size)
-    assert [target.fit and str(target.fit) for target in item.pictures[0]] == fits
+    assert [target.fit and str(target.fit) for target in item.targets[0]] == fits
 
 
 DEFAULTS = "[defaults]\nquality = 'low'\nmodel = 'gpt-image-1'\nsize = '1024x1024'\n[[image]]\nprompt = 'a'\n"
@@ -245,7 +245,7 @@ def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> 
     found = assets(row(**fields), folder=Path("deep/assets"))
     assert paths(found) == expected
     for item in found.items:
-        for (target,) in item.pictures:
+        for (target,) in item.targets:
             assert (target.name.folder / "x").is_relative_to("deep/assets")
 
 
@@ -262,7 +262,7 @@ def test_names_are_the_commands(fields: dict[str, Any], expected: list[str]) -> 
 )
 def test_an_ending_asks_for_its_format_and_is_kept(fields: Any, asked: str | None, literal: str | None) -> None:
     item = only(row(**fields))
-    assert (item.request.options.output_format, item.pictures[0][0].output_format) == (asked, literal)
+    assert (item.request.options.output_format, item.targets[0][0].output_format) == (asked, literal)
 
 
 def test_an_ending_is_stronger_than_the_format_of_defaults() -> None:
@@ -273,12 +273,12 @@ def test_an_ending_is_stronger_than_the_format_of_defaults() -> None:
 def test_several_files_are_made_of_one_purchase() -> None:
     files = ["{slug}.png", {"output": "64/x", "fit": "64x64", "output-format": "webp"}, {"output": "s.jpg"}]
     item = only(row(outputs=files, fit="256x256", n=2))
-    assert [[target.path for target in picture] for picture in item.pictures] == [
+    assert [[target.path for target in picture] for picture in item.targets] == [
         ["a-cat-1.png", "64/x-1.webp", "s-1.jpg"],
         ["a-cat-2.png", "64/x-2.webp", "s-2.jpg"],
     ]
-    assert [target.fit for target in item.pictures[0]] == [Size(256, 256), Size(64, 64), Size(256, 256)]
-    assert [target.output_format for target in item.pictures[0]] == ["png", "webp", "jpeg"]
+    assert [target.fit for target in item.targets[0]] == [Size(256, 256), Size(64, 64), Size(256, 256)]
+    assert [target.output_format for target in item.targets[0]] == ["png", "webp", "jpeg"]
     look = item.request.options
     assert (look.fit, look.size, look.output_format) == (None, Size(816, 816), "png")
 
@@ -293,7 +293,7 @@ def test_several_files_are_made_of_a_picture_that_is_large_enough_for_all() -> N
 
 def test_one_file_is_fitted_by_the_purchase_itself() -> None:
     item = only(row(outputs=[{"output": "64.png", "fit": "64x64"}]))
-    assert (item.request.options.fit, item.pictures[0][0].fit) == (Size(64, 64), Size(64, 64))
+    assert (item.request.options.fit, item.targets[0][0].fit) == (Size(64, 64), Size(64, 64))
 
 
 def test_what_is_said_holds_no_names_of_files_and_nothing_that_a_model_resolved() -> None:

@@ -27,13 +27,13 @@ HERO = PlannedItem(
     base_url=None,
     model="gpt-image-2",
     model_named=False,
-    pictures=(("hero.png",),),
+    image_paths=(("hero.png",),),
 )
 EDITED = replace(HERO, row_hash="row as edited")
 DRAWN = replace(HERO, provider="sandbox", sandbox=True)
-FOUR = replace(HERO, pictures=(("1.png",), ("2.png",), ("3.png",), ("4.png",)))
-ICON = replace(HERO, pictures=(("64.png", "512.png"),))
-TWO_ICONS = replace(HERO, pictures=(("a-64.png", "a-512.png"), ("b-64.png", "b-512.png")))
+FOUR = replace(HERO, image_paths=(("1.png",), ("2.png",), ("3.png",), ("4.png",)))
+ICON = replace(HERO, image_paths=(("64.png", "512.png"),))
+TWO_ICONS = replace(HERO, image_paths=(("a-64.png", "a-512.png"), ("b-64.png", "b-512.png")))
 
 
 def record(path: str, content: bytes = b"GIF89a", planned: str | None = None) -> FileRecord:
@@ -42,7 +42,7 @@ def record(path: str, content: bytes = b"GIF89a", planned: str | None = None) ->
 
 def saved(wanted: PlannedItem = HERO, *paths: str) -> JournalEntry:
     """*wanted* as it was bought, with all its files or only *paths*."""
-    planned = [path for picture in wanted.pictures for path in picture]
+    planned = [path for picture in wanted.image_paths for path in picture]
     return wanted.new_entry("saved", files=tuple(record(path) for path in paths or planned))
 
 
@@ -73,7 +73,7 @@ class Row:
     disk: dict[str, bytes] = field(default_factory=dict)
     flags: dict[str, Any] = field(default_factory=dict)
     kind: str = "done"
-    buy: tuple[int, ...] = ()
+    to_create: tuple[int, ...] = ()
     writes: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -84,10 +84,10 @@ class Row:
     """The error's code."""
 
 
-MISSING: dict[str, Any] = {"kind": "missing", "buy": (0,), "writes": ("hero.png",)}
+MISSING: dict[str, Any] = {"kind": "missing", "to_create": (0,), "writes": ("hero.png",)}
 STALE: dict[str, Any] = {
     "kind": "stale",
-    "buy": (0,),
+    "to_create": (0,),
     "writes": ("hero.png",),
     "replaces": ("hero.png",),
     "notes": ("stale",),
@@ -180,7 +180,7 @@ ROWS: dict[str, Row] = {
         disk={"hero.png": b"whose?"},
         flags={"if_exists": "overwrite"},
         kind="stale",
-        buy=(0,),
+        to_create=(0,),
         writes=("hero.png",),
         replaces=("hero.png",),
     ),
@@ -270,7 +270,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(FOUR, "1.png", "2.png", "4.png"),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="missing",
-        buy=(2,),
+        to_create=(2,),
         writes=("3.png",),
     ),
     "one of four was paid for and damaged: one is bought, and that is said": Row(
@@ -278,7 +278,7 @@ ROWS: dict[str, Row] = {
         journal=(replace(saved(FOUR, "1.png", "2.png", "4.png"), may_be_billed=True),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="missing",
-        buy=(2,),
+        to_create=(2,),
         writes=("3.png",),
         in_doubt=True,
         notes=("may_be_billed_twice",),
@@ -288,7 +288,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(FOUR),),
         disk={"1.png": B, "3.png": B, "4.png": B},
         kind="missing",
-        buy=(1,),
+        to_create=(1,),
         writes=("2.png",),
     ),
     "of four stale pictures the missing one is bought with the others": Row(
@@ -296,7 +296,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(FOUR),),
         disk={"1.png": B, "2.png": B, "4.png": B},
         kind="stale",
-        buy=(0, 1, 2, 3),
+        to_create=(0, 1, 2, 3),
         writes=("1.png", "2.png", "3.png", "4.png"),
         replaces=("1.png", "2.png", "4.png"),
         notes=("stale", "stale", "stale"),
@@ -306,7 +306,7 @@ ROWS: dict[str, Row] = {
         journal=(FOUR.new_entry("sent"),),
         disk={"1.png": B, "2.png": B},
         kind="missing",
-        buy=(2, 3),
+        to_create=(2, 3),
         writes=("3.png", "4.png"),
         in_doubt=True,
         notes=("found", "found", "may_be_billed_twice"),
@@ -320,7 +320,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(ICON),),
         disk={"512.png": B},
         kind="missing",
-        buy=(0,),
+        to_create=(0,),
         writes=("64.png", "512.png"),
         replaces=("512.png",),
     ),
@@ -329,7 +329,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(ICON),),
         disk={"512.png": b"painted over"},
         kind="missing",
-        buy=(0,),
+        to_create=(0,),
         writes=("64.png",),
         notes=("changed_by_hand",),
     ),
@@ -338,7 +338,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(TWO_ICONS),),
         disk={"a-64.png": B, "a-512.png": B, "b-512.png": B},
         kind="missing",
-        buy=(1,),
+        to_create=(1,),
         writes=("b-64.png", "b-512.png"),
         replaces=("b-512.png",),
     ),
@@ -358,25 +358,25 @@ ROWS: dict[str, Row] = {
         refusal="output_unknown",
     ),
     "an output renamed in the row is bought": Row(
-        wanted=replace(HERO, id="title.png", pictures=(("title.png",),)),
+        wanted=replace(HERO, id="title.png", image_paths=(("title.png",),)),
         journal=(saved(),),
         disk={"hero.png": B},
         kind="missing",
-        buy=(0,),
+        to_create=(0,),
         writes=("title.png",),
     ),
     "an output renamed in the row and moved is done": Row(
-        wanted=replace(HERO, id="title.png", pictures=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
+        wanted=replace(HERO, id="title.png", image_paths=(("title.png",),)), journal=(saved(),), disk={"title.png": B}
     ),
     "an output moved to a row that asks for something else is not known": Row(
-        wanted=replace(EDITED, id="title.png", pictures=(("title.png",),)),
+        wanted=replace(EDITED, id="title.png", image_paths=(("title.png",),)),
         journal=(saved(),),
         disk={"title.png": B},
         kind="refused",
         refusal="output_unknown",
     ),
     "an output moved to another ending is not known": Row(
-        wanted=replace(HERO, pictures=(("hero.webp",),)),
+        wanted=replace(HERO, image_paths=(("hero.webp",),)),
         journal=(saved(),),
         disk={"hero.webp": B},
         kind="refused",
@@ -398,7 +398,7 @@ def decided(row: Row, folder: Path) -> Decision:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_a_situation_has_its_rule(row: Row, tmp_path: Path) -> None:
     found = decided(row, tmp_path)
-    assert (found.kind, found.buy, found.writes) == (row.kind, row.buy, row.writes)
+    assert (found.kind, found.to_create, found.writes) == (row.kind, row.to_create, row.writes)
     assert tuple(path for path, _ in found.replaces) == row.replaces
     assert tuple(note.code for note in found.notes) == row.notes
     assert tuple(entry.state for entry in found.entries) == row.told
@@ -417,11 +417,16 @@ def test_what_the_journal_is_told_settles_the_files_it_is_told_of(row: Row, tmp_
     for entry in first.entries:
         ledger.add(replace(entry, run=9))
     again = decide_item(row.wanted, ledger, standing)
-    assert (again.kind, again.buy, again.in_doubt, again.entries) == (first.kind, first.buy, first.in_doubt, ())
+    assert (again.kind, again.to_create, again.in_doubt, again.entries) == (
+        first.kind,
+        first.to_create,
+        first.in_doubt,
+        (),
+    )
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROWS.values() if row.buy], ids=[n for n, row in ROWS.items() if row.buy]
+    "row", [row for row in ROWS.values() if row.to_create], ids=[n for n, row in ROWS.items() if row.to_create]
 )
 def test_after_what_is_to_be_bought_was_bought_nothing_is_bought_again(row: Row, tmp_path: Path) -> None:
     ledger, standing = ledger_of(row.journal), put(tmp_path, row.disk)
@@ -533,8 +538,8 @@ def test_everything_has_a_decision_and_none_buys_over_what_is_not_known(
     ledger = ledger_of(tuple(entries))
     found = decide_item(wanted, ledger, DiskState(tmp_path), adopt=adopt, if_exists=if_exists)
     assert (found.kind == "refused") == (found.refusal is not None)
-    assert bool(found.buy) == (found.kind in ("missing", "stale")) == bool(found.writes)
-    planned = {path for index in found.buy for path in wanted.pictures[index]}
+    assert bool(found.to_create) == (found.kind in ("missing", "stale")) == bool(found.writes)
+    planned = {path for index in found.to_create for path in wanted.image_paths[index]}
     assert set(found.writes) <= planned
     replaced = dict(found.replaces)
     for path in found.writes:
@@ -566,7 +571,7 @@ def test_what_the_batch_api_has_is_not_bought_again_whatever_stands_there(
 ) -> None:
     ledger = ledger_of((replace(AWAY, state=state),))  # type: ignore[arg-type]
     found = decide_item(HERO, ledger, put(tmp_path, standing), adopt=adopt)
-    assert (found.kind, found.buy, found.writes, found.notes) == ("submitted", (), (), ())
+    assert (found.kind, found.to_create, found.writes, found.notes) == ("submitted", (), (), ())
 
 
 def test_the_sandboxs_batch_ended_with_its_process_and_holds_nothing_up(tmp_path: Path) -> None:

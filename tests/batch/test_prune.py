@@ -44,7 +44,7 @@ def test_a_name_that_some_disk_takes_for_a_planned_one_is_no_orphan(tmp_path: Pa
     assert pruned(tmp_path, ("hero.PNG", "caf\u00e9.png"), bought("Hero.png", "cafe\u0301.png")) == {}
 
 
-ICONS = replace(HERO, id="icon-32.png", pictures=(("icon-32.png", "icon-64.png"),)).new_entry(
+ICONS = replace(HERO, id="icon-32.png", image_paths=(("icon-32.png", "icon-64.png"),)).new_entry(
     "saved", files=(record("icon-32.png"), record("icon-64.png")), originals=(record("icon-32.orig.png"),)
 )
 
@@ -73,7 +73,7 @@ def test_what_came_later_under_the_same_name_is_whose_it_is_now(tmp_path: Path) 
     ledger = ledger_of((ICONS, again))
     assert pruned(tmp_path, ("icon-32.png",), ledger) == {}
     assert pruned(tmp_path, (), ledger) == {"icon-32.orig.png": True, "icon-32.png": True}
-    moved = replace(HERO, id="new.png", pictures=(("new.png",),))
+    moved = replace(HERO, id="new.png", image_paths=(("new.png",),))
     (said,) = suggest_moves([(moved, decide_item(moved, ledger, standing))], find_orphans((), ledger, standing), Path())
     assert said.message.startswith("new.png was bought as icon-32.png: ")
 
@@ -82,7 +82,7 @@ def test_an_output_that_was_renamed_in_its_row_can_be_moved_instead_of_bought(tm
     standing = put(tmp_path, {"old.png": B, "old-2.png": B, "a b.webp": B, "changed.png": b"painted over"})
     ledger = bought("old.png", "a b.webp", "changed.png")
     ledger.add(replace(HERO, row_hash="another row").new_entry("saved", files=(record("old-2.png"),)))
-    wanted = [replace(OLD, id=path, pictures=((path,),)) for path in ("1.png", "2.png", "3.webp")]
+    wanted = [replace(OLD, id=path, image_paths=((path,),)) for path in ("1.png", "2.png", "3.webp")]
     left = find_orphans([one.id for one in wanted], ledger, standing)
     said = suggest_moves([(one, decide_item(one, ledger, standing)) for one in wanted], left, Path())
     assert [note.message for note in said] == [

@@ -66,7 +66,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
                 "model": known.model,
                 "model_named": known.model_named,
                 "prompt": item.prompt,
-                "outputs": [list(paths) for paths in known.pictures],
+                "outputs": [list(paths) for paths in known.image_paths],
             }
         )
     return rows

@@ -202,7 +202,7 @@ _ENDED_EARLY: Final = {
 
 
 def missing_result_error(job: BatchJob) -> ImagecliError:
-    """Why *job*, which has ended, has no result for an item. Pure."""
+    """Why *job*, which has ended, has no result for an item."""
     if job.status == "failed":
         return _refused_batch_error(job)
     if job.status in _ENDED_EARLY:

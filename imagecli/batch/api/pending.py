@@ -108,12 +108,14 @@ def _submitted_item(
     plan: ItemPlan, entry: JournalEntry, replaces: tuple[tuple[str, str | None], ...], first: int, manifest: Path
 ) -> WorkItem | None:
     """The item as it was submitted; None if its row has changed since."""
-    indexes = {target.path: index for index, targets in enumerate(plan.item.pictures) for target in targets}
-    buy = tuple(dict.fromkeys(indexes[paths[0]] for paths in entry.planned if paths[0] in indexes))
-    if not plan.planned.is_requested_by(entry) or len(buy) < len(entry.planned) or not buy:
+    indexes = {target.path: index for index, targets in enumerate(plan.item.targets) for target in targets}
+    to_create = tuple(dict.fromkeys(indexes[paths[0]] for paths in entry.planned if paths[0] in indexes))
+    if not plan.planned.is_requested_by(entry) or len(to_create) < len(entry.planned) or not to_create:
         return None
     writes = tuple(path for paths in entry.planned for path in paths if path in indexes)
-    decision = Decision(kind="missing", buy=buy, writes=writes, replaces=tuple(Replacement(*file) for file in replaces))
+    decision = Decision(
+        kind="missing", to_create=to_create, writes=writes, replaces=tuple(Replacement(*file) for file in replaces)
+    )
     # The journal records the request that was sent, whose model may not be the default any more.
     planned = replace(plan.planned, model=entry.model)
     submitted = replace(plan, planned=planned, decision=decision)

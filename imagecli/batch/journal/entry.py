@@ -1,4 +1,4 @@
-"""One line of a journal: the state of an item, in a form that can be committed and merged. Pure.
+"""One line of a journal: the state of an item, in a form that can be committed and merged.
 
 JSON in ASCII with sorted keys; no times, host names or absolute paths. Unknown and false values are omitted, except for
 `cost_usd`, which is null if unknown.

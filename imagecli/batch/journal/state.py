@@ -1,4 +1,4 @@
-"""The content of all journals of a manifest: the latest entry of every item and of every file. Pure."""
+"""The content of all journals of a manifest: the latest entry of every item and of every file."""
 
 from __future__ import annotations
 

@@ -178,9 +178,9 @@ def _expand_combinations(
             )
             for template in templates
         ]
-        pictures = tuple(zip(*files_by_template, strict=True))
+        targets = tuple(zip(*files_by_template, strict=True))
         folders: dict[Path, None] = {}
-        for files in pictures:
+        for files in targets:
             for target in files:
                 shared.conflicts.add_output(target.path, row)
                 folders[target.name.folder] = None
@@ -195,7 +195,7 @@ def _expand_combinations(
             prompt=prompt,
             variables=variables,
             settings=settings.settings,
-            pictures=pictures,
+            targets=targets,
         )
 
 

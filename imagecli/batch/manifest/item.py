@@ -30,7 +30,7 @@ class ManifestItem:
     variables: Mapping[str, str]
     settings: Mapping[str, Any]
     """Command and settings by their wire names: parsed, but not resolved by the model."""
-    pictures: tuple[tuple[OutputTarget, ...], ...]
+    targets: tuple[tuple[OutputTarget, ...], ...]
     """For each image of the response its files. The first file of the first image identifies the item."""
 
     @property
@@ -40,6 +40,6 @@ class ManifestItem:
     @property
     def row_values(self) -> dict[str, Any]:
         """The values that decide what the files will contain, for the request hash: neither file names nor inputs."""
-        conversions = [(target.fit, target.output_format) for target in self.pictures[0]]
+        conversions = [(target.fit, target.output_format) for target in self.targets[0]]
         outputs = conversions if len(conversions) > 1 else None
         return {**self.settings, "prompt": self.prompt, "outputs": outputs}

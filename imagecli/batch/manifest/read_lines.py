@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
-from imagecli.checks.prompts import has_image_ending
+from imagecli.checks.prompts import looks_like_image_name
 
 _MAX_NAME_LENGTH = 1000
 
@@ -19,7 +19,7 @@ def read_prompt_lines(text: str, problems: Problems) -> ParsedFile:
         prompt = line.strip()
         if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
             continue
-        if len(prompt) < _MAX_NAME_LENGTH and has_image_ending(prompt):
+        if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
             message = f"the prompt {prompt[:100]!r} is named like a picture, not a description"
             problems.add(number, message, hint='{"command": "vary", "image": …} in a .jsonl file takes pictures')
         rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))

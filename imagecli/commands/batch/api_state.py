@@ -72,7 +72,11 @@ class BatchApiRun:
 
     def find_missing(self) -> list[ItemPlan]:
         """What is to be submitted, and has not failed in this run."""
-        return [plan for plan in self.plans if plan.decision.buy and not self._is_pending(plan) and self._is_open(plan)]
+        return [
+            plan
+            for plan in self.plans
+            if plan.decision.to_create and not self._is_pending(plan) and self._is_open(plan)
+        ]
 
     def find_pending_plans(self) -> list[ItemPlan]:
         """What the provider has of this run's items."""
@@ -207,7 +211,7 @@ def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
 
 def needs_batch_api(run: BatchRun, plans: Sequence[ItemPlan]) -> bool:
     """Whether there is anything to submit or to ask for."""
-    return any(plan.decision.buy for plan in plans) or bool(find_pending(run, plans)[0])
+    return any(plan.decision.to_create for plan in plans) or bool(find_pending(run, plans)[0])
 
 
 def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[PendingItem], PricedCalls]:

@@ -45,7 +45,7 @@ def run_check(context: BatchContext) -> int:
         plans = plan_run(run)
         _emit_moves(run, plans)
     gaps = [plan for plan in plans if plan.decision.kind != "done"]
-    pending = [plan for plan in gaps if not plan.decision.buy]
+    pending = [plan for plan in gaps if not plan.decision.to_create]
     counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans), missing=len(gaps))
     if context.display.json:
         for plan in plans:
@@ -136,7 +136,7 @@ def _build_dry_run(
     options: ConcurrencyOptions,
 ) -> BatchDryRun:
     batch_row = context.settings.provider.batch if context.batch_api else None
-    images = sum(len(item.plan.decision.buy) for item in items)
+    images = sum(len(item.plan.decision.to_create) for item in items)
     shown = items[:MAX_ITEMS_SHOWN]
     return BatchDryRun(
         manifest=context.manifest.name,

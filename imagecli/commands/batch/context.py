@@ -181,7 +181,7 @@ def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait
 
 def planned_outputs(item: ManifestItem) -> list[str]:
     """The files that *item* makes, relative to the manifest's folder. The first is the item's id in the journal."""
-    return [target.path for targets in item.pictures for target in targets]
+    return [target.path for targets in item.targets for target in targets]
 
 
 def choose_items(context: BatchContext) -> list[ManifestItem]:

@@ -161,7 +161,7 @@ def build_work_items(context: BatchContext, plans: Sequence[ItemPlan]) -> tuple[
     items: list[WorkItem] = []
     priced: list[tuple[PlannedCall, ModelRow]] = []
     for plan in plans:
-        if plan.decision.buy:
+        if plan.decision.to_create:
             requests, first = requests_to_send(plan), len(priced)
             for request in requests:
                 priced.append((PlannedCall(index=len(priced), request=request), plan.item.model))

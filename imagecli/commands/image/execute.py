@@ -149,7 +149,7 @@ def _execute_calls(
 ) -> CommandResult:
     """The results of *calls*, or of as many as the cost limit, a signal or a final error let."""
     requested = count_images(calls)
-    progress(RunStarted(requests=len(calls), pictures=requested))
+    progress(RunStarted(requests=len(calls), images=requested))
     tracker = InterruptTracker(progress, context.settings.provider.name, context.model.name)
     results: list[CallResult] = []
     try:

@@ -1,4 +1,4 @@
-"""Turns flags and settings into `ImageOptions` and `InputFit`. Pure."""
+"""Turns flags and settings into `ImageOptions` and `InputFit`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, has_image_ending
+from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
 from imagecli.commands.options import PromptOptions
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
@@ -77,7 +77,7 @@ def check_one_stdin(*words: object) -> None:
 
 def no_prompt_error(image: InputSource) -> UsageError:
     """The error for an edit with one argument: is the prompt missing, or the image?"""
-    if image.path is None or _exists(image.path) or has_image_ending(image.name):
+    if image.path is None or _exists(image.path) or looks_like_image_name(image.name):
         hint = f'imagecli edit {shell_quote(image.name)} "what the whole picture shows"'
         return UsageError("no prompt: what shall change?", hint=hint)
     hint = f"imagecli edit photo.jpg {shell_quote(image.name)}; - in place of photo.jpg reads the picture from stdin"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from imagecli.sandbox.image_job import ImageJob, InputPicture
+from imagecli.sandbox.image_job import ImageJob, UploadedImage
 
 MAX_PIXELS = 128_000_000
 """Larger images are not decoded: a small file can need all of the memory."""
@@ -37,7 +37,7 @@ def detect_upload_format(data: bytes) -> str | None:
     return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-def open_upload(data: bytes) -> InputPicture:
+def open_upload(data: bytes) -> UploadedImage:
     """The first frame, upright. Raises UnreadableError."""
     kind = detect_upload_format(data)
     try:
@@ -48,7 +48,7 @@ def open_upload(data: bytes) -> InputPicture:
         image.load()
         upright = ImageOps.exif_transpose(image)
         has_alpha = upright.has_transparency_data
-        return InputPicture(format=kind or "", has_alpha=has_alpha, image=_to_eight_bits(upright, has_alpha))
+        return UploadedImage(format=kind or "", has_alpha=has_alpha, image=_to_eight_bits(upright, has_alpha))
     except UnreadableError:
         raise
     except Exception as error:  # Pillow's decoders raise a dozen classes on broken bytes

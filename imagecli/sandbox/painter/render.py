@@ -55,7 +55,7 @@ class JobPainter:
             return ground
         if self.source:
             ground = paint_print(flatten_on_white(self.source), self.palette)
-            pin_images(ground, [flatten_on_white(picture.image) for picture in job.images[1:]])
+            pin_images(ground, [flatten_on_white(image.image) for image in job.images[1:]])
         else:
             ground = paint_variation(flatten_on_white(job.images[0].image), self.index, job.size)
         if moment:
