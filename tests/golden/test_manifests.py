@@ -76,11 +76,13 @@ def read_one_by_one(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
     """Per row its items; None where it is refused."""
     read = read_manifest(path)
     found: list[list[dict[str, Any]] | None] = []
-    ends = [row.line for row in read.rows[1:]] + [2**31]
-    for row, end in zip(read.rows, ends, strict=True):
+    rows = read.content.rows
+    ends = [row.line for row in rows[1:]] + [2**31]
+    for row, end in zip(rows, ends, strict=True):
         own_problems = tuple(problem for problem in read.problems if row.line <= problem.line < end)
         try:
-            found.append(read_rows(replace(read, rows=(row,), problems=own_problems), way))
+            one_row = replace(read.content, rows=(row,))
+            found.append(read_rows(replace(read, content=one_row, problems=own_problems), way))
         except ManifestError:
             found.append(None)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from imagecli.batch.manifest.targets import OutputTarget
@@ -36,6 +37,11 @@ class ManifestItem:
     @property
     def command(self) -> str:
         return str(self.settings["command"])
+
+    @property
+    def folders(self) -> dict[Path, None]:
+        """The folders that its files are saved in, in order."""
+        return {target.name.folder: None for targets in self.targets for target in targets}
 
     @property
     def row_values(self) -> dict[str, Any]:

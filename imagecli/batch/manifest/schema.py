@@ -118,7 +118,7 @@ ALIASES: Final[Mapping[str, str]] = {"params": "param"}
 
 NAMES: Final = tuple(FIELDS)
 
-CONTENT: Final = frozenset({"command", "prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
+CONTENT: Final = frozenset({"prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
 """Fields that say what is made of what, and where it goes. All others are settings, which many rows have in common."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
 from imagecli.batch.journal.state import JournalState
+from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.load import ManifestItems, load_items
 from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manifest, read_piped_manifest
@@ -44,7 +45,7 @@ class BatchContext:
     catalog: Catalog
     settings: Settings
     manifest: Manifest
-    """Without its rows: there may be very many, and the items have all that is needed of them."""
+    """Without its content: there may be very many rows, and the items have all that is needed of them."""
     row_count: int
     manifest_path: Path
     """Names the journal and the lock beside it; for a piped manifest `stdin` in the current folder."""
@@ -99,8 +100,8 @@ def open_batch_context(
         env=env,
         catalog=catalog,
         settings=with_manifest_cap(settings, manifest),
-        manifest=replace(manifest, rows=()),
-        row_count=len(manifest.rows),
+        manifest=replace(manifest, content=ManifestContent()),
+        row_count=len(manifest.content.rows),
         manifest_path=manifest.path or manifest.folder / "stdin",
         manifest_items=items,
         display=replace(display, secret=settings.key.secret if settings.key else None),
@@ -140,7 +141,7 @@ def with_batch_api(provider: ProviderRow) -> ProviderRow:
 
 def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
     """*settings* with the manifest's cost limit, which can only lower theirs; the flag replaces both."""
-    limit, origin = manifest.max_cost, settings.max_cost_origin
+    limit, origin = manifest.content.max_cost, settings.max_cost_origin
     if limit is None or origin == flag_name("max_cost") or (origin and limit == settings.max_cost):
         return settings
     name = f"max_cost in {manifest.name}"
