@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.batch.file_state import DiskState, file_ending, has_image_extension
-from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.planner import Decision
@@ -58,7 +58,7 @@ def _as_orphan(entry: JournalEntry, record: FileRecord, disk: DiskState) -> Orph
 
 
 def suggest_moves(
-    decisions: Iterable[tuple[PlannedItem, Decision]], orphans: Iterable[Orphan], folder: Path
+    decisions: Iterable[tuple[ItemIdentity, Decision]], orphans: Iterable[Orphan], folder: Path
 ) -> list[NoteEvent]:
     """For items that are missing altogether: the orphans of the same request, which only have to be moved.
 
@@ -69,9 +69,9 @@ def suggest_moves(
         if orphan.unchanged and orphan.record in orphan.entry.files:
             free.setdefault((orphan.entry.hash, file_ending(orphan.record.path)), []).append(orphan.record.path)
     notes = []
-    for planned, decision in decisions:
+    for identity, decision in decisions:
         for output in decision.writes if decision.kind == "missing" else ():
-            if paths := free.get((planned.hash, file_ending(output))):
+            if paths := free.get((identity.hash, file_ending(output))):
                 old = paths.pop(0)
                 move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)} saves buying it again"
                 notes.append(NoteEvent(code="moved", message=f"{output} was bought as {old}: {move}"))

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from imagecli.batch.fingerprint import FileDigests
+from imagecli.batch.item_plan import identify_item
 from imagecli.batch.manifest.errors import ManifestError
 from imagecli.batch.manifest.load import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest
-from imagecli.batch.work_item import to_planned_item
 from imagecli.catalog.catalog import load_shipped_catalog
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"
@@ -57,7 +57,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
     )
     rows = []
     for item in found.items:
-        known = to_planned_item(item, provider, base_url, FileDigests())
+        known = identify_item(item, provider, base_url, FileDigests())
         rows.append(
             {
                 "row": item.row,

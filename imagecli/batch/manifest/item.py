@@ -14,7 +14,10 @@ from imagecli.domain import ImageRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestItem:
-    """One request, and the files that are made of each image in its response."""
+    """One request of a manifest, and the files that are made of each image in its response.
+
+    Built when the manifest is loaded. It knows nothing of journals and earlier runs.
+    """
 
     row: int
     """From 1. Several items of one row are combinations of its variables."""

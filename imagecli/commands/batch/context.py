@@ -10,6 +10,7 @@ from typing import Any
 
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
+from imagecli.batch.item_plan import ItemPlan, identify_item, replace_originals_too
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.item import ManifestItem
@@ -17,7 +18,6 @@ from imagecli.batch.manifest.load import ManifestItems, load_items
 from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manifest, read_piped_manifest
 from imagecli.batch.planner import decide_item
 from imagecli.batch.shards import Shard, cap_share
-from imagecli.batch.work_item import ItemPlan, replace_originals_too, to_planned_item
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
 from imagecli.config.settings import Settings, current_folder, load_settings
@@ -222,9 +222,10 @@ def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
     digests, disk = FileDigests(), disk_state(context)
     plans = []
     for item in choose_items(context):
-        planned = to_planned_item(item, context.settings.provider, context.settings.base_url, digests)
-        decision = decide_item(planned, state, disk, adopt=context.adopt, if_exists=context.if_exists)
-        plans.append(ItemPlan(item=item, planned=planned, decision=replace_originals_too(decision, state)))
+        identity = identify_item(item, context.settings.provider, context.settings.base_url, digests)
+        decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists)
+        decision = replace_originals_too(decision, state)
+        plans.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=context.manifest_path))
     return plans
 
 
