@@ -202,6 +202,13 @@ class Transform:
     size: Size | None = None
     """Resized to this after crop and pad; None is no change."""
 
+    @property
+    def framed_size(self) -> Size:
+        """The size after cropping and padding, before resizing."""
+        left, top, right, bottom = self.crop or (0, 0, self.upright.width, self.upright.height)
+        more_left, more_top, more_right, more_bottom = self.pad or (0, 0, 0, 0)
+        return Size(right - left + more_left + more_right, bottom - top + more_top + more_bottom)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputName:
