@@ -43,7 +43,7 @@ class ItemPlan:
         request = self.item.request
         most = self.item.model.most_images(request.options.output_format)
         return [
-            request if n == request.options.n else replace(request, options=replace(request.options, n=n))
+            request if n == request.options.n else request._replace(options=request.options._replace(n=n))
             for n in split_count(len(self.decision.to_create), most)
         ]
 

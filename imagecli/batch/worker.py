@@ -52,7 +52,7 @@ class ItemFinalizer:
             self.journal.write(build_last_entry(plan.identity, results, files, originals, cost))
         except DiskError as error:
             *others, last = results
-            results = (*others, replace(last, errors=(*last.errors, error)))
+            results = (*others, last._replace(errors=(*last.errors, error)))
         if not any(result.errors for result in results):
             self._remove_replaced(plan, (*files, *originals))
         return ItemResult(plan=plan, results=tuple(results), cost_usd=cost)

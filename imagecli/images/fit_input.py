@@ -132,9 +132,7 @@ def _padding_box(size: Size) -> Box:
 def _encode_input(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage:
     before = transform.framed_size
     size = encoded_size(before, rule, framing)
-    transform = Transform(
-        upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_changed_size(size, before)
-    )
+    transform = transform._replace(size=_changed_size(size, before))
     pixels, note = render_transformed(header, transform, Image.Resampling.LANCZOS)
     encoding = _choose_format(header, pixels, rule)
     if rule.square and encoding == "png" and pixels.mode != "RGBA":
@@ -142,9 +140,7 @@ def _encode_input(header: ImageHeader, rule: InputRule, framing: InputFit, trans
         pixels = pixels.convert("RGBA")
     data, encoded = encode_within(pixels, encoding, rule.max_bytes, **_metadata_options(header, framing))
     size = Size(*encoded.size)
-    transform = Transform(
-        upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_changed_size(size, before)
-    )
+    transform = transform._replace(size=_changed_size(size, before))
     image = InputImage(data=data, format=encoding, size=size, has_alpha=encoded.mode == "RGBA")
     return FittedImage(
         name=header.name,

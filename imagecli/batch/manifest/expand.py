@@ -126,7 +126,14 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
     _check_row(row, problems)
     if problems.any or settings is None:
         return None
-    return _RowParts(settings, prompt, templates, tuple(image for image in images if image), mask, markup)
+    return _RowParts(
+        settings=settings,
+        prompt=prompt,
+        templates=templates,
+        images=tuple(image for image in images if image),
+        mask=mask,
+        markup=markup,
+    )
 
 
 def _resolve_settings(row: ParsedRow, shared: Expansion) -> ResolvedSettings:

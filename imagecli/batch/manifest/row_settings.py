@@ -81,11 +81,11 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
     if target.provider.size_as != "aspect_ratio":
         # A provider that takes the ratio itself chooses the pixels, so notes about them would be wrong.
         notes += size_notes
-    input_fit = InputFit(**{name: row.values[name] for name in InputFit.__dataclass_fields__ if name in row.values})
+    input_fit = InputFit(**{name: row.values[name] for name in InputFit._fields if name in row.values})
     return ResolvedSettings(
         settings=row.values,
         model=model,
-        options=replace(options, fit=None) if row.several else options,
+        options=options._replace(fit=None) if row.several else options,
         input_fit=input_fit,
         notes=tuple(notes),
     )
