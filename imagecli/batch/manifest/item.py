@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.batch.manifest.targets import OutputTarget
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import ImageRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestItem:
+class ManifestItem(NamedTuple):
     """One request of a manifest, and the files that are made of each image in its response.
 
     Built when the manifest is loaded. It knows nothing of journals and earlier runs.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problems, RowProblems
@@ -25,8 +24,7 @@ _EXCLUSIVE: Final = (("prompt", "prompt_file"), ("output", "outputs"))
 """A row has one field of each pair at most, and it also overrides the other one of `[defaults]`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedRow:
+class ParsedRow(NamedTuple):
     """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
     number: int
@@ -34,15 +32,15 @@ class ParsedRow:
     line: int
     command: str
     settings: Mapping[str, Any]
-    """The command, and all fields but the following."""
+    """The command, and the fields that are not in CONTENT."""
     own: Mapping[str, Any]
     """The fields that the row itself has."""
     columns: Mapping[str, str]
     """The columns of a table that aren't fields: variables."""
-    prompt: str | None = None
-    prompt_file: str | None = None
     vars: Mapping[str, tuple[str, ...]]
     """Each combination of their values makes an item."""
+    prompt: str | None = None
+    prompt_file: str | None = None
     image: tuple[str, ...] = ()
     """Names of files, like *mask* and *markup*."""
     mask: str | None = None
@@ -88,15 +86,17 @@ class RowParser:
         if problems.any:
             return None
         values = {**self._inherited_values(command, own), **own, "command": command}
-        values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]} if "vars" in own else values.get("vars", {})
+        if "vars" in own:
+            values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]}
+        content = {name: values[name] for name in CONTENT.intersection(values)}
         return ParsedRow(
             number=row.number,
             line=row.line,
             command=command,
-            settings={name: value for name, value in values.items() if name not in CONTENT},
+            settings={name: value for name, value in values.items() if name not in content},
             own=own,
             columns=columns,
-            **{name: value for name, value in values.items() if name in CONTENT},
+            **{"vars": {}, **content},
         )
 
     def _inherited_values(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
