@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import TracebackType
 from typing import Final
 
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.errors import UsageError
 
-SHOWN: Final = 50
+MAX_PRINTED: Final = 50
 """Problems that are printed one by one; the others are counted."""
 
-KEPT: Final = 1000
+MAX_STORED: Final = 1000
 """Problems that are stored. More than that are usually one mistake in a column, repeated in every row."""
 
 
@@ -54,9 +55,9 @@ class ManifestError(UsageError):
     @property
     def lines(self) -> tuple[str, ...]:
         """The first problems, each as a line `FILE:LINE: FIELD: MESSAGE`, and a line that counts the others."""
-        shown = [str(problem) for problem in self.problems[:SHOWN]]
-        remaining = len(self.problems) + self.more - len(shown)
-        return (*shown, f"{self.problems[0].file}: and {remaining:,} more") if remaining else tuple(shown)
+        printed = [str(problem) for problem in self.problems[:MAX_PRINTED]]
+        remaining = len(self.problems) + self.more - len(printed)
+        return (*printed, f"{self.problems[0].file}: and {remaining:,} more") if remaining else tuple(printed)
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Problems:
     file: str
     stored: list[Problem] = field(default_factory=list)
     more: int = 0
-    """The number of problems beyond KEPT."""
+    """The number of problems beyond MAX_STORED."""
 
     @property
     def count(self) -> int:
@@ -76,7 +77,7 @@ class Problems:
         self, line: int, message: str, *, field: str | None = None, hint: str | None = None, row: str | None = None
     ) -> None:
         """Adds a problem on *line*. *row* is the row's name if it needs one."""
-        if len(self.stored) >= KEPT:
+        if len(self.stored) >= MAX_STORED:
             self.more += 1
             return
         self.stored.append(Problem(file=self.file, line=line, row=row, field=field, message=message, hint=hint))
@@ -91,7 +92,7 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raises ManifestError if a problem was added."""
         if self.stored:
-            raise ManifestError(sorted(self.stored, key=lambda problem: problem.line), self.more)
+            raise ManifestError(sorted(self.stored, key=attrgetter("line")), self.more)
 
 
 class RowProblems:
