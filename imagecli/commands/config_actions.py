@@ -7,11 +7,10 @@ from pathlib import Path
 from imagecli.catalog import catalog
 from imagecli.commands.terminal_input import confirm
 from imagecli.config.edit import remove_value, write_value
-from imagecli.config.paths import find_folders
+from imagecli.config.paths import current_folder, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project, set_trusted, trusted_digest
-from imagecli.config.schema import SETTINGS, environment_variable
-from imagecli.config.settings import current_folder
-from imagecli.config.sources import free_providers, read_settings_sources
+from imagecli.config.schema import SETTINGS, environment_variable, value_or
+from imagecli.config.sources import SettingFlags, free_providers, read_settings_sources
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
@@ -48,11 +47,11 @@ def _stronger_source(name: str, env: Env) -> str | None:
     if environment_variable(name) in env.environ:
         return environment_variable(name)
     try:
-        layers = read_settings_sources({}, env, catalog.load_shipped_catalog(), current_folder())
+        layers = read_settings_sources(SettingFlags(), env, catalog.load_shipped_catalog(), current_folder())
     except (SettingsError, UsageError):
         # The command that needs the settings reports the error.
         return None
-    setting = layers.project.lookup(name)
+    setting = layers.project.named().get(name)
     return setting.origin if setting else None
 
 
@@ -75,9 +74,8 @@ def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> 
         set_trusted(project.path, None, folders)
         return print_note(f"{project.path} is not trusted", env)
     rows = catalog.load_shipped_catalog()
-    own_provider = read_settings_sources({}, env, rows, None).lookup("provider")
-    own_name = own_provider.value if own_provider else rows.default_provider
-    sensitive = project.sensitive_names(free_providers(own_name, rows))
+    merged = read_settings_sources(SettingFlags(), env, rows, None).merged
+    sensitive = project.sensitive_names(free_providers(value_or(merged.provider, rows.default_provider), rows))
     if not sensitive:
         return print_note(f"{project.path} sets nothing that wants trust", env)
     if trusted_digest(project.path, folders) == project.digest:

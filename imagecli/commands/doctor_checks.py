@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from imagecli import __version__
 from imagecli.catalog.catalog import Catalog
@@ -18,6 +18,7 @@ from imagecli.checks.check_request import check_model_life
 from imagecli.config.base_url import printable_url
 from imagecli.config.paths import Folders
 from imagecli.config.settings import Settings, load_settings
+from imagecli.config.sources import SettingFlags
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, DiskError, ImagecliError, OutputError
@@ -34,7 +35,7 @@ class DoctorContext:
     """What the checks look at, and what they have found out for those after them."""
 
     env: Env
-    flags: dict[str, Any]
+    flags: SettingFlags
     folder: Path
     """Where the command was typed."""
     folders: Folders

@@ -8,7 +8,7 @@ from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
 from imagecli.config import keys, system_keyring
 from imagecli.config.keys import KEYRING, clean_key
 from imagecli.config.settings import effective_provider
-from imagecli.config.sources import read_settings_sources
+from imagecli.config.sources import SettingFlags, read_settings_sources
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
@@ -17,7 +17,7 @@ from imagecli.output.settings import print_note
 
 def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
     """Read the provider's key and store it. Raises UsageError, SettingsError, AuthenticationError."""
-    layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
+    layers = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     row = effective_provider(layers, catalog.load_shipped_catalog())
     if row.auth == "none":
         raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
@@ -35,7 +35,7 @@ def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: boo
 
 def remove_key(provider: str | None, env: Env) -> None:
     """Remove the key that `store_typed_key` stored. Raises UsageError, SettingsError."""
-    layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
+    layers = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
     name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
     stored = keys.remove_credential(layers.folders, name)

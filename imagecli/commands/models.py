@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
+from imagecli.commands.flags import with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def models(
     ctx: typer.Context,
     name: Annotated[

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.option_groups import with_option_groups
-from imagecli.commands.options import ShowOptions
+from imagecli.commands.flags import DisplayFlags, with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def recover(
     ctx: typer.Context,
-    display: ShowOptions,
+    display: DisplayFlags,
     only_list: Annotated[bool, typer.Option("--list", help="show what there is, and change nothing")] = False,
     delete: Annotated[
         list[str] | None, typer.Option("--delete", metavar="ID", help="remove one of them, unsaved; repeatable")

@@ -12,8 +12,8 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import printable_url
 from imagecli.config.keys import key_sources
 from imagecli.config.paths import Folders
-from imagecli.config.schema import SETTINGS
-from imagecli.config.settings import effective_cap, effective_provider, effective_setting, resolve_base_url
+from imagecli.config.schema import SETTINGS, value_or
+from imagecli.config.settings import effective_cap, effective_provider, resolve_base_url
 from imagecli.config.sources import SettingsSources
 from imagecli.domain import Json
 from imagecli.env import Env
@@ -56,9 +56,9 @@ def build_setting_rows(layers: SettingsSources, env: Env, catalog: Catalog) -> l
         ),
         "max_cost": effective_cap(layers),
     }
-    rows = []
+    rows, values = [], layers.merged.named()
     for name, setting in SETTINGS.items():
-        value, origin = layers.lookup(name) or special.get(name) or (setting.default, DEFAULT)
+        value, origin = values.get(name) or special.get(name) or (setting.default, DEFAULT)
         if name in ("base_url", "max_cost"):
             value, origin = special[name]
         rows.append(SettingRow(name=name, value=to_plain(value), origin=None if value is None else origin or DEFAULT))
@@ -98,7 +98,7 @@ def _key_row(row: ProviderRow, layers: SettingsSources, env: Env) -> SettingRow:
     if row.auth == "none":
         return SettingRow(name=name, value=None, origin=None, note="none wanted")
     command = layers.providers.overrides_of(row.name).api_key_command
-    keyring = effective_setting("keyring", layers)
+    keyring = value_or(layers.merged.keyring, False)
     sources = key_sources(
         row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
     )

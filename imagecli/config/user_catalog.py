@@ -47,9 +47,9 @@ def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None
 
 def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog, env: Env) -> ProviderTable:
     """*before* with the providers of the project's file. Raises SettingsError, also if the file is not trusted."""
+    from imagecli.config.paths import current_folder
     from imagecli.config.project import check_trusted, find_project
     from imagecli.config.provider_overrides import build_provider_table
-    from imagecli.config.settings import current_folder
 
     project = find_project(current_folder(), in_ci=env.in_ci)
     if project is None or "providers" not in project.document:

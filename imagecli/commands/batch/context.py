@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
@@ -19,8 +18,9 @@ from imagecli.batch.shards import Shard, cap_share
 from imagecli.batch.work_item import ItemPlan, replace_originals_too, to_planned_item
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
-from imagecli.config.settings import Settings, current_folder, load_settings
-from imagecli.config.sources import NOT_RAISED, flag_name
+from imagecli.config.paths import current_folder
+from imagecli.config.settings import Settings, load_settings
+from imagecli.config.sources import NOT_RAISED, SettingFlags, flag_name
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
@@ -64,8 +64,8 @@ def open_batch_context(
     env: Env,
     argument: str,
     format: Format | None,
-    flags: dict[str, Any],
-    row_flags: dict[str, Any],
+    flags: SettingFlags,
+    row_flags: Mapping[str, str | None],
     display: DisplayOptions,
     *,
     with_key: bool,

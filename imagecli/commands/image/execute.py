@@ -42,7 +42,7 @@ def build_run_context(context: CommandContext, run_id: str) -> RunContext:
         provider=context.settings.provider,
         base_url=context.settings.base_url,
         query=context.settings.query,
-        if_exists=context.settings.values.get("if_exists"),
+        if_exists=context.settings.if_exists,
         stdout=context.output.kind == "stdout",
         keep_partials=context.keep_partials,
     )

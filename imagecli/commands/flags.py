@@ -1,23 +1,32 @@
-"""The options that commands share, each declared once, in the groups that help shows them in.
+"""The flags that commands share, each declared once, in the groups that help shows them in.
 
-Every start makes these classes, and nobody compares or shows their values: they have no methods for that.
+A command declares a group as one parameter and receives it as one value: see `with_flag_groups`. The classes have
+neither `==` nor `repr`, which nothing uses, because every start creates them.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 import typer
 
 from imagecli.choices import Crop, IfExists
 from imagecli.commands import completers
+from imagecli.errors import InterruptedCommand, Terminated
+
+if TYPE_CHECKING:
+    from imagecli.config.sources import SettingFlags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PromptOptions:
-    """Where the words come from."""
+class PromptFlags:
+    """The prompt, and the values of its variables."""
 
     panel: ClassVar[str] = "Prompt"
     prompt_option: Annotated[
@@ -37,8 +46,8 @@ class PromptOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PictureOptions:
-    """What is made. Only what is set is sent."""
+class ImageFlags:
+    """What the image shall be. None: not typed, so that nothing is sent unless a setting has a value."""
 
     panel: ClassVar[str] = "Picture"
     model: Annotated[
@@ -135,8 +144,8 @@ class PictureOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class InputOptions:
-    """How an input picture may be changed to fit its endpoint; every change is said."""
+class InputFlags:
+    """How an input image may be changed to fit its endpoint."""
 
     panel: ClassVar[str] = "Inputs"
     crop: Annotated[Crop, typer.Option(help="which part stays where a square is wanted")] = "center"
@@ -146,8 +155,8 @@ class InputOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class LiveOptions:
-    """What is heard while it is made."""
+class StreamFlags:
+    """Streaming, and the partial images of a stream."""
 
     panel: ClassVar[str] = "Live"
     stream: Annotated[bool, typer.Option("--stream", help="hear of the picture while it is made")] = False
@@ -160,8 +169,8 @@ class LiveOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ResultOptions:
-    """Where pictures are saved."""
+class OutputFlags:
+    """Where images are saved, and at which size."""
 
     panel: ClassVar[str] = "Result"
     output: Annotated[
@@ -184,8 +193,8 @@ class ResultOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class WhereOptions:
-    """Who makes the pictures, and how long to wait."""
+class ProviderFlags:
+    """The provider, its server, and how long to wait."""
 
     panel: ClassVar[str] = "Where"
     provider: Annotated[
@@ -214,8 +223,8 @@ class WhereOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class MoneyOptions:
-    """What it may cost."""
+class CostFlags:
+    """The price: what it may be, or that only the plan is shown."""
 
     panel: ClassVar[str] = "Money"
     dry_run: Annotated[
@@ -227,8 +236,8 @@ class MoneyOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ShowOptions:
-    """What is shown on the way and at the end."""
+class DisplayFlags:
+    """What is printed, and how."""
 
     panel: ClassVar[str] = "Show"
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
@@ -239,15 +248,94 @@ class ShowOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CommonOptions:
-    """What every command that makes pictures has, besides its words and its inputs."""
+class CommonFlags:
+    """The groups of every command that creates images, except for those of its prompt and its inputs."""
 
-    picture: PictureOptions
-    live: LiveOptions
-    result: ResultOptions
-    where: WhereOptions
-    money: MoneyOptions
-    show: ShowOptions
+    image: ImageFlags
+    stream: StreamFlags
+    output: OutputFlags
+    provider: ProviderFlags
+    cost: CostFlags
+    display: DisplayFlags
 
 
-GROUPS = (PromptOptions, InputOptions, *get_type_hints(CommonOptions).values())
+def setting_flags(provider: ProviderFlags, cost: CostFlags) -> SettingFlags:
+    """Those of the flags that are settings too."""
+    from imagecli.config.sources import SettingFlags
+
+    return SettingFlags(
+        provider=provider.provider,
+        base_url=provider.base_url,
+        insecure_http=provider.insecure_http,
+        timeout=provider.timeout,
+        max_retries=provider.max_retries,
+        max_wait=provider.max_wait,
+        max_cost=cost.max_cost,
+    )
+
+
+FLAG_GROUPS = (PromptFlags, InputFlags, *get_type_hints(CommonFlags).values())
+
+
+def with_flag_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """*command* for Typer: a parameter annotated with a group, or with CommonFlags, is replaced by its flags."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, type] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if kind in (*FLAG_GROUPS, CommonFlags):
+            groups[parameter.name] = kind
+            parameters += _group_parameters(kind)
+        else:
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    # Help shows arguments before options.
+    parameters.sort(key=_is_option)
+
+    def run(**values: Any) -> None:
+        for name, kind in groups.items():
+            values[name] = _fill_group(kind, values)
+        try:
+            command(**values)
+        except (KeyboardInterrupt, Terminated) as signal:
+            # Here, because Typer would turn it into a bare exit code.
+            raise InterruptedCommand(signal) from signal
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    return "Argument" not in repr(parameter.annotation)
+
+
+def _fill_group(kind: Any, values: dict[str, Any]) -> Any:
+    """Build a group from its flags, which are removed from *values*."""
+    if kind is CommonFlags:
+        return kind(**{name: _fill_group(group, values) for name, group in get_type_hints(kind).items()})
+    return kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
+
+
+def _group_parameters(group: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    if group is CommonFlags:
+        return [option for kind in hints.values() for option in _group_parameters(kind)]
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=_in_panel(hints[field.name], group.panel),  # type: ignore[attr-defined]
+        )
+        for field in dataclasses.fields(group)
+    ]
+
+
+def _in_panel(hint: Any, panel: str) -> Any:
+    kind, info = get_args(hint)
+    info = copy(info)
+    info.rich_help_panel = panel
+    return Annotated[kind, info]
