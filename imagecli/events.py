@@ -22,14 +22,6 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolOpened:
-    """The response to a request will be kept in *folder* until it is saved; reported again if that changes."""
-
-    request: int
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadProgress:
     """*sent* of *total* bytes of a request's body are sent."""
 
@@ -124,7 +116,6 @@ class Heartbeat:
 
 Event: TypeAlias = (
     RunStarted
-    | SpoolOpened
     | UploadProgress
     | DownloadProgress
     | PartialImage

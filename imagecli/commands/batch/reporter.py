@@ -21,11 +21,12 @@ from imagecli.commands.batch.context import BatchContext, disk_state, planned_ou
 from imagecli.commands.image.plan import inspect_skipped_file
 from imagecli.domain import Json
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_exit_code
-from imagecli.events import Event, NoteEvent, RetryWait, SpoolOpened, UploadProgress, WarningEvent
+from imagecli.events import Event, NoteEvent, WarningEvent
 from imagecli.images.identify import identify_image
 from imagecli.money import format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
+from imagecli.pipeline.execute import OpenCall
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, Cost, SkippedFile
@@ -41,28 +42,18 @@ MAX_NOTES: Final = 1000
 
 
 class BatchEventFilter:
-    """Passes events on, each note only once, and remembers which requests are in flight."""
+    """Passes events on to the screen, each note only once."""
 
     def __init__(self, progress: PlainProgress) -> None:
         self._progress = progress
         self._notes: dict[NoteEvent | WarningEvent, None] = {}
-        self._spool_folders: dict[int, Path] = {}
-        self._sent: set[int] = set()
         self._counted: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
-        match event:
-            case SpoolOpened():
-                self._spool_folders[event.request] = event.folder
-            case UploadProgress():
-                self._sent.add(event.request)
-            case RetryWait():
-                # The server has answered that it created nothing: the request is not in flight until it is sent again.
-                self._sent.discard(event.request)
-            case NoteEvent() | WarningEvent():
-                self._emit_once(event)
-                return
-        self._progress(event)
+        if isinstance(event, (NoteEvent, WarningEvent)):
+            self._emit_once(event)
+        else:
+            self._progress(event)
 
     def _emit_once(self, event: NoteEvent | WarningEvent) -> None:
         if event.code in COUNTED_NOTES:
@@ -83,20 +74,6 @@ class BatchEventFilter:
     def notes(self) -> tuple[NoteEvent | WarningEvent, ...]:
         """The first notes and warnings of the run, `MAX_NOTES` at most."""
         return tuple(self._notes)
-
-    def end_call(self, request: int) -> None:
-        """The request has ended."""
-        self._sent.discard(request)
-        self._spool_folders.pop(request, None)
-
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that were sent and whose result is unknown."""
-        return len(self._sent)
-
-    def spool_folders(self) -> list[Path]:
-        """The folders with the responses of the requests in flight."""
-        return sorted({folder for request, folder in self._spool_folders.items() if request in self._sent})
 
 
 # --- rows and the summary --------------------------------------------------------------------------------------------
@@ -205,16 +182,16 @@ class BatchReporter:
             yield "--batch-api fetches them"
 
 
-def interruption_error(signal: BaseException, counts: RunCounts, events: BatchEventFilter) -> ImagecliError:
+def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequence[OpenCall]) -> ImagecliError:
     """The error for a run that Ctrl-C or SIGTERM ended; the signal's exit code is counted."""
     counts.signal_code = signal_exit_code(signal)
     message = f"interrupted: {counts.created:,} of {counts.to_create:,} saved"
     hint = "run the same command again: it goes on where this one stopped"
-    if events.in_flight:
-        requests = "request" if events.in_flight == 1 else "requests"
-        message += f"; {events.in_flight} {requests} under way may be billed"
-        if folders := " and ".join(str(folder) for folder in events.spool_folders()):
-            hint += f", and saves first what came, kept in {folders}"
+    if in_flight:
+        requests = "request" if len(in_flight) == 1 else "requests"
+        message += f"; {len(in_flight)} {requests} under way may be billed"
+        folders = sorted({str(call.folder) for call in in_flight})
+        hint += f", and saves first what came, kept in {' and '.join(folders)}"
     return UnsavedError(message, hint=hint, code="interrupted")
 
 

@@ -94,7 +94,7 @@ def _run_items(
         with WorkerPool(jobs=options.jobs or settings.provider.jobs, on_event=events) as pool:
             for result in pool.run(worker.run, items):
                 for call_result in result.results:
-                    events.end_call(call_result.request)
+                    pipeline.end_call(call_result.request)
                 named = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
                 counts.add(result)
                 reporter.print_result(replace(result, results=named))
@@ -105,5 +105,5 @@ def _run_items(
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
         pipeline.discard_interrupted(folder for item in items for folder in item.folders)
-        return [interruption_error(signal, counts, events)]
+        return [interruption_error(signal, counts, pipeline.in_flight())]
     return [*spend_guard.refusals()]
