@@ -19,7 +19,7 @@ from imagecli.errors import (
     UsageError,
     to_imagecli_error,
 )
-from imagecli.output.display_options import DisplayOptions
+from imagecli.output.terminal import DisplayOptions
 from imagecli.quoting import shell_quote
 
 WELCOME = """\

@@ -74,7 +74,8 @@ def show(
     from imagecli.config.show import build_setting_rows
     from imagecli.config.sources import SettingFlags, read_settings_sources
     from imagecli.config.user_catalog import load_user_catalog
-    from imagecli.output.settings import print_json_document, print_note, print_settings
+    from imagecli.output.settings import print_json_document, print_settings
+    from imagecli.output.terminal import print_note
 
     rows = load_user_catalog(ctx.obj)
     layers = read_settings_sources(SettingFlags(), ctx.obj, rows, current_folder())

@@ -14,8 +14,7 @@ from imagecli.config.sources import SettingFlags, free_providers, read_settings_
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
-from imagecli.output.safe_text import sanitize, write_line
-from imagecli.output.settings import print_note
+from imagecli.output.terminal import print_note, sanitize, write_line
 from imagecli.quoting import shell_quote
 
 

@@ -41,7 +41,7 @@ def doctor(
     from imagecli.config.paths import current_folder, find_folders
     from imagecli.config.sources import SettingFlags
     from imagecli.output.doctor import print_finding, print_findings_json
-    from imagecli.output.tables import terminal_columns
+    from imagecli.output.terminal import terminal_columns
 
     env: Env = ctx.obj
     flags = SettingFlags(provider=provider, base_url=base_url, insecure_http=insecure_http)

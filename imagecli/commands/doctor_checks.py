@@ -23,8 +23,8 @@ from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, DiskError, ImagecliError, OutputError
 from imagecli.output.doctor import Finding, finding_from_error
-from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
-from imagecli.output.tables import terminal_columns
+from imagecli.output.progress import FOR_A_KEY, notice_when_slow
+from imagecli.output.terminal import terminal_columns
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import check_private_folder
 from imagecli.storage.preflight import check_folder

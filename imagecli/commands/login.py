@@ -5,14 +5,14 @@ from __future__ import annotations
 from imagecli.catalog import catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
-from imagecli.config import keys, system_keyring
+from imagecli.config import keys
 from imagecli.config.keys import KEYRING, clean_key
 from imagecli.config.settings import effective_provider
 from imagecli.config.sources import SettingFlags, read_settings_sources
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.output.settings import print_note
+from imagecli.output.terminal import print_note
 
 
 def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
@@ -24,7 +24,7 @@ def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: boo
     secret = _read_secret(row, env, stdin=stdin)
     place = str(layers.folders.credentials)
     if keyring:
-        system_keyring.write_keyring_key(row.name, secret, env)
+        keys.write_keyring_key(row.name, secret, env)
         place = KEYRING
     keys.write_credential(layers.folders, row.name, None if keyring else secret)
     print_note(f"the key of {row.name} is kept in {place}", env)
@@ -40,7 +40,7 @@ def remove_key(provider: str | None, env: Env) -> None:
     name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
     stored = keys.remove_credential(layers.folders, name)
     if stored == keys.IN_KEYRING:
-        system_keyring.remove_keyring_key(name, env)
+        keys.remove_keyring_key(name, env)
     if stored is None:
         raise UsageError(f"no key of {name} is kept in {layers.folders.credentials}", hint="imagecli config show")
     print_note(f"the key of {name} is removed", env)

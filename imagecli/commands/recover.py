@@ -36,7 +36,7 @@ def recover(
     """
     from imagecli.commands.recover_actions import RecoverSession, save_from
     from imagecli.errors import UsageError
-    from imagecli.output.display_options import DisplayOptions
+    from imagecli.output.terminal import DisplayOptions
 
     style = DisplayOptions.build(
         env=ctx.obj,

@@ -17,12 +17,12 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
-from imagecli.output.choose_progress import open_progress
-from imagecli.output.display_options import DisplayOptions
 from imagecli.output.plain_progress import PlainProgress
+from imagecli.output.progress import open_progress
 from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
-from imagecli.output.settings import print_json_document, print_note
+from imagecli.output.settings import print_json_document
+from imagecli.output.terminal import DisplayOptions, print_note
 from imagecli.pipeline import recover
 from imagecli.pipeline.recover import RecoverableCall
 from imagecli.pipeline.recover_unrecorded import recover_images

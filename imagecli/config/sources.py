@@ -15,7 +15,6 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, check_trusted, find_project
-from imagecli.config.provider_overrides import ProviderTable, build_provider_table
 from imagecli.config.schema import (
     DEFAULT_MAX_COST,
     FOLDER_VARIABLES,
@@ -26,6 +25,7 @@ from imagecli.config.schema import (
     value_or,
 )
 from imagecli.config.toml_io import read_toml_file, unknown_name_error
+from imagecli.config.user_catalog import ProviderTable, build_provider_table
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent

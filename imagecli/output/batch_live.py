@@ -14,10 +14,10 @@ from rich.text import Text
 from imagecli.env import Env
 from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, UploadProgress
 from imagecli.money import format_usd
-from imagecli.output.display_options import DisplayOptions
 from imagecli.output.live_progress import open_console
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.plan import format_seconds
+from imagecli.output.terminal import DisplayOptions
 
 Cell: TypeAlias = tuple[str, str]
 """A heading and its value."""

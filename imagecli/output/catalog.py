@@ -11,8 +11,7 @@ from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
 from imagecli.money import format_usd
 from imagecli.output.result import write_to_stdout
-from imagecli.output.safe_text import sanitize
-from imagecli.output.tables import format_table, output_width, wrap_text
+from imagecli.output.terminal import format_table, output_width, sanitize, wrap_text
 
 if TYPE_CHECKING:
     from imagecli.catalog.model import ModelRow, Prices

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.output.safe_text import json_line
+from imagecli.output.terminal import json_line
 from imagecli.results import CallResult, CommandResult, Cost, DryRunRequest, SkippedFile
 
 

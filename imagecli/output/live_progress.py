@@ -13,8 +13,8 @@ from rich.text import Text
 
 from imagecli.env import Env
 from imagecli.events import DownloadProgress, Event, ImageSaved, PartialImage, RetryWait, RunStarted, UploadProgress
-from imagecli.output.display_options import DisplayOptions
 from imagecli.output.plain_progress import PlainProgress, format_partial
+from imagecli.output.terminal import DisplayOptions
 
 
 def open_console(env: Env, style: DisplayOptions) -> Console:

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.events import Event, Heartbeat, NoteEvent, PartialImage, RetryWait, WarningEvent
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.safe_text import sanitize, write_line
+from imagecli.events import (
+    BatchApiProgress,
+    BatchProgress,
+    Event,
+    Heartbeat,
+    NoteEvent,
+    PartialImage,
+    RetryWait,
+    WarningEvent,
+)
+from imagecli.output.terminal import DisplayOptions, sanitize, write_line
 
-if TYPE_CHECKING:
-    from imagecli.output.log_handler import LogHandler
+_LOGGER = logging.getLogger("imagecli")
+
+
+class LogHandler(logging.Handler):
+    """Prints the records of imagecli's own loggers. They may come from any thread."""
+
+    def __init__(self, print_line: Callable[[str], None], style: DisplayOptions) -> None:
+        super().__init__(logging.DEBUG if style.debug else logging.INFO)
+        self._print_line, self._style = print_line, style
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._print_line(self._style.redact(f"imagecli: {sanitize(record.getMessage())}"))
+
+    def install(self) -> None:
+        _LOGGER.addHandler(self)
+        _LOGGER.setLevel(self.level)
+
+    def remove(self) -> None:
+        """From now on nothing is logged, whatever threads are still at work."""
+        _LOGGER.removeHandler(self)
+        _LOGGER.setLevel(logging.NOTSET)
 
 
 class PlainProgress:
@@ -28,8 +56,6 @@ class PlainProgress:
 
     def __enter__(self) -> PlainProgress:
         if self._style.verbose and not self._style.quiet:
-            from imagecli.output.log_handler import LogHandler
-
             self._log_handler = LogHandler(self.line, self._style)
             self._log_handler.install()
         return self
@@ -60,6 +86,36 @@ class PlainProgress:
     def line(self, text: str) -> None:
         """One line on stderr."""
         write_line(self._env.stderr, text)
+
+
+class BatchPlainProgress(PlainProgress):
+    """As `PlainProgress`; the heartbeat tells how far the batch is."""
+
+    def __init__(self, env: Env, style: DisplayOptions) -> None:
+        super().__init__(env, style)
+        self._progress: BatchProgress | None = None
+        self._api_progress: BatchApiProgress | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, BatchProgress):
+            self._progress = event
+        elif isinstance(event, BatchApiProgress):
+            self._api_progress = event
+        elif isinstance(event, Heartbeat) and self._progress and not self._style.quiet:
+            text = _format_progress(self._progress, self._api_progress)
+            self.line(f"imagecli: {text} after {event.elapsed:.0f} s")
+        else:
+            super().__call__(event)
+
+
+def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | None) -> str:
+    """`3 of 20 saved, 1 failed, 8 of 16 answered by the Batch API`."""
+    text = f"{progress.done:,} of {progress.total:,} saved"
+    if progress.failed:
+        text += f", {progress.failed:,} failed"
+    if api_progress and api_progress.total:
+        text += f", {api_progress.answered:,} of {api_progress.total:,} answered by the Batch API"
+    return text
 
 
 def format_event(event: Event, style: DisplayOptions) -> str | None:

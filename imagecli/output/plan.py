@@ -13,8 +13,7 @@ from typing import Final
 
 from imagecli.env import Env
 from imagecli.money import format_usd, format_usd_range
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.safe_text import printable_path, sanitize
+from imagecli.output.terminal import DisplayOptions, printable_path, sanitize
 from imagecli.results import CommandResult, Cost, DryRunRequest
 
 Row = tuple[str, str]

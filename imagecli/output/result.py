@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.safe_text import printable_path, sanitize, write_line
+from imagecli.output.terminal import DisplayOptions, printable_path, sanitize, write_line
 
 if TYPE_CHECKING:
     from imagecli.events import EventHandler

@@ -130,7 +130,7 @@ def batch(
     from imagecli.commands.batch.context import check_batch_api_options, check_exclusive_modes, open_batch_context
     from imagecli.commands.batch.prune import run_prune
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
-    from imagecli.output.display_options import DisplayOptions
+    from imagecli.output.terminal import DisplayOptions
 
     dry_run = cost_flags.dry_run
     check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}, yes=yes)

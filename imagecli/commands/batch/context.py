@@ -27,8 +27,8 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
+from imagecli.output.progress import FOR_A_KEY, notice_when_slow
+from imagecli.output.terminal import DisplayOptions
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import describe_cap
 

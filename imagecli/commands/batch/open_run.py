@@ -34,7 +34,7 @@ from imagecli.domain import Edit, Generate
 from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
-from imagecli.output.choose_progress import open_batch_progress, open_progress
+from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.build_pipeline import spool_places
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.prepare_call import RunContext

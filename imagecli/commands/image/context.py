@@ -25,8 +25,8 @@ from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.naming import OutputPattern, check_output_inside, parse_output
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
+from imagecli.output.progress import FOR_A_KEY, notice_when_slow
+from imagecli.output.terminal import DisplayOptions
 from imagecli.storage.preflight import stat_path
 
 MAX_PARTIAL_IMAGES = 3

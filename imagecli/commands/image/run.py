@@ -13,7 +13,7 @@ from imagecli.config.project import PROJECT_FILE
 from imagecli.domain import ImageRequest
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.output.choose_progress import open_progress
+from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.providers.capabilities import check_capabilities
 from imagecli.results import CommandResult
