@@ -18,10 +18,13 @@ import typer
 
 from imagecli.choices import Crop, IfExists
 from imagecli.commands import completers
+from imagecli.env import Env
 from imagecli.errors import InterruptedCommand, Terminated
+from imagecli.output.terminal import DisplayOptions
 
 if TYPE_CHECKING:
     from imagecli.config.sources import SettingFlags
+    from imagecli.domain import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -271,6 +274,19 @@ def setting_flags(provider: ProviderFlags, cost: CostFlags) -> SettingFlags:
         max_retries=provider.max_retries,
         max_wait=provider.max_wait,
         max_cost=cost.max_cost,
+    )
+
+
+def build_display_options(flags: DisplayFlags, env: Env, secret: Secret | None = None) -> DisplayOptions:
+    """How a command with these flags prints; *secret* is the API key, which is removed from all output."""
+    return DisplayOptions.build(
+        env=env,
+        json=flags.json,
+        quiet=flags.quiet,
+        verbose=flags.verbose,
+        debug=flags.debug,
+        color=flags.color,
+        secret=secret,
     )
 
 

@@ -60,7 +60,7 @@ class RecoverSession:
     state_dir: Path
 
     @classmethod
-    def find(cls, env: Env, style: DisplayOptions, output: str | None) -> RecoverSession:
+    def find(cls, env: Env, display: DisplayOptions, output: str | None) -> RecoverSession:
         """Looks into the state folder, and wherever else this machine has a record of an entry.
 
         Raises UsageError for an *output* that is not a folder.
@@ -71,7 +71,7 @@ class RecoverSession:
         found = recover.find_recoverable(places)
         return cls(
             env=env,
-            display=style,
+            display=display,
             places=places,
             found=found,
             ignored=tuple(_find_ignored(places, found, dict.fromkeys((Path(), folder or Path())))),
@@ -140,7 +140,7 @@ class RecoverSession:
             return [result for result in pool.run(recover_one, list(enumerate(left))) if result]
 
 
-def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) -> int:
+def save_from(env: Env, display: DisplayOptions, source: str, output: str | None) -> int:
     """Saves the images in the responses in *source*, whatever wrote them, shows how that went, returns the exit code.
 
     Raises UsageError for a *source* without responses and an *output* that is not a folder.
@@ -154,7 +154,7 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
         number, body = numbered
         return recover_images(body, number, folder, state_dir, on_event)
 
-    with open_progress(env, style) as listener:
+    with open_progress(env, display) as listener:
         with WorkerPool(jobs=1, on_event=listener) as pool:
             outcomes = list(pool.run(recover_one, list(enumerate(bodies))))
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
@@ -162,7 +162,7 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
             NoteEvent(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there")
         )
         report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
-    return print_result(report, style, env)
+    return print_result(report, display, env)
 
 
 def _find_bodies(source: str) -> list[Path]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagecli.config.files import check_state_folder_owner, parse_toml, read_private_file, read_project_file
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
-from imagecli.config.toml_io import parse_toml, replace_file
-from imagecli.config.trusted_files import check_state_folder_owner, read_private_file, read_project_file
+from imagecli.config.toml_edit import replace_file
 from imagecli.errors import SettingsError
 from imagecli.quoting import shell_quote
 

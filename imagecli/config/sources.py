@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
+from imagecli.config.files import read_toml_file, unknown_name_error
 from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, check_trusted, find_project
@@ -24,7 +25,6 @@ from imagecli.config.schema import (
     environment_variable,
     value_or,
 )
-from imagecli.config.toml_io import read_toml_file, unknown_name_error
 from imagecli.config.user_catalog import ProviderTable, build_provider_table
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError

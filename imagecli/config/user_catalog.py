@@ -16,10 +16,10 @@ from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import validate_base_url
+from imagecli.config.files import read_toml_file, unknown_name_error
 from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders, current_folder, find_folders
 from imagecli.config.schema import SETTINGS
-from imagecli.config.toml_io import read_toml_file, unknown_name_error
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 from imagecli.plain_data import Text, read_table

@@ -31,9 +31,9 @@ ECHO_COLUMNS: Final = 4
 class BatchLiveProgress(PlainProgress):
     """As `PlainProgress`, with a table under the lines; all of it on stderr, gone at the end."""
 
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        super().__init__(env, style)
-        self._console = open_console(env, style)
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        super().__init__(env, display)
+        self._console = open_console(env, display)
         self._started = time.monotonic()
         self._ends: deque[float] = deque(maxlen=10_000)
         """When the latest items ended."""

@@ -26,12 +26,12 @@ _LOGGER = logging.getLogger("imagecli")
 class LogHandler(logging.Handler):
     """Prints the records of imagecli's own loggers. They may come from any thread."""
 
-    def __init__(self, print_line: Callable[[str], None], style: DisplayOptions) -> None:
-        super().__init__(logging.DEBUG if style.debug else logging.INFO)
-        self._print_line, self._style = print_line, style
+    def __init__(self, print_line: Callable[[str], None], display: DisplayOptions) -> None:
+        super().__init__(logging.DEBUG if display.debug else logging.INFO)
+        self._print_line, self._display = print_line, display
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._print_line(self._style.redact(f"imagecli: {sanitize(record.getMessage())}"))
+        self._print_line(self._display.redact(f"imagecli: {sanitize(record.getMessage())}"))
 
     def install(self) -> None:
         _LOGGER.addHandler(self)
@@ -46,8 +46,8 @@ class LogHandler(logging.Handler):
 class PlainProgress:
     """Prints the events of a command, and keeps notes, warnings and partial images for its result."""
 
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        self._env, self._style = env, style
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        self._env, self._display = env, display
         self.remarks: list[NoteEvent | WarningEvent] = []
         self.partials: list[PartialImage] = []
         """Those that were saved as files, without their bytes."""
@@ -55,8 +55,8 @@ class PlainProgress:
         self._counts: Counter[NoteEvent | WarningEvent] = Counter()
 
     def __enter__(self) -> PlainProgress:
-        if self._style.verbose and not self._style.quiet:
-            self._log_handler = LogHandler(self.line, self._style)
+        if self._display.verbose and not self._display.quiet:
+            self._log_handler = LogHandler(self.line, self._display)
             self._log_handler.install()
         return self
 
@@ -64,8 +64,8 @@ class PlainProgress:
         """Print how often the repeated notes and warnings occurred."""
         self._close_log()
         for event, times in self._counts.items():
-            if times > 1 and (line := format_event(event, self._style)):
-                self.line(self._style.redact(f"{line} ({times} times in all)"))
+            if times > 1 and (line := format_event(event, self._display)):
+                self.line(self._display.redact(f"{line} ({times} times in all)"))
         self._counts.clear()
 
     def _close_log(self) -> None:
@@ -80,8 +80,8 @@ class PlainProgress:
             self._counts[event] += 1
             if self._counts[event] > 1:
                 return
-        if line := format_event(event, self._style):
-            self.line(self._style.redact(line))
+        if line := format_event(event, self._display):
+            self.line(self._display.redact(line))
 
     def line(self, text: str) -> None:
         """One line on stderr."""
@@ -91,8 +91,8 @@ class PlainProgress:
 class BatchPlainProgress(PlainProgress):
     """As `PlainProgress`; the heartbeat tells how far the batch is."""
 
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        super().__init__(env, style)
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        super().__init__(env, display)
         self._progress: BatchProgress | None = None
         self._api_progress: BatchApiProgress | None = None
 
@@ -101,7 +101,7 @@ class BatchPlainProgress(PlainProgress):
             self._progress = event
         elif isinstance(event, BatchApiProgress):
             self._api_progress = event
-        elif isinstance(event, Heartbeat) and self._progress and not self._style.quiet:
+        elif isinstance(event, Heartbeat) and self._progress and not self._display.quiet:
             text = _format_progress(self._progress, self._api_progress)
             self.line(f"imagecli: {text} after {event.elapsed:.0f} s")
         else:
@@ -118,9 +118,9 @@ def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | N
     return text
 
 
-def format_event(event: Event, style: DisplayOptions) -> str | None:
+def format_event(event: Event, display: DisplayOptions) -> str | None:
     """The line to print for *event*, or None. --quiet omits all but errors, --verbose adds requests."""
-    if style.quiet:
+    if display.quiet:
         return None
     match event:
         case NoteEvent():
@@ -131,7 +131,7 @@ def format_event(event: Event, style: DisplayOptions) -> str | None:
             return f"imagecli: waiting {event.seconds:.1f} s: {sanitize(event.why)}"
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
-        case PartialImage() if style.verbose:
+        case PartialImage() if display.verbose:
             return f"imagecli: {format_partial(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
     return None
 

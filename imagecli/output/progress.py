@@ -12,22 +12,22 @@ from imagecli.output.plain_progress import BatchPlainProgress, PlainProgress
 from imagecli.output.terminal import DisplayOptions, print_note
 
 
-def open_progress(env: Env, style: DisplayOptions) -> PlainProgress:
+def open_progress(env: Env, display: DisplayOptions) -> PlainProgress:
     """Progress for generate, edit and vary. Imports rich only for a live line."""
-    if not style.live:
-        return PlainProgress(env, style)
+    if not display.live:
+        return PlainProgress(env, display)
     from imagecli.output.live_progress import LiveProgress
 
-    return LiveProgress(env, style)
+    return LiveProgress(env, display)
 
 
-def open_batch_progress(env: Env, style: DisplayOptions) -> PlainProgress:
+def open_batch_progress(env: Env, display: DisplayOptions) -> PlainProgress:
     """Progress for a batch."""
-    if not style.live:
-        return BatchPlainProgress(env, style)
+    if not display.live:
+        return BatchPlainProgress(env, display)
     from imagecli.output.batch_live import BatchLiveProgress
 
-    return BatchLiveProgress(env, style)
+    return BatchLiveProgress(env, display)
 
 
 SLOW_SECONDS: Final = 2.0

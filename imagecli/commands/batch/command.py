@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.flags import CostFlags, DisplayFlags, ProviderFlags, setting_flags, with_flag_groups
+from imagecli.commands.flags import (
+    CostFlags,
+    DisplayFlags,
+    ProviderFlags,
+    build_display_options,
+    setting_flags,
+    with_flag_groups,
+)
 
 
 @with_flag_groups
@@ -130,27 +137,18 @@ def batch(
     from imagecli.commands.batch.context import check_batch_api_options, check_exclusive_modes, open_batch_context
     from imagecli.commands.batch.prune import run_prune
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
-    from imagecli.output.terminal import DisplayOptions
 
     dry_run = cost_flags.dry_run
     check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}, yes=yes)
     batch_api = batch_api or cancel
     check_batch_api_options({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
-    display = DisplayOptions.build(
-        env=ctx.obj,
-        json=display_flags.json,
-        quiet=display_flags.quiet,
-        verbose=display_flags.verbose,
-        debug=display_flags.debug,
-        color=display_flags.color,
-    )
     context = open_batch_context(
         ctx.obj,
         manifest,
         format,
         setting_flags(provider_flags, cost_flags),
         {"model": model, "quality": quality},
-        display,
+        build_display_options(display_flags, ctx.obj),
         with_key=not (dry_run or check or prune),
         only=only or (),
         adopt=adopt,

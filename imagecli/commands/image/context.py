@@ -14,7 +14,15 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS
 from imagecli.checks.output_format import FormatSupport
-from imagecli.commands.flags import CommonFlags, DisplayFlags, ImageFlags, InputFlags, StreamFlags, setting_flags
+from imagecli.commands.flags import (
+    CommonFlags,
+    DisplayFlags,
+    ImageFlags,
+    InputFlags,
+    StreamFlags,
+    build_display_options,
+    setting_flags,
+)
 from imagecli.config.paths import current_folder
 from imagecli.config.settings import ImageSettings, Settings, load_settings
 from imagecli.config.sources import SettingFlags, flag_name, how_to_unset
@@ -92,15 +100,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
         model=model,
         options=options,
         output=output,
-        display=DisplayOptions.build(
-            env=env,
-            json=flags.display.json,
-            quiet=flags.display.quiet,
-            verbose=flags.display.verbose,
-            debug=flags.display.debug,
-            color=flags.display.color,
-            secret=settings.key.secret if settings.key else None,
-        ),
+        display=build_display_options(flags.display, env, settings.key.secret if settings.key else None),
         dry_run=flags.cost.dry_run,
         output_root=output_root,
         keep_partials=flags.stream.keep_partials,
