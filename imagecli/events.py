@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from imagecli.domain import SavedImage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """The plan is made: *requests* will be sent for *pictures* images."""
 
     requests: int
     images: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadProgress:
+class UploadProgress(NamedTuple):
     """*sent* of *total* bytes of a request's body are sent."""
 
     request: int
@@ -30,8 +28,7 @@ class UploadProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadProgress:
+class DownloadProgress(NamedTuple):
     """*received* bytes of a response or a result URL are here; *total* is None if it is unknown."""
 
     request: int
@@ -54,8 +51,7 @@ class PartialImage:
     """Where it was saved (--keep-partials)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryWait:
+class RetryWait(NamedTuple):
     """A request waits *seconds* before it is sent, or sent again; *why* in words."""
 
     request: int
@@ -63,8 +59,7 @@ class RetryWait:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSaved:
+class ImageSaved(NamedTuple):
     """An image is complete on disk under its final name."""
 
     image: SavedImage
@@ -86,8 +81,7 @@ class WarningEvent:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchProgress:
+class BatchProgress(NamedTuple):
     """How far a batch is: *done* of *total* items are saved."""
 
     done: int
@@ -98,8 +92,7 @@ class BatchProgress:
     """Something else was billed, at an unknown price."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchApiProgress:
+class BatchApiProgress(NamedTuple):
     """The provider's Batch API has finished *answered* of *total* requests, as far as it says so."""
 
     batches: int
@@ -107,8 +100,7 @@ class BatchApiProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(NamedTuple):
     """Still at work after *elapsed* seconds; reported every 30 s."""
 
     elapsed: float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.output_format import FormatSupport
@@ -25,7 +24,7 @@ def options_for_model(
     Raises UsageError for a ratio that the model does not create.
     """
     resolved, notes = resolve_size(size, options.fit, row)
-    return replace(options, model=row.name if row.sent else "", size=resolved), notes
+    return options._replace(model=row.name if row.sent else "", size=resolved), notes
 
 
 def build_svg_options(model: str | None, effort: str | None) -> SvgOptions | None:
@@ -54,8 +53,8 @@ def apply_format_of_name(
         )
     # An unknown model is not sent a format that was not typed as one; the response is converted.
     is_created = support.surely_makes(ending)
-    options = replace(
-        options, output_format=ending if is_created else None, format_of_name=is_created and ending not in WHOLE
+    options = options._replace(
+        output_format=ending if is_created else None, format_of_name=is_created and ending not in WHOLE
     )
     return options, support.conversion_warning(ending)
 

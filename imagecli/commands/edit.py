@@ -60,7 +60,6 @@ def edit(
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
       cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
     """
-    from dataclasses import replace
 
     from imagecli.commands.image.context import build_input_fit, open_command_context
     from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompts
@@ -83,7 +82,7 @@ def edit(
             mask=mask_source,
             markup=markup_source,
             input_fit=build_input_fit(input_flags),
-            options=replace(context.options, input_fidelity=input_fidelity),
+            options=context.options._replace(input_fidelity=input_fidelity),
         )
         for one in prompts
     ]

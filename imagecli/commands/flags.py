@@ -1,18 +1,15 @@
 """The flags that commands share, each declared once, in the groups that help shows them in.
 
-A command declares a group as one parameter and receives it as one value: see `with_flag_groups`. The classes have
-neither `==` nor `repr`, which nothing uses, because every start creates them.
+A command declares a group as one parameter and receives it as one value: see `with_flag_groups`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, get_args, get_type_hints
 
 import typer
 
@@ -27,11 +24,9 @@ if TYPE_CHECKING:
     from imagecli.domain import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PromptFlags:
+class PromptFlags(NamedTuple):
     """The prompt, and the values of its variables."""
 
-    panel: ClassVar[str] = "Prompt"
     prompt_option: Annotated[
         str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, instead of PROMPT; - reads stdin")
     ] = None
@@ -48,11 +43,9 @@ class PromptFlags:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ImageFlags:
+class ImageFlags(NamedTuple):
     """What the image shall be. None: not typed, so that nothing is sent unless a setting has a value."""
 
-    panel: ClassVar[str] = "Picture"
     model: Annotated[
         str | None,
         typer.Option(
@@ -146,22 +139,18 @@ class ImageFlags:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class InputFlags:
+class InputFlags(NamedTuple):
     """How an input image may be changed to fit its endpoint."""
 
-    panel: ClassVar[str] = "Inputs"
     crop: Annotated[Crop, typer.Option(help="which part stays where a square is wanted")] = "center"
     pad: Annotated[bool, typer.Option("--pad", help="fill up to the square instead of cropping")] = False
     input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink to fit inside, before sending")] = None
     keep_metadata: Annotated[bool, typer.Option("--keep-metadata", help="send location and camera data too")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class StreamFlags:
+class StreamFlags(NamedTuple):
     """Streaming, and the partial images of a stream."""
 
-    panel: ClassVar[str] = "Live"
     stream: Annotated[bool, typer.Option("--stream", help="hear of the picture while it is made")] = False
     partial_images: Annotated[
         int | None, typer.Option(metavar="COUNT", help="earlier states of it, 0 to 3; means --stream")
@@ -171,11 +160,9 @@ class StreamFlags:
     ] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class OutputFlags:
+class OutputFlags(NamedTuple):
     """Where images are saved, and at which size."""
 
-    panel: ClassVar[str] = "Result"
     output: Annotated[
         str | None,
         typer.Option(
@@ -195,11 +182,9 @@ class OutputFlags:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ProviderFlags:
+class ProviderFlags(NamedTuple):
     """The provider, its server, and how long to wait."""
 
-    panel: ClassVar[str] = "Where"
     provider: Annotated[
         str | None,
         typer.Option(
@@ -225,11 +210,9 @@ class ProviderFlags:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CostFlags:
+class CostFlags(NamedTuple):
     """The price: what it may be, or that only the plan is shown."""
 
-    panel: ClassVar[str] = "Money"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show requests, files and price, and send nothing; needs no key")
     ] = False
@@ -238,11 +221,9 @@ class CostFlags:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class DisplayFlags:
+class DisplayFlags(NamedTuple):
     """What is printed, and how."""
 
-    panel: ClassVar[str] = "Show"
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="nothing on stderr but errors")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell of every request")] = False
@@ -250,8 +231,7 @@ class DisplayFlags:
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CommonFlags:
+class CommonFlags(NamedTuple):
     """The groups of every command that creates images, except for those of its prompt and its inputs."""
 
     image: ImageFlags
@@ -290,7 +270,17 @@ def build_display_options(flags: DisplayFlags, env: Env, secret: Secret | None =
     )
 
 
-FLAG_GROUPS = (PromptFlags, InputFlags, *get_type_hints(CommonFlags).values())
+PANELS: Final[Mapping[type, str]] = {
+    PromptFlags: "Prompt",
+    InputFlags: "Inputs",
+    ImageFlags: "Picture",
+    StreamFlags: "Live",
+    OutputFlags: "Result",
+    ProviderFlags: "Where",
+    CostFlags: "Money",
+    DisplayFlags: "Show",
+}
+"""The groups, each with its panel in help."""
 
 
 def with_flag_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -300,7 +290,7 @@ def with_flag_groups(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, type] = {}
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
-        if kind in (*FLAG_GROUPS, CommonFlags):
+        if kind in (*PANELS, CommonFlags):
             groups[parameter.name] = kind
             parameters += _group_parameters(kind)
         else:
@@ -332,21 +322,21 @@ def _fill_group(kind: Any, values: dict[str, Any]) -> Any:
     """Build a group from its flags, which are removed from *values*."""
     if kind is CommonFlags:
         return kind(**{name: _fill_group(group, values) for name, group in get_type_hints(kind).items()})
-    return kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
+    return kind(**{name: values.pop(name) for name in kind._fields})
 
 
-def _group_parameters(group: type) -> list[inspect.Parameter]:
+def _group_parameters(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     if group is CommonFlags:
         return [option for kind in hints.values() for option in _group_parameters(kind)]
     return [
         inspect.Parameter(
-            field.name,
+            name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=_in_panel(hints[field.name], group.panel),  # type: ignore[attr-defined]
+            default=default,
+            annotation=_in_panel(hints[name], PANELS[group]),
         )
-        for field in dataclasses.fields(group)
+        for name, default in group._field_defaults.items()
     ]
 
 

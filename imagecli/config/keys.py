@@ -6,10 +6,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.files import parse_toml, read_private_file
@@ -52,8 +51,7 @@ KEY_COMMAND_SECONDS = 60
 KEYRING = "the system's keyring"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(NamedTuple):
     """A provider's key, the kind of header it goes into, and where it was found."""
 
     secret: Secret
@@ -61,8 +59,7 @@ class Key:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeySource:
+class KeySource(NamedTuple):
     """A place where a key is, or may be. No command runs and no keyring is asked before `read` is called."""
 
     origin: str

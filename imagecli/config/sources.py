@@ -6,7 +6,6 @@ Each is read and checked here. The cost limit is special: the lowest one holds, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -80,8 +79,7 @@ def lowest_cap(
     return CostLimit(*min(limits))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsSources:
+class SettingsSources(NamedTuple):
     """All sources, read and checked."""
 
     folders: Folders
@@ -101,7 +99,7 @@ class SettingsSources:
 def merge_settings(*sources: SettingValues) -> SettingValues:
     """Each setting from the first of *sources* that sets it."""
     columns = zip(*sources, strict=True)
-    return SettingValues(*(next((value for value in column if value is not None), None) for column in columns))
+    return SettingValues._make(next((value for value in column if value is not None), None) for column in columns)
 
 
 def read_settings_sources(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path | None) -> SettingsSources:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
-from imagecli.money import format_usd, format_usd_range
 from imagecli.output.terminal import DisplayOptions, printable_path, sanitize, write_line
 
 if TYPE_CHECKING:
     from imagecli.events import EventHandler
-    from imagecli.results import CommandResult, Cost, StdoutImage
+    from imagecli.results import CommandResult, StdoutImage
 
 
 def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, paths: bool = True) -> int:
@@ -52,29 +50,10 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 
 
 def _print_bill(result: CommandResult, display: DisplayOptions, env: Env) -> None:
+    from imagecli.output.plan import format_bill
+
     if not display.quiet and (line := format_bill(result)):
         write_line(env.stderr, f"imagecli: {sanitize(line)}")
-
-
-def format_price(cost: Cost) -> str:
-    """The estimated price: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
-    if cost.low_usd is None:
-        return f"unknown: {cost.about}"
-    if cost.is_free:
-        return f"nothing: {cost.about}"
-    return f"about {format_usd_range(cost.low_usd, cost.high_usd)} ({cost.about})"
-
-
-def format_bill(result: CommandResult) -> str | None:
-    """What was billed; None if nothing was, or nothing ever is, or nothing is known about it."""
-    cost = result.cost
-    if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
-        return None
-    if cost.actual_usd is not None:
-        return f"cost: {format_usd(cost.actual_usd)}"
-    if cost.reported_usd is not None:
-        return f"cost: {format_usd(cost.reported_usd)}, and {cost.unpriced_note}"
-    return f"cost: not told; {format_price(cost)}" if cost.low_usd is not None else None
 
 
 def print_failure(error: ImagecliError, command: str, display: DisplayOptions, env: Env) -> int:
@@ -152,11 +131,11 @@ def write_image_to_stdout(image: StdoutImage, result: CommandResult, env: Env, o
         message = f"stdout was closed too early; the picture is saved as {path}"
         warning = WarningEvent(code="stdout_closed", message=message)
         on_event(warning)
-        return replace(result, notes=(*result.notes, warning))
+        return result._replace(notes=(*result.notes, warning))
     except (KeyboardInterrupt, Terminated) as signal:
         message = "interrupted while the picture was written to stdout"
         unsaved = UnsavedError(message, code="interrupted", rescued_path=str(image.save()))
-        return replace(result, errors=(*result.errors, unsaved), signal_code=signal_exit_code(signal))
+        return result._replace(errors=(*result.errors, unsaved), signal_code=signal_exit_code(signal))
     except OSError as error:
         failure = DiskError(
             f"stdout can't be written: {error.strerror}",
@@ -164,8 +143,8 @@ def write_image_to_stdout(image: StdoutImage, result: CommandResult, env: Env, o
             code="stdout",
             rescued_path=str(image.save()),
         )
-        outcomes = tuple(replace(outcome, saved=()) for outcome in result.outcomes)
-        return replace(result, outcomes=outcomes, errors=(*result.errors, failure))
+        outcomes = tuple(outcome._replace(saved=()) for outcome in result.outcomes)
+        return result._replace(outcomes=outcomes, errors=(*result.errors, failure))
     image.on_written()
     return result
 

@@ -6,9 +6,8 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from imagecli.env import Env
 from imagecli.quoting import CONTROL_CHARACTERS
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from imagecli.domain import Json, Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisplayOptions:
+class DisplayOptions(NamedTuple):
     """How much is printed, and how."""
 
     json: bool = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import HttpResponse
@@ -30,8 +31,7 @@ from imagecli.storage.staging import discard_all_staged
 from imagecli.worker_pool import CallSlot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCall:
+class OpenCall(NamedTuple):
     """A call that was begun, and whose result the command has not handled yet."""
 
     entry: SpoolEntry
@@ -186,7 +186,7 @@ class Pipeline:
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return replace(result, errors=tuple(errors), status=response.status, request_id=request_id)
+        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id)
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""

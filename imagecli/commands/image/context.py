@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
@@ -41,8 +41,7 @@ MAX_PARTIAL_IMAGES = 3
 """For models without a row. OpenAI API reference, read 2026-11-22."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """Everything that a command was given, resolved. Data only."""
 
     env: Env
