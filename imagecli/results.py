@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -154,7 +155,7 @@ class CommandResult(NamedTuple):
             *(((*file.before, 0), file) for file in self.skipped),
             *(((image.request, image.index, 1), image) for image in self.saved),
         ]
-        return tuple(image for _, image in sorted(places, key=lambda place: place[0]))
+        return tuple(image for _, image in sorted(places, key=itemgetter(0)))
 
     @property
     def all_errors(self) -> tuple[ImagecliError, ...]:

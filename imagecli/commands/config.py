@@ -47,15 +47,15 @@ def path(
     from imagecli.output.settings import print_json_document, print_paths
 
     paths = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
-    chosen = [row for row in paths if which in (None, row.name)]
-    if not chosen:
+    matching = [row for row in paths if which in (None, row.name)]
+    if not matching:
         raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(row.name for row in paths)}")
     if not as_json:
-        return print_paths(chosen, ctx.obj, bare=which is not None)
-    listed: Any = [
-        {"name": row.name, "path": str(row.path), "exists": row.path.exists(), "about": row.about} for row in chosen
+        return print_paths(matching, ctx.obj, bare=which is not None)
+    entries: Any = [
+        {"name": row.name, "path": str(row.path), "exists": row.path.exists(), "about": row.about} for row in matching
     ]
-    return print_json_document("config", {"paths": listed}, ctx.obj)
+    return print_json_document("config", {"paths": entries}, ctx.obj)
 
 
 @with_flag_groups
@@ -84,8 +84,10 @@ def show(
         print_note(message, ctx.obj)
     if not as_json:
         return print_settings(settings, ctx.obj, origin=origin)
-    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings]
-    return print_json_document("config", {"settings": listed}, ctx.obj)
+    entries: Any = [
+        {"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings
+    ]
+    return print_json_document("config", {"settings": entries}, ctx.obj)
 
 
 @with_flag_groups

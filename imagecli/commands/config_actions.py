@@ -32,11 +32,11 @@ def write_setting(name: str, text: str, env: Env) -> None:
 def _unknown_word_note(name: str, value: object, env: Env) -> str | None:
     """A note on a value that no model or provider of the catalogue accepts, though a server may."""
     rows = load_user_catalog(env)
-    known = {word: None for row in rows.models.values() for word in row.allowed_values(name)}
-    known |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
-    if not known or value in known:
+    words = {word: None for row in rows.models.values() for word in row.allowed_values(name)}
+    words |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
+    if not words or value in words:
         return None
-    return f"no model of the catalogue takes {name} {value}: there is {', '.join(known)}"
+    return f"no model of the catalogue takes {name} {value}: there is {', '.join(words)}"
 
 
 def _stronger_source(name: str, env: Env) -> str | None:
@@ -102,5 +102,5 @@ def _flatten(table: object, names: tuple[str, ...] = (), before: str = "") -> li
     """The values of a table with their dotted names; only those below *names*, if there are any."""
     if not isinstance(table, dict):
         return [(before, table)]
-    chosen = {name: value for name, value in table.items() if not names or name in names}
-    return [pair for name, value in chosen.items() for pair in _flatten(value, (), f"{before}.{name}".lstrip("."))]
+    values = {name: value for name, value in table.items() if not names or name in names}
+    return [pair for name, value in values.items() for pair in _flatten(value, (), f"{before}.{name}".lstrip("."))]

@@ -270,9 +270,9 @@ def _redact(text: str, settings: Settings) -> str:
 
 
 def _check_offered_models(models: list[str], catalog: Catalog) -> Finding:
-    known = [name for name in catalog.models if name in models]
-    if known:
-        return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(known)}")
+    catalog_names = [name for name in catalog.models if name in models]
+    if catalog_names:
+        return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(catalog_names)}")
     if not models:
         return Finding(topic="models", level="note", message="it lists none")
     names = ", ".join(models[:MODELS_SHOWN]) + (", …" if len(models) > MODELS_SHOWN else "")

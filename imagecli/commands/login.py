@@ -38,10 +38,10 @@ def remove_key(provider: str | None, env: Env) -> None:
     layers = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
     name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
-    stored = keys.remove_credential(layers.folders, name)
-    if stored == keys.IN_KEYRING:
+    entry = keys.remove_credential(layers.folders, name)
+    if entry == keys.IN_KEYRING:
         keys.remove_keyring_key(name, env)
-    if stored is None:
+    if entry is None:
         raise UsageError(f"no key of {name} is kept in {layers.folders.credentials}", hint="imagecli config show")
     print_note(f"the key of {name} is removed", env)
 

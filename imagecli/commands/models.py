@@ -37,14 +37,14 @@ def models(
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
-    chosen = rows.models if name is None else {name: _find_row(rows.models, name)}
+    selection = rows.models if name is None else {name: _find_row(rows.models, name)}
     if as_json:
-        listed: Any = [model_to_json(row) for row in chosen.values()]
-        return print_json_document("models", {"models": listed}, ctx.obj)
+        entries: Any = [model_to_json(row) for row in selection.values()]
+        return print_json_document("models", {"models": entries}, ctx.obj)
     today = ctx.obj.now().date()
     if name is None:
-        return print_models(list(chosen.values()), rows.default_model, today, ctx.obj)
-    return print_model(chosen[name], today, ctx.obj)
+        return print_models(list(selection.values()), rows.default_model, today, ctx.obj)
+    return print_model(selection[name], today, ctx.obj)
 
 
 def _find_row(rows: dict[str, Any], name: str) -> Any:

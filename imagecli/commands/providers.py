@@ -35,10 +35,10 @@ def providers(
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
-    chosen = list(rows.providers.values()) if name is None else [rows.provider(name)]
+    selection = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
-        listed: Any = [provider_to_json(row) for row in chosen]
-        return print_json_document("providers", {"providers": listed}, ctx.obj)
+        entries: Any = [provider_to_json(row) for row in selection]
+        return print_json_document("providers", {"providers": entries}, ctx.obj)
     if name is None:
-        return print_providers(chosen, ctx.obj)
-    return print_provider(chosen[0], ctx.obj)
+        return print_providers(selection, ctx.obj)
+    return print_provider(selection[0], ctx.obj)

@@ -52,7 +52,7 @@ class RecoverSession:
     env: Env
     display: DisplayOptions
     places: SpoolPlaces
-    found: list[RecoverableCall]
+    calls: list[RecoverableCall]
     ignored: tuple[Ignored, ...]
     """Entries that are not used, near where the command was typed."""
     folder: Path | None
@@ -68,13 +68,13 @@ class RecoverSession:
         folder = _read_folder(output)
         ours = find_folders(env)
         places = SpoolPlaces(own=ours.state / "spool", records=ours.records)
-        found = recover.find_recoverable(places)
+        calls = recover.find_recoverable(places)
         return cls(
             env=env,
             display=display,
             places=places,
-            found=found,
-            ignored=tuple(_find_ignored(places, found, dict.fromkeys((Path(), folder or Path())))),
+            calls=calls,
+            ignored=tuple(_find_ignored(places, calls, dict.fromkeys((Path(), folder or Path())))),
             folder=folder,
             state_dir=ours.state,
         )
@@ -83,26 +83,26 @@ class RecoverSession:
         """The list, on stdout."""
         if self.display.json:
             rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
-            print_json_document("recover", {"left": recoverable_to_json(self.found), "unrecorded": rows}, self.env)
+            print_json_document("recover", {"left": recoverable_to_json(self.calls), "unrecorded": rows}, self.env)
             return
-        if self.found:
-            print_recoverable(self.found, self.env)
+        if self.calls:
+            print_recoverable(self.calls, self.env)
         if not self.display.quiet:
             for text in (one.message for one in self.ignored):
                 print_note(text, self.env)
-            if not self.found:
+            if not self.calls:
                 print_note(NOTHING, self.env)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes these, unsaved. Raises UsageError for one that is not there or under way; then none is removed."""
-        known = {one.spooled.id: one for one in self.found}
-        for wanted in ids:
-            if wanted not in known:
-                raise UsageError(f"nothing with the id {wanted} is left", hint="imagecli recover --list shows the ids")
-            if known[wanted].state == "under_way":
-                raise UsageError(f"{wanted} is under way in another process", hint="end that one first")
-        for wanted in ids:
-            recover.discard_recoverable(known[wanted])
+        calls = {call.spooled.id: call for call in self.calls}
+        for call_id in ids:
+            if call_id not in calls:
+                raise UsageError(f"nothing with the id {call_id} is left", hint="imagecli recover --list shows the ids")
+            if calls[call_id].state == "under_way":
+                raise UsageError(f"{call_id} is under way in another process", hint="end that one first")
+        for call_id in ids:
+            recover.discard_recoverable(calls[call_id])
         if self.display.json:
             print_json_document("recover", {"deleted": list(ids)}, self.env)
         elif not self.display.quiet:
@@ -114,16 +114,16 @@ class RecoverSession:
             check_folder(self.folder)
         with open_progress(self.env, self.display) as listener:
             recover.discard_unanswered(self.places, listener)
-            left = [one for one in self.found if one.state not in ("nothing_came", "never_sent")]
+            calls = [call for call in self.calls if call.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(WarningEvent(code="unrecorded", message=one.message))
-            if not self.found:
+            if not self.calls:
                 listener(NoteEvent(code="nothing_left", message=NOTHING))
-            outcomes = self._recover_all(left, listener)
+            outcomes = self._recover_all(calls, listener)
             report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
         return print_result(report, self.display, self.env)
 
-    def _recover_all(self, left: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
+    def _recover_all(self, calls: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
         results = ResultDownloader(timeouts=Timeouts(), direct=False)
 
         def recover_one(
@@ -137,7 +137,7 @@ class RecoverSession:
             return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
 
         with WorkerPool(jobs=1, on_event=listener) as pool:
-            return [result for result in pool.run(recover_one, list(enumerate(left))) if result]
+            return [result for result in pool.run(recover_one, list(enumerate(calls))) if result]
 
 
 def save_from(env: Env, display: DisplayOptions, source: str, output: str | None) -> int:
@@ -179,7 +179,7 @@ def _find_bodies(source: str) -> list[Path]:
     return bodies
 
 
-def _find_ignored(places: SpoolPlaces, found: Sequence[RecoverableCall], folders: Iterable[Path]) -> Iterator[Ignored]:
+def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders: Iterable[Path]) -> Iterator[Ignored]:
     """What is not used in the state folder, and in the spools in *folders*."""
     try:
         check_folder_is_ours(places.own, private=True)
@@ -187,7 +187,7 @@ def _find_ignored(places: SpoolPlaces, found: Sequence[RecoverableCall], folders
         yield Ignored(folder=places.own, entries=None, message=f"{places.own} is not used: {error.strerror}")
     except OSError:
         pass  # there is none
-    recorded = {one.spooled.body for one in found}
+    recorded = {one.spooled.body for one in calls}
     for folder in folders:
         spool = folder / SPOOL_BESIDE
         try:

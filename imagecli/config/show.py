@@ -99,9 +99,7 @@ def _key_row(row: ProviderRow, layers: SettingsSources, env: Env) -> SettingRow:
         return SettingRow(name=name, value=None, origin=None, note="none wanted")
     command = layers.providers.overrides_of(row.name).api_key_command
     keyring = value_or(layers.merged.keyring, False)
-    sources = key_sources(
-        row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
-    )
+    sources = key_sources(row, env, layers.folders, has_command=bool(command), keyring=keyring)
     if source := next(sources, None):
         note = "set" if source.is_certain else "looked for"
         return SettingRow(name=name, value=None, origin=source.origin, note=note)

@@ -199,11 +199,11 @@ def settings_from_environment(env: Env) -> SettingValues:
 def unknown_variable_warnings(env: Env) -> list[WarningEvent]:
     """A warning for each IMAGECLI_ variable that sets nothing."""
     prefix = environment_variable("")
-    known = [name.removeprefix(prefix) for name in (*map(environment_variable, SETTINGS), *FOLDER_VARIABLES)]
+    names = [name.removeprefix(prefix) for name in (*map(environment_variable, SETTINGS), *FOLDER_VARIABLES)]
     warnings = []
     for name in sorted(env.environ):
-        if name.startswith(prefix) and name.removeprefix(prefix) not in known:
-            near = suggest(name.removeprefix(prefix), known)
+        if name.startswith(prefix) and name.removeprefix(prefix) not in names:
+            near = suggest(name.removeprefix(prefix), names)
             message = f"{name} sets nothing" + (f"; did you mean {prefix}{near}?" if near else "")
             warnings.append(WarningEvent(code="unknown_variable", message=message))
     return warnings
@@ -267,8 +267,9 @@ def foreign_model_reason(row: ProviderRow, layers: SettingsSources, catalog: Cat
     server_has_default = not row.takes_default_model and not row.needs_model and catalog.model(model.value).known
     if not row.model and not server_has_default:
         return None
-    used = row.model or "the server's own model"
-    return f"{used} is used: {model.value} from {model.origin} is not for provider {row.name}; -m takes any model there"
+    model_name = row.model or "the server's own model"
+    reason = f"{model.value} from {model.origin} is not for provider {row.name}"
+    return f"{model_name} is used: {reason}; -m takes any model there"
 
 
 def chosen_provider(sources: Sequence[SettingValues], catalog: Catalog) -> str:

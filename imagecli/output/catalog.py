@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from imagecli.catalog.describe import model_to_json, provider_differences, size_rule_differences
@@ -113,7 +114,7 @@ def _format_price_range(row: ModelRow) -> str:
 
 
 def _format_price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:
-    sizes = sorted({size for table in tables.values() for size in table}, key=lambda size: size.pixels)
+    sizes = sorted({size for table in tables.values() for size in table}, key=attrgetter("pixels"))
     cells = [("", *(str(size) for size in sizes))]
     for quality, tokens in tables.items():
         row = (format_usd(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)

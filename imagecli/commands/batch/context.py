@@ -158,10 +158,10 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
 
 def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
     """Raises UsageError if two of *modes* are typed, or `--yes` without `--prune`."""
-    typed = [mode for mode, is_typed in modes.items() if is_typed]
-    if len(typed) > 1:
-        raise UsageError(f"{' and '.join(typed)}: each does something of its own", hint="leave one of them out")
-    if yes and typed != ["--prune"]:
+    flags = [mode for mode, is_typed in modes.items() if is_typed]
+    if len(flags) > 1:
+        raise UsageError(f"{' and '.join(flags)}: each does something of its own", hint="leave one of them out")
+    if yes and flags != ["--prune"]:
         raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
 
 
@@ -169,10 +169,10 @@ def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait
     """Raises UsageError for an option that has no meaning with the Batch API, or none without it."""
     if wait and not batch_api:
         raise UsageError("--wait waits for the Batch API", hint="--batch-api --wait; or leave --wait out")
-    typed = [option for option, value in live.items() if value]
-    if batch_api and typed:
+    flags = [option for option, value in live.items() if value]
+    if batch_api and flags:
         raise UsageError(
-            f"{typed[0]} is for live requests: the Batch API has its own pace", hint=f"leave {typed[0]} out"
+            f"{flags[0]} is for live requests: the Batch API has its own pace", hint=f"leave {flags[0]} out"
         )
 
 

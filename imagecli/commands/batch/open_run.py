@@ -36,7 +36,7 @@ from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.build_pipeline import spool_places
-from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.inputs import InputsByModel
 from imagecli.pipeline.prepare_call import RunContext
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
@@ -194,17 +194,6 @@ def build_finalizer(context: BatchContext, budget: Budget, journal: JournalWrite
 
 
 # --- the checks before paying ----------------------------------------------------------------------------------------
-
-
-class InputsByModel:
-    """Input images, prepared once for each model."""
-
-    def __init__(self) -> None:
-        self._caches: dict[str, InputCache] = {}
-
-    def for_model(self, model: ModelRow) -> InputCache:
-        """The inputs that are fitted for *model*."""
-        return self._caches.setdefault(model.name, InputCache(model))
 
 
 def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, *, make: bool) -> None:

@@ -96,8 +96,8 @@ class BatchReporter:
         folder, disk = self.context.manifest.folder, disk_state(self.context)
         for plan in plans:
             if plan.decision.kind == "done":
-                kept = find_kept_files(plan, state, disk, folder)
-                result = CommandResult(command=COMMAND, skipped=tuple(kept), cost=NO_COST)
+                files = find_kept_files(plan, state, disk, folder)
+                result = CommandResult(command=COMMAND, skipped=tuple(files), cost=NO_COST)
                 self.output.print_row(plan.item.row, result, **item_keys(plan.item, "kept"))
 
     def print_pending(self, plans: Sequence[ItemPlan], state: JournalState, costs: Mapping[str, Cost]) -> None:
@@ -210,8 +210,8 @@ def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = Non
         return text
     if not counts.unpriced:
         return f"{text}; cost: {format_usd(counts.billed_usd)}"
-    known = f"{format_usd(counts.billed_usd)}, and " if counts.billed_usd else ""
-    return f"{text}; cost: {known}not told of {counts.unpriced:,}"
+    known_cost = f"{format_usd(counts.billed_usd)}, and " if counts.billed_usd else ""
+    return f"{text}; cost: {known_cost}not told of {counts.unpriced:,}"
 
 
 def _price_words(cost: Cost | None) -> str:
@@ -239,14 +239,14 @@ def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder
     """The files of an item that exist, described by the journal, or by their bytes if it does not know them."""
     files = []
     for output in plan.outputs:
-        known = state.file_planned_at(output)
-        below = known[1].path if known else output
-        path, seen = folder / below, disk.stat(below)
-        if seen and seen.bytes is None:
+        entry = state.file_planned_at(output)
+        below = entry[1].path if entry else output
+        path, status = folder / below, disk.stat(below)
+        if status and status.bytes is None:
             continue  # a pipe, or a link that leads out of the folder
         with contextlib.suppress(OutputError):
-            recorded = _skipped_from_record(path, known[1]) if known else None
-            files.append(recorded or inspect_skipped_file(path, (0, 0))[0])
+            file = _skipped_from_record(path, entry[1]) if entry else None
+            files.append(file or inspect_skipped_file(path, (0, 0))[0])
     return files
 
 
