@@ -3,8 +3,6 @@
 A command declares a group as one parameter and receives it as one value: see `with_flag_groups`.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -242,7 +240,7 @@ class CommonFlags(NamedTuple):
     display: DisplayFlags
 
 
-def setting_flags(provider: ProviderFlags, cost: CostFlags) -> SettingFlags:
+def setting_flags(provider: ProviderFlags, cost: CostFlags) -> "SettingFlags":
     """Those of the flags that are settings too."""
     from imagecli.config.sources import SettingFlags
 
@@ -257,7 +255,7 @@ def setting_flags(provider: ProviderFlags, cost: CostFlags) -> SettingFlags:
     )
 
 
-def build_display_options(flags: DisplayFlags, env: Env, secret: Secret | None = None) -> DisplayOptions:
+def build_display_options(flags: DisplayFlags, env: Env, secret: "Secret | None" = None) -> DisplayOptions:
     """How a command with these flags prints; *secret* is the API key, which is removed from all output."""
     return DisplayOptions.build(
         env=env,

@@ -1,12 +1,10 @@
 """The settings of a command, merged from flags, environment, project file, user file and defaults, in that order."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
@@ -42,7 +40,7 @@ class ImageSettings(NamedTuple):
     output_compression: int | None = None
 
     @classmethod
-    def build(cls, merged: SettingValues) -> ImageSettings:
+    def build(cls, merged: SettingValues) -> Self:
         return cls(
             model=value_or(merged.model, None),
             size=value_or(merged.size, None),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 from imagecli.env import Env
 from imagecli.events import (
@@ -74,7 +73,7 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, PartialImage) and event.path:
-            self.partials.append(replace(event, data=b""))
+            self.partials.append(event._replace(data=b""))
         if isinstance(event, (NoteEvent, WarningEvent)):
             self.remarks.append(event)
             self._counts[event] += 1
