@@ -16,6 +16,7 @@ from imagecli.errors import (
     QuotaError,
     most_severe_exit_code,
 )
+from imagecli.money import Cost
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
@@ -76,25 +77,6 @@ class SkippedFile(NamedTuple):
     sha256: str
     before: tuple[int, int]
     """Request and index of the image that follows it in the order requested."""
-
-
-class Cost(NamedTuple):
-    """A command's price in USD; None if it is unknown."""
-
-    low_usd: float | None = None
-    high_usd: float | None = None
-    actual_usd: float | None = None
-    """By the usage that the responses report; None also if nothing was sent."""
-    reported_usd: float | None = None
-    """The same, if not all of the bill can be known: all but *unpriced_note*."""
-    unpriced_note: str = ""
-    """What is billed in addition at an unknown price, in words."""
-    about: str = ""
-    """What the first two are the price of, in words; or why they are unknown."""
-
-    @property
-    def is_free(self) -> bool:
-        return self.high_usd == 0
 
 
 class DryRunUpload(NamedTuple):

@@ -1,7 +1,5 @@
 """The settings: a row for each, with its parser, description and default; and their typed values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args

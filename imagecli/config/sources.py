@@ -3,8 +3,6 @@
 Each is read and checked here. The cost limit is special: the lowest one holds, and only a flag can exceed it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple

@@ -10,11 +10,11 @@ from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.money import format_usd
+from imagecli.money import Cost, format_usd
 from imagecli.output.json_result import build_envelope
 from imagecli.output.result import print_error, write_to_stdout
 from imagecli.output.terminal import DisplayOptions, json_line, printable_path, sanitize, write_line
-from imagecli.results import CallResult, CommandResult, Cost
+from imagecli.results import CallResult, CommandResult
 
 COMMAND = "batch"
 

@@ -50,10 +50,23 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 
 
 def _print_bill(result: CommandResult, display: DisplayOptions, env: Env) -> None:
-    from imagecli.output.plan import format_bill
-
     if not display.quiet and (line := format_bill(result)):
         write_line(env.stderr, f"imagecli: {sanitize(line)}")
+
+
+def format_bill(result: CommandResult) -> str | None:
+    """What was billed; None if nothing was, or nothing ever is, or nothing is known about it."""
+    # Here, as usage errors are shown without it.
+    from imagecli.money import format_price, format_usd
+
+    cost = result.cost
+    if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
+        return None
+    if cost.actual_usd is not None:
+        return f"cost: {format_usd(cost.actual_usd)}"
+    if cost.reported_usd is not None:
+        return f"cost: {format_usd(cost.reported_usd)}, and {cost.unpriced_note}"
+    return f"cost: not told; {format_price(cost)}" if cost.low_usd is not None else None
 
 
 def print_failure(error: ImagecliError, command: str, display: DisplayOptions, env: Env) -> int:

@@ -23,13 +23,13 @@ from imagecli.domain import Json
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_exit_code
 from imagecli.events import Event, NoteEvent, WarningEvent
 from imagecli.images.identify import identify_image
-from imagecli.money import format_usd, format_usd_range
+from imagecli.money import Cost, format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.execute import OpenCall
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
-from imagecli.results import CommandResult, Cost, SkippedFile
+from imagecli.results import CommandResult, SkippedFile
 
 NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
 
