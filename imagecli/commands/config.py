@@ -78,9 +78,9 @@ def show(
     from imagecli.output.terminal import print_note
 
     rows = load_user_catalog(ctx.obj)
-    layers = read_settings_sources(SettingFlags(), ctx.obj, rows, current_folder())
-    settings = build_setting_rows(layers, ctx.obj, rows)
-    for message in [note.message for note in layers.notes] + [warning.message for warning in layers.warnings]:
+    sources = read_settings_sources(SettingFlags(), ctx.obj, rows, current_folder())
+    settings = build_setting_rows(sources, ctx.obj, rows)
+    for message in [note.message for note in sources.notes] + [warning.message for warning in sources.warnings]:
         print_note(message, ctx.obj)
     if not as_json:
         return print_settings(settings, ctx.obj, origin=origin)

@@ -46,11 +46,11 @@ def _stronger_source(name: str, env: Env) -> str | None:
     if environment_variable(name) in env.environ:
         return environment_variable(name)
     try:
-        layers = read_settings_sources(SettingFlags(), env, catalog.load_shipped_catalog(), current_folder())
+        sources = read_settings_sources(SettingFlags(), env, catalog.load_shipped_catalog(), current_folder())
     except (SettingsError, UsageError):
         # The command that needs the settings reports the error.
         return None
-    setting = layers.project.named().get(name)
+    setting = sources.project.named().get(name)
     return setting.origin if setting else None
 
 
@@ -73,8 +73,8 @@ def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> 
         set_trusted(project.path, None, folders)
         return print_note(f"{project.path} is not trusted", env)
     rows = catalog.load_shipped_catalog()
-    merged = read_settings_sources(SettingFlags(), env, rows, None).merged
-    sensitive = project.sensitive_names(free_providers(value_or(merged.provider, rows.default_provider), rows))
+    effective = read_settings_sources(SettingFlags(), env, rows, None).effective
+    sensitive = project.sensitive_names(free_providers(value_or(effective.provider, rows.default_provider), rows))
     if not sensitive:
         return print_note(f"{project.path} sets nothing that wants trust", env)
     if trusted_digest(project.path, folders) == project.digest:

@@ -32,7 +32,7 @@ from imagecli.storage.preflight import check_folder
 
 @dataclass(slots=True, kw_only=True)
 class DoctorContext:
-    """What the checks look at, and what they have found out for those after them."""
+    """What the checks examine, and the results that later checks use."""
 
     env: Env
     flags: SettingFlags
@@ -69,7 +69,7 @@ def run_checks(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _check_versions(context: DoctorContext) -> Iterator[Finding]:
-    """Versions of what is behind most surprises, without importing it."""
+    """Versions of the packages behind most surprises, read without importing them."""
     packages = ", ".join(f"{name} {_version(name)}" for name in ("pillow", "requests", "urllib3", "typer"))
     message = f"imagecli {__version__}, Python {platform.python_version()}, {packages}, {platform.system()}"
     yield Finding(topic="versions", message=message)

@@ -17,16 +17,16 @@ from imagecli.output.terminal import print_note
 
 def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
     """Read the provider's key and store it. Raises UsageError, SettingsError, AuthenticationError."""
-    layers = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
-    row = effective_provider(layers, catalog.load_shipped_catalog())
+    sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
+    row = effective_provider(sources, catalog.load_shipped_catalog())
     if row.auth == "none":
         raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
     secret = _read_secret(row, env, stdin=stdin)
-    place = str(layers.folders.credentials)
+    place = str(sources.folders.credentials)
     if keyring:
         keys.write_keyring_key(row.name, secret, env)
         place = KEYRING
-    keys.write_credential(layers.folders, row.name, None if keyring else secret)
+    keys.write_credential(sources.folders, row.name, None if keyring else secret)
     print_note(f"the key of {row.name} is kept in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
@@ -35,14 +35,14 @@ def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: boo
 
 def remove_key(provider: str | None, env: Env) -> None:
     """Remove the key that `store_typed_key` stored. Raises UsageError, SettingsError."""
-    layers = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
+    sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
-    name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
-    entry = keys.remove_credential(layers.folders, name)
+    name = provider or effective_provider(sources, catalog.load_shipped_catalog()).name
+    entry = keys.remove_credential(sources.folders, name)
     if entry == keys.IN_KEYRING:
         keys.remove_keyring_key(name, env)
     if entry is None:
-        raise UsageError(f"no key of {name} is kept in {layers.folders.credentials}", hint="imagecli config show")
+        raise UsageError(f"no key of {name} is kept in {sources.folders.credentials}", hint="imagecli config show")
     print_note(f"the key of {name} is removed", env)
 
 

@@ -1,4 +1,4 @@
-"""What `recover` does with what was left: shows it, removes it, or saves it and says how that went."""
+"""The actions of `recover`: list, delete or save the responses that were received and not saved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOTHING = "nothing is left to be saved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """A folder with entries that nothing but their own place says are ours."""
+    """A folder whose entries are not used, because this machine has no record of them."""
 
     folder: Path
     entries: int | None
@@ -47,7 +47,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverSession:
-    """What was left, and where it may go."""
+    """The calls left in the spool, and where their images are saved."""
 
     env: Env
     display: DisplayOptions
@@ -80,7 +80,7 @@ class RecoverSession:
         )
 
     def print_list(self) -> None:
-        """The list, on stdout."""
+        """Prints the list."""
         if self.display.json:
             rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
             print_json_document("recover", {"left": recoverable_to_json(self.calls), "unrecorded": rows}, self.env)
@@ -94,7 +94,7 @@ class RecoverSession:
                 print_note(NOTHING, self.env)
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Removes these, unsaved. Raises UsageError for one that is not there or under way; then none is removed."""
+        """Deletes the calls with these ids; none if one of them is missing or in progress, which raises UsageError."""
         calls = {call.spooled.id: call for call in self.calls}
         for call_id in ids:
             if call_id not in calls:
@@ -109,7 +109,7 @@ class RecoverSession:
             print_note(f"removed {', '.join(ids)}", self.env)
 
     def save(self) -> int:
-        """Saves what can be, shows how that went, and returns the exit code."""
+        """Saves the images that can be saved, prints the result, and returns the exit code."""
         if self.folder:
             check_folder(self.folder)
         with open_progress(self.env, self.display) as listener:
@@ -141,7 +141,7 @@ class RecoverSession:
 
 
 def save_from(env: Env, display: DisplayOptions, source: str, output: str | None) -> int:
-    """Saves the images in the responses in *source*, whatever wrote them, shows how that went, returns the exit code.
+    """Saves the images in the responses in *source*, whatever wrote them, prints the result, and returns the exit code.
 
     Raises UsageError for a *source* without responses and an *output* that is not a folder.
     """
@@ -180,7 +180,7 @@ def _find_bodies(source: str) -> list[Path]:
 
 
 def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders: Iterable[Path]) -> Iterator[Ignored]:
-    """What is not used in the state folder, and in the spools in *folders*."""
+    """The entries that are not used, in the state folder and in the spools in *folders*."""
     try:
         check_folder_is_ours(places.own, private=True)
     except UnsafeFileError as error:

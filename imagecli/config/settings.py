@@ -40,15 +40,15 @@ class ImageSettings(NamedTuple):
     output_compression: int | None = None
 
     @classmethod
-    def build(cls, merged: SettingValues) -> Self:
+    def build(cls, effective: SettingValues) -> Self:
         return cls(
-            model=value_or(merged.model, None),
-            size=value_or(merged.size, None),
-            fit=value_or(merged.fit, None),
-            quality=value_or(merged.quality, None),
-            background=value_or(merged.background, None),
-            output_format=value_or(merged.output_format, None),
-            output_compression=value_or(merged.output_compression, None),
+            model=value_or(effective.model, None),
+            size=value_or(effective.size, None),
+            fit=value_or(effective.fit, None),
+            quality=value_or(effective.quality, None),
+            background=value_or(effective.background, None),
+            output_format=value_or(effective.output_format, None),
+            output_compression=value_or(effective.output_compression, None),
         )
 
 
@@ -95,84 +95,84 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
     Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
-    layers = read_settings_sources(flags, env, catalog, folder)
-    merged = layers.merged
-    row = effective_provider(layers, catalog)
-    notes = list(layers.notes)
-    if reason := foreign_model_reason(row, layers, catalog):
-        merged = merged._replace(model=None)
+    sources = read_settings_sources(flags, env, catalog, folder)
+    effective = sources.effective
+    row = effective_provider(sources, catalog)
+    notes = list(sources.notes)
+    if reason := foreign_model_reason(row, sources, catalog):
+        effective = effective._replace(model=None)
         notes.append(NoteEvent(code="model", message=reason))
-    base_url, _ = resolve_base_url(row, layers, env, catalog)
-    key = _find_key(row, layers, env) if with_key else None
+    base_url, _ = resolve_base_url(row, sources, env, catalog)
+    key = _find_key(row, sources, env) if with_key else None
     is_plain = key is not None and urlsplit(base_url).scheme == "http" and is_public(base_url)
-    if is_plain and not value_or(merged.insecure_http, False):
+    if is_plain and not value_or(effective.insecure_http, False):
         raise UsageError(
             f"the API key would go over plain http:// to a public host, {printable_url(base_url)}; nothing was sent",
             hint="use https://; or --insecure-http, if you trust the network up to that host",
             code="insecure_base_url",
         )
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
-    limit = effective_cap(layers)
-    warnings = [*_base_url_warnings(is_plain), *_world_writable_warning(layers.folders.config), *layers.warnings]
+    limit = effective_cap(sources)
+    warnings = [*_base_url_warnings(is_plain), *_world_writable_warning(sources.folders.config), *sources.warnings]
     return Settings(
         provider=row,
         base_url=base_url,
         key=key,
-        no_key=no_key_error(row, layers.folders) if needs_key else None,
+        no_key=no_key_error(row, sources.folders) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
         headers=_account_headers(row, env),
-        image=ImageSettings.build(merged),
-        output=value_or(merged.output, None),
-        is_output_from_project=merged.output is not None and merged.output is layers.project.output,
-        if_exists=value_or(merged.if_exists, None),
-        timeout=value_or(merged.timeout, None) or layers.providers.overrides_of(row.name).timeout,
-        max_retries=value_or(merged.max_retries, DEFAULT_MAX_RETRIES),
-        max_wait=value_or(merged.max_wait, DEFAULT_MAX_WAIT),
+        image=ImageSettings.build(effective),
+        output=value_or(effective.output, None),
+        is_output_from_project=effective.output is not None and effective.output is sources.project.output,
+        if_exists=value_or(effective.if_exists, None),
+        timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
+        max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
+        max_wait=value_or(effective.max_wait, DEFAULT_MAX_WAIT),
         max_cost=limit.usd,
         max_cost_origin=limit.origin,
-        origins={name: setting.origin for name, setting in merged.named().items()},
-        state_dir=layers.folders.state,
-        record_folders=layers.folders.records,
+        origins={name: setting.origin for name, setting in effective.named().items()},
+        state_dir=sources.folders.state,
+        record_folders=sources.folders.records,
         notes=tuple(notes),
         warnings=tuple(warnings),
     )
 
 
-def effective_provider(layers: SettingsSources, catalog: Catalog) -> ProviderRow:
+def effective_provider(sources: SettingsSources, catalog: Catalog) -> ProviderRow:
     """The row of the chosen provider, else of the default one. Raises UsageError if it is unknown."""
-    name, origin = layers.merged.provider or (catalog.default_provider, "the default")
-    return layers.providers.find(name, origin)
+    name, origin = sources.effective.provider or (catalog.default_provider, "the default")
+    return sources.providers.find(name, origin)
 
 
-def effective_cap(layers: SettingsSources) -> CostLimit:
+def effective_cap(sources: SettingsSources) -> CostLimit:
     """The cost limit of a command and its origin."""
-    own = [layers.environment.max_cost, layers.user.max_cost]
+    own = [sources.environment.max_cost, sources.user.max_cost]
     return lowest_cap(
-        typed=layers.flags.max_cost,
+        typed=sources.flags.max_cost,
         own=[limit for limit in own if limit],
-        project=layers.project.max_cost,
+        project=sources.project.max_cost,
     )
 
 
-def resolve_base_url(row: ProviderRow, layers: SettingsSources, env: Env, catalog: Catalog) -> SettingValue[str]:
+def resolve_base_url(row: ProviderRow, sources: SettingsSources, env: Env, catalog: Catalog) -> SettingValue[str]:
     """The base URL and its origin: the setting, the provider's own variable, or its row. Raises UsageError.
 
     A base URL in a file belongs to the provider that this file chooses. It is not used for another provider, whose key
     would be sent to the wrong server.
     """
     if row.embedded:
-        if layers.flags.base_url:
+        if sources.flags.base_url:
             raise UsageError(
                 f"provider {row.name} is started for the command, so it has no base URL",
                 hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
             )
         return SettingValue("", "started for the command")
     base_url = (
-        layers.flags.base_url
-        or layers.environment.base_url
-        or _base_url_from_files(row, layers, catalog)
+        sources.flags.base_url
+        or sources.environment.base_url
+        or _base_url_from_files(row, sources, catalog)
         or _base_url_variable(row, env)
-        or _base_url_of_row(row, layers)
+        or _base_url_of_row(row, sources)
     )
     if base_url is None:
         raise UsageError(
@@ -187,27 +187,32 @@ def _base_url_variable(row: ProviderRow, env: Env) -> SettingValue[str] | None:
     return SettingValue(env.environ[name], name) if name and name in env.environ else None
 
 
-def _base_url_of_row(row: ProviderRow, layers: SettingsSources) -> SettingValue[str] | None:
-    origin = layers.providers.field_origin(row.name, "base_url") or f"provider {row.name}"
+def _base_url_of_row(row: ProviderRow, sources: SettingsSources) -> SettingValue[str] | None:
+    origin = sources.providers.field_origin(row.name, "base_url") or f"provider {row.name}"
     return SettingValue(row.base_url, origin) if row.base_url else None
 
 
-def _base_url_from_files(row: ProviderRow, layers: SettingsSources, catalog: Catalog) -> SettingValue[str] | None:
+def _base_url_from_files(row: ProviderRow, sources: SettingsSources, catalog: Catalog) -> SettingValue[str] | None:
     """The base URL of a file, if that file, or else a weaker one, chooses this provider."""
-    files = (layers.project, layers.user)
+    files = (sources.project, sources.user)
     for number, file in enumerate(files):
         if setting := file.base_url:
             return setting if chosen_provider(files[number:], catalog) == row.name else None
     return None
 
 
-def _find_key(row: ProviderRow, layers: SettingsSources, env: Env) -> Key | None:
+def _find_key(row: ProviderRow, sources: SettingsSources, env: Env) -> Key | None:
     if row.auth == "none":
         return None
-    command = layers.providers.overrides_of(row.name).api_key_command
-    providers = layers.providers.rows.values()
+    command = sources.providers.overrides_of(row.name).api_key_command
+    providers = sources.providers.rows.values()
     return find_key(
-        row, env, layers.folders, providers=providers, command=command, keyring=value_or(layers.merged.keyring, False)
+        row,
+        env,
+        sources.folders,
+        providers=providers,
+        command=command,
+        keyring=value_or(sources.effective.keyring, False),
     )
 
 

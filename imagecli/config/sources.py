@@ -86,7 +86,7 @@ class SettingsSources(NamedTuple):
     environment: SettingValues
     project: SettingValues
     user: SettingValues
-    merged: SettingValues
+    effective: SettingValues
     """Each setting from the strongest source that sets it."""
     providers: ProviderTable
     notes: tuple[NoteEvent, ...] = ()
@@ -134,7 +134,7 @@ def read_settings_sources(flags: SettingFlags, env: Env, catalog: Catalog, folde
         environment=environment,
         project=project,
         user=user,
-        merged=merge_settings(typed, environment, project, user),
+        effective=merge_settings(typed, environment, project, user),
         providers=providers,
         notes=tuple(notes),
         warnings=tuple(unknown_variable_warnings(env)),
@@ -252,15 +252,15 @@ def how_to_unset(name: str, origin: str) -> str:
     return f"imagecli config unset {name}"
 
 
-def foreign_model_reason(row: ProviderRow, layers: SettingsSources, catalog: Catalog) -> str | None:
+def foreign_model_reason(row: ProviderRow, sources: SettingsSources, catalog: Catalog) -> str | None:
     """Why the setting `model` is not used for the typed provider *row*, as a sentence; None if it is used.
 
     It is used if it was typed too, or set together with that provider, or if the provider has no other model.
     """
-    model = layers.merged.model
-    if not model or not layers.flags.provider or layers.flags.model:
+    model = sources.effective.model
+    if not model or not sources.flags.provider or sources.flags.model:
         return None
-    if chosen_provider((layers.environment, layers.project, layers.user), catalog) == row.name:
+    if chosen_provider((sources.environment, sources.project, sources.user), catalog) == row.name:
         return None
     server_has_default = not row.takes_default_model and not row.needs_model and catalog.model(model.value).known
     if not row.model and not server_has_default:

@@ -1,4 +1,4 @@
-"""Edits TOML with its comments and order kept, and replaces files atomically. tomlkit is imported here alone."""
+"""Edits TOML with its comments and order kept, and replaces files atomically. Only this module imports tomlkit."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def matches_output(path: str, glob: str) -> bool:
 
 
 def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
-    """What becomes of every chosen item, by the journal and the disk.
+    """The plan for every chosen item, by the journal and the disk.
 
     Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
     """
@@ -228,7 +228,7 @@ def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
 
 
 def disk_state(context: BatchContext) -> DiskState:
-    """The files in the manifest's folder, as far as the options allow to follow links out of it."""
+    """The files in the manifest's folder; links out of it are followed only if the options allow that."""
     return DiskState(context.manifest.folder, allow_outside=context.allow_outside)
 
 

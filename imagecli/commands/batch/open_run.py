@@ -106,7 +106,7 @@ def _recover_earlier_runs(run: BatchRun) -> None:
 
 
 def plan_run(run: BatchRun) -> list[ItemPlan]:
-    """What becomes of every chosen item, with its notes. Raises OutputError for all outputs that stop the run."""
+    """The plan for every chosen item, whose notes are emitted. Raises OutputError for all outputs that stop the run."""
     plans = plan_items(run.context, run.state)
     for note in merge_notes(note for plan in plans for note in plan.decision.notes):
         run.events(note)
@@ -175,7 +175,7 @@ def build_budget(context: BatchContext, priced: Sequence[tuple[PlannedCall, Mode
 
 
 def build_batch_run_context(context: BatchContext, run_id: str) -> RunContext:
-    """What all calls of a run share."""
+    """The values that all calls of a run share."""
     return RunContext(
         run_id=run_id,
         command="batch",
@@ -189,7 +189,7 @@ def build_batch_run_context(context: BatchContext, run_id: str) -> RunContext:
 
 
 def build_finalizer(context: BatchContext, budget: Budget, journal: JournalWriter) -> ItemFinalizer:
-    """What ends the items of a run."""
+    """The finalizer that journals the items of a run."""
     return ItemFinalizer(budget=budget, journal=journal, disk=disk_state(context), folder=context.manifest.folder)
 
 

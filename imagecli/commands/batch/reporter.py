@@ -228,7 +228,7 @@ def estimate_item_cost(item: WorkItem, budget: Budget) -> Cost:
 
 
 def item_keys(item: ManifestItem, state: str) -> dict[str, Json]:
-    """The keys that a row's JSON object has besides those of any command."""
+    """The keys of a row's JSON object that other commands do not have."""
     return {"line": item.line, "state": state, "outputs": [*planned_outputs(item)]}
 
 

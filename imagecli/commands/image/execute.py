@@ -26,7 +26,7 @@ from imagecli.worker_pool import WorkerPool
 
 
 def build_run_context(context: CommandContext, run_id: str) -> RunContext:
-    """What all calls of the command have in common."""
+    """The values that all calls of the command share."""
     return RunContext(
         run_id=run_id,
         command=context.command,
