@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 
 from imagecli.env import Env
 from imagecli.events import (
@@ -25,12 +24,12 @@ _LOGGER = logging.getLogger("imagecli")
 class LogHandler(logging.Handler):
     """Prints the records of imagecli's own loggers. They may come from any thread."""
 
-    def __init__(self, print_line: Callable[[str], None], display: DisplayOptions) -> None:
+    def __init__(self, progress: PlainProgress, display: DisplayOptions) -> None:
         super().__init__(logging.DEBUG if display.debug else logging.INFO)
-        self._print_line, self._display = print_line, display
+        self._progress, self._display = progress, display
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._print_line(self._display.redact(f"imagecli: {sanitize(record.getMessage())}"))
+        self._progress.line(self._display.redact(f"imagecli: {sanitize(record.getMessage())}"))
 
     def install(self) -> None:
         _LOGGER.addHandler(self)
@@ -55,7 +54,7 @@ class PlainProgress:
 
     def __enter__(self) -> PlainProgress:
         if self._display.verbose and not self._display.quiet:
-            self._log_handler = LogHandler(self.line, self._display)
+            self._log_handler = LogHandler(self, self._display)
             self._log_handler.install()
         return self
 
