@@ -247,10 +247,10 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
                 direct=row.embedded,
             )
         except ImagecliError as error:
-            error.message = _redact(error.message, settings)
+            failure = error.with_facts(message=_redact(error.message, settings))
             if key and isinstance(error, AuthenticationError):
-                raise error.with_context(f"it comes from {key.origin}") from error
-            raise
+                failure = failure.with_context(f"it comes from {key.origin}")
+            raise failure from error
     where = f"{printable_url(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:
         reason = f"does not list its models: {_redact(listing.refusal, settings) or 'no list'}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
+
+if TYPE_CHECKING:
+    from imagecli.catalog.model import ModelRow
 
 
 @with_flag_groups
@@ -47,7 +51,7 @@ def models(
     return print_model(selection[name], today, ctx.obj)
 
 
-def _find_row(rows: dict[str, Any], name: str) -> Any:
+def _find_row(rows: Mapping[str, ModelRow], name: str) -> ModelRow:
     """A model's row. Raises UsageError with the most similar name."""
     from imagecli.errors import UsageError
     from imagecli.suggestions import suggest

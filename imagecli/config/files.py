@@ -168,6 +168,8 @@ def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not TOML: it is nested too deep", hint="mend it, or remove the file") from None
 
 
-def unknown_name_error(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
-    """An error for a name that does not exist, with the one that was probably meant."""
-    return SettingsError(f"{path}: there is no {what} {name!r}", hint=unknown_name_hint(name, names))
+def unknown_name_error(
+    what: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
+) -> SettingsError:
+    """An error for a name that does not exist; the default *hint* is the similar one of *names*."""
+    return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint or unknown_name_hint(name, names))

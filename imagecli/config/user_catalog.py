@@ -204,7 +204,5 @@ def _field_error(name: str, error: UsageError, path: Path, hint: str) -> Setting
 
 def _unknown_field_error(name: str, key: str, path: Path, known: set[str]) -> SettingsError:
     names = sorted({*known, "like", *_EXAMPLES})
-    error = unknown_name_error(f"setting in [providers.{name}]", key, path, names)
-    if is_key_name(key):
-        error.hint = f"imagecli config login {name} keeps a key; or api_key_command"
-    return error
+    hint = f"imagecli config login {name} keeps a key; or api_key_command" if is_key_name(key) else None
+    return unknown_name_error(f"setting in [providers.{name}]", key, path, names, hint=hint)

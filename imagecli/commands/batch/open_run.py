@@ -210,8 +210,8 @@ def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, 
             check_folder(folder, make=make)
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
-        error.message, error.hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
-        raise
+        hint = error.hint and options_as_fields(error.hint)
+        raise error.with_facts(message=options_as_fields(error.message), hint=hint) from error
 
 
 def _unique_inputs(items: Sequence[WorkItem]) -> Iterator[ManifestItem]:
