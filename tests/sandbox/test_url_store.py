@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.rate_limit import Clock
 from imagecli.sandbox.url_store import UrlStore
 from tests.sandbox.making import decoded, post
 
@@ -76,7 +76,7 @@ def test_unknown_picture_is_not_found(sandbox: Sandbox) -> None:
 
 
 def test_old_pictures_make_room() -> None:
-    shelf = UrlStore(60, Clock(), capacity=1000)
+    shelf = UrlStore(60, SandboxClock(), capacity=1000)
     kept = [urlsplit(shelf.add(bytes(400), "host")).path for _ in range(4)]
     assert shelf.has(kept[-1])
     assert not shelf.has(kept[0])
