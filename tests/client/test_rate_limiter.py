@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -11,80 +11,11 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from imagecli.client.exchange import Timeouts
-from imagecli.client.rate_limiter import (
-    MonotonicClock,
-    RateLimiter,
-    RateLimitExhaustedError,
-    Ticket,
-    WaitTooLongError,
-)
+from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
 from imagecli.client.retry import retry_delay
 from imagecli.errors import LimitError
+from tests.client.clocks import Clock, ThreadsClock, run_threads
 from tests.client.sending import send, transport
-
-
-class Clock(MonotonicClock):
-    """Time that passes only while something sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def wait(self, condition: threading.Condition, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-
-class ThreadsClock(MonotonicClock):
-    """Time for several threads, which passes only while all of them wait: a busy machine changes nothing."""
-
-    def __init__(self, threads: int) -> None:
-        self.time = 1000.0
-        self._working = threads
-        self._until: list[float] = []
-        self._condition: threading.Condition | None = None
-
-    def now(self) -> float:
-        return self.time
-
-    def wait(self, condition: threading.Condition, seconds: float) -> None:
-        self._condition = condition
-        until = self.time + seconds
-        self._until.append(until)
-        self._pass_time(condition)
-        if self.time < until:
-            condition.wait()
-        self._until.remove(until)
-
-    def end_thread(self) -> None:
-        """A thread has done its work, so the others don't wait for it."""
-        self._working -= 1
-        if self._condition:
-            with self._condition:
-                self._pass_time(self._condition)
-
-    def _pass_time(self, condition: threading.Condition) -> None:
-        if self._until and len(self._until) >= self._working:
-            self.time = max(self.time, min(self._until))
-            condition.notify_all()
-
-
-def run_threads(clock: ThreadsClock, work: Callable[[], None], threads: int) -> None:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            clock.end_thread()
-
-    started = [threading.Thread(target=run, daemon=True) for _ in range(threads)]
-    for thread in started:
-        thread.start()
-    for thread in started:
-        thread.join(timeout=60)
-        assert not thread.is_alive()
 
 
 def pacer(clock: Clock, max_rounds: int = 2, max_wait: float = 120, per_minute: float | None = None) -> RateLimiter:
@@ -233,7 +164,7 @@ def test_real_threads_fill_a_limit(whole_seconds: bool, share: float, refusals: 
             answered.append(send(base_url, shared)[0].status)
 
     with limited(bucket) as base_url:
-        run_threads(clock, work, 16)
+        run_threads(clock, *[work] * 16)
     assert answered == [200] * 50
     assert bucket.refused <= refusals
     assert 4.0 / (clock.time - 1000) >= share
@@ -251,7 +182,7 @@ def test_threads_under_an_endless_limit_end_together(httpserver: HTTPServer) -> 
         except LimitError as error:
             ends.append(error.exit_code)
 
-    run_threads(clock, work, 16)
+    run_threads(clock, *[work] * 16)
     assert ends == [5] * 16
     # All may be on their way before the first refusal arrives; then one alone tries each time.
     assert len(httpserver.log) <= 16 + 2
