@@ -121,7 +121,8 @@ def test_one_refusal_pauses_every_thread(status: int) -> None:
         send(server.base_url, shared)
 
     def second() -> None:
-        while not clock.waiting:
+        until = time.monotonic() + 10
+        while not clock.waiting and time.monotonic() < until:
             time.sleep(0.001)
         send(server.base_url, shared)
 
