@@ -131,8 +131,7 @@ class TokenBucket:
             spent = self.stated + self.rate * (ticket.at - before.at) - limit.left
             self.unit = min(max(spent / (ticket.number - before.number), 1.0), limit.total)
         # Some servers state what was left when the request arrived, others when the response left: the lower one holds.
-        stated = min(limit.left - sent_since * self.unit + self.rate * (now - ticket.at), limit.left)
-        self.set_level(now, min(max(level, stated), stated + ROUNDING) if before else stated)
+        self.set_level(now, min(limit.left - sent_since * self.unit + self.rate * (now - ticket.at), limit.left))
         self.stated_by, self.stated = ticket, limit.left
 
     def _stated_rate(self, limit: RateLimit) -> float:

@@ -220,6 +220,18 @@ def test_where_nothing_is_known_so_many_go_that_no_slot_is_missed() -> None:
     assert found.at[-1] < 0.15
 
 
+@pytest.mark.parametrize("latency", [QUICK, SOON, SLOW])
+def test_a_stated_limit_without_a_burst_is_hardly_ever_met(latency: float) -> None:
+    """The numbers are whole, so that nothing is left whenever they are stated."""
+    rate = 50 / 60
+
+    def tells(server: Server, now: float) -> tuple[RateLimit, ...]:
+        return told(50, server.left(now), (1 - server.left(now)) / rate)
+
+    found = run(Server(tells=tells, rate=rate, burst=1.0, level=1.0), prompts=60, latency=latency)
+    assert (found.answered, found.refused <= 3) == (60, True)
+
+
 @pytest.mark.parametrize("latency", [QUICK, SLOW, 20.0])
 @pytest.mark.parametrize("threads", [4, 16, 64])
 @pytest.mark.parametrize(("a_minute", "burst", "prompts"), [(600, 10, 100), (50, 1, 60), (50, 50, 100), (5, 1, 10)])
