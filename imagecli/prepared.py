@@ -1,7 +1,5 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

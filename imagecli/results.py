@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -23,15 +22,14 @@ if TYPE_CHECKING:
     from imagecli.events import NoteEvent, PartialImage, WarningEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StdoutImage:
+class StdoutImage(NamedTuple):
     """An image that is to be written to stdout. Until that is done its response stays recoverable."""
 
     path: Path
     """A temporary file with all its bytes."""
-    on_written: Callable[[], None] = field(repr=False)
+    on_written: Callable[[], None]
     """To be called when all of them are written."""
-    save: Callable[[], Path] = field(repr=False)
+    save: Callable[[], Path]
     """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
 
 

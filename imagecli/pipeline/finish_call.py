@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -133,7 +132,7 @@ def _limit_urls(images: Sequence[ReturnedImage], limit: int) -> tuple[tuple[Retu
         if not image.url or urls <= limit:
             fetched.append(image)
         elif image.b64_json:
-            fetched.append(replace(image, url=None))
+            fetched.append(image._replace(url=None))
         else:
             unfetched += 1
     return tuple(fetched), unfetched
