@@ -6,7 +6,7 @@ Results of the provider's Batch API are journalled by the same `ItemFinalizer`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.execute import Pipeline
+from imagecli.pipeline.inputs import InputsByModel
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult
@@ -98,7 +99,9 @@ NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full
 class ItemWorker:
     """Carries out items. Shared by all threads of a run."""
 
-    pipeline_for: Callable[[ItemPlan], Pipeline]
+    pipeline: Pipeline
+    inputs: InputsByModel
+    """Instead of the pipeline's, as each item has a model of its own."""
     finalizer: ItemFinalizer
 
     def run(self, plan: ItemPlan, on_event: EventHandler, slot: CallSlot) -> ItemResult:
@@ -108,7 +111,7 @@ class ItemWorker:
             if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
                 on_event(event)
 
-        pipeline = self.pipeline_for(plan)
+        pipeline = replace(self.pipeline, inputs=self.inputs.for_model(plan.item.model))
         sent_line = _SentLine(plan.identity, self.finalizer.journal)
         results: list[CallResult] = []
         is_over_budget = False
