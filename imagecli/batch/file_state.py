@@ -184,7 +184,7 @@ def _candidates(
     moved = [
         candidate
         for candidate in (recorded, *journal.files_by_hash(identity.hash))
-        if candidate and file_ending(candidate.file.path) == file_ending(path)
+        if candidate and file_extension(candidate.file.path) == file_extension(path)
     ]
     return [recorded_here, *moved] if recorded_here else moved
 
@@ -195,6 +195,6 @@ def possibly_billed_entry(identity: ItemIdentity, journal: JournalState) -> Jour
     return last if last and last.is_possibly_billed and identity.is_requested_by(last) else None
 
 
-def file_ending(path: str) -> str:
+def file_extension(path: str) -> str:
     """The extension in lower case, with its dot: `.png`. A file is not taken for another's if these differ."""
     return PurePosixPath(path).suffix.lower()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from imagecli.batch.file_state import DiskState, file_ending, has_image_extension
+from imagecli.batch.file_state import DiskState, file_extension, has_image_extension
 from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
@@ -67,11 +67,11 @@ def suggest_moves(
     free: dict[tuple[str, str], list[str]] = {}
     for orphan in orphans:
         if orphan.unchanged and orphan.record in orphan.entry.files:
-            free.setdefault((orphan.entry.hash, file_ending(orphan.record.path)), []).append(orphan.record.path)
+            free.setdefault((orphan.entry.hash, file_extension(orphan.record.path)), []).append(orphan.record.path)
     notes = []
     for identity, decision in decisions:
         for output in decision.writes if decision.kind == "missing" else ():
-            if paths := free.get((identity.hash, file_ending(output))):
+            if paths := free.get((identity.hash, file_extension(output))):
                 old = paths.pop(0)
                 move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)} saves buying it again"
                 notes.append(NoteEvent(code="moved", message=f"{output} was bought as {old}: {move}"))

@@ -29,7 +29,7 @@ MAX_FILES: Final = 250_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestItems:
-    """The requests that a manifest stands for."""
+    """The requests of a manifest."""
 
     items: tuple[ManifestItem, ...]
     """In the order of its rows."""
