@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -46,7 +47,7 @@ def models(
     return print_model(chosen[name], today, ctx.obj)
 
 
-def _find_row(rows: dict[str, Any], name: str) -> Any:
+def _find_row(rows: Mapping[str, Any], name: str) -> Any:
     """A model's row. Raises UsageError with the most similar name."""
     from imagecli.errors import UsageError
     from imagecli.suggestions import suggest
