@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -19,9 +20,7 @@ OBJECTS_UNTIL_COLLECTION = 10_000
 
 def run_to_exit(argv: Sequence[str]) -> NoReturn:
     """Run the command line and exit with its exit code."""
-    # What a command loads is some 50,000 objects that stay. Python would look for garbage among them after every 700
-    # of them and once more at exit. Together with the freeze below, this saves a quarter of the CPU time of `generate`
-    # (median of 25 runs: 0.35 s instead of 0.45 s).
+    # What a command loads is some 50,000 objects that stay. Python would look for garbage among them after every 700.
     gc.set_threshold(OBJECTS_UNTIL_COLLECTION)
     from imagecli.cli import main
 
@@ -40,10 +39,11 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
     if code in (EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED):
         # Threads may still be running, and stdout's reader may never read: don't wait for them.
         os._exit(code)
+    # As Python ends, but without deleting module by module and object by object what the system frees at once.
+    atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         _flush_or_discard(stream)
-    gc.freeze()
-    sys.exit(code)
+    os._exit(code)
 
 
 def _flush_or_discard(stream: TextIO) -> None:

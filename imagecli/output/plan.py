@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import StringIO
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.env import Env
 from imagecli.money import format_usd, format_usd_range
@@ -42,8 +41,7 @@ def format_bill(result: CommandResult) -> str | None:
     return f"cost: not told; {format_price(cost)}" if cost.low_usd is not None else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchDryRun:
+class BatchDryRun(NamedTuple):
     """What `batch --dry-run` prints."""
 
     manifest: str

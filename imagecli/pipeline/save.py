@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,8 +70,7 @@ MAX_USUAL_PIXELS = 120_000_000
 """No model creates larger images; decoded, such an image takes 480 MB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSaver:
+class ImageSaver(NamedTuple):
     """Saves the images of one call."""
 
     prepared: PreparedCall
@@ -98,11 +96,11 @@ class ImageSaver:
         else:
             path = self._publish(staged, _unchanged_path(name, received), overwrite, number)
         yield self._announce_saved(
-            replace(self._build_saved_image(index, path, staged, revised_prompt), original=original)
+            self._build_saved_image(index, path, staged, revised_prompt)._replace(original=original)
         )
         for copy, destination in enumerate(further, start=1):
             image = self._save_further(index, destination, original or path, received, revised_prompt)
-            yield self._announce_saved(replace(image, copy=copy))
+            yield self._announce_saved(image._replace(copy=copy))
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -142,7 +140,7 @@ class ImageSaver:
             raise
         if change:
             self._note_conversion(path, change, source)
-        return replace(self._build_saved_image(index, path, made, revised_prompt), original=source if change else None)
+        return self._build_saved_image(index, path, made, revised_prompt)._replace(original=source if change else None)
 
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
