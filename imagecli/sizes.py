@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from imagecli.errors import UsageError
@@ -96,7 +97,5 @@ def _parse_ratio(word: str) -> Shape | None:
     match = re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,3})?)", word)
     if match is None:
         return None
-    from decimal import Decimal
-
     (width, _), (height, _) = ((Decimal(part) * 1000).as_integer_ratio() for part in match.groups())
     return Shape(width, height, word) if width and height else None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagecli import commands
-from imagecli.process import OBJECTS_UNTIL_COLLECTION
+from imagecli.process import OBJECTS_UNTIL_COLLECTION, OBJECTS_UNTIL_FIRST_COLLECTION
 
 HEAVY = {"requests", "urllib3", "PIL", "pi_heif", "rich", "pydantic", "platformdirs", "tomlkit", "keyring"}
 WORK = {"imagecli.domain", "imagecli.catalog.catalog", "imagecli.results", "imagecli.commands.image.context"}
@@ -127,7 +127,11 @@ def test_completion_loads_nothing_heavy(typed: str) -> None:
 COLLECTING = """
 import atexit, gc, json, os, sys
 report = os.dup(2)
-atexit.register(lambda: os.write(report, json.dumps(gc.get_threshold()[0]).encode()))
+def tell():
+    first = gc.get_threshold()[0]
+    gc.collect()
+    os.write(report, json.dumps([first, gc.get_threshold()[0]]).encode())
+atexit.register(tell)
 class Deleted:
     def __del__(self, write=os.write):
         write(report, b"deleted")
@@ -135,13 +139,17 @@ deleted = Deleted()
 from imagecli.__main__ import run
 run()
 """
-"""Reports, last on stderr, after how many objects garbage is looked for, and whether objects are deleted at exit."""
+"""Reports, last on stderr, after how many objects garbage is looked for at first and from then on.
+
+Reports too, after that, whether objects are deleted at exit.
+"""
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["generate", "a cat", "--provider", "sandbox"]], ids=" ".join)
-def test_garbage_is_looked_for_less_often_and_nothing_is_deleted_at_exit(argv: list[str], tmp_path: Path) -> None:
+def test_a_short_command_looks_for_no_garbage_and_deletes_nothing_at_exit(argv: list[str], tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     command = [sys.executable, "-c", COLLECTING, *argv]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.endswith(str(OBJECTS_UNTIL_COLLECTION))
+    thresholds = [OBJECTS_UNTIL_FIRST_COLLECTION, OBJECTS_UNTIL_COLLECTION]
+    assert done.stderr.endswith(json.dumps(thresholds))

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
-from imagecli.images.formats.svg import active_parts
 from imagecli.naming import mark_path, number_path, path_for_format
 from imagecli.pipeline.fetch_image import StagedImage, inspect_staged
 from imagecli.prepared import OutputFile, PreparedCall
@@ -163,6 +162,8 @@ class ImageSaver(NamedTuple):
         """Warns of images that should be checked before they are opened or published."""
         identity = staged.identity
         if identity.format == "svg":
+            from imagecli.images.formats.svg import active_parts
+
             with suppress(OSError), staged.path.open("rb") as file:
                 if parts := active_parts(file):
                     message = f"the SVG has {', '.join(parts)}; check it before you open it in a browser or publish it"
