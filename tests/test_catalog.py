@@ -20,7 +20,13 @@ def test_every_row_that_ships_is_valid() -> None:
 
 def test_a_row_is_built_when_it_is_looked_up_and_once() -> None:
     built: list[str] = []
-    rows = LazyRows(["a", "b"], lambda name: built.append(name) or name.upper())  # type: ignore[func-returns-value]
+
+    class Rows(LazyRows[str]):
+        def build(self, name: str) -> str:
+            built.append(name)
+            return name.upper()
+
+    rows = Rows(["a", "b"])
     assert (list(rows), len(rows), "a" in rows, "c" in rows, built) == (["a", "b"], 2, True, False, [])
     assert (rows["a"], rows["a"], rows.get("c"), built) == ("A", "A", None, ["a"])
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -19,14 +20,20 @@ Row = TypeVar("Row")
 class LazyRows(Mapping[str, Row]):
     """Rows by name, each built when it is first looked up: a command needs one or two of them."""
 
-    def __init__(self, names: Iterable[str], build: Callable[[str], Row]) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self._names = tuple(names)
-        self._build = cache(build)
+        self._rows: dict[str, Row] = {}
+
+    @abstractmethod
+    def build(self, name: str) -> Row:
+        """The row of that name."""
 
     def __getitem__(self, name: str) -> Row:
         if name not in self._names:
             raise KeyError(name)
-        return self._build(name)
+        if name not in self._rows:
+            self._rows[name] = self.build(name)
+        return self._rows[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -36,6 +43,23 @@ class LazyRows(Mapping[str, Row]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class ShippedModels(LazyRows[ModelRow]):
+    """The rows of `models.toml`."""
+
+    def build(self, name: str) -> ModelRow:
+        """The model's row."""
+        models = _read_tables("models")
+        return build_model(name, models["models"][name], models)
+
+
+class ShippedProviders(LazyRows[ProviderRow]):
+    """The rows of `providers.toml`."""
+
+    def build(self, name: str) -> ProviderRow:
+        """The provider's row."""
+        return _build_provider(name, _read_tables("providers")["providers"])
 
 
 class Catalog(NamedTuple):
@@ -83,8 +107,8 @@ def load_shipped_catalog() -> Catalog:
     """The catalogue that ships with imagecli."""
     models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
-        models=LazyRows(models["models"], lambda name: build_model(name, models["models"][name], models)),
-        providers=LazyRows(providers["providers"], lambda name: _build_provider(name, providers["providers"])),
+        models=ShippedModels(models["models"]),
+        providers=ShippedProviders(providers["providers"]),
         default_model=models["default"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
