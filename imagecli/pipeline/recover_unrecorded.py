@@ -6,6 +6,7 @@ Nothing is fetched, replaced or removed, and its description is not read: anyone
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -59,7 +60,7 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
     try:
         with open_response(file, saver, _read_images) as response:
             # Only now it is known how many names are needed.
-            saver = saver._replace(prepared=_prepared(id, request, folder, len(response.parsed.images)))
+            saver = replace(saver, prepared=_prepared(id, request, folder, len(response.parsed.images)))
             return save_images(response, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
     except UnsavedError as error:
         if last := save_partial_images(file, saver.prepared, on_event):

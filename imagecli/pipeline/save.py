@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +70,8 @@ MAX_USUAL_PIXELS = 120_000_000
 """No model creates larger images; decoded, such an image takes 480 MB."""
 
 
-class ImageSaver(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSaver:
     """Saves the images of one call."""
 
     prepared: PreparedCall
@@ -78,6 +80,8 @@ class ImageSaver(NamedTuple):
     on_event: EventHandler
     is_repeated: bool = False
     """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
+    saved: list[SavedImage] = field(default_factory=list)
+    """The images that are complete on disk so far."""
 
     def save(self, index: int, staged: StagedImage, revised_prompt: str | None) -> Iterator[SavedImage]:
         """Saves image *index*, and then the further files that are made from it.
@@ -94,12 +98,12 @@ class ImageSaver(NamedTuple):
             path, original, staged = self._save_converted(staged, name, change, overwrite)
         else:
             path = self._publish(staged, _unchanged_path(name, received), overwrite, number)
-        yield self._announce_saved(
+        yield self._record_saved(
             self._build_saved_image(index, path, staged, revised_prompt)._replace(original=original)
         )
         for copy, destination in enumerate(further, start=1):
             image = self._save_further(index, destination, original or path, received, revised_prompt)
-            yield self._announce_saved(image._replace(copy=copy))
+            yield self._record_saved(image._replace(copy=copy))
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -118,7 +122,8 @@ class ImageSaver(NamedTuple):
             )
         return self._build_saved_image(index, None, staged, revised_prompt), staged
 
-    def _announce_saved(self, image: SavedImage) -> SavedImage:
+    def _record_saved(self, image: SavedImage) -> SavedImage:
+        self.saved.append(image)
         self.on_event(ImageSaved(image=image))
         return image
 
