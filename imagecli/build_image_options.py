@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from imagecli.catalog.model import OPTIONAL, ModelRow
-from imagecli.checks.output_format import FormatSupport
+from imagecli.checks.check_request import FormatSupport, resolve_size
 from imagecli.checks.parameters import WHOLE
-from imagecli.checks.sizes import resolve_size
 from imagecli.domain import ImageOptions, Json, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

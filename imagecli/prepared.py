@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from imagecli.domain import IfExists, OutputName, Size, Transform
 
@@ -88,3 +92,83 @@ class PreparedCall:
         """All folders that files are saved in."""
         names = [*self.names, *(file.name for files in self.files for file in files)]
         return tuple(dict.fromkeys(name.folder for name in names))
+
+
+def prepared_to_json(prepared: PreparedCall) -> str:
+    """*prepared* as JSON for the spool, with absolute folders: another command may be run elsewhere."""
+    return json.dumps(_to_dict(map_folders(prepared, _absolute_folder)), default=_to_plain)
+
+
+def _to_dict(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _to_plain(value: Any) -> Any:
+    """Dataclasses and paths for JSON. Not by `asdict`, which copies everything first, for every request."""
+    return _to_dict(value) if dataclasses.is_dataclass(value) else str(value)
+
+
+def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
+    """*prepared* with every folder that it saves in as *moved* returns it."""
+    named = with_names(prepared, lambda name: dataclasses.replace(name, folder=moved(name.folder)))
+    replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
+    return dataclasses.replace(named, replaces=replaces)
+
+
+def with_names(prepared: PreparedCall, changed: Callable[[OutputName], OutputName]) -> PreparedCall:
+    """*prepared* with every name that it saves under as *changed* returns it."""
+    return dataclasses.replace(
+        prepared,
+        names=tuple(changed(name) for name in prepared.names),
+        files=tuple(
+            tuple(dataclasses.replace(file, name=changed(file.name)) for file in files) for files in prepared.files
+        ),
+    )
+
+
+def _absolute_folder(folder: Path) -> Path:
+    try:
+        return folder.absolute()
+    except OSError:  # the current folder is gone
+        return folder
+
+
+def prepared_from_json(text: str) -> PreparedCall:
+    """The value that `prepared_to_json` wrote."""
+    document: dict[str, Any] = json.loads(text)
+    transform = document.pop("transform")
+    size, fit = document.pop("size"), document.pop("fit")
+    names = [_name_from_json(name) for name in document.pop("names")]
+    files, part = document.pop("files", ()), document.pop("part", None)
+    replaces = document.pop("replaces", ())
+    return PreparedCall(
+        **document,
+        names=tuple(names),
+        files=tuple(tuple(_output_file_from_json(file) for file in of_picture) for of_picture in files),
+        replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
+        part=_manifest_ref_from_json(part) if part else None,
+        size=Size(**size) if size else None,
+        fit=Size(**fit) if fit else None,
+        transform=_transform_from_json(transform) if transform else None,
+    )
+
+
+def _name_from_json(document: dict[str, Any]) -> OutputName:
+    return OutputName(**(document | {"folder": Path(document["folder"])}))
+
+
+def _output_file_from_json(document: dict[str, Any]) -> OutputFile:
+    return OutputFile(name=_name_from_json(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
+
+
+def _manifest_ref_from_json(document: dict[str, Any]) -> ManifestRef:
+    return ManifestRef(**(document | {"planned": tuple(tuple(paths) for paths in document["planned"])}))
+
+
+def _transform_from_json(document: dict[str, Any]) -> Transform:
+    return Transform(
+        upright=Size(**document["upright"]),
+        crop=tuple(document["crop"]) if document["crop"] else None,
+        pad=tuple(document["pad"]) if document["pad"] else None,
+        size=Size(**document["size"]) if document["size"] else None,
+    )

@@ -17,7 +17,7 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_records, build_original_records
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
-from imagecli.pipeline.execute import Pipeline
+from imagecli.pipeline.pipeline import Pipeline
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult

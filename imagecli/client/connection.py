@@ -1,4 +1,4 @@
-"""A connection for one exchange: to a checked address, with one deadline for all bytes; and its requests adapter.
+"""A connection for one exchange: to a checked address, within the limits of the exchange; and its requests adapter.
 
 urllib3's connections with three changes. A name is resolved once, and the address that was checked is connected to. The
 limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every
@@ -17,24 +17,175 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
-from urllib3.util.connection import create_connection
+from urllib3.util.connection import allowed_gai_family, create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.client.dns import resolve_in_time
 from imagecli.client.errors import RefusedAddressError
-from imagecli.client.exchange_limits import DeadlineReader, ExchangeLimits
-from imagecli.client.ip_ranges import endpoint_of, literal_endpoint, parse_address
+from imagecli.client.ip_ranges import (
+    AddressFilter,
+    endpoint_of,
+    literal_endpoint,
+    parse_address,
+    parse_literal_host,
+)
 from imagecli.errors import SettingsError
+
+
+def resolve_host(host: str, port: int) -> Sequence[str]:
+    """The addresses that the system resolves, of the families that this machine can use. Raises OSError."""
+    written = literal_endpoint(host, port)
+    if written and written.kind == "loopback":
+        host = host.rstrip(".")  # `localhost.` is localhost (RFC 6761), which not every system's resolver knows
+    result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in result))
+
+
+def resolve_in_time(
+    resolve: Callable[[str, int], Sequence[str]], host: str, port: int, seconds: float
+) -> Sequence[str]:
+    """What *resolve* says of *host*. Raises OSError, and TimeoutError when *seconds* are over.
+
+    On a thread of its own: the system's resolver knows no limit that we could set.
+    """
+    if parse_literal_host(host):
+        return resolve(host, port)
+    inbox = SimpleQueue[Sequence[str] | OSError]()
+
+    def ask() -> None:
+        try:
+            inbox.put(resolve(host, port))
+        except OSError as error:
+            inbox.put(error)
+        except UnicodeError as error:
+            inbox.put(OSError(str(error)))
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        result = inbox.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError("its name was not resolved in time") from None
+    if isinstance(result, OSError):
+        raise result
+    return result
+
+
+MAX_HEAD_BYTES = 1024 * 1024
+"""Interim responses and headers of one exchange; http.client allows about six times more for headers alone."""
+
+BeforeSend = Callable[[str | None], None]
+"""Called when a connection is made and no byte of the request is sent, with the server's address; None behind a proxy.
+
+What it raises ends the exchange, with nothing sent."""
+Resolver = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host. Raises OSError."""
+
+
+class BodyWriter(Protocol):
+    """A file, or an object that reads a body while it passes it on to one."""
+
+    def write(self, piece: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+Enough = Callable[[], float | None]
+"""Returns the seconds that the rest of a response may take, once all that is needed has arrived; None before."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ExchangeLimits:
+    """The limits of one exchange, and how far it is."""
+
+    deadline: float
+    """Monotonic; it may be moved nearer during the exchange."""
+    silence: float
+    """Seconds without any data."""
+    error_seconds: float
+    """The longest time to read an error's body: the status is what matters."""
+    max_bytes: int
+    """Of the response as it arrives, before decompression."""
+    packed: bool = False
+    """A compressed body stays as it is."""
+    judge: AddressFilter | None = None
+    resolve: Resolver = resolve_host
+    enough: Enough = lambda: None
+    before_send: BeforeSend = lambda peer: None
+    connected: bool = False
+    """The connection is made, and the request is being sent."""
+    received_bytes: int = 0
+    """Bytes of the response so far."""
+    early: bytearray = field(default_factory=bytearray)
+    """Those that arrived while the request was still being sent."""
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the deadline. Raises TimeoutError past it."""
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the time for the whole exchange is over")
+        return seconds
+
+    def next_byte_timeout(self) -> float:
+        """How long the next byte may take."""
+        return min(self.silence, self.remaining_seconds())
+
+    def tighten_deadline(self) -> None:
+        """Moves the deadline nearer if enough has arrived."""
+        seconds = self.enough()
+        if seconds is not None:
+            self.deadline = min(self.deadline, time.monotonic() + seconds)
+
+    @property
+    def is_expired(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    @property
+    def is_drip_timeout(self) -> bool:
+        """The deadline has passed while data was arriving."""
+        return self.is_expired and self.received_bytes > 0
+
+
+class DeadlineReader(io.RawIOBase):
+    """A socket's bytes, each waited for within the limits of the exchange, and at most *limit* of them."""
+
+    def __init__(self, connection: socket.socket, limits: ExchangeLimits) -> None:
+        self._raw = connection.makefile("rb", buffering=0)
+        self._socket, self._limits = connection, limits
+        self.limit = MAX_HEAD_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(self._limits.next_byte_timeout())
+        count = self._read_early(buffer) or self._raw.readinto(buffer)
+        self._limits.received_bytes += count or 0
+        self.limit -= count or 0
+        if self.limit < 0:
+            raise http.client.HTTPException("it is larger than any answer")
+        return count
+
+    def _read_early(self, buffer: Any) -> int:
+        piece = self._limits.early[: len(buffer)]
+        buffer[: len(piece)] = piece
+        del self._limits.early[: len(piece)]
+        return len(piece)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
 
 MAX_PRELUDES = 50
 STUCK_SECONDS = 0.5

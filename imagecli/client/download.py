@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-from imagecli.client.dns import resolve_host
+from imagecli.client.connection import Resolver, resolve_host
 from imagecli.client.errors import RefusedAddressError, redact_url
-from imagecli.client.exchange import ByteProgress, HttpResponse, Timeouts, get
-from imagecli.client.exchange_limits import AddressFilter, Resolver
+from imagecli.client.exchange import ByteProgress, HttpResponse, Timeouts, get, open_session
+from imagecli.client.ip_ranges import AddressFilter, permit
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
-from imagecli.client.session import open_session
-from imagecli.client.url_policy import check_result_url, permit
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 
 TRIES = 3
@@ -102,6 +100,32 @@ class ResultDownloader:
                 return response
             url = _redirect_target(url, response.headers["location"])
         raise UnsavedError(f"{redact_url(url)} redirects without end", code="result_url")
+
+
+def _check_port(parts: SplitResult, url: str) -> None:
+    try:
+        nowhere = parts.port == 0
+    except ValueError:
+        nowhere = True
+    if nowhere:
+        raise UnsavedError(f"its address names a port that no server has: {redact_url(url)}", code="result_refused")
+
+
+def check_result_url(url: str) -> None:
+    """Raises UnsavedError unless *url* is a plain http(s) URL: no other scheme, no password, no odd characters."""
+    if any(character < " " or character in "\x7f\\" for character in url):
+        raise UnsavedError(f"its address has a character that no address has: {redact_url(url)}", code="result_refused")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UnsavedError(f"its address is none: {redact_url(url)}", code="result_refused") from error
+    _check_port(parts, url)
+    if parts.scheme not in ("http", "https"):
+        raise UnsavedError(f"its address is not http(s): {redact_url(url)}", code="result_refused")
+    if "@" in parts.netloc:
+        raise UnsavedError(f"its address holds a name and password: {redact_url(url)}", code="result_refused")
+    if not parts.hostname or " " in parts.netloc:
+        raise UnsavedError(f"its address names no host: {redact_url(url)}", code="result_refused")
 
 
 def _redirect_target(url: str, location: str) -> str:

@@ -16,11 +16,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from imagecli.client.connection import BodyWriter
 from imagecli.client.errors import NotConnectedError, as_unbilled_error
-from imagecli.client.exchange import HttpResponse, MultipartUpload, Timeouts, open_source, send_once
-from imagecli.client.exchange_limits import BodyWriter
+from imagecli.client.exchange import (
+    Authorization,
+    HttpResponse,
+    MultipartUpload,
+    Timeouts,
+    open_session,
+    open_source,
+    send_once,
+)
 from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Json, Secret
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.events import DownloadProgress, EventHandler, RetryWait, UploadProgress

@@ -1,6 +1,11 @@
-"""Classifies IP addresses: public, loopback, private, or never to be fetched from.
+"""Classifies IP addresses (public, loopback, private, never to be fetched from), and which a result URL may lead to.
 
-Pure. Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
+Pure. A result URL may lead to public addresses, and to others only if the server itself is at such a place. The place
+is the address that the request for the images was sent to: a second DNS lookup could give another one. A server on this
+machine may link to itself, which is the same host and port, and one in a private network to private networks. No server
+may link to cloud credentials, multicast or reserved addresses.
+
+ Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
 hand out credentials: documentation of AWS, Azure, Alibaba and Oracle, read 2026-11-23.
 """
 
@@ -8,8 +13,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
 AddressKind: TypeAlias = Literal["public", "loopback", "private", "link-local", "shared", "benchmark", "never"]
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -138,3 +144,35 @@ def literal_endpoint(host: str, port: int) -> Endpoint | None:
         return endpoint_of(address, port)
     name = host.lower().rstrip(".")
     return Endpoint("loopback", "localhost", port) if name == "localhost" or name.endswith(".localhost") else None
+
+
+AddressFilter = Callable[[Endpoint], bool]
+"""Returns whether an endpoint may be connected to."""
+
+
+def permit(base_url: str, peer: str | None) -> AddressFilter:
+    """Whether a result URL in a response from *base_url* may lead to an endpoint.
+
+    *peer* is the address that the request was sent to. None means unknown (a proxy was used, or a crash left no record
+    of it): then the base URL counts if it is itself an address or localhost, and any other name counts as public.
+    """
+    own = _own_endpoint(base_url, peer)
+
+    def judge(endpoint: Endpoint) -> bool:
+        if endpoint.kind == "public":
+            return True
+        if own is None or endpoint.kind == "never" or endpoint.kind != own.kind:
+            return False
+        return endpoint.kind != "loopback" or endpoint == own
+
+    return judge
+
+
+def _own_endpoint(base_url: str, peer: str | None) -> Endpoint | None:
+    try:
+        parts = urlsplit(base_url)
+        if peer:
+            return endpoint_of(parse_address(peer), port_of(parts))
+        return literal_endpoint(parts.hostname or "", port_of(parts))
+    except ValueError:
+        return None

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.client.errors import as_unbilled_error, redact_url
-from imagecli.client.exchange import Timeouts, send_once
-from imagecli.client.session import Authorization, open_session
+from imagecli.client.exchange import Authorization, Timeouts, open_session, send_once
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
 from imagecli.http_message import HttpRequest

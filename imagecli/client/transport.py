@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from imagecli.client.connection import BodyWriter, Enough
 from imagecli.client.errors import NotConnectedError
-from imagecli.client.exchange import HttpResponse, Timeouts, send_once
-from imagecli.client.exchange_limits import BodyWriter, Enough
+from imagecli.client.exchange import Authorization, HttpResponse, Timeouts, open_session, send_once
 from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError

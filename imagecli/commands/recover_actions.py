@@ -24,8 +24,7 @@ from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
 from imagecli.output.settings import print_json_document, print_note
 from imagecli.pipeline import recover
-from imagecli.pipeline.recover import RecoverableCall
-from imagecli.pipeline.recover_unrecorded import recover_images
+from imagecli.pipeline.recover import RecoverableCall, recover_images
 from imagecli.quoting import shell_quote
 from imagecli.results import CallResult, CommandResult
 from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, real_path

@@ -1,6 +1,7 @@
-"""The second half of a call: parse the response that the spool holds, then save its images.
+"""The second half of a call: parse the response that the spool holds, then fetch and save its images.
 
 Needs only `PreparedCall` and the body, so that `recover` and the Batch API finish their responses in the same way.
+Memory does not grow with the images.
 """
 
 from __future__ import annotations
@@ -8,22 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from imagecli.client.download import MAX_PARALLEL, ResultDownloader
-from imagecli.domain import SavedImage
-from imagecli.errors import ImagecliError, UnsavedError, to_imagecli_error
-from imagecli.events import EventHandler, WarningEvent
+from imagecli.domain import ImageInfo, SavedImage
+from imagecli.errors import DiskError, ImagecliError, UnsavedError, to_imagecli_error
+from imagecli.events import DownloadProgress, EventHandler, WarningEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.pipeline.fetch_image import ImageFetcher
-from imagecli.pipeline.save import ImageSaver, build_stdout_image
+from imagecli.images.integrity import inspect_image_file
+from imagecli.pipeline.save import ImageSaver, StagedImage, build_stdout_image, inspect_staged
+from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.error_text import without_surrogates
-from imagecli.providers.large_json import CondensedBody, condense_body
+from imagecli.providers.large_json import CondensedBody, condense_body, decode_base64
 from imagecli.providers.response import parse_response
 from imagecli.results import CallResult, StdoutImage
+from imagecli.safe_open import make_private_folder
+from imagecli.storage.atomic import discard_staged, open_staged, translate_disk_errors
+from imagecli.storage.boundary import check_still_below
 from imagecli.worker_pool import run_unordered
 
 ResponseParser = Callable[[bytes, str], ParsedResponse]
@@ -178,3 +184,115 @@ def _fewer_images_error(received: int, requested: int) -> UnsavedError:
 def is_only_fewer_images(error: ImagecliError) -> bool:
     """Whether the response has nothing more about *error*: it has fewer images, and all of them are saved."""
     return error.code == "fewer_pictures"
+
+
+FileFiller = Callable[[IO[bytes]], ImageInfo | None]
+"""Writes an image's bytes into a file and returns what they are, if that is known; may be called again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFetcher:
+    """Fetches the images of one response. Threads may fetch at the same time."""
+
+    prepared: PreparedCall
+    condensed: CondensedBody
+    downloader: ResultDownloader
+    rescue_folder: Path
+    """For images whose own folder can't be written to, and for those that wait for stdout."""
+    on_event: EventHandler
+    decode_lock: AbstractContextManager[object]
+    """Held while base64 is decoded."""
+    peer: str | None = None
+    """The address that the request was sent to."""
+
+    def fetch(self, numbered: tuple[int, ReturnedImage]) -> StagedImage:
+        """An image by its index, from its base64; from its URL if it has none, or if it is damaged.
+
+        Raises UnsavedError if neither gives bytes, DiskError if they can't be written.
+        """
+        index, image = numbered
+        folder = self.rescue_folder if self.prepared.stdout and not index else self.prepared.name(index).folder
+        failures: list[ImagecliError] = []
+        damaged: list[StagedImage] = []
+        for fill, lock in self._ways_to_fill(image):
+            try:
+                with lock:
+                    staged = self._stage(folder, fill)
+            except ImagecliError as error:
+                failures.append(error)
+                continue
+            if staged.identity.whole:
+                for other in damaged:
+                    discard_staged(other.path)
+                return staged
+            damaged.append(staged)
+        for other in damaged[1:]:
+            discard_staged(other.path)
+        if damaged:
+            return damaged[0]
+        raise _choose_failure(failures, image)
+
+    def _ways_to_fill(self, image: ReturnedImage) -> Iterator[tuple[FileFiller, AbstractContextManager[object]]]:
+        """How to get the bytes, and what to hold meanwhile."""
+        if image.b64_json:
+            yield partial(_decode_base64, self.condensed, image.b64_json), self.decode_lock
+        if image.url:
+            yield partial(self._download, image.url), nullcontext()
+
+    def _download(self, url: str, into: IO[bytes]) -> ImageInfo | None:
+        """What was downloaded, if it is complete: the last attempt is not inspected."""
+        seen: list[ImageInfo] = []
+
+        def is_whole(file: IO[bytes]) -> bool:
+            seen.append(inspect_image_file(file))
+            return seen[-1].whole
+
+        self.downloader.fetch(
+            url,
+            into,
+            lambda done, total: self.on_event(
+                DownloadProgress(request=self.prepared.request, received=done, total=total)
+            ),
+            is_whole,
+            base_url=self.prepared.base_url,
+            peer=self.peer,
+        )
+        return seen[-1] if seen and seen[-1].whole else None
+
+    def _stage(self, folder: Path, fill: FileFiller) -> StagedImage:
+        """In *folder*; or in the rescue folder, readable only by the user, if that fails."""
+        if folder != self.rescue_folder:
+            try:
+                check_still_below(folder, self.prepared.root)
+                with translate_disk_errors(folder):
+                    return self._fill_staged(folder, fill, 0o666, None)
+            except DiskError as error:
+                problem = error
+        else:
+            problem = None
+        with translate_disk_errors(self.rescue_folder):
+            make_private_folder(self.rescue_folder)
+            return self._fill_staged(self.rescue_folder, fill, 0o600, problem)
+
+    def _fill_staged(self, folder: Path, fill: FileFiller, mode: int, problem: DiskError | None) -> StagedImage:
+        with open_staged(folder, label=self.prepared.id, mode=mode) as file:
+            identity = fill(file)
+            return inspect_staged(file, problem, identity)
+
+
+def _choose_failure(failures: list[ImagecliError], image: ReturnedImage) -> ImagecliError:
+    """Why there is no image, with the hint for a URL that does not answer."""
+    if not failures:
+        empty = UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")
+        return image.error or empty
+    if image.hint and failures[-1].code == "result_url":
+        return failures[-1].with_facts(hint=image.hint)
+    return failures[-1]
+
+
+def _decode_base64(condensed: CondensedBody, b64_json: str, into: IO[bytes]) -> None:
+    try:
+        for piece in decode_base64(condensed.iter_text(b64_json)):
+            into.write(piece)
+    except ValueError as error:
+        raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error

@@ -1,8 +1,13 @@
-"""Finds responses that earlier commands received and did not save, and saves them as those would have done."""
+"""Finds responses that earlier commands received and did not save, and saves them as those would have done.
+
+Of a response that no record vouches for, only the images in its bytes are used, and saved under new names. Nothing of
+it is fetched, replaced or removed, and its description is not read: anyone may have written it.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,25 +16,27 @@ from pathlib import Path
 from typing import IO, Literal
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, remove_spool_entry
+from imagecli.client.exchange import Timeouts
+from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, open_unrecorded, remove_spool_entry
 from imagecli.client.spool_record import SpoolPlaces
+from imagecli.domain import OutputName
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.naming import rebuild_name
+from imagecli.http_message import ParsedResponse, ReturnedImage
+from imagecli.images.integrity import inspect_image_file
+from imagecli.naming import rebuild_name, slugify
 from imagecli.pipeline.finish_call import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
-from imagecli.pipeline.prepare_call import map_folders, prepared_from_json, with_names
-from imagecli.pipeline.save import ImageSaver
-from imagecli.prepared import PreparedCall
+from imagecli.pipeline.save import ImageSaver, inspect_staged
+from imagecli.prepared import PreparedCall, map_folders, prepared_from_json, with_names
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
-from imagecli.providers.response import parse_response
-from imagecli.providers.salvage import salvage_images
+from imagecli.providers.response import parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
+from imagecli.storage.atomic import discard_all_staged, open_staged, translate_disk_errors
 from imagecli.storage.boundary import is_below
 from imagecli.storage.preflight import check_folder
-from imagecli.storage.staging import discard_all_staged
 
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 
@@ -242,3 +249,92 @@ def _describe_spooled(spooled: SpooledCall) -> str:
     if leftover.prepared:
         facts += [leftover.prepared.command, leftover.prepared.model, (leftover.prepared.prompt or "")[:60]]
     return ", ".join(fact for fact in facts if fact)
+
+
+def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
+    """Save the images in the response *body* in *folder*, under names made of its id. The response stays.
+
+    *request* numbers it in this command's report. All that goes wrong is in the outcome.
+    """
+    nothing = CallResult(request=request, requested=0, provider="", model="")
+    try:
+        with open_unrecorded(body) as file:
+            if file:
+                return _save(file, body.stem, request, folder, state_dir, on_event)
+            on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
+            return nothing
+    except Exception as problem:
+        return replace(nothing, errors=(to_imagecli_error(problem),))
+
+
+def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
+    """Raises ImagecliError if it has no images."""
+    saver = ImageSaver(
+        prepared=_prepared(id, request, folder, 1),
+        rescue_folder=state_dir / "rescued",
+        on_event=on_event,
+        is_repeated=True,
+    )
+    if inspect_image_file(file).format not in (None, "svg"):
+        return _save_as_it_is(file, saver)
+    try:
+        with open_response(file, saver, _read_images) as response:
+            # Only now it is known how many names are needed.
+            saver = replace(saver, prepared=_prepared(id, request, folder, len(response.parsed.images)))
+            return save_images(response, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
+    except UnsavedError as error:
+        if last := save_partial_images(file, saver.prepared, on_event):
+            error.rescued_path = str(last)
+        raise
+
+
+def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
+    """A response that is itself an image."""
+    prepared = saver.prepared
+    folder = prepared.names[0].folder
+    with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy)
+        staged = inspect_staged(copy)
+    saved = tuple(saver.save(0, staged, None))
+    return CallResult(request=prepared.request, requested=1, provider="", model="", saved=saved)
+
+
+def _prepared(id: str, request: int, folder: Path, count: int) -> PreparedCall:
+    stem = slugify(id)
+    stems = [stem] if count == 1 else [f"{stem}-{number + 1}" for number in range(count)]
+    return PreparedCall(
+        id=stem,
+        request=request,
+        command="recover",
+        provider="",
+        base_url="",
+        model="",
+        n=count,
+        names=tuple(OutputName(folder=folder, stem=stem) for stem in stems),
+        if_exists=None,
+        stdout=False,
+        prompt=None,
+        output_format=None,
+        size=None,
+    )
+
+
+def _read_images(body: bytes, base_url: str) -> ParsedResponse:
+    """The images of a response, complete or not; an address is an error, so that it is never fetched."""
+    try:
+        parsed = parse_response(body, base_url)
+    except UnsavedError:
+        parsed = salvage_images(body, base_url)
+    return replace(parsed, images=tuple(_without_url(image) for image in parsed.images))
+
+
+def _without_url(image: ReturnedImage) -> ReturnedImage:
+    if image.url is None or image.b64_json:
+        return replace(image, url=None, hint=None)
+    error = UnsavedError(
+        f"the response has only the address of an image: {image.url}",
+        hint="recover --from fetches nothing; open the address yourself if you trust it",
+        code="not_fetched",
+    )
+    return replace(image, url=None, hint=None, error=error)

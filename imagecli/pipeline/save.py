@@ -5,23 +5,45 @@ An image for stdout stays in a staged file, and its response in the spool, until
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.formats.svg import active_parts
+from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import mark_path, number_path, path_for_format
-from imagecli.pipeline.fetch_image import StagedImage, inspect_staged
 from imagecli.prepared import OutputFile, PreparedCall
 from imagecli.results import StdoutImage
-from imagecli.storage.atomic import publish, rescue, save_file, translate_disk_errors
+from imagecli.storage.atomic import discard_staged, open_staged, publish, rescue, save_file, translate_disk_errors
 from imagecli.storage.boundary import check_still_below
 from imagecli.storage.read import file_sha256
-from imagecli.storage.staging import discard_staged, open_staged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedImage:
+    """An image on the disk, under a temporary name."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    identity: ImageInfo
+    disk_error: DiskError | None = None
+    """Why it is not in the folder where it should be."""
+
+
+def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: ImageInfo | None = None) -> StagedImage:
+    """The hash of a staged file, and its structure, inspected to the end if *identity* is not known."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    identity = identity or inspect_image_file(file)
+    return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

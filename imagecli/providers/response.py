@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
@@ -187,3 +189,33 @@ def decode_image_base64(b64_json: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
+
+
+_STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
+"""A name and a complete string."""
+
+
+def salvage_images(body: bytes, base_url: str) -> ParsedResponse:
+    """The complete images in a *body* that is not complete JSON. Raises UnsavedError if there are none.
+
+    An event stream needs no salvage: `parse_response` reads every complete event of it.
+    """
+    if is_stream(body):
+        return parse_response(body, base_url)
+    images = []
+    for name, text in _STRING.findall(body):
+        try:
+            value = json.loads(text, strict=False)
+        except ValueError:
+            continue
+        if name in (b"b64_json", b"url"):
+            images.append(find_image({name.decode(): value}, base_url))
+        else:
+            images += [find_image(item, base_url) for item in find_hidden_images({name.decode("latin-1"): value})]
+    if not images:
+        raise UnsavedError(
+            "only a part of an answer came, and no whole picture with it",
+            hint="the provider's usage page tells whether it was billed",
+            code="part",
+        )
+    return ParsedResponse(images=tuple(images))

@@ -12,8 +12,7 @@ from typing import Final
 
 from imagecli.errors import DiskError, OutputError
 from imagecli.naming import PathKind
-from imagecli.storage.atomic import os_error_reason
-from imagecli.storage.staging import discard_all_staged, discard_staged, write_staged
+from imagecli.storage.atomic import discard_all_staged, discard_staged, os_error_reason, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less free space is an error: one large image can need as much."""

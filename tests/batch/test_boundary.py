@@ -17,11 +17,10 @@ from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
 from imagecli.domain import OutputName, Size
 from imagecli.errors import DiskError
-from imagecli.pipeline.fetch_image import inspect_staged
-from imagecli.pipeline.save import ImageSaver
+from imagecli.pipeline.save import ImageSaver, inspect_staged
 from imagecli.prepared import ManifestRef, PreparedCall
+from imagecli.storage.atomic import open_staged
 from imagecli.storage.boundary import find_repository_root, is_below
-from imagecli.storage.staging import open_staged
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.checks.check_request import check_request
+from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
 from imagecli.checks.parameters import OWN_FIELDS, input_sources, needs_alpha
-from imagecli.checks.prompts import check_prompt_argument, check_prompt_text, decode_prompt
 from imagecli.domain import Crop, Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Size, Vary
 from imagecli.errors import UsageError
 

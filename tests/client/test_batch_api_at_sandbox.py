@@ -20,9 +20,8 @@ from imagecli.events import Event
 from imagecli.images.integrity import inspect_image
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.batch_response import parse_response_line
-from imagecli.providers.request import build_batch_line
+from imagecli.providers.request import RequestImages, build_batch_line
 from imagecli.providers.response import parse_response
-from imagecli.providers.uploads import RequestImages
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.http_server import Options, Sandbox
 from tests.client.raw import png

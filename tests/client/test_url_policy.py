@@ -14,13 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.client.connection import Resolver
 from imagecli.client.download import ResultDownloader
-from imagecli.client.exchange import Timeouts, get, send_once
-from imagecli.client.exchange_limits import Resolver
-from imagecli.client.ip_ranges import endpoint_of, parse_address
-from imagecli.client.session import Authorization, open_session
+from imagecli.client.exchange import Authorization, Timeouts, get, open_session, send_once
+from imagecli.client.ip_ranges import endpoint_of, parse_address, permit
 from imagecli.client.spool import open_spool_entry
-from imagecli.client.url_policy import permit
 from imagecli.errors import UnsavedError
 from imagecli.http_message import HttpRequest
 from tests.client.raw import http, raw_server

@@ -31,9 +31,8 @@ from imagecli.errors import ImagecliError
 from imagecli.events import Event, EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
 from imagecli.pipeline.finish_call import open_response, save_images
-from imagecli.pipeline.prepare_call import prepared_to_json
 from imagecli.pipeline.save import ImageSaver
-from imagecli.prepared import OutputFile, PreparedCall
+from imagecli.prepared import OutputFile, PreparedCall, prepared_to_json
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
 from tests.images.making import large_png, png_of, saved
@@ -493,7 +492,7 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         from imagecli.client.download import ResultDownloader
         from imagecli.client.exchange import Timeouts
         from imagecli.pipeline.finish_call import open_response, save_images
-        from imagecli.pipeline.prepare_call import prepared_from_json
+        from imagecli.prepared import prepared_from_json
         from imagecli.pipeline.save import ImageSaver
         folder = Path({str(tmp_path)!r})
         prepared = prepared_from_json((folder / "a.json").read_text())

@@ -20,11 +20,10 @@ from imagecli.client.batch_api import BatchApiClient
 from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, WarningEvent
-from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.prepare_call import InputCache
 from imagecli.planned_call import PlannedCall
 from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.request import build_batch_line
-from imagecli.providers.uploads import FILENAME_EXTENSIONS, RequestImages
+from imagecli.providers.request import FILENAME_EXTENSIONS, RequestImages, build_batch_line
 
 
 class UploadedInputs:

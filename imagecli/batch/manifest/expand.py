@@ -30,7 +30,7 @@ from imagecli.batch.manifest.row_settings import (
 )
 from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.batch.manifest.targets import OutputTemplate, build_targets, check_output_formats, parse_output_template
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
+from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, Edit, Generate, ImageRequest, InputSource
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

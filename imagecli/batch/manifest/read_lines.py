@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from imagecli.batch.manifest.errors import Problems
 from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
-from imagecli.checks.prompts import looks_like_image_name
+from imagecli.checks.check_request import looks_like_image_name
 
 _MAX_NAME_LENGTH = 1000
 

@@ -20,7 +20,7 @@ from imagecli.commands.batch.open_run import BatchRun, build_budget, build_work_
 from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
 from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
-from imagecli.pipeline.build_pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
+from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.providers.batch_job import BatchJob

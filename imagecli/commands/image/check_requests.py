@@ -14,7 +14,7 @@ from imagecli.config.sources import flag_name, how_to_unset
 from imagecli.domain import ImageRequest
 from imagecli.errors import UsageError
 from imagecli.events import WarningEvent
-from imagecli.providers.capabilities import check_capabilities
+from imagecli.providers.request import check_capabilities
 
 
 def validate_requests(

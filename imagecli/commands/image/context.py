@@ -13,8 +13,7 @@ from typing import Any
 from imagecli.build_image_options import apply_format_of_name
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.check_request import COMMANDS
-from imagecli.checks.output_format import FormatSupport
+from imagecli.checks.check_request import COMMANDS, FormatSupport
 from imagecli.commands.image.check_requests import name_option_origins
 from imagecli.commands.image.options_from_flags import image_options_from_flags
 from imagecli.commands.options import CommonOptions, ShowOptions

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
+from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
 from imagecli.commands.options import PromptOptions
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
