@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from imagecli.errors import (
     EXIT_OK,
@@ -23,16 +22,18 @@ if TYPE_CHECKING:
     from imagecli.events import NoteEvent, PartialImage, WarningEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StdoutImage:
-    """An image that is to be written to stdout. Until that is done its response stays recoverable."""
+class StdoutImage(Protocol):
+    """An image that is to be written to stdout. Until it is closed its response stays recoverable."""
 
-    path: Path
-    """A temporary file with all its bytes."""
-    on_written: Callable[[], None] = field(repr=False)
-    """To be called when all of them are written."""
-    save: Callable[[], Path] = field(repr=False)
-    """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
+    @property
+    def path(self) -> Path:
+        """A temporary file with all its bytes."""
+
+    def close(self) -> None:
+        """To be called when all of them are written."""
+
+    def save(self) -> Path:
+        """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from imagecli.errors import NotSentError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat
@@ -202,10 +202,10 @@ class WorkerPool:
                 return
 
 
-def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[WorkDone[Result]]:
-    """Carries out *work* on every item, *jobs* at the same time, and yields the ends in order of arrival.
+def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Result]:
+    """Carries out *work* on every item, *jobs* at the same time, and yields the results in order of arrival.
 
-    One at a time needs no thread.
+    On daemon threads, so that Ctrl-C does not wait for them. What *work* raises is raised here.
     """
     inbox = SimpleQueue[WorkDone[Result]]()
     pending, lock = iter(enumerate(items)), threading.Lock()
@@ -222,16 +222,10 @@ def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs
             except BaseException as error:
                 inbox.put(WorkDone(index, error=error))
 
-    threads = min(jobs, len(items))
-    if threads > 1:
-        for _ in range(threads):
-            threading.Thread(target=work_off, daemon=True).start()
-        for _ in items:
-            yield inbox.get()
-        return
-    for index, item in enumerate(items):
-        try:
-            done = WorkDone(index, result=work(item))
-        except Exception as error:
-            done = WorkDone(index, error=error)
-        yield done
+    for _ in range(min(jobs, len(items))):
+        threading.Thread(target=work_off, daemon=True).start()
+    for _ in items:
+        done = inbox.get()
+        if done.error:
+            raise done.error
+        yield cast(Result, done.result)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -34,8 +34,9 @@ from urllib3.util.wait import wait_for_read, wait_for_write
 
 from imagecli.client.errors import RefusedAddressError
 from imagecli.client.ip_ranges import (
-    AddressFilter,
+    AddressPolicy,
     endpoint_of,
+    is_localhost_name,
     literal_endpoint,
     parse_address,
     parse_literal_host,
@@ -45,25 +46,26 @@ from imagecli.errors import SettingsError
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
     """The addresses that the system resolves, of the families that this machine can use. Raises OSError."""
-    written = literal_endpoint(host, port)
-    if written and written.kind == "loopback":
-        host = host.rstrip(".")  # `localhost.` is localhost (RFC 6761), which not every system's resolver knows
+    if is_localhost_name(host) or parse_literal_host(host):
+        host = host.rstrip(".")  # not every system's resolver knows `localhost.`
     result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in result))
 
 
-def resolve_in_time(
-    resolve: Callable[[str, int], Sequence[str]], host: str, port: int, seconds: float
-) -> Sequence[str]:
-    """What *resolve* says of *host*. Raises OSError, and TimeoutError when *seconds* are over.
+Resolver: TypeAlias = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host. Raises OSError."""
 
-    On a thread of its own: the system's resolver knows no limit that we could set.
+
+def resolve_in_time(resolve: Resolver, host: str, port: int, seconds: float) -> Sequence[str]:
+    """The addresses of *host*. Raises OSError, and TimeoutError when *seconds* have passed.
+
+    A name is resolved on another thread, because no limit can be set for the system's resolver.
     """
     if parse_literal_host(host):
         return resolve(host, port)
     inbox = SimpleQueue[Sequence[str] | OSError]()
 
-    def ask() -> None:
+    def resolve_name() -> None:
         try:
             inbox.put(resolve(host, port))
         except OSError as error:
@@ -71,7 +73,7 @@ def resolve_in_time(
         except UnicodeError as error:
             inbox.put(OSError(str(error)))
 
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=resolve_name, daemon=True).start()
     try:
         result = inbox.get(timeout=seconds)
     except Empty:
@@ -84,13 +86,6 @@ def resolve_in_time(
 MAX_HEAD_BYTES = 1024 * 1024
 """Interim responses and headers of one exchange; http.client allows about six times more for headers alone."""
 
-BeforeSend = Callable[[str | None], None]
-"""Called when a connection is made and no byte of the request is sent, with the server's address; None behind a proxy.
-
-What it raises ends the exchange, with nothing sent."""
-Resolver = Callable[[str, int], Sequence[str]]
-"""Returns the addresses of a host. Raises OSError."""
-
 
 class BodyWriter(Protocol):
     """A file, or an object that reads a body while it passes it on to one."""
@@ -100,8 +95,24 @@ class BodyWriter(Protocol):
     def flush(self) -> None: ...
 
 
-Enough = Callable[[], float | None]
-"""Returns the seconds that the rest of a response may take, once all that is needed has arrived; None before."""
+class ExchangeHooks:
+    """What the caller of an exchange does while it lasts; a method that is not overridden does nothing."""
+
+    def before_send(self, peer: str | None) -> None:
+        """The connection is made, and no byte of the request has been sent. *peer*: its address; None behind a proxy.
+
+        What it raises ends the exchange, with nothing sent.
+        """
+
+    def uploaded(self, sent: int, total: int) -> None:
+        """*sent* of the *total* bytes of the request's body have been sent."""
+
+    def received(self, count: int, total: int | None) -> None:
+        """*count* bytes of the response's body have been written; *total* is None if it is unknown."""
+
+    def enough(self) -> float | None:
+        """Seconds that the rest of the response may take, once all that is needed has arrived; None before."""
+        return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,17 +126,23 @@ class ExchangeLimits:
     error_seconds: float
     """The longest time to read an error's body: the status is what matters."""
     max_bytes: int
-    """Of the response as it arrives, before decompression."""
+    """Of the response's body as it arrives, before decompression."""
     packed: bool = False
     """A compressed body stays as it is."""
-    judge: AddressFilter | None = None
+    policy: AddressPolicy | None = None
+    """None: any address may be connected to."""
     resolve: Resolver = resolve_host
-    enough: Enough = lambda: None
-    before_send: BeforeSend = lambda peer: None
+    hooks: ExchangeHooks = field(default_factory=ExchangeHooks)
+    has_body: bool = False
+    """The request has a body."""
     connected: bool = False
     """The connection is made, and the request is being sent."""
+    sent_bytes: int = 0
+    """Bytes of the request's body so far."""
     received_bytes: int = 0
     """Bytes of the response so far."""
+    body_bytes: int = 0
+    """Those of its body."""
     early: bytearray = field(default_factory=bytearray)
     """Those that arrived while the request was still being sent."""
 
@@ -142,9 +159,14 @@ class ExchangeLimits:
 
     def tighten_deadline(self) -> None:
         """Moves the deadline nearer if enough has arrived."""
-        seconds = self.enough()
+        seconds = self.hooks.enough()
         if seconds is not None:
             self.deadline = min(self.deadline, time.monotonic() + seconds)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the server may have the request: some of its body was sent, or its headers if it has no body."""
+        return self.sent_bytes > 0 if self.has_body else self.connected
 
     @property
     def is_expired(self) -> bool:
@@ -232,11 +254,19 @@ class _Connection(HTTPConnection):
         # urllib3 would wait for each piece of an upload no longer than for the connection.
         self.sock.settimeout(self._limits.next_byte_timeout())
         self._limits.connected = True
-        self._limits.before_send(None if self.proxy else self._peer)
+        self._limits.hooks.before_send(None if self.proxy else self._peer)
 
     def _new_conn(self) -> socket.socket:
+        policy = None if self.proxy else self._limits.policy  # a proxy was chosen by the user
         try:
-            return self._connect_first(self._resolve_addresses())
+            self._check_host_name()
+            if policy:
+                check_literal_host(policy, self._dns_host, self.port)
+            seconds = min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
+            addresses = resolve_in_time(self._limits.resolve, self._dns_host, self.port, seconds)
+            if policy:
+                addresses = _allowed_addresses(policy, addresses, self.port)
+            return self._connect_first(addresses)
         except TimeoutError as error:
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
         except socket.gaierror as error:
@@ -244,24 +274,11 @@ class _Connection(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, f"no connection: {error.strerror or error}") from error
 
-    def _resolve_addresses(self) -> Sequence[str]:
-        """The addresses to connect to. That of a proxy, which the user set, is not checked."""
+    def _check_host_name(self) -> None:
         try:
             self._dns_host.encode("idna")
         except UnicodeError:
             raise LocationParseError(f"{self.host!r}, label empty or too long") from None
-        judge = None if self.proxy else self._limits.judge
-        literal = literal_endpoint(self._dns_host, self.port)
-        if judge and literal and not judge(literal):
-            raise RefusedAddressError(literal.kind)
-        seconds = min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
-        addresses = resolve_in_time(self._limits.resolve, self._dns_host, self.port, seconds)
-        if not judge:
-            return addresses
-        allowed = [address for address in addresses if judge(endpoint_of(parse_address(address), self.port))]
-        if addresses and not allowed:
-            raise RefusedAddressError(endpoint_of(parse_address(addresses[0]), self.port).kind)
-        return allowed
 
     def _connect_first(self, addresses: Sequence[str]) -> socket.socket:
         """Connects to the first of *addresses* that accepts; each gets its share of the time."""
@@ -357,11 +374,27 @@ def _load_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
     return context
 
 
+def check_literal_host(policy: AddressPolicy, host: str, port: int) -> None:
+    """Raises RefusedAddressError if *host* is an address or localhost, and *policy* does not allow it."""
+    literal = literal_endpoint(host, port)
+    if literal and not policy.allows(literal):
+        raise RefusedAddressError(literal.kind)
+
+
+def _allowed_addresses(policy: AddressPolicy, addresses: Sequence[str], port: int) -> Sequence[str]:
+    """The *addresses* that may be connected to. Raises RefusedAddressError if there are some, and none is allowed."""
+    allowed = [address for address in addresses if policy.allows(endpoint_of(parse_address(address), port))]
+    if addresses and not allowed:
+        raise RefusedAddressError(endpoint_of(parse_address(addresses[0]), port).kind)
+    return allowed
+
+
 class SingleUseAdapter(HTTPAdapter):
     """requests' adapter for one exchange; closing it closes the connection."""
 
-    def __init__(self, limits: ExchangeLimits, trust: CertificateCache) -> None:
-        self._trust = trust
+    def __init__(self, limits: ExchangeLimits, trust: CertificateCache, settings: dict[str, Any]) -> None:
+        """*settings*: proxies and certificates from the environment, to be passed to `send`."""
+        self._trust, self.settings = trust, settings
         self._pools = {
             "http": partial(_open_pool, HTTPConnectionPool, partial(HttpConnection, limits=limits)),
             "https": partial(_open_pool, HTTPSConnectionPool, partial(HttpsConnection, limits=limits)),

@@ -60,8 +60,6 @@ def list_server_models(
             headers=headers,
             timeouts=PATIENCE,
             into=body,
-            uploaded=_ignore_progress,
-            received=_ignore_progress,
         )
     except UnsavedError as error:
         raise as_unbilled_error(error) from error
@@ -114,7 +112,3 @@ class _SizeLimitedBuffer(io.BytesIO):
         if self.tell() + len(data) > MAX_BYTES:
             raise NetworkError(f"the list of models is longer than {MAX_BYTES // 2**20} MB", hint="check --base-url")
         return super().write(data)
-
-
-def _ignore_progress(done: int, total: int | None) -> None:
-    """The response is too small for progress."""

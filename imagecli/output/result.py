@@ -147,7 +147,7 @@ def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, o
         )
         outcomes = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
         return replace(report, outcomes=outcomes, errors=(*report.errors, failure))
-    image.on_written()
+    image.close()
     return report
 
 

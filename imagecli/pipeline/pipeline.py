@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
 from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
-from imagecli.client.transport import Transport
+from imagecli.client.transport import BeforeSend, Transport
 from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
@@ -33,6 +33,7 @@ from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
+from imagecli.providers.response import parse_response
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
 from imagecli.storage.atomic import discard_all_staged
@@ -60,11 +61,10 @@ class Pipeline:
         call: PlannedCall,
         on_event: EventHandler,
         slot: CallSlot,
-        before_send: Callable[[], None] = lambda: None,
+        before_send: BeforeSend | None = None,
     ) -> CallResult:
         """Creates and saves the images of *call*. What goes wrong, bugs too, is in the result.
 
-        *before_send* is called in every attempt before anything is sent; if it raises, nothing is sent.
         Raises NotSentError if the pool was stopped or the cost limit has no room.
         """
         try:
@@ -103,7 +103,7 @@ class Pipeline:
         request: HttpRequest,
         entry: SpoolEntry,
         saver: ImageSaver,
-        before_send: Callable[[], None],
+        before_send: BeforeSend | None,
     ) -> tuple[HttpResponse, ImagecliError | None]:
         """The response, its body in *entry*; and the error that broke it off, if it is a stream with events in it.
 
@@ -143,15 +143,17 @@ class Pipeline:
         """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
         request_id = response.headers.get("x-request-id")
         try:
-            with open_response(entry.file, saver) as spooled:
-                reservation.settle(spooled.parsed.usage, may_be_billed=spooled.parsed.may_be_billed)
+            with open_response(entry.file, saver) as condensed:
+                parsed = parse_response(condensed.body, saver.prepared.base_url)
+                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
                 result = save_images(
-                    spooled,
+                    parsed,
+                    condensed,
                     saver,
                     self.downloader,
                     decode_lock=self.decode_lock,
                     peer=entry.peer,
-                    release=entry.close,
+                    entry=entry,
                 )
         except Exception as problem:
             error = _with_cause(broken_off, to_imagecli_error(problem))

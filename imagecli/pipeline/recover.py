@@ -25,9 +25,9 @@ from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
-from imagecli.pipeline.finish_call import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
-from imagecli.pipeline.save import ImageSaver, inspect_staged
+from imagecli.pipeline.save import ImageSaver, describe_staged
 from imagecli.prepared import PreparedCall, map_folders, prepared_from_json, with_names
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
@@ -119,8 +119,8 @@ def recover_call(
             )
             # Only the state folder's own record may open other addresses than public ones to result URLs.
             peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
-            parse = salvage_images if leftover.state == "part" else parse_response
-            outcome = _save_or_keep_partials(saver, body, parse, results, peer)
+            is_part = leftover.state == "part"
+            outcome = _save_or_keep_partials(saver, body, results, peer, is_part=is_part)
         except Exception as problem:
             outcome = replace(outcome, errors=(to_imagecli_error(problem),))
     if outcome.unfetched:
@@ -140,7 +140,7 @@ def _check_folders(prepared: PreparedCall) -> None:
 
 
 def _save_or_keep_partials(
-    saver: ImageSaver, body: IO[bytes], parse: ResponseParser, downloader: ResultDownloader, peer: str | None
+    saver: ImageSaver, body: IO[bytes], downloader: ResultDownloader, peer: str | None, *, is_part: bool
 ) -> CallResult:
     """Saves the images in *body*. If it has none, a stream's partial images are kept, and named in what is raised.
 
@@ -152,8 +152,10 @@ def _save_or_keep_partials(
         discard_all_staged(folder, prepared.id)
     discard_all_staged(saver.rescue_folder, prepared.id)
     try:
-        with open_response(body, saver, parse) as response:
-            return save_images(response, saver, downloader, peer=peer)
+        with open_response(body, saver) as condensed:
+            parse = salvage_images if is_part else parse_response
+            parsed = parse(condensed.body, prepared.base_url)
+            return save_images(parsed, condensed, saver, downloader, peer=peer)
     except UnsavedError as error:
         if not prepared.keep_partials and (last := save_partial_images(body, prepared, saver.on_event)):
             error.rescued_path = str(last)
@@ -278,10 +280,11 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
     if inspect_image_file(file).format not in (None, "svg"):
         return _save_as_it_is(file, saver)
     try:
-        with open_response(file, saver, _read_images) as response:
+        with open_response(file, saver) as condensed:
+            parsed = _read_images(condensed.body, saver.prepared.base_url)
             # Only now it is known how many names are needed.
-            saver = replace(saver, prepared=_prepared(id, request, folder, len(response.parsed.images)))
-            return save_images(response, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
+            saver = replace(saver, prepared=_prepared(id, request, folder, len(parsed.images)))
+            return save_images(parsed, condensed, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
     except UnsavedError as error:
         if last := save_partial_images(file, saver.prepared, on_event):
             error.rescued_path = str(last)
@@ -295,7 +298,7 @@ def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
     with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as copy:
         file.seek(0)
         shutil.copyfileobj(file, copy)
-        staged = inspect_staged(copy)
+        staged = describe_staged(copy, inspect_image_file(copy))
     saved = tuple(saver.save(0, staged, None))
     return CallResult(request=prepared.request, requested=1, provider="", model="", saved=saved)
 

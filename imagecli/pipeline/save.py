@@ -6,12 +6,13 @@ An image for stdout stays in a staged file, and its response in the spool, until
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
@@ -19,8 +20,15 @@ from imagecli.images.formats.svg import active_parts
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import mark_path, number_path, path_for_format
 from imagecli.prepared import OutputFile, PreparedCall
-from imagecli.results import StdoutImage
-from imagecli.storage.atomic import discard_staged, open_staged, publish, rescue, save_file, translate_disk_errors
+from imagecli.storage.atomic import (
+    discard_staged,
+    open_staged,
+    publish,
+    read_in_pieces,
+    rescue,
+    save_file,
+    translate_disk_errors,
+)
 from imagecli.storage.boundary import check_still_below
 from imagecli.storage.read import file_sha256
 
@@ -37,13 +45,12 @@ class StagedImage:
     """Why it is not in the folder where it should be."""
 
 
-def inspect_staged(file: IO[bytes], problem: DiskError | None = None, identity: ImageInfo | None = None) -> StagedImage:
-    """The hash of a staged file, and its structure, inspected to the end if *identity* is not known."""
+def describe_staged(file: IO[bytes], identity: ImageInfo, disk_error: DiskError | None = None) -> StagedImage:
+    """A staged file with its length and hash; *identity* is what it holds."""
     length = file.seek(0, 2)
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    identity = identity or inspect_image_file(file)
-    return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=problem)
+    return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=disk_error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +242,7 @@ class ImageSaver:
             ) from error
         with open_staged(folder, label=self.prepared.id) as file:
             file.write(data)
-            return inspect_staged(file)
+            return describe_staged(file, inspect_image_file(file))
 
     def _publish(self, staged: StagedImage, path: Path, overwrite: bool, number: int = 1) -> Path:
         try:
@@ -315,29 +322,31 @@ def _has_sha256(path: Path, sha256: str) -> bool:
         return False
 
 
-def build_stdout_image(
-    staged: StagedImage, image: SavedImage, prepared: PreparedCall, rescue_folder: Path, release: Callable[[], None]
-) -> StdoutImage:
-    """*staged*, to be written to stdout; *release* closes the spool entry of its response."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedStdoutImage:
+    """An image in a staged file, to be written to stdout: a `StdoutImage`."""
 
-    def done() -> None:
-        discard_staged(staged.path)
+    path: Path
+    image: SavedImage
+    saver: ImageSaver
+    entry: SpoolEntry | None
+    """Of its response."""
+
+    def close(self) -> None:
+        """Removes the staged file and the spool entry."""
+        discard_staged(self.path)
         with suppress(OSError):
-            rescue_folder.rmdir()
-        release()
+            self.saver.rescue_folder.rmdir()
+        if self.entry:
+            self.entry.close()
 
-    def saved() -> Path:
-        """Saves it under the name that it would have had as a file."""
-        path = path_for_format(prepared.name(image.index), image.format)
+    def save(self) -> Path:
+        """Saves it under the name that it would have had as a file, and closes it. Returns the path."""
+        prepared = self.saver.prepared
+        path = path_for_format(prepared.name(self.image.index), self.image.format)
         try:
-            with staged.path.open("rb") as file:
-                saved_path = save_file(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
+            saved_path = save_file(read_in_pieces(self.path), path, label=prepared.id)
         except (DiskError, OSError):
-            saved_path = rescue(staged.path, path, rescue_folder, damaged=False)
-        done()
+            saved_path = rescue(self.path, path, self.saver.rescue_folder, damaged=False)
+        self.close()
         return saved_path
-
-    return StdoutImage(path=staged.path, on_written=done, save=saved)
-
-
-_PIECE_BYTES = 256 * 1024

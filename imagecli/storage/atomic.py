@@ -14,6 +14,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -29,7 +30,7 @@ def open_staged(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator
     Removed if the block raises. *mode* is subject to the umask. Raises OSError.
     """
     path = folder / f"{_staged_prefix(label)}{secrets.token_hex(8)}.part"
-    with open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+    with open(path, "x+b", opener=partial(os.open, mode=mode)) as file:
         try:
             yield file
             file.flush()
@@ -45,6 +46,13 @@ def write_staged(data: bytes | Iterable[bytes], folder: Path, *, label: str = ""
         for piece in (data,) if isinstance(data, bytes) else data:
             file.write(piece)
     return Path(file.name)
+
+
+def read_in_pieces(path: Path) -> Iterator[bytes]:
+    """The content of a file. Raises OSError."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def discard_staged(staged: Path) -> None:
@@ -107,8 +115,7 @@ def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
         if staged.parent == folder:
             return publish(staged, rescued)
         make_private_folder(folder)
-        with staged.open("rb") as source:
-            copy = write_staged(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
+        copy = write_staged(read_in_pieces(staged), folder, mode=0o600)
         used = publish(copy, rescued)
     discard_staged(staged)
     return used

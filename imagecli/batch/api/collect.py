@@ -38,6 +38,7 @@ from imagecli.prepared import PreparedCall
 from imagecli.providers.batch_job import BatchJob
 from imagecli.providers.batch_response import HINT_AGAIN, BatchResponseLine, parse_response_line
 from imagecli.providers.large_json import condense_body
+from imagecli.providers.response import parse_response
 from imagecli.results import CallResult
 from imagecli.storage.boundary import is_below
 
@@ -107,8 +108,9 @@ class BatchCollector:
             prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=self.on_event, is_repeated=True
         )
         try:
-            with open_response(line, saver) as parsed:
-                result = save_images(parsed, saver, self.downloader, peer=self.client.peer)
+            with open_response(line, saver) as condensed:
+                parsed = parse_response(condensed.body, prepared.base_url)
+                result = save_images(parsed, condensed, saver, self.downloader, peer=self.client.peer)
             if result.unfetched:
                 self.on_event(not_fetched(result, None))
         except Exception as problem:
