@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from imagecli.domain import Json
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError
@@ -20,8 +20,7 @@ class HttpFile:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """One request as a provider's codec built it. It has no key: the transport adds that."""
 
     method: str
@@ -34,8 +33,7 @@ class HttpRequest:
 
     def without(self, field: str) -> HttpRequest:
         """The same request without *field*, which is one of `added`."""
-        return replace(
-            self,
+        return self._replace(
             json={key: value for key, value in self.json.items() if key != field} if self.json is not None else None,
             form=tuple(pair for pair in self.form if pair[0] != field),
             added=tuple(name for name in self.added if name != field),
@@ -58,8 +56,7 @@ class ReturnedImage:
     revised_prompt: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedResponse:
+class ParsedResponse(NamedTuple):
     """What a provider's codec found in the body of a 2xx response."""
 
     images: tuple[ReturnedImage, ...]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.domain import IfExists, OutputName, Size, Transform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFile:
+class OutputFile(NamedTuple):
     """A file that is made from an image."""
 
     name: OutputName
@@ -21,8 +18,7 @@ class OutputFile:
     """Cropped and resized to exactly this, after the image was saved unchanged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestRef:
+class ManifestRef(NamedTuple):
     """The manifest item that a call belongs to."""
 
     manifest: str
@@ -34,8 +30,7 @@ class ManifestRef:
     """For each image the paths of its files as the manifest plans them, in the order of `PreparedCall.files`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedCall:
+class PreparedCall(NamedTuple):
     """All that is needed to save the images of a response, perhaps in another process and days later.
 
     Stored in the spool as JSON before the POST. Has no key and no input image.
@@ -96,33 +91,32 @@ class PreparedCall:
 
 def prepared_to_json(prepared: PreparedCall) -> str:
     """*prepared* as JSON for the spool, with absolute folders: another command may be run elsewhere."""
-    return json.dumps(_to_dict(map_folders(prepared, _absolute_folder)), default=_to_plain)
-
-
-def _to_dict(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return json.dumps(_to_plain(map_folders(prepared, _absolute_folder)))
 
 
 def _to_plain(value: Any) -> Any:
-    """Dataclasses and paths for JSON. Not by `asdict`, which copies everything first, for every request."""
-    return _to_dict(value) if dataclasses.is_dataclass(value) else str(value)
+    """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `plain_data`."""
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, tuple):
+        return value
+    if hasattr(value, "_asdict"):
+        return {name: _to_plain(inner) for name, inner in value._asdict().items()}
+    return [_to_plain(inner) for inner in value]
 
 
 def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
     """*prepared* with every folder that it saves in as *moved* returns it."""
-    named = with_names(prepared, lambda name: dataclasses.replace(name, folder=moved(name.folder)))
+    named = with_names(prepared, lambda name: name._replace(folder=moved(name.folder)))
     replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
-    return dataclasses.replace(named, replaces=replaces)
+    return named._replace(replaces=replaces)
 
 
 def with_names(prepared: PreparedCall, changed: Callable[[OutputName], OutputName]) -> PreparedCall:
     """*prepared* with every name that it saves under as *changed* returns it."""
-    return dataclasses.replace(
-        prepared,
+    return prepared._replace(
         names=tuple(changed(name) for name in prepared.names),
-        files=tuple(
-            tuple(dataclasses.replace(file, name=changed(file.name)) for file in files) for files in prepared.files
-        ),
+        files=tuple(tuple(file._replace(name=changed(file.name)) for file in files) for files in prepared.files),
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from imagecli.errors import (
     EXIT_OK,
@@ -36,8 +35,7 @@ class StdoutImage(Protocol):
         """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallResult:
+class CallResult(NamedTuple):
     """One call's result: what is saved, what went wrong, and what the response reports."""
 
     request: int
@@ -68,8 +66,7 @@ class CallResult:
         return bool(self.saved or not self.errors) or any(error.exit_code in POSSIBLY_BILLED for error in self.errors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedFile:
+class SkippedFile(NamedTuple):
     """A file that exists already and is kept (--if-exists skip); nothing was requested for it."""
 
     path: Path
@@ -82,8 +79,7 @@ class SkippedFile:
     """Request and index of the image that follows it in the order requested."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """A command's price in USD; None if it is unknown."""
 
     low_usd: float | None = None
@@ -102,8 +98,7 @@ class Cost:
         return self.high_usd == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRunUpload:
+class DryRunUpload(NamedTuple):
     """An image that would be uploaded."""
 
     field: str
@@ -112,8 +107,7 @@ class DryRunUpload:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRunRequest:
+class DryRunRequest(NamedTuple):
     """A request that a dry run did not send. Has no key and no image."""
 
     provider: str
@@ -132,8 +126,7 @@ class DryRunRequest:
 Status = Literal["ok", "partial", "failed", "planned"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
+class CommandResult(NamedTuple):
     """A command's result, ready to be printed as lines or as JSON."""
 
     command: str

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
@@ -227,8 +226,7 @@ def _suggest_size(size: RequestedSize, row: ModelRow) -> str:
     return f"--size {near}, or --fit {size} for exactly this" if near else "leave --size out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormatSupport:
+class FormatSupport(NamedTuple):
     """The formats that one operation of a model returns at a provider."""
 
     row: ModelRow

@@ -14,8 +14,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -103,8 +102,7 @@ MAX_ERROR_BYTES = 1024 * 1024
 """The most that is read of an error's body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """Status, headers with lower-case names, and an error's body; a 2xx body is in the file."""
 
     status: int
@@ -233,8 +231,7 @@ MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds to connect, without data, in total, and for the body of an error."""
 
     connect: float = 10.0

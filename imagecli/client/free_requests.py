@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -154,7 +154,7 @@ class ApiClient:
             time.sleep(seconds)
 
     def _timeouts_for(self, call: ApiCall) -> Timeouts:
-        return replace(self._timeouts, total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
+        return self._timeouts._replace(total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
 
 
 class _ApiCallHooks(ProgressHooks):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 from imagecli.client.connection import BodyWriter
@@ -140,7 +139,7 @@ class Transport:
             except BaseException:
                 self._rate_limiter.record_lost(ticket)
                 raise
-            ticket = replace(ticket, at=max(ticket.at, paid.sent_at))
+            ticket = ticket._replace(at=max(ticket.at, paid.sent_at))
             if 200 <= response.status < 300:
                 self._rate_limiter.record_answer(ticket, response.headers)
                 return response

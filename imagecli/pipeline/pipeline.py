@@ -9,9 +9,10 @@ import secrets
 import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
@@ -171,7 +172,7 @@ class Pipeline:
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return replace(result, errors=tuple(errors), status=response.status, request_id=request_id)
+        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id)
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""
@@ -215,7 +216,7 @@ def build_pipeline(
     server = server_of(settings, catalog, stack)
     timeouts = timeouts_from_settings(settings)
     return Pipeline(
-        context=replace(context, base_url=server.base_url),
+        context=context._replace(base_url=server.base_url),
         inputs=inputs,
         spend_guard=spend_guard,
         transport=Transport(
@@ -239,8 +240,7 @@ def spool_places(settings: Settings) -> SpoolPlaces:
     return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(NamedTuple):
     """Where requests go, and the key that they carry."""
 
     base_url: str

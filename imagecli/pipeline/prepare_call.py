@@ -9,6 +9,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
@@ -34,8 +36,7 @@ from imagecli.prepared import PreparedCall
 from imagecli.providers.request import RequestImages, build_http_request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
+class RunContext(NamedTuple):
     """What all calls of a command have in common."""
 
     run_id: str
@@ -47,7 +48,7 @@ class RunContext:
     keep_partials: bool = False
     allow_outside: bool = False
     """As in `PreparedCall`."""
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = MappingProxyType({})
     """The query of every request's URL."""
 
 
@@ -94,11 +95,10 @@ MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedInputs:
+class FittedInputs(NamedTuple):
     """The images of one request as they are sent."""
 
-    images: RequestImages = field(default_factory=RequestImages)
+    images: RequestImages = RequestImages()
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
 

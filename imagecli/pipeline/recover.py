@@ -10,10 +10,10 @@ import json
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
@@ -41,8 +41,7 @@ from imagecli.storage.preflight import check_folder
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoverableCall:
+class RecoverableCall(NamedTuple):
     """A response in the spool, complete or not, and the call that it belongs to."""
 
     spooled: SpooledCall
@@ -122,7 +121,7 @@ def recover_call(
             is_part = leftover.state == "part"
             outcome = _save_or_keep_partials(saver, body, results, peer, is_part=is_part)
         except Exception as problem:
-            outcome = replace(outcome, errors=(to_imagecli_error(problem),))
+            outcome = outcome._replace(errors=(to_imagecli_error(problem),))
     if outcome.unfetched:
         on_event(not_fetched(outcome, leftover.spooled.body))
     return _discard_if_done(leftover, outcome, on_event)
@@ -180,7 +179,7 @@ def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: E
             on_event(
                 NoteEvent(code="removed", message=f"removed {leftover.spooled.id} from the spool: it has no images")
             )
-    return replace(outcome, errors=tuple(errors))
+    return outcome._replace(errors=tuple(errors))
 
 
 def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | None) -> PreparedCall:
@@ -191,7 +190,7 @@ def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | N
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
     # A folder that the user types may be anywhere.
     allow_outside = moved.allow_outside or folder is not None
-    return replace(moved, request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
+    return moved._replace(request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
 
 
 def _relative_folder(folder: Path) -> Path:
@@ -266,7 +265,7 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_e
             on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
             return nothing
     except Exception as problem:
-        return replace(nothing, errors=(to_imagecli_error(problem),))
+        return nothing._replace(errors=(to_imagecli_error(problem),))
 
 
 def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
@@ -329,7 +328,7 @@ def _read_images(body: bytes, base_url: str) -> ParsedResponse:
         parsed = parse_response(body, base_url)
     except UnsavedError:
         parsed = salvage_images(body, base_url)
-    return replace(parsed, images=tuple(_without_url(image) for image in parsed.images))
+    return parsed._replace(images=tuple(_without_url(image) for image in parsed.images))
 
 
 def _without_url(image: ReturnedImage) -> ReturnedImage:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
@@ -33,8 +33,7 @@ from imagecli.storage.boundary import check_still_below
 from imagecli.storage.read import file_sha256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StagedImage:
+class StagedImage(NamedTuple):
     """An image on the disk, under a temporary name."""
 
     path: Path
@@ -53,8 +52,7 @@ def describe_staged(file: IO[bytes], identity: ImageInfo, disk_error: DiskError 
     return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=disk_error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(NamedTuple):
     """The format to convert to, and the size if that changes."""
 
     format: str
@@ -304,7 +302,7 @@ def _unchanged_path(name: OutputName, received: ImageInfo) -> Path:
 
 def _with_correct_extension(name: OutputName) -> OutputName:
     """*name* with the extension of whatever format is saved."""
-    return replace(name, literal_format=None, ending=None)
+    return name._replace(literal_format=None, ending=None)
 
 
 def _has_same_bytes(path: Path, staged: StagedImage) -> bool:

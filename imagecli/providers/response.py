@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -128,7 +127,7 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
     response = _build_parsed_response(items, document.get("usage"), base_url)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url)
-    return replace(response, svg_usage=_as_table(document.get("svg_usage")))
+    return response._replace(svg_usage=_as_table(document.get("svg_usage")))
 
 
 def _find_items(document: dict[str, Any]) -> list[Any]:
