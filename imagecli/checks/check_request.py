@@ -240,7 +240,7 @@ class FormatSupport(NamedTuple):
 
     def may_make(self, name: str) -> bool:
         """Whether the format can be requested as far as the catalogue knows."""
-        return (self.surely_makes(name) or not self.row.known) and self._provider_accepts(name)
+        return self._provider_accepts(name) and (not self.row.known or _model_makes(self.row, name))
 
     def conversion_warning(self, name: str) -> WarningEvent | None:
         """A warning if the image will have to be converted to the format *name*."""
@@ -258,7 +258,8 @@ class FormatSupport(NamedTuple):
         """Another model that makes the format, if the provider accepts it."""
         if not self._provider_accepts(name):
             return None
-        return first_living_model(other for other in self.others if _model_makes(other, name))
+        makers = [other for other in self.others if _model_makes(other, name)]
+        return first_living_model(makers)
 
     @property
     def _fixed_format(self) -> str | None:

@@ -127,10 +127,17 @@ class BatchSubmitter:
             self._journal("sent", items, submission)
         except ImagecliError as error:
             return SubmitResult(items=items, error=error)
+        metadata = batch_metadata(self.manifest.name, self.digest, submission)
+        job: BatchJob | None
         try:
-            job = self._create_batch(file_id, input_file.endpoint, submission)
-        except UnsavedError as error:
-            return SubmitResult(items=items, error=error)
+            job = self.client.create_batch(
+                input_file_id=file_id, endpoint=input_file.endpoint, metadata=metadata, on_event=self.on_event
+            )
+        except UnsavedError as lost:
+            job = self._find_lost_batch(lost, submission)
+            if job is None:
+                hint = "the same command again looks for it, and hands in what was not"
+                return SubmitResult(items=items, error=lost.with_facts(hint=hint))
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)
             journal_error = self._try_journal("failed", items, submission, code=error.code)
@@ -139,20 +146,11 @@ class BatchSubmitter:
             items=items, job=job, error=self._try_journal("submitted", items, submission, batch_id=job.id)
         )
 
-    def _create_batch(self, file_id: str, endpoint: str, submission: str) -> BatchJob:
-        """Creates the batch. If the response is lost, looks for the batch; raises UnsavedError if it is not found."""
-        metadata = batch_metadata(self.manifest.name, self.digest, submission)
-        try:
-            return self.client.create_batch(
-                input_file_id=file_id, endpoint=endpoint, metadata=metadata, on_event=self.on_event
-            )
-        except UnsavedError as error:
-            message = f"{error.message}; looking whether the batch was made"
-            self.on_event(WarningEvent(code=error.code, message=message))
-            if job := find_batch(self.client, SUBMISSION, submission, self.on_event):
-                return job
-            error.hint = "the same command again looks for it, and hands in what was not"
-            raise
+    def _find_lost_batch(self, lost: UnsavedError, submission: str) -> BatchJob | None:
+        """Looks for the batch whose response was *lost*; None if the provider does not have it."""
+        message = f"{lost.message}; looking whether the batch was made"
+        self.on_event(WarningEvent(code=lost.code, message=message))
+        return find_batch(self.client, SUBMISSION, submission, self.on_event)
 
     def _try_journal(
         self,
