@@ -3,9 +3,7 @@
 Commands parse flags into these values; nothing below them parses a flag.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
@@ -88,14 +86,13 @@ class ImageOptions(NamedTuple):
     """--param KEY=VALUE: sent unchanged and unchecked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputSource:
+class InputSource(NamedTuple):
     """An input image: a file, or bytes from stdin."""
 
     name: str
     """As the user typed it; `-` is stdin."""
     path: Path | None = None
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
 
     @property
     def label(self) -> str:
@@ -167,11 +164,10 @@ class InputRule(NamedTuple):
     """The transparent areas of a mask must be white too, and black elsewhere: some servers read only the colour."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputImage:
+class InputImage(NamedTuple):
     """An input image as it will be sent."""
 
-    data: bytes = field(repr=False)
+    data: bytes
     format: str
     size: Size
     has_alpha: bool

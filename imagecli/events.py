@@ -3,10 +3,8 @@
 They are for the screen only: no guarantee (journal, spool mark, budget) depends on one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -43,17 +41,16 @@ class DownloadProgress(NamedTuple):
     total: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartialImage:
+class PartialImage(NamedTuple):
     """A stream has shown an earlier state of an image, itself a complete image."""
 
     request: int
     partial_image_index: int
     """0-based, in order of arrival."""
+    data: bytes
+    """All bytes of the image."""
     requested: int | None = None
     """How many earlier states were requested; the image may be finished before all of them arrive."""
-    data: bytes = field(repr=False)
-    """All bytes of the image."""
     path: Path | None = None
     """Where it was saved (--keep-partials)."""
 

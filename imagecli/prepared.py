@@ -1,7 +1,5 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The options that commands share, each declared once, in the groups that help shows them in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple

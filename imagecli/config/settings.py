@@ -1,7 +1,5 @@
 """The settings of a command, merged from flags, environment, project file, user file and defaults, in that order."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -127,7 +127,7 @@ def _limit_urls(images: Sequence[ReturnedImage], limit: int) -> tuple[tuple[Retu
         if not image.url or urls <= limit:
             fetched.append(image)
         elif image.b64_json:
-            fetched.append(replace(image, url=None))
+            fetched.append(image._replace(url=None))
         else:
             unfetched += 1
     return tuple(fetched), unfetched
@@ -224,9 +224,9 @@ class ImageFetcher:
     def _sources(self, image: ReturnedImage) -> Iterator[tuple[ReturnedImage, AbstractContextManager[object]]]:
         """*image* with only one of the places that its bytes can be taken from, and what to hold meanwhile."""
         if image.b64_json:
-            yield replace(image, url=None), self.decode_lock
+            yield image._replace(url=None), self.decode_lock
         if image.url:
-            yield replace(image, b64_json=None), nullcontext()
+            yield image._replace(b64_json=None), nullcontext()
 
     def _stage(self, index: int, source: ReturnedImage) -> StagedImage:
         """In the image's folder; or in the rescue folder, readable only by the user, if that fails.

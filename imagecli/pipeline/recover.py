@@ -333,10 +333,10 @@ def _read_images(body: bytes, base_url: str) -> ParsedResponse:
 
 def _without_url(image: ReturnedImage) -> ReturnedImage:
     if image.url is None or image.b64_json:
-        return replace(image, url=None, hint=None)
+        return image._replace(url=None, hint=None)
     error = UnsavedError(
         f"the response has only the address of an image: {image.url}",
         hint="recover --from fetches nothing; open the address yourself if you trust it",
         code="not_fetched",
     )
-    return replace(image, url=None, hint=None, error=error)
+    return image._replace(url=None, hint=None, error=error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ PNG = InputImage(data=b"png bytes", format="png", size=Size(8, 8), has_alpha=Tru
 
 
 def up(file_id: str) -> InputImage:
-    return replace(PNG, file_id=file_id)
+    return PNG._replace(file_id=file_id)
 
 
 def look(**more: Any) -> ImageOptions:

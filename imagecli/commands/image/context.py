@@ -3,8 +3,6 @@
 Imports nothing heavy: usage errors are shown without requests and Pillow.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
