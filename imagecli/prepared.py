@@ -1,7 +1,6 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,14 +87,14 @@ class PreparedCall(NamedTuple):
 
 
 def prepared_to_json(prepared: PreparedCall) -> str:
-    """*prepared* as JSON for the spool, with absolute folders: another command may be run elsewhere."""
-    return json.dumps(_to_plain(map_folders(prepared, _absolute_folder)))
+    """*prepared* as JSON for the spool, with absolute paths: another command may be run elsewhere."""
+    return json.dumps(_to_plain(prepared))
 
 
 def _to_plain(value: Any) -> Any:
     """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `plain_data`."""
     if isinstance(value, Path):
-        return str(value)
+        return str(_absolute_path(value))
     if not isinstance(value, tuple):
         return value
     if hasattr(value, "_asdict"):
@@ -103,26 +102,11 @@ def _to_plain(value: Any) -> Any:
     return [_to_plain(inner) for inner in value]
 
 
-def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
-    """*prepared* with every folder that it saves in as *moved* returns it."""
-    named = with_names(prepared, lambda name: name._replace(folder=moved(name.folder)))
-    replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
-    return named._replace(replaces=replaces)
-
-
-def with_names(prepared: PreparedCall, changed: Callable[[OutputName], OutputName]) -> PreparedCall:
-    """*prepared* with every name that it saves under as *changed* returns it."""
-    return prepared._replace(
-        names=tuple(changed(name) for name in prepared.names),
-        files=tuple(tuple(file._replace(name=changed(file.name)) for file in files) for files in prepared.files),
-    )
-
-
-def _absolute_folder(folder: Path) -> Path:
+def _absolute_path(path: Path) -> Path:
     try:
-        return folder.absolute()
+        return path.absolute()
     except OSError:  # the current folder is gone
-        return folder
+        return path
 
 
 def prepared_from_json(text: str) -> PreparedCall:

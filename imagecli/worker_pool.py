@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from imagecli.errors import NotSentError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat
@@ -90,6 +90,10 @@ class CallSlot:
             self._slots.release()
 
 
+PoolWork: TypeAlias = Callable[[Item, EventHandler, CallSlot], Result]
+"""What a pool does with each item. It reports progress to the handler, and takes the slot for each request."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkDone(Generic[Result]):
     """The end of one item: its *result*, the exception that was raised, or neither if it was never sent."""
@@ -130,11 +134,11 @@ class WorkerPool:
         """No further item is sent; `run` still yields the results of those in flight."""
         self._slots.stop()
 
-    def run(self, work: Callable[[Item, EventHandler, CallSlot], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def run(self, work: PoolWork[Item, Result], items: Sequence[Item]) -> Iterator[Result]:
         """Yields the results of *work* in the main thread, in order of arrival; nothing for an item that was not sent.
 
-        *work* reports progress to its second argument and takes its slot for each request. What it raises is raised
-        here. On a signal what has arrived is still handled and yielded, and the signal is raised again.
+        What *work* raises is raised here. On a signal what has arrived is still handled and yielded, and the signal is
+        raised again.
         """
         self._start_threads(work, items)
         started = beat = time.monotonic()
@@ -167,7 +171,7 @@ class WorkerPool:
                     yield message.result
             raise
 
-    def _start_threads(self, work: Callable[[Item, EventHandler, CallSlot], Result], items: Sequence[Item]) -> None:
+    def _start_threads(self, work: PoolWork[Item, Result], items: Sequence[Item]) -> None:
         pending, lock = iter(enumerate(items)), threading.Lock()
 
         def work_off() -> None:

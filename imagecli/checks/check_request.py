@@ -6,9 +6,8 @@ Single parameters are checked by `parameters`, input images by `images`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from imagecli.catalog.model import ModelRow
@@ -128,20 +127,22 @@ def check_prompt_text(prompt: str, row: ModelRow) -> None:
         )
 
 
-def check_prompt_argument(prompt: str, exists: Callable[[Path], bool], image: InputSource | None = None) -> None:
+def check_prompt_argument(
+    prompt: str, *, is_file: bool, image: InputSource | None = None, has_image: bool = True
+) -> None:
     """Raise UsageError for a PROMPT argument that is a file's name, with the command that was probably meant.
 
-    No one wants to pay for an image of "photo.jpg". *image* is the command's input image. --prompt accepts such text.
+    No one wants to pay for an image of "photo.jpg". *is_file*: a file of that name exists. *image* is the command's
+    input image, and *has_image* says whether its file exists. --prompt accepts such text.
     """
     word = prompt.strip()
     if not word or "\n" in word or len(word) > 1000:
         return
     is_image = looks_like_image_name(word)
-    is_file = exists(Path(word))
     if not (is_image or is_file):
         return
     message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
-    suggestion = _suggest_prompt(word, is_image, image, exists)
+    suggestion = _suggest_prompt(word, is_image, image, has_image)
     raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
 
 
@@ -151,13 +152,13 @@ def looks_like_image_name(word: str) -> bool:
     return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
 
 
-def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, exists: Callable[[Path], bool]) -> str:
+def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_image: bool) -> str:
     if not is_image:
         return f"-f {shell_quote(word)} reads the prompt from it"
     file = shell_quote(word)
     if image is None:
         return f'imagecli edit {file} "what to change", or imagecli vary {file}'
-    if image.path and not exists(image.path):
+    if not has_image:
         return f"did you swap them? imagecli edit {file} {shell_quote(image.name)}"
     return (
         f'--image {file} adds a second picture: imagecli edit {shell_quote(image.name)} "what to change" --image {file}'

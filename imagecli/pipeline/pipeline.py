@@ -24,7 +24,7 @@ from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
-from imagecli.events import EventHandler, NoteEvent, SpoolOpened, WarningEvent
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_message import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
@@ -92,11 +92,15 @@ class Pipeline:
             )
 
     def _open_entry(self, prepared: PreparedCall, on_event: EventHandler) -> SpoolEntry:
-        def announce(body: Path) -> None:
-            on_event(SpoolOpened(request=prepared.request, folder=body.parent))
-
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
-        return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, announce, self.record_folders)
+        return open_spool_entry(
+            prepared.id,
+            prepared_to_json(prepared),
+            folders,
+            self.record_folders,
+            request=prepared.request,
+            on_event=on_event,
+        )
 
     def _send(
         self,
@@ -113,7 +117,7 @@ class Pipeline:
         partials = PartialImageHandler(
             prepared=saver.prepared, requested=call.request.options.partial_images, on_event=saver.on_event
         )
-        tee = StreamTee(entry.file, partials)
+        tee = StreamTee(entry, partials)
         try:
             response = self.transport.send(
                 request,

@@ -28,7 +28,7 @@ from imagecli.naming import rebuild_name, slugify
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.save import ImageSaver, describe_staged
-from imagecli.prepared import PreparedCall, map_folders, prepared_from_json, with_names
+from imagecli.prepared import PreparedCall, prepared_from_json
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response, salvage_images
@@ -184,13 +184,29 @@ def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: E
 
 def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | None) -> PreparedCall:
     """*prepared*, so that nothing is overwritten and nothing goes to stdout."""
-    renamed = with_names(prepared, rebuild_name)
-    moved = map_folders(renamed, lambda planned: folder or _relative_folder(planned))
     # A file that the journal knows by its content may still be replaced by the same row's new image.
-    replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
-    # A folder that the user types may be anywhere.
-    allow_outside = moved.allow_outside or folder is not None
-    return moved._replace(request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
+    replaces = [
+        (_relative_folder(path.parent) / path.name, sha256)
+        for path, sha256 in prepared.replaces
+        if sha256 and not folder
+    ]
+    return prepared._replace(
+        request=request,
+        names=tuple(_recovered_name(name, folder) for name in prepared.names),
+        files=tuple(
+            tuple(file._replace(name=_recovered_name(file.name, folder)) for file in files) for files in prepared.files
+        ),
+        if_exists=None,
+        stdout=False,
+        replaces=tuple(replaces),
+        # A folder that the user types may be anywhere.
+        allow_outside=prepared.allow_outside or folder is not None,
+    )
+
+
+def _recovered_name(name: OutputName, folder: Path | None) -> OutputName:
+    """*name*, made to follow the rules for names, in *folder* or in its own."""
+    return rebuild_name(name)._replace(folder=folder or _relative_folder(name.folder))
 
 
 def _relative_folder(folder: Path) -> Path:

@@ -129,8 +129,9 @@ def find_ratio(size: Size, row: ProviderRow) -> str | None:
     if not row.ratios:
         return reduced_ratio(size)
     exact = size.width / size.height
-    nearest = min(row.ratios, key=lambda ratio: abs(_ratio_value(ratio) / exact - 1))
-    return nearest if abs(_ratio_value(nearest) / exact - 1) <= RATIO_TOLERANCE else None
+    differences = [abs(_ratio_value(ratio) / exact - 1) for ratio in row.ratios]
+    smallest = min(differences)
+    return row.ratios[differences.index(smallest)] if smallest <= RATIO_TOLERANCE else None
 
 
 def reduced_ratio(size: Size) -> str:

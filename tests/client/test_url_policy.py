@@ -318,7 +318,7 @@ def test_the_address_that_a_request_is_sent_to_is_recorded(tmp_path: Path) -> No
         request = HttpRequest(method="POST", url=f"http://localhost:{server.port}/v1", json={})
         for number in range(2):
             with open_spool_entry(f"{number}", "{}", [tmp_path]) as entry:
-                transport().send(request, entry.file, 0, lambda event: None, entry=entry)
+                transport().send(request, entry, 0, lambda event: None, entry=entry)
                 assert (tmp_path / f"{number}.sent").read_text() == "127.0.0.1"
 
 

@@ -60,7 +60,7 @@ def opened(
     )
     if sent:
         entry.record_sent(peer)
-    entry.file.write(body)
+    entry.write(body)
     return entry
 
 

@@ -19,7 +19,7 @@ from imagecli.checks.parameters import input_sources
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
-from imagecli.events import EventHandler, WarningEvent
+from imagecli.events import EventHandler, WarningEvent, ignore_event
 from imagecli.pipeline.prepare_call import InputCache
 from imagecli.planned_call import PlannedCall
 from imagecli.providers.batch_job import BatchJob
@@ -45,7 +45,7 @@ class UploadedInputs:
         if key not in self._uploads:
             cache = self._caches.setdefault(plan.item.model.name, InputCache(plan.item.model))
             # The notes about them were emitted when all inputs were checked.
-            fitted = cache.fit_inputs(request, lambda event: None).images
+            fitted = cache.fit_inputs(request, ignore_event).images
             self._uploads[key] = RequestImages(
                 images=tuple(self._with_file_id(image, on_event) for image in fitted.images),
                 mask=self._with_file_id(fitted.mask, on_event) if fitted.mask else None,

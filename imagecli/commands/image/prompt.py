@@ -48,7 +48,8 @@ def read_prompt_options(
     if len(sources) > 1:
         raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
     if argument is not None and argument != "-":
-        check_prompt_argument(argument, _exists, image)
+        has_image = image is None or image.path is None or _exists(image.path)
+        check_prompt_argument(argument, is_file=_exists(Path(argument.strip())), image=image, has_image=has_image)
     text = _read_text(argument if argument is not None else options.prompt_option, options.prompt_file, env)
     values = read_variables(options.var or [])
     return [
