@@ -24,6 +24,7 @@ from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
 from imagecli.output.settings import print_json_document, print_note
 from imagecli.pipeline import recover
+from imagecli.pipeline.pipeline import discard_unanswered
 from imagecli.pipeline.recover import RecoverableCall, recover_images
 from imagecli.quoting import shell_quote
 from imagecli.results import CallResult, CommandResult
@@ -112,7 +113,7 @@ class RecoverSession:
         if self.folder:
             check_folder(self.folder)
         with open_progress(self.env, self.display) as listener:
-            recover.discard_unanswered(self.places, listener)
+            discard_unanswered(self.places, listener)
             left = [one for one in self.found if one.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(WarningEvent(code="unrecorded", message=one.message))

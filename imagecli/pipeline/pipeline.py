@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -17,7 +18,14 @@ from typing import NamedTuple
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
-from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
+from imagecli.client.spool import (
+    BODY,
+    SpooledCall,
+    SpoolEntry,
+    list_spooled_calls,
+    open_spool_entry,
+    remove_spool_entry,
+)
 from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
 from imagecli.client.transport import BeforeSend, Transport
 from imagecli.config.settings import Settings
@@ -31,7 +39,7 @@ from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
 from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall, prepared_to_json
+from imagecli.prepared import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
 from imagecli.providers.response import parse_response
@@ -283,3 +291,39 @@ def build_downloader(settings: Settings) -> ResultDownloader:
     return ResultDownloader(
         timeouts=timeouts_from_settings(settings), direct=settings.provider.embedded, max_wait=settings.max_wait
     )
+
+
+def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
+    """Deletes entries without a response, and warns of those that may have been billed.
+
+    *warned_hashes* are the hashes of manifest items about which the user was warned already.
+    """
+    removed = 0
+    for spooled in list_spooled_calls(places):
+        if spooled.alive or spooled.bytes:
+            continue
+        prepared = read_prepared(spooled)
+        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
+            request = _describe_spooled(spooled, prepared)
+            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+            on_event(WarningEvent(code="unanswered", message=message))
+        remove_spool_entry(spooled.body, spooled.record)
+        removed += 1
+    if removed:
+        entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
+        on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))
+
+
+def read_prepared(spooled: SpooledCall) -> PreparedCall | None:
+    """The call that a response in the spool belongs to; None if its description can't be read."""
+    try:
+        return prepared_from_json(spooled.text)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _describe_spooled(spooled: SpooledCall, prepared: PreparedCall | None) -> str:
+    facts = [f"{datetime.fromtimestamp(spooled.since).astimezone():%Y-%m-%d %H:%M}"]
+    if prepared:
+        facts += [prepared.command, prepared.model, (prepared.prompt or "")[:60]]
+    return ", ".join(fact for fact in facts if fact)

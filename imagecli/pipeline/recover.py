@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -21,14 +20,15 @@ from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls,
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.domain import OutputName
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
-from imagecli.events import EventHandler, NoteEvent, WarningEvent
+from imagecli.events import EventHandler, NoteEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
+from imagecli.pipeline.pipeline import read_prepared
 from imagecli.pipeline.save import ImageSaver, describe_staged
-from imagecli.prepared import PreparedCall, prepared_from_json
+from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response, salvage_images
@@ -63,27 +63,6 @@ def find_recoverable(places: SpoolPlaces) -> list[RecoverableCall]:
 def discard_recoverable(leftover: RecoverableCall) -> None:
     """Deletes it without saving it."""
     remove_spool_entry(leftover.spooled.body, leftover.spooled.record)
-
-
-def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
-    """Deletes entries without a response, and warns of those that may have been billed.
-
-    *warned_hashes* are the hashes of manifest items about which the user was warned already.
-    """
-    removed = 0
-    for spooled in list_spooled_calls(places):
-        if spooled.alive or spooled.bytes:
-            continue
-        prepared = _read_prepared(spooled)
-        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
-            request = _describe_spooled(spooled)
-            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
-            on_event(WarningEvent(code="unanswered", message=message))
-        remove_spool_entry(spooled.body, spooled.record)
-        removed += 1
-    if removed:
-        entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
-        on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))
 
 
 def recover_call(
@@ -217,15 +196,8 @@ def _relative_folder(folder: Path) -> Path:
 
 
 def _to_recoverable(spooled: SpooledCall) -> RecoverableCall:
-    prepared = _read_prepared(spooled)
+    prepared = read_prepared(spooled)
     return RecoverableCall(spooled=spooled, prepared=prepared, state=_find_state(spooled, prepared))
-
-
-def _read_prepared(spooled: SpooledCall) -> PreparedCall | None:
-    try:
-        return prepared_from_json(spooled.text)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
 
 
 def _find_state(spooled: SpooledCall, prepared: PreparedCall | None) -> RecoveryState:
@@ -258,14 +230,6 @@ def _state_of_response(body: IO[bytes], prepared: PreparedCall) -> RecoveryState
             return "part"
         return "no_pictures"
     return "whole"
-
-
-def _describe_spooled(spooled: SpooledCall) -> str:
-    leftover = RecoverableCall(spooled=spooled, prepared=_read_prepared(spooled), state="nothing_came")
-    facts = [f"{leftover.when:%Y-%m-%d %H:%M}"]
-    if leftover.prepared:
-        facts += [leftover.prepared.command, leftover.prepared.model, (leftover.prepared.prompt or "")[:60]]
-    return ", ".join(fact for fact in facts if fact)
 
 
 def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:

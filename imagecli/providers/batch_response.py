@@ -11,8 +11,10 @@ import json
 from typing import Any, Final, NamedTuple
 
 from imagecli.errors import NetworkError, UnsavedError
+from imagecli.http_message import ParsedResponse
 from imagecli.providers.error_text import error_detail, error_text, without_surrogates
 from imagecli.providers.errors import error_from_response
+from imagecli.providers.response import parse_document, parse_response_document
 
 _MESSAGES: Final = {
     "batch_expired": "the batch's time was over before it was made",
@@ -37,7 +39,7 @@ def parse_response_line(condensed: bytes) -> BatchResponseLine:
         document = json.loads(condensed)
     except RecursionError as error:
         raise ValueError("a line of a batch is nested too deeply") from error
-    if not is_response_line(document) or not isinstance(document["custom_id"], str):
+    if not _is_response_line(document) or not isinstance(document["custom_id"], str):
         raise ValueError("it is no line of a batch")
     response = _response_object(document) or {}
     request_id = response.get("request_id")
@@ -48,14 +50,22 @@ def parse_response_line(condensed: bytes) -> BatchResponseLine:
     )
 
 
-def is_response_line(document: Any) -> bool:
+def parse_line_images(condensed: bytes, base_url: str) -> ParsedResponse:
+    """The images in a line whose long strings `condense_body` has cut, as `parse_response` finds them in a body.
+
+    Raises the error of a failed line.
+    """
+    return parse_response_document(_response_body(parse_document(condensed)), base_url)
+
+
+def _is_response_line(document: Any) -> bool:
     """Whether a JSON value is a line of a batch, and not itself a response."""
     return (
         isinstance(document, dict) and "custom_id" in document and not document.keys().isdisjoint(("response", "error"))
     )
 
 
-def response_body_of_line(line: dict[str, Any]) -> Any:
+def _response_body(line: dict[str, Any]) -> Any:
     """The body of the *line*'s 2xx response, as JSON.
 
     Any other response raises the error that it would raise as a live response; a line without a response raises

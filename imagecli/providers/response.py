@@ -16,15 +16,14 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.providers.batch_response import is_response_line, response_body_of_line
 from imagecli.providers.error_text import without_surrogates
 from imagecli.providers.errors import error_from_document
+from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
     BASE64_FIELDS,
     find_hidden_images,
     looks_like_image,
-    parse_json_joining_lists,
 )
 
 
@@ -105,8 +104,7 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
     """The images of a 2xx *body*, which is JSON or an event stream. Raises UnsavedError if there are none: the request
     may have been billed.
 
-    An item without an image stays in the list, empty, so that the caller can name it. Of a line of a batch's output
-    the response inside it is read; the error of a failed line is raised.
+    An item without an image stays in the list, empty, so that the caller can name it.
     """
     if is_stream(body):
         # Imported here because most responses are not streams.
@@ -114,9 +112,11 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
 
         stream = read_stream(body)
         return _build_parsed_response(stream.items, stream.usage, base_url, stream.errors)
-    document = _parse_document(body)
-    if is_response_line(document):
-        document = response_body_of_line(document)
+    return parse_response_document(parse_document(body), base_url)
+
+
+def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
+    """As `parse_response`, of a body that is already parsed as JSON."""
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
     items = _find_items(document)
@@ -156,7 +156,8 @@ def _as_table(usage: Any) -> dict[str, Any] | None:
 _BILLED = "it may have been billed; the provider's usage page tells. Is --base-url that of an Images API?"
 
 
-def _parse_document(body: bytes) -> Any:
+def parse_document(body: bytes) -> Any:
+    """*body* as JSON. Raises NetworkError for a web page, UnsavedError for anything else that is not JSON."""
     try:
         return parse_json_joining_lists(body)
     except (ValueError, RecursionError) as error:

@@ -36,9 +36,8 @@ from imagecli.pipeline.save import ImageSaver
 from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall
 from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.batch_response import HINT_AGAIN, BatchResponseLine, parse_response_line
+from imagecli.providers.batch_response import HINT_AGAIN, BatchResponseLine, parse_line_images, parse_response_line
 from imagecli.providers.large_json import condense_body
-from imagecli.providers.response import parse_response
 from imagecli.results import CallResult
 from imagecli.storage.boundary import is_below
 
@@ -122,7 +121,7 @@ class BatchCollector:
         )
         try:
             with open_response(line, saver) as condensed:
-                parsed = parse_response(condensed.body, prepared.base_url)
+                parsed = parse_line_images(condensed.body, prepared.base_url)
                 result = save_images(parsed, condensed, saver, self.downloader, peer=self.client.peer)
             if result.unfetched:
                 self.on_event(not_fetched(result, None))

@@ -20,9 +20,8 @@ from imagecli.events import (
     WarningEvent,
 )
 from imagecli.output.plain_progress import PlainProgress
-from imagecli.pipeline.pipeline import Pipeline, build_pipeline, new_run_id, spool_places
+from imagecli.pipeline.pipeline import Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, RunContext
-from imagecli.pipeline.recover import discard_unanswered
 from imagecli.planned_call import PlannedCall, count_images
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.spend_guard import SpendGuard
