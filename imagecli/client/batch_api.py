@@ -63,7 +63,8 @@ class BatchApiClient:
             document = json_or_none(self._calls.send(call, on_event))
         except ImagecliError as error:
             if error.status == 413 and purpose == "batch":
-                error.hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
+                hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
+                raise error.with_facts(hint=hint) from error
             self._raise_no_batch_api(error)
         file_id = document.get("id") if isinstance(document, dict) else None
         if not isinstance(file_id, str) or not is_valid_id(file_id):
@@ -89,10 +90,8 @@ class BatchApiClient:
         try:
             return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
         except UnsavedError as error:
-            error.hint = (
-                "the batch may have been made; look at the provider's page of batches before it is bought again"
-            )
-            raise
+            hint = "the batch may have been made; look at the provider's page of batches before it is bought again"
+            raise error.with_facts(hint=hint) from error
         except ImagecliError as error:
             if input_file_id in error.message:
                 raise

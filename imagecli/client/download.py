@@ -95,8 +95,8 @@ class ResultDownloader:
                     resolve=self._resolve,
                 )
             except RefusedAddressError as error:
-                error.message = f"its address {redact_url(url)} is not asked: {error.message}"
-                raise
+                message = f"its address {redact_url(url)} is not asked: {error.message}"
+                raise UnsavedError(message, hint=error.hint, code=error.code) from error
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
             url = _redirect_target(url, response.headers["location"])

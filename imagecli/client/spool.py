@@ -73,12 +73,14 @@ class SpoolEntry:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keeps received bytes if *error* leaves the block, unless it is one after which nothing can be billed."""
         has_bytes = self.body.exists() and self.body.stat().st_size > 0
-        if error and has_bytes and not (isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED):
-            path = self.keep()
-            if isinstance(error, ImagecliError):
-                error.rescued_path = error.rescued_path or str(path)
+        is_unbilled = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
+        is_rescued = error is not None and has_bytes and not is_unbilled
+        if is_rescued:
+            self.keep()
         if error or not self.open:
             self.close()
+        if is_rescued and isinstance(error, ImagecliError) and not error.rescued_path:
+            raise error.with_facts(rescued_path=str(self.body)) from error
 
     def write(self, data: bytes, /) -> int:
         """Appends to the body. If its disk is full, continues in the next folder; raises OSError if there is none."""

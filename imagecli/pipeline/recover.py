@@ -136,7 +136,7 @@ def _save_or_keep_partials(
             return save_images(parsed, condensed, saver, downloader, peer=peer)
     except UnsavedError as error:
         if not prepared.keep_partials and (last := save_partial_images(body, prepared, saver.on_event)):
-            error.rescued_path = str(last)
+            raise error.with_facts(rescued_path=str(last)) from error
         raise
 
 
@@ -266,7 +266,7 @@ def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path,
             return save_images(parsed, condensed, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
     except UnsavedError as error:
         if last := save_partial_images(file, saver.prepared, on_event):
-            error.rescued_path = str(last)
+            raise error.with_facts(rescued_path=str(last)) from error
         raise
 
 

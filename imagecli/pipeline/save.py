@@ -165,8 +165,7 @@ class ImageSaver:
                 made = self._convert_staged(source, change, target.parent)
             path = self._publish(made, target, False)
         except ImagecliError as error:
-            error.rescued_path = error.rescued_path or str(source)
-            raise
+            raise error.with_facts(rescued_path=error.rescued_path or str(source)) from error
         if change:
             self._note_conversion(path, change, source)
         return replace(self._build_saved_image(index, path, made, revised_prompt), original=source if change else None)
@@ -208,15 +207,12 @@ class ImageSaver:
         target = path_for_format(name, change.format)
         ending = path_for_format(_with_correct_extension(name), staged.identity.format or "").suffix
         original = self._publish(staged, mark_path(target, f".orig{ending}"), False)
-        try:
-            made = self._convert_staged(original, change, target.parent)
-            path = self._publish(made, target, overwrite)
-        except ImagecliError as error:
-            error.rescued_path = error.rescued_path or str(original)
-            raise
-        except OSError as error:
-            with translate_disk_errors(target):
-                raise error
+        with translate_disk_errors(target):
+            try:
+                made = self._convert_staged(original, change, target.parent)
+                path = self._publish(made, target, overwrite)
+            except ImagecliError as error:
+                raise error.with_facts(rescued_path=error.rescued_path or str(original)) from error
         self._note_conversion(path, change, original)
         return path, original, made
 
@@ -255,8 +251,8 @@ class ImageSaver:
                 overwrite = overwrite or self._may_replace(path)
                 return publish(staged.path, path, overwrite=overwrite, number=number)
         except DiskError as error:
-            error.rescued_path = str(rescue(staged.path, path, self.rescue_folder, damaged=False))
-            raise
+            rescued = rescue(staged.path, path, self.rescue_folder, damaged=False)
+            raise error.with_facts(rescued_path=str(rescued)) from error
 
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this call replaces, and has not changed since that was decided."""

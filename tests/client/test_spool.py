@@ -65,19 +65,18 @@ def test_what_is_not_saved_stays(tmp_path: Path) -> None:
 def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
     tmp_path: Path, error: BaseException, stays: bool
 ) -> None:
-    with pytest.raises(type(error)), open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
+    with pytest.raises(type(error)) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
         entry.write(b"body")
         raise error
     assert entry.body.exists() is stays
-    if isinstance(error, ImagecliError):
-        assert error.rescued_path == (str(entry.body) if stays else None)
+    if isinstance(caught.value, ImagecliError):
+        assert caught.value.rescued_path == (str(entry.body) if stays else None)
 
 
 def test_a_lost_answer_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
-    error = UnsavedError("lost")
-    with pytest.raises(UnsavedError), open_spool_entry("id", "{}", [tmp_path / "spool"]):
-        raise error
-    assert error.rescued_path is None
+    with pytest.raises(UnsavedError) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]):
+        raise UnsavedError("lost")
+    assert caught.value.rescued_path is None
     assert not (tmp_path / "spool").exists()
 
 
