@@ -23,7 +23,6 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
-import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -424,8 +423,3 @@ def _open_pool(pool: Any, connection_class: Any, host: str, port: int | None, **
     connections = pool(host, port, **options)
     connections.ConnectionCls = connection_class
     return connections
-
-
-def is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
-    """Whether *url* would go through a proxy by these merged environment settings."""
-    return bool(requests.utils.select_proxy(url, settings.get("proxies")))

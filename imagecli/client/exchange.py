@@ -31,7 +31,6 @@ from imagecli.client.connection import (
     Resolver,
     SingleUseAdapter,
     check_literal_host,
-    is_proxied,
     resolve_host,
 )
 from imagecli.client.errors import (
@@ -47,6 +46,14 @@ from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_message import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+
+logger = logging.getLogger(__name__)
+
+PIECE_BYTES = 256 * 1024
+MAX_ERROR_BYTES = 1024 * 1024
+"""The most that is read of an error's body."""
+MAX_RESULT_BYTES = 200 * 1024 * 1024
+"""A larger result URL is not an image."""
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
 """Scheme → header and prefix of the key. A provider that needs none may be behind a gateway that does."""
@@ -95,11 +102,24 @@ def open_session(*, direct: bool = False) -> Session:
     return Session(direct=direct)
 
 
-logger = logging.getLogger(__name__)
+class Timeouts(NamedTuple):
+    """Seconds to connect, without data, in total, and for the body of an error."""
 
-PIECE_BYTES = 256 * 1024
-MAX_ERROR_BYTES = 1024 * 1024
-"""The most that is read of an error's body."""
+    connect: float = 10.0
+    silence: float = 300.0
+    total: float = 1800.0
+    error: float = 30.0
+
+    def socket_timeouts(self) -> tuple[float, float]:
+        """requests' pair: seconds to connect, and between two pieces of a response."""
+        return min(self.connect, self.total), min(self.silence, self.total)
+
+    def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
+        """The limits of an exchange that starts now."""
+        deadline = time.monotonic() + self.total
+        return ExchangeLimits(
+            deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more
+        )
 
 
 class HttpResponse(NamedTuple):
@@ -122,6 +142,173 @@ class ProgressHooks(ExchangeHooks):
 
     def received(self, count: int, total: int | None) -> None:
         self.on_event(DownloadProgress(request=self.request, received=count, total=total))
+
+
+def send_once(
+    session: Session,
+    http: HttpRequest,
+    *,
+    auth: Authorization,
+    headers: dict[str, str],
+    timeouts: Timeouts,
+    into: BodyWriter,
+    hooks: ExchangeHooks | None = None,
+    packed: bool = False,
+    max_bytes: int = MAX_RESPONSE_BYTES,
+    upload: MultipartUpload | None = None,
+) -> HttpResponse:
+    """Sends *http* once, its body from *upload* if that is given; redirects are not followed.
+
+    A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
+    Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
+    be written, and what *hooks* raise.
+    """
+    limits = timeouts.limits_from_now(max_bytes, hooks=hooks or ExchangeHooks(), packed=packed)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
+    try:
+        with translate_request_errors(http.url, limits):
+            request = session.prepare_request(_build_request(http, auth, headers))
+            _count_body(request, upload, limits)
+            with closing(_open_adapter(session, request, limits)) as adapter:
+                reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
+                response = read_response(reply, limits, into)
+    except UnsavedError as error:
+        if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
+            raise tls_port_error(http.url) from error
+        raise
+    request_id = response.headers.get("x-request-id")
+    suffix = f", request {request_id}" if request_id else ""
+    logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
+    logger.debug("%s", _describe_headers(response))
+    return response
+
+
+def get(
+    session: Session,
+    url: str,
+    *,
+    timeouts: Timeouts,
+    into: BodyWriter,
+    hooks: ExchangeHooks | None = None,
+    policy: AddressPolicy | None = None,
+    resolve: Resolver = resolve_host,
+) -> HttpResponse:
+    """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
+
+    *policy* decides which addresses may be connected to. *resolve* replaces the system's resolver.
+    """
+    limits = timeouts.limits_from_now(MAX_RESULT_BYTES, hooks=hooks or ExchangeHooks(), policy=policy, resolve=resolve)
+    with translate_request_errors(url, limits):
+        request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
+        with closing(_open_adapter(session, request, limits)) as adapter:
+            reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
+            return read_response(reply, limits, into)
+
+
+def uses_proxy(session: Session, url: str) -> bool:
+    """Whether *url* goes through a proxy that the environment sets."""
+    return _is_proxied(session, url, session.environment_settings(url))
+
+
+def _is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
+    """Whether *url* would go through a proxy by these merged environment settings."""
+    return bool(requests.utils.select_proxy(url, settings.get("proxies")))
+
+
+def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
+    return requests.Request(
+        http.method,
+        http.url,
+        headers={"Accept": "application/json", **headers},
+        auth=auth,
+        json=http.json,
+        data=list(http.form) or None,
+        files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
+    )
+
+
+def _count_body(request: requests.PreparedRequest, upload: MultipartUpload | None, limits: ExchangeLimits) -> None:
+    """Replaces the body of *request* by *upload*, if that is given, and counts what is sent of it."""
+    if upload:
+        request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
+        body = CountingBody(upload, upload.length, limits)
+    elif request.body:
+        data = request.body.encode() if isinstance(request.body, str) else request.body
+        body = CountingBody(io.BytesIO(data), len(data), limits)
+    else:
+        return
+    limits.has_body = True
+    request.body = body  # type: ignore[assignment]
+
+
+class CountingBody:
+    """The body of a request, from *source*; what is read of it counts as sent."""
+
+    def __init__(self, source: MultipartUpload | io.BytesIO, length: int, limits: ExchangeLimits) -> None:
+        self._source, self._length, self._limits = source, length, limits
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        if piece:
+            self._limits.sent_bytes += len(piece)
+            self._limits.hooks.uploaded(self._limits.sent_bytes, self._length)
+        return piece
+
+
+class MultipartUpload:
+    """The body of a multipart upload, read once: fields first, then the file, from disk as it is sent."""
+
+    def __init__(
+        self, file: IO[bytes], size: int, *, fields: Mapping[str, str], filename: str, media_type: str
+    ) -> None:
+        """*size* bytes of *file* are sent, even if it grows."""
+        boundary = secrets.token_hex(16)
+        form, self.content_type = encode_multipart_formdata(
+            {**fields, "file": (filename, b"", media_type)}, boundary=boundary
+        )
+        end = len(form) - len(f"\r\n--{boundary}--\r\n")
+        self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
+        self.length = len(form) + size
+        description = ", ".join(f"{name} {value}" for name, value in fields.items())
+        self.about = f"{description}, file: {media_type}, {size:,} bytes"
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next piece, empty at the end. Raises UsageError if the file has become shorter."""
+        while self._left:
+            stream, left = self._left.pop(0)
+            if not left:
+                continue
+            piece = stream.read(left if size < 0 else min(size, left))
+            if not piece:
+                raise UsageError("a file became shorter while it was sent", hint="run the same command again")
+            self._left.insert(0, (stream, left - len(piece)))
+            return piece
+        return b""
+
+
+def _open_adapter(session: Session, request: requests.PreparedRequest, limits: ExchangeLimits) -> SingleUseAdapter:
+    """What sends *request*: the session itself would prepare a redirect's next request, and read a body of any length.
+
+    Raises InvalidSchema for a URL that is not http(s), RefusedAddressError for an address that may not be connected to.
+    """
+    url = request.url or ""
+    if not url.lower().startswith(("http://", "https://")):
+        raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
+    settings = session.environment_settings(url)
+    if limits.policy and _is_proxied(session, url, settings):
+        # The proxy resolves the name: only an address in the URL itself can be checked.
+        parts = urlsplit(url)
+        check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
+    return SingleUseAdapter(limits, session.trust, settings)
+
+
+def _is_tls_port(session: Session, url: str) -> bool:
+    """Whether *url* is http, reached without a proxy, and its port speaks TLS."""
+    parts = urlsplit(url)
+    return (
+        parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
+    )
 
 
 def read_response(response: requests.Response, limits: ExchangeLimits, into: BodyWriter) -> HttpResponse:
@@ -194,192 +381,6 @@ def _read_error_body(response: requests.Response, limits: ExchangeLimits) -> byt
             if len(body) >= MAX_ERROR_BYTES:
                 break
     return body
-
-
-class MultipartUpload:
-    """The body of a multipart upload, read once: fields first, then the file, from disk as it is sent."""
-
-    def __init__(
-        self, file: IO[bytes], size: int, *, fields: Mapping[str, str], filename: str, media_type: str
-    ) -> None:
-        """*size* bytes of *file* are sent, even if it grows."""
-        boundary = secrets.token_hex(16)
-        form, self.content_type = encode_multipart_formdata(
-            {**fields, "file": (filename, b"", media_type)}, boundary=boundary
-        )
-        end = len(form) - len(f"\r\n--{boundary}--\r\n")
-        self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
-        self.length = len(form) + size
-        description = ", ".join(f"{name} {value}" for name, value in fields.items())
-        self.about = f"{description}, file: {media_type}, {size:,} bytes"
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next piece, empty at the end. Raises UsageError if the file has become shorter."""
-        while self._left:
-            stream, left = self._left.pop(0)
-            if not left:
-                continue
-            piece = stream.read(left if size < 0 else min(size, left))
-            if not piece:
-                raise UsageError("a file became shorter while it was sent", hint="run the same command again")
-            self._left.insert(0, (stream, left - len(piece)))
-            return piece
-        return b""
-
-
-MAX_RESULT_BYTES = 200 * 1024 * 1024
-"""A larger result URL is not an image."""
-
-
-class Timeouts(NamedTuple):
-    """Seconds to connect, without data, in total, and for the body of an error."""
-
-    connect: float = 10.0
-    silence: float = 300.0
-    total: float = 1800.0
-    error: float = 30.0
-
-    def socket_timeouts(self) -> tuple[float, float]:
-        """requests' pair: seconds to connect, and between two pieces of a response."""
-        return min(self.connect, self.total), min(self.silence, self.total)
-
-    def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
-        """The limits of an exchange that starts now."""
-        deadline = time.monotonic() + self.total
-        return ExchangeLimits(
-            deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more
-        )
-
-
-class CountingBody:
-    """The body of a request, from *source*; what is read of it counts as sent."""
-
-    def __init__(self, source: MultipartUpload | io.BytesIO, length: int, limits: ExchangeLimits) -> None:
-        self._source, self._length, self._limits = source, length, limits
-
-    def read(self, size: int = -1, /) -> bytes:
-        piece = self._source.read(size)
-        if piece:
-            self._limits.sent_bytes += len(piece)
-            self._limits.hooks.uploaded(self._limits.sent_bytes, self._length)
-        return piece
-
-
-def send_once(
-    session: Session,
-    http: HttpRequest,
-    *,
-    auth: Authorization,
-    headers: dict[str, str],
-    timeouts: Timeouts,
-    into: BodyWriter,
-    hooks: ExchangeHooks | None = None,
-    packed: bool = False,
-    max_bytes: int = MAX_RESPONSE_BYTES,
-    upload: MultipartUpload | None = None,
-) -> HttpResponse:
-    """Sends *http* once, its body from *upload* if that is given; redirects are not followed.
-
-    A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
-    Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
-    be written, and what *hooks* raise.
-    """
-    limits = timeouts.limits_from_now(max_bytes, hooks=hooks or ExchangeHooks(), packed=packed)
-    if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
-    try:
-        with translate_request_errors(http.url, limits):
-            request = session.prepare_request(_build_request(http, auth, headers))
-            _count_body(request, upload, limits)
-            with closing(_open_adapter(session, request, limits)) as adapter:
-                reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
-                response = read_response(reply, limits, into)
-    except UnsavedError as error:
-        if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
-            raise tls_port_error(http.url) from error
-        raise
-    request_id = response.headers.get("x-request-id")
-    suffix = f", request {request_id}" if request_id else ""
-    logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
-    logger.debug("%s", _describe_headers(response))
-    return response
-
-
-def get(
-    session: Session,
-    url: str,
-    *,
-    timeouts: Timeouts,
-    into: BodyWriter,
-    hooks: ExchangeHooks | None = None,
-    policy: AddressPolicy | None = None,
-    resolve: Resolver = resolve_host,
-) -> HttpResponse:
-    """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
-
-    *policy* decides which addresses may be connected to. *resolve* replaces the system's resolver.
-    """
-    limits = timeouts.limits_from_now(MAX_RESULT_BYTES, hooks=hooks or ExchangeHooks(), policy=policy, resolve=resolve)
-    with translate_request_errors(url, limits):
-        request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
-        with closing(_open_adapter(session, request, limits)) as adapter:
-            reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
-            return read_response(reply, limits, into)
-
-
-def uses_proxy(session: Session, url: str) -> bool:
-    """Whether *url* goes through a proxy that the environment sets."""
-    return is_proxied(session, url, session.environment_settings(url))
-
-
-def _count_body(request: requests.PreparedRequest, upload: MultipartUpload | None, limits: ExchangeLimits) -> None:
-    """Replaces the body of *request* by *upload*, if that is given, and counts what is sent of it."""
-    if upload:
-        request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
-        body = CountingBody(upload, upload.length, limits)
-    elif request.body:
-        data = request.body.encode() if isinstance(request.body, str) else request.body
-        body = CountingBody(io.BytesIO(data), len(data), limits)
-    else:
-        return
-    limits.has_body = True
-    request.body = body  # type: ignore[assignment]
-
-
-def _open_adapter(session: Session, request: requests.PreparedRequest, limits: ExchangeLimits) -> SingleUseAdapter:
-    """What sends *request*: the session itself would prepare a redirect's next request, and read a body of any length.
-
-    Raises InvalidSchema for a URL that is not http(s), RefusedAddressError for an address that may not be connected to.
-    """
-    url = request.url or ""
-    if not url.lower().startswith(("http://", "https://")):
-        raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
-    settings = session.environment_settings(url)
-    if limits.policy and is_proxied(session, url, settings):
-        # The proxy resolves the name: only an address in the URL itself can be checked.
-        parts = urlsplit(url)
-        check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
-    return SingleUseAdapter(limits, session.trust, settings)
-
-
-def _is_tls_port(session: Session, url: str) -> bool:
-    """Whether *url* is http, reached without a proxy, and its port speaks TLS."""
-    parts = urlsplit(url)
-    return (
-        parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
-    )
-
-
-def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
-    return requests.Request(
-        http.method,
-        http.url,
-        headers={"Accept": "application/json", **headers},
-        auth=auth,
-        json=http.json,
-        data=list(http.form) or None,
-        files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
-    )
 
 
 _SECRET_HEADERS = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")

@@ -92,7 +92,7 @@ class PartialImageHandler:
     """Where the last one was saved."""
 
     def handle(self, payload: Any, *, images: int) -> None:
-        """Reports the image in *payload*, if it has one; *pictures* images have been completed before it."""
+        """Reports the image in *payload*, if it has one, behind *images* completed images."""
         data = _image_in(payload)
         identity = inspect_image(data)
         if identity.format in (None, "svg") or not identity.whole:
