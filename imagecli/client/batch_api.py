@@ -15,7 +15,7 @@ from imagecli.client.free_requests import LOST, ApiCall, ApiClient, FileUpload, 
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import EventHandler
-from imagecli.providers.batch_job import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
+from imagecli.providers.batch_api import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
 
 PAGE: Final = 100
 """Batches on a page of the list: the maximum."""

@@ -35,8 +35,7 @@ from imagecli.providers.response import parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
 from imagecli.storage.atomic import discard_all_staged, open_staged, translate_disk_errors
-from imagecli.storage.boundary import is_below
-from imagecli.storage.preflight import check_folder
+from imagecli.storage.preflight import check_folder, is_below
 
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 

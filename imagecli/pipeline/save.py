@@ -29,7 +29,7 @@ from imagecli.storage.atomic import (
     save_file,
     translate_disk_errors,
 )
-from imagecli.storage.boundary import check_still_below
+from imagecli.storage.preflight import check_still_below
 from imagecli.storage.read import file_sha256
 
 

@@ -16,8 +16,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.providers.error_text import without_surrogates
-from imagecli.providers.errors import error_from_document
+from imagecli.providers.errors import error_from_document, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (

@@ -18,8 +18,7 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputIma
 from imagecli.errors import NetworkError, RefusedError, UsageError
 from imagecli.events import Event
 from imagecli.images.integrity import inspect_image
-from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.batch_response import parse_line_images, parse_response_line
+from imagecli.providers.batch_api import BatchJob, parse_line_images, parse_response_line
 from imagecli.providers.request import RequestImages, build_batch_line
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.http_server import Options, Sandbox

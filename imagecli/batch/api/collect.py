@@ -35,11 +35,10 @@ from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.save import ImageSaver
 from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall
-from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.batch_response import HINT_AGAIN, BatchResponseLine, parse_line_images, parse_response_line
+from imagecli.providers.batch_api import HINT_AGAIN, BatchJob, BatchResponseLine, parse_line_images, parse_response_line
 from imagecli.providers.large_json import condense_body
 from imagecli.results import CallResult
-from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import is_below
 
 
 class _AnsweredCall(NamedTuple):

@@ -23,7 +23,7 @@ from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
-from imagecli.providers.batch_job import BatchJob
+from imagecli.providers.batch_api import BatchJob
 from imagecli.results import Cost
 
 SANDBOX_SPEED: Final = 600.0

@@ -17,7 +17,7 @@ from imagecli.output.choose_progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
-from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import is_below
 
 
 def run_requests(
