@@ -149,7 +149,7 @@ class BatchApiClient:
             path=f"{self._item_path(self._row.files_path, file_id)}/content",
             max_bytes=UNLIMITED_BYTES,
             is_long=True,
-            is_retried_only_empty=True,
+            may_retry_partial=False,
         )
         try:
             self._calls.send(call, on_event, file)

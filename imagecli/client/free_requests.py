@@ -71,8 +71,8 @@ class ApiCall:
     max_bytes: int = MAX_DOCUMENT_BYTES
     is_long: bool = False
     """It may take a day, as long as data arrives."""
-    is_retried_only_empty: bool = False
-    """It is not retried once some of the response has arrived."""
+    may_retry_partial: bool = True
+    """It may also be retried when some of the response has been written."""
 
 
 class ApiClient:
@@ -146,8 +146,8 @@ class ApiClient:
                 raise wait_too_long_error(failure, stated_wait, self._max_wait, local_time())
             failures += 1
             is_over = time.monotonic() - started >= timeouts.total
-            is_partly_received = call.is_retried_only_empty and body.tell() > 0
-            if not decision.retry or is_over or failures >= tries or is_partly_received:
+            is_too_late = body.tell() > 0 and not call.may_retry_partial
+            if not decision.retry or is_over or failures >= tries or is_too_late:
                 raise failure
             seconds = retry_delay(failures - 1, stated_wait, self._max_wait)
             on_event(RetryWait(request=NO_REQUEST, seconds=seconds, why=failure.message))
