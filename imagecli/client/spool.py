@@ -21,7 +21,6 @@ from typing import IO, Final, NamedTuple
 
 from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
-from imagecli.events import EventHandler, SpoolOpened, ignore_event
 from imagecli.file_lock import try_lock
 from imagecli.safe_open import (
     UnsafeFileError,
@@ -56,10 +55,6 @@ class SpoolEntry:
     record: Path | None = None
     """The record that vouches for it, if it is outside the state folder."""
     record_folders: Sequence[Path] = ()
-    request: int
-    """The number of the planned call."""
-    on_event: EventHandler
-    """Handles `SpoolOpened`, at first and whenever the folder changes."""
     is_kept: bool = False
     open: bool = False
     """It outlives its block; the caller calls `close`."""
@@ -136,7 +131,6 @@ class SpoolEntry:
                 if self.sent:
                     self.record_sent(self.peer)
                 remove_spool_entry(before, record)
-                self.on_event(SpoolOpened(request=self.request, folder=self.body.parent))
                 return
         raise error
 
@@ -169,9 +163,6 @@ def open_spool_entry(
     description: str,
     folders: Sequence[Path],
     record_folders: Sequence[Path] = (),
-    *,
-    request: int = 0,
-    on_event: EventHandler = ignore_event,
 ) -> SpoolEntry:
     """Opens an entry in the first usable one of *folders*; the first one is the state folder's.
 
@@ -190,7 +181,7 @@ def open_spool_entry(
             reasons.append(f"{folder}: {error.strerror}")
             continue
         body = Path(str(file.name))
-        entry = SpoolEntry(
+        return SpoolEntry(
             id=id,
             text=description,
             body=body,
@@ -198,11 +189,7 @@ def open_spool_entry(
             further=[*folders[index + 1 :]],
             record=record,
             record_folders=record_folders,
-            request=request,
-            on_event=on_event,
         )
-        on_event(SpoolOpened(request=request, folder=body.parent))
-        return entry
     raise OutputError(
         f"no place to keep the answer while it is saved ({'; '.join(reasons)})",
         hint="make one of these folders writable, or set IMAGECLI_STATE_DIR",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeAlias
 
 from imagecli.client.connection import BodyWriter
 from imagecli.client.errors import NotConnectedError
 from imagecli.client.exchange import Authorization, HttpResponse, ProgressHooks, Timeouts, open_session, send_once
-from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
+from imagecli.client.rate_limiter import (
+    LOOK_SECONDS,
+    MonotonicClock,
+    RateLimiter,
+    RateLimitExhaustedError,
+    Ticket,
+    WaitTooLongError,
+)
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
 from imagecli.client.spool import SpoolEntry
 from imagecli.domain import Secret
@@ -37,9 +43,11 @@ class _PaidRequest(ProgressHooks):
         before_send: BeforeSend | None,
         enough: Enough | None,
         entry: SpoolEntry | None,
+        clock: MonotonicClock,
     ) -> None:
         super().__init__(request, on_event)
         self.http = http
+        self._clock = clock
         self.failures = 0
         """Attempts that failed, other than by the rate limit."""
         self.limited = 0
@@ -64,7 +72,7 @@ class _PaidRequest(ProgressHooks):
 
     def uploaded(self, sent: int, total: int) -> None:
         super().uploaded(sent, total)
-        self.sent_at = time.monotonic()
+        self.sent_at = self._clock.now()
 
     def enough(self) -> float | None:
         return self._enough() if self._enough else None
@@ -89,6 +97,7 @@ class Transport:
         max_wait: float,
         direct: bool,
         per_minute: float | None = None,
+        clock: MonotonicClock | None = None,
     ) -> None:
         """*per_minute*: the most images to request per minute."""
         self._session = open_session(direct=direct)
@@ -97,7 +106,10 @@ class Transport:
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._rate_limiter = RateLimiter(max_retries=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._clock = clock or MonotonicClock()
+        self._rate_limiter = RateLimiter(
+            max_retries=max_retries, max_wait=max_wait, per_minute=per_minute, clock=self._clock
+        )
 
     def send(
         self,
@@ -116,7 +128,7 @@ class Transport:
         In every attempt, before anything is sent, *before_send* is called and *entry* is marked as sent. The mark is
         removed if the server refuses the attempt. Raises the error of any other response.
         """
-        paid = _PaidRequest(http, request, on_event, before_send, enough, entry)
+        paid = _PaidRequest(http, request, on_event, before_send, enough, entry, self._clock)
         while True:
             ticket = self._wait_turn(paid)
             try:
@@ -147,13 +159,13 @@ class Transport:
 
     def _wait_turn(self, paid: _PaidRequest) -> Ticket:
         """Waits for its turn. Raises the error of its last attempt, or LimitError if it was never sent."""
-
-        def waiting(seconds: float) -> None:
-            if not isinstance(paid.last, LimitError):
-                paid.on_event(RetryWait(request=paid.request, seconds=seconds, why="the provider's rate limit"))
-
+        images = _image_count(paid.http)
+        unannounced = float("inf") if isinstance(paid.last, LimitError) else LOOK_SECONDS
         try:
-            return self._rate_limiter.wait_turn(_image_count(paid.http), waiting)
+            while not isinstance(turn := self._rate_limiter.wait_turn(images, longest=unannounced), Ticket):
+                paid.on_event(RetryWait(request=paid.request, seconds=turn, why="the provider's rate limit"))
+                unannounced = float("inf")
+            return turn
         except RateLimitExhaustedError:
             message = "the rate limit did not give way; this request was not sent"
             raise paid.last or LimitError(message, hint=_HINT_RATE) from None
@@ -213,7 +225,7 @@ class Transport:
         if stated_wait is not None:
             self._rate_limiter.hold(seconds)
         else:
-            time.sleep(seconds)
+            self._clock.sleep(seconds)
 
 
 def _image_count(http: HttpRequest) -> int:

@@ -49,6 +49,22 @@ from imagecli.storage.atomic import discard_all_staged
 from imagecli.worker_pool import CallSlot
 
 
+class OpenCall(NamedTuple):
+    """A call that was begun, and whose result the command has not handled yet."""
+
+    entry: SpoolEntry
+    saver: ImageSaver
+
+    @property
+    def request(self) -> int:
+        return self.saver.prepared.request
+
+    @property
+    def folder(self) -> Path:
+        """Where its response is kept until it is saved."""
+        return self.entry.body.parent
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """What all calls of a command share. Threads may execute calls at the same time."""
@@ -64,6 +80,8 @@ class Pipeline:
     """For the records of those that are beside an output."""
     decode_lock: Lock = field(default_factory=Lock)
     """Held while an image is decoded."""
+    open_calls: dict[int, OpenCall] = field(default_factory=dict)
+    """Request → its call, from when it has room under the cost limit until `end_call`."""
 
     def execute(
         self,
@@ -80,9 +98,10 @@ class Pipeline:
             prepared, request = prepare_call(call, self.inputs.fit_inputs(call.request, on_event), self.context)
             saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
             with (
-                self._open_entry(prepared, on_event) as entry,
+                self._open_entry(prepared) as entry,
                 self.spend_guard.reserve(call.index, slot) as reservation,
             ):
+                self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 return self._save(response, broken_off, entry, saver, reservation)
         except NotSentError:
@@ -99,16 +118,18 @@ class Pipeline:
                 request_id=error.request_id,
             )
 
-    def _open_entry(self, prepared: PreparedCall, on_event: EventHandler) -> SpoolEntry:
+    def end_call(self, request: int) -> None:
+        """The result of the request is handled."""
+        self.open_calls.pop(request, None)
+
+    def in_flight(self) -> list[OpenCall]:
+        """The calls that were sent and not refused, and whose results are not handled: what may still be billed."""
+        # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
+        return [call for call in self.open_calls.copy().values() if call.entry.sent]
+
+    def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
-        return open_spool_entry(
-            prepared.id,
-            prepared_to_json(prepared),
-            folders,
-            self.record_folders,
-            request=prepared.request,
-            on_event=on_event,
-        )
+        return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, self.record_folders)
 
     def _send(
         self,

@@ -53,8 +53,9 @@ def test_trailers_are_not_waited_for(behind: bytes) -> None:
     answer = then(OPEN + b"2\r\n{}\r\n" + behind, silence(2))
     started = time.monotonic()
     with raw_server(answer) as server:
-        assert send(server.base_url, transport(timeouts=SHORT))[1] == b"{}"
-    assert time.monotonic() - started < 0.35
+        patient = Timeouts(connect=2, silence=5, total=5)
+        assert send(server.base_url, transport(timeouts=patient))[1] == b"{}"
+    assert time.monotonic() - started < 1.8
 
 
 @pytest.mark.parametrize("statuses", [(102,), (103,), (100, 102, 103, 103), (199,), (100,) * 45])

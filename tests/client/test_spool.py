@@ -15,7 +15,6 @@ import pytest
 from imagecli.client.spool import SpoolEntry, hold_spooled, list_spooled_calls, open_spool_entry
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
-from imagecli.events import Event, SpoolOpened
 from tests.children import Children
 
 
@@ -224,13 +223,12 @@ class TestFull:
     def test_what_comes_goes_on_in_the_next_folder_that_takes_it(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         folders = [tmp_path / "a", tmp_path / "file" / "b", tmp_path / "c"]
-        heard: list[Event] = []
-        with open_spool_entry("id", '{"a": 1}', folders, request=3, on_event=heard.append) as entry:
+        with open_spool_entry("id", '{"a": 1}', folders) as entry:
+            assert entry.body == tmp_path / "a" / "id.body"
             entry.record_sent(None)
             self.fill(entry)
             entry.write(b"all of it")
             assert entry.body == tmp_path / "c" / "id.body"
-            assert heard == [SpoolOpened(request=3, folder=tmp_path / name) for name in ("a", "c")]
             assert not (tmp_path / "a").exists()
             entry.file.seek(0)
             assert entry.file.read() == entry.body.read_bytes() == b"all of it"
