@@ -215,8 +215,7 @@ class ImageInfo(NamedTuple):
     """What is wrong if the image is not complete."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedImage:
+class SavedImage(NamedTuple):
     """One image on disk, or written to stdout: then *path* is None."""
 
     path: Path | None
@@ -227,7 +226,7 @@ class SavedImage:
     sha256: str
     revised_prompt: str | None
     request: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     """0-based, within its request."""
     copy: int = 0
     """Its number if several files are made of one image."""

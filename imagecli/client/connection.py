@@ -114,7 +114,7 @@ class ExchangeHooks:
         return None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ExchangeLimits:
     """The limits of one exchange, and how far it is."""
 

@@ -40,7 +40,7 @@ BODY, DESCRIPTION, SENT = ".body", ".json", ".sent"
 """Suffixes of an entry's files."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class SpoolEntry:
     """A request's files in the spool. Leaving the `with` block removes them, unless they hold something unsaved."""
 

@@ -9,7 +9,7 @@ from mmap import mmap
 from typing import TypeAlias
 
 from imagecli.domain import ImageInfo, Size
-from imagecli.images.formats import gif, jpeg, png, svg, webp
+from imagecli.images.formats import gif, jpeg, png, webp
 
 _STARTS = (
     (b"%PDF", "a PDF"),
@@ -97,7 +97,10 @@ def detect_format(data: memoryview) -> str | None:
         return "webp"
     if bytes(data[:6]) in gif.SIGNATURES:
         return "gif"
-    return "svg" if svg.find_svg_root(data) is not None else None
+    # Imported here, as most images have bytes that say what they are.
+    from imagecli.images.formats.svg import find_svg_root
+
+    return "svg" if find_svg_root(data) is not None else None
 
 
 def _read_size(data: memoryview, format: str) -> Size | None:
@@ -110,4 +113,6 @@ def _read_size(data: memoryview, format: str) -> Size | None:
             return webp.webp_size(data)
         case "gif":
             return gif.gif_size(data)
-    return svg.svg_size(data)
+    from imagecli.images.formats.svg import svg_size
+
+    return svg_size(data)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from imagecli.client.download import MAX_PARALLEL, ResultDownloader
 from imagecli.client.exchange import ProgressHooks
@@ -81,7 +80,7 @@ def save_images(
     else:  # decoding is work for one thread at a time
         fetched_images = map(fetcher.fetch, enumerate(images))
     if prepared.stdout:  # the first image goes to stdout; files are saved as they arrive
-        fetched_images = sorted(fetched_images, key=attrgetter("index"))
+        fetched_images = sorted(fetched_images, key=attrgetter("number"))
     saved: list[SavedImage] = []
     errors = [*parsed.errors] if len(parsed.images) < prepared.n else []
     stdout_image: StdoutImage | None = None
@@ -92,11 +91,11 @@ def save_images(
         revised_prompt = _revised_prompt(fetched.image, condensed)
         try:
             if prepared.stdout and not stdout_image:
-                image, staged = saver.prepare_for_stdout(fetched.index, fetched.staged, revised_prompt)
+                image, staged = saver.prepare_for_stdout(fetched.number, fetched.staged, revised_prompt)
                 stdout_image = StagedStdoutImage(path=staged.path, image=image, saver=saver, entry=entry)
                 saved.append(image)
             else:
-                for image in saver.save(fetched.index, fetched.staged, revised_prompt):
+                for image in saver.save(fetched.number, fetched.staged, revised_prompt):
                     saved.append(image)  # one by one: the first files stay saved if a later one fails
         except Exception as problem:
             # A failure with one image, a bug of ours too, does not concern the others.
@@ -173,18 +172,17 @@ def is_only_fewer_images(error: ImagecliError) -> bool:
     return error.code == "fewer_pictures"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedImage:
+class FetchedImage(NamedTuple):
     """One image of a response, on the disk; or why it isn't."""
 
-    index: int
+    number: int
+    """Its index in the response."""
     image: ReturnedImage
     staged: StagedImage | None = None
     error: ImagecliError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFetcher:
+class ImageFetcher(NamedTuple):
     """Fetches the images of one response. Threads may fetch at the same time."""
 
     prepared: PreparedCall
@@ -219,7 +217,7 @@ class ImageFetcher:
             if best.identity.whole:
                 break
         error = None if best else _choose_failure(failures, image)
-        return FetchedImage(index=index, image=image, staged=best, error=error)
+        return FetchedImage(number=index, image=image, staged=best, error=error)
 
     def _sources(self, image: ReturnedImage) -> Iterator[tuple[ReturnedImage, AbstractContextManager[object]]]:
         """*image* with only one of the places that its bytes can be taken from, and what to hold meanwhile."""

@@ -33,9 +33,7 @@ MAX_ITEMS = 3
 MAX_CATEGORIES = 8
 
 _RUN = r"[A-Za-z0-9+/_\\-]"
-_ENCODED = re.compile(
-    rf"(?<!{_RUN})(?:{_RUN}{{120,}}+={{0,2}}|{_RUN}{{60,}}+(?:\s+{_RUN}{{60,}}+)+(?:\s+{_RUN}{{20,}}+)?={{0,2}})"
-)
+_ENCODED = rf"(?<!{_RUN})(?:{_RUN}{{120,}}+={{0,2}}|{_RUN}{{60,}}+(?:\s+{_RUN}{{60,}}+)+(?:\s+{_RUN}{{20,}}+)?={{0,2}})"
 """Base64 on one line or several, for example of an image that a server repeats: no language has such words."""
 _MESSAGE_FIELDS = ("message", "msg", "error", "detail", "title", "errors")
 """Fields that hold the message, the best first."""
@@ -141,7 +139,7 @@ def without_surrogates(text: str) -> str:
 
 def shorten_text(text: str, max_characters: int = MAX_MESSAGE) -> str:
     """*text* on one line of at most *max_characters*, without encoded data."""
-    text = _ENCODED.sub("[encoded data]", text)
+    text = re.sub(_ENCODED, "[encoded data]", text)
     text = without_surrogates(" ".join(text[: 10 * max_characters].split()))
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
 
@@ -301,12 +299,13 @@ _UNKNOWN_FIELD_STATUSES = (400, 422)
 _CODES = ("unknown_parameter", "unsupported_parameter", "extra_forbidden", "value_error.extra")
 _NAME = r"[`'\"]?([\w.\[\]-]+)[`'\"]?"
 _QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
-_SENTENCES = re.compile(
+# Text, as are the other patterns here and those of `retry`: compiling them takes as long as a usual response, which
+# needs none of them.
+_SENTENCES = (
     r"(?:unknown|unrecognized|unrecognised|unsupported|unexpected)\s+(?:request\s+)?"
     rf"(?:parameter|argument|field|keyword argument|key)s?\b(?:\s+supplied)?\s*:?\s*{_NAME}"
     rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"
-    rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)",
-    re.IGNORECASE,
+    rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)"
 )
 """For example: Unknown parameter: 'style'. Unrecognized request argument supplied: style."""
 
@@ -330,7 +329,12 @@ def _unknown_fields(document: Any) -> set[str]:
     detail = error_detail(document)
     if detail["param"] and (detail["code"] in _CODES or detail["type"] in _CODES):
         return {detail["param"]}
-    return {name for match in _SENTENCES.finditer(error_text(document)) for name in match.groups() if name}
+    return {
+        name
+        for match in re.finditer(_SENTENCES, error_text(document), re.IGNORECASE)
+        for name in match.groups()
+        if name
+    }
 
 
 def _field_of_entry(entry: Any) -> set[str]:
