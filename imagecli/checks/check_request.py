@@ -259,8 +259,7 @@ class FormatSupport(NamedTuple):
         """Another model that makes the format, if the provider accepts it."""
         if not self._provider_accepts(name):
             return None
-        makers = [other for other in self.others if _model_makes(other, name)]
-        return first_living_model(makers)
+        return first_living_model(other for other in self.others if _model_makes(other, name))
 
     @property
     def _fixed_format(self) -> str | None:
