@@ -119,3 +119,7 @@ Event: TypeAlias = (
 
 EventHandler: TypeAlias = Callable[[Event], None]
 """Receives events; work reports to it and never prints."""
+
+
+def ignore_event(event: Event) -> None:
+    """Does nothing with *event*."""

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterable
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.output_format import FormatSupport
+from imagecli.checks.check_request import FormatSupport, resolve_size
 from imagecli.checks.parameters import WHOLE
-from imagecli.checks.sizes import resolve_size
 from imagecli.domain import ImageOptions, Json, RequestedSize, Shape, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
@@ -42,7 +41,10 @@ def apply_format_of_name(
     """
     requested = ENDINGS.get((options.output_format or "").lower())
     may_be_svg = requested == "svg" or support.may_make("svg")
-    check_output_ending(output, svg=may_be_svg, maker=support.model_that_makes("svg"))
+    # Finding another model builds rows of the catalogue, which only the error needs.
+    needs_maker = not may_be_svg and output.text.lower().endswith(".svg")
+    maker = support.model_that_makes("svg") if needs_maker else None
+    check_output_ending(output, svg=may_be_svg, maker=maker)
     ending = requested_format(output, dict.fromkeys([*FIELDS, *variables], "x"))
     if ending is None or ending == requested:
         return options, None

@@ -1,7 +1,8 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
+import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imagecli.domain import IfExists, OutputName, Size, Transform
 
@@ -83,3 +84,67 @@ class PreparedCall(NamedTuple):
         """All folders that files are saved in."""
         names = [*self.names, *(file.name for files in self.files for file in files)]
         return tuple(dict.fromkeys(name.folder for name in names))
+
+
+def prepared_to_json(prepared: PreparedCall) -> str:
+    """*prepared* as JSON for the spool, with absolute paths: another command may be run elsewhere."""
+    return json.dumps(_to_plain(prepared))
+
+
+def _to_plain(value: Any) -> Any:
+    """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `plain_data`."""
+    if isinstance(value, Path):
+        return str(_absolute_path(value))
+    if not isinstance(value, tuple):
+        return value
+    if hasattr(value, "_asdict"):
+        return {name: _to_plain(inner) for name, inner in value._asdict().items()}
+    return [_to_plain(inner) for inner in value]
+
+
+def _absolute_path(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError:  # the current folder is gone
+        return path
+
+
+def prepared_from_json(text: str) -> PreparedCall:
+    """The value that `prepared_to_json` wrote."""
+    document: dict[str, Any] = json.loads(text)
+    transform = document.pop("transform")
+    size, fit = document.pop("size"), document.pop("fit")
+    names = [_name_from_json(name) for name in document.pop("names")]
+    files, part = document.pop("files", ()), document.pop("part", None)
+    replaces = document.pop("replaces", ())
+    return PreparedCall(
+        **document,
+        names=tuple(names),
+        files=tuple(tuple(_output_file_from_json(file) for file in of_picture) for of_picture in files),
+        replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
+        part=_manifest_ref_from_json(part) if part else None,
+        size=Size(**size) if size else None,
+        fit=Size(**fit) if fit else None,
+        transform=_transform_from_json(transform) if transform else None,
+    )
+
+
+def _name_from_json(document: dict[str, Any]) -> OutputName:
+    return OutputName(**(document | {"folder": Path(document["folder"])}))
+
+
+def _output_file_from_json(document: dict[str, Any]) -> OutputFile:
+    return OutputFile(name=_name_from_json(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
+
+
+def _manifest_ref_from_json(document: dict[str, Any]) -> ManifestRef:
+    return ManifestRef(**(document | {"planned": tuple(tuple(paths) for paths in document["planned"])}))
+
+
+def _transform_from_json(document: dict[str, Any]) -> Transform:
+    return Transform(
+        upright=Size(**document["upright"]),
+        crop=tuple(document["crop"]) if document["crop"] else None,
+        pad=tuple(document["pad"]) if document["pad"] else None,
+        size=Size(**document["size"]) if document["size"] else None,
+    )

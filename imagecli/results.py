@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from imagecli.errors import (
     EXIT_OK,
@@ -24,15 +23,18 @@ if TYPE_CHECKING:
     from imagecli.events import NoteEvent, PartialImage, WarningEvent
 
 
-class StdoutImage(NamedTuple):
-    """An image that is to be written to stdout. Until that is done its response stays recoverable."""
+class StdoutImage(Protocol):
+    """An image that is to be written to stdout. Until it is closed its response stays recoverable."""
 
-    path: Path
-    """A temporary file with all its bytes."""
-    on_written: Callable[[], None]
-    """To be called when all of them are written."""
-    save: Callable[[], Path]
-    """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
+    @property
+    def path(self) -> Path:
+        """A temporary file with all its bytes."""
+
+    def close(self) -> None:
+        """To be called when all of them are written."""
+
+    def save(self) -> Path:
+        """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
 
 
 class CallResult(NamedTuple):

@@ -7,10 +7,10 @@ braces are literal. In a name every brace has a meaning, and an unknown field is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import product as cartesian
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.errors import UsageError
 from imagecli.suggestions import suggest
@@ -38,21 +38,36 @@ def fill_prompt(prompt: str, variables: Mapping[str, str]) -> str:
     return re.sub(rf"\{{({names})\}}", lambda match: variables[match[1]], prompt)
 
 
-def fill_name(template: str, fields: Mapping[str, str | int], *, clean: Callable[[str], str] = str) -> str:
-    """*template* with every `{field}` or `{field:spec}` replaced, and `{{` and `}}` made single.
+class NamePart(NamedTuple):
+    """A part of a filled name template."""
 
-    *clean* takes each formatted value and returns it as it may be part of the name. Raises UsageError for an unknown
-    field, a spec that does not fit its value, and a lone brace.
+    text: str
+    is_value: bool
+    """It is the value of a field, and not the template's own text."""
+
+
+def fill_name(template: str, fields: Mapping[str, str | int]) -> str:
+    """*template* with every `{field}` or `{field:spec}` replaced, and `{{` and `}}` made single. Raises UsageError."""
+    return "".join(part.text for part in fill_name_parts(template, fields))
+
+
+def fill_name_parts(template: str, fields: Mapping[str, str | int]) -> list[NamePart]:
+    """As `fill_name`, in parts, so that the values can be made safe and cut.
+
+    Raises UsageError for an unknown field, a spec that does not fit its value, and a lone brace.
     """
-
-    def fill(token: re.Match[str]) -> str:
+    if not has_braces(template):
+        return [NamePart(template, False)]
+    parts = []
+    for token in _tokens(template):
         if token["name"] is None:
-            return _literal(token)
+            parts.append(NamePart(token[0][0] if token["escape"] else token[0], False))
+            continue
         name = token["name"].strip()
-        _check_known(name, fields)
-        return clean(_format_field(name, fields[name], token["spec"] or ""))
-
-    return "".join(fill(token) for token in _tokens(template)) if has_braces(template) else template
+        if name not in fields:
+            raise _unknown_field_error(name, fields)
+        parts.append(NamePart(_format_field(name, fields[name], token["spec"] or ""), True))
+    return parts
 
 
 def has_braces(template: str) -> bool:
@@ -102,16 +117,10 @@ def _tokens(template: str) -> tuple[re.Match[str], ...]:
     return tokens
 
 
-def _literal(token: re.Match[str]) -> str:
-    return token[0][0] if token["escape"] else token[0]
-
-
-def _check_known(name: str, fields: Mapping[str, str | int]) -> None:
-    if name in fields:
-        return
+def _unknown_field_error(name: str, fields: Mapping[str, str | int]) -> UsageError:
     near = suggest(name, fields)
     known = " ".join("{" + field + "}" for field in fields)
-    raise UsageError(
+    return UsageError(
         f"a name can't have {{{name}}}; its fields are {known}",
         hint=f"did you mean {{{near}}}?" if near else f"--var {name or 'NAME'}=VALUE makes a field of your own",
     )

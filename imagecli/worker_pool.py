@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from imagecli.errors import NotSentError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat
@@ -90,6 +90,10 @@ class CallSlot:
             self._slots.release()
 
 
+PoolWork: TypeAlias = Callable[[Item, EventHandler, CallSlot], Result]
+"""What a pool does with each item. It reports progress to the handler, and takes the slot for each request."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkDone(Generic[Result]):
     """The end of one item: its *result*, the exception that was raised, or neither if it was never sent."""
@@ -130,11 +134,11 @@ class WorkerPool:
         """No further item is sent; `run` still yields the results of those in flight."""
         self._slots.stop()
 
-    def run(self, work: Callable[[Item, EventHandler, CallSlot], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def run(self, work: PoolWork[Item, Result], items: Sequence[Item]) -> Iterator[Result]:
         """Yields the results of *work* in the main thread, in order of arrival; nothing for an item that was not sent.
 
-        *work* reports progress to its second argument and takes its slot for each request. What it raises is raised
-        here. On a signal what has arrived is still handled and yielded, and the signal is raised again.
+        What *work* raises is raised here. On a signal what has arrived is still handled and yielded, and the signal is
+        raised again.
         """
         self._start_threads(work, items)
         started = beat = time.monotonic()
@@ -167,7 +171,7 @@ class WorkerPool:
                     yield message.result
             raise
 
-    def _start_threads(self, work: Callable[[Item, EventHandler, CallSlot], Result], items: Sequence[Item]) -> None:
+    def _start_threads(self, work: PoolWork[Item, Result], items: Sequence[Item]) -> None:
         pending, lock = iter(enumerate(items)), threading.Lock()
 
         def work_off() -> None:
@@ -202,10 +206,10 @@ class WorkerPool:
                 return
 
 
-def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[WorkDone[Result]]:
-    """Carries out *work* on every item, *jobs* at the same time, and yields the ends in order of arrival.
+def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Result]:
+    """Carries out *work* on every item, *jobs* at the same time, and yields the results in order of arrival.
 
-    One at a time needs no thread.
+    On daemon threads, so that Ctrl-C does not wait for them. What *work* raises is raised here.
     """
     inbox = SimpleQueue[WorkDone[Result]]()
     pending, lock = iter(enumerate(items)), threading.Lock()
@@ -222,16 +226,10 @@ def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs
             except BaseException as error:
                 inbox.put(WorkDone(index, error=error))
 
-    threads = min(jobs, len(items))
-    if threads > 1:
-        for _ in range(threads):
-            threading.Thread(target=work_off, daemon=True).start()
-        for _ in items:
-            yield inbox.get()
-        return
-    for index, item in enumerate(items):
-        try:
-            done = WorkDone(index, result=work(item))
-        except Exception as error:
-            done = WorkDone(index, error=error)
-        yield done
+    for _ in range(min(jobs, len(items))):
+        threading.Thread(target=work_off, daemon=True).start()
+    for _ in items:
+        done = inbox.get()
+        if done.error:
+            raise done.error
+        yield cast(Result, done.result)

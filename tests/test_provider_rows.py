@@ -12,7 +12,7 @@ from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, for_ba
 from imagecli.checks.parameters import check_input_count
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size
 from imagecli.errors import UsageError
-from imagecli.providers.capabilities import check_capabilities
+from imagecli.providers.request import check_capabilities
 
 ROWS = load_shipped_catalog()
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]

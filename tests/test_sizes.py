@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.size_rule import SizeRule
-from imagecli.checks.check_request import check_request
-from imagecli.checks.sizes import resolve_size
+from imagecli.checks.check_request import check_request, resolve_size
 from imagecli.domain import Generate, ImageOptions, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.sizes import parse_size

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import UsageError
-from imagecli.templates import combine_variables, fields_in, fill_name, fill_prompt, split_components
+from imagecli.templates import (
+    NamePart,
+    combine_variables,
+    fields_in,
+    fill_name,
+    fill_name_parts,
+    fill_prompt,
+    split_components,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,8 @@ def test_any_template_gives_a_name_or_a_usage_error(template: str) -> None:
 
 
 def test_values_are_cleaned_after_they_are_formatted_and_not_looked_into() -> None:
-    assert fill_name("{a:/>4}{b}", {"a": "x", "b": "{a}"}, clean=lambda text: text.replace("/", "-")) == "---x{a}"
+    parts = fill_name_parts("{{{a:/>4}{b}", {"a": "x", "b": "{a}"})
+    assert parts == [NamePart("{", False), NamePart("///x", True), NamePart("{a}", True)]
 
 
 def test_fields_in_a_template_are_found() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from imagecli.errors import Terminated
 from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
-from imagecli.worker_pool import CallSlot, WorkDone, WorkerPool, run_unordered
+from imagecli.worker_pool import CallSlot, WorkerPool, run_unordered
 
 
 def told(word: object) -> NoteEvent:
@@ -315,15 +315,23 @@ def test_a_heart_beats_while_work_is_long() -> None:
     assert [event for event in heard if isinstance(event, Heartbeat)]
 
 
-def test_all_ends_come_back_in_the_items_order() -> None:
+def test_results_are_yielded_as_they_arrive() -> None:
+    first_may_end = threading.Event()
+
     def work(item: int) -> int:
-        time.sleep(0.01 * (5 - item))
-        if item == 2:
-            raise ValueError(item)
+        if item == 0:
+            first_may_end.wait(5)
         return item * 2
 
-    ends = sorted(run_unordered(work, range(5), jobs=5), key=lambda end: end.index)
-    assert [end.index for end in ends] == list(range(5))
-    assert [end.result for end in ends] == [0, 2, None, 6, 8]
-    assert isinstance(ends[2].error, ValueError)
-    assert ends[0] == WorkDone(0, result=0)
+    results = run_unordered(work, range(3), jobs=3)
+    assert {next(results), next(results)} == {2, 4}
+    first_may_end.set()
+    assert list(results) == [0]
+
+
+def test_an_exception_of_the_work_is_raised_where_its_results_are_read() -> None:
+    def work(item: int) -> int:
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="0"):
+        list(run_unordered(work, range(1), jobs=4))

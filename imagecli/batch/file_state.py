@@ -20,7 +20,7 @@ from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.images.identify import identify_image
 from imagecli.safe_open import real_path
-from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import is_below
 from imagecli.storage.read import file_sha256
 
 

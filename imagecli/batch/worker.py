@@ -18,8 +18,8 @@ from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
-from imagecli.pipeline.execute import Pipeline
-from imagecli.pipeline.inputs import InputsByModel
+from imagecli.pipeline.pipeline import Pipeline
+from imagecli.pipeline.prepare_call import InputsByModel
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult

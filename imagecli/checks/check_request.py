@@ -1,19 +1,29 @@
-"""Checks a request against its model, and the model against today's date. Input images are checked by `images`."""
+"""Checks a request against its model: its prompt, size and format; and the model against today's date.
+
+Single parameters are checked by `parameters`, input images by `images`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import check_framing, check_input_count, check_pairs, check_parameters
-from imagecli.checks.prompts import check_prompt_text
-from imagecli.checks.sizes import check_size
-from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, Operation
+from imagecli.checks.parameters import (
+    check_framing,
+    check_input_count,
+    check_pairs,
+    check_parameters,
+    first_living_model,
+)
+from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation, RequestedSize, Shape, Size
 from imagecli.errors import UsageError
-from imagecli.events import WarningEvent
+from imagecli.events import NoteEvent, WarningEvent
+from imagecli.formats import ENDINGS, OTHER_ENDINGS
+from imagecli.quoting import shell_quote
 
 NOTICE_DAYS: Final = 60
 """A warning is printed this many days before a model's last one."""
@@ -82,3 +92,185 @@ def _check_operation(request: ImageRequest, row: ModelRow) -> None:
 
 COMMANDS: Final[Mapping[str, Operation]] = {"generate": "generations", "edit": "edits", "vary": "variations"}
 """Command → the operation that it requests."""
+
+
+MAX_PROMPT_BYTES: Final = 1024 * 1024
+"""More than any model accepts; a larger file is not a prompt."""
+
+
+def decode_prompt(data: bytes, name: str) -> str:
+    """The text of a prompt file, without the final line end that editors add. Raises UsageError."""
+    if len(data) > MAX_PROMPT_BYTES:
+        raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
+        ) from error
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def check_prompt_text(prompt: str, row: ModelRow) -> None:
+    """Raise UsageError if the prompt is not Unicode, is empty, or is longer than the model accepts."""
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the prompt is not Unicode text (character {error.start + 1})", hint="type it in UTF-8, or -f FILE"
+        ) from error
+    if not prompt.strip():
+        raise UsageError("the prompt is empty", hint='imagecli generate "a white siamese cat"')
+    if len(prompt) > row.max_prompt:
+        raise UsageError(
+            f"the prompt has {len(prompt):,} characters; {row.name} takes {row.max_prompt:,}", hint="shorten it"
+        )
+
+
+def check_prompt_argument(
+    prompt: str, *, is_file: bool, image: InputSource | None = None, has_image: bool = True
+) -> None:
+    """Raise UsageError for a PROMPT argument that is a file's name, with the command that was probably meant.
+
+    No one wants to pay for an image of "photo.jpg". *is_file*: a file of that name exists. *image* is the command's
+    input image, and *has_image* says whether its file exists. --prompt accepts such text.
+    """
+    word = prompt.strip()
+    if not word or "\n" in word or len(word) > 1000:
+        return
+    is_image = looks_like_image_name(word)
+    if not (is_image or is_file):
+        return
+    message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
+    suggestion = _suggest_prompt(word, is_image, image, has_image)
+    raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
+
+
+def looks_like_image_name(word: str) -> bool:
+    """Whether *word* ends with an image format's file extension."""
+    ending = re.search(r"\S\.(\w+)$", word)
+    return bool(ending and ending[1].lower() in {*ENDINGS, *OTHER_ENDINGS})
+
+
+def _suggest_prompt(word: str, is_image: bool, image: InputSource | None, has_image: bool) -> str:
+    if not is_image:
+        return f"-f {shell_quote(word)} reads the prompt from it"
+    file = shell_quote(word)
+    if image is None:
+        return f'imagecli edit {file} "what to change", or imagecli vary {file}'
+    if not has_image:
+        return f"did you swap them? imagecli edit {file} {shell_quote(image.name)}"
+    return (
+        f'--image {file} adds a second picture: imagecli edit {shell_quote(image.name)} "what to change" --image {file}'
+    )
+
+
+MAX_FIT_PIXELS: Final = 100_000_000
+"""The limit of --fit: ten times the largest image of any model. Enlarging further would add no detail."""
+
+_NO_PICTURE: Final = 64
+"""A size with two edges below this was probably meant as a ratio, unless it is a square, as icons are."""
+
+
+def resolve_size(
+    size: RequestedSize | Shape | None, fit: Size | None, row: ModelRow
+) -> tuple[RequestedSize | None, tuple[NoteEvent, ...]]:
+    """The size to request, and notes on it. Without a size, *fit* determines one.
+
+    Raises UsageError for a ratio that the model doesn't make, and for a *fit* that is too large.
+    """
+    if fit and fit.pixels > MAX_FIT_PIXELS:
+        raise UsageError(
+            f"--fit {fit}: it has {fit.pixels:,} pixels, at most {MAX_FIT_PIXELS:,} are made here",
+            hint="--fit with a smaller size",
+            flag="--fit",
+        )
+    if isinstance(size, Shape):
+        pixels = _size_of_shape(size, row)
+        near = "" if size.is_named or size.is_exactly(pixels) else f", as near to it as {row.name} comes"
+        return pixels, (NoteEvent(code="size", message=f"{size} is made at {pixels}{near}"), *_fit_notes(fit, pixels))
+    chosen = size or (row.sizes.covering(fit) if fit else None)
+    return chosen, _fit_notes(fit, chosen)
+
+
+def _fit_notes(fit: Size | None, requested: RequestedSize | None) -> tuple[NoteEvent, ...]:
+    """A note if the *requested* size is not the one of --fit."""
+    if fit is None or requested in (None, fit):
+        return ()
+    where = "a size of the model's choice" if requested == "auto" else requested
+    return (NoteEvent(code="size", message=f"--fit {fit} is made at {where}, then cropped and resized"),)
+
+
+def check_size(size: RequestedSize | None, row: ModelRow) -> None:
+    """Raise UsageError, with the nearest supported size, if the model does not make *size*."""
+    if size is None or (objection := row.sizes.objection(size)) is None:
+        return
+    raise UsageError(f"--size {size}: {objection} ({row.name})", hint=_suggest_size(size, row), flag="--size")
+
+
+def _size_of_shape(shape: Shape, row: ModelRow) -> Size:
+    size = row.sizes.nearest_to_shape(shape)
+    if size is None:
+        about = row.sizes.approximate(shape)
+        objection = row.sizes.objection(about) or f"it makes {row.sizes.describe()}"
+        raise UsageError(f"--size {shape}: {objection} ({row.name})", hint=_suggest_size(about, row), flag="--size")
+    return size
+
+
+def _suggest_size(size: RequestedSize, row: ModelRow) -> str:
+    if isinstance(size, str):
+        return f"leave --size out, or --size {row.sizes.examples()[-1]}"
+    shape = Shape(size.width, size.height, f"{size.width}:{size.height}")
+    if not size.is_square and max(size.width, size.height) < _NO_PICTURE and row.sizes.nearest_to_shape(shape):
+        return f"did you mean {shape}? --size {shape}, or --fit {size} for exactly this"
+    near = row.sizes.nearest(size)
+    return f"--size {near}, or --fit {size} for exactly this" if near else "leave --size out"
+
+
+class FormatSupport(NamedTuple):
+    """The formats that one operation of a model returns at a provider."""
+
+    row: ModelRow
+    provider: ProviderRow
+    operation: Operation
+    others: Iterable[ModelRow] = ()
+
+    def surely_makes(self, name: str) -> bool:
+        """Whether documents say that the format *name* can be requested."""
+        return _model_makes(self.row, name) and self._provider_accepts(name)
+
+    def may_make(self, name: str) -> bool:
+        """Whether the format can be requested as far as the catalogue knows."""
+        return self._provider_accepts(name) and (not self.row.known or _model_makes(self.row, name))
+
+    def conversion_warning(self, name: str) -> WarningEvent | None:
+        """A warning if the image will have to be converted to the format *name*."""
+        accepted = self._provider_accepts(name)
+        if self.surely_makes(name) or (accepted and (not self.row.known or name == self._fixed_format)):
+            return None
+        message = f"{(self.row if accepted else self.provider).name} makes no {name}: what comes is converted here"
+        if name == "gif":
+            message += ", to one still frame"
+        if other := self.model_that_makes(name):
+            message += f"; -m {other} makes them"
+        return WarningEvent(code="other_format", message=message)
+
+    def model_that_makes(self, name: str) -> str | None:
+        """Another model that makes the format, if the provider accepts it."""
+        if not self._provider_accepts(name):
+            return None
+        return first_living_model(other for other in self.others if _model_makes(other, name))
+
+    @property
+    def _fixed_format(self) -> str | None:
+        """The format of a model that can't be asked for one."""
+        return None if "output_format" in self.row.parameters else "png"
+
+    def _provider_accepts(self, name: str) -> bool:
+        allowed = self.provider.allowed_values("output_format", self.operation)
+        return not self.provider.refuses("output_format", self.operation) and (not allowed or name in allowed)
+
+
+def _model_makes(row: ModelRow, name: str) -> bool:
+    allowed = row.allowed_values("output_format")
+    return row.known and row.surely_takes("output_format", name) and (not allowed or name in allowed)

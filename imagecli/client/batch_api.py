@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import IO, Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
-from imagecli.client.free_requests import LOST, ApiCall, ApiClient, FileUpload, quote_path_segment
+from imagecli.client.free_requests import LOST, ApiCall, ApiClient, FileUpload, json_or_none, quote_path_segment
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import EventHandler
-from imagecli.providers.batch_job import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
+from imagecli.providers.batch_api import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
 
 PAGE: Final = 100
 """Batches on a page of the list: the maximum."""
@@ -60,10 +60,11 @@ class BatchApiClient:
         form = FileUpload(source=source, filename=filename, media_type=media_type, fields=fields)
         call = ApiCall(method="POST", path=self._row.files_path, form=form, is_long=True)
         try:
-            document = self._calls.fetch_json(call, on_event)
+            document = json_or_none(self._calls.send(call, on_event))
         except ImagecliError as error:
             if error.status == 413 and purpose == "batch":
-                error.hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
+                hint = f"batch.max_bytes in [providers.NAME] makes files smaller; it is {self._row.max_bytes:,}"
+                raise error.with_facts(hint=hint) from error
             self._raise_no_batch_api(error)
         file_id = document.get("id") if isinstance(document, dict) else None
         if not isinstance(file_id, str) or not is_valid_id(file_id):
@@ -87,12 +88,10 @@ class BatchApiClient:
         }
         call = ApiCall(method="POST", path=self._row.path, json=body, free=False)
         try:
-            return parse_batch_job(self._calls.fetch_json(call, on_event))
+            return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
         except UnsavedError as error:
-            error.hint = (
-                "the batch may have been made; look at the provider's page of batches before it is bought again"
-            )
-            raise
+            hint = "the batch may have been made; look at the provider's page of batches before it is bought again"
+            raise error.with_facts(hint=hint) from error
         except ImagecliError as error:
             if input_file_id in error.message:
                 raise
@@ -107,9 +106,8 @@ class BatchApiClient:
         query, seen = {"limit": str(PAGE)}, {""}
         while True:
             try:
-                jobs, after = parse_batch_jobs(
-                    self._calls.fetch_json(ApiCall(path=self._row.path, query=query), on_event)
-                )
+                page = self._calls.send(ApiCall(path=self._row.path, query=query), on_event)
+                jobs, after = parse_batch_jobs(json_or_none(page))
             except ImagecliError as error:
                 self._raise_no_batch_api(error)
             yield from jobs
@@ -135,7 +133,7 @@ class BatchApiClient:
         """The size of a file in bytes; None if the provider does not tell it."""
         try:
             call = ApiCall(path=self._item_path(self._row.files_path, file_id), max_tries=1)
-            document = self._calls.fetch_json(call, on_event)
+            document = json_or_none(self._calls.send(call, on_event))
         except ImagecliError:
             return None
         size = document.get("bytes") if isinstance(document, dict) else None
@@ -151,10 +149,10 @@ class BatchApiClient:
             path=f"{self._item_path(self._row.files_path, file_id)}/content",
             max_bytes=UNLIMITED_BYTES,
             is_long=True,
-            may_retry=lambda: file.tell() == 0,
+            may_retry_partial=False,
         )
         try:
-            self._calls.send(call, lambda: file, on_event)
+            self._calls.send(call, on_event, file)
         except ImagecliError as error:
             if error.status == 404:
                 raise _not_found_error(file_id, error) from error
@@ -165,13 +163,12 @@ class BatchApiClient:
     def delete_file(self, file_id: str, on_event: EventHandler) -> None:
         """Deletes a file at the provider. Tried once; failures are ignored."""
         with suppress(ImagecliError):
-            self._calls.fetch_json(
-                ApiCall(method="DELETE", path=self._item_path(self._row.files_path, file_id), max_tries=1), on_event
-            )
+            path = self._item_path(self._row.files_path, file_id)
+            self._calls.send(ApiCall(method="DELETE", path=path, max_tries=1), on_event)
 
     def _request_batch(self, call: ApiCall, id: str, on_event: EventHandler) -> BatchJob:
         try:
-            return parse_batch_job(self._calls.fetch_json(call, on_event))
+            return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
         except ImagecliError as error:
             if error.status == 404:
                 raise _not_found_error(id, error) from error

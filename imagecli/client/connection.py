@@ -1,4 +1,4 @@
-"""A connection for one exchange: to a checked address, with one deadline for all bytes; and its requests adapter.
+"""A connection for one exchange: to a checked address, within the limits of the exchange; and its requests adapter.
 
 urllib3's connections with three changes. A name is resolved once, and the address that was checked is connected to. The
 limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every
@@ -17,24 +17,196 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeAlias
 
-import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
-from urllib3.util.connection import create_connection
+from urllib3.util.connection import allowed_gai_family, create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.client.dns import resolve_in_time
 from imagecli.client.errors import RefusedAddressError
-from imagecli.client.exchange_limits import DeadlineReader, ExchangeLimits
-from imagecli.client.ip_ranges import endpoint_of, literal_endpoint, parse_address
+from imagecli.client.ip_ranges import (
+    AddressPolicy,
+    endpoint_of,
+    is_localhost_name,
+    literal_endpoint,
+    parse_address,
+    parse_literal_host,
+)
 from imagecli.errors import SettingsError
+
+
+def resolve_host(host: str, port: int) -> Sequence[str]:
+    """The addresses that the system resolves, of the families that this machine can use. Raises OSError."""
+    if is_localhost_name(host) or parse_literal_host(host):
+        host = host.rstrip(".")  # not every system's resolver knows `localhost.`
+    result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in result))
+
+
+Resolver: TypeAlias = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host. Raises OSError."""
+
+
+def resolve_in_time(resolve: Resolver, host: str, port: int, seconds: float) -> Sequence[str]:
+    """The addresses of *host*. Raises OSError, and TimeoutError when *seconds* have passed.
+
+    A name is resolved on another thread, because no limit can be set for the system's resolver.
+    """
+    if parse_literal_host(host):
+        return resolve(host, port)
+    inbox = SimpleQueue[Sequence[str] | OSError]()
+
+    def resolve_name() -> None:
+        try:
+            inbox.put(resolve(host, port))
+        except OSError as error:
+            inbox.put(error)
+        except UnicodeError as error:
+            inbox.put(OSError(str(error)))
+
+    threading.Thread(target=resolve_name, daemon=True).start()
+    try:
+        result = inbox.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError("its name was not resolved in time") from None
+    if isinstance(result, OSError):
+        raise result
+    return result
+
+
+MAX_HEAD_BYTES = 1024 * 1024
+"""Interim responses and headers of one exchange; http.client allows about six times more for headers alone."""
+
+
+class BodyWriter(Protocol):
+    """A file, or an object that reads a body while it passes it on to one."""
+
+    def write(self, piece: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+class ExchangeHooks:
+    """What the caller of an exchange does while it lasts; a method that is not overridden does nothing."""
+
+    def before_send(self, peer: str | None) -> None:
+        """The connection is made, and no byte of the request has been sent. *peer*: its address; None behind a proxy.
+
+        What it raises ends the exchange, with nothing sent.
+        """
+
+    def uploaded(self, sent: int, total: int) -> None:
+        """*sent* of the *total* bytes of the request's body have been sent."""
+
+    def received(self, count: int, total: int | None) -> None:
+        """*count* bytes of the response's body have been written; *total* is None if it is unknown."""
+
+    def enough(self) -> float | None:
+        """Seconds that the rest of the response may take, once all that is needed has arrived; None before."""
+        return None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ExchangeLimits:
+    """The limits of one exchange, and how far it is."""
+
+    deadline: float
+    """Monotonic; it may be moved nearer during the exchange."""
+    silence: float
+    """Seconds without any data."""
+    error_seconds: float
+    """The longest time to read an error's body: the status is what matters."""
+    max_bytes: int
+    """Of the response's body as it arrives, before decompression."""
+    packed: bool = False
+    """A compressed body stays as it is."""
+    policy: AddressPolicy | None = None
+    """None: any address may be connected to."""
+    resolve: Resolver = resolve_host
+    hooks: ExchangeHooks = field(default_factory=ExchangeHooks)
+    has_body: bool = False
+    """The request has a body."""
+    connected: bool = False
+    """The connection is made, and the request is being sent."""
+    sent_bytes: int = 0
+    """Bytes of the request's body so far."""
+    received_bytes: int = 0
+    """Bytes of the response so far."""
+    body_bytes: int = 0
+    """Those of its body."""
+    early: bytearray = field(default_factory=bytearray)
+    """Those that arrived while the request was still being sent."""
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the deadline. Raises TimeoutError past it."""
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the time for the whole exchange is over")
+        return seconds
+
+    def next_byte_timeout(self) -> float:
+        """How long the next byte may take."""
+        return min(self.silence, self.remaining_seconds())
+
+    def tighten_deadline(self) -> None:
+        """Moves the deadline nearer if enough has arrived."""
+        seconds = self.hooks.enough()
+        if seconds is not None:
+            self.deadline = min(self.deadline, time.monotonic() + seconds)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the server may have the request: some of its body was sent, or its headers if it has no body."""
+        return self.sent_bytes > 0 if self.has_body else self.connected
+
+    @property
+    def is_expired(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    @property
+    def is_drip_timeout(self) -> bool:
+        """The deadline has passed while data was arriving."""
+        return self.is_expired and self.received_bytes > 0
+
+
+class DeadlineReader(io.RawIOBase):
+    """A socket's bytes, each waited for within the limits of the exchange, and at most *limit* of them."""
+
+    def __init__(self, connection: socket.socket, limits: ExchangeLimits) -> None:
+        self._raw = connection.makefile("rb", buffering=0)
+        self._socket, self._limits = connection, limits
+        self.limit = MAX_HEAD_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(self._limits.next_byte_timeout())
+        count = self._read_early(buffer) or self._raw.readinto(buffer)
+        self._limits.received_bytes += count or 0
+        self.limit -= count or 0
+        if self.limit < 0:
+            raise http.client.HTTPException("it is larger than any answer")
+        return count
+
+    def _read_early(self, buffer: Any) -> int:
+        piece = self._limits.early[: len(buffer)]
+        buffer[: len(piece)] = piece
+        del self._limits.early[: len(piece)]
+        return len(piece)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
 
 MAX_PRELUDES = 50
 STUCK_SECONDS = 0.5
@@ -81,11 +253,19 @@ class _Connection(HTTPConnection):
         # urllib3 would wait for each piece of an upload no longer than for the connection.
         self.sock.settimeout(self._limits.next_byte_timeout())
         self._limits.connected = True
-        self._limits.before_send(None if self.proxy else self._peer)
+        self._limits.hooks.before_send(None if self.proxy else self._peer)
 
     def _new_conn(self) -> socket.socket:
+        policy = None if self.proxy else self._limits.policy  # a proxy was chosen by the user
         try:
-            return self._connect_first(self._resolve_addresses())
+            self._check_host_name()
+            if policy:
+                check_literal_host(policy, self._dns_host, self.port)
+            seconds = min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
+            addresses = resolve_in_time(self._limits.resolve, self._dns_host, self.port, seconds)
+            if policy:
+                addresses = _allowed_addresses(policy, addresses, self.port)
+            return self._connect_first(addresses)
         except TimeoutError as error:
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
         except socket.gaierror as error:
@@ -93,24 +273,11 @@ class _Connection(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, f"no connection: {error.strerror or error}") from error
 
-    def _resolve_addresses(self) -> Sequence[str]:
-        """The addresses to connect to. That of a proxy, which the user set, is not checked."""
+    def _check_host_name(self) -> None:
         try:
             self._dns_host.encode("idna")
         except UnicodeError:
             raise LocationParseError(f"{self.host!r}, label empty or too long") from None
-        judge = None if self.proxy else self._limits.judge
-        literal = literal_endpoint(self._dns_host, self.port)
-        if judge and literal and not judge(literal):
-            raise RefusedAddressError(literal.kind)
-        seconds = min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
-        addresses = resolve_in_time(self._limits.resolve, self._dns_host, self.port, seconds)
-        if not judge:
-            return addresses
-        allowed = [address for address in addresses if judge(endpoint_of(parse_address(address), self.port))]
-        if addresses and not allowed:
-            raise RefusedAddressError(endpoint_of(parse_address(addresses[0]), self.port).kind)
-        return allowed
 
     def _connect_first(self, addresses: Sequence[str]) -> socket.socket:
         """Connects to the first of *addresses* that accepts; each gets its share of the time."""
@@ -206,11 +373,27 @@ def _load_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
     return context
 
 
+def check_literal_host(policy: AddressPolicy, host: str, port: int) -> None:
+    """Raises RefusedAddressError if *host* is an address or localhost, and *policy* does not allow it."""
+    literal = literal_endpoint(host, port)
+    if literal and not policy.allows(literal):
+        raise RefusedAddressError(literal.kind)
+
+
+def _allowed_addresses(policy: AddressPolicy, addresses: Sequence[str], port: int) -> Sequence[str]:
+    """The *addresses* that may be connected to. Raises RefusedAddressError if there are some, and none is allowed."""
+    allowed = [address for address in addresses if policy.allows(endpoint_of(parse_address(address), port))]
+    if addresses and not allowed:
+        raise RefusedAddressError(endpoint_of(parse_address(addresses[0]), port).kind)
+    return allowed
+
+
 class SingleUseAdapter(HTTPAdapter):
     """requests' adapter for one exchange; closing it closes the connection."""
 
-    def __init__(self, limits: ExchangeLimits, trust: CertificateCache) -> None:
-        self._trust = trust
+    def __init__(self, limits: ExchangeLimits, trust: CertificateCache, settings: dict[str, Any]) -> None:
+        """*settings*: proxies and certificates from the environment, to be passed to `send`."""
+        self._trust, self.settings = trust, settings
         self._pools = {
             "http": partial(_open_pool, HTTPConnectionPool, partial(HttpConnection, limits=limits)),
             "https": partial(_open_pool, HTTPSConnectionPool, partial(HttpsConnection, limits=limits)),
@@ -240,8 +423,3 @@ def _open_pool(pool: Any, connection_class: Any, host: str, port: int | None, **
     connections = pool(host, port, **options)
     connections.ConnectionCls = connection_class
     return connections
-
-
-def is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
-    """Whether *url* would go through a proxy by these merged environment settings."""
-    return bool(requests.utils.select_proxy(url, settings.get("proxies")))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-from imagecli.client.dns import resolve_host
+from imagecli.client.connection import ExchangeHooks, Resolver, resolve_host
 from imagecli.client.errors import RefusedAddressError, redact_url
-from imagecli.client.exchange import ByteProgress, HttpResponse, Timeouts, get
-from imagecli.client.exchange_limits import AddressFilter, Resolver
+from imagecli.client.exchange import HttpResponse, Timeouts, get, open_session
+from imagecli.client.ip_ranges import AddressPolicy
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
-from imagecli.client.session import open_session
-from imagecli.client.url_policy import check_result_url, permit
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 
 TRIES = 3
@@ -44,41 +42,42 @@ class ResultDownloader:
         self,
         url: str,
         into: IO[bytes],
-        received: ByteProgress,
-        is_whole: Callable[[IO[bytes]], bool],
+        hooks: ExchangeHooks | None = None,
         *,
         base_url: str = "",
         peer: str | None = None,
-    ) -> None:
-        """Downloads *url* *into* a file, from its start, and again while *is_whole* returns False for the file.
+    ) -> Iterator[None]:
+        """Downloads *url* *into* a file, from its start, and yields when it is there; once more for every `next`.
 
-        *base_url* and *peer* are the URL and the address that the response with this URL came from: they decide
-        which addresses other than public ones may be connected to (`permit`). At the last attempt any bytes count.
+        The caller stops when the file holds a complete image. After the last of `TRIES` attempts it has to do with
+        what arrived. *base_url* and *peer* are the URL and the address that the response with this URL came from:
+        they decide which addresses other than public ones may be connected to (`AddressPolicy`).
         Raises UnsavedError if the image, which is paid for, can't be downloaded, DiskError if it can't be written.
         """
-        judge = permit(base_url, peer)
+        policy = AddressPolicy.for_response(base_url, peer)
         for attempt in range(TRIES):
             is_last = attempt == TRIES - 1
             stated_wait = None
             try:
-                response = self._follow_redirects(url, into, received, judge)
+                response = self._follow_redirects(url, into, hooks, policy)
             except DiskError:
                 raise
             except ImagecliError as error:
                 if is_last or error.code in _HOPELESS or isinstance(error, UsageError):
                     raise _download_error(error) from error
             else:
-                if response.status == 200 and (is_last or is_whole(into)):
-                    return
+                if response.status == 200:
+                    yield
+                    if is_last:
+                        return
                 stated_wait = server_wait(response.headers, datetime.now(UTC))
                 is_final = response.status not in RETRIED_STATUSES and not 200 <= response.status < 300
                 if is_last or is_final or (stated_wait or 0) > self._max_wait:
                     raise _status_error(url, response)
             time.sleep(retry_delay(attempt, stated_wait, self._max_wait))
-        raise AssertionError("the loop returns or raises")
 
     def _follow_redirects(
-        self, url: str, into: IO[bytes], received: ByteProgress, judge: AddressFilter
+        self, url: str, into: IO[bytes], hooks: ExchangeHooks | None, policy: AddressPolicy
     ) -> HttpResponse:
         """The response at the end of the redirects of *url*; *into* holds only its bytes."""
         for _ in range(MAX_HOPS + 1):
@@ -91,17 +90,43 @@ class ResultDownloader:
                     url,
                     timeouts=self._timeouts,
                     into=into,
-                    received=received,
-                    judge=judge,
+                    hooks=hooks,
+                    policy=policy,
                     resolve=self._resolve,
                 )
             except RefusedAddressError as error:
-                error.message = f"its address {redact_url(url)} is not asked: {error.message}"
-                raise
+                message = f"its address {redact_url(url)} is not asked: {error.message}"
+                raise UnsavedError(message, hint=error.hint, code=error.code) from error
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
             url = _redirect_target(url, response.headers["location"])
         raise UnsavedError(f"{redact_url(url)} redirects without end", code="result_url")
+
+
+def _check_port(parts: SplitResult, url: str) -> None:
+    try:
+        nowhere = parts.port == 0
+    except ValueError:
+        nowhere = True
+    if nowhere:
+        raise UnsavedError(f"its address names a port that no server has: {redact_url(url)}", code="result_refused")
+
+
+def check_result_url(url: str) -> None:
+    """Raises UnsavedError unless *url* is a plain http(s) URL: no other scheme, no password, no odd characters."""
+    if any(character < " " or character in "\x7f\\" for character in url):
+        raise UnsavedError(f"its address has a character that no address has: {redact_url(url)}", code="result_refused")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UnsavedError(f"its address is none: {redact_url(url)}", code="result_refused") from error
+    _check_port(parts, url)
+    if parts.scheme not in ("http", "https"):
+        raise UnsavedError(f"its address is not http(s): {redact_url(url)}", code="result_refused")
+    if "@" in parts.netloc:
+        raise UnsavedError(f"its address holds a name and password: {redact_url(url)}", code="result_refused")
+    if not parts.hostname or " " in parts.netloc:
+        raise UnsavedError(f"its address names no host: {redact_url(url)}", code="result_refused")
 
 
 def _redirect_target(url: str, location: str) -> str:

@@ -6,9 +6,9 @@ import re
 import socket
 import ssl
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
@@ -54,24 +54,30 @@ class RefusedAddressError(UnsavedError):
         super().__init__(f"it leads to {NAMES[kind]}{other}")
 
 
-@contextmanager
-def translate_request_errors(
-    url: str, begun: Callable[[], bool] = lambda: True, is_over: Callable[[], bool] = lambda: False
-) -> Iterator[None]:
-    """Raises what requests raises inside as an ImagecliError. *url* appears in it without its secrets.
+class ExchangeProgress(Protocol):
+    """How far an exchange is."""
 
-    *begun* returns whether any of the request's body has been sent: before that, nothing can have been billed.
-    *is_over* returns whether the time for the whole exchange has passed.
-    """
+    @property
+    def has_begun(self) -> bool:
+        """Whether the server may have the request: before that, nothing can have been billed."""
+
+    @property
+    def is_drip_timeout(self) -> bool:
+        """Whether the time for the whole exchange has passed while data was arriving."""
+
+
+@contextmanager
+def translate_request_errors(url: str, progress: ExchangeProgress) -> Iterator[None]:
+    """Raises what requests raises inside as an ImagecliError. *url* appears in it without its secrets."""
     try:
         yield
     except (requests.RequestException, HTTPError) as error:
-        if begun() and _is_timeout(error):
-            raise slow_response_error(url, is_over=is_over()) from error
-        raise translate_request_error(error, url, begun=begun()) from error
+        if progress.has_begun and _is_timeout(error):
+            raise slow_response_error(url, is_over=progress.is_drip_timeout) from error
+        raise translate_request_error(error, url, begun=progress.has_begun) from error
     except (ValueError, TypeError) as error:
         # An address, a proxy's address or a header that requests and urllib3 did not expect.
-        raise _unexpected_error(error, url, begun=begun()) from error
+        raise _unexpected_error(error, url, begun=progress.has_begun) from error
     except OSError as error:
         # requests raises it for a CA bundle that doesn't exist, before anything is sent.
         if "CA certificate bundle" in str(error):

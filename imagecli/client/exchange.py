@@ -1,7 +1,8 @@
 """One HTTP exchange through requests: build the request, send it once, read the response. Retries are the callers'.
 
-A 2xx body goes to a file as it arrives, an error's body into memory. `-v` and `--debug` log the exchange here, without
-the key, which is added later, and without cookies.
+The session of a command and the one object that adds the key are here too; nothing is read from `.netrc`. A 2xx body
+goes to a file as it arrives, an error's body into memory. `-v` and `--debug` log the exchange here, without the key,
+which is added later, and without cookies.
 """
 
 from __future__ import annotations
@@ -9,32 +10,40 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
+from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.connection import SingleUseAdapter, is_proxied
+from imagecli import __version__
+from imagecli.client.connection import (
+    BodyWriter,
+    CertificateCache,
+    ExchangeHooks,
+    ExchangeLimits,
+    Resolver,
+    SingleUseAdapter,
+    check_literal_host,
+    resolve_host,
+)
 from imagecli.client.errors import (
-    RefusedAddressError,
     redact_url,
     slow_response_error,
     speaks_tls,
     tls_port_error,
     translate_request_errors,
 )
-from imagecli.client.exchange_limits import AddressFilter, BeforeSend, BodyWriter, Enough, ExchangeLimits, Resolver
-from imagecli.client.ip_ranges import literal_endpoint, port_of
-from imagecli.client.session import Authorization, Session
+from imagecli.client.ip_ranges import AddressPolicy, port_of
+from imagecli.domain import Secret
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_message import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
 
@@ -43,9 +52,74 @@ logger = logging.getLogger(__name__)
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """The most that is read of an error's body."""
+MAX_RESULT_BYTES = 200 * 1024 * 1024
+"""A larger result URL is not an image."""
 
-ByteProgress = Callable[[int, int | None], None]
-"""Called with the bytes transferred so far and the total, or None if that is unknown."""
+HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
+"""Scheme → header and prefix of the key. A provider that needs none may be behind a gateway that does."""
+
+
+class Authorization(AuthBase):
+    """Adds the key, and nothing else does. Being an auth object, it also keeps `.netrc` from replacing the key."""
+
+    def __init__(self, key: Secret | None, scheme: str = "bearer") -> None:
+        self._key = key
+        self._header, self._prefix = HEADERS[scheme]
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._key:
+            request.headers[self._header] = self._prefix + self._key.reveal()
+        return request
+
+
+class Session(requests.Session):
+    """What the exchanges of a command share: User-Agent, proxy settings, trusted certificates. No cookies.
+
+    Threads may share it: `CertificateCache` has a lock, and the cached settings are the same whichever thread reads
+    them first. Every exchange has its own adapter.
+    """
+
+    def __init__(self, *, direct: bool) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = f"imagecli/{__version__}"
+        self.headers["Connection"] = "close"
+        self.headers["Accept-Encoding"] = "identity"  # so that bytes go to disk as they arrive
+        self.trust_env = not direct
+        self.trust = CertificateCache()
+        self._settings_by_origin: dict[str, dict[str, Any]] = {}
+
+    def environment_settings(self, url: str) -> dict[str, Any]:
+        """Proxies and certificates that environment variables set for the origin of *url*, read once for each."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._settings_by_origin:
+            self._settings_by_origin[origin] = dict(self.merge_environment_settings(url, {}, True, None, None))
+        return dict(self._settings_by_origin[origin])
+
+
+def open_session(*, direct: bool = False) -> Session:
+    """Opens a session. *direct* ignores proxies and their variables (for a server in this process)."""
+    return Session(direct=direct)
+
+
+class Timeouts(NamedTuple):
+    """Seconds to connect, without data, in total, and for the body of an error."""
+
+    connect: float = 10.0
+    silence: float = 300.0
+    total: float = 1800.0
+    error: float = 30.0
+
+    def socket_timeouts(self) -> tuple[float, float]:
+        """requests' pair: seconds to connect, and between two pieces of a response."""
+        return min(self.connect, self.total), min(self.silence, self.total)
+
+    def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
+        """The limits of an exchange that starts now."""
+        deadline = time.monotonic() + self.total
+        return ExchangeLimits(
+            deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more
+        )
 
 
 class HttpResponse(NamedTuple):
@@ -56,50 +130,211 @@ class HttpResponse(NamedTuple):
     error_body: bytes = b""
 
 
-def read_response(
-    response: requests.Response, limits: ExchangeLimits, into: BodyWriter, received: ByteProgress
+class ProgressHooks(ExchangeHooks):
+    """Reports the progress of an exchange as events of the planned call number *request*."""
+
+    def __init__(self, request: int, on_event: EventHandler) -> None:
+        self.request = request
+        self.on_event = on_event
+
+    def uploaded(self, sent: int, total: int) -> None:
+        self.on_event(UploadProgress(request=self.request, sent=sent, total=total))
+
+    def received(self, count: int, total: int | None) -> None:
+        self.on_event(DownloadProgress(request=self.request, received=count, total=total))
+
+
+def send_once(
+    session: Session,
+    http: HttpRequest,
+    *,
+    auth: Authorization,
+    headers: dict[str, str],
+    timeouts: Timeouts,
+    into: BodyWriter,
+    hooks: ExchangeHooks | None = None,
+    packed: bool = False,
+    max_bytes: int = MAX_RESPONSE_BYTES,
+    upload: MultipartUpload | None = None,
 ) -> HttpResponse:
+    """Sends *http* once, its body from *upload* if that is given; redirects are not followed.
+
+    A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
+    Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
+    be written, and what *hooks* raise.
+    """
+    limits = timeouts.limits_from_now(max_bytes, hooks=hooks or ExchangeHooks(), packed=packed)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
+    try:
+        with translate_request_errors(http.url, limits):
+            request = session.prepare_request(_build_request(http, auth, headers))
+            _count_body(request, upload, limits)
+            with closing(_open_adapter(session, request, limits)) as adapter:
+                reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
+                response = read_response(reply, limits, into)
+    except UnsavedError as error:
+        if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
+            raise tls_port_error(http.url) from error
+        raise
+    request_id = response.headers.get("x-request-id")
+    suffix = f", request {request_id}" if request_id else ""
+    logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
+    logger.debug("%s", _describe_headers(response))
+    return response
+
+
+def get(
+    session: Session,
+    url: str,
+    *,
+    timeouts: Timeouts,
+    into: BodyWriter,
+    hooks: ExchangeHooks | None = None,
+    policy: AddressPolicy | None = None,
+    resolve: Resolver = resolve_host,
+) -> HttpResponse:
+    """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
+
+    *policy* decides which addresses may be connected to. *resolve* replaces the system's resolver.
+    """
+    limits = timeouts.limits_from_now(MAX_RESULT_BYTES, hooks=hooks or ExchangeHooks(), policy=policy, resolve=resolve)
+    with translate_request_errors(url, limits):
+        request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
+        with closing(_open_adapter(session, request, limits)) as adapter:
+            reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
+            return read_response(reply, limits, into)
+
+
+def uses_proxy(session: Session, url: str) -> bool:
+    """Whether *url* goes through a proxy that the environment sets."""
+    return _is_proxied(session, url, session.environment_settings(url))
+
+
+def _is_proxied(session: requests.Session, url: str, settings: dict[str, Any]) -> bool:
+    """Whether *url* would go through a proxy by these merged environment settings."""
+    return bool(requests.utils.select_proxy(url, settings.get("proxies")))
+
+
+def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
+    return requests.Request(
+        http.method,
+        http.url,
+        headers={"Accept": "application/json", **headers},
+        auth=auth,
+        json=http.json,
+        data=list(http.form) or None,
+        files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
+    )
+
+
+def _count_body(request: requests.PreparedRequest, upload: MultipartUpload | None, limits: ExchangeLimits) -> None:
+    """Replaces the body of *request* by *upload*, if that is given, and counts what is sent of it."""
+    if upload:
+        request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
+        body = CountingBody(upload, upload.length, limits)
+    elif request.body:
+        data = request.body.encode() if isinstance(request.body, str) else request.body
+        body = CountingBody(io.BytesIO(data), len(data), limits)
+    else:
+        return
+    limits.has_body = True
+    request.body = body  # type: ignore[assignment]
+
+
+class CountingBody:
+    """The body of a request, from *source*; what is read of it counts as sent."""
+
+    def __init__(self, source: MultipartUpload | io.BytesIO, length: int, limits: ExchangeLimits) -> None:
+        self._source, self._length, self._limits = source, length, limits
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        if piece:
+            self._limits.sent_bytes += len(piece)
+            self._limits.hooks.uploaded(self._limits.sent_bytes, self._length)
+        return piece
+
+
+class MultipartUpload:
+    """The body of a multipart upload, read once: fields first, then the file, from disk as it is sent."""
+
+    def __init__(
+        self, file: IO[bytes], size: int, *, fields: Mapping[str, str], filename: str, media_type: str
+    ) -> None:
+        """*size* bytes of *file* are sent, even if it grows."""
+        boundary = secrets.token_hex(16)
+        form, self.content_type = encode_multipart_formdata(
+            {**fields, "file": (filename, b"", media_type)}, boundary=boundary
+        )
+        end = len(form) - len(f"\r\n--{boundary}--\r\n")
+        self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
+        self.length = len(form) + size
+        description = ", ".join(f"{name} {value}" for name, value in fields.items())
+        self.about = f"{description}, file: {media_type}, {size:,} bytes"
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next piece, empty at the end. Raises UsageError if the file has become shorter."""
+        while self._left:
+            stream, left = self._left.pop(0)
+            if not left:
+                continue
+            piece = stream.read(left if size < 0 else min(size, left))
+            if not piece:
+                raise UsageError("a file became shorter while it was sent", hint="run the same command again")
+            self._left.insert(0, (stream, left - len(piece)))
+            return piece
+        return b""
+
+
+def _open_adapter(session: Session, request: requests.PreparedRequest, limits: ExchangeLimits) -> SingleUseAdapter:
+    """What sends *request*: the session itself would prepare a redirect's next request, and read a body of any length.
+
+    Raises InvalidSchema for a URL that is not http(s), RefusedAddressError for an address that may not be connected to.
+    """
+    url = request.url or ""
+    if not url.lower().startswith(("http://", "https://")):
+        raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
+    settings = session.environment_settings(url)
+    if limits.policy and _is_proxied(session, url, settings):
+        # The proxy resolves the name: only an address in the URL itself can be checked.
+        parts = urlsplit(url)
+        check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
+    return SingleUseAdapter(limits, session.trust, settings)
+
+
+def _is_tls_port(session: Session, url: str) -> bool:
+    """Whether *url* is http, reached without a proxy, and its port speaks TLS."""
+    parts = urlsplit(url)
+    return (
+        parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
+    )
+
+
+def read_response(response: requests.Response, limits: ExchangeLimits, into: BodyWriter) -> HttpResponse:
     """Reads the response whose headers have arrived; a 2xx body is written *into* a file. Closes *response*.
 
     A compressed body is decompressed, unless the limits say that it stays as it is. An error after enough has arrived
-    is ignored.
+    is ignored. Raises UnsavedError for too large a body.
     """
     with response:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if 200 <= response.status_code < 300:
-            try:
-                _copy_body(response, limits, into, received)
-            except (HTTPError, OSError, UnsavedError):
-                if limits.enough() is None:
-                    raise
-            return HttpResponse(status=response.status_code, headers=headers)
-        limits.deadline = min(limits.deadline, time.monotonic() + limits.error_seconds)
-        return HttpResponse(status=response.status_code, headers=headers, error_body=_read_error_body(response, limits))
-
-
-def _copy_body(response: requests.Response, limits: ExchangeLimits, into: BodyWriter, received: ByteProgress) -> None:
-    pieces = _count_pieces(response, limits, received)
-    # Damage in it is found by the code that reads the body.
-    with suppress(DamagedGzipError):
-        for piece in pieces if limits.packed else gunzip(pieces, limits.max_bytes):
-            _write_piece(piece, into)
-
-
-def _count_pieces(response: requests.Response, limits: ExchangeLimits, received: ByteProgress) -> Iterator[bytes]:
-    """The body as it arrives, each piece counted after it was written. Raises UnsavedError for too large a body."""
-    total, count = _content_length(response), 0
-    for piece in _iter_body(response, limits):
-        count += len(piece)
-        if count > limits.max_bytes:
-            raise UnsavedError(
-                f"the answer of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB; "
-                "the rest was not read",
-                hint="no pictures are as large; look at the provider's usage page",
-                code="answer_too_large",
-            )
-        yield piece
-        received(count, total)
-        limits.tighten_deadline()
+        if not 200 <= response.status_code < 300:
+            limits.deadline = min(limits.deadline, time.monotonic() + limits.error_seconds)
+            body = _read_error_body(response, limits)
+            return HttpResponse(status=response.status_code, headers=headers, error_body=body)
+        total, pieces = _content_length(response), _iter_body(response, limits)
+        try:
+            # Damage in it is found by the code that reads the body.
+            with suppress(DamagedGzipError):
+                for piece in pieces if limits.packed else gunzip(pieces, limits.max_bytes):
+                    _write_piece(piece, into)
+                    limits.hooks.received(limits.body_bytes, total)
+                    limits.tighten_deadline()
+        except (HTTPError, OSError, UnsavedError):
+            if limits.hooks.enough() is None:
+                raise
+        return HttpResponse(status=response.status_code, headers=headers)
 
 
 def _content_length(response: requests.Response) -> int | None:
@@ -110,8 +345,16 @@ def _content_length(response: requests.Response) -> int | None:
 
 
 def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[bytes]:
-    """The body as it arrives. Raises UnsavedError past the deadline, even if data keeps arriving."""
+    """The body as it arrives. Raises UnsavedError if it is too large, or past the deadline if data keeps arriving."""
     while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
+        limits.body_bytes += len(piece)
+        if limits.body_bytes > limits.max_bytes:
+            raise UnsavedError(
+                f"the answer of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB; "
+                "the rest was not read",
+                hint="no pictures are as large; look at the provider's usage page",
+                code="answer_too_large",
+            )
         yield piece
         if limits.is_expired:
             raise slow_response_error(response.url, is_over=True)
@@ -138,228 +381,6 @@ def _read_error_body(response: requests.Response, limits: ExchangeLimits) -> byt
             if len(body) >= MAX_ERROR_BYTES:
                 break
     return body
-
-
-class MultipartUpload:
-    """The body of a multipart upload, read once: fields first, then the file, from disk as it is sent."""
-
-    def __init__(
-        self,
-        file: IO[bytes],
-        size: int,
-        *,
-        fields: Mapping[str, str],
-        filename: str,
-        media_type: str,
-        progress: ByteProgress = lambda sent, total: None,
-    ) -> None:
-        """*size* bytes of *file* are sent, even if it grows. *progress* is called after every piece."""
-        boundary = secrets.token_hex(16)
-        form, self.content_type = encode_multipart_formdata(
-            {**fields, "file": (filename, b"", media_type)}, boundary=boundary
-        )
-        end = len(form) - len(f"\r\n--{boundary}--\r\n")
-        self._left = [(io.BytesIO(form[:end]), end), (file, size), (io.BytesIO(form[end:]), len(form) - end)]
-        self.length = len(form) + size
-        self._sent, self._progress = 0, progress
-        description = ", ".join(f"{name} {value}" for name, value in fields.items())
-        self.about = f"{description}, file: {media_type}, {size:,} bytes"
-
-    def tell(self) -> int:
-        return self._sent
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next piece, empty at the end. Raises UsageError if the file has become shorter."""
-        while self._left:
-            stream, left = self._left.pop(0)
-            if not left:
-                continue
-            piece = stream.read(left if size < 0 else min(size, left))
-            if not piece:
-                raise UsageError("a file became shorter while it was sent", hint="run the same command again")
-            self._left.insert(0, (stream, left - len(piece)))
-            self._sent += len(piece)
-            self._progress(self._sent, self.length)
-            return piece
-        return b""
-
-
-@contextmanager
-def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
-    """Opens *source* and returns it with its size. Raises UsageError if it can't be read."""
-    if isinstance(source, bytes):
-        yield io.BytesIO(source), len(source)
-        return
-    try:
-        file = source.open("rb")
-    except OSError as error:
-        raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was handed in") from error
-    with file:
-        yield file, os.fstat(file.fileno()).st_size
-
-
-MAX_RESULT_BYTES = 200 * 1024 * 1024
-"""A larger result URL is not an image."""
-
-
-class Timeouts(NamedTuple):
-    """Seconds to connect, without data, in total, and for the body of an error."""
-
-    connect: float = 10.0
-    silence: float = 300.0
-    total: float = 1800.0
-    error: float = 30.0
-
-    def socket_timeouts(self) -> tuple[float, float]:
-        """requests' pair: seconds to connect, and between two pieces of a response."""
-        return min(self.connect, self.total), min(self.silence, self.total)
-
-    def limits_from_now(self, max_bytes: int, **more: Any) -> ExchangeLimits:
-        """The limits of an exchange that starts now."""
-        deadline = time.monotonic() + self.total
-        return ExchangeLimits(
-            deadline=deadline, silence=self.silence, error_seconds=self.error, max_bytes=max_bytes, **more
-        )
-
-
-class CountingBody(io.BytesIO):
-    """A request body that calls *progress* as it is read."""
-
-    def __init__(self, data: bytes, progress: ByteProgress) -> None:
-        super().__init__(data)
-        self._total, self._progress = len(data), progress
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        piece = super().read(size)
-        if piece:
-            self._progress(self.tell(), self._total)
-        return piece
-
-
-def send_once(
-    session: Session,
-    http: HttpRequest,
-    *,
-    auth: Authorization,
-    headers: dict[str, str],
-    timeouts: Timeouts,
-    into: BodyWriter,
-    uploaded: ByteProgress,
-    received: ByteProgress,
-    enough: Enough = lambda: None,
-    packed: bool = False,
-    max_bytes: int = MAX_RESPONSE_BYTES,
-    upload: MultipartUpload | None = None,
-    before_send: BeforeSend = lambda peer: None,
-) -> HttpResponse:
-    """Sends *http* once, its body from *upload* if that is given; redirects are not followed.
-
-    A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
-    *before_send* is called when the connection is made, before any byte is sent. *enough* is called after every piece
-    of the response: how long to wait for the rest.
-    Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
-    be written.
-    """
-    limits = timeouts.limits_from_now(max_bytes, enough=enough, packed=packed, before_send=before_send)
-    body: CountingBody | MultipartUpload | None = upload
-
-    def begun() -> bool:
-        """A request without a body is sent with its headers."""
-        return body.tell() > 0 if body else limits.connected
-
-    if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
-    try:
-        with translate_request_errors(http.url, begun=begun, is_over=lambda: limits.is_drip_timeout):
-            request = session.prepare_request(_build_request(http, auth, headers))
-            if upload:
-                request.headers.update({"Content-Type": upload.content_type, "Content-Length": str(upload.length)})
-                request.body = upload  # type: ignore[assignment]
-            elif request.body:
-                body = CountingBody(request.body.encode() if isinstance(request.body, str) else request.body, uploaded)
-                request.body = body  # type: ignore[assignment]
-            response = _exchange(session, request, timeouts, limits, into, received)
-    except UnsavedError as error:
-        if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
-            raise tls_port_error(http.url) from error
-        raise
-    request_id = response.headers.get("x-request-id")
-    suffix = f", request {request_id}" if request_id else ""
-    logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)
-    logger.debug("%s", _describe_headers(response))
-    return response
-
-
-def get(
-    session: Session,
-    url: str,
-    *,
-    timeouts: Timeouts,
-    into: BodyWriter,
-    received: ByteProgress,
-    judge: AddressFilter | None = None,
-    resolve: Resolver | None = None,
-) -> HttpResponse:
-    """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
-
-    *judge* decides which addresses may be connected to; without it, all may. *resolve* replaces the system's resolver.
-    """
-    limits = timeouts.limits_from_now(MAX_RESULT_BYTES, judge=judge, **({"resolve": resolve} if resolve else {}))
-    with translate_request_errors(url, begun=lambda: limits.connected, is_over=lambda: limits.is_drip_timeout):
-        request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
-        return _exchange(session, request, timeouts, limits, into, received)
-
-
-def uses_proxy(session: Session, url: str) -> bool:
-    """Whether *url* goes through a proxy that the environment sets."""
-    return is_proxied(session, url, session.environment_settings(url))
-
-
-def _exchange(
-    session: Session,
-    request: requests.PreparedRequest,
-    timeouts: Timeouts,
-    limits: ExchangeLimits,
-    into: BodyWriter,
-    received: ByteProgress,
-) -> HttpResponse:
-    """Sends *request* and reads the response.
-
-    Through the adapter: the session would prepare a redirect's next request, and read a body of any length for it.
-    """
-    url = request.url or ""
-    if not url.lower().startswith(("http://", "https://")):
-        raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
-    settings = session.environment_settings(url)
-    if limits.judge and is_proxied(session, url, settings):
-        # The proxy resolves the name: only an address in the URL itself can be checked.
-        parts = urlsplit(url)
-        literal = literal_endpoint(parts.hostname or "", port_of(parts))
-        if literal and not limits.judge(literal):
-            raise RefusedAddressError(literal.kind)
-    with closing(SingleUseAdapter(limits, session.trust)) as adapter:
-        response = adapter.send(request, timeout=timeouts.socket_timeouts(), **settings)
-        return read_response(response, limits, into, received)
-
-
-def _is_tls_port(session: Session, url: str) -> bool:
-    """Whether *url* is http, reached without a proxy, and its port speaks TLS."""
-    parts = urlsplit(url)
-    return (
-        parts.scheme == "http" and not uses_proxy(session, url) and speaks_tls(parts.hostname or "", parts.port or 80)
-    )
-
-
-def _build_request(http: HttpRequest, auth: Authorization, headers: dict[str, str]) -> requests.Request:
-    return requests.Request(
-        http.method,
-        http.url,
-        headers={"Accept": "application/json", **headers},
-        auth=auth,
-        json=http.json,
-        data=list(http.form) or None,
-        files=[(file.name, (file.filename, file.data, file.media_type)) for file in http.files] or None,
-    )
 
 
 _SECRET_HEADERS = ("set-cookie", "authorization", "api-key", "x-api-key", "www-authenticate", "location")

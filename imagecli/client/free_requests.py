@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from imagecli.client.errors import NotConnectedError, as_unbilled_error
-from imagecli.client.exchange import HttpResponse, MultipartUpload, Timeouts, open_source, send_once
-from imagecli.client.exchange_limits import BodyWriter
+from imagecli.client.exchange import (
+    Authorization,
+    HttpResponse,
+    MultipartUpload,
+    ProgressHooks,
+    Timeouts,
+    open_session,
+    send_once,
+)
 from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
-from imagecli.client.session import Authorization, open_session
 from imagecli.domain import Json, Secret
-from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.events import DownloadProgress, EventHandler, RetryWait, UploadProgress
+from imagecli.errors import UnsavedError, UsageError
+from imagecli.events import EventHandler, RetryWait
 from imagecli.http_message import HttpRequest
 from imagecli.providers.request import join_url
 
@@ -65,8 +71,8 @@ class ApiCall:
     max_bytes: int = MAX_DOCUMENT_BYTES
     is_long: bool = False
     """It may take a day, as long as data arrives."""
-    may_retry: Callable[[], bool] = lambda: True
-    """Called before a retry; False ends it."""
+    may_retry_partial: bool = True
+    """It may also be retried when some of the response has been written."""
 
 
 class ApiClient:
@@ -84,14 +90,12 @@ class ApiClient:
         max_retries: int,
         max_wait: float,
         direct: bool,
-        now: Callable[[], datetime] = local_time,
     ) -> None:
         self._base_url, self._query = base_url, dict(query)
         self._session = open_session(direct=direct)
         self._auth, self._headers = Authorization(key, auth), headers
         self._timeouts = timeouts
         self._max_retries, self._max_wait = max_retries, max_wait
-        self._now = now
         self.peer: str | None = None
         """The address that the last request was sent to; None before the first one, and behind a proxy."""
 
@@ -101,95 +105,85 @@ class ApiClient:
         parts = urlsplit(self._base_url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
-    def fetch_json(self, call: ApiCall, on_event: EventHandler) -> Any:
-        """The JSON of the 2xx response; None if it isn't JSON. Raises as `send`."""
-        into: list[io.BytesIO] = []
-
-        def fresh() -> BodyWriter:
-            into[:] = [io.BytesIO()]
-            return into[0]
-
-        self.send(call, fresh, on_event)
-        try:
-            return json.loads(into[0].getvalue())
-        except (ValueError, RecursionError):
-            return None
-
-    def send(self, call: ApiCall, into: Callable[[], BodyWriter], on_event: EventHandler) -> HttpResponse:
-        """The 2xx response, its body in the writer that *into* returned for this attempt.
+    def send(self, call: ApiCall, on_event: EventHandler, into: IO[bytes] | None = None) -> bytes:
+        """The body of the 2xx response; empty if it was written *into* a file.
 
         Raises the error of any other response; UnsavedError if the response to a request that isn't free was lost.
         """
-        failures, started = 0, time.monotonic()
+        url = join_url(self._base_url, call.path, self._query | dict(call.query))
+        http = HttpRequest(method=call.method, url=url, json=call.json)
+        timeouts = self._timeouts_for(call)
         tries = self._max_retries + 1 if call.max_tries is None else call.max_tries
+        started, failures = time.monotonic(), 0
         while True:
-            result = self._try_send(call, into(), on_event)
-            if isinstance(result, HttpResponse):
-                return result
-            failure, stated_wait = result.failure, result.server_wait
-            if result.retry and stated_wait is not None and stated_wait > self._max_wait:
-                raise wait_too_long_error(failure, stated_wait, self._max_wait, self._now())
+            buffer = io.BytesIO()
+            body = buffer if into is None else into
+            try:
+                with _open_upload(call.form) as upload:
+                    response = send_once(
+                        self._session,
+                        http,
+                        auth=self._auth,
+                        headers=self._headers,
+                        timeouts=timeouts,
+                        into=body,
+                        hooks=_ApiCallHooks(self, on_event),
+                        max_bytes=call.max_bytes,
+                        upload=upload,
+                    )
+            except NotConnectedError as error:
+                decision = RetryDecision(failure=error, retry=error.code != "proxy", server_wait=None)
+            except UnsavedError as error:
+                if not call.free:
+                    raise
+                decision = RetryDecision(failure=as_unbilled_error(error), retry=error.code in LOST, server_wait=None)
+            else:
+                if 200 <= response.status < 300:
+                    return buffer.getvalue()
+                decision = _decide_refused_call(call, response)
+            failure, stated_wait = decision.failure, decision.server_wait
+            if decision.retry and stated_wait is not None and stated_wait > self._max_wait:
+                raise wait_too_long_error(failure, stated_wait, self._max_wait, local_time())
             failures += 1
-            over = time.monotonic() - started >= self._timeouts_for(call).total
-            if not result.retry or over or failures >= tries or not call.may_retry():
+            is_over = time.monotonic() - started >= timeouts.total
+            is_too_late = body.tell() > 0 and not call.may_retry_partial
+            if not decision.retry or is_over or failures >= tries or is_too_late:
                 raise failure
-            self._wait_to_retry(failures - 1, failure, stated_wait, on_event)
-
-    def _try_send(self, call: ApiCall, into: BodyWriter, on_event: EventHandler) -> HttpResponse | RetryDecision:
-        """The response, or what went wrong and whether it may be retried."""
-        try:
-            response = self._send_once(call, into, on_event)
-        except NotConnectedError as error:
-            return RetryDecision(failure=error, retry=error.code != "proxy", server_wait=None)
-        except UnsavedError as error:
-            if not call.free:
-                raise
-            return RetryDecision(failure=as_unbilled_error(error), retry=error.code in LOST, server_wait=None)
-        if 200 <= response.status < 300:
-            return response
-        decision = decide_retry(response, self._now(), free=call.free)
-        return RetryDecision(
-            failure=as_unbilled_error(decision.failure) if call.free else decision.failure,
-            retry=decision.retry and response.status not in call.final_statuses,
-            server_wait=decision.server_wait,
-        )
-
-    def _send_once(self, call: ApiCall, into: BodyWriter, on_event: EventHandler) -> HttpResponse:
-        http = HttpRequest(
-            method=call.method, url=join_url(self._base_url, call.path, self._query | dict(call.query)), json=call.json
-        )
-
-        def uploaded(sent: int, total: int | None) -> None:
-            on_event(UploadProgress(request=NO_REQUEST, sent=sent, total=total or 0))
-
-        with ExitStack() as stack:
-            upload = _open_upload(call.form, stack, uploaded) if call.form else None
-            return send_once(
-                self._session,
-                http,
-                auth=self._auth,
-                headers=self._headers,
-                timeouts=self._timeouts_for(call),
-                into=into,
-                uploaded=uploaded,
-                received=lambda done, total: on_event(DownloadProgress(request=NO_REQUEST, received=done, total=total)),
-                max_bytes=call.max_bytes,
-                upload=upload,
-                before_send=self._record_peer,
-            )
-
-    def _record_peer(self, peer: str | None) -> None:
-        self.peer = peer
+            seconds = retry_delay(failures - 1, stated_wait, self._max_wait)
+            on_event(RetryWait(request=NO_REQUEST, seconds=seconds, why=failure.message))
+            time.sleep(seconds)
 
     def _timeouts_for(self, call: ApiCall) -> Timeouts:
         return self._timeouts._replace(total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
 
-    def _wait_to_retry(
-        self, failures: int, failure: ImagecliError, stated_wait: float | None, on_event: EventHandler
-    ) -> None:
-        seconds = retry_delay(failures, stated_wait, self._max_wait)
-        on_event(RetryWait(request=NO_REQUEST, seconds=seconds, why=failure.message))
-        time.sleep(seconds)
+
+class _ApiCallHooks(ProgressHooks):
+    """Reports progress, and remembers in *client* the address that the request is sent to."""
+
+    def __init__(self, client: ApiClient, on_event: EventHandler) -> None:
+        super().__init__(NO_REQUEST, on_event)
+        self._client = client
+
+    def before_send(self, peer: str | None) -> None:
+        self._client.peer = peer
+
+
+def _decide_refused_call(call: ApiCall, response: HttpResponse) -> RetryDecision:
+    """What a response other than 2xx means for *call*."""
+    decision = decide_retry(response, local_time(), free=call.free)
+    return RetryDecision(
+        failure=as_unbilled_error(decision.failure) if call.free else decision.failure,
+        retry=decision.retry and response.status not in call.final_statuses,
+        server_wait=decision.server_wait,
+    )
+
+
+def json_or_none(body: bytes) -> Any:
+    """*body* as JSON; None if it isn't JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def quote_path_segment(id: str) -> str:
@@ -197,8 +191,25 @@ def quote_path_segment(id: str) -> str:
     return quote(id, safe="")
 
 
-def _open_upload(form: FileUpload, stack: ExitStack, progress: Callable[[int, int | None], None]) -> MultipartUpload:
-    file, size = stack.enter_context(open_source(form.source))
-    return MultipartUpload(
-        file, size, fields=form.fields, filename=form.filename, media_type=form.media_type, progress=progress
-    )
+@contextmanager
+def _open_upload(form: FileUpload | None) -> Iterator[MultipartUpload | None]:
+    """The body of a request that uploads *form*. Raises UsageError if its file can't be read."""
+    if form is None:
+        yield None
+        return
+    with open_source(form.source) as (file, size):
+        yield MultipartUpload(file, size, fields=form.fields, filename=form.filename, media_type=form.media_type)
+
+
+@contextmanager
+def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
+    """Opens *source* and returns it with its size. Raises UsageError if it can't be read."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), len(source)
+        return
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was handed in") from error
+    with file:
+        yield file, os.fstat(file.fileno()).st_size

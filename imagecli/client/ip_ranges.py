@@ -1,6 +1,11 @@
-"""Classifies IP addresses: public, loopback, private, or never to be fetched from.
+"""Classifies IP addresses (public, loopback, private, never to be fetched from), and which a result URL may lead to.
 
-Pure. Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
+Pure. A result URL may lead to public addresses, and to others only if the server itself is at such a place. The place
+is the address that the request for the images was sent to: a second DNS lookup could give another one. A server on this
+machine may link to itself, which is the same host and port, and one in a private network to private networks. No server
+may link to cloud credentials, multicast or reserved addresses.
+
+ Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
 hand out credentials: documentation of AWS, Azure, Alibaba and Oracle, read 2026-11-23.
 """
 
@@ -9,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, urlsplit
 
 AddressKind: TypeAlias = Literal["public", "loopback", "private", "link-local", "shared", "benchmark", "never"]
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -86,8 +91,9 @@ class Endpoint(NamedTuple):
 
 def endpoint_of(address: Address, port: int) -> Endpoint:
     """The endpoint at *port* of *address*."""
-    text = str(_unwrap_ipv4(address))
-    return Endpoint(classify_address(address), "localhost" if text in _SELF else text, port)
+    plain = _unwrap_ipv4(address)
+    text = str(plain)
+    return Endpoint(_kind_of(plain), "localhost" if text in _SELF else text, port)
 
 
 def port_of(url: SplitResult) -> int:
@@ -97,7 +103,10 @@ def port_of(url: SplitResult) -> int:
 
 def classify_address(address: Address) -> AddressKind:
     """What kind of place *address* is; an IPv4 address inside an IPv6 one counts as itself."""
-    plain = _unwrap_ipv4(address)
+    return _kind_of(_unwrap_ipv4(address))
+
+
+def _kind_of(plain: Address) -> AddressKind:
     for text, kind in _RANGES:
         network = ipaddress.ip_network(text)
         if network.version == plain.version and plain in network:
@@ -136,5 +145,41 @@ def literal_endpoint(host: str, port: int) -> Endpoint | None:
     address = parse_literal_host(host)
     if address:
         return endpoint_of(address, port)
+    return Endpoint("loopback", "localhost", port) if is_localhost_name(host) else None
+
+
+def is_localhost_name(host: str) -> bool:
+    """Whether *host* is `localhost` or a name below it (RFC 6761)."""
     name = host.lower().rstrip(".")
-    return Endpoint("loopback", "localhost", port) if name == "localhost" or name.endswith(".localhost") else None
+    return name == "localhost" or name.endswith(".localhost")
+
+
+class AddressPolicy(NamedTuple):
+    """Which endpoints the result URLs of one response may lead to."""
+
+    server: Endpoint | None
+    """Where the response came from; None if that counts as a public address."""
+
+    @classmethod
+    def for_response(cls, base_url: str, peer: str | None) -> AddressPolicy:
+        """The policy for result URLs in a response from *base_url*.
+
+        *peer* is the address that the request was sent to. None means unknown (a proxy was used, or a crash left no
+        record of it): then the base URL counts if it is itself an address or localhost, and any other name counts as
+        public.
+        """
+        try:
+            parts = urlsplit(base_url)
+            if peer:
+                return cls(endpoint_of(parse_address(peer), port_of(parts)))
+            return cls(literal_endpoint(parts.hostname or "", port_of(parts)))
+        except ValueError:
+            return cls(None)
+
+    def allows(self, endpoint: Endpoint) -> bool:
+        """Whether a result URL may lead to *endpoint*."""
+        if endpoint.kind == "public":
+            return True
+        if self.server is None or endpoint.kind == "never" or endpoint.kind != self.server.kind:
+            return False
+        return endpoint.kind != "loopback" or endpoint == self.server

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.client.errors import as_unbilled_error, redact_url
-from imagecli.client.exchange import Timeouts, send_once
-from imagecli.client.session import Authorization, open_session
+from imagecli.client.exchange import Authorization, Timeouts, open_session, send_once
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
 from imagecli.http_message import HttpRequest
@@ -61,8 +60,6 @@ def list_server_models(
             headers=headers,
             timeouts=PATIENCE,
             into=body,
-            uploaded=_ignore_progress,
-            received=_ignore_progress,
         )
     except UnsavedError as error:
         raise as_unbilled_error(error) from error
@@ -115,7 +112,3 @@ class _SizeLimitedBuffer(io.BytesIO):
         if self.tell() + len(data) > MAX_BYTES:
             raise NetworkError(f"the list of models is longer than {MAX_BYTES // 2**20} MB", hint="check --base-url")
         return super().write(data)
-
-
-def _ignore_progress(done: int, total: int | None) -> None:
-    """The response is too small for progress."""

@@ -12,11 +12,12 @@ import io
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
@@ -39,28 +40,6 @@ BODY, DESCRIPTION, SENT = ".body", ".json", ".sent"
 """Suffixes of an entry's files."""
 
 
-class SpoolFile(io.FileIO):
-    """A response's bytes. If its disk is full, *elsewhere* moves it to another folder, and writing continues there."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "x+", opener=_open_private)
-        self.elsewhere: Callable[[OSError], None] | None = None
-        self.written_bytes = 0
-
-    def write(self, data: Any, /) -> int:
-        remaining = memoryview(data)
-        while remaining:
-            try:
-                written = super().write(remaining) or 0
-                remaining = remaining[written:]
-                self.written_bytes += written
-            except OSError as error:
-                if not self.elsewhere:
-                    raise
-                self.elsewhere(error)
-        return len(data)
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class SpoolEntry:
     """A request's files in the spool. Leaving the `with` block removes them, unless they hold something unsaved."""
@@ -69,7 +48,8 @@ class SpoolEntry:
     text: str
     """The description."""
     body: Path
-    file: SpoolFile
+    file: io.FileIO
+    written_bytes: int = 0
     further: list[Path] = field(default_factory=list)
     """Folders to continue in if this one fails."""
     record: Path | None = None
@@ -88,12 +68,30 @@ class SpoolEntry:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keeps received bytes if *error* leaves the block, unless it is one after which nothing can be billed."""
         has_bytes = self.body.exists() and self.body.stat().st_size > 0
-        if error and has_bytes and not (isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED):
-            path = self.keep()
-            if isinstance(error, ImagecliError):
-                error.rescued_path = error.rescued_path or str(path)
+        is_unbilled = isinstance(error, ImagecliError) and error.exit_code not in POSSIBLY_BILLED
+        is_rescued = error is not None and has_bytes and not is_unbilled
+        if is_rescued:
+            self.keep()
         if error or not self.open:
             self.close()
+        if is_rescued and isinstance(error, ImagecliError) and not error.rescued_path:
+            raise error.with_facts(rescued_path=str(self.body)) from error
+
+    def write(self, data: bytes, /) -> int:
+        """Appends to the body. If its disk is full, continues in the next folder; raises OSError if there is none."""
+        remaining = memoryview(data)
+        while remaining:
+            try:
+                count = self.file.write(remaining)
+            except OSError as error:
+                self._move_to_next_folder(error)
+                continue
+            remaining = remaining[count:]
+            self.written_bytes += count
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing to do: the body is not buffered."""
 
     def close(self) -> None:
         """Closes the body and removes the entry, unless it is kept."""
@@ -124,8 +122,8 @@ class SpoolEntry:
             with suppress(OSError):
                 self.body.with_suffix(SENT).unlink()
 
-    def move_to_other_folder(self, error: OSError) -> None:
-        """Moves the body to the next usable folder and continues there. Raises *error* if there is none."""
+    def _move_to_next_folder(self, error: OSError) -> None:
+        """Moves the body to the next usable folder. Raises *error* if there is none."""
         before, record = self.body, self.record
         while self.further:
             with suppress(OSError):
@@ -142,9 +140,15 @@ class SpoolEntry:
         body = Path(str(file.name))
         try:
             self.file.seek(0)
-            while more := self.file.written_bytes - file.written_bytes:
-                if not file.write(self.file.read(min(more, _PIECE_BYTES))):
+            copied = 0
+            while copied < self.written_bytes:
+                piece = memoryview(self.file.read(min(self.written_bytes - copied, _PIECE_BYTES)))
+                if not piece:
                     raise OSError(errno.EIO, "what came can't be read back")
+                while piece:
+                    count = file.write(piece)
+                    piece = piece[count:]
+                    copied += count
             os.dup2(file.fileno(), self.file.fileno())
         except OSError:
             remove_spool_entry(body, record)
@@ -177,7 +181,7 @@ def open_spool_entry(
             reasons.append(f"{folder}: {error.strerror}")
             continue
         body = Path(str(file.name))
-        entry = SpoolEntry(
+        return SpoolEntry(
             id=id,
             text=description,
             body=body,
@@ -186,8 +190,6 @@ def open_spool_entry(
             record=record,
             record_folders=record_folders,
         )
-        file.elsewhere = entry.move_to_other_folder
-        return entry
     raise OutputError(
         f"no place to keep the answer while it is saved ({'; '.join(reasons)})",
         hint="make one of these folders writable, or set IMAGECLI_STATE_DIR",
@@ -210,7 +212,7 @@ def remove_spool_entry(body: Path, record: Path | None = None) -> None:
 
 def _recorded(
     id: str, description: str, folder: Path, record_folders: Sequence[Path], min_free: int = MIN_FREE_BYTES
-) -> tuple[SpoolFile, Path | None]:
+) -> tuple[io.FileIO, Path | None]:
     """Creates the body in a *folder* outside the state folder, after its record."""
     record = write_record(id, folder, description.encode(), record_folders)
     try:
@@ -221,7 +223,7 @@ def _recorded(
         raise
 
 
-def _try_create(id: str, description: str, folder: Path, *, private: bool, min_free: int = MIN_FREE_BYTES) -> SpoolFile:
+def _try_create(id: str, description: str, folder: Path, *, private: bool, min_free: int = MIN_FREE_BYTES) -> io.FileIO:
     for _ in range(OPEN_TRIES):
         try:
             check_folder_is_ours(folder, private=private)
@@ -236,9 +238,10 @@ def _try_create(id: str, description: str, folder: Path, *, private: bool, min_f
     raise failure
 
 
-def _create_files(id: str, description: str, folder: Path) -> SpoolFile:
+def _create_files(id: str, description: str, folder: Path) -> io.FileIO:
     """Creates the locked body, then the description: until it is locked, it looks like one of an ended process."""
-    file = SpoolFile(body := folder / f"{id}{BODY}")
+    body = folder / f"{id}{BODY}"
+    file = io.FileIO(body, "x+", opener=_open_private)
     try_lock(file.fileno())
     try:
         with open(
@@ -306,7 +309,7 @@ def list_spooled_calls(places: SpoolPlaces) -> list[SpooledCall]:
             if record.vouches_for(text):
                 call = _read_entry(description, text, record.path)
                 entries[call.body] = call
-    return sorted(entries.values(), key=lambda call: call.since)
+    return sorted(entries.values(), key=attrgetter("since"))
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from imagecli.output.result import print_result
 from imagecli.output.settings import print_json_document
 from imagecli.output.terminal import DisplayOptions, print_note
 from imagecli.pipeline import recover
-from imagecli.pipeline.recover import RecoverableCall
-from imagecli.pipeline.recover_unrecorded import recover_images
+from imagecli.pipeline.pipeline import discard_unanswered
+from imagecli.pipeline.recover import RecoverableCall, recover_images
 from imagecli.quoting import shell_quote
 from imagecli.results import CallResult, CommandResult
 from imagecli.safe_open import UnsafeFileError, check_folder_is_ours, real_path
@@ -113,7 +113,7 @@ class RecoverSession:
         if self.folder:
             check_folder(self.folder)
         with open_progress(self.env, self.display) as listener:
-            recover.discard_unanswered(self.places, listener)
+            discard_unanswered(self.places, listener)
             calls = [call for call in self.calls if call.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(WarningEvent(code="unrecorded", message=one.message))

@@ -7,7 +7,7 @@ can't add path components, hide a file, or make a name that some system can't ho
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -25,7 +25,7 @@ from imagecli.naming.filenames import (
 )
 from imagecli.naming.output_pattern import Fields, OutputPattern, PathKind, PathLookup
 from imagecli.quoting import shell_quote
-from imagecli.templates import fields_in, fill_name, split_components
+from imagecli.templates import NamePart, fields_in, fill_name_parts, split_components
 
 EXT: Final = "\0"
 """Placeholder in `OutputName.stem` for `{ext}`, which is known only after the response. No path can contain it."""
@@ -35,6 +35,9 @@ TRUE_ENDINGS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp", "gif": "gif"
 
 STEM_BYTES: Final = 235
 """Limit of a generated stem: the rest of the 255 bytes is for `-N`, `_2` and the longest extension."""
+
+MIN_VALUE_BYTES: Final = 8
+"""The values in a name are not cut further than this."""
 
 
 def build_name(output: OutputPattern, fields: Fields, default: str, suffix: str) -> OutputName:
@@ -111,12 +114,15 @@ def rebuild_name(name: OutputName) -> OutputName:
 
 def _fill_component(template: str, fields: Fields) -> str:
     """One path component, its values cut until it fits."""
-    has_values = bool(fields_in(template))
-    text = fill_name(template, fields, clean=_value_cleaner(STEM_BYTES))
-    limit = STEM_BYTES
-    while has_values and byte_length(text) > STEM_BYTES and limit > 8:
-        limit -= 1
-        text = fill_name(template, fields, clean=_value_cleaner(limit))
+    parts = [
+        NamePart(safe_value(part.text), True) if part.is_value and part.text != EXT else part
+        for part in fill_name_parts(template, fields)
+    ]
+    has_values = any(part.is_value for part in parts)
+    for limit in range(STEM_BYTES, MIN_VALUE_BYTES - 1, -1):
+        text = "".join(clip_bytes(part.text, limit) if part.is_value else part.text for part in parts)
+        if not has_values or byte_length(text) <= STEM_BYTES:
+            break
     if byte_length(text) > MAX_NAME_BYTES:
         raise OutputError(
             f"{text[:40]}… is longer than the {MAX_NAME_BYTES} bytes a file name can have", hint="shorten the template"
@@ -125,11 +131,6 @@ def _fill_component(template: str, fields: Fields) -> str:
         return text
     # A name that no one typed is no option for the next command.
     return safe_component(text if template.startswith("-") else text.lstrip("-"))
-
-
-def _value_cleaner(limit: int) -> Callable[[str], str]:
-    """A function that makes a value safe and at most *limit* bytes long."""
-    return lambda value: value if value == EXT else clip_bytes(safe_value(value), limit)
 
 
 def _split_ending(name: str) -> tuple[str, str | None]:

@@ -158,7 +158,7 @@ def write_image_to_stdout(image: StdoutImage, result: CommandResult, env: Env, o
         )
         outcomes = tuple(outcome._replace(saved=()) for outcome in result.outcomes)
         return result._replace(outcomes=outcomes, errors=(*result.errors, failure))
-    image.on_written()
+    image.close()
     return result
 
 

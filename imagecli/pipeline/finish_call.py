@@ -1,32 +1,36 @@
-"""The second half of a call: parse the response that the spool holds, then save its images.
+"""The second half of a call: parse the response that the spool holds, then fetch and save its images.
 
 Needs only `PreparedCall` and the body, so that `recover` and the Batch API finish their responses in the same way.
+Memory does not grow with the images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from imagecli.client.download import MAX_PARALLEL, ResultDownloader
-from imagecli.domain import SavedImage
-from imagecli.errors import ImagecliError, UnsavedError, to_imagecli_error
+from imagecli.client.exchange import ProgressHooks
+from imagecli.client.spool import SpoolEntry
+from imagecli.domain import ImageInfo, SavedImage
+from imagecli.errors import DiskError, ImagecliError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.pipeline.fetch_image import ImageFetcher
-from imagecli.pipeline.save import ImageSaver, build_stdout_image
+from imagecli.images.integrity import inspect_image_file
+from imagecli.pipeline.save import ImageSaver, StagedImage, StagedStdoutImage, describe_staged
+from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import open_decompressed
-from imagecli.providers.error_text import without_surrogates
-from imagecli.providers.large_json import CondensedBody, condense_body
-from imagecli.providers.response import parse_response
+from imagecli.providers.errors import without_surrogates
+from imagecli.providers.large_json import CondensedBody, condense_body, decode_base64
 from imagecli.results import CallResult, StdoutImage
+from imagecli.safe_open import make_private_folder
+from imagecli.storage.atomic import discard_staged, open_staged, translate_disk_errors
+from imagecli.storage.preflight import check_still_below
 from imagecli.worker_pool import run_unordered
-
-ResponseParser = Callable[[bytes, str], ParsedResponse]
-"""A body without its long strings, and the base URL → the images in it."""
 
 MAX_FURTHER_URLS = 4
 """So many result URLs are fetched beyond the number of images that were requested; a response could list millions."""
@@ -34,74 +38,64 @@ _PROMPT_PIECES = 4
 """A revised prompt is no longer than so many pieces of the file."""
 
 
-class SpooledResponse(NamedTuple):
-    """A parsed response; the base64 text of its images is still in the file."""
-
-    parsed: ParsedResponse
-    condensed: CondensedBody
-
-
 @contextmanager
-def open_response(
-    body: IO[bytes], saver: ImageSaver, parse: ResponseParser = parse_response
-) -> Iterator[SpooledResponse]:
-    """The response in *body*, a seekable file that is read in pieces; usable until the block is left.
-
-    Raises UnsavedError or RefusedError if it has no images.
-    """
-    prepared = saver.prepared
-    folders = (saver.rescue_folder.parent, prepared.names[0].folder)
+def open_response(body: IO[bytes], saver: ImageSaver) -> Iterator[CondensedBody]:
+    """The response in *body*, a seekable file that is read in pieces, to be parsed; usable until the block is left."""
+    folders = (saver.rescue_folder.parent, saver.prepared.names[0].folder)
     with open_decompressed(body, folders, saver.on_event) as plain:
-        condensed = condense_body(plain)
-        yield SpooledResponse(parsed=parse(condensed.body, prepared.base_url), condensed=condensed)
+        yield condense_body(plain)
 
 
 def save_images(
-    response: SpooledResponse,
+    parsed: ParsedResponse,
+    condensed: CondensedBody,
     saver: ImageSaver,
     downloader: ResultDownloader,
     *,
     decode_lock: AbstractContextManager[object] = nullcontext(),  # noqa: B008
     peer: str | None = None,
-    release: Callable[[], None] = lambda: None,
+    entry: SpoolEntry | None = None,
 ) -> CallResult:
-    """Saves every image of *response* that can be saved, and damaged ones under a rescue name.
+    """Saves every image of a response that can be saved, and damaged ones under a rescue name.
 
-    What goes wrong with one image is in the result's errors. *decode_lock* is held while an image is decoded: many
-    threads decoding at the same time are slower than one after the other. *peer* is the address that the request was
-    sent to, if it is known: result URLs may lead to the same place. *release* is called when an image for stdout has
-    reached it.
+    The base64 text of the *parsed* images is in the *condensed* body. What goes wrong with one image is in the result's
+    errors. *decode_lock* is held while an image is decoded: many threads decoding at the same time are slower than one
+    after the other. *peer* is the address that the request was sent to, if it is known: result URLs may lead to the
+    same place. *entry* holds the response, and is closed when an image for stdout has reached it.
     """
-    prepared, parsed = saver.prepared, response.parsed
+    prepared = saver.prepared
     images, unfetched = _limit_urls(parsed.images, prepared.n + MAX_FURTHER_URLS)
     fetcher = ImageFetcher(
         prepared=prepared,
-        condensed=response.condensed,
+        condensed=condensed,
         downloader=downloader,
         rescue_folder=saver.rescue_folder,
         on_event=saver.on_event,
         decode_lock=decode_lock,
         peer=peer,
     )
-    # Decoding is work for one thread at a time, fetching is waiting.
-    threads = MAX_PARALLEL if any(image.url for image in images) else 1
-    ends = run_unordered(fetcher.fetch, list(enumerate(images)), jobs=threads)
+    fetched_images: Iterable[FetchedImage]
+    if any(image.url for image in images):
+        fetched_images = run_unordered(fetcher.fetch, list(enumerate(images)), jobs=MAX_PARALLEL)
+    else:  # decoding is work for one thread at a time
+        fetched_images = map(fetcher.fetch, enumerate(images))
+    if prepared.stdout:  # the first image goes to stdout; files are saved as they arrive
+        fetched_images = sorted(fetched_images, key=attrgetter("number"))
     saved: list[SavedImage] = []
     errors = [*parsed.errors] if len(parsed.images) < prepared.n else []
     stdout_image: StdoutImage | None = None
-    # The first image goes to stdout; files are saved as they arrive.
-    for end in sorted(ends, key=lambda end: end.index) if prepared.stdout else ends:
-        revised_prompt = _revised_prompt(images[end.index], response.condensed)
+    for fetched in fetched_images:
+        if fetched.staged is None:
+            errors.append(fetched.error or _empty_item_error())
+            continue
+        revised_prompt = _revised_prompt(fetched.image, condensed)
         try:
-            if end.error:
-                raise end.error
-            assert end.result
             if prepared.stdout and not stdout_image:
-                image, staged = saver.prepare_for_stdout(end.index, end.result, revised_prompt)
-                stdout_image = build_stdout_image(staged, image, prepared, saver.rescue_folder, release)
+                image, staged = saver.prepare_for_stdout(fetched.number, fetched.staged, revised_prompt)
+                stdout_image = StagedStdoutImage(path=staged.path, image=image, saver=saver, entry=entry)
                 saved.append(image)
             else:
-                for image in saver.save(end.index, end.result, revised_prompt):
+                for image in saver.save(fetched.number, fetched.staged, revised_prompt):
                     saved.append(image)  # one by one: the first files stay saved if a later one fails
         except Exception as problem:
             # A failure with one image, a bug of ours too, does not concern the others.
@@ -116,7 +110,7 @@ def save_images(
         model=prepared.model,
         usage=parsed.usage,
         svg_usage=parsed.svg_usage,
-        saved=tuple(sorted(saved, key=lambda image: (image.index, image.copy))),
+        saved=tuple(sorted(saved, key=attrgetter("index", "copy"))),
         errors=tuple(errors),
         unfetched=unfetched,
         stdout_image=stdout_image,
@@ -176,3 +170,113 @@ def _fewer_images_error(received: int, requested: int) -> UnsavedError:
 def is_only_fewer_images(error: ImagecliError) -> bool:
     """Whether the response has nothing more about *error*: it has fewer images, and all of them are saved."""
     return error.code == "fewer_pictures"
+
+
+class FetchedImage(NamedTuple):
+    """One image of a response, on the disk; or why it isn't."""
+
+    number: int
+    """Its index in the response."""
+    image: ReturnedImage
+    staged: StagedImage | None = None
+    error: ImagecliError | None = None
+
+
+class ImageFetcher(NamedTuple):
+    """Fetches the images of one response. Threads may fetch at the same time."""
+
+    prepared: PreparedCall
+    condensed: CondensedBody
+    downloader: ResultDownloader
+    rescue_folder: Path
+    """For images whose own folder can't be written to, and for those that wait for stdout."""
+    on_event: EventHandler
+    decode_lock: AbstractContextManager[object]
+    """Held while base64 is decoded."""
+    peer: str | None = None
+    """The address that the request was sent to."""
+
+    def fetch(self, numbered: tuple[int, ReturnedImage]) -> FetchedImage:
+        """An image by its index, from its base64; from its URL if it has none, or if it is damaged. Never raises."""
+        index, image = numbered
+        best: StagedImage | None = None
+        failures: list[ImagecliError] = []
+        for source, lock in self._sources(image):
+            try:
+                with lock:
+                    staged = self._stage(index, source)
+            except Exception as problem:
+                failures.append(to_imagecli_error(problem))
+                continue
+            if best and not staged.identity.whole:
+                discard_staged(staged.path)
+                continue
+            if best:
+                discard_staged(best.path)
+            best = staged
+            if best.identity.whole:
+                break
+        error = None if best else _choose_failure(failures, image)
+        return FetchedImage(number=index, image=image, staged=best, error=error)
+
+    def _sources(self, image: ReturnedImage) -> Iterator[tuple[ReturnedImage, AbstractContextManager[object]]]:
+        """*image* with only one of the places that its bytes can be taken from, and what to hold meanwhile."""
+        if image.b64_json:
+            yield image._replace(url=None), self.decode_lock
+        if image.url:
+            yield image._replace(b64_json=None), nullcontext()
+
+    def _stage(self, index: int, source: ReturnedImage) -> StagedImage:
+        """In the image's folder; or in the rescue folder, readable only by the user, if that fails.
+
+        Raises UnsavedError if it can't be decoded or downloaded, DiskError if it can't be written.
+        """
+        folder = self.prepared.name(index).folder
+        disk_error = None
+        if index or not self.prepared.stdout:
+            try:
+                check_still_below(folder, self.prepared.root)
+                with translate_disk_errors(folder), open_staged(folder, label=self.prepared.id) as file:
+                    identity = self._fill(file, source) or inspect_image_file(file)
+                    return describe_staged(file, identity)
+            except DiskError as error:
+                disk_error = error
+        with translate_disk_errors(self.rescue_folder):
+            make_private_folder(self.rescue_folder)
+            with open_staged(self.rescue_folder, label=self.prepared.id, mode=0o600) as file:
+                identity = self._fill(file, source) or inspect_image_file(file)
+                return describe_staged(file, identity, disk_error)
+
+    def _fill(self, file: IO[bytes], source: ReturnedImage) -> ImageInfo | None:
+        """Writes the bytes of *source* into *file*. Returns what they are, if that is already known."""
+        if source.url:
+            return self._download(source.url, file)
+        try:
+            for piece in decode_base64(self.condensed.iter_text(source.b64_json or "")):
+                file.write(piece)
+        except ValueError as error:
+            raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
+        return None
+
+    def _download(self, url: str, file: IO[bytes]) -> ImageInfo | None:
+        """Downloads until the image is complete, or until the downloader gives up. Returns what arrived."""
+        identity = None
+        hooks = ProgressHooks(self.prepared.request, self.on_event)
+        for _ in self.downloader.fetch(url, file, hooks, base_url=self.prepared.base_url, peer=self.peer):
+            identity = inspect_image_file(file)
+            if identity.whole:
+                break
+        return identity
+
+
+def _choose_failure(failures: list[ImagecliError], image: ReturnedImage) -> ImagecliError:
+    """Why there is no image, with the hint for a URL that does not answer."""
+    if not failures:
+        return image.error or _empty_item_error()
+    if image.hint and failures[-1].code == "result_url":
+        return failures[-1].with_facts(hint=image.hint)
+    return failures[-1]
+
+
+def _empty_item_error() -> UnsavedError:
+    return UnsavedError("the answer has a place for a picture, and none in it", code="empty_item")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from imagecli.client.connection import BodyWriter
 from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, PartialImage, WarningEvent
@@ -30,7 +31,7 @@ MAX_INDEX: Final = 99
 class StreamTee:
     """Writes a response to the spool file, and reads its events."""
 
-    def __init__(self, file: IO[bytes], partials: PartialImageHandler, limit: int = MAX_EVENT_BYTES) -> None:
+    def __init__(self, file: BodyWriter, partials: PartialImageHandler, limit: int = MAX_EVENT_BYTES) -> None:
         self._file, self._partials = file, partials
         self._reader = SseReader(limit, skims=_is_finished_image)
         self._is_document: bool | None = None
@@ -91,7 +92,7 @@ class PartialImageHandler:
     """Where the last one was saved."""
 
     def handle(self, payload: Any, *, images: int) -> None:
-        """Reports the image in *payload*, if it has one; *pictures* images have been completed before it."""
+        """Reports the image in *payload*, if it has one, behind *images* completed images."""
         data = _image_in(payload)
         identity = inspect_image(data)
         if identity.format in (None, "svg") or not identity.whole:

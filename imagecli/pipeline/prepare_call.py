@@ -1,21 +1,39 @@
-"""The first half of a call: the HTTP request, and the `PreparedCall` by which any process can save its images."""
+"""The first half of a call: its inputs fitted, its HTTP request, and the `PreparedCall` that saving its images needs.
+
+Input images are read and fitted to the endpoint once, and shared by all requests that send them.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.domain import Generate, IfExists, OutputName, Size, Transform
+from imagecli.checks.parameters import input_sources, needs_alpha
+from imagecli.domain import (
+    MAX_PICTURE_BYTES,
+    Edit,
+    Generate,
+    IfExists,
+    ImageRequest,
+    InputFit,
+    InputImage,
+    InputSource,
+    Size,
+    Transform,
+)
+from imagecli.errors import InputImageError
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_message import HttpRequest
-from imagecli.pipeline.inputs import FittedInputs
 from imagecli.planned_call import PlannedCall
-from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
-from imagecli.providers.request import build_http_request
+from imagecli.prepared import PreparedCall
+from imagecli.providers.request import RequestImages, build_http_request
 
 
 class RunContext(NamedTuple):
@@ -73,80 +91,129 @@ def _without_secrets(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def prepared_to_json(prepared: PreparedCall) -> str:
-    """*prepared* as JSON for the spool, with absolute folders: another command may be run elsewhere."""
-    return json.dumps(_to_plain(map_folders(prepared, _absolute_folder)))
+MEMORY = 4
+"""So many different sets of inputs are kept for the next request that sends the same."""
 
 
-def _to_plain(value: Any) -> Any:
-    """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `plain_data`."""
-    if isinstance(value, Path):
-        return str(value)
-    if not isinstance(value, tuple):
-        return value
-    if hasattr(value, "_asdict"):
-        return {name: _to_plain(inner) for name, inner in value._asdict().items()}
-    return [_to_plain(inner) for inner in value]
+class FittedInputs(NamedTuple):
+    """The images of one request as they are sent."""
+
+    images: RequestImages = RequestImages()
+    transform: Transform | None = None
+    """The first image's: mask and markup belong to that one."""
 
 
-def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
-    """*prepared* with every folder that it saves in as *moved* returns it."""
-    named = with_names(prepared, lambda name: name._replace(folder=moved(name.folder)))
-    replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
-    return named._replace(replaces=replaces)
+@dataclass(slots=True)
+class _CacheSlot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    fitted: FittedInputs | None = None
 
 
-def with_names(prepared: PreparedCall, changed: Callable[[OutputName], OutputName]) -> PreparedCall:
-    """*prepared* with every name that it saves under as *changed* returns it."""
-    return prepared._replace(
-        names=tuple(changed(name) for name in prepared.names),
-        files=tuple(tuple(file._replace(name=changed(file.name)) for file in files) for files in prepared.files),
-    )
+class InputCache:
+    """Fits inputs for one model. Threads that need the same images wait for the first of them."""
+
+    def __init__(self, row: ModelRow) -> None:
+        self._row = row
+        self._slots: OrderedDict[object, _CacheSlot] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def fit_inputs(self, request: ImageRequest, on_event: EventHandler) -> FittedInputs:
+        """The images of *request* as they are sent; every change is noted, once. Raises InputImageError."""
+        if isinstance(request, Generate):
+            return FittedInputs()
+        layers = (request.mask, request.markup) if isinstance(request, Edit) else (None, None)
+        with self._lock:
+            slot = self._slots.setdefault((input_sources(request), layers, request.input_fit), _CacheSlot())
+            while len(self._slots) > MEMORY:
+                self._slots.popitem(last=False)
+        with slot.lock:
+            if slot.fitted is None:
+                slot.fitted = _fit_all(
+                    input_sources(request),
+                    layers,
+                    request.input_fit,
+                    self._row,
+                    needs_alpha(request, self._row),
+                    on_event,
+                )
+            return slot.fitted
 
 
-def _absolute_folder(folder: Path) -> Path:
-    try:
-        return folder.absolute()
-    except OSError:  # the current folder is gone
-        return folder
+class InputsByModel:
+    """Input images, prepared once for each model."""
+
+    def __init__(self) -> None:
+        self._caches: dict[str, InputCache] = {}
+
+    def for_model(self, model: ModelRow) -> InputCache:
+        """The inputs that are fitted for *model*."""
+        return self._caches.setdefault(model.name, InputCache(model))
 
 
-def prepared_from_json(text: str) -> PreparedCall:
-    """The value that `prepared_to_json` wrote."""
-    document: dict[str, Any] = json.loads(text)
-    transform = document.pop("transform")
-    size, fit = document.pop("size"), document.pop("fit")
-    names = [_name_from_json(name) for name in document.pop("names")]
-    files, part = document.pop("files", ()), document.pop("part", None)
-    replaces = document.pop("replaces", ())
-    return PreparedCall(
-        **document,
-        names=tuple(names),
-        files=tuple(tuple(_output_file_from_json(file) for file in of_picture) for of_picture in files),
-        replaces=tuple((Path(path), sha256) for path, sha256 in replaces),
-        part=_manifest_ref_from_json(part) if part else None,
-        size=Size(**size) if size else None,
-        fit=Size(**fit) if fit else None,
-        transform=_transform_from_json(transform) if transform else None,
-    )
+def _fit_all(
+    sources: tuple[InputSource, ...],
+    layers: tuple[InputSource | None, InputSource | None],
+    input_fit: InputFit,
+    row: ModelRow,
+    transparent: bool,
+    on_event: EventHandler,
+) -> FittedInputs:
+    """*layers* are the mask and the markup."""
+    from imagecli.images.fit_input import fit_input
+    from imagecli.images.fit_overlay import fit_markup, fit_mask
+    from imagecli.images.header import read_header
+
+    headers = [read_header(_read_source(source), source.label) for source in sources]
+    if transparent and not headers[0].has_alpha:
+        raise InputImageError(
+            f"{sources[0].label} has no transparent part, and {row.name} changes only what is transparent",
+            hint="--mask mask.png marks what may change: a PNG of the same size, transparent there",
+        )
+    fitted = []
+    for source, header in zip(sources, headers, strict=True):
+        fitted.append(fit_input(header, row.image, input_fit))
+        _note_changes(source, fitted[-1].changes, on_event)
+    mask = markup = None
+    if mask_source := layers[0]:
+        fitted_mask = fit_mask(
+            read_header(_read_source(mask_source), mask_source.label), row.mask, fitted[0], input_fit
+        )
+        mask = fitted_mask.image
+        _note_changes(mask_source, fitted_mask.changes, on_event)
+        _warn_of_coverage(mask_source, mask, on_event)
+    if markup_source := layers[1]:
+        fitted_markup = fit_markup(
+            read_header(_read_source(markup_source), markup_source.label), row.image.max_bytes, fitted[0], input_fit
+        )
+        markup = fitted_markup.image
+        _note_changes(markup_source, fitted_markup.changes, on_event)
+    images = tuple(one.image for one in fitted)
+    return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
 
 
-def _name_from_json(document: dict[str, Any]) -> OutputName:
-    return OutputName(**(document | {"folder": Path(document["folder"])}))
+def _read_source(source: InputSource) -> bytes:
+    from imagecli.storage.read import read_bounded
+
+    if source.data is not None:
+        return source.data
+    assert source.path is not None
+    return read_bounded(source.path, MAX_PICTURE_BYTES)
 
 
-def _output_file_from_json(document: dict[str, Any]) -> OutputFile:
-    return OutputFile(name=_name_from_json(document["name"]), fit=Size(**document["fit"]) if document["fit"] else None)
+def _note_changes(source: InputSource, changes: tuple[str, ...], on_event: EventHandler) -> None:
+    if changes:
+        on_event(NoteEvent(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
 
 
-def _manifest_ref_from_json(document: dict[str, Any]) -> ManifestRef:
-    return ManifestRef(**(document | {"planned": tuple(tuple(paths) for paths in document["planned"])}))
+def _warn_of_coverage(mask: InputSource, image: InputImage, on_event: EventHandler) -> None:
+    from imagecli.images.fit_overlay import mask_coverage
 
-
-def _transform_from_json(document: dict[str, Any]) -> Transform:
-    return Transform(
-        upright=Size(**document["upright"]),
-        crop=tuple(document["crop"]) if document["crop"] else None,
-        pad=tuple(document["pad"]) if document["pad"] else None,
-        size=Size(**document["size"]) if document["size"] else None,
-    )
+    share = mask_coverage(image)
+    if share == 0:
+        on_event(WarningEvent(code="mask_empty", message=f"{mask.label} is opaque everywhere: nothing may change"))
+    elif share == 1:
+        on_event(
+            WarningEvent(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change")
+        )
+    else:
+        on_event(NoteEvent(code="mask_coverage", message=f"{mask.label}: {share:.1%} of the picture may change"))

@@ -1,33 +1,41 @@
-"""Finds responses that earlier commands received and did not save, and saves them as those would have done."""
+"""Finds responses that earlier commands received and did not save, and saves them as those would have done.
+
+Of a response that no record vouches for, only the images in its bytes are used, and saved under new names. Nothing of
+it is fetched, replaced or removed, and its description is not read: anyone may have written it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import shutil
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 from imagecli.client.download import ResultDownloader
-from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, remove_spool_entry
+from imagecli.client.exchange import Timeouts
+from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, open_unrecorded, remove_spool_entry
 from imagecli.client.spool_record import SpoolPlaces
+from imagecli.domain import OutputName
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
-from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.naming import rebuild_name
-from imagecli.pipeline.finish_call import ResponseParser, is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.events import EventHandler, NoteEvent
+from imagecli.http_message import ParsedResponse, ReturnedImage
+from imagecli.images.integrity import inspect_image_file
+from imagecli.naming import rebuild_name, slugify
+from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
-from imagecli.pipeline.prepare_call import map_folders, prepared_from_json, with_names
-from imagecli.pipeline.save import ImageSaver
+from imagecli.pipeline.pipeline import read_prepared
+from imagecli.pipeline.save import ImageSaver, describe_staged
 from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
-from imagecli.providers.response import parse_response
+from imagecli.providers.response import parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
-from imagecli.storage.boundary import is_below
-from imagecli.storage.preflight import check_folder
-from imagecli.storage.staging import discard_all_staged
+from imagecli.storage.atomic import discard_all_staged, open_staged, translate_disk_errors
+from imagecli.storage.preflight import check_folder, is_below
 
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 
@@ -54,27 +62,6 @@ def find_recoverable(places: SpoolPlaces) -> list[RecoverableCall]:
 def discard_recoverable(leftover: RecoverableCall) -> None:
     """Deletes it without saving it."""
     remove_spool_entry(leftover.spooled.body, leftover.spooled.record)
-
-
-def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
-    """Deletes entries without a response, and warns of those that may have been billed.
-
-    *warned_hashes* are the hashes of manifest items about which the user was warned already.
-    """
-    removed = 0
-    for spooled in list_spooled_calls(places):
-        if spooled.alive or spooled.bytes:
-            continue
-        prepared = _read_prepared(spooled)
-        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
-            request = _describe_spooled(spooled)
-            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
-            on_event(WarningEvent(code="unanswered", message=message))
-        remove_spool_entry(spooled.body, spooled.record)
-        removed += 1
-    if removed:
-        entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
-        on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))
 
 
 def recover_call(
@@ -109,13 +96,8 @@ def recover_call(
             )
             # Only the state folder's own record may open other addresses than public ones to result URLs.
             peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
-            parse: ResponseParser = parse_response
-            if leftover.state == "part":
-                # Imported here, as every command that saves images imports this module.
-                from imagecli.providers.salvage import salvage_images
-
-                parse = salvage_images
-            outcome = _save_or_keep_partials(saver, body, parse, results, peer)
+            is_part = leftover.state == "part"
+            outcome = _save_or_keep_partials(saver, body, results, peer, is_part=is_part)
         except Exception as problem:
             outcome = outcome._replace(errors=(to_imagecli_error(problem),))
     if outcome.unfetched:
@@ -135,7 +117,7 @@ def _check_folders(prepared: PreparedCall) -> None:
 
 
 def _save_or_keep_partials(
-    saver: ImageSaver, body: IO[bytes], parse: ResponseParser, downloader: ResultDownloader, peer: str | None
+    saver: ImageSaver, body: IO[bytes], downloader: ResultDownloader, peer: str | None, *, is_part: bool
 ) -> CallResult:
     """Saves the images in *body*. If it has none, a stream's partial images are kept, and named in what is raised.
 
@@ -147,11 +129,13 @@ def _save_or_keep_partials(
         discard_all_staged(folder, prepared.id)
     discard_all_staged(saver.rescue_folder, prepared.id)
     try:
-        with open_response(body, saver, parse) as response:
-            return save_images(response, saver, downloader, peer=peer)
+        with open_response(body, saver) as condensed:
+            parse = salvage_images if is_part else parse_response
+            parsed = parse(condensed.body, prepared.base_url)
+            return save_images(parsed, condensed, saver, downloader, peer=peer)
     except UnsavedError as error:
         if not prepared.keep_partials and (last := save_partial_images(body, prepared, saver.on_event)):
-            error.rescued_path = str(last)
+            raise error.with_facts(rescued_path=str(last)) from error
         raise
 
 
@@ -178,13 +162,29 @@ def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: E
 
 def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | None) -> PreparedCall:
     """*prepared*, so that nothing is overwritten and nothing goes to stdout."""
-    renamed = with_names(prepared, rebuild_name)
-    moved = map_folders(renamed, lambda planned: folder or _relative_folder(planned))
     # A file that the journal knows by its content may still be replaced by the same row's new image.
-    replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
-    # A folder that the user types may be anywhere.
-    allow_outside = moved.allow_outside or folder is not None
-    return moved._replace(request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
+    replaces = [
+        (_relative_folder(path.parent) / path.name, sha256)
+        for path, sha256 in prepared.replaces
+        if sha256 and not folder
+    ]
+    return prepared._replace(
+        request=request,
+        names=tuple(_recovered_name(name, folder) for name in prepared.names),
+        files=tuple(
+            tuple(file._replace(name=_recovered_name(file.name, folder)) for file in files) for files in prepared.files
+        ),
+        if_exists=None,
+        stdout=False,
+        replaces=tuple(replaces),
+        # A folder that the user types may be anywhere.
+        allow_outside=prepared.allow_outside or folder is not None,
+    )
+
+
+def _recovered_name(name: OutputName, folder: Path | None) -> OutputName:
+    """*name*, made to follow the rules for names, in *folder* or in its own."""
+    return rebuild_name(name)._replace(folder=folder or _relative_folder(name.folder))
 
 
 def _relative_folder(folder: Path) -> Path:
@@ -195,15 +195,8 @@ def _relative_folder(folder: Path) -> Path:
 
 
 def _to_recoverable(spooled: SpooledCall) -> RecoverableCall:
-    prepared = _read_prepared(spooled)
+    prepared = read_prepared(spooled)
     return RecoverableCall(spooled=spooled, prepared=prepared, state=_find_state(spooled, prepared))
-
-
-def _read_prepared(spooled: SpooledCall) -> PreparedCall | None:
-    try:
-        return prepared_from_json(spooled.text)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
 
 
 def _find_state(spooled: SpooledCall, prepared: PreparedCall | None) -> RecoveryState:
@@ -238,9 +231,91 @@ def _state_of_response(body: IO[bytes], prepared: PreparedCall) -> RecoveryState
     return "whole"
 
 
-def _describe_spooled(spooled: SpooledCall) -> str:
-    leftover = RecoverableCall(spooled=spooled, prepared=_read_prepared(spooled), state="nothing_came")
-    facts = [f"{leftover.when:%Y-%m-%d %H:%M}"]
-    if leftover.prepared:
-        facts += [leftover.prepared.command, leftover.prepared.model, (leftover.prepared.prompt or "")[:60]]
-    return ", ".join(fact for fact in facts if fact)
+def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
+    """Save the images in the response *body* in *folder*, under names made of its id. The response stays.
+
+    *request* numbers it in this command's report. All that goes wrong is in the outcome.
+    """
+    nothing = CallResult(request=request, requested=0, provider="", model="")
+    try:
+        with open_unrecorded(body) as file:
+            if file:
+                return _save(file, body.stem, request, folder, state_dir, on_event)
+            on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
+            return nothing
+    except Exception as problem:
+        return nothing._replace(errors=(to_imagecli_error(problem),))
+
+
+def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
+    """Raises ImagecliError if it has no images."""
+    saver = ImageSaver(
+        prepared=_prepared(id, request, folder, 1),
+        rescue_folder=state_dir / "rescued",
+        on_event=on_event,
+        is_repeated=True,
+    )
+    if inspect_image_file(file).format not in (None, "svg"):
+        return _save_as_it_is(file, saver)
+    try:
+        with open_response(file, saver) as condensed:
+            parsed = _read_images(condensed.body, saver.prepared.base_url)
+            # Only now it is known how many names are needed.
+            saver = replace(saver, prepared=_prepared(id, request, folder, len(parsed.images)))
+            return save_images(parsed, condensed, saver, ResultDownloader(timeouts=Timeouts(), direct=False))
+    except UnsavedError as error:
+        if last := save_partial_images(file, saver.prepared, on_event):
+            raise error.with_facts(rescued_path=str(last)) from error
+        raise
+
+
+def _save_as_it_is(file: IO[bytes], saver: ImageSaver) -> CallResult:
+    """A response that is itself an image."""
+    prepared = saver.prepared
+    folder = prepared.names[0].folder
+    with translate_disk_errors(folder), open_staged(folder, label=prepared.id) as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy)
+        staged = describe_staged(copy, inspect_image_file(copy))
+    saved = tuple(saver.save(0, staged, None))
+    return CallResult(request=prepared.request, requested=1, provider="", model="", saved=saved)
+
+
+def _prepared(id: str, request: int, folder: Path, count: int) -> PreparedCall:
+    stem = slugify(id)
+    stems = [stem] if count == 1 else [f"{stem}-{number + 1}" for number in range(count)]
+    return PreparedCall(
+        id=stem,
+        request=request,
+        command="recover",
+        provider="",
+        base_url="",
+        model="",
+        n=count,
+        names=tuple(OutputName(folder=folder, stem=stem) for stem in stems),
+        if_exists=None,
+        stdout=False,
+        prompt=None,
+        output_format=None,
+        size=None,
+    )
+
+
+def _read_images(body: bytes, base_url: str) -> ParsedResponse:
+    """The images of a response, complete or not; an address is an error, so that it is never fetched."""
+    try:
+        parsed = parse_response(body, base_url)
+    except UnsavedError:
+        parsed = salvage_images(body, base_url)
+    return parsed._replace(images=tuple(_without_url(image) for image in parsed.images))
+
+
+def _without_url(image: ReturnedImage) -> ReturnedImage:
+    if image.url is None or image.b64_json:
+        return image._replace(url=None, hint=None)
+    error = UnsavedError(
+        f"the response has only the address of an image: {image.url}",
+        hint="recover --from fetches nothing; open the address yourself if you trust it",
+        code="not_fetched",
+    )
+    return image._replace(url=None, hint=None, error=error)

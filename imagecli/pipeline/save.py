@@ -5,23 +5,50 @@ An image for stdout stays in a staged file, and its response in the spool, until
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
+from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
+from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import mark_path, number_path, path_for_format
-from imagecli.pipeline.fetch_image import StagedImage, inspect_staged
 from imagecli.prepared import OutputFile, PreparedCall
-from imagecli.results import StdoutImage
-from imagecli.storage.atomic import publish, rescue, save_file, translate_disk_errors
-from imagecli.storage.boundary import check_still_below
+from imagecli.storage.atomic import (
+    discard_staged,
+    open_staged,
+    publish,
+    read_in_pieces,
+    rescue,
+    save_file,
+    translate_disk_errors,
+)
+from imagecli.storage.preflight import check_still_below
 from imagecli.storage.read import file_sha256
-from imagecli.storage.staging import discard_staged, open_staged
+
+
+class StagedImage(NamedTuple):
+    """An image on the disk, under a temporary name."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    identity: ImageInfo
+    disk_error: DiskError | None = None
+    """Why it is not in the folder where it should be."""
+
+
+def describe_staged(file: IO[bytes], identity: ImageInfo, disk_error: DiskError | None = None) -> StagedImage:
+    """A staged file with its length and hash; *identity* is what it holds."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    return StagedImage(path=Path(file.name), bytes=length, sha256=sha256, identity=identity, disk_error=disk_error)
 
 
 class Conversion(NamedTuple):
@@ -140,8 +167,7 @@ class ImageSaver:
                 made = self._convert_staged(source, change, target.parent)
             path = self._publish(made, target, False)
         except ImagecliError as error:
-            error.rescued_path = error.rescued_path or str(source)
-            raise
+            raise error.with_facts(rescued_path=error.rescued_path or str(source)) from error
         if change:
             self._note_conversion(path, change, source)
         return self._build_saved_image(index, path, made, revised_prompt)._replace(original=source if change else None)
@@ -185,15 +211,12 @@ class ImageSaver:
         target = path_for_format(name, change.format)
         ending = path_for_format(_with_correct_extension(name), staged.identity.format or "").suffix
         original = self._publish(staged, mark_path(target, f".orig{ending}"), False)
-        try:
-            made = self._convert_staged(original, change, target.parent)
-            path = self._publish(made, target, overwrite)
-        except ImagecliError as error:
-            error.rescued_path = error.rescued_path or str(original)
-            raise
-        except OSError as error:
-            with translate_disk_errors(target):
-                raise error
+        with translate_disk_errors(target):
+            try:
+                made = self._convert_staged(original, change, target.parent)
+                path = self._publish(made, target, overwrite)
+            except ImagecliError as error:
+                raise error.with_facts(rescued_path=error.rescued_path or str(original)) from error
         self._note_conversion(path, change, original)
         return path, original, made
 
@@ -217,7 +240,7 @@ class ImageSaver:
             ) from error
         with open_staged(folder, label=self.prepared.id) as file:
             file.write(data)
-            return inspect_staged(file)
+            return describe_staged(file, inspect_image_file(file))
 
     def _publish(self, staged: StagedImage, path: Path, overwrite: bool, number: int = 1) -> Path:
         try:
@@ -232,8 +255,8 @@ class ImageSaver:
                 overwrite = overwrite or self._may_replace(path)
                 return publish(staged.path, path, overwrite=overwrite, number=number)
         except DiskError as error:
-            error.rescued_path = str(rescue(staged.path, path, self.rescue_folder, damaged=False))
-            raise
+            rescued = rescue(staged.path, path, self.rescue_folder, damaged=False)
+            raise error.with_facts(rescued_path=str(rescued)) from error
 
     def _may_replace(self, path: Path) -> bool:
         """Whether *path* is a file that this call replaces, and has not changed since that was decided."""
@@ -297,29 +320,30 @@ def _has_sha256(path: Path, sha256: str) -> bool:
         return False
 
 
-def build_stdout_image(
-    staged: StagedImage, image: SavedImage, prepared: PreparedCall, rescue_folder: Path, release: Callable[[], None]
-) -> StdoutImage:
-    """*staged*, to be written to stdout; *release* closes the spool entry of its response."""
+class StagedStdoutImage(NamedTuple):
+    """An image in a staged file, to be written to stdout: a `StdoutImage`."""
 
-    def done() -> None:
-        discard_staged(staged.path)
+    path: Path
+    image: SavedImage
+    saver: ImageSaver
+    entry: SpoolEntry | None
+    """Of its response."""
+
+    def close(self) -> None:
+        """Removes the staged file and the spool entry."""
+        discard_staged(self.path)
         with suppress(OSError):
-            rescue_folder.rmdir()
-        release()
+            self.saver.rescue_folder.rmdir()
+        if self.entry:
+            self.entry.close()
 
-    def saved() -> Path:
-        """Saves it under the name that it would have had as a file."""
-        path = path_for_format(prepared.name(image.index), image.format)
+    def save(self) -> Path:
+        """Saves it under the name that it would have had as a file, and closes it. Returns the path."""
+        prepared = self.saver.prepared
+        path = path_for_format(prepared.name(self.image.index), self.image.format)
         try:
-            with staged.path.open("rb") as file:
-                saved_path = save_file(iter(lambda: file.read(_PIECE_BYTES), b""), path, label=prepared.id)
+            saved_path = save_file(read_in_pieces(self.path), path, label=prepared.id)
         except (DiskError, OSError):
-            saved_path = rescue(staged.path, path, rescue_folder, damaged=False)
-        done()
+            saved_path = rescue(self.path, path, self.saver.rescue_folder, damaged=False)
+        self.close()
         return saved_path
-
-    return StdoutImage(path=staged.path, on_written=done, save=saved)
-
-
-_PIECE_BYTES = 256 * 1024

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from imagecli.errors import DiskError, UnsavedError
-from imagecli.events import EventHandler, WarningEvent
+from imagecli.events import EventHandler, WarningEvent, ignore_event
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 MAX_RESPONSE_BYTES: Final = 640 * 1024 * 1024
@@ -90,7 +90,7 @@ def _inflate_to_damage(member: zlib._Decompress, data: bytes) -> Iterator[bytes]
 
 @contextmanager
 def open_decompressed(
-    body: IO[bytes], folders: Sequence[Path], on_event: EventHandler = lambda event: None
+    body: IO[bytes], folders: Sequence[Path], on_event: EventHandler = ignore_event
 ) -> Iterator[IO[bytes]]:
     """*body* itself unless it is gzip; else a nameless file in the first of *folders* that can be written to.
 
@@ -135,7 +135,8 @@ def read_pieces(body: IO[bytes]) -> Iterator[bytes]:
 
 def _pieces_of(body: IO[bytes]) -> Iterator[bytes]:
     body.seek(0)
-    return iter(lambda: body.read(_PIECE_BYTES), b"")
+    while piece := body.read(_PIECE_BYTES):
+        yield piece
 
 
 def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes], bool]:

@@ -4,6 +4,9 @@
 is parsed like any response, and `CondensedBody.iter_text` reads the full string in pieces from the file, for
 `decode_base64`. Works on JSON and on event streams, whose lines hold JSON: a raw line break is never part of a JSON
 string, so it ends one.
+
+`parse_json_joining_lists` parses what was condensed, and JSON in which an object repeats a list's name, as some servers
+send it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import secrets
 import threading
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from imagecli.errors import UnsavedError
 
@@ -286,3 +289,25 @@ def _decode_last_group(text: bytes) -> bytes:
 
 def _not_base64_error() -> UnsavedError:
     return UnsavedError("a picture of the answer is not base64", code="not_base64")
+
+
+def parse_json_joining_lists(body: bytes | str, *, strict: bool = True) -> Any:
+    """*body* as JSON; lists under the same name in one object become one list, so that no image in them is lost.
+
+    Of other repeated values the last one that is not empty counts. Raises ValueError, RecursionError.
+    """
+    return json.loads(body, strict=strict, object_pairs_hook=_join_lists)
+
+
+def _join_lists(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    joined = dict(pairs)
+    if len(joined) == len(pairs):
+        return joined
+    joined = {}
+    for name, value in pairs:
+        earlier = joined.get(name)
+        if isinstance(earlier, list) and isinstance(value, list):
+            joined[name] = earlier + value
+        elif value or not earlier:
+            joined[name] = value
+    return joined

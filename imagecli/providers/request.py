@@ -1,20 +1,37 @@
 """An image request → the HTTP request, or the line of a batch input file, in the dialect of one provider's row.
 
-Contains only what the user set and what the row requires; knows no key. Batch lines: OpenAI API reference, batches,
-read 2026-11-22.
+Contains only what the user set and what the row requires; knows no key. `check_capabilities` refuses a field that the
+provider would ignore, so that no one pays for an image without the mask they drew. Batch lines: OpenAI API
+reference, batches, read 2026-11-22.
 """
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import gcd
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from imagecli.catalog.model import OPTIONAL
 from imagecli.catalog.provider import LIVE_ONLY, ProviderRow, for_batch_api
-from imagecli.domain import OPERATIONS, ImageRequest, Json, RequestedSize, Size, SvgOptions
-from imagecli.http_message import HttpRequest
-from imagecli.providers.uploads import RequestImages, build_form_files, build_json_images
+from imagecli.domain import (
+    MEDIA_TYPES,
+    OPERATIONS,
+    Edit,
+    ImageRequest,
+    InputImage,
+    Json,
+    Operation,
+    RequestedSize,
+    Size,
+    SvgOptions,
+)
+from imagecli.errors import UsageError
+from imagecli.events import WarningEvent
+from imagecli.http_message import HttpFile, HttpRequest
+from imagecli.suggestions import suggest
 
 
 def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str = "") -> str:
@@ -112,8 +129,9 @@ def find_ratio(size: Size, row: ProviderRow) -> str | None:
     if not row.ratios:
         return reduced_ratio(size)
     exact = size.width / size.height
-    nearest = min(row.ratios, key=lambda ratio: abs(_ratio_value(ratio) / exact - 1))
-    return nearest if abs(_ratio_value(nearest) / exact - 1) <= RATIO_TOLERANCE else None
+    differences = [abs(_ratio_value(ratio) / exact - 1) for ratio in row.ratios]
+    smallest = min(differences)
+    return row.ratios[differences.index(smallest)] if smallest <= RATIO_TOLERANCE else None
 
 
 def reduced_ratio(size: Size) -> str:
@@ -188,3 +206,142 @@ def build_batch_line(custom_id: str, request: ImageRequest, uploads: RequestImag
         "body": fields | (build_json_images(uploads, batch_row) if uploads.images else {}),
     }
     return json.dumps(line).encode("ascii") + b"\n"
+
+
+FILENAME_EXTENSIONS = {"jpeg": "jpg"}
+LIST = "[]"
+"""Suffix of a field that can repeat: sent in a form, removed in JSON."""
+
+
+class RequestImages(NamedTuple):
+    """The input images of one request; mask and markup belong to the first of *images*."""
+
+    images: tuple[InputImage, ...] = ()
+    mask: InputImage | None = None
+    markup: InputImage | None = None
+
+
+def build_form_files(uploads: RequestImages, row: ProviderRow) -> tuple[HttpFile, ...]:
+    """The files of a form. One is `image`, several repeat `image[]` (OpenAI's SDK, tried 2026-11-22); rows differ."""
+    names = _field_names(len(uploads.images), row)
+    files = [
+        _form_file(name, f"image{k}" if k else "image", image)
+        for k, (name, image) in enumerate(zip(names, uploads.images, strict=True))
+    ]
+    extras = (row.mask, "mask", uploads.mask), (row.markup, "markup", uploads.markup)
+    return (*files, *(_form_file(name, stem, image) for name, stem, image in extras if name and image))
+
+
+def build_json_images(uploads: RequestImages, row: ProviderRow) -> dict[str, Json]:
+    """The fields of a JSON body that hold the images."""
+    fields: dict[str, Json] = {}
+    for name, image in zip(_field_names(len(uploads.images), row), uploads.images, strict=True):
+        if name.endswith(LIST):
+            values = fields.setdefault(name.removesuffix(LIST), [])
+            assert isinstance(values, list)
+            values.append(_fill_template(row.picture, image))
+        else:
+            fields[name] = _fill_template(row.picture, image)
+    for field, extra in ((row.mask, uploads.mask), (row.markup, uploads.markup)):
+        if field and extra:
+            fields[field] = _fill_template(row.picture, extra)
+    return fields
+
+
+def _field_names(count: int, row: ProviderRow) -> tuple[str, ...]:
+    """The field name of each of *count* images."""
+    if count == 1:
+        return (row.image,)
+    return (row.images * count)[:count]
+
+
+def _form_file(field: str, stem: str, image: InputImage) -> HttpFile:
+    """A file with a neutral name, so that no name of the user's is sent, and the correct media type."""
+    extension = FILENAME_EXTENSIONS.get(image.format, image.format)
+    return HttpFile(name=field, filename=f"{stem}.{extension}", data=image.data, media_type=MEDIA_TYPES[image.format])
+
+
+def _fill_template(template: Any, image: InputImage) -> Json:
+    """*template* with the image in place of `{data_url}`, `{base64}` or `{file_id}`."""
+    if isinstance(template, Mapping):
+        return {key: _fill_template(inner, image) for key, inner in template.items()}
+    if template == "{file_id}":
+        return image.file_id
+    encoded = base64.b64encode(image.data).decode("ascii")
+    if template == "{data_url}":
+        return f"data:{MEDIA_TYPES[image.format]};base64,{encoded}"
+    return encoded if template == "{base64}" else template
+
+
+def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
+    """Warnings about fields of *request* whose support is undocumented.
+
+    Raises UsageError for a field that the provider does not support; the hint says what to omit.
+    """
+    operation = OPERATIONS[type(request)]
+    if operation not in row.paths:
+        raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
+    for name, value in _set_fields(request):
+        _check_field(name, value, operation, row)
+    _check_ratio(request, row)
+    if isinstance(request, Edit):
+        _check_mask_and_markup(request, row)
+    return tuple(
+        _unstated_warning(name, operation, row) for name, _ in _set_fields(request) if row.is_unstated(name, operation)
+    )
+
+
+def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
+    problem = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
+    return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
+
+
+_INSTEAD = {
+    "generations": "imagecli providers tells what each can do; --provider names another",
+    "edits": "imagecli providers tells which ones edit; --provider names another",
+    "variations": "leave --via out: an edit varies it",
+}
+
+
+def _set_fields(request: ImageRequest) -> Iterator[tuple[str, object]]:
+    for name in ("size", *OPTIONAL):
+        if (value := getattr(request.options, name)) is not None:
+            yield name, value
+
+
+def _flag(name: str) -> str:
+    return "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
+
+
+def _check_field(name: str, value: object, operation: Operation, row: ProviderRow) -> None:
+    flag = _flag(name)
+    where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
+    if row.refuses(name, operation):
+        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
+    allowed = row.allowed_values(name, operation)
+    if allowed and value not in allowed:
+        near = suggest(str(value), allowed) or allowed[0]
+        raise UsageError(
+            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
+        )
+
+
+def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
+    size = request.options.size
+    if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row) is None:
+        raise UsageError(
+            f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
+            hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
+            flag="--size",
+        )
+
+
+def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
+    if request.mask and not row.mask:
+        raise UsageError(
+            f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"
+        )
+    if request.markup and not row.markup:
+        raise UsageError(
+            f"--markup: provider {row.name} takes none", hint="leave --markup out and say in the prompt what to change"
+        )

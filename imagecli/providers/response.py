@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.providers.error_text import without_surrogates
-from imagecli.providers.errors import error_from_document
+from imagecli.providers.errors import error_from_document, without_surrogates
+from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
     BASE64_FIELDS,
     find_hidden_images,
     looks_like_image,
-    parse_json_joining_lists,
 )
 
 
@@ -102,8 +103,7 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
     """The images of a 2xx *body*, which is JSON or an event stream. Raises UnsavedError if there are none: the request
     may have been billed.
 
-    An item without an image stays in the list, empty, so that the caller can name it. Of a line of a batch's output
-    the response inside it is read; the error of a failed line is raised.
+    An item without an image stays in the list, empty, so that the caller can name it.
     """
     if is_stream(body):
         # Imported here because most responses are not streams.
@@ -111,11 +111,11 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
 
         stream = read_stream(body)
         return _build_parsed_response(stream.items, stream.usage, base_url, stream.errors)
-    document = _parse_document(body)
-    if isinstance(document, dict) and "custom_id" in document:
-        from imagecli.providers.batch_response import is_response_line, response_body_of_line
+    return parse_response_document(parse_document(body), base_url)
 
-        document = response_body_of_line(document) if is_response_line(document) else document
+
+def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
+    """As `parse_response`, of a body that is already parsed as JSON."""
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
     items = _find_items(document)
@@ -155,7 +155,8 @@ def _as_table(usage: Any) -> dict[str, Any] | None:
 _BILLED = "it may have been billed; the provider's usage page tells. Is --base-url that of an Images API?"
 
 
-def _parse_document(body: bytes) -> Any:
+def parse_document(body: bytes) -> Any:
+    """*body* as JSON. Raises NetworkError for a web page, UnsavedError for anything else that is not JSON."""
     try:
         return parse_json_joining_lists(body)
     except (ValueError, RecursionError) as error:
@@ -187,3 +188,33 @@ def decode_image_base64(b64_json: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
+
+
+_STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
+"""A name and a complete string."""
+
+
+def salvage_images(body: bytes, base_url: str) -> ParsedResponse:
+    """The complete images in a *body* that is not complete JSON. Raises UnsavedError if there are none.
+
+    An event stream needs no salvage: `parse_response` reads every complete event of it.
+    """
+    if is_stream(body):
+        return parse_response(body, base_url)
+    images = []
+    for name, text in _STRING.findall(body):
+        try:
+            value = json.loads(text, strict=False)
+        except ValueError:
+            continue
+        if name in (b"b64_json", b"url"):
+            images.append(find_image({name.decode(): value}, base_url))
+        else:
+            images += [find_image(item, base_url) for item in find_hidden_images({name.decode("latin-1"): value})]
+    if not images:
+        raise UnsavedError(
+            "only a part of an answer came, and no whole picture with it",
+            hint="the provider's usage page tells whether it was billed",
+            code="part",
+        )
+    return ParsedResponse(images=tuple(images))

@@ -48,10 +48,11 @@ Skims = Callable[[str, bytes], bool]
 class SseReader:
     """Returns each event as soon as its blank line has arrived.
 
-    Events that *skims* selects lose the middle of their long lines, so that memory does not grow with images.
+    Events that *skims* selects lose the middle of their long lines, so that memory does not grow with images. Without
+    it, all are read completely.
     """
 
-    def __init__(self, limit: int = MAX_EVENT_BYTES, skims: Skims = lambda name, head: False) -> None:
+    def __init__(self, limit: int = MAX_EVENT_BYTES, skims: Skims | None = None) -> None:
         self._limit, self._skims = limit, skims
         self._skimming: bool | None = None
         """Whether the unfinished line is skimmed; None while it is short."""
@@ -98,7 +99,7 @@ class SseReader:
         self._line.append(content)
         if self._skimming is None and self._line_bytes > HEAD_BYTES:
             line = b"".join(self._line)
-            self._skimming = self._skims(self._name, line[:END_BYTES])
+            self._skimming = bool(self._skims and self._skims(self._name, line[:END_BYTES]))
             self._line = [line[:END_BYTES], line[-END_BYTES:]] if self._skimming else [line]
 
     def _end_of_line(self) -> list[SseEvent]:

@@ -14,8 +14,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.providers.errors import error_from_document
+from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import END_BYTES, SseEvent, SseReader
-from imagecli.providers.undocumented_images import find_hidden_images, parse_json_joining_lists
+from imagecli.providers.undocumented_images import find_hidden_images
 
 Role: TypeAlias = Literal["picture", "partial", "error", "end", "other"]
 

@@ -1,11 +1,7 @@
-"""Images under names that no documentation mentions, recognised by how they begin: the last resort for paid responses.
-
-Also reads JSON in which an object repeats a list's name, as some servers send it.
-"""
+"""Images under undocumented names, recognised by how they begin: the last resort for paid responses."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -52,25 +48,3 @@ def _search(value: Any, depth: int, *, is_image: bool) -> Iterator[dict[str, str
             name = key.lower()
             if name not in ECHOES:
                 yield from _search(inner, depth - 1, is_image="image" in name or (is_image and name in ("url", "uri")))
-
-
-def parse_json_joining_lists(body: bytes | str, *, strict: bool = True) -> Any:
-    """*body* as JSON; lists under the same name in one object become one list, so that no image in them is lost.
-
-    Of other repeated values the last one that is not empty counts. Raises ValueError, RecursionError.
-    """
-    return json.loads(body, strict=strict, object_pairs_hook=_join_lists)
-
-
-def _join_lists(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    joined = dict(pairs)
-    if len(joined) == len(pairs):
-        return joined
-    joined = {}
-    for name, value in pairs:
-        earlier = joined.get(name)
-        if isinstance(earlier, list) and isinstance(value, list):
-            joined[name] = earlier + value
-        elif value or not earlier:
-            joined[name] = value
-    return joined

@@ -1,22 +1,79 @@
 """Saves files atomically: a file with its final name is complete, and never overwrites another one unasked.
 
-Everything is written under a temporary name first, then renamed in a step that fails if the name is taken.
+Everything is staged first: written under a temporary name in the folder of the final one, and synced. Then it is
+renamed in a step that fails if the name is taken. The temporary name has a fixed length, so that the final one can have
+the full 255 bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from imagecli.errors import DiskError
 from imagecli.naming import mark_path, number_path
-from imagecli.safe_open import make_private_folder
-from imagecli.storage.staging import discard_staged, write_staged
+from imagecli.safe_open import make_private_folder, trusted_owners
+
+
+@contextlib.contextmanager
+def open_staged(folder: Path, *, label: str = "", mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A new file in *folder*, open for writing and reading; its `name` is its path. Synced when the block ends.
+
+    Removed if the block raises. *mode* is subject to the umask. Raises OSError.
+    """
+    path = folder / f"{_staged_prefix(label)}{secrets.token_hex(8)}.part"
+    with open(path, "x+b", opener=partial(os.open, mode=mode)) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            discard_staged(path)
+            raise
+
+
+def write_staged(data: bytes | Iterable[bytes], folder: Path, *, label: str = "", mode: int = 0o666) -> Path:
+    """Writes *data* to a staged file. Raises OSError, and whatever iterating over *data* raises."""
+    with open_staged(folder, label=label, mode=mode) as file:
+        for piece in (data,) if isinstance(data, bytes) else data:
+            file.write(piece)
+    return Path(file.name)
+
+
+def read_in_pieces(path: Path) -> Iterator[bytes]:
+    """The content of a file. Raises OSError."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+def discard_staged(staged: Path) -> None:
+    """Removes a staged file, if it exists."""
+    with contextlib.suppress(OSError):
+        staged.unlink()
+
+
+def discard_all_staged(folder: Path, label: str) -> None:
+    """Removes the user's staged files with *label* that an ended process left behind."""
+    owners = trusted_owners(folder) if folder.is_dir() else None
+    for path in folder.glob(f"{glob.escape(_staged_prefix(label))}*.part"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and (owners is None or status.st_uid in owners):
+                discard_staged(path)
+
+
+def _staged_prefix(label: str) -> str:
+    return f".imagecli-{label}-" if label else ".imagecli-"
+
 
 _NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 """Errors of file systems without hard links (FAT, some network disks, Android)."""
@@ -58,8 +115,7 @@ def rescue(staged: Path, path: Path, folder: Path, *, damaged: bool) -> Path:
         if staged.parent == folder:
             return publish(staged, rescued)
         make_private_folder(folder)
-        with staged.open("rb") as source:
-            copy = write_staged(iter(lambda: source.read(_PIECE_BYTES), b""), folder, mode=0o600)
+        copy = write_staged(read_in_pieces(staged), folder, mode=0o600)
         used = publish(copy, rescued)
     discard_staged(staged)
     return used

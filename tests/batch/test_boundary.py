@@ -17,11 +17,11 @@ from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
 from imagecli.domain import OutputName, Size
 from imagecli.errors import DiskError
-from imagecli.pipeline.fetch_image import inspect_staged
-from imagecli.pipeline.save import ImageSaver
+from imagecli.images.integrity import inspect_image_file
+from imagecli.pipeline.save import ImageSaver, describe_staged
 from imagecli.prepared import ManifestRef, PreparedCall
-from imagecli.storage.boundary import find_repository_root, is_below
-from imagecli.storage.staging import open_staged
+from imagecli.storage.atomic import open_staged
+from imagecli.storage.preflight import find_repository_root, is_below
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png
@@ -297,7 +297,7 @@ def test_the_folder_is_looked_at_once_more_right_before_a_file_gets_its_name(
     before = seen(clone.parent)
     with open_staged(clone, label=prepared.id) as file:
         file.write(png())
-        staged = inspect_staged(file)
+        staged = describe_staged(file, inspect_image_file(file))
     delivery = ImageSaver(prepared=prepared, rescue_folder=tmp_path / "rescued", on_event=lambda event: None)
     with pytest.raises(DiskError, match="leads out of the manifest's folder by now") as caught:
         list(delivery.save(0, staged, None))

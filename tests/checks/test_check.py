@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.checks.check_request import check_request
+from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
 from imagecli.checks.parameters import OWN_FIELDS, input_sources, needs_alpha
-from imagecli.checks.prompts import check_prompt_argument, check_prompt_text, decode_prompt
 from imagecli.domain import Crop, Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Size, Vary
 from imagecli.errors import UsageError
 
@@ -205,7 +204,7 @@ EXISTING = {"notes.txt", "photo.jpg", "cat.png", "a cat.png", "a folder"}
 def test_a_files_name_is_no_prompt(prompt: str, image: str | None, hint: str) -> None:
     source = InputSource(name=image, path=Path(image)) if image else None
     with pytest.raises(UsageError) as caught:
-        check_prompt_argument(prompt, lambda path: str(path) in EXISTING, source)
+        check_prompt_argument(prompt, is_file=prompt in EXISTING, image=source, has_image=image in EXISTING)
     assert hint in (caught.value.hint or "")
 
 
@@ -226,7 +225,7 @@ def test_a_files_name_is_no_prompt(prompt: str, image: str | None, hint: str) ->
     ],
 )
 def test_words_are_a_prompt(prompt: str) -> None:
-    check_prompt_argument(prompt, lambda path: str(path) in EXISTING)
+    check_prompt_argument(prompt, is_file=prompt.strip() in EXISTING)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,8 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputIma
 from imagecli.errors import NetworkError, RefusedError, UsageError
 from imagecli.events import Event
 from imagecli.images.integrity import inspect_image
-from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.batch_response import parse_response_line
-from imagecli.providers.request import build_batch_line
-from imagecli.providers.response import parse_response
-from imagecli.providers.uploads import RequestImages
+from imagecli.providers.batch_api import BatchJob, parse_line_images, parse_response_line
+from imagecli.providers.request import RequestImages, build_batch_line
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.http_server import Options, Sandbox
 from tests.client.raw import png
@@ -99,7 +96,9 @@ def test_what_is_handed_in_comes_out_as_pictures(sandbox: Sandbox, tmp_path: Pat
     job = ended(jobs, handed_in(jobs, tmp_path, asks, "generations"))
     assert (job.status, job.total, job.completed, job.failed) == ("completed", 2, 2, 0)
     assert (dict(job.metadata), job.endpoint) == ({"manifest": "a.toml"}, "/v1/images/generations")
-    answers = {name: parse_response(line, sandbox.base_url) for name, line in lines(jobs, job.output_file_id).items()}
+    answers = {
+        name: parse_line_images(line, sandbox.base_url) for name, line in lines(jobs, job.output_file_id).items()
+    }
     assert answers.keys() == asks.keys()
     for answer in answers.values():
         (found,) = answer.images
@@ -115,7 +114,7 @@ def test_an_edit_names_its_picture_by_the_file_that_went_up_before(sandbox: Sand
     ask = Edit(prompt="at night", images=(InputSource(name="photo.png"),), options=LOOK)
     job = ended(jobs, handed_in(jobs, tmp_path, {"night": (ask, RequestImages(images=(image,)))}, "edits"))
     (line,) = lines(jobs, job.output_file_id).values()
-    assert parse_response(line, sandbox.base_url).images[0].b64_json
+    assert parse_line_images(line, sandbox.base_url).images[0].b64_json
     jobs.delete_file(file_id, deaf)
     with pytest.raises(RefusedError) as caught:
         jobs.download_file(file_id, io.BytesIO(), deaf)
@@ -133,7 +132,7 @@ def test_a_line_that_is_refused_stands_in_the_error_file_with_its_reason(sandbox
     errors = lines(jobs, job.error_file_id)
     assert list(errors) == ["bad"]
     with pytest.raises(RefusedError) as caught:
-        parse_response(errors["bad"], sandbox.base_url)
+        parse_line_images(errors["bad"], sandbox.base_url)
     assert caught.value.code == "moderation_blocked"
 
 
@@ -149,7 +148,7 @@ def test_what_a_batch_had_no_time_for_can_be_handed_in_again(tmp_path: Path) -> 
         assert ({*made, *missing}, len(made), len(missing)) == ({*asks}, 1, 1)
         for line in missing.values():
             with pytest.raises(NetworkError) as caught:
-                parse_response(line, server.base_url)
+                parse_line_images(line, server.base_url)
             assert caught.value.code == "batch_expired"
 
 

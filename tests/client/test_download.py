@@ -23,9 +23,9 @@ QUICK = Timeouts(connect=2, silence=0.3, total=2)
 def fetch(url: str, timeouts: Timeouts = QUICK, direct: bool = True) -> bytes:
     """What is at *url*, for a response that came from the same server."""
     into = io.BytesIO()
-    ResultDownloader(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(
-        url, into, lambda done, total: None, lambda file: b"half" not in into.getvalue(), base_url=url
-    )
+    for _ in ResultDownloader(timeouts=timeouts, direct=direct, max_wait=0.02).fetch(url, into, base_url=url):
+        if b"half" not in into.getvalue():
+            break
     return into.getvalue()
 
 
@@ -163,14 +163,11 @@ def test_threads_share_one_session() -> None:
     results = ResultDownloader(timeouts=Timeouts(), direct=True)
     found = [io.BytesIO() for _ in range(8)]
     with raw_server(OK) as server:
-        threads = [
-            threading.Thread(
-                target=results.fetch,
-                args=(f"{server.base_url}/a", into, lambda *_: None, lambda _: True),
-                kwargs={"base_url": server.base_url},
-            )
-            for into in found
-        ]
+
+        def fetch_into(into: io.BytesIO) -> None:
+            next(results.fetch(f"{server.base_url}/a", into, base_url=server.base_url))
+
+        threads = [threading.Thread(target=fetch_into, args=(into,)) for into in found]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -204,7 +201,7 @@ def test_a_full_disk_is_no_reason_to_fetch_again() -> None:
     results = ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02)
     with raw_server(OK) as server, Full("/dev/full", "wb") as full:
         with pytest.raises(DiskError):
-            results.fetch(f"{server.base_url}/a.png", full, lambda *_: None, lambda _: True, base_url=server.base_url)
+            next(results.fetch(f"{server.base_url}/a.png", full, base_url=server.base_url))
         assert len(server.requests) == 1
 
 

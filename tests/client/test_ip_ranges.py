@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.client.dns import resolve_host
+from imagecli.client.connection import resolve_host
 from imagecli.client.ip_ranges import (
     AddressKind,
     Endpoint,

@@ -25,7 +25,7 @@ def mode(path: Path) -> int:
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "spool"
     with open_spool_entry("id", '{"a": 1}', [folder]) as entry:
-        entry.file.write(b"body")
+        entry.write(b"body")
         entry.record_sent(None)
         assert entry.body.read_bytes() == b"body"
         assert mode(folder / "id.sent") == 0o600
@@ -36,13 +36,13 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 def test_nothing_is_left_when_all_is_saved(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     with open_spool_entry("id", "{}", [folder]) as entry:
-        entry.file.write(b"body")
+        entry.write(b"body")
     assert not folder.exists()
 
 
 def test_what_is_not_saved_stays(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path]) as entry:
-        entry.file.write(b"body")
+        entry.write(b"body")
         kept = entry.keep()
     assert kept.read_bytes() == b"body"
     assert (tmp_path / "id.json").exists()
@@ -64,19 +64,18 @@ def test_what_is_not_saved_stays(tmp_path: Path) -> None:
 def test_bytes_stay_unless_the_error_says_that_nothing_was_bought(
     tmp_path: Path, error: BaseException, stays: bool
 ) -> None:
-    with pytest.raises(type(error)), open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
-        entry.file.write(b"body")
+    with pytest.raises(type(error)) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
+        entry.write(b"body")
         raise error
     assert entry.body.exists() is stays
-    if isinstance(error, ImagecliError):
-        assert error.rescued_path == (str(entry.body) if stays else None)
+    if isinstance(caught.value, ImagecliError):
+        assert caught.value.rescued_path == (str(entry.body) if stays else None)
 
 
 def test_a_lost_answer_of_which_nothing_came_leaves_nothing(tmp_path: Path) -> None:
-    error = UnsavedError("lost")
-    with pytest.raises(UnsavedError), open_spool_entry("id", "{}", [tmp_path / "spool"]):
-        raise error
-    assert error.rescued_path is None
+    with pytest.raises(UnsavedError) as caught, open_spool_entry("id", "{}", [tmp_path / "spool"]):
+        raise UnsavedError("lost")
+    assert caught.value.rescued_path is None
     assert not (tmp_path / "spool").exists()
 
 
@@ -167,7 +166,7 @@ def test_the_request_is_marked_as_sent_until_the_server_says_it_made_nothing(tmp
 
 def test_an_entry_is_alive_as_long_as_it_is_open(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path]) as entry:
-        entry.file.write(b"body")
+        entry.write(b"body")
         (left,) = list_spooled_calls(SpoolPlaces(own=tmp_path))
         assert (left.id, left.alive, left.bytes, left.sent) == ("id", True, 4, False)
         with hold_spooled(left) as file:
@@ -185,7 +184,7 @@ from pathlib import Path
 from imagecli.client.spool import open_spool_entry
 entry = open_spool_entry("id", "{}", [Path(sys.argv[1])])
 entry.record_sent(None)
-entry.file.write(b"half")
+entry.write(b"half")
 print("ready", flush=True)
 time.sleep(60)
 """
@@ -205,7 +204,7 @@ def test_a_killed_process_lets_go_of_its_entry(tmp_path: Path, children: Childre
 
 def test_an_entry_handed_on_outlives_its_block(tmp_path: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path / "spool"]) as entry:
-        entry.file.write(b"body")
+        entry.write(b"body")
         entry.open = True
     assert [left.alive for left in list_spooled_calls(SpoolPlaces(own=tmp_path / "spool"))] == [True]
     entry.close()
@@ -228,7 +227,7 @@ class TestFull:
             assert entry.body == tmp_path / "a" / "id.body"
             entry.record_sent(None)
             self.fill(entry)
-            entry.file.write(b"all of it")
+            entry.write(b"all of it")
             assert entry.body == tmp_path / "c" / "id.body"
             assert not (tmp_path / "a").exists()
             entry.file.seek(0)
@@ -241,9 +240,9 @@ class TestFull:
 
     def test_the_disk_error_stands_where_no_folder_takes_it(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space left"), open_spool_entry("id", "{}", [tmp_path]) as entry:
-            entry.file.write(b"half")
+            entry.write(b"half")
             self.fill(entry)
-            entry.file.write(b"rest")
+            entry.write(b"rest")
         assert entry.body.read_bytes() == b"half"
 
 
@@ -265,7 +264,7 @@ from pathlib import Path
 from imagecli.client.spool import open_spool_entry
 with open_spool_entry("id", "{}", [Path(name) for name in sys.argv[1:]]) as entry:
     for k in range(40):
-        entry.file.write(bytes([k]) * 2**20)
+        entry.write(bytes([k]) * 2**20)
     print(entry.body, entry.body.read_bytes() == b"".join(bytes([k]) * 2**20 for k in range(40)))
 """
 

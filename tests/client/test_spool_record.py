@@ -35,7 +35,7 @@ def open_beside(beside: Path, *record_folders: Path) -> SpoolEntry:
 def leave_beside(beside: Path, *record_folders: Path) -> None:
     """An entry as a killed process leaves it."""
     entry = open_beside(beside, *record_folders)
-    entry.file.write(b"body")
+    entry.write(b"body")
     entry.keep()
     entry.close()
 
@@ -238,7 +238,7 @@ def test_an_entry_that_moves_because_its_disk_is_full_is_recorded(tmp_path: Path
         full = os.open("/dev/full", os.O_RDWR)
         os.dup2(full, entry.file.fileno())
         os.close(full)
-        entry.file.write(b"all of it")
+        entry.write(b"all of it")
         assert (entry.body.parent, entry.record) == (beside, records / "id.json")
         assert ids(records) == ["id"]
     assert not list(records.iterdir())

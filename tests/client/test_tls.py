@@ -101,7 +101,7 @@ def test_a_host_of_results_that_is_not_trusted_is_asked_nothing_and_its_way_out_
     results = ResultDownloader(timeouts=PATIENCE, direct=False, max_wait=0.02)
     with tls_server(lambda line: line.sendall(http("200 OK", b"picture"))) as (url, requests):
         with pytest.raises(UnsavedError) as caught:
-            results.fetch(url, into, lambda done, total: None, lambda file: True, base_url=url)
+            next(results.fetch(url, into, base_url=url))
         assert requests == []
     assert (caught.value.exit_code, caught.value.code) == (7, "result_url")
     assert "certificate verify failed" in caught.value.message

@@ -111,7 +111,7 @@ def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) 
     with open_spool_entry("a", "{}", [tmp_path]) as entry, raw_server(half_then_rest) as server:
         request = HttpRequest(method="POST", url=server.base_url, json={})
         timeouts = Timeouts(connect=2, silence=3, total=5)
-        transport(timeouts=timeouts).send(request, entry.file, 0, lambda event: None, packed=True)
+        transport(timeouts=timeouts).send(request, entry, 0, lambda event: None, packed=True)
         assert (landed, entry.body.read_bytes()) == ([b"half"], b"halfrest")
 
 
@@ -212,7 +212,7 @@ def test_a_disk_that_takes_no_more_is_said_as_such(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
         try:
             with pytest.raises(DiskError) as caught:
-                transport().send(request, entry.file, 0, lambda event: None)
+                transport().send(request, entry, 0, lambda event: None)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert len(server.requests) == 1

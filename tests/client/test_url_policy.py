@@ -14,13 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.client.connection import ExchangeHooks, Resolver
 from imagecli.client.download import ResultDownloader
-from imagecli.client.exchange import Timeouts, get, send_once
-from imagecli.client.exchange_limits import Resolver
-from imagecli.client.ip_ranges import endpoint_of, parse_address
-from imagecli.client.session import Authorization, open_session
+from imagecli.client.exchange import Authorization, Timeouts, get, open_session, send_once
+from imagecli.client.ip_ranges import AddressPolicy, endpoint_of, parse_address
 from imagecli.client.spool import open_spool_entry
-from imagecli.client.url_policy import permit
 from imagecli.errors import UnsavedError
 from imagecli.http_message import HttpRequest
 from tests.client.raw import http, raw_server
@@ -54,7 +52,7 @@ def fetch(
         timeouts=QUICK, direct=True, max_wait=0.02, resolve=resolve or names(api_example_com="8.8.8.8")
     )
     into = io.BytesIO()
-    results.fetch(url, into, lambda *_: None, lambda _: True, base_url=base_url, peer=peer)
+    next(results.fetch(url, into, base_url=base_url, peer=peer))
     return into.getvalue()
 
 
@@ -247,9 +245,9 @@ def test_what_the_name_of_the_base_url_leads_to_later_does_not_count() -> None:
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "224.0.0.1"])
 def test_a_server_at_an_address_of_cloud_credentials_opens_nothing(address: str) -> None:
-    allowed = permit("http://169.254.169.254/v1", "169.254.169.254")
-    assert not allowed(endpoint_of(parse_address(address), 80))
-    assert allowed(endpoint_of(parse_address("8.8.8.8"), 80))
+    policy = AddressPolicy.for_response("http://169.254.169.254/v1", "169.254.169.254")
+    assert not policy.allows(endpoint_of(parse_address(address), 80))
+    assert policy.allows(endpoint_of(parse_address("8.8.8.8"), 80))
 
 
 def test_a_base_url_that_nobody_resolves_opens_nothing() -> None:
@@ -311,8 +309,8 @@ def test_any_other_server_may_not_link_there(base_url: str, peer: str | None) ->
 def test_a_server_in_a_private_network_may_link_to_private_networks(
     peer: str | None, address: str, allowed: bool
 ) -> None:
-    judge = permit("http://box.example.com:8080/v1", peer)
-    assert judge(endpoint_of(ipaddress.ip_address(address), 8080)) == allowed
+    policy = AddressPolicy.for_response("http://box.example.com:8080/v1", peer)
+    assert policy.allows(endpoint_of(ipaddress.ip_address(address), 8080)) == allowed
 
 
 def test_the_address_that_a_request_is_sent_to_is_recorded(tmp_path: Path) -> None:
@@ -320,8 +318,18 @@ def test_the_address_that_a_request_is_sent_to_is_recorded(tmp_path: Path) -> No
         request = HttpRequest(method="POST", url=f"http://localhost:{server.port}/v1", json={})
         for number in range(2):
             with open_spool_entry(f"{number}", "{}", [tmp_path]) as entry:
-                transport().send(request, entry.file, 0, lambda event: None, entry=entry)
+                transport().send(request, entry, 0, lambda event: None, entry=entry)
                 assert (tmp_path / f"{number}.sent").read_text() == "127.0.0.1"
+
+
+class Peers(ExchangeHooks):
+    """Collects the addresses that requests are sent to."""
+
+    def __init__(self, peers: list[str | None]) -> None:
+        self._peers = peers
+
+    def before_send(self, peer: str | None) -> None:
+        self._peers.append(peer)
 
 
 def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,9 +345,7 @@ def test_behind_a_proxy_there_is_no_such_address(monkeypatch: pytest.MonkeyPatch
             headers={},
             timeouts=QUICK,
             into=io.BytesIO(),
-            uploaded=lambda *_: None,
-            received=lambda *_: None,
-            before_send=peers.append,
+            hooks=Peers(peers),
         )
     assert peers == [None]
 
@@ -375,9 +381,9 @@ def test_a_resolver_that_never_answers_is_not_waited_for() -> None:
 
     started = time.monotonic()
     with pytest.raises(UnsavedError) as caught:
-        ResultDownloader(
-            timeouts=Timeouts(connect=0.1, silence=1, total=1), direct=True, max_wait=0.02, resolve=resolve
-        ).fetch("http://slow.example.com/a", io.BytesIO(), lambda *_: None, lambda _: True, base_url="")
+        timeouts = Timeouts(connect=0.1, silence=1, total=1)
+        results = ResultDownloader(timeouts=timeouts, direct=True, max_wait=0.02, resolve=resolve)
+        next(results.fetch("http://slow.example.com/a", io.BytesIO()))
     assert caught.value.code == "result_url"
     assert time.monotonic() - started < 3
 
@@ -401,7 +407,6 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next() -> None:
             f"http://box.example.com:{server.port}/a",
             timeouts=QUICK,
             into=into,
-            received=lambda *_: None,
             resolve=names(box_example_com=["127.0.0.2", "127.0.0.1"]),
         )
         assert into.getvalue() == b"picture"
@@ -419,13 +424,7 @@ def test_the_name_stays_in_host_and_certificate(monkeypatch: pytest.MonkeyPatch)
         )
         port = base_url.rpartition(":")[2].partition("/")[0]
         with pytest.raises(UnsavedError) as caught:
-            results.fetch(
-                f"https://pictures.example.com:{port}/a",
-                io.BytesIO(),
-                lambda *_: None,
-                lambda _: True,
-                base_url=base_url,
-            )
+            next(results.fetch(f"https://pictures.example.com:{port}/a", io.BytesIO(), base_url=base_url))
         assert requests == []
     assert "pictures.example.com" in caught.value.message
     with raw_server(OK) as server:
@@ -444,17 +443,15 @@ def test_behind_a_proxy_an_address_is_judged_by_what_it_says(host: str, monkeypa
         fetch_by = ResultDownloader(timeouts=QUICK, direct=False, max_wait=0.02).fetch
         into = io.BytesIO()
         with pytest.raises(UnsavedError) as caught:
-            fetch_by(f"http://{host}/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1")
+            next(fetch_by(f"http://{host}/a", into, base_url="http://api.example.com/v1"))
         assert proxy.requests == []
         with pytest.raises(UnsavedError):
             # What the name would be here says nothing of the server that the proxy asks.
-            ResultDownloader(
-                timeouts=QUICK, direct=False, max_wait=0.02, resolve=names(api_example_com="127.0.0.1")
-            ).fetch("http://127.0.0.1/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1")
+            resolve = names(api_example_com="127.0.0.1")
+            results = ResultDownloader(timeouts=QUICK, direct=False, max_wait=0.02, resolve=resolve)
+            next(results.fetch("http://127.0.0.1/a", into, base_url="http://api.example.com/v1"))
         assert proxy.requests == []
-        fetch_by(
-            "http://cdn.example.com/a", into, lambda *_: None, lambda _: True, base_url="http://api.example.com/v1"
-        )
+        next(fetch_by("http://cdn.example.com/a", into, base_url="http://api.example.com/v1"))
         assert into.getvalue() == b"picture"
         assert len(proxy.requests) == 1
     assert caught.value.code == "result_refused"

@@ -12,7 +12,7 @@ from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import SettingFlags
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.pipeline.build_pipeline import server_of
+from imagecli.pipeline.pipeline import server_of
 from tests.conftest import NOW, Stream
 
 

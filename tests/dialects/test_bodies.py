@@ -9,8 +9,7 @@ import pytest
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.http_message import HttpRequest
-from imagecli.providers.request import build_http_request
-from imagecli.providers.uploads import RequestImages
+from imagecli.providers.request import RequestImages, build_http_request
 
 ROWS = load_shipped_catalog()
 HOUSE = InputSource(name="house.png")

@@ -30,9 +30,9 @@ from imagecli.errors import ImagecliError
 from imagecli.events import Event, EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
 from imagecli.pipeline.finish_call import open_response, save_images
-from imagecli.pipeline.prepare_call import prepared_to_json
 from imagecli.pipeline.save import ImageSaver
-from imagecli.prepared import OutputFile, PreparedCall
+from imagecli.prepared import OutputFile, PreparedCall, prepared_to_json
+from imagecli.providers.response import parse_response
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
 from tests.images.making import large_png, png_of, saved
@@ -78,8 +78,9 @@ def finish_call(
     prepared: PreparedCall, body: IO[bytes], downloader: ResultDownloader, rescue_folder: Path, on_event: EventHandler
 ) -> CallResult:
     saver = ImageSaver(prepared=prepared, rescue_folder=rescue_folder, on_event=on_event)
-    with open_response(body, saver) as response:
-        return save_images(response, saver, downloader)
+    with open_response(body, saver) as condensed:
+        parsed = parse_response(condensed.body, prepared.base_url)
+        return save_images(parsed, condensed, saver, downloader)
 
 
 def finished(prepared: PreparedCall, body: bytes) -> tuple[CallResult, list[Event]]:
@@ -276,7 +277,7 @@ def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
     assert outcome.stdout_image
     assert inspect_image(outcome.stdout_image.path.read_bytes()).size == Size(32, 17)
     assert codes(heard) == ["fitted"]
-    outcome.stdout_image.on_written()
+    outcome.stdout_image.close()
     assert files(tmp_path) == {}
 
 
@@ -433,7 +434,7 @@ def test_stdout_gets_the_first_and_a_file_every_other(prepared: PreparedCall, tm
     assert [image.path for image in outcome.saved] == [None, tmp_path / "cat_2.png"]
     assert outcome.stdout_image
     assert outcome.stdout_image.path.read_bytes() == RED
-    outcome.stdout_image.on_written()
+    outcome.stdout_image.close()
     assert files(tmp_path) == {"cat_2.png": BLUE}
 
 
@@ -492,14 +493,16 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         from imagecli.client.download import ResultDownloader
         from imagecli.client.exchange import Timeouts
         from imagecli.pipeline.finish_call import open_response, save_images
-        from imagecli.pipeline.prepare_call import prepared_from_json
+        from imagecli.prepared import prepared_from_json
         from imagecli.pipeline.save import ImageSaver
+        from imagecli.providers.response import parse_response
         folder = Path({str(tmp_path)!r})
         prepared = prepared_from_json((folder / "a.json").read_text())
         results = ResultDownloader(timeouts=Timeouts(), direct=False)
         saver = ImageSaver(prepared=prepared, rescue_folder=folder / "rescued", on_event=lambda event: None)
-        with open(folder / "a.body", "rb") as body, open_response(body, saver) as response:
-            outcome = save_images(response, saver, results)
+        with open(folder / "a.body", "rb") as body, open_response(body, saver) as condensed:
+            parsed = parse_response(condensed.body, prepared.base_url)
+            outcome = save_images(parsed, condensed, saver, results)
         print(outcome.saved[0].path, outcome.saved[0].sha256)
         """
     )

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Generate, ImageOptions, InputImage, InputSource, OutputName, Size, Transform, Vary
-from imagecli.pipeline.inputs import FittedInputs
-from imagecli.pipeline.prepare_call import RunContext, prepare_call, prepared_from_json, prepared_to_json
+from imagecli.pipeline.prepare_call import FittedInputs, RunContext, prepare_call
 from imagecli.planned_call import PlannedCall
-from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
-from imagecli.providers.uploads import RequestImages
+from imagecli.prepared import ManifestRef, OutputFile, PreparedCall, prepared_from_json, prepared_to_json
+from imagecli.providers.request import RequestImages
 
 TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")
 SIZES = st.builds(Size, st.integers(1, 9999), st.integers(1, 9999))

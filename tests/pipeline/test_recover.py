@@ -12,8 +12,7 @@ import pytest
 
 from imagecli.client.spool import SpoolEntry, open_spool_entry
 from imagecli.domain import OutputName
-from imagecli.pipeline.prepare_call import prepared_to_json
-from imagecli.prepared import PreparedCall
+from imagecli.prepared import PreparedCall, prepared_to_json
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.images.making import chunk
@@ -61,7 +60,7 @@ def opened(
     )
     if sent:
         entry.record_sent(peer)
-    entry.file.write(body)
+    entry.write(body)
     return entry
 
 

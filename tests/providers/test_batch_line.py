@@ -11,9 +11,7 @@ from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.provider import for_batch_api
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.capabilities import check_capabilities
-from imagecli.providers.request import build_batch_line
-from imagecli.providers.uploads import RequestImages
+from imagecli.providers.request import RequestImages, build_batch_line, check_capabilities
 
 ROW = load_shipped_catalog().provider("openai")
 CAT = InputSource(name="cat.png")

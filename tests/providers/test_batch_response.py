@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError, RefusedError, UnsavedError
-from imagecli.providers.batch_response import BatchResponseLine, parse_response_line
+from imagecli.providers.batch_api import BatchResponseLine, parse_line_images, parse_response_line
 from imagecli.providers.large_json import condense_body
-from imagecli.providers.response import parse_response
 
 BASE = "https://api.example/v1"
 USAGE = {"input_tokens": 5, "output_tokens": 7}
@@ -40,7 +39,7 @@ PICTURES = {"created": 1, "data": [{"b64_json": "QQ=="}, {"b64_json": "Qg=="}], 
     "whole", [line(response(body=PICTURES)), line(response(None, PICTURES)), line(response(201, PICTURES))]
 )
 def test_the_pictures_and_the_usage_of_a_line_are_those_of_the_answer_in_it(whole: bytes) -> None:
-    answer = parse_response(whole, BASE)
+    answer = parse_line_images(whole, BASE)
     assert [found.b64_json for found in answer.images] == ["QQ==", "Qg=="]
     assert answer.usage == USAGE
 
@@ -50,7 +49,7 @@ def test_a_picture_of_a_line_is_found_in_the_file_after_it_was_condensed() -> No
     condensed = condense_body(io.BytesIO(line(response(body={"data": [{"b64_json": picture}]}))))
     assert len(condensed.body) < 2000
     assert parse_response_line(condensed.body).custom_id == "row-1"
-    (found,) = parse_response(condensed.body, BASE).images
+    (found,) = parse_line_images(condensed.body, BASE).images
     assert condensed.full_text(found.b64_json or "") == picture
 
 
@@ -80,7 +79,7 @@ def test_a_line_without_pictures_raises_what_it_tells_of(
     whole: bytes, error: type[ImagecliError], code: str, exit_code: int
 ) -> None:
     with pytest.raises(error) as caught:
-        parse_response(whole, BASE)
+        parse_line_images(whole, BASE)
     assert type(caught.value) is error
     assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
 
@@ -88,19 +87,19 @@ def test_a_line_without_pictures_raises_what_it_tells_of(
 @pytest.mark.parametrize("code", ["batch_expired", "batch_cancelled", "request_timeout", "strange"])
 def test_what_was_never_made_can_be_handed_in_again(code: str) -> None:
     with pytest.raises(NetworkError) as caught:
-        parse_response(line(None, {"code": code, "message": "a strange thing"}), BASE)
+        parse_line_images(line(None, {"code": code, "message": "a strange thing"}), BASE)
     assert caught.value.hint == "run the same command again: it hands the rest in"
     assert ("a strange thing" in caught.value.message) == (code == "strange")
 
 
 def test_a_refusal_without_a_body_gives_no_reason() -> None:
     with pytest.raises(RefusedError, match="no reason given"):
-        parse_response(line(response(400, None)), BASE)
+        parse_line_images(line(response(400, None)), BASE)
 
 
 def test_a_refusal_keeps_its_status_and_the_id_that_support_asks_for() -> None:
     with pytest.raises(RefusedError) as caught:
-        parse_response(line(response(403, refusal(message="no access"))), BASE)
+        parse_line_images(line(response(403, refusal(message="no access"))), BASE)
     assert (caught.value.status, caught.value.request_id) == (403, "req_1")
     assert "no access" in caught.value.message
 
@@ -153,6 +152,6 @@ JSON = st.recursive(
 def test_no_line_is_a_traceback(answer: Any, error: Any, body: Any) -> None:
     for whole in (line(answer, error), line(response(answer, body), error), line(error, answer, custom_id=body)):
         with suppress(ImagecliError):
-            parse_response(whole, BASE)
+            parse_line_images(whole, BASE)
         with suppress(ValueError):
             parse_response_line(whole)

@@ -9,7 +9,7 @@ import pytest
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.capabilities import check_capabilities
+from imagecli.providers.request import check_capabilities
 
 ROWS = load_shipped_catalog()
 CAT = InputSource(name="cat.png")

@@ -16,8 +16,7 @@ from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.exchange import Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
-from imagecli.providers.request import build_http_request, join_url
-from imagecli.providers.uploads import RequestImages
+from imagecli.providers.request import RequestImages, build_http_request, join_url
 
 ROW = load_shipped_catalog().provider("openai")
 CAT = InputSource(name="secret/place/cat.png")

@@ -15,8 +15,16 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import DiskError
-from imagecli.storage.atomic import _take_and_replace, publish, rescue, save_file, translate_disk_errors
-from imagecli.storage.staging import discard_all_staged, open_staged, write_staged
+from imagecli.storage.atomic import (
+    _take_and_replace,
+    discard_all_staged,
+    open_staged,
+    publish,
+    rescue,
+    save_file,
+    translate_disk_errors,
+    write_staged,
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,8 +11,8 @@ import pytest
 
 from imagecli.errors import OutputError
 from imagecli.naming import PathKind
+from imagecli.storage.atomic import write_staged
 from imagecli.storage.preflight import check_folder, stat_path
-from imagecli.storage.staging import write_staged
 
 
 @pytest.fixture

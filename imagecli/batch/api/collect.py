@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from imagecli.batch.api.download import download_lines
 from imagecli.batch.api.input_file import parse_custom_id
@@ -36,11 +36,20 @@ from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.save import ImageSaver
 from imagecli.planned_call import PlannedCall
 from imagecli.prepared import PreparedCall
-from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.batch_response import HINT_AGAIN, BatchResponseLine, parse_response_line
+from imagecli.providers.batch_api import HINT_AGAIN, BatchJob, BatchResponseLine, parse_line_images, parse_response_line
 from imagecli.providers.large_json import condense_body
 from imagecli.results import CallResult
-from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import is_below
+
+
+class _AnsweredCall(NamedTuple):
+    """A call of an item, and the line with its response."""
+
+    item: PendingItem
+    begin: int
+    """The index of its first image among the item's."""
+    prepared: PreparedCall
+    response: BatchResponseLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +73,12 @@ class BatchCollector:
             if not file_id or not unfinished:
                 continue
             for line in download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event):
-                item = self._save_line(line, unfinished)
-                if item and not item.missing_images:
+                call = self._find_call(line, unfinished)
+                if call is None:
+                    continue
+                item = call.item
+                item.results[call.begin] = self._save_images(call, line)
+                if not item.missing_images:
                     del unfinished[item.key]
                     if result := self._end_item(item, None):
                         yield result
@@ -77,8 +90,8 @@ class BatchCollector:
             if result := self._end_item(item, reason):
                 yield result
 
-    def _save_line(self, line: IO[bytes], unfinished: dict[str, PendingItem]) -> PendingItem | None:
-        """The item whose images the line had; None if no one waits for the line.
+    def _find_call(self, line: IO[bytes], unfinished: dict[str, PendingItem]) -> _AnsweredCall | None:
+        """The call that *line* is the response to; None if no item waits for it.
 
         Such a line was saved before, is of another program, or can't be read.
         """
@@ -93,12 +106,11 @@ class BatchCollector:
         if line_id is None or item is None or line_id.begin in item.results:
             return None
         prepared = item.prepare(line_id, self.context)
-        if prepared is None:
-            return None
-        item.results[line_id.begin] = self._save_images(prepared, response, line)
-        return item
+        return _AnsweredCall(item, line_id.begin, prepared, response) if prepared else None
 
-    def _save_images(self, prepared: PreparedCall, response: BatchResponseLine, line: IO[bytes]) -> CallResult:
+    def _save_images(self, call: _AnsweredCall, line: IO[bytes]) -> CallResult:
+        """Saves the images in *line*. What goes wrong is in the result."""
+        prepared, response = call.prepared, call.response
         for folder in prepared.folders:
             # The item may have been submitted by another machine, which has the folder.
             if prepared.root is None or is_below(folder, prepared.root):
@@ -108,8 +120,9 @@ class BatchCollector:
             prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=self.on_event, is_repeated=True
         )
         try:
-            with open_response(line, saver) as parsed:
-                result = save_images(parsed, saver, self.downloader, peer=self.client.peer)
+            with open_response(line, saver) as condensed:
+                parsed = parse_line_images(condensed.body, prepared.base_url)
+                result = save_images(parsed, condensed, saver, self.downloader, peer=self.client.peer)
             if result.unfetched:
                 self.on_event(not_fetched(result, None))
         except Exception as problem:
@@ -120,9 +133,8 @@ class BatchCollector:
                 model=prepared.model,
                 errors=(to_imagecli_error(problem),),
             )
-        for error in result.errors:
-            error.request_id = error.request_id or response.request_id
-        return result._replace(status=response.status, request_id=response.request_id)
+        errors = [error.with_facts(request_id=error.request_id or response.request_id) for error in result.errors]
+        return result._replace(errors=tuple(errors), status=response.status, request_id=response.request_id)
 
     def _end_item(self, item: PendingItem, missing: ImagecliError | None) -> ItemResult | None:
         """Ends *item*. *missing* is why some of its images have no result. None for an item that is no row any more."""

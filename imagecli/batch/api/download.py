@@ -40,33 +40,27 @@ def download_lines(
     except OSError as error:
         raise DiskError(f"can't keep a batch's results in {folder}: {os_error_reason(error)}", hint=_HINT) from error
     with file:
-        failure = _download(client, file_id, file, on_event)
+        failure: NetworkError | UnsavedError | None = None
+        for tries_left in reversed(range(MAX_TRIES)):
+            file.seek(0)
+            file.truncate()
+            failure = None
+            try:
+                client.download_file(file_id, file, on_event)
+            except RefusedError as error:
+                if error.code != GONE:
+                    raise
+            except DiskError as error:
+                raise DiskError(error.message, hint=_HINT) from error
+            except (NetworkError, UnsavedError) as error:
+                failure = error
+            if failure is None:
+                break
+            if tries_left:
+                on_event(WarningEvent(code="broke_off", message=f"{failure.message}; fetched again"))
         yield from split_lines(file, is_complete=failure is None)
     if failure:
         raise failure
-
-
-def _download(
-    client: BatchApiClient, file_id: str, file: IO[bytes], on_event: EventHandler
-) -> NetworkError | UnsavedError | None:
-    """Fills *file*, from its start at every try. Returns what broke the last try off."""
-    for tries_left in reversed(range(MAX_TRIES)):
-        file.seek(0)
-        file.truncate()
-        try:
-            client.download_file(file_id, file, on_event)
-            break
-        except RefusedError as error:
-            if error.code != GONE:
-                raise
-            break
-        except DiskError as error:
-            raise DiskError(error.message, hint=_HINT) from error
-        except (NetworkError, UnsavedError) as error:
-            if not tries_left:
-                return error
-            on_event(WarningEvent(code="broke_off", message=f"{error.message}; fetched again"))
-    return None
 
 
 def _download_folder(state_dir: Path, fallback: Path) -> Path:

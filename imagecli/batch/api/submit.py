@@ -19,12 +19,11 @@ from imagecli.checks.parameters import input_sources
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
-from imagecli.events import EventHandler, WarningEvent
-from imagecli.pipeline.inputs import InputCache
+from imagecli.events import EventHandler, WarningEvent, ignore_event
+from imagecli.pipeline.prepare_call import InputCache
 from imagecli.planned_call import PlannedCall
-from imagecli.providers.batch_job import BatchJob
-from imagecli.providers.request import build_batch_line
-from imagecli.providers.uploads import FILENAME_EXTENSIONS, RequestImages
+from imagecli.providers.batch_api import BatchJob
+from imagecli.providers.request import FILENAME_EXTENSIONS, RequestImages, build_batch_line
 
 
 class UploadedInputs:
@@ -46,7 +45,7 @@ class UploadedInputs:
         if key not in self._uploads:
             cache = self._caches.setdefault(plan.item.model.name, InputCache(plan.item.model))
             # The notes about them were emitted when all inputs were checked.
-            fitted = cache.fit_inputs(request, lambda event: None).images
+            fitted = cache.fit_inputs(request, ignore_event).images
             self._uploads[key] = RequestImages(
                 images=tuple(self._with_file_id(image, on_event) for image in fitted.images),
                 mask=self._with_file_id(fitted.mask, on_event) if fitted.mask else None,
@@ -130,10 +129,17 @@ class BatchSubmitter:
             self._journal("sent", plans, submission)
         except ImagecliError as error:
             return SubmitResult(plans=plans, error=error)
+        metadata = batch_metadata(self.manifest.name, self.digest, submission)
+        job: BatchJob | None
         try:
-            job = self._create_batch(file_id, input_file.endpoint, submission)
-        except UnsavedError as error:
-            return SubmitResult(plans=plans, error=error)
+            job = self.client.create_batch(
+                input_file_id=file_id, endpoint=input_file.endpoint, metadata=metadata, on_event=self.on_event
+            )
+        except UnsavedError as lost:
+            job = self._find_lost_batch(lost, submission)
+            if job is None:
+                hint = "the same command again looks for it, and hands in what was not"
+                return SubmitResult(plans=plans, error=lost.with_facts(hint=hint))
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)
             journal_error = self._try_journal("failed", plans, submission, code=error.code)
@@ -142,20 +148,11 @@ class BatchSubmitter:
             plans=plans, job=job, error=self._try_journal("submitted", plans, submission, batch_id=job.id)
         )
 
-    def _create_batch(self, file_id: str, endpoint: str, submission: str) -> BatchJob:
-        """Creates the batch. If the response is lost, looks for the batch; raises UnsavedError if it is not found."""
-        metadata = batch_metadata(self.manifest.name, self.digest, submission)
-        try:
-            return self.client.create_batch(
-                input_file_id=file_id, endpoint=endpoint, metadata=metadata, on_event=self.on_event
-            )
-        except UnsavedError as error:
-            message = f"{error.message}; looking whether the batch was made"
-            self.on_event(WarningEvent(code=error.code, message=message))
-            if job := find_batch(self.client, SUBMISSION, submission, self.on_event):
-                return job
-            error.hint = "the same command again looks for it, and hands in what was not"
-            raise
+    def _find_lost_batch(self, lost: UnsavedError, submission: str) -> BatchJob | None:
+        """Looks for the batch whose response was *lost*; None if the provider does not have it."""
+        message = f"{lost.message}; looking whether the batch was made"
+        self.on_event(WarningEvent(code=lost.code, message=message))
+        return find_batch(self.client, SUBMISSION, submission, self.on_event)
 
     def _try_journal(
         self,

@@ -26,12 +26,12 @@ from imagecli.batch.manifest.row_settings import (
     resolve_settings,
 )
 from imagecli.batch.manifest.targets import OutputTemplate, build_targets, check_output_formats, parse_output_template
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
+from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, OPERATIONS, Edit, Generate, ImageRequest, InputSource
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import check_variables, check_variables_used, find_braces
-from imagecli.storage.boundary import Boundary
+from imagecli.storage.preflight import Boundary
 from imagecli.storage.read import check_regular_file, read_bounded
 from imagecli.templates import combine_variables, fill_prompt
 

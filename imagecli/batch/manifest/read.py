@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problem, Problems
-from imagecli.checks.prompts import looks_like_image_name
+from imagecli.checks.check_request import looks_like_image_name
 from imagecli.errors import UsageError
 
 Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]

@@ -12,14 +12,19 @@ from typing import Any, Final
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.check_request import COMMANDS, check_model_life, check_request, unknown_model_warnings
-from imagecli.checks.output_format import FormatSupport
+from imagecli.checks.check_request import (
+    COMMANDS,
+    FormatSupport,
+    check_model_life,
+    check_request,
+    unknown_model_warnings,
+)
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Operation, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model
 from imagecli.naming import OutputPattern
-from imagecli.providers.capabilities import check_capabilities
+from imagecli.providers.request import check_capabilities
 
 Notes = tuple[NoteEvent | WarningEvent, ...]
 

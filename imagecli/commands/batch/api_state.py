@@ -21,10 +21,10 @@ from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
 from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost
-from imagecli.pipeline.build_pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
+from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
-from imagecli.providers.batch_job import BatchJob
+from imagecli.providers.batch_api import BatchJob
 
 SANDBOX_SPEED: Final = 600.0
 """An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from imagecli.batch.api.collect import BatchCollector, unknown_batch_error
 from imagecli.batch.api.pending import PendingItem
 from imagecli.batch.api.submit import BatchSubmitter, UploadedInputs
+from imagecli.batch.item_plan import ItemResult
 from imagecli.client.batch_api import GONE
 from imagecli.commands.batch.api_state import BatchApiRun
 from imagecli.commands.batch.context import BatchContext
@@ -55,7 +57,12 @@ def fetch_finished(api_run: BatchApiRun) -> list[ImagecliError]:
     fetched_before = len(api_run.fetched)
     for batch_id, items in api_run.pending_by_batch().items():
         try:
-            _fetch_batch(api_run, batch_id, items)
+            results = _collect_results(api_run, batch_id, items)
+            if results is None:
+                continue
+            for result in results:
+                api_run.add_result(result)
+            api_run.fetched.add(batch_id)
         except ImagecliError as error:
             errors.append(error)
             if isinstance(error, AuthenticationError):
@@ -67,22 +74,17 @@ def fetch_finished(api_run: BatchApiRun) -> list[ImagecliError]:
     return errors
 
 
-def _fetch_batch(api_run: BatchApiRun, batch_id: str, items: list[PendingItem]) -> None:
+def _collect_results(api_run: BatchApiRun, batch_id: str, items: list[PendingItem]) -> Iterator[ItemResult] | None:
+    """The results of *items*, each saved when it is asked for; None if their batch has not ended."""
     collector = _build_collector(api_run)
     try:
         job = api_run.client.get_batch(batch_id, api_run.run.events)
     except ImagecliError as error:
         if error.code != GONE:
             raise
-        results = collector.give_up(items, unknown_batch_error(batch_id, error))
-    else:
-        api_run.update_batch(job)
-        if not job.has_ended:
-            return
-        results = collector.collect(job, items)
-    for result in results:
-        api_run.add_result(result)
-    api_run.fetched.add(batch_id)
+        return collector.give_up(items, unknown_batch_error(batch_id, error))
+    api_run.update_batch(job)
+    return collector.collect(job, items) if job.has_ended else None
 
 
 def _build_collector(api_run: BatchApiRun) -> BatchCollector:

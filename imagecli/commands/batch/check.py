@@ -27,9 +27,8 @@ from imagecli.errors import EXIT_INCOMPLETE
 from imagecli.events import Event
 from imagecli.output.batch import COMMAND
 from imagecli.output.plan import BatchDryRun, format_batch_dry_run
-from imagecli.pipeline.build_pipeline import spool_places
-from imagecli.pipeline.inputs import InputsByModel
-from imagecli.pipeline.prepare_call import prepare_call
+from imagecli.pipeline.pipeline import spool_places
+from imagecli.pipeline.prepare_call import InputsByModel, prepare_call
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, DryRunRequest
 from imagecli.safe_open import real_path

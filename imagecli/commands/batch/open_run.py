@@ -35,9 +35,8 @@ from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
-from imagecli.pipeline.build_pipeline import spool_places
-from imagecli.pipeline.inputs import InputsByModel
-from imagecli.pipeline.prepare_call import RunContext
+from imagecli.pipeline.pipeline import spool_places
+from imagecli.pipeline.prepare_call import InputsByModel, RunContext
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.storage.preflight import check_folder, check_response_size

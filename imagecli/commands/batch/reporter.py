@@ -26,7 +26,7 @@ from imagecli.images.identify import identify_image
 from imagecli.money import Cost, format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
-from imagecli.pipeline.execute import OpenCall
+from imagecli.pipeline.pipeline import OpenCall
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, SkippedFile

@@ -24,9 +24,8 @@ from imagecli.commands.batch.open_run import (
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.image.execute import add_key_origin
 from imagecli.errors import ImagecliError, Terminated
-from imagecli.pipeline.build_pipeline import build_pipeline, new_run_id, spool_places
-from imagecli.pipeline.inputs import InputCache, InputsByModel
-from imagecli.pipeline.recover import discard_unanswered
+from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
+from imagecli.pipeline.prepare_call import InputCache, InputsByModel
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.worker_pool import WorkerPool
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.check_request import COMMANDS
-from imagecli.checks.output_format import FormatSupport
+from imagecli.checks.check_request import COMMANDS, FormatSupport
 from imagecli.commands.flags import (
     CommonFlags,
     DisplayFlags,

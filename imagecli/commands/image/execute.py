@@ -12,11 +12,8 @@ from imagecli.config.keys import Key
 from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_exit_code
 from imagecli.events import RunStarted, WarningEvent
 from imagecli.output.plain_progress import PlainProgress
-from imagecli.pipeline.build_pipeline import build_pipeline, new_run_id, spool_places
-from imagecli.pipeline.execute import OpenCall, Pipeline
-from imagecli.pipeline.inputs import InputCache
-from imagecli.pipeline.prepare_call import RunContext
-from imagecli.pipeline.recover import discard_unanswered
+from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
+from imagecli.pipeline.prepare_call import InputCache, RunContext
 from imagecli.planned_call import PlannedCall, count_images
 from imagecli.pricing.budget import Budget
 from imagecli.pricing.spend_guard import SpendGuard

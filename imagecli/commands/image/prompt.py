@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
+from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
 from imagecli.commands.flags import PromptFlags
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
@@ -46,7 +46,8 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
     if len(sources) > 1:
         raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
     if argument is not None and argument != "-":
-        check_prompt_argument(argument, _exists, image)
+        has_image = image is None or image.path is None or _exists(image.path)
+        check_prompt_argument(argument, is_file=_exists(Path(argument.strip())), image=image, has_image=has_image)
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
     values = read_variables(flags.var or [])
     return [

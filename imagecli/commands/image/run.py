@@ -14,10 +14,10 @@ from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
-from imagecli.providers.capabilities import check_capabilities
+from imagecli.providers.request import check_capabilities
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
-from imagecli.storage.boundary import is_below
+from imagecli.storage.preflight import is_below
 
 
 def run_requests(

@@ -94,7 +94,10 @@ class PngChecker:
             self._field += part
             if len(self._field) == self._field_bytes:
                 field, self._field = self._field, b""
-                self._read_field(field)
+                if self._kind:
+                    self._end_chunk(int.from_bytes(field))
+                elif self._offset > len(SIGNATURE):
+                    self._begin_chunk(int.from_bytes(field[:4]), field[4:])
 
     def finish(self) -> str | None:
         """What is wrong with the bytes fed, or None if they are a complete PNG."""
@@ -106,12 +109,6 @@ class PngChecker:
 
     def _stop(self, problem: str | None) -> None:
         self._problem, self._is_finished = problem, True
-
-    def _read_field(self, field: bytes) -> None:
-        if self._kind:
-            self._end_chunk(int.from_bytes(field))
-        elif self._offset > len(SIGNATURE):
-            self._begin_chunk(int.from_bytes(field[:4]), field[4:])
 
     def _begin_chunk(self, length: int, kind: bytes) -> None:
         if not (kind.isascii() and kind.isalpha()):

@@ -1,33 +1,51 @@
-"""One call from plan to saved images: prepare → spool → reserve → send → parse → settle → save."""
+"""What all calls of a command share, and one call from plan to saved images.
+
+prepare → spool → reserve → send → parse → settle → save
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import secrets
+import uuid
+from collections.abc import Collection, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
-from imagecli.client.exchange import HttpResponse
-from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
-from imagecli.client.spool_record import SPOOL_BESIDE
-from imagecli.client.transport import Transport
+from imagecli.client.exchange import HttpResponse, Timeouts
+from imagecli.client.spool import (
+    BODY,
+    SpooledCall,
+    SpoolEntry,
+    list_spooled_calls,
+    open_spool_entry,
+    remove_spool_entry,
+)
+from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
+from imagecli.client.transport import BeforeSend, Transport
+from imagecli.config.settings import Settings
+from imagecli.domain import Secret
+from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_message import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
-from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
-from imagecli.pipeline.prepare_call import RunContext, prepare_call, prepared_to_json
+from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
 from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall
+from imagecli.prepared import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
+from imagecli.providers.response import parse_response
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
-from imagecli.storage.staging import discard_all_staged
+from imagecli.storage.atomic import discard_all_staged
 from imagecli.worker_pool import CallSlot
 
 
@@ -70,11 +88,10 @@ class Pipeline:
         call: PlannedCall,
         on_event: EventHandler,
         slot: CallSlot,
-        before_send: Callable[[], None] = lambda: None,
+        before_send: BeforeSend | None = None,
     ) -> CallResult:
         """Creates and saves the images of *call*. What goes wrong, bugs too, is in the result.
 
-        *before_send* is called in every attempt before anything is sent; if it raises, nothing is sent.
         Raises NotSentError if the pool was stopped or the cost limit has no room.
         """
         try:
@@ -120,7 +137,7 @@ class Pipeline:
         request: HttpRequest,
         entry: SpoolEntry,
         saver: ImageSaver,
-        before_send: Callable[[], None],
+        before_send: BeforeSend | None,
     ) -> tuple[HttpResponse, ImagecliError | None]:
         """The response, its body in *entry*; and the error that broke it off, if it is a stream with events in it.
 
@@ -129,7 +146,7 @@ class Pipeline:
         partials = PartialImageHandler(
             prepared=saver.prepared, requested=call.request.options.partial_images, on_event=saver.on_event
         )
-        tee = StreamTee(entry.file, partials)
+        tee = StreamTee(entry, partials)
         try:
             response = self.transport.send(
                 request,
@@ -160,15 +177,17 @@ class Pipeline:
         """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
         request_id = response.headers.get("x-request-id")
         try:
-            with open_response(entry.file, saver) as spooled:
-                reservation.settle(spooled.parsed.usage, may_be_billed=spooled.parsed.may_be_billed)
+            with open_response(entry.file, saver) as condensed:
+                parsed = parse_response(condensed.body, saver.prepared.base_url)
+                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
                 result = save_images(
-                    spooled,
+                    parsed,
+                    condensed,
                     saver,
                     self.downloader,
                     decode_lock=self.decode_lock,
                     peer=entry.peer,
-                    release=entry.close,
+                    entry=entry,
                 )
         except Exception as problem:
             error = _with_cause(broken_off, to_imagecli_error(problem))
@@ -206,3 +225,126 @@ def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     if error.rescued_path and error.rescued_path.endswith(BODY):
         return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error
+
+
+def new_run_id(env: Env) -> str:
+    """The beginning of the names of a run's files in the spool; unique."""
+    return f"{env.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+
+
+def build_pipeline(
+    settings: Settings,
+    catalog: Catalog,
+    context: RunContext,
+    inputs: InputCache,
+    spend_guard: SpendGuard,
+    stack: ExitStack,
+    *,
+    per_minute: float | None = None,
+) -> Pipeline:
+    """The pipeline of a run. An embedded provider is started, and stopped when *stack* is closed.
+
+    *per_minute*: at most so many images are requested a minute.
+    """
+    server = server_of(settings, catalog, stack)
+    timeouts = timeouts_from_settings(settings)
+    return Pipeline(
+        context=context._replace(base_url=server.base_url),
+        inputs=inputs,
+        spend_guard=spend_guard,
+        transport=Transport(
+            key=server.key,
+            auth=server.auth,
+            headers=settings.headers,
+            timeouts=timeouts,
+            max_retries=settings.max_retries,
+            max_wait=settings.max_wait,
+            direct=settings.provider.embedded,
+            per_minute=per_minute,
+        ),
+        downloader=build_downloader(settings),
+        state_dir=settings.state_dir,
+        record_folders=settings.record_folders,
+    )
+
+
+def spool_places(settings: Settings) -> SpoolPlaces:
+    """Where earlier commands left responses that imagecli saves or deletes."""
+    return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
+
+
+class Server(NamedTuple):
+    """Where requests go, and the key that they carry."""
+
+    base_url: str
+    key: Secret | None
+    auth: str
+    """How the key is sent."""
+
+
+def server_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: float = 1.0) -> Server:
+    """The provider's server. An embedded one is started, with its clock running *speed* times as fast.
+
+    An embedded server accepts only a random key that nothing but this process knows.
+    """
+    if not settings.provider.embedded:
+        key = settings.key
+        return Server(
+            base_url=settings.base_url,
+            key=key.secret if key else None,
+            auth=key.auth if key else settings.provider.auth,
+        )
+    from imagecli.sandbox.http_server import Options, Sandbox
+
+    random = secrets.token_urlsafe(32)
+    sandbox = stack.enter_context(Sandbox(Options(catalog=catalog, speed=speed, require_key=random)))
+    return Server(base_url=sandbox.base_url, key=Secret(random), auth=settings.provider.auth)
+
+
+def timeouts_from_settings(settings: Settings) -> Timeouts:
+    """How long to wait for a connection, for the next byte, and in total."""
+    silence = settings.timeout or settings.provider.silence
+    return Timeouts(silence=silence, total=settings.timeout or max(silence, Timeouts().total))
+
+
+def build_downloader(settings: Settings) -> ResultDownloader:
+    """Downloads result URLs."""
+    return ResultDownloader(
+        timeouts=timeouts_from_settings(settings), direct=settings.provider.embedded, max_wait=settings.max_wait
+    )
+
+
+def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
+    """Deletes entries without a response, and warns of those that may have been billed.
+
+    *warned_hashes* are the hashes of manifest items about which the user was warned already.
+    """
+    removed = 0
+    for spooled in list_spooled_calls(places):
+        if spooled.alive or spooled.bytes:
+            continue
+        prepared = read_prepared(spooled)
+        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
+            request = _describe_spooled(spooled, prepared)
+            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+            on_event(WarningEvent(code="unanswered", message=message))
+        remove_spool_entry(spooled.body, spooled.record)
+        removed += 1
+    if removed:
+        entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
+        on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))
+
+
+def read_prepared(spooled: SpooledCall) -> PreparedCall | None:
+    """The call that a response in the spool belongs to; None if its description can't be read."""
+    try:
+        return prepared_from_json(spooled.text)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _describe_spooled(spooled: SpooledCall, prepared: PreparedCall | None) -> str:
+    facts = [f"{datetime.fromtimestamp(spooled.since).astimezone():%Y-%m-%d %H:%M}"]
+    if prepared:
+        facts += [prepared.command, prepared.model, (prepared.prompt or "")[:60]]
+    return ", ".join(fact for fact in facts if fact)

@@ -1,17 +1,31 @@
-"""A batch job of the Batch API, parsed from the server's JSON. Lenient: fields of the wrong type count as missing.
+"""What a Batch API returns: batch jobs, and the lines of their output and error files.
 
-Shapes: OpenAI API reference, batches, read 2026-11-22; compatible servers send errors as text, and further states.
+Lenient: fields of the wrong type count as missing. Shapes of jobs: OpenAI API reference, batches, read 2026-11-22;
+compatible servers send errors as text, and further states. A line is `{"id", "custom_id", "response": {"status_code",
+"request_id", "body"}, "error": {"code", "message"}}`: a request that was executed has a response, any other an error.
+OpenAI's guide and its older schemas of these lines; the codes from a generated client; read 2026-11-22. The order of
+the lines is undefined.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from imagecli.errors import UnsavedError
-from imagecli.providers.error_text import MAX_CODE, error_text, shorten_text, without_surrogates
+from imagecli.errors import NetworkError, UnsavedError
+from imagecli.http_message import ParsedResponse
+from imagecli.providers.errors import (
+    MAX_CODE,
+    error_detail,
+    error_from_response,
+    error_text,
+    shorten_text,
+    without_surrogates,
+)
+from imagecli.providers.response import parse_document, parse_response_document
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 """States in which no more results will come."""
@@ -141,3 +155,91 @@ def _parse_count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
         return None
     return int(value)
+
+
+_MESSAGES: Final = {
+    "batch_expired": "the batch's time was over before it was made",
+    "batch_cancelled": "the batch was cancelled before it was made",
+    "request_timeout": "it took the provider too long, and was given up",
+}
+HINT_AGAIN: Final = "run the same command again: it hands the rest in"
+
+
+class BatchResponseLine(NamedTuple):
+    """The fields of a line besides its response."""
+
+    custom_id: str
+    status: int | None
+    """HTTP status of its response; None if it has no response."""
+    request_id: str | None
+
+
+def parse_response_line(condensed: bytes) -> BatchResponseLine:
+    """Parses a line whose long strings `condense_body` has cut. Raises ValueError if it is not a line of a batch."""
+    try:
+        document = json.loads(condensed)
+    except RecursionError as error:
+        raise ValueError("a line of a batch is nested too deeply") from error
+    if not _is_response_line(document) or not isinstance(document["custom_id"], str):
+        raise ValueError("it is no line of a batch")
+    response = _response_object(document) or {}
+    request_id = response.get("request_id")
+    return BatchResponseLine(
+        custom_id=without_surrogates(document["custom_id"]),
+        status=_status_code(response),
+        request_id=without_surrogates(request_id) if isinstance(request_id, str) else None,
+    )
+
+
+def parse_line_images(condensed: bytes, base_url: str) -> ParsedResponse:
+    """The images in a line whose long strings `condense_body` has cut, as `parse_response` finds them in a body.
+
+    Raises the error of a failed line.
+    """
+    return parse_response_document(_response_body(parse_document(condensed)), base_url)
+
+
+def _is_response_line(document: Any) -> bool:
+    """Whether a JSON value is a line of a batch, and not itself a response."""
+    return (
+        isinstance(document, dict) and "custom_id" in document and not document.keys().isdisjoint(("response", "error"))
+    )
+
+
+def _response_body(line: dict[str, Any]) -> Any:
+    """The body of the *line*'s 2xx response, as JSON.
+
+    Any other response raises the error that it would raise as a live response; a line without a response raises
+    NetworkError.
+    """
+    response = _response_object(line)
+    if response is None:
+        raise _unanswered_error(line.get("error"))
+    status, body = _status_code(response), response.get("body")
+    if status is None or 200 <= status < 300:
+        return body
+    text = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
+    request_id = response.get("request_id")
+    headers = {"x-request-id": request_id} if isinstance(request_id, str) else {}
+    raise error_from_response(status, headers, text.encode("utf-8", "replace"))
+
+
+def _response_object(line: dict[str, Any]) -> dict[str, Any] | None:
+    response = line.get("response")
+    return response if isinstance(response, dict) else None
+
+
+def _status_code(response: dict[str, Any]) -> int | None:
+    status = response.get("status_code")
+    return status if isinstance(status, int) and 100 <= status < 1000 else None
+
+
+def _unanswered_error(error: Any) -> NetworkError | UnsavedError:
+    if not error:
+        return UnsavedError("the line has neither an answer nor an error", hint=_HINT_EMPTY, code="no_answer")
+    code = error_detail({"error": error})["code"]
+    words = _MESSAGES.get(code) or error_text({"error": error}) or "it was not made, and nothing says why"
+    return NetworkError(words, hint=HINT_AGAIN, code=code or "batch_error")
+
+
+_HINT_EMPTY: Final = "it may have been billed; the provider's usage page tells"
