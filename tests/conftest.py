@@ -21,7 +21,7 @@ from imagecli.env import Env
 from imagecli.sandbox import painter
 from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
-from imagecli.sandbox.painter import PaintedImage
+from imagecli.sandbox.painter.codec import PaintedImage
 from tests.children import Children
 
 # How long an example takes says more of the machine than of the program.
