@@ -489,11 +489,11 @@ READER = textwrap.dedent(
 
 
 def test_memory_grows_with_purchases_and_not_with_lines(manifest: Path) -> None:
-    journal_path(manifest).write_bytes(b"".join(entry_to_line(replace(SAVED, id=f"id{n % 50}")) for n in range(20_000)))
+    journal_path(manifest).write_bytes(b"".join(entry_to_line(replace(SAVED, id=f"id{n % 50}")) for n in range(5_000)))
     done = subprocess.run([sys.executable, "-c", READER, manifest], capture_output=True, text=True, check=True)
     kept, peak = map(int, done.stdout.split())
-    assert kept < 1_000_000  # the lines are 7 MB
-    assert peak < 2_000_000
+    assert kept < 600_000  # the lines are 1.5 MB
+    assert peak < 700_000
 
 
 def outside(tmp_path: Path) -> Path:
