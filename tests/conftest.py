@@ -17,6 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 from imagecli.cli import main
+from imagecli.client import errors
 from imagecli.env import Env
 from imagecli.sandbox import painter
 from imagecli.sandbox.http_server import Options, Sandbox
@@ -157,6 +158,12 @@ def sandbox() -> Iterator[str]:
     """The base URL of a sandbox without limits."""
     with Sandbox(Options()) as server:
         yield server.base_url
+
+
+@pytest.fixture
+def quick_tls_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hung up is not asked for long whether it speaks TLS."""
+    monkeypatch.setattr(errors, "SECONDS", 0.2)
 
 
 @pytest.fixture

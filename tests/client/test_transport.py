@@ -20,6 +20,8 @@ from imagecli.http_message import HttpRequest
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, OK, send, transport
 
+pytestmark = pytest.mark.usefixtures("quick_tls_probe")
+
 
 def half(body: bytes = b'{"data": [', length: int = 500) -> bytes:
     return http("200 OK", body, length=length)
