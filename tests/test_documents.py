@@ -158,6 +158,7 @@ def parsed(line: str) -> bool:
 # --- names and JSON --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_names_are_those_of_the_table(imagecli: Run, folder: Path) -> None:
     photo(folder / "photo.jpg")
     rows = cells("names")

@@ -174,7 +174,7 @@ CASES = (
     ),
     Case(id="N27", case="a wrong checksum", posts=(wrong_sum(), OK)),
     # As processes: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
-    Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK), child=Child(), slow=True),
+    Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK), child=Child(), slow=True, seconds=120),
     Case(
         id="N29",
         case="without end",

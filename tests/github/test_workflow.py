@@ -311,7 +311,7 @@ def wheel(path: Path) -> None:
             archive.writestr(name, text)
 
 
-@pytest.mark.parametrize("package", ["{}", "./{}", "{clone}/{}"])
+@pytest.mark.parametrize("package", ["{}", pytest.param("./{}", marks=pytest.mark.nightly), "{clone}/{}"])
 def test_no_module_of_the_workspace_is_run(hub: Hub, clone: Path, tmp_path: Path, package: str) -> None:
     """Neither by pip, which installs a wheel by a path from the workspace, nor by the steps after it."""
     for name in ("pip", "json", "batch_output", "batch_summary", "subprocess", "imagecli", "sitecustomize"):

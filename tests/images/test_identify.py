@@ -244,6 +244,7 @@ def test_of_a_pixel_bomb_no_more_is_unpacked_than_its_header_promises(promised: 
     assert time.process_time() - started < 0.1
 
 
+@pytest.mark.slow
 def test_of_a_huge_picture_a_part_is_unpacked_and_the_rest_believed() -> None:
     header = (MAX_INFLATED_BYTES // 1_000, 1_100, 8, 0, 0, 0, 0)
     packed = zeros(header[0] * 1_100 + 1_100)

@@ -111,7 +111,8 @@ def test_hostile_scans_take_little_time(behind: bytes, ending: bytes) -> None:
     assert time.process_time() - started < 6
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from([*WHOLE, *LARGE]),
     st.integers(0, 400_000),

@@ -143,6 +143,7 @@ def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
     assert files(folder) == {another: b"of a run that lives", "cat.png": RED}
 
 
+@pytest.mark.slow
 class TestFullDisks:
     """Small disks, mounted for one command."""
 

@@ -66,6 +66,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1, "\t"]), st.sampled_from([b"", b"\xef\xbb\xbf", b" \r\n"]))
 def test_a_condensed_answer_says_what_the_whole_one_says(document: Any, ascii: bool, indent: Any, start: bytes) -> None:
@@ -77,6 +78,7 @@ def test_a_condensed_answer_says_what_the_whole_one_says(document: Any, ascii: b
 SPELLINGS = {"/": ["/", "\\/"], "A": ["A", "\\u0041"], "+": ["+", "\\u002b", "\\u002B"], "=": ["=", "\\u003d"]}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 99), st.sampled_from(EDGES), st.integers(-9, 9), st.sampled_from([0, 64, 76]), st.booleans())
 def test_a_picture_is_read_in_every_spelling_of_its_base64(
