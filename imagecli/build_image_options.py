@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from imagecli.catalog.model import OPTIONAL, ModelRow
@@ -60,8 +59,8 @@ def apply_format_of_name(
         )
     # An unknown model is not sent a format that was not typed as one; the response is converted.
     is_created = support.surely_makes(ending)
-    options = replace(
-        options, output_format=ending if is_created else None, format_of_name=is_created and ending not in WHOLE
+    options = options._replace(
+        output_format=ending if is_created else None, format_of_name=is_created and ending not in WHOLE
     )
     return options, support.conversion_warning(ending)
 

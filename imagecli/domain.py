@@ -3,11 +3,9 @@
 Commands parse flags into these values; nothing below them parses a flag.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
@@ -42,8 +40,7 @@ class Secret:
         return "Secret(…)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SvgOptions:
+class SvgOptions(NamedTuple):
     """The request's `svg` object: the model and its reasoning effort. OpenAI API reference, 2026-11-22."""
 
     model: str | None = None
@@ -53,8 +50,7 @@ class SvgOptions:
         return ", ".join(part for part in (self.model, self.effort) if part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageOptions:
+class ImageOptions(NamedTuple):
     """The options that generate, edit and vary share. None is not sent, because the user did not set it."""
 
     model: str
@@ -65,7 +61,7 @@ class ImageOptions:
     quality: str | None = None
     background: str | None = None
     output_format: str | None = None
-    format_of_name: bool = field(default=False, repr=False)
+    format_of_name: bool = False
     """Only the output name's extension set the format, and other formats can be converted to it."""
     output_compression: int | None = None
     """0 to 100, only for jpeg and webp."""
@@ -90,14 +86,13 @@ class ImageOptions:
     """--param KEY=VALUE: sent unchanged and unchecked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputSource:
+class InputSource(NamedTuple):
     """An input image: a file, or bytes from stdin."""
 
     name: str
     """As the user typed it; `-` is stdin."""
     path: Path | None = None
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
 
     @property
     def label(self) -> str:
@@ -109,8 +104,7 @@ class InputSource:
         return self.path.stem if self.path else "stdin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFit:
+class InputFit(NamedTuple):
     """How an input image may be changed to fit its endpoint."""
 
     crop: Crop = "center"
@@ -122,16 +116,14 @@ class InputFit:
     """Send location and camera data too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generate:
+class Generate(NamedTuple):
     """Create images from text."""
 
     prompt: str
     options: ImageOptions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(NamedTuple):
     """Change an image; only the transparent area of *mask* is edited."""
 
     prompt: str
@@ -143,8 +135,7 @@ class Edit:
     input_fit: InputFit = InputFit()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vary:
+class Vary(NamedTuple):
     """Create variations of an image with the variations endpoint."""
 
     image: InputSource
@@ -160,8 +151,7 @@ Operation: TypeAlias = Literal["generations", "edits", "variations"]
 OPERATIONS: Final[dict[type, Operation]] = {Generate: "generations", Edit: "edits", Vary: "variations"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputRule:
+class InputRule(NamedTuple):
     """What an endpoint accepts as an input image or mask."""
 
     formats: tuple[Annotated[str, OneOf(tuple(MEDIA_TYPES))], ...]
@@ -174,11 +164,10 @@ class InputRule:
     """The transparent areas of a mask must be white too, and black elsewhere: some servers read only the colour."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputImage:
+class InputImage(NamedTuple):
     """An input image as it will be sent."""
 
-    data: bytes = field(repr=False)
+    data: bytes
     format: str
     size: Size
     has_alpha: bool
@@ -186,8 +175,7 @@ class InputImage:
     """Its id at the provider, if it was uploaded before the request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transform:
+class Transform(NamedTuple):
     """The changes to an input's upright pixels, to repeat them for its mask: crop, then pad, then resize.
 
     JSON in `PreparedCall`. All in pixels.
@@ -203,8 +191,7 @@ class Transform:
     """Resized to this after crop and pad; None is no change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputName:
+class OutputName(NamedTuple):
     """The name of one output file, decided before paying. Everything but its extension is fixed."""
 
     folder: Path
@@ -216,8 +203,7 @@ class OutputName:
     """The extension as written (`jpg`, `JPEG`), also by a template; None for that of the image's format."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """The format and size of an image, read from its bytes and never from its name."""
 
     format: str | None

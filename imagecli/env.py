@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Env:
+class Env(NamedTuple):
     """The machine that a command runs on, as far as it may see it."""
 
     stdin: TextIO

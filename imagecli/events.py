@@ -3,34 +3,29 @@
 They are for the screen only: no guarantee (journal, spool mark, budget) depends on one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from imagecli.domain import SavedImage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """The plan is made: *requests* will be sent for *pictures* images."""
 
     requests: int
     images: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolOpened:
+class SpoolOpened(NamedTuple):
     """The response to a request will be kept in *folder* until it is saved; reported again if that changes."""
 
     request: int
     folder: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadProgress:
+class UploadProgress(NamedTuple):
     """*sent* of *total* bytes of a request's body are sent."""
 
     request: int
@@ -38,8 +33,7 @@ class UploadProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadProgress:
+class DownloadProgress(NamedTuple):
     """*received* bytes of a response or a result URL are here; *total* is None if it is unknown."""
 
     request: int
@@ -47,23 +41,21 @@ class DownloadProgress:
     total: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartialImage:
+class PartialImage(NamedTuple):
     """A stream has shown an earlier state of an image, itself a complete image."""
 
     request: int
     partial_image_index: int
     """0-based, in order of arrival."""
+    data: bytes
+    """All bytes of the image."""
     requested: int | None = None
     """How many earlier states were requested; the image may be finished before all of them arrive."""
-    data: bytes = field(repr=False)
-    """All bytes of the image."""
     path: Path | None = None
     """Where it was saved (--keep-partials)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryWait:
+class RetryWait(NamedTuple):
     """A request waits *seconds* before it is sent, or sent again; *why* in words."""
 
     request: int
@@ -71,8 +63,7 @@ class RetryWait:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSaved:
+class ImageSaved(NamedTuple):
     """An image is complete on disk under its final name."""
 
     image: SavedImage
@@ -94,8 +85,7 @@ class WarningEvent:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchProgress:
+class BatchProgress(NamedTuple):
     """How far a batch is: *done* of *total* items are saved."""
 
     done: int
@@ -106,8 +96,7 @@ class BatchProgress:
     """Something else was billed, at an unknown price."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchApiProgress:
+class BatchApiProgress(NamedTuple):
     """The provider's Batch API has finished *answered* of *total* requests, as far as it says so."""
 
     batches: int
@@ -115,8 +104,7 @@ class BatchApiProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(NamedTuple):
     """Still at work after *elapsed* seconds; reported every 30 s."""
 
     elapsed: float

@@ -1,27 +1,22 @@
 """HTTP requests and parsed responses as frozen values, between the codecs, the client and the pipeline."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from imagecli.domain import Json
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpFile:
+class HttpFile(NamedTuple):
     """One file of a multipart form, with a neutral name and its true media type."""
 
     name: str
     """The form field: image, image[], mask, markup."""
     filename: str
-    data: bytes = field(repr=False)
+    data: bytes
     media_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """One request as a provider's codec built it. It has no key: the transport adds that."""
 
     method: str
@@ -32,24 +27,22 @@ class HttpRequest:
     added: tuple[str, ...] = ()
     """Fields that the user did not set: one of them may be omitted if the server does not know it."""
 
-    def without(self, field: str) -> HttpRequest:
+    def without(self, field: str) -> Self:
         """The same request without *field*, which is one of `added`."""
-        return replace(
-            self,
+        return self._replace(
             json={key: value for key, value in self.json.items() if key != field} if self.json is not None else None,
             form=tuple(pair for pair in self.form if pair[0] != field),
             added=tuple(name for name in self.added if name != field),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReturnedImage:
+class ReturnedImage(NamedTuple):
     """One image of a response: base64 text, a URL, or both; neither if it is missing.
 
     The base64 is used first. If it is not an image, the URL is fetched: the base64 was a placeholder.
     """
 
-    b64_json: str | None = field(default=None, repr=False)
+    b64_json: str | None = None
     url: str | None = None
     hint: str | None = None
     """What to do if the URL does not answer."""
@@ -58,8 +51,7 @@ class ReturnedImage:
     revised_prompt: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedResponse:
+class ParsedResponse(NamedTuple):
     """What a provider's codec found in the body of a 2xx response."""
 
     images: tuple[ReturnedImage, ...]

@@ -1,4 +1,4 @@
-"""Plain data, as TOML and JSON have it, to frozen dataclasses and back, by the type hints of the dataclass.
+"""Plain data, as TOML and JSON have it, to NamedTuples or dataclasses and back, by their type hints.
 
 A hint can say more than a type: `Annotated[int, Limits(1)]`, `Annotated[str, OneOf(names)]`, or `Annotated[T, parse]`
 with a function that returns the value or raises ValueError with what was expected of it.
@@ -8,13 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import date
 from functools import cache
 from math import inf
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from imagecli.errors import UsageError
 from imagecli.sizes import Size
@@ -23,8 +35,7 @@ from imagecli.suggestions import unknown_name_hint
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Of a number, the lowest and highest value; of a text, the lowest length."""
 
     lowest: float
@@ -43,8 +54,7 @@ class Limits:
         return f"{start} to {self.highest:g}" if self.highest < 1e9 else start
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(NamedTuple):
     """The names that a text can be, if they are too many or too late known for a `Literal`."""
 
     names: tuple[str, ...]
@@ -57,7 +67,7 @@ Positive: TypeAlias = Annotated[float, Limits(0, above=True)]
 
 
 def read_table(kind: type[T], table: object, where: str = "", *, over: T | None = None) -> T:
-    """Build a dataclass *kind* from *table*, whose keys are its fields; *where* is the table's name in errors.
+    """Build a *kind* from *table*, whose keys are its fields; *where* is the table's name in errors.
 
     With *over*, fields that the table lacks are taken from that value, tables in it are merged with the value's, and
     an empty text removes an entry or sets an optional field to None. Raises UsageError that names the field.
@@ -80,7 +90,7 @@ def check_name(name: object, names: Collection[str], where: str) -> None:
 
 
 def to_plain(value: Any, *, omit: Collection[str] = ()) -> Any:
-    """*value* as JSON has it: dataclasses as tables without the fields *omit*, sizes and paths as text, dates in ISO.
+    """*value* as JSON has it: values with fields as tables without *omit*, sizes and paths as text, dates in ISO.
 
     Inverse of `read_table`. A table's keys become text.
     """
@@ -90,12 +100,29 @@ def to_plain(value: Any, *, omit: Collection[str] = ()) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(key): to_plain(inner, omit=omit) for key, inner in value.items()}
+    # Before lists: a NamedTuple is a tuple, too.
+    kind: Any = type(value)
+    if has_fields(kind):
+        if kind.__str__ is not object.__str__:
+            return str(value)
+        names = [name for name in field_defaults(kind) if name not in omit]
+        return {name: to_plain(getattr(value, name), omit=omit) for name in names}
     if isinstance(value, (list, tuple)):
         return [to_plain(inner, omit=omit) for inner in value]
-    if is_dataclass(value) and type(value).__str__ is object.__str__:
-        names = [field.name for field in fields(value) if field.name not in omit]
-        return {name: to_plain(getattr(value, name), omit=omit) for name in names}
     return str(value)
+
+
+def has_fields(kind: Any) -> bool:
+    """Whether *kind* is a class with named fields: a NamedTuple or a dataclass."""
+    return isinstance(kind, type) and (hasattr(kind, "_fields") or is_dataclass(kind))
+
+
+@cache
+def field_defaults(kind: Any) -> Mapping[str, Any]:
+    """The fields of a NamedTuple or dataclass, in order, each with its default; MISSING if it has none."""
+    if is_dataclass(kind):
+        return {it.name: it.default if it.default_factory is MISSING else it.default_factory() for it in fields(kind)}
+    return {name: kind._field_defaults.get(name, MISSING) for name in kind._fields}
 
 
 Mode: TypeAlias = Literal["complete", "partial", "overlay"]
@@ -105,7 +132,7 @@ Mode: TypeAlias = Literal["complete", "partial", "overlay"]
 def _build(kind: Any, table: object, where: str, over: Any, mode: Mode) -> Any:
     values = _read_fields(kind, table, where, over, mode)
     if over is not None:
-        return replace(over, **values)
+        return replace(over, **values) if is_dataclass(kind) else over._replace(**values)
     missing = [name for name in _required_fields(kind) if name not in values]
     if missing:
         raise UsageError(_join(where, f"{', '.join(missing)} is missing", ": "))
@@ -114,10 +141,10 @@ def _build(kind: Any, table: object, where: str, over: Any, mode: Mode) -> Any:
 
 @cache
 def _field_types(kind: Any) -> Mapping[str, Any]:
-    """The fields of a dataclass with their type hints."""
-    hints = {field.name: field.type for field in fields(kind)}
+    """The fields of a NamedTuple or dataclass with their type hints."""
+    hints = {name: kind.__annotations__[name] for name in field_defaults(kind)}
     # Evaluating annotations that are text is slow: files with large tables don't postpone them.
-    if any(isinstance(hint, str) for hint in hints.values()):
+    if any(isinstance(hint, (str, ForwardRef)) for hint in hints.values()):
         evaluated = get_type_hints(kind, include_extras=True)
         hints = {name: evaluated[name] for name in hints}
     return hints
@@ -125,7 +152,7 @@ def _field_types(kind: Any) -> Mapping[str, Any]:
 
 @cache
 def _required_fields(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING)
+    return tuple(name for name, default in field_defaults(kind).items() if default is MISSING)
 
 
 def _read_fields(kind: Any, table: object, where: str, over: Any, mode: Mode) -> dict[str, Any]:
@@ -157,7 +184,7 @@ def _read_value(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> A
     if hint is Any or type(value) is hint:
         return value
     origin, inner = _split_hint(hint)
-    if origin is None and is_dataclass(hint) and hint is not Size:
+    if origin is None and has_fields(hint) and hint is not Size:
         if mode == "partial":
             return _read_fields(hint, value, where, None, mode)
         return _build(hint, value, where, before, mode)

@@ -40,7 +40,7 @@ class PlannedCall:
 def plan_calls(requests: Sequence[ImageRequest], row: ModelRow) -> tuple[PlannedCall, ...]:
     """The calls for *requests*, split so that none requests more images than the model creates at once."""
     parts = [
-        replace(request, options=replace(request.options, n=n))
+        request._replace(options=request.options._replace(n=n))
         for request in requests
         for n in split_image_count(request.options, row)
     ]
@@ -83,8 +83,8 @@ def request_hash_for_name(request: ImageRequest, prompt: str | None) -> str:
     """
     sources = [source.name for source in input_sources(request)]
     # Names made by earlier versions contain this hash, so the text keeps the names that the classes had then.
-    known = type(request.options).__dataclass_fields__
-    fields = {name: getattr(request.options, name) for name, field in known.items() if field.repr}
+    fields = request.options._asdict()
+    del fields["format_of_name"]
     if svg := request.options.svg:
         fields["svg"] = _AsWritten(f"Svg(model={svg.model!r}, effort={svg.effort!r})")
     options = ", ".join(f"{name}={value!r}" for name, value in {**fields, "n": 1}.items())

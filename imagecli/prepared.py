@@ -1,15 +1,12 @@
 """All that is needed to save the images of a call once its response is here, as a value that the spool keeps."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.domain import IfExists, OutputName, Size, Transform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFile:
+class OutputFile(NamedTuple):
     """A file that is made from an image."""
 
     name: OutputName
@@ -17,8 +14,7 @@ class OutputFile:
     """Cropped and resized to exactly this, after the image was saved unchanged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestRef:
+class ManifestRef(NamedTuple):
     """The manifest item that a call belongs to."""
 
     manifest: str
@@ -30,8 +26,7 @@ class ManifestRef:
     """For each image the paths of its files as the manifest plans them, in the order of `PreparedCall.files`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedCall:
+class PreparedCall(NamedTuple):
     """All that is needed to save the images of a response, perhaps in another process and days later.
 
     Stored in the spool as JSON before the POST. Has no key and no input image.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from imagecli.errors import (
     EXIT_OK,
@@ -23,20 +22,18 @@ if TYPE_CHECKING:
     from imagecli.events import NoteEvent, PartialImage, WarningEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StdoutImage:
+class StdoutImage(NamedTuple):
     """An image that is to be written to stdout. Until that is done its response stays recoverable."""
 
     path: Path
     """A temporary file with all its bytes."""
-    on_written: Callable[[], None] = field(repr=False)
+    on_written: Callable[[], None]
     """To be called when all of them are written."""
-    save: Callable[[], Path] = field(repr=False)
+    save: Callable[[], Path]
     """Saves it as a file instead, if stdout fails, and returns the path. Raises DiskError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallResult:
+class CallResult(NamedTuple):
     """One call's result: what is saved, what went wrong, and what the response reports."""
 
     request: int
@@ -67,8 +64,7 @@ class CallResult:
         return bool(self.saved or not self.errors) or any(error.exit_code in POSSIBLY_BILLED for error in self.errors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedFile:
+class SkippedFile(NamedTuple):
     """A file that exists already and is kept (--if-exists skip); nothing was requested for it."""
 
     path: Path
@@ -81,8 +77,7 @@ class SkippedFile:
     """Request and index of the image that follows it in the order requested."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """A command's price in USD; None if it is unknown."""
 
     low_usd: float | None = None
@@ -101,8 +96,7 @@ class Cost:
         return self.high_usd == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRunUpload:
+class DryRunUpload(NamedTuple):
     """An image that would be uploaded."""
 
     field: str
@@ -111,8 +105,7 @@ class DryRunUpload:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRunRequest:
+class DryRunRequest(NamedTuple):
     """A request that a dry run did not send. Has no key and no image."""
 
     provider: str
@@ -131,8 +124,7 @@ class DryRunRequest:
 Status = Literal["ok", "partial", "failed", "planned"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
+class CommandResult(NamedTuple):
     """A command's result, ready to be printed as lines or as JSON."""
 
     command: str

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from imagecli.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """Width and height in pixels."""
 
     width: int
@@ -41,8 +39,7 @@ class Size:
 RequestedSize: TypeAlias = Size | Literal["auto"]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A requested aspect ratio: `16:9`, or a name such as `square`."""
 
     width: int

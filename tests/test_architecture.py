@@ -255,3 +255,25 @@ def test_control_flows_down() -> None:
     annotations = [ast.unparse(node.annotation) for node in nodes if isinstance(node, ast.arg) and node.annotation]
     assert sum("Callable" in annotation for annotation in annotations) <= CALLABLE_PARAMETERS_AT_MOST
     assert sum(isinstance(node, ast.Lambda) for node in nodes) <= LAMBDAS_AT_MOST
+
+
+POSITIONAL_FIELDS_AT_MOST = 5
+PAINTER = PACKAGE / "sandbox" / "painter"
+"""Its values are rows of numbers, which are read as rows."""
+
+
+def test_a_large_named_tuple_is_created_with_keywords() -> None:
+    """A NamedTuple can't demand them, and a value that lands in the wrong field may well be of the right type."""
+    files = [path for path in FILES if not path.is_relative_to(PAINTER)]
+    nodes = [(path, node) for path in files for node in ast.walk(tree_of(path))]
+    large = {node.name for _, node in nodes if isinstance(node, ast.ClassDef) and is_large_named_tuple(node)}
+    assert large
+    calls = [(path, node) for path, node in nodes if isinstance(node, ast.Call) and node.args]
+    assert not [
+        f"{named(path)}:{call.lineno}" for path, call in calls if ast.unparse(call.func).rpartition(".")[2] in large
+    ]
+
+
+def is_large_named_tuple(node: ast.ClassDef) -> bool:
+    fields = [statement for statement in node.body if isinstance(statement, ast.AnnAssign)]
+    return "NamedTuple" in map(ast.unparse, node.bases) and len(fields) > POSITIONAL_FIELDS_AT_MOST

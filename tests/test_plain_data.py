@@ -1,12 +1,13 @@
-"""Plain data to dataclasses and back: what type hints accept, and that an error names the place."""
+"""Plain data to NamedTuples and dataclasses and back: what type hints accept, and that an error names the place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 
@@ -27,8 +28,7 @@ class Inner:
     number: Count = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outer:
+class Outer(NamedTuple):
     inner: Inner
     size: Size
     path: Path | None = None
@@ -38,7 +38,7 @@ class Outer:
     share: Positive = 1
     pair: tuple[int, str] = (0, "")
     several: tuple[Inner, ...] = ()
-    counts: Mapping[Size, Count] = field(default_factory=dict)
+    counts: Mapping[Size, Count] = MappingProxyType({})
     animal: Annotated[str, OneOf(("cat", "dog"))] = "cat"
     twice: Annotated[int, even] = 2
     ratio: Annotated[float, Limits(1, 9)] | None = None
@@ -67,6 +67,25 @@ FULL = Outer(
 
 def test_what_is_written_is_read_back() -> None:
     assert read_table(Outer, to_plain(FULL)) == FULL
+
+
+class Pair(NamedTuple):
+    left: Inner
+    right: int = 2
+
+
+def test_a_named_tuple_is_a_table_and_a_tuple_is_a_list() -> None:
+    pair = Pair(left=Inner(name="x"))
+    plain = {"left": {"name": "x", "number": 1}, "right": 2}
+    assert to_plain(pair) == plain
+    assert to_plain({"pairs": (pair, pair), "tuple": (1, 2)}) == {"pairs": [plain, plain], "tuple": [1, 2]}
+    assert read_table(Pair, {"left": {"name": "x"}}) == pair
+    assert type(read_table(Pair, plain)) is Pair
+    with pytest.raises(UsageError, match=r"t: expected a table with the fields left, right"):
+        read_table(Pair, [{"name": "x"}, 2], "t")
+    with pytest.raises(UsageError, match=r"t: left is missing"):
+        read_table(Pair, {}, "t")
+    assert read_table(Pair, {"right": 3}, over=pair) == Pair(left=Inner(name="x"), right=3)
 
 
 def test_defaults_hold_for_what_a_table_lacks() -> None:

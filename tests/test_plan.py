@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ def test_several_asks_become_one_numbered_list() -> None:
 def test_no_request_asks_for_more_than_model_and_provider_make(
     provider: str, look: dict[str, Any], parts: list[int]
 ) -> None:
-    row = replace(ROWS.model("gpt-image-2"), max_n_of={"svg": 1})
+    row = ROWS.model("gpt-image-2")._replace(max_n_of={"svg": 1})
     many = Generate(prompt="a cat", options=ImageOptions(**{"model": "m", **look}))
     requests = plan_calls([many], limit_to_provider(row, ROWS.provider(provider)))
     assert [request.request.options.n for request in requests] == parts
@@ -94,7 +93,7 @@ def test_names_are_handed_out_in_order() -> None:
 
 HOME = "https://api.openai.com/v1"
 OTHER = "http://127.0.0.1:1/v1"
-FREE = replace(ROWS.model("gpt-image-2"), operations=("generations", "edits", "variations"))
+FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "variations"))
 """A model that has the endpoint, and whose edits change the whole picture."""
 
 

@@ -262,7 +262,7 @@ def test_a_shape_is_made_legal_or_not_at_all(shape: Shape, row: object) -> None:
 @given(
     size=SMALL,
     rule=st.builds(
-        SizeRule,
+        lambda **limits: SizeRule(**limits),
         multiple=st.sampled_from([1, 7, 8, 16, 64]),
         max_edge=st.none() | st.integers(1, 600),
         max_ratio=st.none() | st.floats(1, 4),

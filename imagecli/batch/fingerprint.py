@@ -7,7 +7,6 @@ images are saved, so a file can be renamed without being requested again.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import stat
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, State
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import InputImageError
+from imagecli.plain_data import field_defaults, has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
 
@@ -84,12 +84,13 @@ def _json_sha256(value: object) -> str:
 
 
 def _to_plain(value: Any) -> Any:
-    """*value* as JSON: sizes as text, other dataclasses as an object of the fields that differ from their default."""
+    """*value* as JSON: sizes as text, other values with fields as an object of those that differ from their default."""
     if isinstance(value, (Size, Shape)):
         return str(value)
-    if dataclasses.is_dataclass(value):
-        fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return {field.name: _to_plain(inner) for field, inner in fields if inner != field.default}
+    kind: Any = type(value)
+    if has_fields(kind):
+        values = ((name, getattr(value, name), default) for name, default in field_defaults(kind).items())
+        return {name: _to_plain(inner) for name, inner, default in values if inner != default}
     if isinstance(value, Mapping):
         return {str(name): _to_plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -65,7 +65,7 @@ def requests_to_send(plan: ItemPlan) -> list[ImageRequest]:
     request = plan.item.request
     counts = split_count(len(plan.decision.to_create), plan.item.model.most_images(request.options.output_format))
     return [
-        request if n == request.options.n else replace(request, options=replace(request.options, n=n)) for n in counts
+        request if n == request.options.n else request._replace(options=request.options._replace(n=n)) for n in counts
     ]
 
 

@@ -48,7 +48,7 @@ class ItemFinalizer:
             self.journal.write(build_last_entry(item.plan.planned, results, files, originals, cost))
         except DiskError as error:
             *others, last = results
-            results = (*others, replace(last, errors=(*last.errors, error)))
+            results = (*others, last._replace(errors=(*last.errors, error)))
         if not any(result.errors for result in results):
             self._remove_replaced(item, (*files, *originals))
         return ItemResult(item=item, results=tuple(results), cost_usd=cost)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.catalog.build_rows import build_model, build_models, overlay_provider
 from imagecli.catalog.model import ModelRow
@@ -15,8 +14,7 @@ from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalog:
+class Catalog(NamedTuple):
     """The rows of all models and providers, and the defaults."""
 
     models: dict[str, ModelRow]
@@ -28,7 +26,7 @@ class Catalog:
 
     def model(self, name: str) -> ModelRow:
         """The model's row; for a model without one, a row that forbids nothing and is not `known`."""
-        return self.models.get(name) or replace(self.unknown_model, name=name)
+        return self.models.get(name) or self.unknown_model._replace(name=name)
 
     def model_for_provider(self, provider: ProviderRow, name: str | None) -> ModelRow:
         """The row of the model *name*, or else of the provider's default model, as it holds at *provider*.
@@ -43,7 +41,7 @@ class Catalog:
                 f"provider {provider.name} has no model that is used where none is named",
                 hint=f"-m NAME; imagecli providers {provider.name} tells more",
             )
-        return limit_to_provider(replace(self.unknown_model, name="the server's own model", sent=False), provider)
+        return limit_to_provider(self.unknown_model._replace(name="the server's own model", sent=False), provider)
 
     def provider(self, name: str) -> ProviderRow:
         """The provider's row. Raises UsageError, which lists all names, if there is none."""
@@ -74,7 +72,7 @@ def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
     # Imported here, as most users have no such file.
     from imagecli.catalog.user_models import overlay_models
 
-    return replace(load_shipped_catalog(), models=build_models(overlay_models(_read_tables("models"), tables, source)))
+    return load_shipped_catalog()._replace(models=build_models(overlay_models(_read_tables("models"), tables, source)))
 
 
 @cache
@@ -85,5 +83,5 @@ def _read_tables(name: str) -> dict[str, Any]:
 def _build_provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
     table = dict(rows[name])
     like = table.pop("like", None)
-    row = replace(_build_provider(like, rows), name=name, like=like) if like else ProviderRow(name=name)
+    row = _build_provider(like, rows)._replace(name=name, like=like) if like else ProviderRow(name=name)
     return overlay_provider(row, table)

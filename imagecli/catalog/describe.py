@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from imagecli.catalog.model import ModelRow
@@ -46,9 +45,8 @@ def size_rule_differences(rule: SizeRule) -> dict[str, Any]:
 
 def _differences(row: ProviderRow | BatchRow | SizeRule) -> dict[str, Any]:
     differences = {}
-    for field in fields(row):
-        value = getattr(row, field.name)
-        default = field.default if field.default_factory is MISSING else field.default_factory()
+    for name, default in row._field_defaults.items():
+        value = getattr(row, name)
         if value != default:
-            differences[field.name] = to_plain(value)
+            differences[name] = to_plain(value)
     return differences

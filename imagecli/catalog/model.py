@@ -1,30 +1,29 @@
 """A model's row in the catalogue: its sizes, parameters and limits, its dates, its prices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple
 
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.plain_data import Amount, Count, OneOf, Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class Prices(NamedTuple):
     """One model's prices in USD per million tokens, and the number of output tokens of one image."""
 
     text_in: Amount
     image_in: Amount
     image_out: Amount
-    text_in_cached: Amount | None = None
-    image_in_cached: Amount | None = None
-    text_out: Amount | None = None
-    output_tokens: Mapping[Text, Mapping[Size, Count]] = field(default_factory=dict)
-    """quality → size → tokens of one image, as far as they are known."""
     month: Text
     """Of the prices, as `2026-11`."""
     source: Text
+    text_in_cached: Amount | None = None
+    image_in_cached: Amount | None = None
+    text_out: Amount | None = None
+    output_tokens: Mapping[Text, Mapping[Size, Count]] = MappingProxyType({})
+    """quality → size → tokens of one image, as far as they are known."""
 
 
 OPTIONAL = (
@@ -58,38 +57,37 @@ def _parse_range(value: Any) -> tuple[int, int]:
     raise ValueError("expected a list of the lowest and the highest number")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRow:
+class ModelRow(NamedTuple):
     """One model's limits. Lengths of prompts in characters, of files in bytes."""
 
     name: str
-    released: date | None = None
-    shutdown: date | None = None
-    """The last day on which the provider that made it still serves it."""
-    successor: Text | None = None
     operations: tuple[Operation, ...]
     sizes: SizeRule
     max_prompt: Count
     max_n: Count
-    max_n_of: Mapping[Text, Count] = field(default_factory=dict)
-    """output_format → a limit of its own, smaller than `max_n`."""
     max_images: Count
     image: InputRule
     mask: InputRule
     parameters: tuple[ParameterName, ...]
     """The parameters of OPTIONAL that it accepts, and `markup`."""
+    source: Text
+    released: date | None = None
+    shutdown: date | None = None
+    """The last day on which the provider that made it still serves it."""
+    successor: Text | None = None
+    max_n_of: Mapping[Text, Count] = MappingProxyType({})
+    """output_format → a limit of its own, smaller than `max_n`."""
     unstated: tuple[ParameterName, ...] = ()
     """Those of them that no document lists for it: sent if requested, with a warning."""
-    unstated_words: Mapping[ParameterName, tuple[Text, ...]] = field(default_factory=dict)
+    unstated_words: Mapping[ParameterName, tuple[Text, ...]] = MappingProxyType({})
     """parameter → those of its values that no document lists for the model: sent with a warning, too."""
-    words: Mapping[ParameterName, tuple[Text, ...]] = field(default_factory=dict)
+    words: Mapping[ParameterName, tuple[Text, ...]] = MappingProxyType({})
     """parameter → the values it accepts; any value if there are none here. For `svg`: those of its reasoning effort."""
-    ranges: Mapping[ParameterName, Annotated[tuple[int, int], _parse_range]] = field(default_factory=dict)
+    ranges: Mapping[ParameterName, Annotated[tuple[int, int], _parse_range]] = MappingProxyType({})
     """parameter → the lowest and the highest number it accepts."""
     edits_need_alpha: bool = False
     """An edit changes only transparent areas, of the mask or else of the image itself."""
     prices: Prices | None = None
-    source: Text
     known: bool = True
     """False for a model that has no row of its own and is passed on with a warning."""
     sent: bool = True

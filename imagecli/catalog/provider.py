@@ -1,8 +1,8 @@
 """A provider's row in the catalogue: its address, dialect, variables and Batch API. Every difference is a field."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.size_rule import SizeRule
@@ -13,8 +13,7 @@ LIVE_ONLY: Final = ("stream", "partial_images")
 """Fields that make no sense in a batch, whose responses no one watches."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRow:
+class BatchRow(NamedTuple):
     """A provider's Batch API: its limits, and how its lines differ from live requests."""
 
     path: Text
@@ -35,22 +34,20 @@ class BatchRow:
     # How images are written in a line, which is always JSON. These are fields of `ProviderRow`, too.
     image: str = "images[]"
     images: tuple[str, ...] = ("images[]",)
-    picture: Any = field(default_factory=lambda: {"file_id": "{file_id}"})
+    picture: Any = MappingProxyType({"file_id": "{file_id}"})
     mask: str | None = "mask"
     markup: str | None = None
     unstated: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyVariable:
+class KeyVariable(NamedTuple):
     """An environment variable that holds a key, and the header that this kind of key goes into."""
 
     env: Text
     auth: Literal["bearer", "api-key"] = "bearer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderRow:
+class ProviderRow(NamedTuple):
     """One provider's address and dialect, and the environment variables that belong to it.
 
     Fields of a request are named as OpenAI names them; `renamed`, `size_as` and `words` give the provider's names.
@@ -68,11 +65,11 @@ class ProviderRow:
     base_url_form: str | None = None
     """The form of a base URL, if each user has another."""
     base_url_env: str | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = MappingProxyType({})
     """Query parameters of every request."""
-    query_env: Mapping[str, str] = field(default_factory=dict)
+    query_env: Mapping[str, str] = MappingProxyType({})
     """Name in `query` → variable that sets it."""
-    paths: Mapping[Operation, str] = field(default_factory=dict)
+    paths: Mapping[Operation, str] = MappingProxyType({})
     """Operations it supports → path below the base URL; `{model}` stands for the model's name."""
     models_path: str | None = None
     """Where it lists its models."""
@@ -122,27 +119,27 @@ class ProviderRow:
     """Its variations endpoint needs a prompt."""
 
     # Other fields.
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = MappingProxyType({})
     """Field → the provider's name for it."""
     refused: tuple[str, ...] = ()
     """Fields it does not accept; `edits.size` for one operation only."""
     unstated: tuple[str, ...] = ()
     """Fields that no document lists for it, written as in `refused`: sent if requested, with a warning."""
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """Field → the values it accepts, if fewer than the model's; `edits.quality` for one operation only."""
     size_as: Literal["size", "width_height", "aspect_ratio"] = "size"
     size_separator: str = "x"
     size_auto: bool = True
     """It accepts the size `auto`; otherwise no size is sent for it."""
-    sizes: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, Any] = MappingProxyType({})
     """Fields of a size rule that replace the model's."""
     ratios: tuple[str, ...] = ()
     """The aspect ratios it accepts; any if there are none here."""
     response_format: Literal["url", "b64_json"] | None = None
     """Sent if the user did not choose one."""
-    response_formats: Mapping[str, str] = field(default_factory=dict)
+    response_formats: Mapping[str, str] = MappingProxyType({})
     """url and b64_json → the provider's values for them."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
     """Further fields that are sent if the user did not set them."""
     param_field: str | None = None
     """Field that all --param go into, as the text of a JSON object."""
@@ -199,8 +196,7 @@ def for_batch_api(row: ProviderRow) -> ProviderRow:
     """
     batch = row.batch
     assert batch is not None
-    return replace(
-        row,
+    return row._replace(
         name=f"{row.name} (Batch API)",
         paths={operation: path for operation, path in row.paths.items() if operation in batch.endpoints},
         edits_as="json",
@@ -218,15 +214,14 @@ def limit_to_provider(row: ModelRow, provider: ProviderRow) -> ModelRow:
     """A model's row as it holds at one provider: with no limit wider than the provider's own."""
     images = _lowest_limit(row.max_images, provider.max_images, provider.image_field_count())
     formats = tuple(word for word in row.image.formats if word in (provider.image_formats or row.image.formats))
-    return replace(
-        row,
+    return row._replace(
         sizes=read_table(SizeRule, provider.sizes, "sizes", over=row.sizes) if provider.sizes else row.sizes,
         max_n=_lowest_limit(row.max_n, provider.max_n),
         max_n_of={word: _lowest_limit(most, provider.max_n) for word, most in row.max_n_of.items()},
         max_images=images,
         images_by=f"provider {provider.name}" if images < row.max_images else None,
-        image=replace(row.image, formats=formats or row.image.formats),
-        mask=replace(row.mask, white=row.mask.white or provider.mask_habit == "white"),
+        image=row.image._replace(formats=formats or row.image.formats),
+        mask=row.mask._replace(white=row.mask.white or provider.mask_habit == "white"),
         lends_fields=not provider.priced,
     )
 

@@ -1,9 +1,8 @@
 """Which sizes a model makes, and which of them is nearest to a name, a ratio or a size it does not make."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import ceil, gcd, isqrt, log
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from imagecli.domain import RequestedSize, Shape, Size
 from imagecli.errors import UsageError
@@ -27,8 +26,7 @@ def crop_waste(made: Size, target: Size) -> float:
     return cropped + 10 * cropped**2 + resized
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SizeRule:
+class SizeRule(NamedTuple):
     """Which sizes a model makes: a set, or limits on edges, ratio and pixels."""
 
     auto: bool = False

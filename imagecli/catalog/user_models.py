@@ -88,9 +88,7 @@ def _check_row(where: str, table: Any, names: Mapping[str, list[str]]) -> None:
             check_name(fields.pop(field), names[field], f"{where}.{field}")
     for name in fields:
         if name in CLOSED:
-            raise UsageError(
-                f"{where}: unknown field {name!r}", hint=unknown_name_hint(name, ModelRow.__dataclass_fields__)
-            )
+            raise UsageError(f"{where}: unknown field {name!r}", hint=unknown_name_hint(name, ModelRow._fields))
     check_table(ModelRow, fields, where)
     if "sizes" in fields:
         read_table(SizeRule, fields["sizes"]).check(f"{where}.sizes")

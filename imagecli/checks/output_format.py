@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
@@ -12,8 +12,7 @@ from imagecli.domain import Operation
 from imagecli.events import WarningEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormatSupport:
+class FormatSupport(NamedTuple):
     """The formats that one operation of a model returns at a provider."""
 
     row: ModelRow

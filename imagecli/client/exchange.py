@@ -14,9 +14,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -49,8 +48,7 @@ ByteProgress = Callable[[int, int | None], None]
 """Called with the bytes transferred so far and the total, or None if that is unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """Status, headers with lower-case names, and an error's body; a 2xx body is in the file."""
 
     status: int
@@ -204,8 +202,7 @@ MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds to connect, without data, in total, and for the body of an error."""
 
     connect: float = 10.0

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -182,7 +182,7 @@ class ApiClient:
         self.peer = peer
 
     def _timeouts_for(self, call: ApiCall) -> Timeouts:
-        return replace(self._timeouts, total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
+        return self._timeouts._replace(total=max(self._timeouts.total, DAY_SECONDS)) if call.is_long else self._timeouts
 
     def _wait_to_retry(
         self, failures: int, failure: ImagecliError, stated_wait: float | None, on_event: EventHandler

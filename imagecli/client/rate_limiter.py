@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.client.retry import LONGEST_SECONDS, is_backed_off, parse_duration, parse_number
 
@@ -36,8 +36,7 @@ LOOK_SECONDS: Final = 1.0
 """The longest sleep before the clock is read again: clocks are adjusted, and machines suspended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
+class RateLimit(NamedTuple):
     """One limit as a response states it."""
 
     of: str
@@ -76,8 +75,7 @@ def _parse_reset(text: str | None, now: datetime) -> float | None:
     return min(seconds, LONGEST_SECONDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class Ticket(NamedTuple):
     """One request that may be sent."""
 
     number: int

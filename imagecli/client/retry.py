@@ -9,9 +9,9 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from imagecli.client.exchange import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
@@ -135,8 +135,7 @@ def _seconds_until(text: str, now: datetime) -> float | None:
     return seconds if seconds > 0 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryDecision:
+class RetryDecision(NamedTuple):
     """What a response other than 2xx means for its request."""
 
     failure: ImagecliError

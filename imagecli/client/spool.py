@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
@@ -267,8 +267,7 @@ MAX_DESCRIPTION_BYTES: Final = 16 * 1024**2
 MAX_PEER_BYTES: Final = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpooledCall:
+class SpooledCall(NamedTuple):
     """A request that a process left in the spool, or is at work on."""
 
     body: Path

@@ -11,9 +11,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.safe_open import check_folder_is_ours, make_missing_folders, open_regular, read_regular, real_path
 
@@ -23,8 +22,7 @@ _MAX_RECORD_BYTES: Final = 64 * 1024
 _ENDING: Final = ".json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolPlaces:
+class SpoolPlaces(NamedTuple):
     """Where the entries are that imagecli finishes or deletes."""
 
     own: Path
@@ -33,8 +31,7 @@ class SpoolPlaces:
     """Private folders with records of entries elsewhere, the preferred one first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolRecord:
+class SpoolRecord(NamedTuple):
     """What is known of an entry beside an output."""
 
     id: str

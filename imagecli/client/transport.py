@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from imagecli.client.errors import NotConnectedError
@@ -114,7 +114,7 @@ class Transport:
             except BaseException:
                 self._rate_limiter.record_lost(ticket)
                 raise
-            ticket = replace(ticket, at=max(ticket.at, attempt.sent_at))
+            ticket = ticket._replace(at=max(ticket.at, attempt.sent_at))
             if 200 <= response.status < 300:
                 self._rate_limiter.record_answer(ticket, response.headers)
                 return response

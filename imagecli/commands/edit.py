@@ -61,7 +61,6 @@ def edit(
       imagecli edit cup.jpg "the cup on this table" --image table.jpg
       cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
     """
-    from dataclasses import replace
 
     from imagecli.commands.image.context import open_command_context
     from imagecli.commands.image.options_from_flags import input_fit_from_flags
@@ -85,7 +84,7 @@ def edit(
             mask=mask_source,
             markup=markup_source,
             input_fit=input_fit_from_flags(inputs),
-            options=replace(context.options, input_fidelity=input_fidelity),
+            options=context.options._replace(input_fidelity=input_fidelity),
         )
         for one in prompts
     ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable
 from copy import copy
 from typing import Annotated, Any, get_args, get_type_hints
 
-from imagecli.commands.options import GROUPS, CommonOptions
+from imagecli.commands.options import PANELS, CommonOptions
 from imagecli.errors import InterruptedCommand, Terminated
 
 
@@ -19,7 +18,7 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, type] = {}
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
-        if kind in (*GROUPS, CommonOptions):
+        if kind in (*PANELS, CommonOptions):
             groups[parameter.name] = kind
             parameters += _group_parameters(kind)
         else:
@@ -47,21 +46,21 @@ def _fill_group(kind: Any, values: dict[str, Any]) -> Any:
     """Build a group from its options, which are removed from *values*."""
     if kind is CommonOptions:
         return kind(**{name: _fill_group(group, values) for name, group in get_type_hints(kind).items()})
-    return kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
+    return kind(**{name: values.pop(name) for name in kind._fields})
 
 
-def _group_parameters(group: type) -> list[inspect.Parameter]:
+def _group_parameters(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     if group is CommonOptions:
         return [option for kind in hints.values() for option in _group_parameters(kind)]
     return [
         inspect.Parameter(
-            field.name,
+            name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=_in_panel(hints[field.name], group.panel),  # type: ignore[attr-defined]
+            default=default,
+            annotation=_in_panel(hints[name], PANELS[group]),
         )
-        for field in dataclasses.fields(group)
+        for name, default in group._field_defaults.items()
     ]
 
 

@@ -1,13 +1,8 @@
-"""The options that commands share, each declared once, in the groups that help shows them in.
+"""The options that commands share, each declared once, in the groups that help shows them in."""
 
-Every start makes these classes, and nobody compares or shows their values: they have no methods for that.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_type_hints
+from typing import Annotated, Final, Literal, NamedTuple
 
 import typer
 
@@ -15,11 +10,9 @@ from imagecli.choices import Crop, IfExists
 from imagecli.commands import completers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PromptOptions:
+class PromptOptions(NamedTuple):
     """Where the words come from."""
 
-    panel: ClassVar[str] = "Prompt"
     prompt_option: Annotated[
         str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, instead of PROMPT; - reads stdin")
     ] = None
@@ -36,11 +29,9 @@ class PromptOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PictureOptions:
+class PictureOptions(NamedTuple):
     """What is made. Only what is set is sent."""
 
-    panel: ClassVar[str] = "Picture"
     model: Annotated[
         str | None,
         typer.Option(
@@ -134,22 +125,18 @@ class PictureOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class InputOptions:
+class InputOptions(NamedTuple):
     """How an input picture may be changed to fit its endpoint; every change is said."""
 
-    panel: ClassVar[str] = "Inputs"
     crop: Annotated[Crop, typer.Option(help="which part stays where a square is wanted")] = "center"
     pad: Annotated[bool, typer.Option("--pad", help="fill up to the square instead of cropping")] = False
     input_size: Annotated[str | None, typer.Option(metavar="WxH", help="shrink to fit inside, before sending")] = None
     keep_metadata: Annotated[bool, typer.Option("--keep-metadata", help="send location and camera data too")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class LiveOptions:
+class LiveOptions(NamedTuple):
     """What is heard while it is made."""
 
-    panel: ClassVar[str] = "Live"
     stream: Annotated[bool, typer.Option("--stream", help="hear of the picture while it is made")] = False
     partial_images: Annotated[
         int | None, typer.Option(metavar="COUNT", help="earlier states of it, 0 to 3; means --stream")
@@ -159,11 +146,9 @@ class LiveOptions:
     ] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ResultOptions:
+class ResultOptions(NamedTuple):
     """Where pictures are saved."""
 
-    panel: ClassVar[str] = "Result"
     output: Annotated[
         str | None,
         typer.Option(
@@ -183,11 +168,9 @@ class ResultOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class WhereOptions:
+class WhereOptions(NamedTuple):
     """Who makes the pictures, and how long to wait."""
 
-    panel: ClassVar[str] = "Where"
     provider: Annotated[
         str | None,
         typer.Option(
@@ -213,11 +196,9 @@ class WhereOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class MoneyOptions:
+class MoneyOptions(NamedTuple):
     """What it may cost."""
 
-    panel: ClassVar[str] = "Money"
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show requests, files and price, and send nothing; needs no key")
     ] = False
@@ -226,11 +207,9 @@ class MoneyOptions:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ShowOptions:
+class ShowOptions(NamedTuple):
     """What is shown on the way and at the end."""
 
-    panel: ClassVar[str] = "Show"
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="nothing on stderr but errors")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell of every request")] = False
@@ -238,8 +217,7 @@ class ShowOptions:
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CommonOptions:
+class CommonOptions(NamedTuple):
     """What every command that makes pictures has, besides its words and its inputs."""
 
     picture: PictureOptions
@@ -250,4 +228,14 @@ class CommonOptions:
     show: ShowOptions
 
 
-GROUPS = (PromptOptions, InputOptions, *get_type_hints(CommonOptions).values())
+PANELS: Final[Mapping[type, str]] = {
+    PromptOptions: "Prompt",
+    InputOptions: "Inputs",
+    PictureOptions: "Picture",
+    LiveOptions: "Live",
+    ResultOptions: "Result",
+    WhereOptions: "Where",
+    MoneyOptions: "Money",
+    ShowOptions: "Show",
+}
+"""The groups, each with its panel in help."""

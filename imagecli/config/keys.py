@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config import system_keyring
@@ -51,8 +50,7 @@ KEY_COMMAND_SECONDS = 60
 KEYRING = "the system's keyring"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(NamedTuple):
     """A provider's key, the kind of header it goes into, and where it was found."""
 
     secret: Secret
@@ -60,8 +58,7 @@ class Key:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeySource:
+class KeySource(NamedTuple):
     """A place where a key is, or may be. No command runs and no keyring is asked before `read` is called."""
 
     origin: str

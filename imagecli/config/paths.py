@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.env import Env
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folders:
+class Folders(NamedTuple):
     """The user's settings folder and the state folder, whether they exist or not."""
 
     config: Path

@@ -9,9 +9,8 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
@@ -61,8 +60,7 @@ def _read_trusted(folders: Folders) -> dict[str, str]:
 PROJECT_FILE = "imagecli.toml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectFile:
+class ProjectFile(NamedTuple):
     """The file, read once, so that the content that was checked is the content that is used."""
 
     path: Path

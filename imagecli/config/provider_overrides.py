@@ -6,9 +6,9 @@ A table has the fields of a provider's row, as catalog/providers.toml writes the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from types import MappingProxyType
+from typing import Annotated, Any, Final, NamedTuple
 
 from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import Catalog
@@ -22,8 +22,7 @@ from imagecli.plain_data import Text, read_table
 from imagecli.suggestions import suggest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderOverrides:
+class ProviderOverrides(NamedTuple):
     """One provider's settings that are not part of its row."""
 
     api_key_command: tuple[Text, ...] = ()
@@ -32,13 +31,12 @@ class ProviderOverrides:
     """Seconds, unless the setting `timeout` gives others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderTable:
+class ProviderTable(NamedTuple):
     """All providers: those that ship, and those of settings."""
 
     rows: Mapping[str, ProviderRow]
-    overrides: Mapping[str, ProviderOverrides] = field(default_factory=dict)
-    file_fields: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    overrides: Mapping[str, ProviderOverrides] = MappingProxyType({})
+    file_fields: Mapping[str, tuple[Any, str]] = MappingProxyType({})
     """providers.NAME.FIELD → its value in a file, and that file."""
 
     def find(self, name: str, origin: str) -> ProviderRow:
@@ -98,7 +96,7 @@ def _build_row(
 ) -> ProviderRow:
     base = rows[name] if name in rows and "like" not in table else _row_like(name, table, rows, path)
     changes = {key: value for key, value in table.items() if key not in ("like", *_EXAMPLES)}
-    open_fields = {field.name for field in fields(ProviderRow)} - set(_CLOSED)
+    open_fields = set(ProviderRow._fields) - set(_CLOSED)
     for key in changes:
         if key not in open_fields:
             raise _unknown_field_error(name, key, path, open_fields)
@@ -121,13 +119,13 @@ def _row_like(name: str, table: Mapping[str, Any], rows: Mapping[str, ProviderRo
     like = table.get("like", LIKE)
     if not isinstance(like, str) or like not in rows:
         raise unknown_name_error("provider", str(like), path, rows)
-    personal = [it.name for it in fields(ProviderRow) if it.name.endswith("_env") or it.name in ("keys", "notes")]
-    return replace(_reset_fields(rows[like], personal), name=name, like=like, source=str(path))
+    personal = [name for name in ProviderRow._fields if name.endswith("_env") or name in ("keys", "notes")]
+    return _reset_fields(rows[like], personal)._replace(name=name, like=like, source=str(path))
 
 
 def _reset_fields(row: ProviderRow, names: Iterable[str]) -> ProviderRow:
     """*row* with the default values of those fields."""
-    return replace(row, **{name: getattr(_BLANK, name) for name in names})
+    return row._replace(**{name: getattr(_BLANK, name) for name in names})
 
 
 _BLANK: Final = ProviderRow(name="")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
 from imagecli.sizes import parse_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """A setting of flags, variables and files."""
 
     read: Callable[[Any], Any]

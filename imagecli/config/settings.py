@@ -1,13 +1,10 @@
 """The settings of a command, merged from flags, environment, project file, user file and defaults, in that order."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
@@ -30,8 +27,7 @@ from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """All that a command may use. Image settings that no source sets are missing from `values`."""
 
     provider: ProviderRow

@@ -6,7 +6,6 @@ Each is read and checked here. The cost limit is special: the lowest one holds, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -58,8 +57,7 @@ def lowest_cap(*, typed: SettingValue | None, own: list[SettingValue], project: 
     return CostLimit(*min(limits))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsSource:
+class SettingsSource(NamedTuple):
     """The settings of one source, and how the source calls a setting."""
 
     values: Mapping[str, Any]
@@ -70,8 +68,7 @@ class SettingsSource:
         return SettingValue(self.values[name], self.origin(name)) if name in self.values else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsSources:
+class SettingsSources(NamedTuple):
     """All sources, read and checked."""
 
     folders: Folders

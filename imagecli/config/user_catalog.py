@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagecli.catalog import catalog
@@ -41,8 +40,8 @@ def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None
     try:
         providers = _add_project_providers(providers, places, rows, env)
     except SettingsError as error:
-        return replace(rows, providers=dict(providers.rows)), error
-    return replace(rows, providers=dict(providers.rows)), None
+        return rows._replace(providers=dict(providers.rows)), error
+    return rows._replace(providers=dict(providers.rows)), None
 
 
 def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog, env: Env) -> ProviderTable:

@@ -6,7 +6,6 @@ A PNG is checked while its bytes pass by, without Pillow; other formats are deco
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import IO, Final
 
 from imagecli.domain import ImageInfo
@@ -85,7 +84,7 @@ def inspect_image(data: Data) -> ImageInfo:
 
 
 def _with_problem(identity: ImageInfo, problem: str | None) -> ImageInfo:
-    return replace(identity, whole=problem is None, problem=problem)
+    return identity._replace(whole=problem is None, problem=problem)
 
 
 def _find_structure_problem(data: memoryview, identity: ImageInfo) -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from imagecli.domain import RequestedSize
 from imagecli.errors import OutputError, UsageError
@@ -28,8 +27,7 @@ FIELDS: Final = ("slug", "stem", "n", "ext", "model", "size", "date", "time", "h
 """Built-in fields; no variable or column may have the name of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputPattern:
+class OutputPattern(NamedTuple):
     """The parsed `-o`. *text* is as typed, except that doubled braces of a literal are single."""
 
     kind: Literal["folder", "template", "literal", "stdout"]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from imagecli.domain import ENDINGS, IfExists, OutputName
 from imagecli.errors import OutputError, UsageError
@@ -46,7 +45,7 @@ def build_name(output: OutputPattern, fields: Fields, default: str, suffix: str)
     if template.endswith("/"):
         template += default
     name = _fill_template(template, fields, suffix)
-    return replace(name, folder=_join_folder(output.text, name.folder)) if output.kind == "folder" else name
+    return name._replace(folder=_join_folder(output.text, name.folder)) if output.kind == "folder" else name
 
 
 def _build_literal_name(text: str, suffix: str) -> OutputName:
@@ -103,8 +102,7 @@ def rebuild_name(name: OutputName) -> OutputName:
         pieces = [safe_value(piece) for piece in pieces]
     if not (ending and ending.lower() in ENDINGS):
         ending = None
-    return replace(
-        name,
+    return name._replace(
         stem=clip_bytes(EXT.join(pieces), MAX_NAME_BYTES - len(".webp")) or "picture",
         ending=ending,
         literal_format=ENDINGS[ending.lower()] if ending and name.literal_format else None,
@@ -152,8 +150,7 @@ def filename_for_format(name: OutputName, format: str) -> str:
     return f"{name.stem.replace(EXT, default)}.{extension}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedName:
+class ResolvedName(NamedTuple):
     """The name of one image, or the existing file that makes it unnecessary."""
 
     name: OutputName
@@ -222,7 +219,7 @@ def _resolve_name(
     number = taken.get(start, 0)
     while True:
         number += 1
-        current = replace(name, stem=number_stem(name.stem, number, room=6)) if number > 1 else name
+        current = name._replace(stem=number_stem(name.stem, number, room=6)) if number > 1 else name
         path = path_for_format(current, format)
         if number > 1 and path_key(path) in taken:
             continue

@@ -148,7 +148,7 @@ class BatchOutput:
 def row_result(results: Sequence[CallResult], cost: Cost) -> CommandResult:
     """A row's calls as a result of their own, numbered from 0."""
     numbered = tuple(
-        replace(result, request=number, saved=tuple(replace(image, request=number) for image in result.saved))
+        result._replace(request=number, saved=tuple(replace(image, request=number) for image in result.saved))
         for number, result in enumerate(results)
     )
     return CommandResult(command=COMMAND, outcomes=numbered, cost=cost)

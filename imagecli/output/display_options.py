@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagecli.env import Env
 
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from imagecli.domain import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisplayOptions:
+class DisplayOptions(NamedTuple):
     """How much is printed, and how."""
 
     json: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
@@ -48,7 +47,7 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, PartialImage) and event.path:
-            self.partials.append(replace(event, data=b""))
+            self.partials.append(event._replace(data=b""))
         if isinstance(event, (NoteEvent, WarningEvent)):
             self.remarks.append(event)
             self._counts[event] += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
@@ -133,11 +132,11 @@ def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, o
         message = f"stdout was closed too early; the picture is saved as {path}"
         warning = WarningEvent(code="stdout_closed", message=message)
         on_event(warning)
-        return replace(report, notes=(*report.notes, warning))
+        return report._replace(notes=(*report.notes, warning))
     except (KeyboardInterrupt, Terminated) as signal:
         message = "interrupted while the picture was written to stdout"
         unsaved = UnsavedError(message, code="interrupted", rescued_path=str(image.save()))
-        return replace(report, errors=(*report.errors, unsaved), signal_code=signal_exit_code(signal))
+        return report._replace(errors=(*report.errors, unsaved), signal_code=signal_exit_code(signal))
     except OSError as error:
         failure = DiskError(
             f"stdout can't be written: {error.strerror}",
@@ -145,8 +144,8 @@ def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, o
             code="stdout",
             rescued_path=str(image.save()),
         )
-        outcomes = tuple(replace(outcome, saved=()) for outcome in report.outcomes)
-        return replace(report, outcomes=outcomes, errors=(*report.errors, failure))
+        outcomes = tuple(outcome._replace(saved=()) for outcome in report.outcomes)
+        return report._replace(outcomes=outcomes, errors=(*report.errors, failure))
     image.on_written()
     return report
 

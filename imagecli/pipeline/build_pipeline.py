@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
@@ -43,7 +43,7 @@ def build_pipeline(
     server = server_of(settings, catalog, stack)
     timeouts = timeouts_from_settings(settings)
     return Pipeline(
-        context=replace(context, base_url=server.base_url),
+        context=context._replace(base_url=server.base_url),
         inputs=inputs,
         spend_guard=spend_guard,
         transport=Transport(
@@ -67,8 +67,7 @@ def spool_places(settings: Settings) -> SpoolPlaces:
     return SpoolPlaces(own=settings.state_dir / "spool", records=settings.record_folders)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(NamedTuple):
     """Where requests go, and the key that they carry."""
 
     base_url: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
@@ -160,7 +160,7 @@ class Pipeline:
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return replace(result, errors=tuple(errors), status=response.status, request_id=request_id)
+        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id)
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.domain import ImageInfo
@@ -27,8 +27,7 @@ FileFiller = Callable[[IO[bytes]], ImageInfo | None]
 """Writes an image's bytes into a file and returns what they are, if that is known; may be called again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StagedImage:
+class StagedImage(NamedTuple):
     """An image on the disk, under a temporary name."""
 
     path: Path

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from imagecli.client.download import MAX_PARALLEL, ResultDownloader
 from imagecli.domain import SavedImage
@@ -35,8 +34,7 @@ _PROMPT_PIECES = 4
 """A revised prompt is no longer than so many pieces of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpooledResponse:
+class SpooledResponse(NamedTuple):
     """A parsed response; the base64 text of its images is still in the file."""
 
     parsed: ParsedResponse
@@ -134,7 +132,7 @@ def _limit_urls(images: Sequence[ReturnedImage], limit: int) -> tuple[tuple[Retu
         if not image.url or urls <= limit:
             fetched.append(image)
         elif image.b64_json:
-            fetched.append(replace(image, url=None))
+            fetched.append(image._replace(url=None))
         else:
             unfetched += 1
     return tuple(fetched), unfetched

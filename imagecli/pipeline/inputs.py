@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources, needs_alpha
@@ -26,11 +27,10 @@ MEMORY = 4
 """So many different sets of inputs are kept for the next request that sends the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedInputs:
+class FittedInputs(NamedTuple):
     """The images of one request as they are sent."""
 
-    images: RequestImages = field(default_factory=RequestImages)
+    images: RequestImages = RequestImages()
     transform: Transform | None = None
     """The first image's: mask and markup belong to that one."""
 

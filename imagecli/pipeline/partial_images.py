@@ -7,7 +7,7 @@ a partial image affects nothing else.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -115,7 +115,7 @@ class PartialImageHandler:
         """Saved beside the final image, under a name that no image has; None if that fails."""
         assert identity.format
         name = self.prepared.name(images)
-        ending = path_for_format(replace(name, literal_format=None, ending=None), identity.format).suffix
+        ending = path_for_format(name._replace(literal_format=None, ending=None), identity.format).suffix
         try:
             path = save_file(data, mark_path(path_for_format(name, identity.format), f".partial-{index}{ending}"))
         except DiskError as error:
@@ -127,7 +127,7 @@ class PartialImageHandler:
 
 def save_partial_images(body: IO[bytes], prepared: PreparedCall, on_event: EventHandler) -> Path | None:
     """Saves the partial images in *body*, a stream without final ones, and returns the path of the last one."""
-    partials = PartialImageHandler(prepared=replace(prepared, keep_partials=True), requested=None, on_event=on_event)
+    partials = PartialImageHandler(prepared=prepared._replace(keep_partials=True), requested=None, on_event=on_event)
     tee = StreamTee(io.BytesIO(), partials)
     for piece in read_pieces(body):
         tee.feed(piece)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.provider import ProviderRow
@@ -19,8 +18,7 @@ from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
 from imagecli.providers.request import build_http_request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
+class RunContext(NamedTuple):
     """What all calls of a command have in common."""
 
     run_id: str
@@ -32,7 +30,7 @@ class RunContext:
     keep_partials: bool = False
     allow_outside: bool = False
     """As in `PreparedCall`."""
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = MappingProxyType({})
     """The query of every request's URL."""
 
 
@@ -77,33 +75,32 @@ def _without_secrets(url: str) -> str:
 
 def prepared_to_json(prepared: PreparedCall) -> str:
     """*prepared* as JSON for the spool, with absolute folders: another command may be run elsewhere."""
-    return json.dumps(_to_dict(map_folders(prepared, _absolute_folder)), default=_to_plain)
-
-
-def _to_dict(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return json.dumps(_to_plain(map_folders(prepared, _absolute_folder)))
 
 
 def _to_plain(value: Any) -> Any:
-    """Dataclasses and paths for JSON. Not by `asdict`, which copies everything first, for every request."""
-    return _to_dict(value) if dataclasses.is_dataclass(value) else str(value)
+    """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `plain_data`."""
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, tuple):
+        return value
+    if hasattr(value, "_asdict"):
+        return {name: _to_plain(inner) for name, inner in value._asdict().items()}
+    return [_to_plain(inner) for inner in value]
 
 
 def map_folders(prepared: PreparedCall, moved: Callable[[Path], Path]) -> PreparedCall:
     """*prepared* with every folder that it saves in as *moved* returns it."""
-    named = with_names(prepared, lambda name: dataclasses.replace(name, folder=moved(name.folder)))
+    named = with_names(prepared, lambda name: name._replace(folder=moved(name.folder)))
     replaces = tuple((moved(path.parent) / path.name, sha256) for path, sha256 in prepared.replaces)
-    return dataclasses.replace(named, replaces=replaces)
+    return named._replace(replaces=replaces)
 
 
 def with_names(prepared: PreparedCall, changed: Callable[[OutputName], OutputName]) -> PreparedCall:
     """*prepared* with every name that it saves under as *changed* returns it."""
-    return dataclasses.replace(
-        prepared,
+    return prepared._replace(
         names=tuple(changed(name) for name in prepared.names),
-        files=tuple(
-            tuple(dataclasses.replace(file, name=changed(file.name)) for file in files) for files in prepared.files
-        ),
+        files=tuple(tuple(file._replace(name=changed(file.name)) for file in files) for files in prepared.files),
     )
 
 

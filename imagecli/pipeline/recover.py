@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, remove_spool_entry
@@ -34,8 +33,7 @@ from imagecli.storage.staging import discard_all_staged
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoverableCall:
+class RecoverableCall(NamedTuple):
     """A response in the spool, complete or not, and the call that it belongs to."""
 
     spooled: SpooledCall
@@ -115,7 +113,7 @@ def recover_call(
             parse = salvage_images if leftover.state == "part" else parse_response
             outcome = _save_or_keep_partials(saver, body, parse, results, peer)
         except Exception as problem:
-            outcome = replace(outcome, errors=(to_imagecli_error(problem),))
+            outcome = outcome._replace(errors=(to_imagecli_error(problem),))
     if outcome.unfetched:
         on_event(not_fetched(outcome, leftover.spooled.body))
     return _discard_if_done(leftover, outcome, on_event)
@@ -171,7 +169,7 @@ def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: E
             on_event(
                 NoteEvent(code="removed", message=f"removed {leftover.spooled.id} from the spool: it has no images")
             )
-    return replace(outcome, errors=tuple(errors))
+    return outcome._replace(errors=tuple(errors))
 
 
 def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | None) -> PreparedCall:
@@ -182,7 +180,7 @@ def _prepare_for_recovery(prepared: PreparedCall, request: int, folder: Path | N
     replaces = tuple((path, sha256) for path, sha256 in moved.replaces if sha256 and not folder)
     # A folder that the user types may be anywhere.
     allow_outside = moved.allow_outside or folder is not None
-    return replace(moved, request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
+    return moved._replace(request=request, if_exists=None, stdout=False, replaces=replaces, allow_outside=allow_outside)
 
 
 def _relative_folder(folder: Path) -> Path:

@@ -44,7 +44,7 @@ def recover_images(body: Path, request: int, folder: Path, state_dir: Path, on_e
             on_event(NoteEvent(code="under_way", message=f"{body.stem} is under way in another process"))
             return nothing
     except Exception as problem:
-        return replace(nothing, errors=(to_imagecli_error(problem),))
+        return nothing._replace(errors=(to_imagecli_error(problem),))
 
 
 def _save(file: IO[bytes], id: str, request: int, folder: Path, state_dir: Path, on_event: EventHandler) -> CallResult:
@@ -106,15 +106,15 @@ def _read_images(body: bytes, base_url: str) -> ParsedResponse:
         parsed = parse_response(body, base_url)
     except UnsavedError:
         parsed = salvage_images(body, base_url)
-    return replace(parsed, images=tuple(_without_url(image) for image in parsed.images))
+    return parsed._replace(images=tuple(_without_url(image) for image in parsed.images))
 
 
 def _without_url(image: ReturnedImage) -> ReturnedImage:
     if image.url is None or image.b64_json:
-        return replace(image, url=None, hint=None)
+        return image._replace(url=None, hint=None)
     error = UnsavedError(
         f"the response has only the address of an image: {image.url}",
         hint="recover --from fetches nothing; open the address yourself if you trust it",
         code="not_fetched",
     )
-    return replace(image, url=None, hint=None, error=error)
+    return image._replace(url=None, hint=None, error=error)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
@@ -24,8 +25,7 @@ from imagecli.storage.read import file_sha256
 from imagecli.storage.staging import discard_staged, open_staged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(NamedTuple):
     """The format to convert to, and the size if that changes."""
 
     format: str
@@ -275,7 +275,7 @@ def _unchanged_path(name: OutputName, received: ImageInfo) -> Path:
 
 def _with_correct_extension(name: OutputName) -> OutputName:
     """*name* with the extension of whatever format is saved."""
-    return replace(name, literal_format=None, ending=None)
+    return name._replace(literal_format=None, ending=None)
 
 
 def _has_same_bytes(path: Path, staged: StagedImage) -> bool:

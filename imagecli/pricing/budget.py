@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
@@ -22,8 +21,7 @@ UsagePrice = Callable[..., float | None]
 """`estimate.billed_usd` or `estimate.reported_usd`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(NamedTuple):
     """The prices of a command's calls, and its cost limit."""
 
     requests: tuple[PlannedCall, ...]
@@ -125,7 +123,7 @@ class Budget:
         note = next(filter(None, map(self._unpriced_note, results)), "")
         if not note:
             return cost
-        return replace(cost, reported_usd=_sum(map(self.reported_usd, results)), unpriced_note=note)
+        return cost._replace(reported_usd=_sum(map(self.reported_usd, results)), unpriced_note=note)
 
     def cost_of(self, index: int) -> Cost:
         """The price of one call."""

@@ -6,8 +6,7 @@ An estimate is a range; cost limits use its upper end. Unknown prices are None, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
@@ -17,8 +16,7 @@ from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, image_output_to
 from imagecli.pricing.usage_cost import usage_cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What requests can cost, in USD."""
 
     low_usd: float
@@ -72,12 +70,12 @@ def share_of_estimate(price: Estimate | None, share: float) -> Estimate | None:
     if price is None or share == 1:
         return price
     high = None if price.high_usd is None else price.high_usd * share
-    return replace(price, low_usd=price.low_usd * share, high_usd=high)
+    return price._replace(low_usd=price.low_usd * share, high_usd=high)
 
 
 def with_quality(request: ImageRequest, quality: str) -> ImageRequest:
     """The same request at another *quality*."""
-    return replace(request, options=replace(request.options, quality=quality))
+    return request._replace(options=request.options._replace(quality=quality))
 
 
 def qualities_by_price(row: ModelRow) -> tuple[str, ...]:

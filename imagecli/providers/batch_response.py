@@ -8,8 +8,7 @@ generated client; read 2026-11-22. The order of the lines is undefined.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from imagecli.errors import NetworkError, UnsavedError
 from imagecli.providers.error_text import error_detail, error_text, without_surrogates
@@ -23,8 +22,7 @@ _MESSAGES: Final = {
 HINT_AGAIN: Final = "run the same command again: it hands the rest in"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchResponseLine:
+class BatchResponseLine(NamedTuple):
     """The fields of a line besides its response."""
 
     custom_id: str

@@ -8,12 +8,10 @@ and 6585; OpenAI error guide, read 2026-11-22; documentation of Cloudflare (520,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryRule:
+class RetryRule(NamedTuple):
     """One row of the table."""
 
     status: int

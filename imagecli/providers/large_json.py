@@ -15,8 +15,7 @@ import secrets
 import threading
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from imagecli.errors import UnsavedError
 
@@ -41,8 +40,7 @@ _WHOLE_ESCAPES: Final = re.compile(
 """The longest beginning that ends in no incomplete escape or surrogate pair."""
 
 
-@dataclass(frozen=True, slots=True)
-class CutString:
+class CutString(NamedTuple):
     """The bytes of a string that were cut out: where they are in the file, in JSON spelling."""
 
     offset: int

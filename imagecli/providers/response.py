@@ -9,7 +9,6 @@ import base64
 import binascii
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -126,7 +125,7 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
     response = _build_parsed_response(items, document.get("usage"), base_url)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url)
-    return replace(response, svg_usage=_as_table(document.get("svg_usage")))
+    return response._replace(svg_usage=_as_table(document.get("svg_usage")))
 
 
 def _find_items(document: dict[str, Any]) -> list[Any]:

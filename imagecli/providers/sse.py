@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.errors import UnsavedError
 
@@ -24,12 +23,11 @@ END_BYTES: Final = 2000
 """What is kept of either end of a skimmed line."""
 
 
-@dataclass(frozen=True, slots=True)
-class SseEvent:
+class SseEvent(NamedTuple):
     """One event; its name is `message` if it has none."""
 
     name: str
-    data: bytes = field(repr=False)
+    data: bytes
 
 
 def is_stream(body: bytes) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import MEDIA_TYPES, InputImage, Json
@@ -15,8 +15,7 @@ LIST = "[]"
 """Suffix of a field that can repeat: sent in a form, removed in JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestImages:
+class RequestImages(NamedTuple):
     """The input images of one request; mask and markup belong to the first of *images*."""
 
     images: tuple[InputImage, ...] = ()
@@ -66,7 +65,7 @@ def _form_file(field: str, stem: str, image: InputImage) -> HttpFile:
 
 def _fill_template(template: Any, image: InputImage) -> Json:
     """*template* with the image in place of `{data_url}`, `{base64}` or `{file_id}`."""
-    if isinstance(template, dict):
+    if isinstance(template, Mapping):
         return {key: _fill_template(inner, image) for key, inner in template.items()}
     if template == "{file_id}":
         return image.file_id

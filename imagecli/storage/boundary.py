@@ -6,9 +6,8 @@ A manifest can come with a cloned, hostile repository. Paths are compared after 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.errors import DiskError, OutputError, UsageError
 from imagecli.safe_open import real_path
@@ -28,8 +27,7 @@ def find_repository_root(folder: Path) -> Path | None:
     return next((root for root in (resolved, *resolved.parents) if os.path.lexists(root / GIT)), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boundary:
+class Boundary(NamedTuple):
     """The folders in which one manifest may name files."""
 
     folder: Path

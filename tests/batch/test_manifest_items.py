@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Format, read_manifest
 from imagecli.batch.manifest.schema import NAMES
-from imagecli.commands.options import GROUPS
+from imagecli.commands.options import InputOptions, PictureOptions
 from imagecli.domain import Edit, Generate, ImageOptions, InputFit, Size, SvgOptions, Vary
 from tests.batch.manifests import assets, assets_of, paths, repository
 
@@ -29,7 +28,7 @@ def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **m
 
 
 def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
-    options = {field.name for group in GROUPS[1:3] for field in fields(group)}
+    options = {*InputOptions._fields, *PictureOptions._fields}
     assert options <= set(NAMES)
 
 

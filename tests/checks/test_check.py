@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +160,7 @@ def test_no_param_sets_what_the_answer_is_read_by(field: str) -> None:
 @pytest.mark.parametrize("crop", ["top", "bottom", "left", "right"])
 def test_a_square_is_cut_out_or_filled_up(crop: Crop) -> None:
     with pytest.raises(UsageError, match=f"--pad fills up to the square, and --crop {crop} cuts one out"):
-        check_request(replace(edit("dall-e-2"), input_fit=InputFit(crop=crop, pad=True)), ROWS.model("dall-e-2"))
+        check_request(edit("dall-e-2")._replace(input_fit=InputFit(crop=crop, pad=True)), ROWS.model("dall-e-2"))
 
 
 @pytest.mark.parametrize(
@@ -177,8 +176,8 @@ def test_a_square_is_cut_out_or_filled_up(crop: Crop) -> None:
     ],
 )
 def test_a_framing_that_changes_nothing_is_said(model: str, framing: InputFit, said: str | None) -> None:
-    for ask in (replace(edit(model), input_fit=framing), replace(vary("dall-e-2"), input_fit=framing)):
-        row = replace(ROWS.model(model), operations=("edits", "variations"))
+    for ask in (edit(model)._replace(input_fit=framing), vary("dall-e-2")._replace(input_fit=framing)):
+        row = ROWS.model(model)._replace(operations=("edits", "variations"))
         assert [one.message for one in check_request(ask, row)] == ([said] if said else [])
 
 

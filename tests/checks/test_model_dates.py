@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -75,7 +74,7 @@ def test_others_go_on_with_a_model_that_ended(name: str) -> None:
 
 
 def test_a_model_that_ends_without_a_successor_is_refused_all_the_same() -> None:
-    row = replace(ROWS.model("gpt-image-1"), successor=None)
+    row = ROWS.model("gpt-image-1")._replace(successor=None)
     with pytest.raises(UsageError, match="was shut down") as caught:
         check_model_life(row, OPENAI, HOME, date(2026, 11, 22))
     assert caught.value.hint == "-m names another model"

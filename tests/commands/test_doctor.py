@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,7 @@ def test_what_is_missing_is_named_with_its_fix(
 
 
 def test_a_silent_server_does_not_keep_it(imagecli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "PATIENCE", replace(probe.PATIENCE, silence=0.5))
+    monkeypatch.setattr(probe, "PATIENCE", probe.PATIENCE._replace(silence=0.5))
     begin = time.monotonic()
     with raw_server(silence(30)) as server:
         result = imagecli("doctor", "--base-url", server.base_url)

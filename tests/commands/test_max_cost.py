@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +164,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     rows = catalog.load_shipped_catalog()
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
-    settings = replace(load_settings({}, env, rows, Path("/")), max_cost=cap, max_cost_origin=origin)
+    settings = load_settings({}, env, rows, Path("/"))._replace(max_cost=cap, max_cost_origin=origin)
     ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
         requests=tuple(PlannedCall(index=index, request=ask) for index in range(len(prices))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,11 +202,11 @@ def test_words_and_extras_are_put_as_the_row_says(provider: str, look: dict[str,
 
 
 def test_nothing_goes_up_that_has_no_field() -> None:
-    row = replace(ROWS.provider("openai"), mask=None, markup=None)
+    row = ROWS.provider("openai")._replace(mask=None, markup=None)
     ask = Edit(prompt="a cat", images=(HOUSE,), options=ImageOptions(model="m"))
     uploads = RequestImages(images=(PNG,), mask=PNG, markup=PNG)
     assert [file.name for file in build_http_request(ask, uploads, row, "http://a.example/v1").files] == ["image"]
-    assert build_http_request(ask, uploads, replace(row, edits_as="json"), "http://a.example/v1").json == {
+    assert build_http_request(ask, uploads, row._replace(edits_as="json"), "http://a.example/v1").json == {
         **CAT,
         "image": PNG_URL,
     }

@@ -17,7 +17,6 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -273,7 +272,7 @@ def test_what_can_t_be_fitted_is_kept_as_it_came(tmp_path: Path) -> None:
 
 
 def test_fit_reaches_stdout_too(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, heard = finished(replace(prepared, stdout=True, fit=Size(32, 17)), pictures(LARGE))
+    outcome, heard = finished(prepared._replace(stdout=True, fit=Size(32, 17)), pictures(LARGE))
     assert outcome.stdout_image
     assert inspect_image(outcome.stdout_image.path.read_bytes()).size == Size(32, 17)
     assert codes(heard) == ["fitted"]
@@ -338,7 +337,7 @@ def test_a_name_that_was_taken_meanwhile_is_numbered(prepared: PreparedCall, tmp
 def test_overwrite_replaces_its_own_name_and_no_more(prepared: PreparedCall, tmp_path: Path) -> None:
     for name in ("cat.png", "cat_2.png"):
         (tmp_path / name).write_bytes(b"old")
-    finished(replace(prepared, if_exists="overwrite"), pictures(RED, BLUE))
+    finished(prepared._replace(if_exists="overwrite"), pictures(RED, BLUE))
     assert files(tmp_path) == {"cat.png": RED, "cat_2.png": b"old", "cat_3.png": BLUE}
 
 
@@ -356,7 +355,7 @@ def made_of(folder: Path, *, literal: str | None = None) -> PreparedCall:
     """One picture of which two files are made: `cat`, and `cat-64.png`."""
     first = of(folder, "cat", literal=literal)
     further = of(folder, "cat-64", literal="png")
-    return replace(first, files=((OutputFile(name=first.name(0)), OutputFile(name=further.name(0))),))
+    return first._replace(files=((OutputFile(name=first.name(0)), OutputFile(name=further.name(0))),))
 
 
 def test_a_further_file_replaces_nothing(tmp_path: Path) -> None:
@@ -430,7 +429,7 @@ def test_a_further_file_that_the_disk_refuses_says_where_the_picture_is(tmp_path
 
 
 def test_stdout_gets_the_first_and_a_file_every_other(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, _ = finished(replace(prepared, stdout=True), pictures(RED, BLUE))
+    outcome, _ = finished(prepared._replace(stdout=True), pictures(RED, BLUE))
     assert [image.path for image in outcome.saved] == [None, tmp_path / "cat_2.png"]
     assert outcome.stdout_image
     assert outcome.stdout_image.path.read_bytes() == RED
@@ -445,14 +444,14 @@ def test_stdout_gets_the_first_also_where_the_second_is_here_sooner(prepared: Pr
 
     with raw_server(then(http("200 OK", RED)[:-9], rest)) as slow, raw_server(http("200 OK", BLUE)) as quick:
         items = [{"url": f"{server.base_url}/a.png"} for server in (slow, quick)]
-        where = replace(prepared, stdout=True, base_url=slow.base_url)
+        where = prepared._replace(stdout=True, base_url=slow.base_url)
         outcome, _ = finished(where, json.dumps({"data": items}).encode())
     assert outcome.stdout_image
     assert outcome.stdout_image.path.read_bytes() == RED
 
 
 def test_what_stdout_did_not_take_is_saved_as_a_file(prepared: PreparedCall, tmp_path: Path) -> None:
-    outcome, _ = finished(replace(prepared, stdout=True), pictures(RED))
+    outcome, _ = finished(prepared._replace(stdout=True), pictures(RED))
     assert outcome.stdout_image
     assert outcome.stdout_image.save() == tmp_path / "cat.png"
     assert files(tmp_path) == {"cat.png": RED}

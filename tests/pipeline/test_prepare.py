@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -14,7 +13,7 @@ from imagecli.domain import Generate, ImageOptions, InputImage, InputSource, Out
 from imagecli.pipeline.inputs import FittedInputs
 from imagecli.pipeline.prepare_call import RunContext, prepare_call, prepared_from_json, prepared_to_json
 from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall
+from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
 from imagecli.providers.uploads import RequestImages
 
 TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")
@@ -28,7 +27,7 @@ NAMES = st.builds(
     ending=st.none() | st.just("PNG"),
 )
 PREPARED = st.builds(
-    PreparedCall,
+    lambda **fields: PreparedCall(**fields),
     id=TEXT,
     request=st.integers(0, 99),
     command=TEXT,
@@ -51,9 +50,24 @@ PREPARED = st.builds(
 @given(PREPARED)
 def test_a_description_is_read_back_as_it_was(prepared: PreparedCall) -> None:
     text = prepared_to_json(prepared)
-    names = tuple(replace(name, folder=name.folder.absolute()) for name in prepared.names)
-    assert prepared_from_json(text.encode("utf-8").decode("utf-8")) == replace(prepared, names=names)
+    names = tuple(name._replace(folder=name.folder.absolute()) for name in prepared.names)
+    assert prepared_from_json(text.encode("utf-8").decode("utf-8")) == prepared._replace(names=names)
     json.loads(text)
+
+
+def test_a_manifests_part_of_it_is_read_back_too(tmp_path: Path) -> None:
+    name = OutputName(folder=tmp_path, stem="x", literal_format="png", ending="PNG")
+    ask = Generate(prompt="a cat", options=ImageOptions(model="m"))
+    prepared, _ = prepare_call(PlannedCall(index=0, request=ask, names=(name,)), FittedInputs(), errand())
+    prepared = prepared._replace(
+        files=((OutputFile(name=name), OutputFile(name=name, fit=Size(1, 2))),),
+        replaces=((tmp_path / "x.png", None), (tmp_path / "y.png", "0" * 64)),
+        part=ManifestRef(manifest="/m.toml", id="x", hash="h", planned=(("x.png", "y.png"),)),
+    )
+    assert prepared_from_json(prepared_to_json(prepared)) == prepared
+    written = json.loads(prepared_to_json(prepared))
+    assert written["files"][0][1]["fit"] == {"width": 1, "height": 2}
+    assert written["part"] == {"manifest": "/m.toml", "id": "x", "hash": "h", "planned": [["x.png", "y.png"]]}
 
 
 def errand(run_id: str = "run") -> RunContext:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,20 +32,19 @@ GPT_2 = Prices(
     month="2026-11",
     source="community calculator",
 )
-GPT_25 = replace(
-    GPT_2,
+GPT_25 = GPT_2._replace(
     output_tokens={
         word: {SQUARE: tokens}
         for word, tokens in {"low": 196, "medium": 439, "high": 1756, "xhigh": 3122, "max": 7024}.items()
     },
 )
-GPT_15 = replace(GPT_2, image_out=32, text_out=10, output_tokens={"high": {SQUARE: 4160, WIDE: 6208}})
+GPT_15 = GPT_2._replace(image_out=32, text_out=10, output_tokens={"high": {SQUARE: 4160, WIDE: 6208}})
 
 
 def row(prices: Prices | None = GPT_2, *qualities: str) -> ModelRow:
     own = ROWS.model("gpt-image-2")
-    return replace(
-        own, prices=prices, words={**own.words, "quality": (*(qualities or ("low", "medium", "high")), "auto")}
+    return own._replace(
+        prices=prices, words={**own.words, "quality": (*(qualities or ("low", "medium", "high")), "auto")}
     )
 
 
@@ -126,13 +124,13 @@ def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
 @pytest.mark.parametrize("size", [None, "auto"])
 def test_a_size_left_to_the_model_is_one_of_its_usual_ones_where_the_table_has_a_single_one(size: Any) -> None:
     # 1536x1024 has one and a half times the pixels of the square, whose 7,024 tokens are all that is known of `max`.
-    low, high = ends(replace(ask("max"), options=replace(ask("max").options, size=size)), row(GPT_25, "max"))
+    low, high = ends(ask("max")._replace(options=ask("max").options._replace(size=size)), row(GPT_25, "max"))
     assert low == pytest.approx(7024 * 30e-6, abs=1e-3)
     assert high == pytest.approx(7024 * 1.5 * 30e-6, abs=2e-3)
 
 
 def test_sizes_of_the_table_that_a_model_does_not_make_are_none_that_it_chooses() -> None:
-    small = replace(row(), sizes=replace(ROWS.model("dall-e-2").sizes, set=(Size(512, 512),)))
+    small = row()._replace(sizes=ROWS.model("dall-e-2").sizes._replace(set=(Size(512, 512),)))
     low, high = ends(ask("high", None), small)
     assert (low, high) == ends(ask("high", Size(512, 512)), small)
     assert high < ends(ask("high", None))[1]
@@ -176,7 +174,7 @@ def test_input_pictures_and_masks_add_to_the_upper_end() -> None:
     source = InputSource(name="a.png")
     alone = ends(ask())
     edit = Edit(prompt="a cat", images=(source, source), options=ask().options)
-    two, masked, marked = ends(edit), ends(replace(edit, mask=source)), ends(replace(edit, markup=source))
+    two, masked, marked = ends(edit), ends(edit._replace(mask=source)), ends(edit._replace(markup=source))
     assert two[1] - alone[1] == pytest.approx(2 * 7000 * 8 / 1_000_000)
     assert masked[1] - alone[1] == marked[1] - alone[1] == pytest.approx(3 * 7000 * 8 / 1_000_000)
     assert two[0] - alone[0] == pytest.approx(2 * 194 * 8 / 1_000_000)
@@ -198,7 +196,7 @@ def test_an_svg_has_no_upper_end_and_says_why() -> None:
         (ask(), ROWS.model("flux-2"), OPENAI),
         (ask("xhigh"), row(), OPENAI),
         (ask(None), row(GPT_2, "low", "medium", "high", "max"), OPENAI),
-        (ask(), row(), replace(OPENAI, priced=False)),
+        (ask(), row(), OPENAI._replace(priced=False)),
     ],
     ids=["no prices", "unknown model", "no such quality", "a quality without a price", "other prices"],
 )
@@ -252,10 +250,10 @@ ASKS = st.builds(
 def test_the_upper_end_is_never_below_the_lower_and_more_pictures_never_cost_less(wanted: Generate) -> None:
     low, high = ends(wanted)
     assert 0 < low <= high
-    more = replace(wanted, options=replace(wanted.options, n=wanted.options.n + 1))
+    more = wanted._replace(options=wanted.options._replace(n=wanted.options.n + 1))
     assert ends(more) > (low, high)
-    chosen = replace(wanted, options=replace(wanted.options, quality="medium"))
-    free = replace(wanted, options=replace(wanted.options, quality=None))
+    chosen = wanted._replace(options=wanted.options._replace(quality="medium"))
+    free = wanted._replace(options=wanted.options._replace(quality=None))
     assert ends(free)[0] <= ends(chosen)[0] <= ends(chosen)[1] <= ends(free)[1]
 
 
@@ -360,7 +358,7 @@ def test_no_usage_makes_a_price_that_is_none(usage: dict[str, Any]) -> None:
     ("wanted", "model", "provider", "usd"),
     [
         (ask(), row(None), OPENAI, None),
-        (ask(), row(), replace(OPENAI, priced=False), None),
+        (ask(), row(), OPENAI._replace(priced=False), None),
         (ask(output_format="svg"), row(), OPENAI, None),
         (ask(), row(None), SANDBOX, 0.0),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ def settings(cap: float, provider: str = "openai") -> Settings:
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
     found = load_settings({"provider": provider}, env, ROWS, Path("/"))
-    return replace(found, max_cost=cap, max_cost_origin="--max-cost")
+    return found._replace(max_cost=cap, max_cost_origin="--max-cost")
 
 
 def budget(share: float, *, cap: float = 5, count: int = 1, fixed: bool = True, provider: str = "openai") -> Budget:
@@ -55,37 +54,37 @@ def test_half_of_what_usage_says_is_billed() -> None:
 
 def test_each_request_is_billed_by_its_own_model_and_inputs() -> None:
     look = ImageOptions(model="gpt-image-1-mini", quality="high", size=Size(1024, 1024))
-    edit = Edit(prompt="x", images=(InputSource(name="a.png"),), options=replace(look, model="gpt-image-2"))
+    edit = Edit(prompt="x", images=(InputSource(name="a.png"),), options=look._replace(model="gpt-image-2"))
     wanted = [
         (PlannedCall(index=0, request=Generate(prompt="x", options=look)), ROWS.model("gpt-image-1-mini")),
         (PlannedCall(index=1, request=edit), ROWS.model("gpt-image-2")),
     ]
     mixed = Budget.build(wanted, settings(50))
-    ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
+    ends = [outcome(MILLION)._replace(request=index) for index in (0, 1)]
     assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), pytest.approx(30)]
     assert mixed.cost(ends).actual_usd == pytest.approx(38)
     # Without kinds, input is text where no picture was sent, and unknown where one was.
-    ends = [replace(end, usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
+    ends = [end._replace(usage={"input_tokens": 0, "output_tokens": 1_000_000}) for end in ends]
     assert [mixed.reported_usd(end) for end in ends] == [pytest.approx(8), None]
 
 
 def test_of_an_order_with_an_svg_the_bill_is_known_in_part() -> None:
     look = ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024))
-    svg = replace(look, output_format="svg", svg=SvgOptions(effort="low"))
+    svg = look._replace(output_format="svg", svg=SvgOptions(effort="low"))
     asks = [Generate(prompt="x", options=one) for one in (look, svg)]
     mixed = Budget.build(
         [(PlannedCall(index=k, request=ask), ROWS.model("gpt-image-2")) for k, ask in enumerate(asks)],
         settings(5),
     )
-    ends = [replace(outcome(MILLION), request=index) for index in (0, 1)]
+    ends = [outcome(MILLION)._replace(request=index) for index in (0, 1)]
     warnings = [mixed.overrun_warning(some) for some in (ends[:1], ends[1:], ends)]
     assert [warning and "at least" in warning.message for warning in warnings] == [False, True, True]
 
 
 def test_what_nobody_knows_is_not_half_known() -> None:
     half = budget(HALF)
-    assert half.billed_usd(replace(outcome(), errors=())) is None
-    assert half.billed_usd(replace(outcome(), errors=(NetworkError("x"),))) == 0.0
+    assert half.billed_usd(outcome()._replace(errors=())) is None
+    assert half.billed_usd(outcome()._replace(errors=(NetworkError("x"),))) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ PNG = InputImage(data=b"png bytes", format="png", size=Size(8, 8), has_alpha=Tru
 
 
 def up(file_id: str) -> InputImage:
-    return replace(PNG, file_id=file_id)
+    return PNG._replace(file_id=file_id)
 
 
 def look(**more: Any) -> ImageOptions:
@@ -96,7 +95,7 @@ def test_a_line_is_ascii_and_one_line_whatever_the_prompt_holds(prompt: str) -> 
         (Vary(image=CAT, options=look()), r"provider openai \(Batch API\) has no variations"),
         (generate(stream=True), r"--stream: provider openai \(Batch API\) does not take it"),
         (generate(partial_images=1), "--partial-images: provider openai"),
-        (replace(edit(), markup=CAT), r"--markup: provider openai \(Batch API\) takes none"),
+        (edit()._replace(markup=CAT), r"--markup: provider openai \(Batch API\) takes none"),
     ],
 )
 def test_what_a_batch_can_not_carry_is_refused_by_its_own_row(ask: ImageRequest, words: str) -> None:

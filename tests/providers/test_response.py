@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,7 +65,7 @@ def test_an_item_is_read_whatever_its_shape(item: Any, found: ReturnedImage) -> 
         {"data": None, "images": [item]},
     ):
         (read,) = parse_response(json.dumps(answer).encode(), BASE).images
-        assert replace(read, hint=None) == found
+        assert read._replace(hint=None) == found
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,8 @@ def test_no_name_of_a_model_stands_in_the_code_but_the_default() -> None:
 
 
 def test_model_that_is_one_row_more_answers_by_it() -> None:
-    row = replace(ROWS.models["gpt-image-2.6-flare"], name="tomorrow", max_n=3, words={"quality": ("fine", "auto")})
-    rows = replace(ROWS, models={**ROWS.models, "tomorrow": row})
+    row = ROWS.models["gpt-image-2.6-flare"]._replace(name="tomorrow", max_n=3, words={"quality": ("fine", "auto")})
+    rows = ROWS._replace(models={**ROWS.models, "tomorrow": row})
     with Sandbox(Options(catalog=rows)) as server:
         fields = {"model": "tomorrow", "prompt": "a cat", "quality": "fine"}
         assert post(server, "generations", fields).json()["quality"] == "fine"

@@ -121,7 +121,7 @@ class BatchCollector:
             )
         for error in result.errors:
             error.request_id = error.request_id or response.request_id
-        return replace(result, status=response.status, request_id=response.request_id)
+        return result._replace(status=response.status, request_id=response.request_id)
 
     def _end_item(self, item: PendingItem, missing: ImagecliError | None) -> ItemResult | None:
         """Ends *item*. *missing* is why some of its images have no result. None for an item that is no row any more."""

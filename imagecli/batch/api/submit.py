@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.batch.api.discover import find_batch
@@ -65,7 +65,7 @@ class UploadedInputs:
                 purpose="vision",
                 on_event=on_event,
             )
-        return replace(image, data=b"", file_id=self._ids[digest])
+        return image._replace(data=b"", file_id=self._ids[digest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,11 +105,11 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
     if target.provider.size_as != "aspect_ratio":
         # A provider that takes the ratio itself chooses the pixels, so notes about them would be wrong.
         notes += size_notes
-    input_fit = InputFit(**{name: row.values[name] for name in InputFit.__dataclass_fields__ if name in row.values})
+    input_fit = InputFit(**{name: row.values[name] for name in InputFit._fields if name in row.values})
     return ResolvedSettings(
         settings=row.values,
         model=model,
-        options=replace(options, fit=None) if row.several else options,
+        options=options._replace(fit=None) if row.several else options,
         input_fit=input_fit,
         notes=tuple(notes),
     )
@@ -160,7 +160,7 @@ def check_request_shape(target: ManifestTarget, shape: RequestShape) -> Notes:
     """What to note about requests of this shape. Raises UsageError if the model or provider doesn't accept them."""
     request = shape.example
     # The prompt is checked for each request on its own.
-    with_any_prompt = replace(request, prompt="-") if isinstance(request, (Generate, Edit)) else request
+    with_any_prompt = request._replace(prompt="-") if isinstance(request, (Generate, Edit)) else request
     return (
         *check_request(with_any_prompt, shape.settings.model, target.catalog.models.values()),
         *check_capabilities(request, target.provider),

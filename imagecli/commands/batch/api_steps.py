@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -92,7 +91,7 @@ def _build_collector(api_run: BatchApiRun) -> BatchCollector:
         client=api_run.client,
         finalizer=build_finalizer(context, api_run.budget, api_run.run.journal),
         downloader=api_run.downloader,
-        context=replace(build_batch_run_context(context, api_run.run_id), base_url=api_run.base_url),
+        context=build_batch_run_context(context, api_run.run_id)._replace(base_url=api_run.base_url),
         state_dir=context.settings.state_dir,
         on_event=api_run.run.events,
     )

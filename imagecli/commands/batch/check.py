@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from imagecli.batch.counts import RunCounts
@@ -186,7 +185,7 @@ def _dry_run_requests(
         _, http = prepare_call(call, cache.fit_inputs(call.request, _ignore), run_context)
         names = [file.name for files in call.files for file in files]
         request = build_dry_run_request(call, http, budget, context.settings, context.env, names=names)
-        yield replace(request, cost=budget.cost_of(call.index))
+        yield request._replace(cost=budget.cost_of(call.index))
 
 
 def _ignore(event: Event) -> None:

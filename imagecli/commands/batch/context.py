@@ -103,7 +103,7 @@ def open_batch_context(
         row_count=len(manifest.rows),
         manifest_path=manifest.path or manifest.folder / "stdin",
         manifest_items=items,
-        display=replace(display, secret=settings.key.secret if settings.key else None),
+        display=display._replace(secret=settings.key.secret if settings.key else None),
         only=tuple(only),
         adopt=adopt,
         if_exists=if_exists,
@@ -145,7 +145,7 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
         return settings
     name = f"max_cost in {manifest.name}"
     if limit <= settings.max_cost:
-        return replace(settings, max_cost=limit, max_cost_origin=name)
+        return settings._replace(max_cost=limit, max_cost_origin=name)
     message = (
         f"{name} is {format_usd(limit)}, and a manifest can only lower the limit: {describe_cap(settings)} holds; "
         f"{flag_name('max_cost')} {round_up_usd(limit)} raises it"
@@ -153,7 +153,7 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
     # The manifest asks for a limit, so unknown prices are refused as they are under any other explicit limit.
     origin = origin or f"{name}{NOT_RAISED}"
     note = NoteEvent(code="max_cost", message=message)
-    return replace(settings, max_cost_origin=origin, notes=(*settings.notes, note))
+    return settings._replace(max_cost_origin=origin, notes=(*settings.notes, note))
 
 
 def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
@@ -253,7 +253,7 @@ def settings_with_cap_share(context: BatchContext) -> Settings:
     share = round(cap_share(settings.max_cost, ours, sum(costs)), 9)
     # The built-in limit stays what it is: it is less strict than an explicit one.
     origin = settings.max_cost_origin and f"the share {shard} of {describe_cap(settings)}"
-    return replace(settings, max_cost=share, max_cost_origin=origin)
+    return settings._replace(max_cost=share, max_cost_origin=origin)
 
 
 def _highest_cost(item: ManifestItem, context: BatchContext) -> float:

@@ -7,7 +7,7 @@ import mmap
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -141,7 +141,7 @@ class BatchReporter:
         """Prints an item that has ended, and is counted."""
         item, errors = result.item.plan.item, result_errors(result)
         if result.results:
-            cost = replace(estimate_item_cost(result.item, self.budget), actual_usd=result.cost_usd)
+            cost = estimate_item_cost(result.item, self.budget)._replace(actual_usd=result.cost_usd)
             row = row_result(result.results, cost)
             self.output.print_row(item.row, row, **item_keys(item, "failed" if errors else "bought"))
             if not errors:
@@ -170,7 +170,7 @@ class BatchReporter:
             events(warning)
         estimated = cost or self.budget.cost()
         is_unbilled = pending_cost and not (counts.created or counts.failed)
-        total_cost = replace(estimated, actual_usd=None if is_unbilled else counts.actual_usd)
+        total_cost = estimated._replace(actual_usd=None if is_unbilled else counts.actual_usd)
         exit_code = counts.exit_code()
         self.output.print_summary(
             "; ".join((format_counts(counts, total_cost, pending_cost), *self._next_steps(bool(pending_cost)))),

@@ -3,12 +3,9 @@
 Imports nothing heavy: usage errors are shown without requests and Pillow.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from imagecli.build_image_options import apply_format_of_name
 from imagecli.catalog.catalog import Catalog
@@ -31,8 +28,7 @@ from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
 from imagecli.storage.preflight import stat_path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """Everything that a command was given, resolved. Data only."""
 
     env: Env
@@ -67,10 +63,10 @@ def open_command_context(
     picture, result, display = options.picture, options.result, options.show
     output = parse_output(result.output, look=stat_path)
     flags = {
-        **_option_values(picture),
-        **_option_values(result),
-        **_option_values(options.where),
-        **_option_values(options.money),
+        **picture._asdict(),
+        **result._asdict(),
+        **options.where._asdict(),
+        **options.money._asdict(),
     }
     with_key = not options.money.dry_run
     with notice_when_slow(FOR_A_KEY, env, quiet=display.quiet):
@@ -116,10 +112,6 @@ def open_command_context(
         keep_partials=options.live.keep_partials,
         notes=(*notes, conversion_warning) if conversion_warning else notes,
     )
-
-
-def _option_values(options: object) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in type(options).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _check_stdout(env: Env, display: ShowOptions) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from imagecli.commands.image.context import CommandContext
@@ -141,7 +140,7 @@ def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProg
         result = _execute_calls(plan.calls, context, pipeline, progress)
     if warning := budget.overrun_warning(result.outcomes):
         progress(warning)
-    return replace(result, cost=budget.cost(result.outcomes))
+    return result._replace(cost=budget.cost(result.outcomes))
 
 
 def _execute_calls(
@@ -177,7 +176,7 @@ def add_key_origin(result: CallResult, key: Key | None) -> CallResult:
         error.with_context(f"the key comes from {key.origin}") if isinstance(error, AuthenticationError) else error
         for error in result.errors
     )
-    return replace(result, errors=tuple(errors))
+    return result._replace(errors=tuple(errors))
 
 
 def _warn_of_unsent(results: list[CallResult], calls: tuple[PlannedCall, ...], progress: PlainProgress) -> None:

@@ -24,7 +24,7 @@ def image_options_from_flags(
 
     Raises UsageError for an invalid --param, and for a ratio that the model does not create.
     """
-    flags = {name: getattr(picture, name) for name in type(picture).__dataclass_fields__}
+    flags = picture._asdict()
     partial_images = _partial_image_count(live, row)
     # The settings have the flags' values already, where they were typed.
     resolved = {name: values.get(name) for name in RESOLVED_SETTINGS}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
@@ -43,8 +43,7 @@ def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFi
     return file, WarningEvent(code="kept_no_picture", message=f"{path} is kept, and is no whole picture: {problem}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestPlan:
+class RequestPlan(NamedTuple):
     """The calls to execute, and the files that exist already and are kept."""
 
     calls: tuple[PlannedCall, ...]
@@ -94,7 +93,7 @@ def build_request_plan(
                 names.append(one.name)
                 missing += 1
         if missing:
-            to_send.append(replace(request, options=replace(request.options, n=missing)))
+            to_send.append(request._replace(options=request.options._replace(n=missing)))
     return _build_plan(assign_names(plan_calls(to_send, row), names), existing, output)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
 from imagecli.commands.options import PromptOptions
@@ -28,8 +28,7 @@ def read_variables(pairs: Sequence[str]) -> dict[str, list[str]]:
     return values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """One prompt, and the variables that were filled in."""
 
     text: str | None

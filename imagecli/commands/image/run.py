@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from imagecli.checks.check_request import unknown_model_warnings
 from imagecli.commands.image.check_requests import validate_requests
@@ -47,7 +46,7 @@ def run_requests(
             result = execute_plan(plan, context, progress)
         else:
             result = CommandResult(command=context.command)
-        result = replace(result, skipped=plan.skipped, notes=tuple(progress.remarks), partials=tuple(progress.partials))
+        result = result._replace(skipped=plan.skipped, notes=tuple(progress.remarks), partials=tuple(progress.partials))
     for call_result in result.outcomes:
         if call_result.stdout_image:
             result = write_image_to_stdout(call_result.stdout_image, result, context.env, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def shapes(made: list[BatchInputFile]) -> list[int]:
 def test_a_file_is_as_full_as_the_limits_allow(tmp_path: Path, limits: dict[str, int], expected: list[int]) -> None:
     wanted = orders(tmp_path, *prompts(5))
     with ExitStack() as stack:
-        made = build_input_files(wanted, line_of, replace(ROW, **limits), tmp_path / "in", stack)  # type: ignore[arg-type]
+        made = build_input_files(wanted, line_of, ROW._replace(**limits), tmp_path / "in", stack)  # type: ignore[arg-type]
         assert shapes(made) == expected
         assert [file.path.stat().st_size for file in made] == [LINE_BYTES * lines for lines in expected]
         assert [one for file in made for one in ids_in(file)] == [
@@ -77,7 +76,7 @@ def test_an_order_stays_whole(tmp_path: Path) -> None:
         tmp_path, {"prompt": "a cat", "output": "cat.png"}, {"prompt": "a leaf", "n": 12, "output": "l.png"}
     )
     with ExitStack() as stack:
-        made = build_input_files(wanted, line_of, replace(ROW, max_requests=2), tmp_path / "in", stack)
+        made = build_input_files(wanted, line_of, ROW._replace(max_requests=2), tmp_path / "in", stack)
         assert shapes(made) == [1, 2]
         places = [parse_custom_id(one) for one in ids_in(made[1])]
         assert [(place.begin, place.n) for place in places if place] == [(0, 10), (10, 2)]
@@ -88,7 +87,7 @@ def test_an_order_stays_whole(tmp_path: Path) -> None:
 def test_an_order_that_no_batch_has_room_for_is_refused(tmp_path: Path, limits: dict[str, int]) -> None:
     wanted = orders(tmp_path, {"prompt": "a leaf", "n": 12, "output": "l.png"})
     with ExitStack() as stack, pytest.raises(UsageError, match=r"2 requests of 200 bytes, and a batch takes") as caught:
-        build_input_files(wanted, line_of, replace(ROW, **limits), tmp_path / "in", stack)  # type: ignore[arg-type]
+        build_input_files(wanted, line_of, ROW._replace(**limits), tmp_path / "in", stack)  # type: ignore[arg-type]
     assert caught.value.hint == "a smaller n, or leave --batch-api out"
     assert not (tmp_path / "in").exists()
 
@@ -146,7 +145,7 @@ def test_no_file_passes_a_limit_and_every_line_is_in_one(
     tmp_path: Path, sizes: list[int], most: int, room: int
 ) -> None:
     wanted = orders(tmp_path, *({"prompt": "x", "n": n, "output": f"{k}.png"} for k, n in enumerate(sizes)))
-    row: BatchRow = replace(ROW, max_requests=most, max_bytes=room)
+    row: BatchRow = ROW._replace(max_requests=most, max_bytes=room)
     with ExitStack() as stack:
         made = build_input_files(wanted, line_of, row, tmp_path / "in", stack)
         assert all(file.lines <= most and file.path.stat().st_size == file.bytes <= room for file in made)
