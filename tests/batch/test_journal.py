@@ -114,6 +114,17 @@ def test_files_of_a_run_before_one_that_failed_are_still_known() -> None:
     assert [file for _, file in ledger.files_by_hash(SAVED.hash)] == [FILE]
 
 
+def test_what_an_embedded_server_had_pending_failed_with_its_process(manifest: Path) -> None:
+    """Nothing of it comes any more, so no file is planned either."""
+    pending = replace(SENT, state="submitted", batch="batch_1", planned=(("a.png",),), sandbox=True)
+    begun(manifest).write(pending)
+    begun(manifest).write(replace(pending, id="owl", sandbox=False))
+    state = read(manifest)
+    ended, waiting = state.last_entry(pending.id), state.last_entry("owl")
+    assert ended and waiting
+    assert (ended.state, ended.planned, waiting.state, waiting.planned) == ("failed", (), "submitted", (("a.png",),))
+
+
 def test_a_second_run_counts_on(manifest: Path) -> None:
     begun(manifest).write(SENT)
     assert begun(manifest).write(SENT).run == 2

@@ -138,6 +138,15 @@ def test_a_raw_line_end_in_a_string_is_as_wrong_as_it_was(end: bytes) -> None:
             read(body)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_a_line_that_ends_in_a_backslash_at_a_pieces_end_spoils_no_other(end: bytes) -> None:
+    begin, picture = b'data: {"b64_json": "', b"B" * LONG
+    cut = begin + b"A" * (PIECE_BYTES - len(begin) - 1) + b"\\"
+    condensed = condense_body(io.BytesIO(cut + end + begin + picture + b'"}' + end))
+    event = json.loads(condensed.body.splitlines()[-1].removeprefix(b"data: "))
+    assert condensed.full_text(event["b64_json"]).encode() == picture
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
 def test_wide_characters_are_left_as_they_are(encoding: str) -> None:
     document = {"data": ["é" * LONG]}
