@@ -19,7 +19,7 @@ from imagecli.errors import (
     UsageError,
     to_imagecli_error,
 )
-from imagecli.output.display_options import DisplayOptions
+from imagecli.output.terminal import DisplayOptions
 from imagecli.quoting import shell_quote
 
 WELCOME = """\
@@ -155,7 +155,7 @@ def main(argv: Sequence[str], env: Env) -> int:
     if not words and COMPLETION_VARIABLE not in env.environ:
         env.stderr.write(WELCOME)
         return UsageError.exit_code
-    style = DisplayOptions.guess_from_argv(words, env)
+    display = DisplayOptions.guess_from_argv(words, env)
     command = next((word for word in words if word in commands.NAMES), "imagecli")
     try:
         code = typer.main.get_command(app).main(args=words, prog_name="imagecli", standalone_mode=False, obj=env)
@@ -172,7 +172,7 @@ def main(argv: Sequence[str], env: Env) -> int:
         failure = _stdout_error(error) or to_imagecli_error(error)
     from imagecli.output.result import print_failure
 
-    return print_failure(failure, command, style, env)
+    return print_failure(failure, command, display, env)
 
 
 def _stdout_error(error: Exception) -> DiskError | None:

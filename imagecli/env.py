@@ -37,6 +37,10 @@ class Env(NamedTuple):
             stdout=sys.stdout,
             stderr=sys.stderr,
             environ={name: value for name, value in os.environ.items() if value},
-            now=lambda: datetime.now().astimezone(),
+            now=_local_time,
             has_stdout=has_stdout,
         )
+
+
+def _local_time() -> datetime:
+    return datetime.now().astimezone()

@@ -70,13 +70,12 @@ class ImagecliError(Exception):
 
     def with_context(self, context: str) -> Self:
         """A copy whose message ends with *context*: what was found farther from where the error was raised."""
-        copy = self.with_facts()
-        copy.message = f"{self.message}; {context}"
-        return copy
+        return self.with_facts(message=f"{self.message}; {context}")
 
     def with_facts(
         self,
         *,
+        message: str | None = None,
         hint: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
@@ -85,6 +84,7 @@ class ImagecliError(Exception):
         """A copy with what is given here, and everything else as it was."""
         copy = type(self).__new__(type(self), *self.args)
         copy.__dict__.update(self.__dict__)
+        copy.message = message or self.message
         copy.hint = hint or self.hint
         copy.status = status or self.status
         copy.request_id = request_id or self.request_id

@@ -18,13 +18,6 @@ class RunStarted(NamedTuple):
     images: int
 
 
-class SpoolOpened(NamedTuple):
-    """The response to a request will be kept in *folder* until it is saved; reported again if that changes."""
-
-    request: int
-    folder: Path
-
-
 class UploadProgress(NamedTuple):
     """*sent* of *total* bytes of a request's body are sent."""
 
@@ -112,7 +105,6 @@ class Heartbeat(NamedTuple):
 
 Event: TypeAlias = (
     RunStarted
-    | SpoolOpened
     | UploadProgress
     | DownloadProgress
     | PartialImage

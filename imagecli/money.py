@@ -1,9 +1,9 @@
-"""Formats amounts in USD."""
+"""The cost of a command, and amounts in USD as text."""
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 _TENTH: Final = Decimal("0.1")
 _CENT: Final = Decimal("0.01")
@@ -46,3 +46,31 @@ def round_up_usd(usd: float) -> str:
     amount = Decimal(repr(usd))
     unit = Decimal(1) if amount > 1 else _CENT if amount > _CENT else _MILL
     return format_usd_exact(float(amount.quantize(unit, ROUND_CEILING)))
+
+
+class Cost(NamedTuple):
+    """A command's price in USD; None if it is unknown."""
+
+    low_usd: float | None = None
+    high_usd: float | None = None
+    actual_usd: float | None = None
+    """By the usage that the responses report; None also if nothing was sent."""
+    reported_usd: float | None = None
+    """The same, if not all of the bill can be known: all but *unpriced_note*."""
+    unpriced_note: str = ""
+    """What is billed in addition at an unknown price, in words."""
+    about: str = ""
+    """What the first two are the price of, in words; or why they are unknown."""
+
+    @property
+    def is_free(self) -> bool:
+        return self.high_usd == 0
+
+
+def format_price(cost: Cost) -> str:
+    """The estimated price: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
+    if cost.low_usd is None:
+        return f"unknown: {cost.about}"
+    if cost.is_free:
+        return f"nothing: {cost.about}"
+    return f"about {format_usd_range(cost.low_usd, cost.high_usd)} ({cost.about})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from imagecli.errors import (
     QuotaError,
     most_severe_exit_code,
 )
+from imagecli.money import Cost
 
 if TYPE_CHECKING:
     # For annotations alone: a usage error is shown without them.
@@ -77,25 +79,6 @@ class SkippedFile(NamedTuple):
     """Request and index of the image that follows it in the order requested."""
 
 
-class Cost(NamedTuple):
-    """A command's price in USD; None if it is unknown."""
-
-    low_usd: float | None = None
-    high_usd: float | None = None
-    actual_usd: float | None = None
-    """By the usage that the responses report; None also if nothing was sent."""
-    reported_usd: float | None = None
-    """The same, if not all of the bill can be known: all but *unpriced_note*."""
-    unpriced_note: str = ""
-    """What is billed in addition at an unknown price, in words."""
-    about: str = ""
-    """What the first two are the price of, in words; or why they are unknown."""
-
-    @property
-    def is_free(self) -> bool:
-        return self.high_usd == 0
-
-
 class DryRunUpload(NamedTuple):
     """An image that would be uploaded."""
 
@@ -152,7 +135,7 @@ class CommandResult(NamedTuple):
             *(((*file.before, 0), file) for file in self.skipped),
             *(((image.request, image.index, 1), image) for image in self.saved),
         ]
-        return tuple(image for _, image in sorted(places, key=lambda place: place[0]))
+        return tuple(image for _, image in sorted(places, key=itemgetter(0)))
 
     @property
     def all_errors(self) -> tuple[ImagecliError, ...]:

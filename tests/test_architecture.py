@@ -29,7 +29,7 @@ FLOORS = (
         "safe_open",
         "file_lock",
     ),
-    ("catalog", "templates", "naming", "checks", "build_image_options", "results", "providers"),
+    ("catalog", "templates", "naming", "checks", "image_options", "results", "providers"),
     ("client", "images", "storage", "config", "sandbox"),
     ("planned_call", "worker_pool", "pricing", "pipeline", "batch"),
     ("output", "commands", "cli", "process", "__main__"),

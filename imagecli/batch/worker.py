@@ -6,7 +6,7 @@ Results of the provider's Batch API are journalled by the same `ItemFinalizer`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.execute import Pipeline
+from imagecli.pipeline.inputs import InputsByModel
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult
@@ -94,7 +95,9 @@ NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full
 class ItemWorker:
     """Carries out items. Shared by all threads of a run."""
 
-    pipeline_for: Callable[[ItemPlan], Pipeline]
+    pipeline: Pipeline
+    inputs: InputsByModel
+    """Instead of the pipeline's, as each item has a model of its own."""
     finalizer: ItemFinalizer
 
     def run(self, item: WorkItem, on_event: EventHandler, slot: CallSlot) -> ItemResult:
@@ -104,7 +107,7 @@ class ItemWorker:
             if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
                 on_event(event)
 
-        pipeline = self.pipeline_for(item.plan)
+        pipeline = replace(self.pipeline, inputs=self.inputs.for_model(item.plan.item.model))
         sent_line = _SentLine(item.plan, self.finalizer.journal)
         results: list[CallResult] = []
         is_over_budget = False

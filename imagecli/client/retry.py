@@ -146,7 +146,7 @@ class RetryDecision(NamedTuple):
 
 
 def decide_retry(response: HttpResponse, now: datetime, *, free: bool = False) -> RetryDecision:
-    """What *answer* means. *free*: the request can't be billed, however often it is sent."""
+    """What *response* means. *free*: the request can't be billed, however often it is sent."""
     failure = error_from_response(response.status, response.headers, response.error_body)
     body = response.error_body[:_MAX_BODY].decode(errors="replace")
     retry = is_retried(response.status, response.headers, free=free) and not is_quota(

@@ -75,8 +75,6 @@ class SpoolEntry:
     record: Path | None = None
     """The record that vouches for it, if it is outside the state folder."""
     record_folders: Sequence[Path] = ()
-    on_moved: Callable[[Path], None]
-    """Called with the body's path, at first and whenever it changes."""
     is_kept: bool = False
     open: bool = False
     """It outlives its block; the caller calls `close`."""
@@ -135,7 +133,6 @@ class SpoolEntry:
                 if self.sent:
                     self.record_sent(self.peer)
                 remove_spool_entry(before, record)
-                self.on_moved(self.body)
                 return
         raise error
 
@@ -161,7 +158,6 @@ def open_spool_entry(
     id: str,
     description: str,
     folders: Sequence[Path],
-    moved: Callable[[Path], None] = lambda body: None,
     record_folders: Sequence[Path] = (),
 ) -> SpoolEntry:
     """Opens an entry in the first usable one of *folders*; the first one is the state folder's.
@@ -189,10 +185,8 @@ def open_spool_entry(
             further=[*folders[index + 1 :]],
             record=record,
             record_folders=record_folders,
-            on_moved=moved,
         )
         file.elsewhere = entry.move_to_other_folder
-        moved(body)
         return entry
     raise OutputError(
         f"no place to keep the answer while it is saved ({'; '.join(reasons)})",

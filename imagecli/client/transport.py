@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,14 @@ from datetime import datetime
 from imagecli.client.errors import NotConnectedError
 from imagecli.client.exchange import HttpResponse, Timeouts, send_once
 from imagecli.client.exchange_limits import BodyWriter, Enough
-from imagecli.client.rate_limiter import RateLimiter, RateLimitExhaustedError, Ticket, WaitTooLongError
+from imagecli.client.rate_limiter import (
+    LOOK_SECONDS,
+    MonotonicClock,
+    RateLimiter,
+    RateLimitExhaustedError,
+    Ticket,
+    WaitTooLongError,
+)
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
@@ -73,6 +79,7 @@ class Transport:
         direct: bool,
         per_minute: float | None = None,
         now: Callable[[], datetime] = local_time,
+        clock: MonotonicClock | None = None,
     ) -> None:
         """*per_minute*: the most images to request per minute. *now* is for messages, never for waiting."""
         self._session = open_session(direct=direct)
@@ -81,7 +88,10 @@ class Transport:
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
-        self._rate_limiter = RateLimiter(max_retries=max_retries, max_wait=max_wait, per_minute=per_minute)
+        self._clock = clock or MonotonicClock()
+        self._rate_limiter = RateLimiter(
+            max_retries=max_retries, max_wait=max_wait, per_minute=per_minute, clock=self._clock
+        )
         self._now = now
 
     def send(
@@ -122,13 +132,13 @@ class Transport:
 
     def _wait_turn(self, attempt: _Attempt) -> Ticket:
         """Waits for its turn. Raises the error of its last attempt, or LimitError if it was never sent."""
-
-        def waiting(seconds: float) -> None:
-            if not isinstance(attempt.last, LimitError):
-                attempt.on_event(RetryWait(request=attempt.request, seconds=seconds, why="the provider's rate limit"))
-
+        images = _image_count(attempt.http)
+        unannounced = float("inf") if isinstance(attempt.last, LimitError) else LOOK_SECONDS
         try:
-            return self._rate_limiter.wait_turn(_image_count(attempt.http), waiting)
+            while not isinstance(turn := self._rate_limiter.wait_turn(images, longest=unannounced), Ticket):
+                attempt.on_event(RetryWait(request=attempt.request, seconds=turn, why="the provider's rate limit"))
+                unannounced = float("inf")
+            return turn
         except RateLimitExhaustedError:
             message = "the rate limit did not give way; this request was not sent"
             raise attempt.last or LimitError(message, hint=_HINT_RATE) from None
@@ -141,7 +151,7 @@ class Transport:
 
         def uploaded(sent: int, total: int | None) -> None:
             on_event(UploadProgress(request=request, sent=sent, total=total or 0))
-            attempt.sent_at = time.monotonic()
+            attempt.sent_at = self._clock.now()
 
         return send_once(
             self._session,
@@ -214,7 +224,7 @@ class Transport:
         if stated_wait is not None:
             self._rate_limiter.hold(seconds)
         else:
-            time.sleep(seconds)
+            self._clock.sleep(seconds)
 
 
 def _image_count(http: HttpRequest) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
+from imagecli.commands.flags import with_flag_groups
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
 
@@ -23,7 +23,7 @@ def config() -> None:
     """
 
 
-@with_option_groups
+@with_flag_groups
 def path(
     ctx: typer.Context,
     which: Annotated[
@@ -40,26 +40,25 @@ def path(
       imagecli config path
       $EDITOR "$(imagecli config path settings)"
     """
-    from imagecli.config.paths import find_folders
+    from imagecli.config.paths import current_folder, find_folders
     from imagecli.config.project import nearest_project
-    from imagecli.config.settings import current_folder
     from imagecli.config.show import build_path_rows
     from imagecli.errors import UsageError
     from imagecli.output.settings import print_json_document, print_paths
 
     paths = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
-    chosen = [row for row in paths if which in (None, row.name)]
-    if not chosen:
+    matching = [row for row in paths if which in (None, row.name)]
+    if not matching:
         raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(row.name for row in paths)}")
     if not as_json:
-        return print_paths(chosen, ctx.obj, bare=which is not None)
-    listed: Any = [
-        {"name": row.name, "path": str(row.path), "exists": row.path.exists(), "about": row.about} for row in chosen
+        return print_paths(matching, ctx.obj, bare=which is not None)
+    entries: Any = [
+        {"name": row.name, "path": str(row.path), "exists": row.path.exists(), "about": row.about} for row in matching
     ]
-    return print_json_document("config", {"paths": listed}, ctx.obj)
+    return print_json_document("config", {"paths": entries}, ctx.obj)
 
 
-@with_option_groups
+@with_flag_groups
 def show(
     ctx: typer.Context,
     origin: Annotated[bool, typer.Option("--origin", help="say of each value where it comes from")] = False,
@@ -71,24 +70,27 @@ def show(
       imagecli config show --origin
       imagecli config show --json | jq '.settings[] | select(.name == "model")'
     """
-    from imagecli.config.settings import current_folder
+    from imagecli.config.paths import current_folder
     from imagecli.config.show import build_setting_rows
-    from imagecli.config.sources import read_settings_sources
+    from imagecli.config.sources import SettingFlags, read_settings_sources
     from imagecli.config.user_catalog import load_user_catalog
-    from imagecli.output.settings import print_json_document, print_note, print_settings
+    from imagecli.output.settings import print_json_document, print_settings
+    from imagecli.output.terminal import print_note
 
     rows = load_user_catalog(ctx.obj)
-    layers = read_settings_sources({}, ctx.obj, rows, current_folder())
-    settings = build_setting_rows(layers, ctx.obj, rows)
-    for message in [note.message for note in layers.notes] + [warning.message for warning in layers.warnings]:
+    sources = read_settings_sources(SettingFlags(), ctx.obj, rows, current_folder())
+    settings = build_setting_rows(sources, ctx.obj, rows)
+    for message in [note.message for note in sources.notes] + [warning.message for warning in sources.warnings]:
         print_note(message, ctx.obj)
     if not as_json:
         return print_settings(settings, ctx.obj, origin=origin)
-    listed: Any = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings]
-    return print_json_document("config", {"settings": listed}, ctx.obj)
+    entries: Any = [
+        {"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings
+    ]
+    return print_json_document("config", {"settings": entries}, ctx.obj)
 
 
-@with_option_groups
+@with_flag_groups
 def set_value(
     ctx: typer.Context,
     name: Annotated[
@@ -111,7 +113,7 @@ def set_value(
     write_setting(name, value, ctx.obj)
 
 
-@with_option_groups
+@with_flag_groups
 def unset(
     ctx: typer.Context,
     name: Annotated[
@@ -134,7 +136,7 @@ def unset(
     remove_setting(name, ctx.obj)
 
 
-@with_option_groups
+@with_flag_groups
 def login(
     ctx: typer.Context,
     provider: Annotated[
@@ -172,7 +174,7 @@ def login(
     return store_typed_key(provider, ctx.obj, stdin=stdin or source == "-", keyring=keyring)
 
 
-@with_option_groups
+@with_flag_groups
 def trust(
     ctx: typer.Context,
     folder: Annotated[

@@ -7,16 +7,14 @@ from pathlib import Path
 from imagecli.catalog import catalog
 from imagecli.commands.terminal_input import confirm
 from imagecli.config.edit import remove_value, write_value
-from imagecli.config.paths import find_folders
+from imagecli.config.paths import current_folder, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project, set_trusted, trusted_digest
-from imagecli.config.schema import SETTINGS, environment_variable
-from imagecli.config.settings import current_folder
-from imagecli.config.sources import free_providers, read_settings_sources
+from imagecli.config.schema import SETTINGS, environment_variable, value_or
+from imagecli.config.sources import SettingFlags, free_providers, read_settings_sources
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
-from imagecli.output.safe_text import sanitize, write_line
-from imagecli.output.settings import print_note
+from imagecli.output.terminal import print_note, sanitize, write_line
 from imagecli.quoting import shell_quote
 
 
@@ -34,11 +32,11 @@ def write_setting(name: str, text: str, env: Env) -> None:
 def _unknown_word_note(name: str, value: object, env: Env) -> str | None:
     """A note on a value that no model or provider of the catalogue accepts, though a server may."""
     rows = load_user_catalog(env)
-    known = {word: None for row in rows.models.values() for word in row.allowed_values(name)}
-    known |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
-    if not known or value in known:
+    words = {word: None for row in rows.models.values() for word in row.allowed_values(name)}
+    words |= {word: None for row in rows.providers.values() for word in row.allowed_values(name, "generations")}
+    if not words or value in words:
         return None
-    return f"no model of the catalogue takes {name} {value}: there is {', '.join(known)}"
+    return f"no model of the catalogue takes {name} {value}: there is {', '.join(words)}"
 
 
 def _stronger_source(name: str, env: Env) -> str | None:
@@ -48,11 +46,11 @@ def _stronger_source(name: str, env: Env) -> str | None:
     if environment_variable(name) in env.environ:
         return environment_variable(name)
     try:
-        layers = read_settings_sources({}, env, catalog.load_shipped_catalog(), current_folder())
+        sources = read_settings_sources(SettingFlags(), env, catalog.load_shipped_catalog(), current_folder())
     except (SettingsError, UsageError):
         # The command that needs the settings reports the error.
         return None
-    setting = layers.project.lookup(name)
+    setting = sources.project.named().get(name)
     return setting.origin if setting else None
 
 
@@ -75,9 +73,8 @@ def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> 
         set_trusted(project.path, None, folders)
         return print_note(f"{project.path} is not trusted", env)
     rows = catalog.load_shipped_catalog()
-    own_provider = read_settings_sources({}, env, rows, None).lookup("provider")
-    own_name = own_provider.value if own_provider else rows.default_provider
-    sensitive = project.sensitive_names(free_providers(own_name, rows))
+    effective = read_settings_sources(SettingFlags(), env, rows, None).effective
+    sensitive = project.sensitive_names(free_providers(value_or(effective.provider, rows.default_provider), rows))
     if not sensitive:
         return print_note(f"{project.path} sets nothing that wants trust", env)
     if trusted_digest(project.path, folders) == project.digest:
@@ -105,5 +102,5 @@ def _flatten(table: object, names: tuple[str, ...] = (), before: str = "") -> li
     """The values of a table with their dotted names; only those below *names*, if there are any."""
     if not isinstance(table, dict):
         return [(before, table)]
-    chosen = {name: value for name, value in table.items() if not names or name in names}
-    return [pair for name, value in chosen.items() for pair in _flatten(value, (), f"{before}.{name}".lstrip("."))]
+    values = {name: value for name, value in table.items() if not names or name in names}
+    return [pair for name, value in values.items() for pair in _flatten(value, (), f"{before}.{name}".lstrip("."))]

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
+from imagecli.commands.flags import with_flag_groups
 from imagecli.env import Env
 
 
-@with_option_groups
+@with_flag_groups
 def doctor(
     ctx: typer.Context,
     provider: Annotated[
@@ -38,13 +38,13 @@ def doctor(
       imagecli doctor --base-url http://localhost:8080/v1
     """
     from imagecli.commands.doctor_checks import DoctorContext, run_checks
-    from imagecli.config.paths import find_folders
-    from imagecli.config.settings import current_folder
+    from imagecli.config.paths import current_folder, find_folders
+    from imagecli.config.sources import SettingFlags
     from imagecli.output.doctor import print_finding, print_findings_json
-    from imagecli.output.tables import terminal_columns
+    from imagecli.output.terminal import terminal_columns
 
     env: Env = ctx.obj
-    flags = {"provider": provider, "base_url": base_url, "insecure_http": insecure_http}
+    flags = SettingFlags(provider=provider, base_url=base_url, insecure_http=insecure_http)
     context = DoctorContext(env=env, flags=flags, folder=current_folder(), folders=find_folders(env))
     findings = []
     for finding in run_checks(context):

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from imagecli import __version__
 from imagecli.catalog.catalog import Catalog
@@ -18,12 +18,13 @@ from imagecli.checks.check_request import check_model_life
 from imagecli.config.base_url import printable_url
 from imagecli.config.paths import Folders
 from imagecli.config.settings import Settings, load_settings
+from imagecli.config.sources import SettingFlags
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, DiskError, ImagecliError, OutputError
 from imagecli.output.doctor import Finding, finding_from_error
-from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
-from imagecli.output.tables import terminal_columns
+from imagecli.output.progress import FOR_A_KEY, notice_when_slow
+from imagecli.output.terminal import terminal_columns
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import check_private_folder
 from imagecli.storage.preflight import check_folder
@@ -31,10 +32,10 @@ from imagecli.storage.preflight import check_folder
 
 @dataclass(slots=True, kw_only=True)
 class DoctorContext:
-    """What the checks look at, and what they have found out for those after them."""
+    """What the checks examine, and the results that later checks use."""
 
     env: Env
-    flags: dict[str, Any]
+    flags: SettingFlags
     folder: Path
     """Where the command was typed."""
     folders: Folders
@@ -68,7 +69,7 @@ def run_checks(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _check_versions(context: DoctorContext) -> Iterator[Finding]:
-    """Versions of what is behind most surprises, without importing it."""
+    """Versions of the packages behind most surprises, read without importing them."""
     packages = ", ".join(f"{name} {_version(name)}" for name in ("pillow", "requests", "urllib3", "typer"))
     message = f"imagecli {__version__}, Python {platform.python_version()}, {packages}, {platform.system()}"
     yield Finding(topic="versions", message=message)
@@ -246,10 +247,10 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
                 direct=row.embedded,
             )
         except ImagecliError as error:
-            error.message = _redact(error.message, settings)
+            failure = error.with_facts(message=_redact(error.message, settings))
             if key and isinstance(error, AuthenticationError):
-                raise error.with_context(f"it comes from {key.origin}") from error
-            raise
+                failure = failure.with_context(f"it comes from {key.origin}")
+            raise failure from error
     where = f"{printable_url(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:
         reason = f"does not list its models: {_redact(listing.refusal, settings) or 'no list'}"
@@ -269,9 +270,9 @@ def _redact(text: str, settings: Settings) -> str:
 
 
 def _check_offered_models(models: list[str], catalog: Catalog) -> Finding:
-    known = [name for name in catalog.models if name in models]
-    if known:
-        return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(known)}")
+    catalog_names = [name for name in catalog.models if name in models]
+    if catalog_names:
+        return Finding(topic="models", message=f"{len(models)} listed; of the catalogue's: {', '.join(catalog_names)}")
     if not models:
         return Finding(topic="models", level="note", message="it lists none")
     names = ", ".join(models[:MODELS_SHOWN]) + (", …" if len(models) > MODELS_SHOWN else "")

@@ -7,17 +7,16 @@ from typing import Annotated
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
-from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
+from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def edit(
     ctx: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to change; - reads stdin")],
-    words: PromptOptions,
-    inputs: InputOptions,
-    common: CommonOptions,
+    prompt_flags: PromptFlags,
+    input_flags: InputFlags,
+    common: CommonFlags,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="what the whole new picture shows; - reads stdin")
     ] = None,
@@ -62,16 +61,15 @@ def edit(
       cat in.jpg | imagecli edit - "a watercolour of it" -o - > out.png
     """
 
-    from imagecli.commands.image.context import open_command_context
-    from imagecli.commands.image.options_from_flags import input_fit_from_flags
-    from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompt_options
+    from imagecli.commands.image.context import build_input_fit, open_command_context
+    from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.domain import Edit
 
     names = [image, *(images or [])]
-    check_one_stdin(*names, mask, markup, prompt, words.prompt_option, words.prompt_file)
+    check_one_stdin(*names, mask, markup, prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
     sources = tuple(read_input_source(name, ctx.obj) for name in names)
-    prompts = read_prompt_options(prompt, words, ctx.obj, sources[0])
+    prompts = read_prompts(prompt, prompt_flags, ctx.obj, sources[0])
     if prompts[0].text is None:
         raise no_prompt_error(sources[0])
     context = open_command_context(ctx.obj, "edit", common, prompts[0].variables)
@@ -83,7 +81,7 @@ def edit(
             images=sources,
             mask=mask_source,
             markup=markup_source,
-            input_fit=input_fit_from_flags(inputs),
+            input_fit=build_input_fit(input_flags),
             options=context.options._replace(input_fidelity=input_fidelity),
         )
         for one in prompts

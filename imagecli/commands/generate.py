@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.option_groups import with_option_groups
-from imagecli.commands.options import CommonOptions, PromptOptions
+from imagecli.commands.flags import CommonFlags, PromptFlags, with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def generate(
     ctx: typer.Context,
-    words: PromptOptions,
-    common: CommonOptions,
+    prompt_flags: PromptFlags,
+    common: CommonFlags,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="what the picture shows; - reads stdin")
     ] = None,
@@ -29,13 +28,13 @@ def generate(
       git log -1 --format=%s | imagecli generate - -o - > commit.png
     """
     from imagecli.commands.image.context import open_command_context
-    from imagecli.commands.image.prompt import check_one_stdin, read_prompt_options
+    from imagecli.commands.image.prompt import check_one_stdin, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.domain import Generate
     from imagecli.errors import UsageError
 
-    check_one_stdin(prompt, words.prompt_option, words.prompt_file)
-    prompts = read_prompt_options(prompt, words, ctx.obj)
+    check_one_stdin(prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
+    prompts = read_prompts(prompt, prompt_flags, ctx.obj)
     if prompts[0].text is None:
         raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
     context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)

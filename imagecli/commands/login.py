@@ -5,28 +5,28 @@ from __future__ import annotations
 from imagecli.catalog import catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
-from imagecli.config import keys, system_keyring
+from imagecli.config import keys
 from imagecli.config.keys import KEYRING, clean_key
 from imagecli.config.settings import effective_provider
-from imagecli.config.sources import read_settings_sources
+from imagecli.config.sources import SettingFlags, read_settings_sources
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.output.settings import print_note
+from imagecli.output.terminal import print_note
 
 
 def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
     """Read the provider's key and store it. Raises UsageError, SettingsError, AuthenticationError."""
-    layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
-    row = effective_provider(layers, catalog.load_shipped_catalog())
+    sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
+    row = effective_provider(sources, catalog.load_shipped_catalog())
     if row.auth == "none":
         raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
     secret = _read_secret(row, env, stdin=stdin)
-    place = str(layers.folders.credentials)
+    place = str(sources.folders.credentials)
     if keyring:
-        system_keyring.write_keyring_key(row.name, secret, env)
+        keys.write_keyring_key(row.name, secret, env)
         place = KEYRING
-    keys.write_credential(layers.folders, row.name, None if keyring else secret)
+    keys.write_credential(sources.folders, row.name, None if keyring else secret)
     print_note(f"the key of {row.name} is kept in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
@@ -35,14 +35,14 @@ def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: boo
 
 def remove_key(provider: str | None, env: Env) -> None:
     """Remove the key that `store_typed_key` stored. Raises UsageError, SettingsError."""
-    layers = read_settings_sources({"provider": provider}, env, catalog.load_shipped_catalog(), None)
+    sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
-    name = provider or effective_provider(layers, catalog.load_shipped_catalog()).name
-    stored = keys.remove_credential(layers.folders, name)
-    if stored == keys.IN_KEYRING:
-        system_keyring.remove_keyring_key(name, env)
-    if stored is None:
-        raise UsageError(f"no key of {name} is kept in {layers.folders.credentials}", hint="imagecli config show")
+    name = provider or effective_provider(sources, catalog.load_shipped_catalog()).name
+    entry = keys.remove_credential(sources.folders, name)
+    if entry == keys.IN_KEYRING:
+        keys.remove_keyring_key(name, env)
+    if entry is None:
+        raise UsageError(f"no key of {name} is kept in {sources.folders.credentials}", hint="imagecli config show")
     print_note(f"the key of {name} is removed", env)
 
 

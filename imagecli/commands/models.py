@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
+from imagecli.commands.flags import with_flag_groups
+
+if TYPE_CHECKING:
+    from imagecli.catalog.model import ModelRow
 
 
-@with_option_groups
+@with_flag_groups
 def models(
     ctx: typer.Context,
     name: Annotated[
@@ -31,22 +35,23 @@ def models(
     from imagecli.catalog.describe import model_to_json
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.output.catalog import print_model, print_models
-    from imagecli.output.settings import print_json_document, print_note
+    from imagecli.output.settings import print_json_document
+    from imagecli.output.terminal import print_note
 
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
-    chosen = rows.models if name is None else {name: _find_row(rows.models, name)}
+    selection = rows.models if name is None else {name: _find_row(rows.models, name)}
     if as_json:
-        listed: Any = [model_to_json(row) for row in chosen.values()]
-        return print_json_document("models", {"models": listed}, ctx.obj)
+        entries: Any = [model_to_json(row) for row in selection.values()]
+        return print_json_document("models", {"models": entries}, ctx.obj)
     today = ctx.obj.now().date()
     if name is None:
-        return print_models(list(chosen.values()), rows.default_model, today, ctx.obj)
-    return print_model(chosen[name], today, ctx.obj)
+        return print_models(list(selection.values()), rows.default_model, today, ctx.obj)
+    return print_model(selection[name], today, ctx.obj)
 
 
-def _find_row(rows: dict[str, Any], name: str) -> Any:
+def _find_row(rows: Mapping[str, ModelRow], name: str) -> ModelRow:
     """A model's row. Raises UsageError with the most similar name."""
     from imagecli.errors import UsageError
     from imagecli.suggestions import suggest

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
+from imagecli.commands.flags import with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def providers(
     ctx: typer.Context,
     name: Annotated[
@@ -29,15 +29,16 @@ def providers(
     from imagecli.catalog.describe import provider_to_json
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.output.catalog import print_provider, print_providers
-    from imagecli.output.settings import print_json_document, print_note
+    from imagecli.output.settings import print_json_document
+    from imagecli.output.terminal import print_note
 
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
-    chosen = list(rows.providers.values()) if name is None else [rows.provider(name)]
+    selection = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
-        listed: Any = [provider_to_json(row) for row in chosen]
-        return print_json_document("providers", {"providers": listed}, ctx.obj)
+        entries: Any = [provider_to_json(row) for row in selection]
+        return print_json_document("providers", {"providers": entries}, ctx.obj)
     if name is None:
-        return print_providers(chosen, ctx.obj)
-    return print_provider(chosen[0], ctx.obj)
+        return print_providers(selection, ctx.obj)
+    return print_provider(selection[0], ctx.obj)

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from imagecli.commands.option_groups import with_option_groups
-from imagecli.commands.options import ShowOptions
+from imagecli.commands.flags import DisplayFlags, build_display_options, with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def recover(
     ctx: typer.Context,
-    display: ShowOptions,
+    display_flags: DisplayFlags,
     only_list: Annotated[bool, typer.Option("--list", help="show what there is, and change nothing")] = False,
     delete: Annotated[
         list[str] | None, typer.Option("--delete", metavar="ID", help="remove one of them, unsaved; repeatable")
@@ -37,21 +36,13 @@ def recover(
     """
     from imagecli.commands.recover_actions import RecoverSession, save_from
     from imagecli.errors import UsageError
-    from imagecli.output.display_options import DisplayOptions
 
-    style = DisplayOptions.build(
-        env=ctx.obj,
-        json=display.json,
-        quiet=display.quiet,
-        verbose=display.verbose,
-        debug=display.debug,
-        color=display.color,
-    )
+    display = build_display_options(display_flags, ctx.obj)
     if source is not None:
         if delete or only_list:
             raise UsageError("--from only saves", hint="omit --list and --delete")
-        raise typer.Exit(save_from(ctx.obj, style, source, output))
-    session = RecoverSession.find(ctx.obj, style, output)
+        raise typer.Exit(save_from(ctx.obj, display, source, output))
+    session = RecoverSession.find(ctx.obj, display, output)
     if delete:
         session.delete(delete)
     elif only_list:

@@ -1,4 +1,4 @@
-"""What `recover` does with what was left: shows it, removes it, or saves it and says how that went."""
+"""The actions of `recover`: list, delete or save the responses that were received and not saved."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
-from imagecli.output.choose_progress import open_progress
-from imagecli.output.display_options import DisplayOptions
 from imagecli.output.plain_progress import PlainProgress
+from imagecli.output.progress import open_progress
 from imagecli.output.recover import print_recoverable, recoverable_to_json
 from imagecli.output.result import print_result
-from imagecli.output.settings import print_json_document, print_note
+from imagecli.output.settings import print_json_document
+from imagecli.output.terminal import DisplayOptions, print_note
 from imagecli.pipeline import recover
 from imagecli.pipeline.recover import RecoverableCall
 from imagecli.pipeline.recover_unrecorded import recover_images
@@ -37,7 +37,7 @@ NOTHING = "nothing is left to be saved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """A folder with entries that nothing but their own place says are ours."""
+    """A folder whose entries are not used, because this machine has no record of them."""
 
     folder: Path
     entries: int | None
@@ -47,12 +47,12 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverSession:
-    """What was left, and where it may go."""
+    """The calls left in the spool, and where their images are saved."""
 
     env: Env
     display: DisplayOptions
     places: SpoolPlaces
-    found: list[RecoverableCall]
+    calls: list[RecoverableCall]
     ignored: tuple[Ignored, ...]
     """Entries that are not used, near where the command was typed."""
     folder: Path | None
@@ -60,7 +60,7 @@ class RecoverSession:
     state_dir: Path
 
     @classmethod
-    def find(cls, env: Env, style: DisplayOptions, output: str | None) -> RecoverSession:
+    def find(cls, env: Env, display: DisplayOptions, output: str | None) -> RecoverSession:
         """Looks into the state folder, and wherever else this machine has a record of an entry.
 
         Raises UsageError for an *output* that is not a folder.
@@ -68,62 +68,62 @@ class RecoverSession:
         folder = _read_folder(output)
         ours = find_folders(env)
         places = SpoolPlaces(own=ours.state / "spool", records=ours.records)
-        found = recover.find_recoverable(places)
+        calls = recover.find_recoverable(places)
         return cls(
             env=env,
-            display=style,
+            display=display,
             places=places,
-            found=found,
-            ignored=tuple(_find_ignored(places, found, dict.fromkeys((Path(), folder or Path())))),
+            calls=calls,
+            ignored=tuple(_find_ignored(places, calls, dict.fromkeys((Path(), folder or Path())))),
             folder=folder,
             state_dir=ours.state,
         )
 
     def print_list(self) -> None:
-        """The list, on stdout."""
+        """Prints the list."""
         if self.display.json:
             rows: list[Json] = [{"path": str(one.folder.absolute()), "entries": one.entries} for one in self.ignored]
-            print_json_document("recover", {"left": recoverable_to_json(self.found), "unrecorded": rows}, self.env)
+            print_json_document("recover", {"left": recoverable_to_json(self.calls), "unrecorded": rows}, self.env)
             return
-        if self.found:
-            print_recoverable(self.found, self.env)
+        if self.calls:
+            print_recoverable(self.calls, self.env)
         if not self.display.quiet:
             for text in (one.message for one in self.ignored):
                 print_note(text, self.env)
-            if not self.found:
+            if not self.calls:
                 print_note(NOTHING, self.env)
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Removes these, unsaved. Raises UsageError for one that is not there or under way; then none is removed."""
-        known = {one.spooled.id: one for one in self.found}
-        for wanted in ids:
-            if wanted not in known:
-                raise UsageError(f"nothing with the id {wanted} is left", hint="imagecli recover --list shows the ids")
-            if known[wanted].state == "under_way":
-                raise UsageError(f"{wanted} is under way in another process", hint="end that one first")
-        for wanted in ids:
-            recover.discard_recoverable(known[wanted])
+        """Deletes the calls with these ids; none if one of them is missing or in progress, which raises UsageError."""
+        calls = {call.spooled.id: call for call in self.calls}
+        for call_id in ids:
+            if call_id not in calls:
+                raise UsageError(f"nothing with the id {call_id} is left", hint="imagecli recover --list shows the ids")
+            if calls[call_id].state == "under_way":
+                raise UsageError(f"{call_id} is under way in another process", hint="end that one first")
+        for call_id in ids:
+            recover.discard_recoverable(calls[call_id])
         if self.display.json:
             print_json_document("recover", {"deleted": list(ids)}, self.env)
         elif not self.display.quiet:
             print_note(f"removed {', '.join(ids)}", self.env)
 
     def save(self) -> int:
-        """Saves what can be, shows how that went, and returns the exit code."""
+        """Saves the images that can be saved, prints the result, and returns the exit code."""
         if self.folder:
             check_folder(self.folder)
         with open_progress(self.env, self.display) as listener:
             recover.discard_unanswered(self.places, listener)
-            left = [one for one in self.found if one.state not in ("nothing_came", "never_sent")]
+            calls = [call for call in self.calls if call.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(WarningEvent(code="unrecorded", message=one.message))
-            if not self.found:
+            if not self.calls:
                 listener(NoteEvent(code="nothing_left", message=NOTHING))
-            outcomes = self._recover_all(left, listener)
+            outcomes = self._recover_all(calls, listener)
             report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
         return print_result(report, self.display, self.env)
 
-    def _recover_all(self, left: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
+    def _recover_all(self, calls: list[RecoverableCall], listener: PlainProgress) -> list[CallResult]:
         results = ResultDownloader(timeouts=Timeouts(), direct=False)
 
         def recover_one(
@@ -137,11 +137,11 @@ class RecoverSession:
             return recover.recover_call(one, number, self.folder, results, self.state_dir, on_event)
 
         with WorkerPool(jobs=1, on_event=listener) as pool:
-            return [result for result in pool.run(recover_one, list(enumerate(left))) if result]
+            return [result for result in pool.run(recover_one, list(enumerate(calls))) if result]
 
 
-def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) -> int:
-    """Saves the images in the responses in *source*, whatever wrote them, shows how that went, returns the exit code.
+def save_from(env: Env, display: DisplayOptions, source: str, output: str | None) -> int:
+    """Saves the images in the responses in *source*, whatever wrote them, prints the result, and returns the exit code.
 
     Raises UsageError for a *source* without responses and an *output* that is not a folder.
     """
@@ -154,7 +154,7 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
         number, body = numbered
         return recover_images(body, number, folder, state_dir, on_event)
 
-    with open_progress(env, style) as listener:
+    with open_progress(env, display) as listener:
         with WorkerPool(jobs=1, on_event=listener) as pool:
             outcomes = list(pool.run(recover_one, list(enumerate(bodies))))
         responses = "1 response stays" if len(bodies) == 1 else f"{len(bodies):,} responses stay"
@@ -162,7 +162,7 @@ def save_from(env: Env, style: DisplayOptions, source: str, output: str | None) 
             NoteEvent(code="entries_kept", message=f"{responses} in {bodies[0].parent}; imagecli removes none there")
         )
         report = CommandResult(command="recover", outcomes=tuple(outcomes), notes=tuple(listener.remarks))
-    return print_result(report, style, env)
+    return print_result(report, display, env)
 
 
 def _find_bodies(source: str) -> list[Path]:
@@ -179,15 +179,15 @@ def _find_bodies(source: str) -> list[Path]:
     return bodies
 
 
-def _find_ignored(places: SpoolPlaces, found: Sequence[RecoverableCall], folders: Iterable[Path]) -> Iterator[Ignored]:
-    """What is not used in the state folder, and in the spools in *folders*."""
+def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders: Iterable[Path]) -> Iterator[Ignored]:
+    """The entries that are not used, in the state folder and in the spools in *folders*."""
     try:
         check_folder_is_ours(places.own, private=True)
     except UnsafeFileError as error:
         yield Ignored(folder=places.own, entries=None, message=f"{places.own} is not used: {error.strerror}")
     except OSError:
         pass  # there is none
-    recorded = {one.spooled.body for one in found}
+    recorded = {one.spooled.body for one in calls}
     for folder in folders:
         spool = folder / SPOOL_BESIDE
         try:

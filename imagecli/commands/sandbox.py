@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -117,7 +118,7 @@ def sandbox(
         require_key=(_key(env) if require_key == "-" else require_key) or None,
         catalog=load_user_catalog(env),
     )
-    with Sandbox(options, log=lambda line: _print_line(env, line)) as server:
+    with Sandbox(options, log=partial(_print_line, env)) as server:
         env.stdout.write(f"{server.base_url}\n")
         env.stdout.flush()
         _until_interrupted()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.output.safe_text import sanitize
+from imagecli.output.terminal import sanitize
 
 MAX_CHARACTERS = 20_000
 """Longer than any key: an endless stream is not read to its end."""

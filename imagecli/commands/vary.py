@@ -7,17 +7,16 @@ from typing import Annotated
 import typer
 
 from imagecli.choices import Strength, Via
-from imagecli.commands.option_groups import with_option_groups
-from imagecli.commands.options import CommonOptions, InputOptions, PromptOptions
+from imagecli.commands.flags import CommonFlags, InputFlags, PromptFlags, with_flag_groups
 
 
-@with_option_groups
+@with_flag_groups
 def vary(
     ctx: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="the picture to vary; - reads stdin")],
-    words: PromptOptions,
-    inputs: InputOptions,
-    common: CommonOptions,
+    prompt_flags: PromptFlags,
+    input_flags: InputFlags,
+    common: CommonFlags,
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="your own words for the change")] = None,
     via: Annotated[
         Via,
@@ -36,21 +35,20 @@ def vary(
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
     """
     from imagecli import planned_call
-    from imagecli.commands.image.context import open_command_context
-    from imagecli.commands.image.options_from_flags import input_fit_from_flags
-    from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompt_options
+    from imagecli.commands.image.context import build_input_fit, open_command_context
+    from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompts
     from imagecli.commands.image.run import run_requests
 
-    check_one_stdin(image, prompt, words.prompt_option, words.prompt_file)
+    check_one_stdin(image, prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
     source = read_input_source(image, ctx.obj)
-    prompts = read_prompt_options(prompt, words, ctx.obj, source)
+    prompts = read_prompts(prompt, prompt_flags, ctx.obj, source)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
     variations = [
         planned_call.build_variation(
             source,
             one.text,
             context.options,
-            input_fit_from_flags(inputs),
+            build_input_fit(input_flags),
             via=via,
             strength=strength,
             provider=context.settings.provider,

@@ -41,8 +41,8 @@ def printable_url(url: str) -> str:
     except ValueError:
         return _quote_without_secrets(url)
     host = parts.netloc.rpartition("@")[2]
-    named = f"[hidden]@{host}" if "@" in parts.netloc else host
-    return f"{parts.scheme}://{named}{parts.path}" + ("?[hidden]" if parts.query else "")
+    shown_host = f"[hidden]@{host}" if "@" in parts.netloc else host
+    return f"{parts.scheme}://{shown_host}{parts.path}" + ("?[hidden]" if parts.query else "")
 
 
 def _quote_without_secrets(url: str) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.catalog.catalog import Catalog
+from imagecli.config.files import parse_toml, read_user_file
 from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders
-from imagecli.config.provider_overrides import build_provider_table
-from imagecli.config.sources import validate_settings
-from imagecli.config.toml_io import parse_toml, remove_toml_value, replace_file, set_toml_value
-from imagecli.config.trusted_files import read_user_file
+from imagecli.config.sources import settings_from_file
+from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
+from imagecli.config.user_catalog import build_provider_table
 from imagecli.errors import SettingsError, UsageError
 
 
@@ -62,7 +62,7 @@ def check_settings_text(text: str, path: Path, catalog: Catalog) -> None:
     """Raise SettingsError if *text* is not valid as the user's settings."""
     document = parse_toml(text.encode(), path)
     build_provider_table(document.pop("providers", {}), path, catalog)
-    validate_settings(document, path)
+    settings_from_file(document, path)
 
 
 def _split_setting_name(name: str) -> tuple[str, ...]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config import system_keyring
+from imagecli.config.files import parse_toml, read_private_file
 from imagecli.config.paths import Folders
-from imagecli.config.toml_io import parse_toml, remove_toml_value, replace_file, set_toml_value
-from imagecli.config.trusted_files import read_private_file
+from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
 from imagecli.domain import Secret
 from imagecli.env import Env
-from imagecli.errors import AuthenticationError
+from imagecli.errors import AuthenticationError, SettingsError
 
 IN_KEYRING: Mapping[str, Any] = {"keyring": True}
 """The value in credentials.toml for a provider whose key is in the system's keyring."""
@@ -59,14 +60,13 @@ class Key(NamedTuple):
 
 
 class KeySource(NamedTuple):
-    """A place where a key is, or may be. No command runs and no keyring is asked before `read` is called."""
+    """A place where a key is, or may be. It is not read yet: no command has run, and no keyring was asked."""
 
+    kind: Literal["variable", "file", "keyring", "command"]
     origin: str
     auth: str
     is_certain: bool
     """Whether it is known to hold a key without reading it."""
-    read: Callable[[], Any]
-    """Returns the key, or None."""
 
 
 def key_sources(
@@ -74,28 +74,23 @@ def key_sources(
     env: Env,
     folders: Folders,
     *,
-    providers: Iterable[ProviderRow],
-    command: Sequence[str] = (),
+    has_command: bool,
     keyring: bool = False,
 ) -> Iterator[KeySource]:
     """The sources of a provider's key in order: its variables, the credentials file, the keyring, the key command.
 
     The keyring is used only if `login` stored the key there, or with the setting *keyring*.
-    The command does not see the keys of other *providers*.
     """
     for variable in row.keys:
-        if text := env.environ.get(variable.env, "").strip():
-            yield KeySource(origin=variable.env, auth=variable.auth, is_certain=True, read=lambda text=text: text)  # type: ignore[misc]
-    stored = read_credentials(folders).get(row.name)
-    if stored and stored != IN_KEYRING:
-        yield KeySource(origin=str(folders.credentials), auth=row.auth, is_certain=True, read=lambda: stored)
-    if keyring or stored == IN_KEYRING:
-        read = lambda: system_keyring.read_keyring_key(row.name, env)  # noqa: E731
-        yield KeySource(origin=KEYRING, auth=row.auth, is_certain=stored == IN_KEYRING, read=read)
-    if command:
-        environ = _environ_for(row, env, providers)
-        read = lambda: _run_key_command(command, env, environ, folders)  # noqa: E731
-        yield KeySource(origin="api_key_command", auth=row.auth, is_certain=True, read=read)
+        if env.environ.get(variable.env, "").strip():
+            yield KeySource(kind="variable", origin=variable.env, auth=variable.auth, is_certain=True)
+    entry = read_credentials(folders).get(row.name)
+    if entry and entry != IN_KEYRING:
+        yield KeySource(kind="file", origin=str(folders.credentials), auth=row.auth, is_certain=True)
+    if keyring or entry == IN_KEYRING:
+        yield KeySource(kind="keyring", origin=KEYRING, auth=row.auth, is_certain=entry == IN_KEYRING)
+    if has_command:
+        yield KeySource(kind="command", origin="api_key_command", auth=row.auth, is_certain=True)
 
 
 def find_key(
@@ -107,17 +102,29 @@ def find_key(
     command: Sequence[str] = (),
     keyring: bool = False,
 ) -> Key | None:
-    """The provider's key from the first source that has one. Raises AuthenticationError if it is malformed."""
-    for place in key_sources(row, env, folders, providers=providers, command=command, keyring=keyring):
-        text = place.read()
-        if text is None and place.is_certain:
+    """The provider's key from the first source that has one. Raises AuthenticationError if it is malformed.
+
+    The *command* does not see the keys of other *providers*.
+    """
+    for source in key_sources(row, env, folders, has_command=bool(command), keyring=keyring):
+        text: Any
+        match source.kind:
+            case "variable":
+                text = env.environ[source.origin]
+            case "file":
+                text = read_credentials(folders).get(row.name)
+            case "keyring":
+                text = read_keyring_key(row.name, env)
+            case "command":
+                text = _run_key_command(command, env, _environ_for(row, env, providers), folders)
+        if text is None and source.is_certain:
             raise AuthenticationError(
-                f"the key of {row.name} is no more in {place.origin}",
+                f"the key of {row.name} is no more in {source.origin}",
                 hint=f"imagecli config login {row.name} --keyring, or imagecli config login {row.name}",
                 code="no_key",
             )
         if text is not None:
-            return Key(secret=clean_key(text, place.origin), auth=place.auth, origin=place.origin)
+            return Key(secret=clean_key(text, source.origin), auth=source.auth, origin=source.origin)
     return None
 
 
@@ -157,7 +164,7 @@ def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str
 
     place = folders.config.absolute()
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [_program(command[0], env, folders), *command[1:]],
             cwd=place if place.is_dir() else place.anchor,
             env=environ,
@@ -172,7 +179,7 @@ def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str
             hint="run it by itself: it has to print the key, and nothing else",
             code="no_key",
         ) from None
-    return done.stdout.decode("utf-8", "replace")
+    return process.stdout.decode("utf-8", "replace")
 
 
 def _program(name: str, env: Env, folders: Folders) -> str:
@@ -208,8 +215,8 @@ def _environ_for(row: ProviderRow, env: Env, providers: Iterable[ProviderRow]) -
     """The environment of the provider's key command: without the variables that hold keys of other *providers*."""
     foreign: set[str] = set()
     for other in providers:
-        named = (other.base_url_env, other.organization_env, other.project_env, *other.query_env.values())
-        foreign |= {key.env for key in other.keys} | {name for name in named if name and is_key_name(name)}
+        variables = (other.base_url_env, other.organization_env, other.project_env, *other.query_env.values())
+        foreign |= {key.env for key in other.keys} | {name for name in variables if name and is_key_name(name)}
     foreign -= {key.env for key in row.keys}
     return {name: value for name, value in env.environ.items() if name not in foreign}
 
@@ -242,3 +249,70 @@ def no_key_error(row: ProviderRow, folders: Folders) -> AuthenticationError:
         ),
         code="no_key",
     )
+
+
+# --- the system's keyring --------------------------------------------------------------------------------------------
+#
+# A child process accesses it: it can be ended if the keyring waits for a user who is absent, it has no terminal on
+# which the keyring could ask for a password, and it keeps slow imports out of this process. The key goes through
+# pipes, never through argv. The extra `keyring` has to be installed.
+
+KEYRING_SERVICE = "imagecli"
+KEYRING_SECONDS = 60
+"""A desktop may ask the user to unlock the keyring."""
+
+_READ = "import keyring, sys; sys.stdout.write(keyring.get_password(*sys.argv[1:3]) or '')"
+_STORE = "import keyring, sys; keyring.set_password(*sys.argv[1:3], sys.stdin.read())"
+_FORGET = "import keyring, sys; keyring.get_password(*sys.argv[1:3]) and keyring.delete_password(*sys.argv[1:3])"
+
+
+def read_keyring_key(provider: str, env: Env) -> str | None:
+    """The provider's key; None if the keyring has none. Raises SettingsError if there is no keyring."""
+    return _ask_keyring(_READ, provider, env) or None
+
+
+def write_keyring_key(provider: str, key: Secret, env: Env) -> None:
+    """Store the key, and read it back: some keyrings store nothing without an error. Raises SettingsError."""
+    _ask_keyring(_STORE, provider, env, key.reveal())
+    if read_keyring_key(provider, env) != key.reveal():
+        raise SettingsError("the system's keyring does not keep what it is given", hint=_HINT)
+
+
+def remove_keyring_key(provider: str, env: Env) -> None:
+    _ask_keyring(_FORGET, provider, env)
+
+
+_HINT = "imagecli config login keeps the key in a file that only you can read"
+
+
+def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:
+    if find_spec("keyring") is None:
+        raise SettingsError("keyring is not installed", hint=f"pip install 'imagecli[keyring]'; or {_HINT}")
+    import subprocess
+
+    try:
+        process = subprocess.run(
+            # -P: don't import a keyring.py of the current folder.
+            [sys.executable, "-P", "-c", program, KEYRING_SERVICE, provider],
+            input=text,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=KEYRING_SECONDS,
+            env=dict(env.environ),
+            start_new_session=os.name == "posix",
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(f"the system's keyring did not answer within {KEYRING_SECONDS} s", hint=_HINT) from None
+    except OSError as error:
+        raise SettingsError(f"the system's keyring can't be asked: {error.strerror}", hint=_HINT) from error
+    if process.returncode:
+        raise SettingsError(f"the system's keyring can't be used: {_error_name(process.stderr)}", hint=_HINT)
+    return process.stdout
+
+
+def _error_name(trace: str) -> str:
+    """The name of the error at the end of a traceback; its message may contain secrets."""
+    lines = trace.strip().splitlines() or [""]
+    return lines[-1].partition(":")[0].rpartition(".")[2] or "it failed"

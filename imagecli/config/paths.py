@@ -1,4 +1,4 @@
-"""The folders and files of settings, keys and responses."""
+"""The folders and files of settings, keys and responses; and the current folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.env import Env
+from imagecli.errors import SettingsError
 
 
 class Folders(NamedTuple):
@@ -57,3 +58,11 @@ def _record_folders(state: Path, env: Env) -> tuple[Path, ...]:
         *([Path(runtime) / "imagecli"] if runtime else []),
         temporary / name,
     )
+
+
+def current_folder() -> Path:
+    """The folder in which the command was typed. Raises SettingsError if it does not exist any more."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SettingsError("the current folder does not exist any more", hint="cd to one that does") from error

@@ -12,10 +12,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from imagecli.config.files import check_state_folder_owner, parse_toml, read_private_file, read_project_file
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
-from imagecli.config.toml_io import parse_toml, replace_file
-from imagecli.config.trusted_files import check_state_folder_owner, read_private_file, read_project_file
+from imagecli.config.toml_edit import replace_file
 from imagecli.errors import SettingsError
 from imagecli.quoting import shell_quote
 
@@ -32,11 +32,11 @@ def trusted_digest(path: Path, folders: Folders) -> str | None:
 
 def set_trusted(path: Path, digest: str | None, folders: Folders) -> None:
     """Trust *path* as long as its content has *digest*; None revokes the trust. Raises SettingsError."""
-    known = _read_trusted(folders)
-    known.pop(str(path.resolve()), None)
+    digests = _read_trusted(folders)
+    digests.pop(str(path.resolve()), None)
     if digest:
-        known[str(path.resolve())] = digest
-    replace_file(folders.trusted_projects, json.dumps(known, indent=1) + "\n", mode=0o600)
+        digests[str(path.resolve())] = digest
+    replace_file(folders.trusted_projects, json.dumps(digests, indent=1) + "\n", mode=0o600)
 
 
 def _read_trusted(folders: Folders) -> dict[str, str]:
@@ -46,15 +46,15 @@ def _read_trusted(folders: Folders) -> dict[str, str]:
     if data is None:
         return {}
     try:
-        known = json.loads(data)
+        digests = json.loads(data)
     except (ValueError, RecursionError):
-        known = None
-    if not isinstance(known, dict) or not all(isinstance(digest, str) for digest in known.values()):
+        digests = None
+    if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
         raise SettingsError(
             f"{folders.trusted_projects} is damaged",
             hint=f"rm {shell_quote(folders.trusted_projects)}, then trust each project again",
         )
-    return known
+    return digests
 
 
 PROJECT_FILE = "imagecli.toml"
@@ -109,11 +109,11 @@ def check_trusted(project: ProjectFile, folders: Folders, free_providers: Collec
     sensitive = project.sensitive_names(free_providers)
     if not sensitive:
         return
-    known = trusted_digest(project.path, folders)
-    if known == project.digest:
+    digest = trusted_digest(project.path, folders)
+    if digest == project.digest:
         return
     names = ", ".join(sensitive)
-    if known:
+    if digest:
         message = f"{project.path} sets {names}, and has changed since it was trusted"
     elif sensitive == ("provider",):
         message = (

@@ -1,10 +1,8 @@
-"""The settings: one row each, with how it is parsed, its description and its default."""
-
-from __future__ import annotations
+"""The settings: a row for each, with its parser, description and default; and their typed values."""
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast, get_args
 
 from imagecli.domain import IfExists, RequestedSize, Shape, Size
 from imagecli.sizes import parse_size
@@ -91,6 +89,12 @@ def _parse_bool(value: Any) -> bool:
     return value if isinstance(value, bool) else words[str(value).lower()]
 
 
+DEFAULT_MAX_COST: Final = 5.0
+"""USD that a command may cost if nothing else is set."""
+DEFAULT_MAX_RETRIES: Final = 2
+DEFAULT_MAX_WAIT: Final = 120.0
+"""Seconds."""
+
 SETTINGS: Mapping[str, Setting] = {
     "provider": Setting(read=_parse_text, about="which provider makes the pictures"),
     "base_url": Setting(read=_parse_text, about="base URL of any server that speaks the Images API", in_project=False),
@@ -103,11 +107,15 @@ SETTINGS: Mapping[str, Setting] = {
     "fit": Setting(read=_parse_pixels, about="exactly this size, by cropping and resizing what was made"),
     "output": Setting(read=_parse_text, about="file, folder or name template to save to"),
     "if_exists": Setting(read=_parse_if_exists, about="number, skip, overwrite or fail"),
-    "max_cost": Setting(read=_parse_dollars, about="USD that a command may cost at most", default=5.0),
+    "max_cost": Setting(read=_parse_dollars, about="USD that a command may cost at most", default=DEFAULT_MAX_COST),
     "timeout": Setting(read=_parse_seconds, about="seconds to wait for an answer in all"),
-    "max_retries": Setting(read=_parse_count, about="how often a refused request is sent again", default=2),
+    "max_retries": Setting(
+        read=_parse_count, about="how often a refused request is sent again", default=DEFAULT_MAX_RETRIES
+    ),
     "max_wait": Setting(
-        read=_parse_seconds, about="the longest wait before a request is sent again, in seconds", default=120.0
+        read=_parse_seconds,
+        about="the longest wait before a request is sent again, in seconds",
+        default=DEFAULT_MAX_WAIT,
     ),
     "insecure_http": Setting(
         read=_parse_bool,
@@ -120,6 +128,48 @@ SETTINGS: Mapping[str, Setting] = {
     ),
 }
 """Name in settings files → setting. The variable is IMAGECLI_ and the name in capitals."""
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class SettingValue(NamedTuple, Generic[T_co]):
+    """A setting's value and its origin: a flag, a variable, or a file."""
+
+    value: T_co
+    origin: str
+
+
+class SettingValues(NamedTuple):
+    """The settings of one source, or of several; None where no source sets one. The fields are those of SETTINGS."""
+
+    provider: SettingValue[str] | None = None
+    base_url: SettingValue[str] | None = None
+    model: SettingValue[str] | None = None
+    size: SettingValue[RequestedSize | Shape] | None = None
+    quality: SettingValue[str] | None = None
+    background: SettingValue[str] | None = None
+    output_format: SettingValue[str] | None = None
+    output_compression: SettingValue[int] | None = None
+    fit: SettingValue[Size] | None = None
+    output: SettingValue[str] | None = None
+    if_exists: SettingValue[IfExists] | None = None
+    max_cost: SettingValue[float] | None = None
+    timeout: SettingValue[float] | None = None
+    max_retries: SettingValue[int] | None = None
+    max_wait: SettingValue[float] | None = None
+    insecure_http: SettingValue[bool] | None = None
+    keyring: SettingValue[bool] | None = None
+
+    def named(self) -> dict[str, SettingValue[Any]]:
+        """The settings that are set, by name; only for what lists or names settings."""
+        return {name: setting for name, setting in self._asdict().items() if setting is not None}
+
+
+def value_or(setting: SettingValue[T] | None, default: T) -> T:
+    """The value of *setting*, or *default* if it is not set."""
+    return default if setting is None else setting.value
+
 
 FOLDER_VARIABLES = {
     "IMAGECLI_CONFIG_DIR": "the folder of the user's settings and credentials",

@@ -4,31 +4,56 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import is_local, is_public, printable_url, validate_base_url
 from imagecli.config.keys import Key, find_key, no_key_error
-from imagecli.config.schema import SETTINGS
+from imagecli.config.schema import DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, SettingValue, SettingValues, value_or
 from imagecli.config.sources import (
     CostLimit,
+    SettingFlags,
     SettingsSources,
-    SettingValue,
     chosen_provider,
     foreign_model_reason,
     lowest_cap,
     read_settings_sources,
 )
+from imagecli.domain import IfExists, RequestedSize, Shape, Size
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote
 
 
+class ImageSettings(NamedTuple):
+    """The image options that are settings too, those of flags included; None if nothing sets one."""
+
+    model: str | None = None
+    size: RequestedSize | Shape | None = None
+    fit: Size | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
+
+    @classmethod
+    def build(cls, effective: SettingValues) -> Self:
+        return cls(
+            model=value_or(effective.model, None),
+            size=value_or(effective.size, None),
+            fit=value_or(effective.fit, None),
+            quality=value_or(effective.quality, None),
+            background=value_or(effective.background, None),
+            output_format=value_or(effective.output_format, None),
+            output_compression=value_or(effective.output_compression, None),
+        )
+
+
 class Settings(NamedTuple):
-    """All that a command may use. Image settings that no source sets are missing from `values`."""
+    """All that a command may use, from the strongest source of each setting."""
 
     provider: ProviderRow
     base_url: str
@@ -40,9 +65,12 @@ class Settings(NamedTuple):
     """The error to raise before anything is sent, once all else is valid: the provider needs a key, and none is set."""
     headers: dict[str, str]
     """Organization and project, if the provider has variables for them and they are set."""
-    values: Mapping[str, Any]
-    origins: Mapping[str, str]
-    """Setting → the `--flag`, variable or file that sets it."""
+    image: ImageSettings
+    output: str | None
+    """File, folder or name template; None for the default."""
+    is_output_from_project: bool
+    """A project's file sets *output*: it may not lead out of the current folder."""
+    if_exists: IfExists | None
     timeout: float | None
     """Seconds; None for the defaults of the transport."""
     max_retries: int
@@ -51,6 +79,8 @@ class Settings(NamedTuple):
     """The most that the command may cost, in USD."""
     max_cost_origin: str | None
     """What sets that limit; None for the built-in one."""
+    origins: Mapping[str, str]
+    """Setting → the `--flag`, variable or file that sets it, for messages."""
     state_dir: Path
     record_folders: tuple[Path, ...] = ()
     """`Folders.records`."""
@@ -58,98 +88,93 @@ class Settings(NamedTuple):
     warnings: tuple[WarningEvent, ...] = ()
 
 
-def load_settings(
-    flags: Mapping[str, Any], env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True
-) -> Settings:
-    """The settings of a command typed in *folder*; *flags* are None if they were not typed.
+def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True) -> Settings:
+    """The settings of a command typed in *folder*.
 
     With *with_key* false, a key is neither looked for nor missed.
     Raises SettingsError, AuthenticationError for a malformed key, or UsageError, also if the key would be sent over
     plain http:// to a public host.
     """
-    layers = read_settings_sources(flags, env, catalog, folder)
-    settings = layers.all_values()
-    row = effective_provider(layers, catalog)
-    notes = list(layers.notes)
-    if reason := foreign_model_reason(row, layers, catalog):
-        del settings["model"]
+    sources = read_settings_sources(flags, env, catalog, folder)
+    effective = sources.effective
+    row = effective_provider(sources, catalog)
+    notes = list(sources.notes)
+    if reason := foreign_model_reason(row, sources, catalog):
+        effective = effective._replace(model=None)
         notes.append(NoteEvent(code="model", message=reason))
-    base_url, _ = resolve_base_url(row, layers, env, catalog)
-    key = _find_key(row, layers, env) if with_key else None
+    base_url, _ = resolve_base_url(row, sources, env, catalog)
+    key = _find_key(row, sources, env) if with_key else None
     is_plain = key is not None and urlsplit(base_url).scheme == "http" and is_public(base_url)
-    if is_plain and not effective_setting("insecure_http", layers):
+    if is_plain and not value_or(effective.insecure_http, False):
         raise UsageError(
             f"the API key would go over plain http:// to a public host, {printable_url(base_url)}; nothing was sent",
             hint="use https://; or --insecure-http, if you trust the network up to that host",
             code="insecure_base_url",
         )
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
-    limit = effective_cap(layers)
-    warnings = [*_base_url_warnings(is_plain), *_world_writable_warning(layers.folders.config), *layers.warnings]
+    limit = effective_cap(sources)
+    warnings = [*_base_url_warnings(is_plain), *_world_writable_warning(sources.folders.config), *sources.warnings]
     return Settings(
         provider=row,
         base_url=base_url,
         key=key,
-        no_key=no_key_error(row, layers.folders) if needs_key else None,
+        no_key=no_key_error(row, sources.folders) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
         headers=_account_headers(row, env),
-        values={name: setting.value for name, setting in settings.items()},
-        origins={name: setting.origin for name, setting in settings.items()},
-        timeout=effective_setting("timeout", layers) or layers.providers.overrides_of(row.name).timeout,
-        max_retries=effective_setting("max_retries", layers),
-        max_wait=effective_setting("max_wait", layers),
+        image=ImageSettings.build(effective),
+        output=value_or(effective.output, None),
+        is_output_from_project=effective.output is not None and effective.output is sources.project.output,
+        if_exists=value_or(effective.if_exists, None),
+        timeout=value_or(effective.timeout, None) or sources.providers.overrides_of(row.name).timeout,
+        max_retries=value_or(effective.max_retries, DEFAULT_MAX_RETRIES),
+        max_wait=value_or(effective.max_wait, DEFAULT_MAX_WAIT),
         max_cost=limit.usd,
         max_cost_origin=limit.origin,
-        state_dir=layers.folders.state,
-        record_folders=layers.folders.records,
+        origins={name: setting.origin for name, setting in effective.named().items()},
+        state_dir=sources.folders.state,
+        record_folders=sources.folders.records,
         notes=tuple(notes),
         warnings=tuple(warnings),
     )
 
 
-def effective_setting(name: str, layers: SettingsSources) -> Any:
-    """The value of a setting: the strongest source's, else its default."""
-    setting = layers.lookup(name)
-    return setting.value if setting else SETTINGS[name].default
-
-
-def effective_provider(layers: SettingsSources, catalog: Catalog) -> ProviderRow:
+def effective_provider(sources: SettingsSources, catalog: Catalog) -> ProviderRow:
     """The row of the chosen provider, else of the default one. Raises UsageError if it is unknown."""
-    name, origin = layers.lookup("provider") or (catalog.default_provider, "the default")
-    return layers.providers.find(name, origin)
+    name, origin = sources.effective.provider or (catalog.default_provider, "the default")
+    return sources.providers.find(name, origin)
 
 
-def effective_cap(layers: SettingsSources) -> CostLimit:
+def effective_cap(sources: SettingsSources) -> CostLimit:
     """The cost limit of a command and its origin."""
-    own = [layers.environment.lookup("max_cost"), layers.user.lookup("max_cost")]
+    own = [sources.environment.max_cost, sources.user.max_cost]
     return lowest_cap(
-        typed=layers.flags.lookup("max_cost"),
+        typed=sources.flags.max_cost,
         own=[limit for limit in own if limit],
-        project=layers.project.lookup("max_cost"),
+        project=sources.project.max_cost,
     )
 
 
-def resolve_base_url(row: ProviderRow, layers: SettingsSources, env: Env, catalog: Catalog) -> SettingValue:
+def resolve_base_url(row: ProviderRow, sources: SettingsSources, env: Env, catalog: Catalog) -> SettingValue[str]:
     """The base URL and its origin: the setting, the provider's own variable, or its row. Raises UsageError.
 
     A base URL in a file belongs to the provider that this file chooses. It is not used for another provider, whose key
     would be sent to the wrong server.
     """
     if row.embedded:
-        if layers.flags.lookup("base_url"):
+        if sources.flags.base_url:
             raise UsageError(
                 f"provider {row.name} is started for the command, so it has no base URL",
                 hint="leave --provider out to use the URL, or --base-url out to use the sandbox",
             )
         return SettingValue("", "started for the command")
     base_url = (
-        layers.flags.lookup("base_url")
-        or layers.environment.lookup("base_url")
-        or _base_url_from_files(row, layers, catalog)
+        sources.flags.base_url
+        or sources.environment.base_url
+        or _base_url_from_files(row, sources, catalog)
         or _base_url_variable(row, env)
-        or SettingValue(row.base_url, layers.providers.field_origin(row.name, "base_url") or f"provider {row.name}")
+        or _base_url_of_row(row, sources)
     )
-    if not base_url.value:
+    if base_url is None:
         raise UsageError(
             f"provider {row.name} has no base URL of its own",
             hint=f"--base-url {row.base_url_form or 'URL'}" + (f", or {row.base_url_env}" if row.base_url_env else ""),
@@ -157,27 +182,37 @@ def resolve_base_url(row: ProviderRow, layers: SettingsSources, env: Env, catalo
     return SettingValue(validate_base_url(base_url.value), base_url.origin)
 
 
-def _base_url_variable(row: ProviderRow, env: Env) -> SettingValue | None:
+def _base_url_variable(row: ProviderRow, env: Env) -> SettingValue[str] | None:
     name = row.base_url_env
     return SettingValue(env.environ[name], name) if name and name in env.environ else None
 
 
-def _base_url_from_files(row: ProviderRow, layers: SettingsSources, catalog: Catalog) -> SettingValue | None:
+def _base_url_of_row(row: ProviderRow, sources: SettingsSources) -> SettingValue[str] | None:
+    origin = sources.providers.field_origin(row.name, "base_url") or f"provider {row.name}"
+    return SettingValue(row.base_url, origin) if row.base_url else None
+
+
+def _base_url_from_files(row: ProviderRow, sources: SettingsSources, catalog: Catalog) -> SettingValue[str] | None:
     """The base URL of a file, if that file, or else a weaker one, chooses this provider."""
-    files = (layers.project, layers.user)
+    files = (sources.project, sources.user)
     for number, file in enumerate(files):
-        if setting := file.lookup("base_url"):
+        if setting := file.base_url:
             return setting if chosen_provider(files[number:], catalog) == row.name else None
     return None
 
 
-def _find_key(row: ProviderRow, layers: SettingsSources, env: Env) -> Key | None:
+def _find_key(row: ProviderRow, sources: SettingsSources, env: Env) -> Key | None:
     if row.auth == "none":
         return None
-    command = layers.providers.overrides_of(row.name).api_key_command
-    providers = layers.providers.rows.values()
+    command = sources.providers.overrides_of(row.name).api_key_command
+    providers = sources.providers.rows.values()
     return find_key(
-        row, env, layers.folders, providers=providers, command=command, keyring=effective_setting("keyring", layers)
+        row,
+        env,
+        sources.folders,
+        providers=providers,
+        command=command,
+        keyring=value_or(sources.effective.keyring, False),
     )
 
 
@@ -211,11 +246,3 @@ def _world_writable_warning(folder: Path) -> Iterator[WarningEvent]:
     if is_open:
         message = f"{folder} can be written to by anybody: chmod o-w {shell_quote(folder)}"
         yield WarningEvent(code="open_folder", message=message)
-
-
-def current_folder() -> Path:
-    """The folder in which the command was typed. Raises SettingsError if it does not exist any more."""
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise SettingsError("the current folder does not exist any more", hint="cd to one that does") from error

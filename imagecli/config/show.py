@@ -12,8 +12,8 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.config.base_url import printable_url
 from imagecli.config.keys import key_sources
 from imagecli.config.paths import Folders
-from imagecli.config.schema import SETTINGS
-from imagecli.config.settings import effective_cap, effective_provider, effective_setting, resolve_base_url
+from imagecli.config.schema import SETTINGS, value_or
+from imagecli.config.settings import effective_cap, effective_provider, resolve_base_url
 from imagecli.config.sources import SettingsSources
 from imagecli.domain import Json
 from imagecli.env import Env
@@ -43,33 +43,33 @@ class PathRow:
     about: str
 
 
-def build_setting_rows(layers: SettingsSources, env: Env, catalog: Catalog) -> list[SettingRow]:
+def build_setting_rows(sources: SettingsSources, env: Env, catalog: Catalog) -> list[SettingRow]:
     """Every setting as a command without flags would use it. Raises UsageError for an unknown provider."""
-    row = effective_provider(layers, catalog)
+    row = effective_provider(sources, catalog)
     special: dict[str, tuple[Any, str | None]] = {
         "provider": (row.name, DEFAULT),
-        "base_url": _base_url_and_origin(row, layers, env, catalog),
+        "base_url": _base_url_and_origin(row, sources, env, catalog),
         "model": (row.model or catalog.default_model, DEFAULT),
         "timeout": (
-            layers.providers.overrides_of(row.name).timeout,
-            layers.providers.field_origin(row.name, "timeout"),
+            sources.providers.overrides_of(row.name).timeout,
+            sources.providers.field_origin(row.name, "timeout"),
         ),
-        "max_cost": effective_cap(layers),
+        "max_cost": effective_cap(sources),
     }
-    rows = []
+    rows, values = [], sources.effective.named()
     for name, setting in SETTINGS.items():
-        value, origin = layers.lookup(name) or special.get(name) or (setting.default, DEFAULT)
+        value, origin = values.get(name) or special.get(name) or (setting.default, DEFAULT)
         if name in ("base_url", "max_cost"):
             value, origin = special[name]
         rows.append(SettingRow(name=name, value=to_plain(value), origin=None if value is None else origin or DEFAULT))
-    return [*rows, *_header_rows(row, env), *_provider_rows(layers), _key_row(row, layers, env)]
+    return [*rows, *_header_rows(row, env), *_provider_rows(sources), _key_row(row, sources, env)]
 
 
 def _base_url_and_origin(
-    row: ProviderRow, layers: SettingsSources, env: Env, catalog: Catalog
+    row: ProviderRow, sources: SettingsSources, env: Env, catalog: Catalog
 ) -> tuple[str | None, str | None]:
     try:
-        url, origin = resolve_base_url(row, layers, env, catalog)
+        url, origin = resolve_base_url(row, sources, env, catalog)
     except UsageError:
         return None, None
     return (printable_url(url), origin) if url else (None, None)
@@ -81,8 +81,8 @@ def _header_rows(row: ProviderRow, env: Env) -> Iterator[SettingRow]:
             yield SettingRow(name=name, value=env.environ[variable], origin=variable)
 
 
-def _provider_rows(layers: SettingsSources) -> Iterator[SettingRow]:
-    for name, (value, origin) in layers.providers.file_fields.items():
+def _provider_rows(sources: SettingsSources) -> Iterator[SettingRow]:
+    for name, (value, origin) in sources.providers.file_fields.items():
         field = name.rpartition(".")[2]
         if field == "api_key_command":
             yield SettingRow(name=name, value=None, origin=origin, note=f"runs {value[0]}" if value else None)
@@ -92,17 +92,14 @@ def _provider_rows(layers: SettingsSources) -> Iterator[SettingRow]:
             )
 
 
-def _key_row(row: ProviderRow, layers: SettingsSources, env: Env) -> SettingRow:
+def _key_row(row: ProviderRow, sources: SettingsSources, env: Env) -> SettingRow:
     """The key's origin, without running a command or asking the keyring for it."""
     name = f"key of {row.name}"
     if row.auth == "none":
         return SettingRow(name=name, value=None, origin=None, note="none wanted")
-    command = layers.providers.overrides_of(row.name).api_key_command
-    keyring = effective_setting("keyring", layers)
-    sources = key_sources(
-        row, env, layers.folders, providers=layers.providers.rows.values(), command=command, keyring=keyring
-    )
-    if source := next(sources, None):
+    command = sources.providers.overrides_of(row.name).api_key_command
+    keyring = value_or(sources.effective.keyring, False)
+    if source := next(key_sources(row, env, sources.folders, has_command=bool(command), keyring=keyring), None):
         note = "set" if source.is_certain else "looked for"
         return SettingRow(name=name, value=None, origin=source.origin, note=note)
     return SettingRow(name=name, value=None, origin=None, note="not needed" if row.key_optional else "not set")

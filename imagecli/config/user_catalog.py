@@ -1,18 +1,29 @@
-"""The catalogue for this user: the shipped one, the rows of their models.toml, and the providers of settings."""
+"""The catalogue for this user: the shipped rows, those of their models.toml, and the `[providers.NAME]` of settings.
+
+A `[providers.NAME]` table describes a provider of the user's own, or changes one that ships. It has the fields of a
+provider's row, as catalog/providers.toml writes them, and those of `ProviderOverrides`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final, NamedTuple
 
 from imagecli.catalog import catalog
+from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import Catalog
-from imagecli.config.paths import Folders, find_folders
-from imagecli.config.toml_io import read_toml_file
+from imagecli.catalog.provider import ProviderRow
+from imagecli.config.base_url import validate_base_url
+from imagecli.config.files import read_toml_file, unknown_name_error
+from imagecli.config.keys import is_key_name
+from imagecli.config.paths import Folders, current_folder, find_folders
+from imagecli.config.schema import SETTINGS
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
-
-if TYPE_CHECKING:
-    from imagecli.config.provider_overrides import ProviderTable
+from imagecli.plain_data import Text, read_table
+from imagecli.suggestions import suggest
 
 
 def load_user_catalog(env: Env) -> Catalog:
@@ -33,8 +44,6 @@ def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None
     Commands that only list rows must not fail because of a project's file, which may come with a cloned repository.
     Raises SettingsError for the user's own file.
     """
-    from imagecli.config.provider_overrides import build_provider_table
-
     rows, places = load_user_catalog(env), find_folders(env)
     providers = build_provider_table(read_toml_file(places.settings).get("providers", {}), places.settings, rows)
     try:
@@ -47,8 +56,6 @@ def load_catalog_with_providers(env: Env) -> tuple[Catalog, SettingsError | None
 def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog, env: Env) -> ProviderTable:
     """*before* with the providers of the project's file. Raises SettingsError, also if the file is not trusted."""
     from imagecli.config.project import check_trusted, find_project
-    from imagecli.config.provider_overrides import build_provider_table
-    from imagecli.config.settings import current_folder
 
     project = find_project(current_folder(), in_ci=env.in_ci)
     if project is None or "providers" not in project.document:
@@ -56,3 +63,146 @@ def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog
     # The provider it chooses does not matter for a list of providers.
     check_trusted(project, places, free_providers=[str(project.document.get("provider"))])
     return build_provider_table(project.document["providers"], project.path, rows, before)
+
+
+class ProviderOverrides(NamedTuple):
+    """One provider's settings that are not part of its row."""
+
+    api_key_command: tuple[Text, ...] = ()
+    """Program and arguments that print its key."""
+    timeout: Annotated[float, SETTINGS["timeout"].read] | None = None
+    """Seconds, unless the setting `timeout` gives others."""
+
+
+class ProviderTable(NamedTuple):
+    """All providers: those that ship, and those of settings."""
+
+    rows: Mapping[str, ProviderRow]
+    overrides: Mapping[str, ProviderOverrides] = MappingProxyType({})
+    file_fields: Mapping[str, tuple[Any, str]] = MappingProxyType({})
+    """providers.NAME.FIELD → its value in a file, and that file."""
+
+    def find(self, name: str, origin: str) -> ProviderRow:
+        """The row of a provider. Raises UsageError, with where the name comes from, if there is none."""
+        if name not in self.rows:
+            near = suggest(name, self.rows, cutoff=0.65)
+            suggestion = f"did you mean {near}? " if near else ""
+            raise UsageError(
+                f"{origin}: no provider {name!r}",
+                hint=f"{suggestion}there are: {', '.join(self.rows)}; or --base-url URL",
+            )
+        return self.rows[name]
+
+    def field_origin(self, name: str, key: str) -> str | None:
+        """The file that sets a field of a provider; None if none does."""
+        _, origin = self.file_fields.get(f"providers.{name}.{key}", (None, None))
+        return origin
+
+    def overrides_of(self, name: str) -> ProviderOverrides:
+        return self.overrides.get(name, ProviderOverrides())
+
+
+LIKE: Final = "openai"
+"""The row that a user's own provider is like by default."""
+
+_CLOSED: Final = ("name", "like", "embedded")
+"""Fields of a row that no table of settings sets; `like` is read before them."""
+_SERVER_FACTS: Final = ("retired", "retires", "priced", "key_page", "base_url_form")
+"""Fields that are true only for the server at a row's own base URL."""
+_EXAMPLES: Final = {
+    "api_key_command": 'for example api_key_command = ["op", "read", "op://vault/openai/key"]',
+    "timeout": "for example timeout = 600",
+}
+"""The fields of `ProviderOverrides`, with hints."""
+
+
+def build_provider_table(
+    tables: Mapping[str, Any], path: Path, catalog: Catalog, before: ProviderTable | None = None
+) -> ProviderTable:
+    """The providers of *before* (else of the catalogue) with the `[providers.NAME]` *tables* of *path* laid over them.
+
+    Raises SettingsError that names file and key.
+    """
+    before = before or ProviderTable(rows=catalog.providers)
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise SettingsError(f"{path}: providers is no table of tables", hint="write [providers.openai] above its lines")
+    rows, overrides, file_fields = dict(before.rows), dict(before.overrides), dict(before.file_fields)
+    for name, table in tables.items():
+        rows[name] = _build_row(name, table, rows, path, catalog)
+        overrides[name] = _build_overrides(name, table, before.overrides_of(name), path)
+        file_fields |= {f"providers.{name}.{key}": (value, str(path)) for key, value in table.items()}
+    return ProviderTable(rows=rows, overrides=overrides, file_fields=file_fields)
+
+
+def _build_row(
+    name: str, table: Mapping[str, Any], rows: Mapping[str, ProviderRow], path: Path, catalog: Catalog
+) -> ProviderRow:
+    base = rows[name] if name in rows and "like" not in table else _row_like(name, table, rows, path)
+    changes = {key: value for key, value in table.items() if key not in ("like", *_EXAMPLES)}
+    open_fields = set(ProviderRow._fields) - set(_CLOSED)
+    for key in changes:
+        if key not in open_fields:
+            raise _unknown_field_error(name, key, path, open_fields)
+    if "base_url" in changes and changes["base_url"] != base.base_url:
+        base = _reset_fields(base, _SERVER_FACTS)
+    try:
+        row = overlay_provider(base, changes)
+        if row.base_url:
+            validate_base_url(row.base_url)
+    except UsageError as error:
+        raise _field_error(name, error, path, "imagecli providers openai shows a row") from error
+    _check_variables(row, path, catalog)
+    return row
+
+
+def _row_like(name: str, table: Mapping[str, Any], rows: Mapping[str, ProviderRow], path: Path) -> ProviderRow:
+    """A new row with the fields of another, except for those that belong to that one's name, such as its key."""
+    if "like" not in table and "base_url" not in table:
+        raise unknown_name_error("provider", name, path, rows)
+    like = table.get("like", LIKE)
+    if not isinstance(like, str) or like not in rows:
+        raise unknown_name_error("provider", str(like), path, rows)
+    personal = [name for name in ProviderRow._fields if name.endswith("_env") or name in ("keys", "notes")]
+    return _reset_fields(rows[like], personal)._replace(name=name, like=like, source=str(path))
+
+
+def _reset_fields(row: ProviderRow, names: Iterable[str]) -> ProviderRow:
+    """*row* with the default values of those fields."""
+    return row._replace(**{name: getattr(_BLANK, name) for name in names})
+
+
+_BLANK: Final = ProviderRow(name="")
+
+
+def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
+    """Raise SettingsError if the row uses the key variable of another provider that ships."""
+    shipped = catalog.providers.get(row.name, _BLANK)
+    owners = {key.env: it.name for it in reversed(catalog.providers.values()) for key in it.keys}
+    for key in row.keys:
+        if key.env in owners and key.env not in {own.env for own in shipped.keys}:
+            raise SettingsError(
+                f"{path}: [providers.{row.name}] keys: {key.env} is the key of provider {owners[key.env]}",
+                hint=f"imagecli config login {row.name}; or another variable",
+            )
+
+
+def _build_overrides(
+    name: str, table: Mapping[str, Any], overrides: ProviderOverrides, path: Path
+) -> ProviderOverrides:
+    for key, example in _EXAMPLES.items():
+        if key in table:
+            try:
+                overrides = read_table(ProviderOverrides, {key: table[key]}, over=overrides)
+            except UsageError as error:
+                raise _field_error(name, error, path, example) from error
+    return overrides
+
+
+def _field_error(name: str, error: UsageError, path: Path, hint: str) -> SettingsError:
+    return SettingsError(f"{path}: [providers.{name}] {error.message}", hint=error.hint or hint)
+
+
+def _unknown_field_error(name: str, key: str, path: Path, known: set[str]) -> SettingsError:
+    names = sorted({*known, "like", *_EXAMPLES})
+    hint = f"imagecli config login {name} keeps a key; or api_key_command" if is_key_name(key) else None
+    return unknown_name_error(f"setting in [providers.{name}]", key, path, names, hint=hint)

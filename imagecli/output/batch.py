@@ -9,14 +9,12 @@ from typing import Protocol
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
-from imagecli.events import BatchApiProgress, BatchProgress, Event, Heartbeat, NoteEvent, WarningEvent
-from imagecli.money import format_usd
-from imagecli.output.display_options import DisplayOptions
+from imagecli.events import NoteEvent, WarningEvent
+from imagecli.money import Cost, format_usd
 from imagecli.output.json_result import build_envelope
-from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.result import print_error, write_to_stdout
-from imagecli.output.safe_text import json_line, printable_path, sanitize, write_line
-from imagecli.results import CallResult, CommandResult, Cost
+from imagecli.output.terminal import DisplayOptions, json_line, printable_path, sanitize, write_line
+from imagecli.results import CallResult, CommandResult
 
 COMMAND = "batch"
 
@@ -26,36 +24,6 @@ class LineWriter(Protocol):
 
     def line(self, text: str) -> None:
         """Writes one line."""
-
-
-class BatchPlainProgress(PlainProgress):
-    """As `PlainProgress`; the heartbeat tells how far the batch is."""
-
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        super().__init__(env, style)
-        self._progress: BatchProgress | None = None
-        self._api_progress: BatchApiProgress | None = None
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, BatchProgress):
-            self._progress = event
-        elif isinstance(event, BatchApiProgress):
-            self._api_progress = event
-        elif isinstance(event, Heartbeat) and self._progress and not self._style.quiet:
-            text = _format_progress(self._progress, self._api_progress)
-            self.line(f"imagecli: {text} after {event.elapsed:.0f} s")
-        else:
-            super().__call__(event)
-
-
-def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | None) -> str:
-    """`3 of 20 saved, 1 failed, 8 of 16 answered by the Batch API`."""
-    text = f"{progress.done:,} of {progress.total:,} saved"
-    if progress.failed:
-        text += f", {progress.failed:,} failed"
-    if api_progress and api_progress.total:
-        text += f", {api_progress.answered:,} of {api_progress.total:,} answered by the Batch API"
-    return text
 
 
 class BatchOutput:

@@ -14,10 +14,10 @@ from rich.text import Text
 from imagecli.env import Env
 from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, UploadProgress
 from imagecli.money import format_usd
-from imagecli.output.display_options import DisplayOptions
 from imagecli.output.live_progress import open_console
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.plan import format_seconds
+from imagecli.output.terminal import DisplayOptions
 
 Cell: TypeAlias = tuple[str, str]
 """A heading and its value."""
@@ -31,9 +31,9 @@ ECHO_COLUMNS: Final = 4
 class BatchLiveProgress(PlainProgress):
     """As `PlainProgress`, with a table under the lines; all of it on stderr, gone at the end."""
 
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        super().__init__(env, style)
-        self._console = open_console(env, style)
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        super().__init__(env, display)
+        self._console = open_console(env, display)
         self._started = time.monotonic()
         self._ends: deque[float] = deque(maxlen=10_000)
         """When the latest items ended."""

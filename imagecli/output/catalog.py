@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from imagecli.catalog.describe import model_to_json, provider_differences, size_rule_differences
@@ -11,8 +12,7 @@ from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
 from imagecli.money import format_usd
 from imagecli.output.result import write_to_stdout
-from imagecli.output.safe_text import sanitize
-from imagecli.output.tables import format_table, output_width, wrap_text
+from imagecli.output.terminal import format_table, output_width, sanitize, wrap_text
 
 if TYPE_CHECKING:
     from imagecli.catalog.model import ModelRow, Prices
@@ -114,7 +114,7 @@ def _format_price_range(row: ModelRow) -> str:
 
 
 def _format_price_table(tables: Mapping[str, Mapping[Size, int]], prices: Prices, width: int) -> Iterator[str]:
-    sizes = sorted({size for table in tables.values() for size in table}, key=lambda size: size.pixels)
+    sizes = sorted({size for table in tables.values() for size in table}, key=attrgetter("pixels"))
     cells = [("", *(str(size) for size in sizes))]
     for quality, tokens in tables.items():
         row = (format_usd(tokens[size] * prices.image_out / 1e6) if size in tokens else "" for size in sizes)

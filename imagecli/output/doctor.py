@@ -10,8 +10,8 @@ from typing import Any, Literal
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
 from imagecli.output.result import write_to_stdout
-from imagecli.output.safe_text import sanitize
 from imagecli.output.settings import print_json_document
+from imagecli.output.terminal import sanitize
 
 Level = Literal["ok", "note", "warning", "error"]
 
@@ -64,7 +64,7 @@ def print_findings_json(
     findings: Sequence[Finding], models: Sequence[str], first: ImagecliError | None, env: Env
 ) -> None:
     """Print all findings as one JSON object; *first* is the error that a command would end with."""
-    listed: Any = [
+    entries: Any = [
         {
             "topic": finding.topic,
             "level": finding.level,
@@ -77,7 +77,7 @@ def print_findings_json(
     errors = [finding.error for finding in findings if finding.error]
     print_json_document(
         "doctor",
-        {"findings": listed, "models": list(models)},
+        {"findings": entries, "models": list(models)},
         env,
         errors=errors,
         exit_code=first.exit_code if first else 0,

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from imagecli.domain import Json, SavedImage
 from imagecli.errors import ImagecliError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.output.safe_text import json_line
-from imagecli.results import CallResult, CommandResult, Cost, DryRunRequest, SkippedFile
+from imagecli.money import Cost
+from imagecli.output.terminal import json_line
+from imagecli.results import CallResult, CommandResult, DryRunRequest, SkippedFile
 
 
 def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, Json]:

@@ -13,14 +13,14 @@ from rich.text import Text
 
 from imagecli.env import Env
 from imagecli.events import DownloadProgress, Event, ImageSaved, PartialImage, RetryWait, RunStarted, UploadProgress
-from imagecli.output.display_options import DisplayOptions
 from imagecli.output.plain_progress import PlainProgress, format_partial
+from imagecli.output.terminal import DisplayOptions
 
 
-def open_console(env: Env, style: DisplayOptions) -> Console:
+def open_console(env: Env, display: DisplayOptions) -> Console:
     """A rich console on stderr that ignores a closed terminal."""
     file = cast(TextIO, _NonFailingStream(env.stderr))
-    return Console(file=file, force_terminal=True, no_color=not style.color, highlight=False)
+    return Console(file=file, force_terminal=True, no_color=not display.color, highlight=False)
 
 
 class _NonFailingStream:
@@ -45,13 +45,13 @@ class _NonFailingStream:
 class LiveProgress(PlainProgress):
     """As `PlainProgress`, with a live line below the printed lines that is removed at the end."""
 
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        super().__init__(env, style)
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        super().__init__(env, display)
         self._progress = Progress(
             SpinnerColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
-            console=open_console(env, style),
+            console=open_console(env, display),
             transient=True,
         )
         self._step = "preparing"

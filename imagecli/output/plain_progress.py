@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.events import Event, Heartbeat, NoteEvent, PartialImage, RetryWait, WarningEvent
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.safe_text import sanitize, write_line
+from imagecli.events import (
+    BatchApiProgress,
+    BatchProgress,
+    Event,
+    Heartbeat,
+    NoteEvent,
+    PartialImage,
+    RetryWait,
+    WarningEvent,
+)
+from imagecli.output.terminal import DisplayOptions, sanitize, write_line
 
-if TYPE_CHECKING:
-    from imagecli.output.log_handler import LogHandler
+_LOGGER = logging.getLogger("imagecli")
+
+
+class LogHandler(logging.Handler):
+    """Prints the records of imagecli's own loggers. They may come from any thread."""
+
+    def __init__(self, progress: PlainProgress, display: DisplayOptions) -> None:
+        super().__init__(logging.DEBUG if display.debug else logging.INFO)
+        self._progress, self._display = progress, display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.line(self._display.redact(f"imagecli: {sanitize(record.getMessage())}"))
+
+    def install(self) -> None:
+        _LOGGER.addHandler(self)
+        _LOGGER.setLevel(self.level)
+
+    def remove(self) -> None:
+        """From now on nothing is logged, whatever threads are still at work."""
+        _LOGGER.removeHandler(self)
+        _LOGGER.setLevel(logging.NOTSET)
 
 
 class PlainProgress:
     """Prints the events of a command, and keeps notes, warnings and partial images for its result."""
 
-    def __init__(self, env: Env, style: DisplayOptions) -> None:
-        self._env, self._style = env, style
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        self._env, self._display = env, display
         self.remarks: list[NoteEvent | WarningEvent] = []
         self.partials: list[PartialImage] = []
         """Those that were saved as files, without their bytes."""
@@ -26,10 +53,8 @@ class PlainProgress:
         self._counts: Counter[NoteEvent | WarningEvent] = Counter()
 
     def __enter__(self) -> PlainProgress:
-        if self._style.verbose and not self._style.quiet:
-            from imagecli.output.log_handler import LogHandler
-
-            self._log_handler = LogHandler(self.line, self._style)
+        if self._display.verbose and not self._display.quiet:
+            self._log_handler = LogHandler(self, self._display)
             self._log_handler.install()
         return self
 
@@ -37,8 +62,8 @@ class PlainProgress:
         """Print how often the repeated notes and warnings occurred."""
         self._close_log()
         for event, times in self._counts.items():
-            if times > 1 and (line := format_event(event, self._style)):
-                self.line(self._style.redact(f"{line} ({times} times in all)"))
+            if times > 1 and (line := format_event(event, self._display)):
+                self.line(self._display.redact(f"{line} ({times} times in all)"))
         self._counts.clear()
 
     def _close_log(self) -> None:
@@ -53,17 +78,47 @@ class PlainProgress:
             self._counts[event] += 1
             if self._counts[event] > 1:
                 return
-        if line := format_event(event, self._style):
-            self.line(self._style.redact(line))
+        if line := format_event(event, self._display):
+            self.line(self._display.redact(line))
 
     def line(self, text: str) -> None:
         """One line on stderr."""
         write_line(self._env.stderr, text)
 
 
-def format_event(event: Event, style: DisplayOptions) -> str | None:
+class BatchPlainProgress(PlainProgress):
+    """As `PlainProgress`; the heartbeat tells how far the batch is."""
+
+    def __init__(self, env: Env, display: DisplayOptions) -> None:
+        super().__init__(env, display)
+        self._progress: BatchProgress | None = None
+        self._api_progress: BatchApiProgress | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, BatchProgress):
+            self._progress = event
+        elif isinstance(event, BatchApiProgress):
+            self._api_progress = event
+        elif isinstance(event, Heartbeat) and self._progress and not self._display.quiet:
+            text = _format_progress(self._progress, self._api_progress)
+            self.line(f"imagecli: {text} after {event.elapsed:.0f} s")
+        else:
+            super().__call__(event)
+
+
+def _format_progress(progress: BatchProgress, api_progress: BatchApiProgress | None) -> str:
+    """`3 of 20 saved, 1 failed, 8 of 16 answered by the Batch API`."""
+    text = f"{progress.done:,} of {progress.total:,} saved"
+    if progress.failed:
+        text += f", {progress.failed:,} failed"
+    if api_progress and api_progress.total:
+        text += f", {api_progress.answered:,} of {api_progress.total:,} answered by the Batch API"
+    return text
+
+
+def format_event(event: Event, display: DisplayOptions) -> str | None:
     """The line to print for *event*, or None. --quiet omits all but errors, --verbose adds requests."""
-    if style.quiet:
+    if display.quiet:
         return None
     match event:
         case NoteEvent():
@@ -74,7 +129,7 @@ def format_event(event: Event, style: DisplayOptions) -> str | None:
             return f"imagecli: waiting {event.seconds:.1f} s: {sanitize(event.why)}"
         case Heartbeat():
             return f"imagecli: still waiting after {event.elapsed:.0f} s"
-        case PartialImage() if style.verbose:
+        case PartialImage() if display.verbose:
             return f"imagecli: {format_partial(event)} of request {event.request + 1} came, {len(event.data):,} bytes"
     return None
 

@@ -1,6 +1,6 @@
 """What a dry run prints: a command's requests, files and price, or a batch's counts, price and time.
 
-Also prices and durations as text. Pure; rich only lays the lines out on a terminal.
+Also durations as text. Pure; rich only lays the lines out on a terminal.
 """
 
 from __future__ import annotations
@@ -12,34 +12,12 @@ from io import StringIO
 from typing import Final
 
 from imagecli.env import Env
-from imagecli.money import format_usd, format_usd_range
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.safe_text import printable_path, sanitize
-from imagecli.results import CommandResult, Cost, DryRunRequest
+from imagecli.money import Cost, format_price
+from imagecli.output.terminal import DisplayOptions, printable_path, sanitize
+from imagecli.results import CommandResult, DryRunRequest
 
 Row = tuple[str, str]
 """A label and its text; an empty label continues the one above."""
-
-
-def format_price(cost: Cost) -> str:
-    """The estimated price: `about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)`."""
-    if cost.low_usd is None:
-        return f"unknown: {cost.about}"
-    if cost.is_free:
-        return f"nothing: {cost.about}"
-    return f"about {format_usd_range(cost.low_usd, cost.high_usd)} ({cost.about})"
-
-
-def format_bill(result: CommandResult) -> str | None:
-    """What was billed; None if nothing was, or nothing ever is, or nothing is known about it."""
-    cost = result.cost
-    if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
-        return None
-    if cost.actual_usd is not None:
-        return f"cost: {format_usd(cost.actual_usd)}"
-    if cost.reported_usd is not None:
-        return f"cost: {format_usd(cost.reported_usd)}, and {cost.unpriced_note}"
-    return f"cost: not told; {format_price(cost)}" if cost.low_usd is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.output.result import write_to_stdout
-from imagecli.output.safe_text import sanitize
+from imagecli.output.terminal import sanitize
 
 if TYPE_CHECKING:
     from imagecli.domain import Json

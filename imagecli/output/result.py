@@ -7,98 +7,110 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.safe_text import printable_path, sanitize, write_line
+from imagecli.output.terminal import DisplayOptions, printable_path, sanitize, write_line
 
 if TYPE_CHECKING:
     from imagecli.events import EventHandler
     from imagecli.results import CommandResult, StdoutImage
 
 
-def print_result(report: CommandResult, style: DisplayOptions, env: Env, *, paths: bool = True) -> int:
-    """Print *report*, errors on stderr and data on stdout, and return the exit code.
+def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, paths: bool = True) -> int:
+    """Print *result*, errors on stderr and data on stdout, and return the exit code.
 
     With *paths* false, stdout has the image itself. The plan of a dry run is data.
     """
-    print_errors(report.all_errors, style, env)
-    _print_bill(report, style, env)
-    saved = [image.path for image in report.images if image.path]
+    print_errors(result.all_errors, display, env)
+    _print_bill(result, display, env)
+    saved = [image.path for image in result.images if image.path]
     data: list[str] = []
-    if style.json:
+    if display.json:
         from imagecli.output.json_result import result_to_json_line
 
-        data = [style.redact(result_to_json_line(report, plain=env.stdout.isatty()))]
-    elif report.planned is not None:
+        data = [display.redact(result_to_json_line(result, plain=env.stdout.isatty()))]
+    elif result.planned is not None:
         from imagecli.output.plan import format_dry_run
 
-        data = [style.redact(line) for line in format_dry_run(report, style, env)]
+        data = [display.redact(line) for line in format_dry_run(result, display, env)]
     elif paths:
         data = [printable_path(path, env.stdout) for path in saved]
-    elif not style.quiet:
+    elif not display.quiet:
         for path in saved:
             write_line(env.stderr, f"imagecli: note: a further picture is saved as {sanitize(str(path))}")
     if not data:
-        return report.exit_code
+        return result.exit_code
     try:
         text = "".join(f"{line}\n" for line in data)
         write_to_stdout(
             env, text.encode("utf-8", "surrogateescape"), "the pictures themselves are saved" if saved else None
         )
     except DiskError as error:
-        print_error(error, style, env)
-        return report.exit_code or error.exit_code
-    return report.exit_code
+        print_error(error, display, env)
+        return result.exit_code or error.exit_code
+    return result.exit_code
 
 
-def _print_bill(report: CommandResult, style: DisplayOptions, env: Env) -> None:
-    from imagecli.output.plan import format_bill
-
-    if not style.quiet and (line := format_bill(report)):
+def _print_bill(result: CommandResult, display: DisplayOptions, env: Env) -> None:
+    if not display.quiet and (line := format_bill(result)):
         write_line(env.stderr, f"imagecli: {sanitize(line)}")
 
 
-def print_failure(error: ImagecliError, command: str, style: DisplayOptions, env: Env) -> int:
+def format_bill(result: CommandResult) -> str | None:
+    """What was billed; None if nothing was, or nothing ever is, or nothing is known about it."""
+    # Here, as usage errors are shown without it.
+    from imagecli.money import format_price, format_usd
+
+    cost = result.cost
+    if cost.is_free or not any(call_result.may_be_billed for call_result in result.outcomes):
+        return None
+    if cost.actual_usd is not None:
+        return f"cost: {format_usd(cost.actual_usd)}"
+    if cost.reported_usd is not None:
+        return f"cost: {format_usd(cost.reported_usd)}, and {cost.unpriced_note}"
+    return f"cost: not told; {format_price(cost)}" if cost.low_usd is not None else None
+
+
+def print_failure(error: ImagecliError, command: str, display: DisplayOptions, env: Env) -> int:
     """Print the error of a command that ended before anything was sent, and return its exit code."""
-    if not style.json:
-        print_errors((error,), style, env)
+    if not display.json:
+        print_errors((error,), display, env)
         return error.exit_code
     from imagecli.results import CommandResult
 
     signal_code = error.exit_code if isinstance(error, InterruptedCommand) else None
-    return print_result(CommandResult(command=command, errors=(error,), signal_code=signal_code), style, env)
+    return print_result(CommandResult(command=command, errors=(error,), signal_code=signal_code), display, env)
 
 
-def print_errors(errors: Sequence[ImagecliError], style: DisplayOptions, env: Env) -> None:
+def print_errors(errors: Sequence[ImagecliError], display: DisplayOptions, env: Env) -> None:
     """Print each of *errors* once; those with the same message are only counted."""
     by_message: dict[str, list[ImagecliError]] = {}
     for error in errors:
         by_message.setdefault(error.message, []).append(error)
     for error, *others in by_message.values():
-        print_error(error, style, env)
+        print_error(error, display, env)
         if others:
             write_line(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
         for path in dict.fromkeys(other.rescued_path for other in others):
             if path and path != error.rescued_path:
-                write_line(env.stderr, style.redact(f"kept: {sanitize(path)}"))
-        if style.debug and error.code == "bug":
-            _print_traceback(error, style, env)
+                write_line(env.stderr, display.redact(f"kept: {sanitize(path)}"))
+        if display.debug and error.code == "bug":
+            _print_traceback(error, display, env)
 
 
-def print_error(error: ImagecliError, style: DisplayOptions, env: Env) -> None:
+def print_error(error: ImagecliError, display: DisplayOptions, env: Env) -> None:
     """Print an error with its rescued file, request id and hint, all of it sanitized."""
     lines = [sanitize(line) for line in error.lines] + [f"imagecli: error: {sanitize(error.message)}"]
     for title, text in (("kept", error.rescued_path), ("request", error.request_id), ("hint", error.hint)):
         if text:
             lines.append(f"{title}: {sanitize(text)}")
     for line in lines:
-        write_line(env.stderr, style.redact(line))
+        write_line(env.stderr, display.redact(line))
 
 
-def _print_traceback(error: ImagecliError, style: DisplayOptions, env: Env) -> None:
+def _print_traceback(error: ImagecliError, display: DisplayOptions, env: Env) -> None:
     import traceback
 
     for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
-        write_line(env.stderr, style.redact(sanitize(line)))
+        write_line(env.stderr, display.redact(sanitize(line)))
 
 
 def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
@@ -121,8 +133,8 @@ def write_stdout_buffer(env: Env, data: bytes) -> None:
 _CHUNK_BYTES = 256 * 1024
 
 
-def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, on_event: EventHandler) -> CommandResult:
-    """Write the image to stdout. If that fails, save it to a file: it is paid for. Returns the updated report."""
+def write_image_to_stdout(image: StdoutImage, result: CommandResult, env: Env, on_event: EventHandler) -> CommandResult:
+    """Write the image to stdout. If that fails, save it to a file: it is paid for. Returns the updated result."""
     from imagecli.events import WarningEvent
 
     try:
@@ -132,11 +144,11 @@ def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, o
         message = f"stdout was closed too early; the picture is saved as {path}"
         warning = WarningEvent(code="stdout_closed", message=message)
         on_event(warning)
-        return report._replace(notes=(*report.notes, warning))
+        return result._replace(notes=(*result.notes, warning))
     except (KeyboardInterrupt, Terminated) as signal:
         message = "interrupted while the picture was written to stdout"
         unsaved = UnsavedError(message, code="interrupted", rescued_path=str(image.save()))
-        return report._replace(errors=(*report.errors, unsaved), signal_code=signal_exit_code(signal))
+        return result._replace(errors=(*result.errors, unsaved), signal_code=signal_exit_code(signal))
     except OSError as error:
         failure = DiskError(
             f"stdout can't be written: {error.strerror}",
@@ -144,10 +156,10 @@ def write_image_to_stdout(image: StdoutImage, report: CommandResult, env: Env, o
             code="stdout",
             rescued_path=str(image.save()),
         )
-        outcomes = tuple(outcome._replace(saved=()) for outcome in report.outcomes)
-        return report._replace(outcomes=outcomes, errors=(*report.errors, failure))
+        outcomes = tuple(outcome._replace(saved=()) for outcome in result.outcomes)
+        return result._replace(outcomes=outcomes, errors=(*result.errors, failure))
     image.on_written()
-    return report
+    return result
 
 
 def _write_staged(image: StdoutImage, env: Env) -> None:

@@ -1,4 +1,4 @@
-"""Prints settings, paths and JSON documents on stdout, and notes on stderr."""
+"""Prints settings, paths and JSON documents on stdout."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.output.result import write_to_stdout
-from imagecli.output.safe_text import json_line, printable_path, sanitize, write_line
+from imagecli.output.terminal import json_line, printable_path, sanitize
 
 if TYPE_CHECKING:
     from imagecli.config.show import PathRow, SettingRow
     from imagecli.domain import Json
     from imagecli.errors import ImagecliError
-
-
-def print_note(text: str, env: Env) -> None:
-    """Print a note of a command without progress events."""
-    write_line(env.stderr, f"imagecli: note: {sanitize(text)}")
 
 
 def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import HttpResponse
@@ -13,7 +14,7 @@ from imagecli.client.spool import BODY, SpoolEntry, open_spool_entry
 from imagecli.client.spool_record import SPOOL_BESIDE
 from imagecli.client.transport import Transport
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
-from imagecli.events import EventHandler, NoteEvent, SpoolOpened, WarningEvent
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_message import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.inputs import InputCache
@@ -28,6 +29,22 @@ from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
 from imagecli.storage.staging import discard_all_staged
 from imagecli.worker_pool import CallSlot
+
+
+class OpenCall(NamedTuple):
+    """A call that was begun, and whose result the command has not handled yet."""
+
+    entry: SpoolEntry
+    saver: ImageSaver
+
+    @property
+    def request(self) -> int:
+        return self.saver.prepared.request
+
+    @property
+    def folder(self) -> Path:
+        """Where its response is kept until it is saved."""
+        return self.entry.body.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +62,8 @@ class Pipeline:
     """For the records of those that are beside an output."""
     decode_lock: Lock = field(default_factory=Lock)
     """Held while an image is decoded."""
+    open_calls: dict[int, OpenCall] = field(default_factory=dict)
+    """Request → its call, from when it has room under the cost limit until `end_call`."""
 
     def execute(
         self,
@@ -62,9 +81,10 @@ class Pipeline:
             prepared, request = prepare_call(call, self.inputs.fit_inputs(call.request, on_event), self.context)
             saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
             with (
-                self._open_entry(prepared, on_event) as entry,
+                self._open_entry(prepared) as entry,
                 self.spend_guard.reserve(call.index, slot) as reservation,
             ):
+                self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 return self._save(response, broken_off, entry, saver, reservation)
         except NotSentError:
@@ -81,12 +101,18 @@ class Pipeline:
                 request_id=error.request_id,
             )
 
-    def _open_entry(self, prepared: PreparedCall, on_event: EventHandler) -> SpoolEntry:
-        def announce(body: Path) -> None:
-            on_event(SpoolOpened(request=prepared.request, folder=body.parent))
+    def end_call(self, request: int) -> None:
+        """The result of the request is handled."""
+        self.open_calls.pop(request, None)
 
+    def in_flight(self) -> list[OpenCall]:
+        """The calls that were sent and not refused, and whose results are not handled: what may still be billed."""
+        # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
+        return [call for call in self.open_calls.copy().values() if call.entry.sent]
+
+    def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
-        return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, announce, self.record_folders)
+        return open_spool_entry(prepared.id, prepared_to_json(prepared), folders, self.record_folders)
 
     def _send(
         self,

@@ -71,6 +71,17 @@ class InputCache:
             return slot.fitted
 
 
+class InputsByModel:
+    """Input images, prepared once for each model."""
+
+    def __init__(self) -> None:
+        self._caches: dict[str, InputCache] = {}
+
+    def for_model(self, model: ModelRow) -> InputCache:
+        """The inputs that are fitted for *model*."""
+        return self._caches.setdefault(model.name, InputCache(model))
+
+
 def _fit_all(
     sources: tuple[InputSource, ...],
     layers: tuple[InputSource | None, InputSource | None],

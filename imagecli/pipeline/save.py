@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +81,8 @@ class ImageSaver:
     on_event: EventHandler
     is_repeated: bool = False
     """The response may have been saved before, in part: existing files with the same bytes are not saved twice."""
+    saved: list[SavedImage] = field(default_factory=list)
+    """The images that are complete on disk so far."""
 
     def save(self, index: int, staged: StagedImage, revised_prompt: str | None) -> Iterator[SavedImage]:
         """Saves image *index*, and then the further files that are made from it.
@@ -97,12 +99,12 @@ class ImageSaver:
             path, original, staged = self._save_converted(staged, name, change, overwrite)
         else:
             path = self._publish(staged, _unchanged_path(name, received), overwrite, number)
-        yield self._announce_saved(
+        yield self._record_saved(
             replace(self._build_saved_image(index, path, staged, revised_prompt), original=original)
         )
         for copy, destination in enumerate(further, start=1):
             image = self._save_further(index, destination, original or path, received, revised_prompt)
-            yield self._announce_saved(replace(image, copy=copy))
+            yield self._record_saved(replace(image, copy=copy))
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -121,7 +123,8 @@ class ImageSaver:
             )
         return self._build_saved_image(index, None, staged, revised_prompt), staged
 
-    def _announce_saved(self, image: SavedImage) -> SavedImage:
+    def _record_saved(self, image: SavedImage) -> SavedImage:
+        self.saved.append(image)
         self.on_event(ImageSaved(image=image))
         return image
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -13,7 +14,8 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.batches.routes import BatchRoutes
-from imagecli.sandbox.errors import ApiError, internal_error
+from imagecli.sandbox.clock import SandboxClock
+from imagecli.sandbox.errors import ApiError, check_method, internal_error
 from imagecli.sandbox.fault_injection import Failure, FaultInjector
 from imagecli.sandbox.files.routes import FileRoutes
 from imagecli.sandbox.files.store import FileStore
@@ -21,46 +23,19 @@ from imagecli.sandbox.form import read_form
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.image_service import ImageService
-from imagecli.sandbox.rate_limit import Clock, ImageRateLimit
-from imagecli.sandbox.request_checks import check_api_key, check_method
+from imagecli.sandbox.rate_limit import ImageRateLimit
 from imagecli.sandbox.response_body import build_events, build_response_body
 from imagecli.sandbox.url_store import IMAGE_PATH, UrlStore
 
 if TYPE_CHECKING:
     from imagecli.sandbox.painter.codec import PaintedImage
 
-MODEL_CREATED = 1_698_785_189
-"""Unix seconds, for rows without a release date."""
-
-
-def list_models_response(catalog: Catalog) -> ServerResponse:
-    """The list of models, as `GET /v1/models` returns it."""
-    return json_response(200, {"object": "list", "data": [_model_object(row) for row in catalog.models.values()]})
-
-
-def model_response(name: str, catalog: Catalog) -> ServerResponse:
-    """One model. Raises ApiError 404."""
-    if name not in catalog.models:
-        raise ApiError(f"The model '{name}' does not exist", status=404, param="model", code="model_not_found")
-    return json_response(200, _model_object(catalog.models[name]))
-
-
-def _model_object(row: ModelRow) -> dict[str, object]:
-    """A model past its shutdown date is listed too: the sandbox still accepts it."""
-    released = datetime.combine(row.released, datetime.min.time(), UTC).timestamp() if row.released else MODEL_CREATED
-    return {
-        "id": row.name,
-        "object": "model",
-        "created": int(released),
-        "owned_by": "system",
-        "shutdown_date": row.shutdown.isoformat() if row.shutdown else None,
-    }
-
-
 OPERATIONS: Final[tuple[Operation, ...]] = ("generations", "edits", "variations")
-VERSION = "2020-10-01"
+VERSION: Final = "2020-10-01"
 """The value of `openai-version` that the real API has sent for years."""
 EVENT_STREAM: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+MODEL_CREATED: Final = 1_698_785_189
+"""Unix seconds, for rows without a release date."""
 
 
 class SandboxApp:
@@ -74,10 +49,11 @@ class SandboxApp:
         rate_limit: int | None,
         url_ttl: float,
         failures: tuple[Failure, ...],
-        clock: Clock,
-        pause: Callable[[float], object],
+        clock: SandboxClock,
+        latency: float,
+        stopping: threading.Event,
     ) -> None:
-        """*pause* waits for a share (0 to 1) of the latency."""
+        """*latency*: seconds added to every response with images; *stopping* ends these waits."""
         self._require_key = require_key
         self._rate_limit = ImageRateLimit(rate_limit, clock) if rate_limit else None
         self._url_store = UrlStore(url_ttl, clock)
@@ -86,7 +62,8 @@ class SandboxApp:
         self._file_routes = FileRoutes(self._files)
         self._batch_routes = BatchRoutes(self._files, self._service, clock)
         self._clock = clock
-        self._pause = pause
+        self._latency = latency
+        self._stopping = stopping
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Never raises: an unexpected exception becomes the API's own 500."""
@@ -130,7 +107,7 @@ class SandboxApp:
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:
-        files = self._files.read_image if operation == "edits" else None
+        files = self._files if operation == "edits" else None
         form = read_form(request, multipart=operation != "generations", files=files)
         job = self._service.build_job(form, operation, request_id)
         headers = self._rate_limit.take(job.n, job.row.name) if self._rate_limit else {}
@@ -145,19 +122,73 @@ class SandboxApp:
     def _complete_response(
         self, job: ImageJob, painted: list[PaintedImage], headers: dict[str, str], host: str
     ) -> ServerResponse:
-        self._pause(1.0)
-        body = build_response_body(
-            job, [image.data for image in painted], self._now(), lambda data: self._url_store.add(data, host)
-        )
+        self._stopping.wait(self._latency)
+        images = [image.data for image in painted]
+        body = build_response_body(job, images, self._clock.unix_now(), self._url_store, host)
         return json_response(200, body, headers, images=job.n)
 
     def _stream_response(
         self, job: ImageJob, painted: Iterator[PaintedImage], headers: dict[str, str]
     ) -> ServerResponse:
-        share = 1 / (job.n * (job.delivery.partial_images + 1))
-        parts = build_events(job, painted, self._now, lambda: self._pause(share))
-        return ServerResponse(status=200, headers={**EVENT_STREAM, **headers}, parts=parts, images=job.n)
+        events = build_events(job, painted, self._clock)
+        return ServerResponse(
+            status=200, headers={**EVENT_STREAM, **headers}, parts=self._delay_events(events, job), images=job.n
+        )
 
-    def _now(self) -> int:
-        """Unix seconds."""
-        return int(self._clock.unix_seconds(self._clock.now()))
+    def _delay_events(self, events: Iterator[bytes], job: ImageJob) -> Iterator[bytes]:
+        """Spreads the latency over *events*."""
+        seconds = self._latency / (job.n * (job.delivery.partial_images + 1))
+        for event in events:
+            self._stopping.wait(seconds)
+            yield event
+
+
+def list_models_response(catalog: Catalog) -> ServerResponse:
+    """The list of models, as `GET /v1/models` returns it."""
+    return json_response(200, {"object": "list", "data": [_model_object(row) for row in catalog.models.values()]})
+
+
+def model_response(name: str, catalog: Catalog) -> ServerResponse:
+    """One model. Raises ApiError 404."""
+    if name not in catalog.models:
+        raise ApiError(f"The model '{name}' does not exist", status=404, param="model", code="model_not_found")
+    return json_response(200, _model_object(catalog.models[name]))
+
+
+def _model_object(row: ModelRow) -> dict[str, object]:
+    """A model past its shutdown date is listed too: the sandbox still accepts it."""
+    released = datetime.combine(row.released, datetime.min.time(), UTC).timestamp() if row.released else MODEL_CREATED
+    return {
+        "id": row.name,
+        "object": "model",
+        "created": int(released),
+        "owned_by": "system",
+        "shutdown_date": row.shutdown.isoformat() if row.shutdown else None,
+    }
+
+
+def check_api_key(request: ServerRequest, required: str | None) -> None:
+    """Raises ApiError 401 if the key is not *required*; None accepts any key, and none."""
+    if required is None:
+        return
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    key = key.strip() if scheme.lower() == "bearer" else request.headers.get("api-key", "")
+    if not key:
+        raise ApiError(
+            "You didn't provide an API key. You need to provide your API key in an Authorization header using "
+            "Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an API key from "
+            "https://platform.openai.com/account/api-keys.",
+            status=401,
+        )
+    if not secrets.compare_digest(key.encode("utf-8", "replace"), required.encode("utf-8", "replace")):
+        raise ApiError(
+            f"Incorrect API key provided: {_mask_key(key)}. You can find your API key at "
+            "https://platform.openai.com/account/api-keys.",
+            status=401,
+            code="invalid_api_key",
+        )
+
+
+def _mask_key(key: str) -> str:
+    """The first eight and the last four characters, as in the real message; of a short key, only stars."""
+    return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 15 else "*" * len(key)

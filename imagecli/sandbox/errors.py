@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagecli.sandbox.http_message import ServerResponse, json_response
+from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
 
 
 class ApiError(Exception):
@@ -49,3 +49,14 @@ def internal_error() -> ApiError:
     """The API's 500, for an exception that the sandbox does not expect."""
     message = "The server had an error while processing your request. Sorry about that!"
     return ApiError(message, status=500, type="server_error")
+
+
+def check_method(request: ServerRequest, *allowed: str) -> None:
+    """Raises ApiError 405 for any method that is not *allowed*."""
+    if request.method not in allowed:
+        raise ApiError(
+            f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP "
+            "method?)",
+            status=405,
+            headers={"Allow": ", ".join(allowed)},
+        )

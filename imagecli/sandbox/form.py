@@ -10,21 +10,34 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import HeaderParser
-from typing import Any
+from typing import Any, Protocol
 
 from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.files.store import StoredFile, read_image_file
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.image_job import UploadedFile
 
+FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask", "markup": "markup"}
+"""Form field → its meaning. Several images are sent as repeated `image[]`, by some clients as repeated `image`."""
+OVERLAYS = ("mask", "markup")
+"""What is laid over the first image of an edit."""
 MAX_HEAD = 16 * 1024
 """Bytes of one part's headers."""
 
 _PADDING = re.compile(rb"[ \t]*\r\n")
 """What may follow a boundary on its line."""
+_NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
+"""A name such as `svg[reasoning][effort]`."""
+
+
+class FileLookup(Protocol):
+    """Finds the files that JSON refers to by their ids."""
+
+    def get(self, id: str, /) -> StoredFile | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +92,6 @@ def _header_param(headers: Message, name: str) -> str | None:
     return text.encode("latin-1", "replace").decode("utf-8", "replace") if text is not None else None
 
 
-FileLookup = Callable[[str, str], bytes]
-"""File id and the parameter with it → the bytes of the image. Raises ApiError."""
-
-FILE_FIELDS = {"image": "image", "image[]": "image", "mask": "mask", "markup": "markup"}
-"""Form field → its meaning. Several images are sent as repeated `image[]`, by some clients as repeated `image`."""
-
-OVERLAYS = ("mask", "markup")
-"""What is laid over the first image of an edit."""
-
-_NESTED = re.compile(r"(?P<outer>[^\[\]]+)(?P<inner>(?:\[[^\[\]]+\]){1,4})")
-"""A name such as `svg[reasoning][effort]`."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedForm:
     """Values as received: typed from JSON, text from multipart. A JSON null counts as not sent."""
@@ -114,7 +114,7 @@ def read_form(request: ServerRequest, *, multipart: bool, files: FileLookup | No
         if not multipart:
             raise ApiError("Invalid Content-Type header (multipart/form-data), expected application/json.")
         return _read_multipart(request)
-    if not files and multipart:
+    if files is None and multipart:
         raise ApiError(f"Invalid Content-Type header ({media_type}), expected multipart/form-data.")
     return form_from_json(parse_json_object(request.body), files)
 
@@ -135,7 +135,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 
 def form_from_json(values: dict[str, Any], files: FileLookup | None) -> ParsedForm:
     """The form of a JSON body, whose images are data URLs or ids for *files*; None if it accepts no images."""
-    if not files:
+    if files is None:
         return ParsedForm(values=values)
     plain = {name: value for name, value in values.items() if name not in ("images", *OVERLAYS)}
     images = values.get("images", [])
@@ -153,8 +153,8 @@ def form_from_json(values: dict[str, Any], files: FileLookup | None) -> ParsedFo
 def _resolve_reference(reference: Any, param: str, files: FileLookup) -> UploadedFile:
     """An image given by exactly one of `file_id` and `image_url`."""
     keys = {name for name, value in reference.items() if value is not None} if isinstance(reference, dict) else set()
-    if keys == {"file_id"} and isinstance(reference["file_id"], str):
-        return UploadedFile(name=param, data=files(reference["file_id"], param))
+    if keys == {"file_id"} and isinstance(file_id := reference["file_id"], str):
+        return UploadedFile(name=param, data=read_image_file(files.get(file_id), file_id, param))
     url = reference["image_url"] if keys == {"image_url"} else None
     if not isinstance(url, str) or not url.startswith("data:image/") or ";base64," not in url:
         raise ApiError(

@@ -22,15 +22,22 @@ from imagecli.catalog.catalog import Catalog, load_shipped_catalog
 from imagecli.errors import UsageError
 from imagecli.quoting import sanitize
 from imagecli.sandbox.app import SandboxApp
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse
-from imagecli.sandbox.rate_limit import Clock
 
 _MAX_LOGGED = 200
 """Characters of one value in a log line."""
 MAX_BODY = 256 * 1024 * 1024
 """Bytes. The API reference states no limit; this one has room for a 50 MB image in base64."""
+IDLE_SECONDS = 120.0
+"""A connection without data for this long is closed."""
+LINGER_SECONDS = 2.0
+"""How long a rejected body is still read, so that its sender can read the error."""
+LAST_CHUNK = b"0\r\n\r\n"
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
+"""The names of the server. Any other name is a website's that makes it resolve to this machine (DNS rebinding)."""
 
 
 class BodyReadError(Exception):
@@ -85,15 +92,6 @@ def _parse_chunk_length(line: bytes) -> int:
         raise BodyReadError(400, "Invalid chunked body.") from None
 
 
-IDLE_SECONDS = 120.0
-"""A connection without data for this long is closed."""
-LINGER_SECONDS = 2.0
-"""How long a rejected body is still read, so that its sender can read the error."""
-LAST_CHUNK = b"0\r\n\r\n"
-HOSTS = ("127.0.0.1", "localhost", "[::1]")
-"""The names of the server. Any other name is a website's that makes it resolve to this machine (DNS rebinding)."""
-
-
 class SandboxRequestHandler(BaseHTTPRequestHandler):
     server: SandboxHttpServer
     protocol_version = "HTTP/1.1"
@@ -127,9 +125,8 @@ class SandboxRequestHandler(BaseHTTPRequestHandler):
         self.send_header("openai-processing-ms", str(round((time.monotonic() - started) * 1000)))
         if response.parts is None:
             self.send_header("Content-Length", str(len(response.body)))
-            self.log_response(
-                response
-            )  # before sending, so that a client that has read the response finds it in the log
+            # Before sending, so that a client that has read the response finds it in the log.
+            self.log_response(response)
             self.finish_headers()
             if self.command != "HEAD":
                 self.wfile.write(response.body)
@@ -287,8 +284,9 @@ class SandboxHttpServer(ThreadingHTTPServer):
             rate_limit=options.rate_limit,
             url_ttl=options.url_ttl,
             failures=options.failures,
-            clock=Clock(options.speed),
-            pause=lambda share: self.stopping.wait(options.latency * share) if options.latency else False,
+            clock=SandboxClock(options.speed),
+            latency=options.latency,
+            stopping=self.stopping,
         )
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()

@@ -1,36 +1,12 @@
-"""The sandbox's clock, which `--speed` makes faster than the client's, and the rate limit of images per minute.
-
-Rules are in seconds of the sandbox's clock. What a client reads, a date or a time to wait, is in real seconds.
-"""
+"""The rate limit of images per minute: a token bucket, the headers that state it, and the 429 that enforces it."""
 
 from __future__ import annotations
 
 import math
 import threading
-import time
 
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError
-
-
-class Clock:
-    """Counts seconds since its creation, *speed* of them in each real second."""
-
-    def __init__(self, speed: float = 1.0) -> None:
-        self._speed = speed
-        self._started = time.monotonic()
-
-    def now(self) -> float:
-        """Seconds; monotonic."""
-        return (time.monotonic() - self._started) * self._speed
-
-    def real_seconds(self, seconds: float) -> float:
-        """How many real seconds *seconds* of this clock take."""
-        return seconds / self._speed
-
-    def unix_seconds(self, moment: float) -> float:
-        """*moment*, past or future, in Unix seconds."""
-        return time.time() + self.real_seconds(moment - self.now())
-
 
 MINUTE = 60.0
 """Seconds of the sandbox's clock."""
@@ -39,7 +15,7 @@ MINUTE = 60.0
 class TokenLevel:
     """A token bucket that holds *limit* tokens and refills in a minute. Not thread-safe."""
 
-    def __init__(self, limit: int, clock: Clock) -> None:
+    def __init__(self, limit: int, clock: SandboxClock) -> None:
         self.limit = limit
         self.tokens = float(limit)
         self._clock = clock
@@ -63,7 +39,7 @@ class ImageRateLimit:
     or more, the limit of images is always reached first.
     """
 
-    def __init__(self, limit: int, clock: Clock) -> None:
+    def __init__(self, limit: int, clock: SandboxClock) -> None:
         self._images, self._requests = TokenLevel(limit, clock), TokenLevel(limit, clock)
         self._lock = threading.Lock()
 

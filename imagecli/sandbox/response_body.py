@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from imagecli.domain import Operation, Size
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import internal_error
 from imagecli.sandbox.image_job import ImageJob
+from imagecli.sandbox.url_store import UrlStore
 
 if TYPE_CHECKING:
     from imagecli.sandbox.painter.codec import PaintedImage
@@ -25,6 +27,8 @@ INPUT_IMAGE: Final = 1050
 """Input tokens of one image, mask or markup: plausible, because no formula is published."""
 DEFAULT_TOKENS: Final = {Size(1024, 1024): 1056}
 """Output tokens if the row has no table."""
+KINDS: Final[dict[Operation, str]] = {"generations": "image_generation", "edits": "image_edit"}
+"""What the names of an operation's events begin with."""
 
 
 def build_usage(job: ImageJob, images: int, *, inputs: bool = True) -> dict[str, Any]:
@@ -74,12 +78,13 @@ def _scale_tokens(table: Mapping[Size, int], pixels: int) -> int:
 
 
 def build_response_body(
-    job: ImageJob, images: list[bytes], created: int, put: Callable[[bytes], str]
+    job: ImageJob, images: list[bytes], created: int, url_store: UrlStore, host: str
 ) -> dict[str, Any]:
-    """The JSON body; *put* stores an image and returns its URL."""
-    data = [
-        {"url": put(image)} if job.response_format == "url" else {"b64_json": encode_base64(image)} for image in images
-    ]
+    """The JSON body. Images that are returned by URL are put into *url_store*; *host* is the host and port in it."""
+    if job.response_format == "url":
+        data = [{"url": url_store.add(image, host)} for image in images]
+    else:
+        data = [{"b64_json": encode_base64(image)} for image in images]
     if job.is_classic:
         revised = {"revised_prompt": job.prompt} if "style" in job.row.parameters else {}
         return {"created": created, "data": [{**revised, **item} for item in data]}
@@ -116,36 +121,28 @@ def encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-KINDS: Final[dict[Operation, str]] = {"generations": "image_generation", "edits": "image_edit"}
-
-
-def build_events(
-    job: ImageJob, painted: Iterator[PaintedImage], now: Callable[[], int], pause: Callable[[], object]
-) -> Iterator[bytes]:
-    """The server-sent events of *painted*, each as soon as it exists, and each after a call of *pause*.
+def build_events(job: ImageJob, painted: Iterator[PaintedImage], clock: SandboxClock) -> Iterator[bytes]:
+    """The server-sent events of *painted*, each as soon as it exists.
 
     No field says to which image an event belongs, so images come one after the other. An exception becomes the last
     event, because the status has been sent.
     """
     try:
         for number, image in enumerate(painted):
-            yield from _image_events(job, image, now, pause, first=number == 0)
+            yield from _image_events(job, image, clock, first=number == 0)
     except Exception:  # the boundary of a stream; GeneratorExit is not caught, and ends it
         yield _encode_event("error", internal_error().body())
 
 
-def _image_events(
-    job: ImageJob, image: PaintedImage, now: Callable[[], int], pause: Callable[[], object], *, first: bool
-) -> Iterator[bytes]:
-    kind = KINDS.get(job.operation, "image_generation")
+def _image_events(job: ImageJob, image: PaintedImage, clock: SandboxClock, *, first: bool) -> Iterator[bytes]:
     from imagecli.sandbox.painter.render import paint_earlier_states
 
+    kind = KINDS.get(job.operation, "image_generation")
     for index, data in enumerate(paint_earlier_states(image, job)):
-        pause()
-        yield _encode_event(f"{kind}.partial_image", {**_event_fields(job, data, now()), "partial_image_index": index})
-    pause()
+        fields = _event_fields(job, data, clock.unix_now())
+        yield _encode_event(f"{kind}.partial_image", {**fields, "partial_image_index": index})
     completed = {
-        **_event_fields(job, image.data, now()),
+        **_event_fields(job, image.data, clock.unix_now()),
         "usage": build_usage(job, 1, inputs=first),
         **safety_fields(job),
     }

@@ -14,8 +14,8 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse
-from imagecli.sandbox.rate_limit import Clock
 
 IMAGE_PATH = "/pictures/"
 MAX_BYTES = 512 * 1024 * 1024
@@ -25,7 +25,7 @@ MAX_BYTES = 512 * 1024 * 1024
 class UrlStore:
     """Stores images under signed URLs. Thread-safe."""
 
-    def __init__(self, ttl: float, clock: Clock, capacity: int = MAX_BYTES) -> None:
+    def __init__(self, ttl: float, clock: SandboxClock, capacity: int = MAX_BYTES) -> None:
         self._ttl = ttl
         self._clock = clock
         self._capacity = capacity

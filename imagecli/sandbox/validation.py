@@ -35,60 +35,21 @@ NOT_STREAMED: Final = ("gif", "svg")
 """Formats that are never sent as a stream."""
 FORMAT_PARAMETERS: Final = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "svg"}
 """Parameter → the only format it belongs to."""
-
-
-def check_combinations(form: ParsedForm, output_format: str, row: ModelRow, *, stream: bool) -> None:
-    """Raises ApiError for parameters that exclude or need each other. *output_format* is the one that will be used."""
-    for name, required in FORMAT_PARAMETERS.items():
-        if name in form.values and output_format != required:
-            raise invalid_value_error(name, f"'{name}' is only supported when 'output_format' is '{required}'.")
-    if "partial_images" in form.values and not stream:
-        raise invalid_value_error("partial_images", "'partial_images' is only supported when 'stream' is true.")
-    if stream and output_format in NOT_STREAMED:
-        raise invalid_value_error("stream", f"Streaming is not supported for {output_format.upper()} output format.")
-    if form.values.get("background") == "transparent" and output_format not in TRANSPARENT:
-        message = f"Transparent background is not supported for {output_format.upper()} output format."
-        raise invalid_value_error("background", message)
-    _check_overlays(form, output_format, row)
-
-
-def check_compression(compression: int, output_format: str, *, explicit: bool) -> None:
-    """Raises ApiError. 100 is no compression, so png accepts it."""
-    kind = output_format.upper()
-    if compression < 100 and output_format not in COMPRESSED:
-        raise invalid_value_error(
-            "output_compression", f"Compression less than 100 is not supported for {kind} output format."
-        )
-    if explicit and output_format in NOT_STREAMED:
-        raise invalid_value_error("output_compression", f"Compression is not supported for {kind} output format.")
-
-
-def _check_overlays(form: ParsedForm, output_format: str, row: ModelRow) -> None:
-    if form.masks and form.markups:
-        raise invalid_value_error("markup", "'markup' cannot be used together with 'mask'.")
-    if form.masks and output_format == "gif":
-        raise invalid_value_error("mask", "'mask' is not supported for GIF output format.")
-    if form.markups and "markup" not in row.parameters:
-        raise ApiError("Unknown parameter: 'markup'.", param="markup", code="unknown_parameter")
-
-
 DEFAULT_MODEL = "dall-e-2"
 """For requests without a model, as old clients send them. Source: openai-openapi @ f85dbe2 (2026-08-21)."""
-
 ENDPOINT_PARAMETERS: dict[Operation, frozenset[str]] = {
     "generations": frozenset({"prompt", "model", "n", "size"}),
     "edits": frozenset({"prompt", "model", "n", "size"}),
     "variations": frozenset({"model", "n", "size"}),
 }
 """Parameters of an endpoint, whatever the model. Source: OpenAI API reference, images, read 2026-11-22."""
-
 EDITS_ONLY = frozenset({"input_fidelity", "markup"})
 """Parameters of a row that are about input images. Source: the same."""
-
 DEFAULTS = {"frame_count": 9, "frame_duration_ms": 200}
 """Of a GIF. Source: the same."""
-
 VARIATION_PROMPT = "a variation"
+BLOCKED_WORD: Final = "moderation_blocked"
+"""A prompt with this word is always blocked, to try out moderation errors."""
 
 
 def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) -> ImageJob:
@@ -212,8 +173,39 @@ def _default_quality(row: ModelRow) -> str:
     return words[(len(words) - 1) // 2] if words else "standard"
 
 
-BLOCKED_WORD: Final = "moderation_blocked"
-"""A prompt with this word is always blocked, to try out moderation errors."""
+def check_combinations(form: ParsedForm, output_format: str, row: ModelRow, *, stream: bool) -> None:
+    """Raises ApiError for parameters that exclude or need each other. *output_format* is the one that will be used."""
+    for name, required in FORMAT_PARAMETERS.items():
+        if name in form.values and output_format != required:
+            raise invalid_value_error(name, f"'{name}' is only supported when 'output_format' is '{required}'.")
+    if "partial_images" in form.values and not stream:
+        raise invalid_value_error("partial_images", "'partial_images' is only supported when 'stream' is true.")
+    if stream and output_format in NOT_STREAMED:
+        raise invalid_value_error("stream", f"Streaming is not supported for {output_format.upper()} output format.")
+    if form.values.get("background") == "transparent" and output_format not in TRANSPARENT:
+        message = f"Transparent background is not supported for {output_format.upper()} output format."
+        raise invalid_value_error("background", message)
+    _check_overlays(form, output_format, row)
+
+
+def check_compression(compression: int, output_format: str, *, explicit: bool) -> None:
+    """Raises ApiError. 100 is no compression, so png accepts it."""
+    kind = output_format.upper()
+    if compression < 100 and output_format not in COMPRESSED:
+        raise invalid_value_error(
+            "output_compression", f"Compression less than 100 is not supported for {kind} output format."
+        )
+    if explicit and output_format in NOT_STREAMED:
+        raise invalid_value_error("output_compression", f"Compression is not supported for {kind} output format.")
+
+
+def _check_overlays(form: ParsedForm, output_format: str, row: ModelRow) -> None:
+    if form.masks and form.markups:
+        raise invalid_value_error("markup", "'markup' cannot be used together with 'mask'.")
+    if form.masks and output_format == "gif":
+        raise invalid_value_error("mask", "'mask' is not supported for GIF output format.")
+    if form.markups and "markup" not in row.parameters:
+        raise ApiError("Unknown parameter: 'markup'.", param="markup", code="unknown_parameter")
 
 
 def check_moderation(prompt: str, request_id: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Format, read_manifest
 from imagecli.batch.manifest.schema import NAMES
-from imagecli.commands.options import InputOptions, PictureOptions
+from imagecli.commands.flags import ImageFlags, InputFlags
 from imagecli.domain import Edit, Generate, ImageOptions, InputFit, Size, SvgOptions, Vary
 from tests.batch.manifests import assets, assets_of, paths, repository
 
@@ -28,7 +28,7 @@ def only(text: str, format: Format = "jsonl", folder: Path = Path("assets"), **m
 
 
 def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
-    options = {*InputOptions._fields, *PictureOptions._fields}
+    options = {*InputFlags._fields, *ImageFlags._fields}
     assert options <= set(NAMES)
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from imagecli.env import Env
 from imagecli.events import BatchProgress, EventHandler
-from imagecli.output.batch import BatchPlainProgress
 from imagecli.output.batch_live import fit_cells
-from imagecli.output.display_options import DisplayOptions
+from imagecli.output.plain_progress import BatchPlainProgress
+from imagecli.output.terminal import DisplayOptions
 from imagecli.worker_pool import HEARTBEAT_SECONDS, CallSlot, WorkerPool
 from tests.batch.serving import COST, refusal, serving
 from tests.batch.test_batch import manifest

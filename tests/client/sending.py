@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from imagecli.client.exchange import HttpResponse, Timeouts
+from imagecli.client.rate_limiter import MonotonicClock
 from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.events import Event
@@ -17,7 +18,11 @@ QUICK = Timeouts(connect=2, silence=0.6, total=5)
 
 
 def transport(
-    max_retries: int = 2, max_wait: float = 0.02, timeouts: Timeouts = QUICK, headers: dict[str, str] | None = None
+    max_retries: int = 2,
+    max_wait: float = 0.02,
+    timeouts: Timeouts = QUICK,
+    headers: dict[str, str] | None = None,
+    clock: MonotonicClock | None = None,
 ) -> Transport:
     return Transport(
         key=Secret(KEY),
@@ -26,6 +31,7 @@ def transport(
         max_retries=max_retries,
         max_wait=max_wait,
         direct=True,
+        clock=clock,
     )
 
 

@@ -162,12 +162,11 @@ def test_a_wait_that_is_too_long_ends_all_requests_with_the_time_to_come_back(ge
     assert "in 86400 s, after 20" in result.stderr
 
 
-def test_a_limit_that_never_gives_way_costs_few_tries_for_all(generate: Bought) -> None:
-    # So long that a busy machine's threads are all waiting before it is over.
-    with raw_server(http("429 No", LIMIT, "Retry-After: 0.4")) as server:
-        result = generate(server.base_url, "-n", 50, "--max-retries", 2)
-        # All five may be on their way before the first refusal arrives; then one alone tries each time.
-        assert len(server.requests) <= 5 + 2
+def test_a_limit_that_never_gives_way_costs_few_tries(generate: Bought) -> None:
+    """One request, so that no figure depends on the machine; test_rate_limiter has many at the same time."""
+    with raw_server(http("429 No", LIMIT, "Retry-After: 0")) as server:
+        result = generate(server.base_url, "-n", 10, "--max-retries", 2)
+        assert len(server.requests) == 1 + 2
     assert result.exit_code == 5
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from imagecli.client.exchange import Timeouts
 from imagecli.client.retry import wait_too_long_error
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError
 from imagecli.events import Event, RetryWait
+from tests.client.clocks import ThreadsClock, run_threads
 from tests.client.raw import http, raw_server
 from tests.client.sending import OK, send, transport
 
@@ -106,17 +107,31 @@ def test_a_wait_of_exactly_max_wait_is_waited() -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_one_refusal_pauses_every_thread(status: int) -> None:
-    with raw_server(http(f"{status} No", b"", "Retry-After: 0.2"), OK) as server:
-        shared = transport(max_wait=1)
-        first = threading.Thread(target=send, args=(server.base_url, shared))
-        first.start()
-        while not server.requests:
-            time.sleep(0.01)
-        time.sleep(0.05)
-        started = time.monotonic()
+    clock, times = ThreadsClock(2), list[float]()
+
+    def refuse(connection: socket.socket) -> None:
+        times.append(clock.now())
+        connection.sendall(http(f"{status} No", b"", "Retry-After: 30"))
+
+    def accept(connection: socket.socket) -> None:
+        times.append(clock.now())
+        connection.sendall(OK)
+
+    def first() -> None:
         send(server.base_url, shared)
-        assert time.monotonic() - started > 0.1
-        first.join()
+
+    def second() -> None:
+        until = time.monotonic() + 10
+        while not clock.waiting and time.monotonic() < until:
+            time.sleep(0.001)
+        send(server.base_url, shared)
+
+    with raw_server(refuse, accept) as server:
+        shared = transport(max_wait=60, timeouts=Timeouts(), clock=clock)
+        run_threads(clock, first, second)
+    assert len(times) == 3
+    assert times[0] == 1000
+    assert min(times[1:]) >= 1030
 
 
 def test_no_connection_is_tried_again_and_nothing_was_bought() -> None:

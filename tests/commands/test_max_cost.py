@@ -14,6 +14,7 @@ import pytest
 
 from imagecli.catalog import catalog
 from imagecli.config.settings import load_settings
+from imagecli.config.sources import SettingFlags
 from imagecli.domain import Generate, ImageOptions, Size
 from imagecli.env import Env
 from imagecli.errors import (
@@ -164,7 +165,7 @@ def budget(cap: float, *prices: float | None, origin: str | None = "--max-cost")
     rows = catalog.load_shipped_catalog()
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
-    settings = load_settings({}, env, rows, Path("/"))._replace(max_cost=cap, max_cost_origin=origin)
+    settings = load_settings(SettingFlags(), env, rows, Path("/"))._replace(max_cost=cap, max_cost_origin=origin)
     ask = Generate(prompt="x", options=ImageOptions(model="gpt-image-2", quality="high", size=Size(1024, 1024)))
     return Budget(
         requests=tuple(PlannedCall(index=index, request=ask) for index in range(len(prices))),

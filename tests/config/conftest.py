@@ -10,6 +10,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.config.settings import Settings, load_settings
+from imagecli.config.sources import SettingFlags
 from imagecli.env import Env
 from tests.conftest import NOW, Stream
 
@@ -43,7 +44,7 @@ class Home:
             environ={**self.environ, **(environ or {})},
             now=lambda: NOW,
         )
-        return load_settings(flags, env, load_shipped_catalog(), self.project)
+        return load_settings(SettingFlags(**flags), env, load_shipped_catalog(), self.project)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from imagecli.config.user_catalog import load_catalog_with_providers
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
-from imagecli.output import slow_notice
+from imagecli.output import progress
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import NOW, Run, Stream
 
@@ -238,7 +238,7 @@ def test_a_server_on_this_machine_wants_no_key(imagecli: Run, sandbox: str) -> N
 def test_a_key_command_that_takes_long_is_said_to_be_waited_for(
     imagecli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], noted: bool
 ) -> None:
-    monkeypatch.setattr(slow_notice, "SECONDS", 0.2)
+    monkeypatch.setattr(progress, "SLOW_SECONDS", 0.2)
     command = script(tmp_path, f"import time; time.sleep(0.7); print('{KEY}')")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.toml").write_text(f"[providers.openai]\napi_key_command = {json.dumps(command)}")

@@ -19,9 +19,9 @@ import pytest
 
 from imagecli import safe_open
 from imagecli.config import keys
+from imagecli.config.files import MAX_BYTES, read_private_file, read_project_file, read_user_file
 from imagecli.config.paths import Folders
 from imagecli.config.project import find_project, set_trusted, trusted_digest
-from imagecli.config.trusted_files import MAX_BYTES, read_private_file, read_project_file, read_user_file
 from imagecli.config.user_catalog import load_catalog_with_providers, load_user_catalog
 from imagecli.domain import Secret
 from imagecli.env import Env

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.config.schema import SETTINGS
+from imagecli.config.schema import SETTINGS, SettingValues
+from imagecli.config.settings import ImageSettings
+from imagecli.config.sources import SettingFlags
 from imagecli.domain import Size
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
@@ -32,7 +34,7 @@ def test_the_nearest_setting_counts(home: Home, written: str, value: str | None,
         home.in_project('model = "from-project"')
     environ = {"IMAGECLI_MODEL": "from-environment"} if "environment" in written else {}
     settings = home.load(LOCAL | ({"model": "from-flag"} if "flag" in written else {}), environ)
-    assert settings.values.get("model") == value
+    assert settings.image.model == value
     found = settings.origins.get("model")
     assert (Path(found).name if found else None) == origin
 
@@ -57,22 +59,23 @@ def test_a_model_that_was_set_for_another_provider_is_left_behind(
 ) -> None:
     home.user(settings)
     loaded = home.load(flags, {"TOGETHER_API_KEY": "t", "XAI_API_KEY": "x", **environ})
-    assert loaded.values.get("model") == model
+    assert loaded.image.model == model
     assert bool(loaded.notes) is (model is None)
 
 
 def test_layers_are_merged_setting_by_setting(home: Home) -> None:
     home.user('model = "m"\nsize = "512x512"\ntimeout = 5')
     home.in_project('size = "auto"\nif_exists = "skip"')
-    settings = home.load(
-        LOCAL | {"timeout": None, "unknown": 5}, {"IMAGECLI_MAX_RETRIES": "4", "IMAGECLI_SIZE": "256x256"}
-    )
-    assert settings.values == LOCAL | {
-        "model": "m",
-        "size": Size(256, 256),
-        "timeout": 5.0,
-        "if_exists": "skip",
-        "max_retries": 4,
+    settings = home.load(LOCAL | {"timeout": None}, {"IMAGECLI_MAX_RETRIES": "4", "IMAGECLI_SIZE": "256x256"})
+    assert settings.image == ImageSettings(model="m", size=Size(256, 256))
+    assert settings.if_exists == "skip"
+    assert {name: Path(origin).name for name, origin in settings.origins.items()} == {
+        "base_url": "--base-url",
+        "model": "config.toml",
+        "size": "IMAGECLI_SIZE",
+        "timeout": "config.toml",
+        "if_exists": "imagecli.toml",
+        "max_retries": "IMAGECLI_MAX_RETRIES",
     }
     assert (settings.timeout, settings.max_retries, settings.max_wait) == (5.0, 4, 120.0)
 
@@ -80,24 +83,26 @@ def test_layers_are_merged_setting_by_setting(home: Home) -> None:
 def test_without_any_setting_the_defaults_hold(home: Home) -> None:
     settings = home.load({}, {"OPENAI_API_KEY": "sk-1"})
     assert (settings.provider.name, settings.base_url) == ("openai", "https://api.openai.com/v1")
-    assert (settings.timeout, settings.max_retries, settings.max_wait, settings.values) == (None, 2, 120.0, {})
+    assert (settings.timeout, settings.max_retries, settings.max_wait) == (None, 2, 120.0)
+    assert (settings.image, settings.output, settings.if_exists) == (ImageSettings(), None, None)
+    assert settings.origins == {}
 
 
 @pytest.mark.parametrize("up", [1, 2, 3])
 def test_a_project_file_is_found_up_to_the_repository_and_no_further(home: Home, up: int) -> None:
     home.in_project('model = "p"', up)
-    assert home.load().values["model"] == "p"
+    assert home.load().image.model == "p"
 
 
 def test_a_file_above_the_repository_is_not_the_projects(home: Home) -> None:
     home.in_project('model = "p"', 4)
-    assert "model" not in home.load().values
+    assert home.load().image.model is None
 
 
 def test_the_nearest_project_file_is_the_only_one(home: Home) -> None:
     home.in_project('model = "far"\nsize = "auto"', 3)
     home.in_project('model = "near"', 1)
-    assert home.load().values == LOCAL | {"model": "near"}
+    assert home.load().image == ImageSettings(model="near")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_a_file_that_can_t_be_read_is_named(home: Home) -> None:
 
 def test_an_editors_byte_order_mark_is_no_error(home: Home) -> None:
     home.user('\ufeffmodel = "m"')
-    assert home.load().values["model"] == "m"
+    assert home.load().image.model == "m"
 
 
 def test_an_empty_variable_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +267,12 @@ def test_no_key_tells_the_three_ways_and_the_sandbox(home: Home) -> None:
     assert missing.exit_code == 3
     for way in ("export OPENAI_API_KEY", "credentials.toml", "api_key_command", "--provider sandbox"):
         assert way in hint
+
+
+def test_every_setting_has_a_typed_field() -> None:
+    assert set(SettingValues._fields) == set(SETTINGS)
+    assert set(SETTINGS) - set(SettingFlags._fields) == {"keyring"}
+    assert set(SettingFlags._fields) <= set(SETTINGS)
 
 
 def test_every_setting_says_what_it_is_about() -> None:

@@ -102,20 +102,20 @@ def test_a_project_can_not_have_files_replaced(home: Home, trusted: bool) -> Non
     if trusted:
         trust(home)
     settings = home.load({})
-    assert "if_exists" not in settings.values
+    assert settings.if_exists is None
     (note,) = settings.notes
     assert note.code == "if_exists"
     assert str(path) in note.message
     home.user('if_exists = "skip"')
-    assert home.load({}).values["if_exists"] == "skip"
+    assert home.load({}).if_exists == "skip"
 
 
 def test_the_user_can_have_files_replaced_by_settings_variable_and_flag(home: Home) -> None:
     home.in_project('if_exists = "overwrite"')
     for settings in (home.load({"if_exists": "overwrite"}), home.load({}, {"IMAGECLI_IF_EXISTS": "overwrite"})):
-        assert (settings.values["if_exists"], settings.notes) == ("overwrite", ())
+        assert (settings.if_exists, settings.notes) == ("overwrite", ())
     home.user('if_exists = "overwrite"')
-    assert home.load({}).values["if_exists"] == "overwrite"
+    assert home.load({}).if_exists == "overwrite"
 
 
 def test_a_project_s_overwrite_replaces_nothing_and_its_output_does_not_follow_a_link_out(

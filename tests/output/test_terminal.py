@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecli.output.safe_text import json_line, printable_path, write_line
+from imagecli.output.terminal import json_line, printable_path, write_line
 from imagecli.quoting import MAX_CHARACTERS, sanitize
 from tests.conftest import Stream
 

@@ -123,6 +123,20 @@ def test_a_kill_while_a_refused_request_waits_says_nothing_of_a_bill(
     assert "billed" not in recovered(folder, environ).stderr
 
 
+def test_ctrl_c_while_a_refused_request_waits_says_nothing_of_a_bill(
+    folder: Path, tmp_path: Path, environ: dict[str, str], children: Children
+) -> None:
+    spool = tmp_path / "state" / "spool"
+    with raw_server(http("429 Slow down", b'{"error": {"message": "slow"}}', "Retry-After: 30")) as server:
+        process = children.start([*COMMAND, "generate", "cat", "--base-url", server.base_url], cwd=folder, env=environ)
+        wait_for(lambda: server.requests and not list(spool.glob("*.sent")), process)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert b"interrupted: 0 of 1 pictures saved\nhint: nothing else was sent" in stderr
+    assert b"billed" not in stderr
+
+
 def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
     folder: Path, environ: dict[str, str], children: Children
 ) -> None:

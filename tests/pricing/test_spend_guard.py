@@ -8,6 +8,7 @@ import pytest
 
 from imagecli.catalog import catalog
 from imagecli.config.settings import Settings, load_settings
+from imagecli.config.sources import SettingFlags
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size, SvgOptions
 from imagecli.env import Env
 from imagecli.errors import NetworkError
@@ -24,7 +25,7 @@ MILLION = {"input_tokens": 0, "input_tokens_details": {"text_tokens": 0, "image_
 def settings(cap: float, provider: str = "openai") -> Settings:
     nothing = Stream()
     env = Env(stdin=nothing, stdout=nothing, stderr=nothing, environ={}, now=lambda: NOW)
-    found = load_settings({"provider": provider}, env, ROWS, Path("/"))
+    found = load_settings(SettingFlags(provider=provider), env, ROWS, Path("/"))
     return found._replace(max_cost=cap, max_cost_origin="--max-cost")
 
 

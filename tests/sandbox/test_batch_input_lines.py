@@ -112,6 +112,16 @@ def test_pictures_are_taken_as_they_were_when_the_batch_began() -> None:
     assert gone["response"]["body"]["error"]["param"] == "images[0].file_id"
 
 
+def test_edits_in_a_batch_may_have_no_files_but_data_urls() -> None:
+    with Sandbox(Options(speed=2000)) as server:
+        url = f"data:image/png;base64,{base64.b64encode(encoded(photo())).decode()}"
+        body = {**GPT, "prompt": "a pool", "images": [{"image_url": url}]}
+        lines = [{"custom_id": "a", "method": "POST", "url": EDITS, "body": body}]
+        batch = ended(server, begin(server, lines, endpoint=EDITS))
+        (made,) = content(server, batch["output_file_id"])
+    assert made["response"]["status_code"] == 200
+
+
 def test_live_edit_takes_pictures_by_id(sandbox: Sandbox) -> None:
     file_id = upload(sandbox, encoded(photo()), name="a.png", purpose="vision")["id"]
     body = {**GPT, "prompt": "x", "images": [{"file_id": file_id}]}

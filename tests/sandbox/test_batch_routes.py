@@ -10,12 +10,12 @@ import requests
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.sandbox.batches.routes import BatchRoutes
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.fault_injection import FaultInjector
 from imagecli.sandbox.files.store import FileStore, StoredBytes
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_service import ImageService
-from imagecli.sandbox.rate_limit import Clock
 from imagecli.sandbox.url_store import UrlStore
 from tests.sandbox.batching import (
     GENERATIONS,
@@ -91,7 +91,7 @@ def test_batch_of_nobody_is_not_found(sandbox: Sandbox, method: str, path: str) 
 
 
 def test_oldest_batches_are_forgotten() -> None:
-    clock = Clock()
+    clock = SandboxClock()
     files = FileStore(clock)
     routes = BatchRoutes(
         files, ImageService(load_shipped_catalog(), FaultInjector(()), UrlStore(60, clock)), clock, capacity=2

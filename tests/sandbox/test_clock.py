@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.rate_limit import Clock
 from tests.conftest import Run
 from tests.sandbox.making import post
 
@@ -18,7 +18,7 @@ FIELDS = {"prompt": "a cat", "size": "256x256"}
 
 
 def test_clock_runs_as_fast_as_said() -> None:
-    clock = Clock(1000)
+    clock = SandboxClock(1000)
     before = clock.now()
     time.sleep(0.05)
     assert 50 <= clock.now() - before < 1000
@@ -26,7 +26,7 @@ def test_clock_runs_as_fast_as_said() -> None:
 
 
 def test_dates_are_those_of_the_client() -> None:
-    clock = Clock(1000)
+    clock = SandboxClock(1000)
     assert clock.unix_seconds(clock.now()) == pytest.approx(time.time(), abs=0.5)
     assert clock.unix_seconds(clock.now() + 3_600_000) == pytest.approx(time.time() + 3600, abs=0.5)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.files.store import FileStore, StoredBytes
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.rate_limit import Clock
 from tests.sandbox.batching import get, send, upload
 
 
@@ -143,12 +143,12 @@ def test_file_is_gone_when_its_time_is_over() -> None:
 
 
 def test_oldest_files_make_room() -> None:
-    files = FileStore(Clock(), capacity=1000)
+    files = FileStore(SandboxClock(), capacity=1000)
     kept = [files.add(str(n), "vision", StoredBytes(bytes(400)), lifetime=None).id for n in range(3)]
     assert [file.id for file in files.all()] == kept[1:]
     files.delete(kept[1])
     files.add("4", "vision", StoredBytes(bytes(600)), lifetime=None)
-    assert files.find(kept[2])
+    assert files.get(kept[2])
     huge = files.add("5", "vision", StoredBytes(bytes(5000)), lifetime=None)
     assert [file.id for file in files.all()] == [huge.id]
 

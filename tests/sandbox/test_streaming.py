@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import socket
+import threading
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,10 @@ import pytest
 import requests
 from PIL import ImageChops, ImageStat
 
+from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.sandbox.app import SandboxApp
+from imagecli.sandbox.clock import SandboxClock
+from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.http_server import Options, Sandbox
 from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
 
@@ -91,19 +95,45 @@ def test_refusal_before_the_stream_is_json(sandbox: Sandbox) -> None:
     assert answer.json()["error"]["param"] == "size"
 
 
+class Waits(threading.Event):
+    """Remembers how long it was waited for, and waits no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
+        return False
+
+
+def test_latency_is_spread_over_the_events() -> None:
+    waits = Waits()
+    app = SandboxApp(
+        catalog=load_shipped_catalog(),
+        require_key=None,
+        rate_limit=None,
+        url_ttl=60,
+        failures=(),
+        clock=SandboxClock(),
+        latency=1.2,
+        stopping=waits,
+    )
+    body = json.dumps({**LIVE, "partial_images": 3}).encode()
+    answer = app.answer(ServerRequest(method="POST", target="/v1/images/generations", headers={}, body=body))
+    assert answer.parts is not None
+    for number, _ in enumerate(answer.parts, 1):
+        assert waits.seconds == pytest.approx([0.3] * number)
+    assert len(waits.seconds) == 4
+
+
 def test_events_arrive_while_the_picture_is_made() -> None:
-    arrivals = []
-    with Sandbox(Options(latency=1.2)) as server:
+    with Sandbox(Options(latency=8)) as server, raw(server, b"1.1", {**LIVE, "partial_images": 3}) as connection:
         started = time.monotonic()
-        url, body = f"{server.base_url}/images/generations", {**LIVE, "partial_images": 3}
-        with requests.post(url, json=body, stream=True, timeout=20) as answer:
-            for line in answer.iter_lines(chunk_size=1024):
-                if line.startswith(b"event:"):
-                    arrivals.append(time.monotonic() - started)
-    gaps = [later - sooner for sooner, later in itertools.pairwise(arrivals)]
-    assert len(arrivals) == 4
-    assert all(0.25 < gap < 1 for gap in gaps)
-    assert arrivals[-1] >= 1.2
+        received = b""
+        while b"partial_image_index" not in received:
+            received += connection.recv(65536)
+        assert time.monotonic() - started < 8
 
 
 def raw(sandbox: Sandbox, version: bytes, fields: dict[str, Any]) -> socket.socket:

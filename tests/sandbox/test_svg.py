@@ -26,7 +26,7 @@ from tests.sandbox.making import encoded, photo, post
 SVG = {"model": "gpt-image-2.6-flare", "prompt": "a small boat", "output_format": "svg"}
 XMLNS = "{http://www.w3.org/2000/svg}"
 HARMLESS = {
-    "svg", "title", "desc", "defs", "g", "rect", "circle", "ellipse", "path", "text",
+    "svg", "title", "desc", "defs", "g", "rect", "circle", "polygon", "text",
     "linearGradient", "radialGradient", "stop", "filter", "feGaussianBlur",
 }  # fmt: skip
 

@@ -8,15 +8,15 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
-from imagecli.build_image_options import apply_format_of_name, build_image_options
 from imagecli.catalog.catalog import Catalog
-from imagecli.catalog.model import ModelRow
+from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.check_request import COMMANDS, check_model_life, check_request, unknown_model_warnings
 from imagecli.checks.output_format import FormatSupport
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model
 from imagecli.naming import OutputPattern
 from imagecli.providers.capabilities import check_capabilities
 
@@ -101,7 +101,7 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
     )
     if name:
         notes += unknown_model_warnings(model)
-    options, size_notes = build_image_options({**row.values, "fit": row.fit}, model)
+    options, size_notes = options_for_model(_build_options(row), row.values.get("size"), model)
     if target.provider.size_as != "aspect_ratio":
         # A provider that takes the ratio itself chooses the pixels, so notes about them would be wrong.
         notes += size_notes
@@ -112,6 +112,23 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
         options=options._replace(fit=None) if row.several else options,
         input_fit=input_fit,
         notes=tuple(notes),
+    )
+
+
+_COPIED: Final = tuple(name for name in OPTIONAL if name != "svg")
+"""Fields of a row that have the same name and value in `ImageOptions`."""
+
+
+def _build_options(row: RowSettings) -> ImageOptions:
+    """The options of a row, before its model and size are resolved."""
+    values = row.values
+    return ImageOptions(
+        model="",
+        n=values.get("n", 1),
+        fit=row.fit,
+        svg=build_svg_options(values.get("svg_model"), values.get("svg_reasoning_effort")),
+        params=tuple(values.get("param", ())),
+        **{name: values[name] for name in _COPIED if name in values},
     )
 
 

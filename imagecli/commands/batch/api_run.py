@@ -35,8 +35,8 @@ class BatchApiMode:
 def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
     """Fetches what has ended, submits what is missing, prints both, and returns the exit code.
 
-    Raises UsageError, OutputError or AuthenticationError before anything is sent, and what finding out does that the
-    provider has.
+    Raises UsageError, OutputError or AuthenticationError before anything is sent, and the errors of asking the
+    provider for its batches.
     """
     _check_not_embedded(context, mode)
     with open_batch_run(context) as run:
@@ -63,7 +63,7 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
 
 
 def _run_steps(api_run: BatchApiRun, mode: BatchApiMode) -> list[ImagecliError]:
-    """What went wrong outside of rows."""
+    """Cancels, fetches and submits as *mode* says. Returns the errors that belong to no row."""
     errors: list[ImagecliError] = []
     try:
         if mode.cancel:

@@ -20,11 +20,11 @@ from imagecli.commands.batch.open_run import BatchRun, build_budget, build_work_
 from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
 from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
+from imagecli.money import Cost
 from imagecli.pipeline.build_pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
 from imagecli.providers.batch_job import BatchJob
-from imagecli.results import Cost
 
 SANDBOX_SPEED: Final = 600.0
 """An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""
@@ -71,7 +71,7 @@ class BatchApiRun:
         self.emit_progress()
 
     def find_missing(self) -> list[ItemPlan]:
-        """What is to be submitted, and has not failed in this run."""
+        """The items to submit: those that are missing and have not failed in this run."""
         return [
             plan
             for plan in self.plans
@@ -79,7 +79,7 @@ class BatchApiRun:
         ]
 
     def find_pending_plans(self) -> list[ItemPlan]:
-        """What the provider has of this run's items."""
+        """The items of this run that are pending at the provider."""
         return [plan for plan in self.plans if self._is_pending(plan) and self._is_open(plan)]
 
     def _is_open(self, plan: ItemPlan) -> bool:
@@ -130,7 +130,7 @@ class BatchApiRun:
         self.reporter.counts.to_create = len(self._ended) + open_items
 
     def close(self) -> None:
-        """Counts and prints what the run leaves missing and pending."""
+        """Counts and prints the items that are still missing or pending at the end of the run."""
         counts = self.reporter.counts
         counts.missing = len(self.find_missing())
         counts.to_create = len(self._ended) + counts.missing
@@ -169,9 +169,9 @@ def _describe_batch(job: BatchJob) -> str:
 
 
 def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
-    """Connects to the Batch API and finds out what it has of this manifest.
+    """Connects to the Batch API and finds the items of this manifest in it.
 
-    Raises AuthenticationError and OutputError before anything is sent, and what the requests do.
+    Raises AuthenticationError and OutputError before anything is sent, and the errors of the requests.
     """
     context, settings = run.context, run.context.settings
     if settings.no_key:
@@ -215,7 +215,7 @@ def needs_batch_api(run: BatchRun, plans: Sequence[ItemPlan]) -> bool:
 
 
 def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[PendingItem], PricedCalls]:
-    """Everything that the provider has of this run's items, and its calls, numbered in that order."""
+    """All items of this run that are pending at the provider, and their calls, numbered in that order."""
     context, state, manifest = run.context, run.state, run.context.manifest_path
     items: list[PendingItem] = []
     priced: PricedCalls = []

@@ -13,7 +13,6 @@ from imagecli.batch.work_item import ItemPlan, WorkItem
 from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.batch.open_run import (
     BatchRun,
-    InputsByModel,
     build_batch_run_context,
     build_work_items,
     check_inputs_and_folders,
@@ -29,6 +28,7 @@ from imagecli.events import Event
 from imagecli.output.batch import COMMAND
 from imagecli.output.plan import BatchDryRun, format_batch_dry_run
 from imagecli.pipeline.build_pipeline import spool_places
+from imagecli.pipeline.inputs import InputsByModel
 from imagecli.pipeline.prepare_call import prepare_call
 from imagecli.pricing.budget import Budget
 from imagecli.results import CommandResult, DryRunRequest
@@ -78,19 +78,19 @@ def _emit_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
     context = run.context
     missing = [(plan.planned, plan.decision) for plan in plans if plan.decision.kind == "missing"]
     if missing and run.state.runs:
-        planned = [path for item in context.manifest_items.items for path in planned_outputs(item)]
-        orphans = find_orphans(planned, run.state, disk_state(context))
+        outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
+        orphans = find_orphans(outputs, run.state, disk_state(context))
         for note in suggest_moves(missing, orphans, context.manifest.folder):
             run.events(note)
 
 
 def _print_row(run: BatchRun, plan: ItemPlan) -> None:
     """Prints a row's JSON object: its files that exist, and whether those are all."""
-    kept = find_kept_files(plan, run.state, disk_state(run.context), run.context.manifest.folder)
+    files = find_kept_files(plan, run.state, disk_state(run.context), run.context.manifest.folder)
     keys = item_keys(plan.item, plan.decision.kind)
     if plan.decision.kind != "done":
         keys |= {"status": "stale", "exit_code": EXIT_INCOMPLETE}
-    run.output.print_row(plan.item.row, CommandResult(command=COMMAND, skipped=tuple(kept), cost=NO_COST), **keys)
+    run.output.print_row(plan.item.row, CommandResult(command=COMMAND, skipped=tuple(files), cost=NO_COST), **keys)
 
 
 def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
@@ -136,7 +136,7 @@ def _build_dry_run(
 ) -> BatchDryRun:
     batch_row = context.settings.provider.batch if context.batch_api else None
     images = sum(len(item.plan.decision.to_create) for item in items)
-    shown = items[:MAX_ITEMS_SHOWN]
+    first_items = items[:MAX_ITEMS_SHOWN]
     return BatchDryRun(
         manifest=context.manifest.name,
         rows=context.row_count,
@@ -152,8 +152,8 @@ def _build_dry_run(
         rate=options.rate,
         jobs=options.jobs or context.settings.provider.jobs,
         window=batch_row.window if batch_row else "",
-        first=tuple((item.plan.decision.kind, path) for item in shown for path in item.plan.decision.writes),
-        more=len(items) - len(shown),
+        first=tuple((item.plan.decision.kind, path) for item in first_items for path in item.plan.decision.writes),
+        more=len(items) - len(first_items),
         reads=tuple(_with_target(path, context.manifest.folder) for path in context.manifest_items.reads),
     )
 
@@ -171,8 +171,8 @@ def _print_requests(run: BatchRun, items: Sequence[WorkItem], budget: Budget) ->
     inputs = InputsByModel()
     for work_item in items:
         item = work_item.plan.item
-        planned = tuple(_dry_run_requests(run.context, work_item, budget, inputs))
-        result = CommandResult(command=COMMAND, planned=planned, cost=estimate_item_cost(work_item, budget))
+        requests = tuple(_dry_run_requests(run.context, work_item, budget, inputs))
+        result = CommandResult(command=COMMAND, planned=requests, cost=estimate_item_cost(work_item, budget))
         run.output.print_row(item.row, result, **item_keys(item, work_item.plan.decision.kind))
 
 

@@ -7,17 +7,23 @@ from typing import Annotated, Literal
 import typer
 
 from imagecli.commands import completers
-from imagecli.commands.option_groups import with_option_groups
-from imagecli.commands.options import MoneyOptions, ShowOptions, WhereOptions
+from imagecli.commands.flags import (
+    CostFlags,
+    DisplayFlags,
+    ProviderFlags,
+    build_display_options,
+    setting_flags,
+    with_flag_groups,
+)
 
 
-@with_option_groups
+@with_flag_groups
 def batch(
     ctx: typer.Context,
     manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="what to make, a row each; - reads stdin")],
-    where: WhereOptions,
-    money: MoneyOptions,
-    display: ShowOptions,
+    provider_flags: ProviderFlags,
+    cost_flags: CostFlags,
+    display_flags: DisplayFlags,
     model: Annotated[
         str | None,
         typer.Option(
@@ -131,35 +137,19 @@ def batch(
     from imagecli.commands.batch.context import check_batch_api_options, check_exclusive_modes, open_batch_context
     from imagecli.commands.batch.prune import run_prune
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
-    from imagecli.output.display_options import DisplayOptions
 
-    check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": money.dry_run, "--cancel": cancel}, yes=yes)
+    dry_run = cost_flags.dry_run
+    check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}, yes=yes)
     batch_api = batch_api or cancel
     check_batch_api_options({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
-    display_options = DisplayOptions.build(
-        env=ctx.obj,
-        json=display.json,
-        quiet=display.quiet,
-        verbose=display.verbose,
-        debug=display.debug,
-        color=display.color,
-    )
     context = open_batch_context(
         ctx.obj,
         manifest,
         format,
-        {
-            "provider": where.provider,
-            "base_url": where.base_url,
-            "insecure_http": where.insecure_http,
-            "timeout": where.timeout,
-            "max_retries": where.max_retries,
-            "max_wait": where.max_wait,
-            "max_cost": money.max_cost,
-        },
+        setting_flags(provider_flags, cost_flags),
         {"model": model, "quality": quality},
-        display_options,
-        with_key=not (money.dry_run or check or prune),
+        build_display_options(display_flags, ctx.obj),
+        with_key=not (dry_run or check or prune),
         only=only or (),
         adopt=adopt,
         if_exists=if_exists,
@@ -172,7 +162,7 @@ def batch(
     if check:
         raise typer.Exit(run_check(context))
     concurrency = ConcurrencyOptions(jobs=jobs, rate=rate, fail_fast=fail_fast)
-    if money.dry_run:
+    if dry_run:
         raise typer.Exit(dry_run_batch(context, concurrency))
     if batch_api:
         from imagecli.commands.batch.api_run import BatchApiMode, run_batch_api

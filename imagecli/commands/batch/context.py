@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
@@ -19,16 +18,17 @@ from imagecli.batch.shards import Shard, cap_share
 from imagecli.batch.work_item import ItemPlan, replace_originals_too, to_planned_item
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
-from imagecli.config.settings import Settings, current_folder, load_settings
-from imagecli.config.sources import NOT_RAISED, flag_name
+from imagecli.config.paths import current_folder
+from imagecli.config.settings import Settings, load_settings
+from imagecli.config.sources import NOT_RAISED, SettingFlags, flag_name
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.domain import IfExists
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
+from imagecli.output.progress import FOR_A_KEY, notice_when_slow
+from imagecli.output.terminal import DisplayOptions
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import describe_cap
 
@@ -64,8 +64,8 @@ def open_batch_context(
     env: Env,
     argument: str,
     format: Format | None,
-    flags: dict[str, Any],
-    row_flags: dict[str, Any],
+    flags: SettingFlags,
+    row_flags: Mapping[str, str | None],
     display: DisplayOptions,
     *,
     with_key: bool,
@@ -158,10 +158,10 @@ def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
 
 def check_exclusive_modes(modes: Mapping[str, bool], *, yes: bool) -> None:
     """Raises UsageError if two of *modes* are typed, or `--yes` without `--prune`."""
-    typed = [mode for mode, is_typed in modes.items() if is_typed]
-    if len(typed) > 1:
-        raise UsageError(f"{' and '.join(typed)}: each does something of its own", hint="leave one of them out")
-    if yes and typed != ["--prune"]:
+    flags = [mode for mode, is_typed in modes.items() if is_typed]
+    if len(flags) > 1:
+        raise UsageError(f"{' and '.join(flags)}: each does something of its own", hint="leave one of them out")
+    if yes and flags != ["--prune"]:
         raise UsageError("--yes agrees to what --prune lists", hint="--prune --yes; or leave --yes out")
 
 
@@ -169,10 +169,10 @@ def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait
     """Raises UsageError for an option that has no meaning with the Batch API, or none without it."""
     if wait and not batch_api:
         raise UsageError("--wait waits for the Batch API", hint="--batch-api --wait; or leave --wait out")
-    typed = [option for option, value in live.items() if value]
-    if batch_api and typed:
+    flags = [option for option, value in live.items() if value]
+    if batch_api and flags:
         raise UsageError(
-            f"{typed[0]} is for live requests: the Batch API has its own pace", hint=f"leave {typed[0]} out"
+            f"{flags[0]} is for live requests: the Batch API has its own pace", hint=f"leave {flags[0]} out"
         )
 
 
@@ -214,7 +214,7 @@ def matches_output(path: str, glob: str) -> bool:
 
 
 def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
-    """What becomes of every chosen item, by the journal and the disk.
+    """The plan for every chosen item, by the journal and the disk.
 
     Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
     """
@@ -228,7 +228,7 @@ def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
 
 
 def disk_state(context: BatchContext) -> DiskState:
-    """The files in the manifest's folder, as far as the options allow to follow links out of it."""
+    """The files in the manifest's folder; links out of it are followed only if the options allow that."""
     return DiskState(context.manifest.folder, allow_outside=context.allow_outside)
 
 

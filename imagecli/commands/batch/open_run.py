@@ -34,9 +34,9 @@ from imagecli.domain import Edit, Generate
 from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
-from imagecli.output.choose_progress import open_batch_progress, open_progress
+from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.build_pipeline import spool_places
-from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.inputs import InputsByModel
 from imagecli.pipeline.prepare_call import RunContext
 from imagecli.planned_call import PlannedCall
 from imagecli.pricing.budget import Budget
@@ -106,7 +106,7 @@ def _recover_earlier_runs(run: BatchRun) -> None:
 
 
 def plan_run(run: BatchRun) -> list[ItemPlan]:
-    """What becomes of every chosen item, with its notes. Raises OutputError for all outputs that stop the run."""
+    """The plan for every chosen item, whose notes are emitted. Raises OutputError for all outputs that stop the run."""
     plans = plan_items(run.context, run.state)
     for note in merge_notes(note for plan in plans for note in plan.decision.notes):
         run.events(note)
@@ -175,7 +175,7 @@ def build_budget(context: BatchContext, priced: Sequence[tuple[PlannedCall, Mode
 
 
 def build_batch_run_context(context: BatchContext, run_id: str) -> RunContext:
-    """What all calls of a run share."""
+    """The values that all calls of a run share."""
     return RunContext(
         run_id=run_id,
         command="batch",
@@ -189,22 +189,11 @@ def build_batch_run_context(context: BatchContext, run_id: str) -> RunContext:
 
 
 def build_finalizer(context: BatchContext, budget: Budget, journal: JournalWriter) -> ItemFinalizer:
-    """What ends the items of a run."""
+    """The finalizer that journals the items of a run."""
     return ItemFinalizer(budget=budget, journal=journal, disk=disk_state(context), folder=context.manifest.folder)
 
 
 # --- the checks before paying ----------------------------------------------------------------------------------------
-
-
-class InputsByModel:
-    """Input images, prepared once for each model."""
-
-    def __init__(self) -> None:
-        self._caches: dict[str, InputCache] = {}
-
-    def for_model(self, model: ModelRow) -> InputCache:
-        """The inputs that are fitted for *model*."""
-        return self._caches.setdefault(model.name, InputCache(model))
 
 
 def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, *, make: bool) -> None:
@@ -221,8 +210,8 @@ def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, 
             check_folder(folder, make=make)
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
-        error.message, error.hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
-        raise
+        hint = error.hint and options_as_fields(error.hint)
+        raise error.with_facts(message=options_as_fields(error.message), hint=hint) from error
 
 
 def _unique_inputs(items: Sequence[WorkItem]) -> Iterator[ManifestItem]:

@@ -18,24 +18,24 @@ def run_prune(context: BatchContext, *, yes: bool) -> int:
         folder = context.manifest.folder
     # Without following links out of the folder, whatever the options allow: nothing is removed there.
     disk = DiskState(folder)
-    planned = [path for item in context.manifest_items.items for path in planned_outputs(item)]
-    orphans = find_orphans(planned, run.state, disk)
+    outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
+    orphans = find_orphans(outputs, run.state, disk)
     run.output.print_lines([str(folder / orphan.record.path) for orphan in orphans])
     unchanged = [orphan for orphan in orphans if orphan.unchanged]
-    removed = 0
+    removed_count = 0
     if unchanged and (yes or _is_confirmed(len(unchanged), context)):
         with manifest_lock(context.manifest_path):
-            removed = sum(remove_orphan(orphan, folder, disk) for orphan in unchanged)
-    edited = len(orphans) - len(unchanged)
+            removed_count = sum(remove_orphan(orphan, folder, disk) for orphan in unchanged)
+    changed_count = len(orphans) - len(unchanged)
     message = f"{plural(len(orphans), 'file')} that no row makes any more"
     if not orphans:
         message = "every file that was saved is still a row's"
-    elif removed:
-        message += f", {removed:,} removed"
+    elif removed_count:
+        message += f", {removed_count:,} removed"
     elif unchanged and not yes:
         message += "; --prune --yes removes them"
-    if edited:
-        message += f", {edited:,} changed by hand and kept"
+    if changed_count:
+        message += f", {changed_count:,} changed by hand and kept"
     run.output.print_summary(
         message,
         (),
@@ -46,7 +46,7 @@ def run_prune(context: BatchContext, *, yes: bool) -> int:
                 {"path": str((folder / orphan.record.path).absolute()), "unchanged": orphan.unchanged}
                 for orphan in orphans
             ],
-            "removed": removed,
+            "removed": removed_count,
         },
     )
     return run.output.exit_code

@@ -21,14 +21,15 @@ from imagecli.commands.batch.context import BatchContext, disk_state, planned_ou
 from imagecli.commands.image.plan import inspect_skipped_file
 from imagecli.domain import Json
 from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_exit_code
-from imagecli.events import Event, NoteEvent, RetryWait, SpoolOpened, UploadProgress, WarningEvent
+from imagecli.events import Event, NoteEvent, WarningEvent
 from imagecli.images.identify import identify_image
-from imagecli.money import format_usd, format_usd_range
+from imagecli.money import Cost, format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
+from imagecli.pipeline.execute import OpenCall
 from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
-from imagecli.results import CommandResult, Cost, SkippedFile
+from imagecli.results import CommandResult, SkippedFile
 
 NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
 
@@ -41,28 +42,18 @@ MAX_NOTES: Final = 1000
 
 
 class BatchEventFilter:
-    """Passes events on, each note only once, and remembers which requests are in flight."""
+    """Passes events on to the screen, each note only once."""
 
     def __init__(self, progress: PlainProgress) -> None:
         self._progress = progress
         self._notes: dict[NoteEvent | WarningEvent, None] = {}
-        self._spool_folders: dict[int, Path] = {}
-        self._sent: set[int] = set()
         self._counted: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
-        match event:
-            case SpoolOpened():
-                self._spool_folders[event.request] = event.folder
-            case UploadProgress():
-                self._sent.add(event.request)
-            case RetryWait():
-                # The server has answered that it created nothing: the request is not in flight until it is sent again.
-                self._sent.discard(event.request)
-            case NoteEvent() | WarningEvent():
-                self._emit_once(event)
-                return
-        self._progress(event)
+        if isinstance(event, (NoteEvent, WarningEvent)):
+            self._emit_once(event)
+        else:
+            self._progress(event)
 
     def _emit_once(self, event: NoteEvent | WarningEvent) -> None:
         if event.code in COUNTED_NOTES:
@@ -83,20 +74,6 @@ class BatchEventFilter:
     def notes(self) -> tuple[NoteEvent | WarningEvent, ...]:
         """The first notes and warnings of the run, `MAX_NOTES` at most."""
         return tuple(self._notes)
-
-    def end_call(self, request: int) -> None:
-        """The request has ended."""
-        self._sent.discard(request)
-        self._spool_folders.pop(request, None)
-
-    @property
-    def in_flight(self) -> int:
-        """The number of requests that were sent and whose result is unknown."""
-        return len(self._sent)
-
-    def spool_folders(self) -> list[Path]:
-        """The folders with the responses of the requests in flight."""
-        return sorted({folder for request, folder in self._spool_folders.items() if request in self._sent})
 
 
 # --- rows and the summary --------------------------------------------------------------------------------------------
@@ -119,8 +96,8 @@ class BatchReporter:
         folder, disk = self.context.manifest.folder, disk_state(self.context)
         for plan in plans:
             if plan.decision.kind == "done":
-                kept = find_kept_files(plan, state, disk, folder)
-                result = CommandResult(command=COMMAND, skipped=tuple(kept), cost=NO_COST)
+                files = find_kept_files(plan, state, disk, folder)
+                result = CommandResult(command=COMMAND, skipped=tuple(files), cost=NO_COST)
                 self.output.print_row(plan.item.row, result, **item_keys(plan.item, "kept"))
 
     def print_pending(self, plans: Sequence[ItemPlan], state: JournalState, costs: Mapping[str, Cost]) -> None:
@@ -205,16 +182,16 @@ class BatchReporter:
             yield "--batch-api fetches them"
 
 
-def interruption_error(signal: BaseException, counts: RunCounts, events: BatchEventFilter) -> ImagecliError:
+def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequence[OpenCall]) -> ImagecliError:
     """The error for a run that Ctrl-C or SIGTERM ended; the signal's exit code is counted."""
     counts.signal_code = signal_exit_code(signal)
     message = f"interrupted: {counts.created:,} of {counts.to_create:,} saved"
     hint = "run the same command again: it goes on where this one stopped"
-    if events.in_flight:
-        requests = "request" if events.in_flight == 1 else "requests"
-        message += f"; {events.in_flight} {requests} under way may be billed"
-        if folders := " and ".join(str(folder) for folder in events.spool_folders()):
-            hint += f", and saves first what came, kept in {folders}"
+    if in_flight:
+        requests = "request" if len(in_flight) == 1 else "requests"
+        message += f"; {len(in_flight)} {requests} under way may be billed"
+        folders = sorted({str(call.folder) for call in in_flight})
+        hint += f", and saves first what came, kept in {' and '.join(folders)}"
     return UnsavedError(message, hint=hint, code="interrupted")
 
 
@@ -233,8 +210,8 @@ def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = Non
         return text
     if not counts.unpriced:
         return f"{text}; cost: {format_usd(counts.billed_usd)}"
-    known = f"{format_usd(counts.billed_usd)}, and " if counts.billed_usd else ""
-    return f"{text}; cost: {known}not told of {counts.unpriced:,}"
+    known_cost = f"{format_usd(counts.billed_usd)}, and " if counts.billed_usd else ""
+    return f"{text}; cost: {known_cost}not told of {counts.unpriced:,}"
 
 
 def _price_words(cost: Cost | None) -> str:
@@ -251,7 +228,7 @@ def estimate_item_cost(item: WorkItem, budget: Budget) -> Cost:
 
 
 def item_keys(item: ManifestItem, state: str) -> dict[str, Json]:
-    """The keys that a row's JSON object has besides those of any command."""
+    """The keys of a row's JSON object that other commands do not have."""
     return {"line": item.line, "state": state, "outputs": [*planned_outputs(item)]}
 
 
@@ -262,14 +239,14 @@ def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder
     """The files of an item that exist, described by the journal, or by their bytes if it does not know them."""
     files = []
     for output in plan.outputs:
-        known = state.file_planned_at(output)
-        below = known[1].path if known else output
-        path, seen = folder / below, disk.stat(below)
-        if seen and seen.bytes is None:
+        entry = state.file_planned_at(output)
+        below = entry[1].path if entry else output
+        path, status = folder / below, disk.stat(below)
+        if status and status.bytes is None:
             continue  # a pipe, or a link that leads out of the folder
         with contextlib.suppress(OutputError):
-            recorded = _skipped_from_record(path, known[1]) if known else None
-            files.append(recorded or inspect_skipped_file(path, (0, 0))[0])
+            file = _skipped_from_record(path, entry[1]) if entry else None
+            files.append(file or inspect_skipped_file(path, (0, 0))[0])
     return files
 
 

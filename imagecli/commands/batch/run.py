@@ -11,7 +11,6 @@ from imagecli.batch.worker import ItemWorker
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     BatchRun,
-    InputsByModel,
     build_batch_run_context,
     build_finalizer,
     build_work_items,
@@ -26,7 +25,7 @@ from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.image.execute import add_key_origin
 from imagecli.errors import ImagecliError, Terminated
 from imagecli.pipeline.build_pipeline import build_pipeline, new_run_id, spool_places
-from imagecli.pipeline.inputs import InputCache
+from imagecli.pipeline.inputs import InputCache, InputsByModel
 from imagecli.pipeline.recover import discard_unanswered
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.worker_pool import WorkerPool
@@ -84,9 +83,9 @@ def _run_items(
     run.journal.detach_state()
     in_doubt = {item.plan.planned.hash for item in items if item.plan.decision.in_doubt}
     discard_unanswered(spool_places(settings), events, warned_hashes=in_doubt)
-    inputs_by_model = InputsByModel()
     worker = ItemWorker(
-        pipeline_for=lambda plan: replace(pipeline, inputs=inputs_by_model.for_model(plan.item.model)),
+        pipeline=pipeline,
+        inputs=InputsByModel(),
         finalizer=build_finalizer(context, reporter.budget, run.journal),
     )
     events(counts.progress())
@@ -94,10 +93,10 @@ def _run_items(
         with WorkerPool(jobs=options.jobs or settings.provider.jobs, on_event=events) as pool:
             for result in pool.run(worker.run, items):
                 for call_result in result.results:
-                    events.end_call(call_result.request)
-                named = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                    pipeline.end_call(call_result.request)
+                with_origins = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
                 counts.add(result)
-                reporter.print_result(replace(result, results=named))
+                reporter.print_result(replace(result, results=with_origins))
                 events(counts.progress())
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
@@ -105,5 +104,5 @@ def _run_items(
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
         pipeline.discard_interrupted(folder for item in items for folder in item.folders)
-        return [interruption_error(signal, counts, events)]
+        return [interruption_error(signal, counts, pipeline.in_flight())]
     return [*spend_guard.refusals()]

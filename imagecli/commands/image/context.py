@@ -3,29 +3,40 @@
 Imports nothing heavy: usage errors are shown without requests and Pillow.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from imagecli.build_image_options import apply_format_of_name
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS
 from imagecli.checks.output_format import FormatSupport
-from imagecli.commands.image.check_requests import name_option_origins
-from imagecli.commands.image.options_from_flags import image_options_from_flags
-from imagecli.commands.options import CommonOptions, ShowOptions
-from imagecli.config.project import PROJECT_FILE
-from imagecli.config.settings import Settings, current_folder, load_settings
+from imagecli.commands.flags import (
+    CommonFlags,
+    DisplayFlags,
+    ImageFlags,
+    InputFlags,
+    StreamFlags,
+    build_display_options,
+    setting_flags,
+)
+from imagecli.config.paths import current_folder
+from imagecli.config.settings import ImageSettings, Settings, load_settings
+from imagecli.config.sources import SettingFlags, flag_name, how_to_unset
 from imagecli.config.user_catalog import load_user_catalog
-from imagecli.domain import ImageOptions
+from imagecli.domain import ImageOptions, InputFit, Size
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
+from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.naming import OutputPattern, check_output_inside, parse_output
-from imagecli.output.display_options import DisplayOptions
-from imagecli.output.slow_notice import FOR_A_KEY, notice_when_slow
+from imagecli.output.progress import FOR_A_KEY, notice_when_slow
+from imagecli.output.terminal import DisplayOptions
 from imagecli.storage.preflight import stat_path
+
+MAX_PARTIAL_IMAGES = 3
+"""For models without a row. OpenAI API reference, read 2026-11-22."""
 
 
 class CommandContext(NamedTuple):
@@ -49,45 +60,33 @@ class CommandContext(NamedTuple):
     """Notes on the options, to be shown before anything is sent."""
 
 
-def open_command_context(
-    env: Env,
-    command: str,
-    options: CommonOptions,
-    variables: Iterable[str],
-) -> CommandContext:
+def open_command_context(env: Env, command: str, flags: CommonFlags, variables: Iterable[str]) -> CommandContext:
     """Resolves the options of one command; *variables* are the names that -o may hold.
 
     Raises UsageError, SettingsError, AuthenticationError.
     """
     catalog = load_user_catalog(env)
-    picture, result, display = options.picture, options.result, options.show
-    output = parse_output(result.output, look=stat_path)
-    flags = {
-        **picture._asdict(),
-        **result._asdict(),
-        **options.where._asdict(),
-        **options.money._asdict(),
-    }
-    with_key = not options.money.dry_run
-    with notice_when_slow(FOR_A_KEY, env, quiet=display.quiet):
-        settings = load_settings(flags, env, catalog, current_folder(), with_key=with_key)
+    output = parse_output(flags.output.output, look=stat_path)
+    with_key = not flags.cost.dry_run
+    with notice_when_slow(FOR_A_KEY, env, quiet=flags.display.quiet):
+        settings = load_settings(_setting_flags(flags), env, catalog, current_folder(), with_key=with_key)
     output_root = None
-    if result.output is None and (chosen := settings.values.get("output")):
-        output = parse_output(chosen, look=stat_path)
-        if Path(settings.origins["output"]).name == PROJECT_FILE:
+    if flags.output.output is None and settings.output:
+        output = parse_output(settings.output, look=stat_path)
+        if settings.is_output_from_project:
             # A file that came with a cloned repository may not choose a place outside of the current folder.
             check_output_inside(output)
             output_root = current_folder()
     if output.kind == "stdout":
-        _check_stdout(env, display)
-    model = catalog.model_for_provider(settings.provider, settings.values.get("model"))
+        _check_stdout(env, flags.display)
+    model = catalog.model_for_provider(settings.provider, settings.image.model)
     with name_option_origins(settings):
-        image_options, notes = image_options_from_flags(picture, options.live, settings.values, settings.origins, model)
+        options, notes = build_image_options(flags.image, flags.stream, _image_settings(settings, flags), model)
     support = FormatSupport(
         row=model, provider=settings.provider, operation=COMMANDS[command], others=catalog.models.values()
     )
-    flagged = picture.output_format is not None
-    image_options, conversion_warning = apply_format_of_name(image_options, output, support, flagged, variables)
+    is_format_typed = flags.image.output_format is not None
+    options, conversion_warning = apply_format_of_name(options, output, support, is_format_typed, variables)
     if settings.provider.size_as == "aspect_ratio":
         notes = ()  # the ratio itself is sent, and the server chooses the pixels
     return CommandContext(
@@ -96,28 +95,118 @@ def open_command_context(
         catalog=catalog,
         settings=settings,
         model=model,
-        options=image_options,
+        options=options,
         output=output,
-        display=DisplayOptions.build(
-            env=env,
-            json=display.json,
-            quiet=display.quiet,
-            verbose=display.verbose,
-            debug=display.debug,
-            color=display.color,
-            secret=settings.key.secret if settings.key else None,
-        ),
-        dry_run=options.money.dry_run,
+        display=build_display_options(flags.display, env, settings.key.secret if settings.key else None),
+        dry_run=flags.cost.dry_run,
         output_root=output_root,
-        keep_partials=options.live.keep_partials,
+        keep_partials=flags.stream.keep_partials,
         notes=(*notes, conversion_warning) if conversion_warning else notes,
     )
 
 
-def _check_stdout(env: Env, display: ShowOptions) -> None:
+def _setting_flags(flags: CommonFlags) -> SettingFlags:
+    return setting_flags(flags.provider, flags.cost)._replace(
+        model=flags.image.model,
+        size=flags.image.size,
+        quality=flags.image.quality,
+        background=flags.image.background,
+        output_format=flags.image.output_format,
+        output_compression=flags.image.output_compression,
+        fit=flags.output.fit,
+        output=flags.output.output,
+        if_exists=flags.output.if_exists,
+    )
+
+
+def _image_settings(settings: Settings, flags: CommonFlags) -> ImageSettings:
+    """The image settings; without the size of a setting if --fit was typed, which chooses the best one."""
+    if flags.output.fit is not None and flags.image.size is None:
+        return settings.image._replace(size=None)
+    return settings.image
+
+
+def build_image_options(
+    flags: ImageFlags, stream: StreamFlags, settings: ImageSettings, model: ModelRow
+) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
+    """The options that flags and settings ask for, and notes on them. The settings include those that were typed.
+
+    Raises UsageError for an invalid --param, and for a ratio that the model does not create.
+    """
+    partial_images = _partial_image_count(stream, model)
+    options = ImageOptions(
+        model="",
+        n=flags.n,
+        fit=settings.fit,
+        quality=settings.quality,
+        background=settings.background,
+        output_format=settings.output_format,
+        output_compression=settings.output_compression,
+        moderation=flags.moderation,
+        complexity=flags.complexity,
+        frame_count=flags.frame_count,
+        frame_duration_ms=flags.frame_duration_ms,
+        svg=build_svg_options(flags.svg_model, flags.svg_reasoning_effort),
+        safety_identifier=flags.safety_identifier,
+        stream=True if stream.stream or partial_images is not None else None,
+        partial_images=partial_images,
+        style=flags.style,
+        response_format=flags.response_format,
+        user=flags.user,
+        params=tuple(parse_param(pair) for pair in flags.param or []),
+    )
+    return options_for_model(options, settings.size, model)
+
+
+def _partial_image_count(flags: StreamFlags, model: ModelRow) -> int | None:
+    """How many partial images to request: the flag's number, or with --keep-partials as many as there can be.
+
+    Raises UsageError if --keep-partials has none to keep.
+    """
+    if flags.partial_images == 0 and flags.keep_partials:
+        raise UsageError(
+            "--keep-partials keeps them, and --partial-images 0 asks for none", hint="leave one of them out"
+        )
+    if flags.partial_images is None and flags.keep_partials:
+        return model.ranges.get("partial_images", (0, MAX_PARTIAL_IMAGES))[1]
+    return flags.partial_images
+
+
+def build_input_fit(flags: InputFlags) -> InputFit:
+    """How inputs may be changed. Raises UsageError for an invalid size."""
+    return InputFit(
+        crop=flags.crop,
+        pad=flags.pad,
+        input_size=Size.parse(flags.input_size, what="--input-size") if flags.input_size else None,
+        keep_metadata=flags.keep_metadata,
+    )
+
+
+@contextmanager
+def name_option_origins(settings: Settings) -> Iterator[None]:
+    """Adds to an error about an option that was not typed where its value comes from, and how to unset it."""
+    try:
+        yield
+    except UsageError as error:
+        for name, origin in settings.origins.items():
+            if error.flag == flag_name(name) != origin:
+                hint = _add_way_to_unset(error.hint, name, origin)
+                raise error.with_context(f"{name} comes from {origin}").with_facts(hint=hint) from error
+        raise
+
+
+def _add_way_to_unset(hint: str | None, name: str, origin: str) -> str:
+    """*hint*, with a way to unset the option instead of advice to omit a flag that was not typed."""
+    omit_flag, way = f"leave {flag_name(name)} out", how_to_unset(name, origin)
+    if hint and omit_flag in hint:
+        return hint.replace(omit_flag, way)
+    return f"{hint}; {way}" if hint else way
+
+
+def _check_stdout(env: Env, flags: DisplayFlags) -> None:
     if not env.has_stdout:
         raise UsageError("-o - writes to stdout, and stdout is closed", hint="-o FILE, or > FILE")
     if env.stdout.isatty():
         raise UsageError("-o - writes the picture's bytes, and stdout is this terminal", hint="add > picture.png")
-    if display.json:
+    if flags.json:
         raise UsageError("-o - and --json both want stdout", hint="-o FILE with --json")

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from operator import attrgetter
 
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
 from imagecli.config.keys import Key
 from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_exit_code
-from imagecli.events import (
-    Event,
-    ImageSaved,
-    RetryWait,
-    RunStarted,
-    SpoolOpened,
-    UploadProgress,
-    WarningEvent,
-)
+from imagecli.events import RunStarted, WarningEvent
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.build_pipeline import build_pipeline, new_run_id, spool_places
-from imagecli.pipeline.execute import Pipeline
+from imagecli.pipeline.execute import OpenCall, Pipeline
 from imagecli.pipeline.inputs import InputCache
 from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.recover import discard_unanswered
@@ -34,14 +26,14 @@ from imagecli.worker_pool import WorkerPool
 
 
 def build_run_context(context: CommandContext, run_id: str) -> RunContext:
-    """What all calls of the command have in common."""
+    """The values that all calls of the command share."""
     return RunContext(
         run_id=run_id,
         command=context.command,
         provider=context.settings.provider,
         base_url=context.settings.base_url,
         query=context.settings.query,
-        if_exists=context.settings.values.get("if_exists"),
+        if_exists=context.settings.if_exists,
         stdout=context.output.kind == "stdout",
         keep_partials=context.keep_partials,
     )
@@ -53,64 +45,6 @@ def check_folders(calls: Collection[PlannedCall], context: CommandContext, *, ma
     if context.output.kind != "stdout":
         for folder in dict.fromkeys(folder for call in calls for folder in call.folders):
             check_folder(folder, make=make)
-
-
-class InterruptTracker:
-    """Passes events on, and remembers for an interruption which requests were sent and which images saved."""
-
-    def __init__(self, progress: PlainProgress, provider: str, model: str) -> None:
-        self._progress = progress
-        self._provider, self._model = provider, model
-        self._spools: dict[int, Path] = {}
-        self._sent: set[int] = set()
-        self._saved: list[ImageSaved] = []
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, SpoolOpened):
-            self._spools[event.request] = event.folder
-        if isinstance(event, UploadProgress):
-            self._sent.add(event.request)
-        if isinstance(event, RetryWait):
-            # The server has created nothing; the request is not in flight until it is sent again.
-            self._sent.discard(event.request)
-        if isinstance(event, ImageSaved):
-            self._saved.append(event)
-        self._progress(event)
-
-    def interrupted_result(
-        self, command: str, signal: BaseException, results: list[CallResult], requested: int
-    ) -> CommandResult:
-        """The result of a *command* that Ctrl-C or SIGTERM ended: what is saved, and what may be billed."""
-        ended = {result.request for result in results}
-        in_flight = self._sent - ended
-        half_saved = tuple(event.image for event in self._saved if event.image.request not in ended)
-        saved = len(half_saved) + sum(len(result.saved) for result in results)
-        message = f"interrupted: {saved} of {requested} pictures saved"
-        hint = "nothing else was sent"
-        if in_flight:
-            plural = "s" if len(in_flight) > 1 else ""
-            message += f"; {len(in_flight)} request{plural} under way may be billed"
-            folders = sorted({str(folder) for request, folder in self._spools.items() if request in in_flight})
-            hint = (
-                f"imagecli recover saves what came, kept in {' and '.join(folders)}; "
-                "the provider's usage page tells what was billed"
-            )
-        unfinished = [
-            CallResult(
-                request=request,
-                requested=0,
-                provider=self._provider,
-                model=self._model,
-                saved=tuple(image for image in half_saved if image.request == request),
-            )
-            for request in in_flight
-        ]
-        return CommandResult(
-            command=command,
-            outcomes=tuple(sorted([*results, *unfinished], key=lambda result: result.request)),
-            errors=(UnsavedError(message, hint=hint, code="interrupted"),),
-            signal_code=signal_exit_code(signal),
-        )
 
 
 def execute_plan(plan: RequestPlan, context: CommandContext, progress: PlainProgress) -> CommandResult:
@@ -149,22 +83,62 @@ def _execute_calls(
     """The results of *calls*, or of as many as the cost limit, a signal or a final error let."""
     requested = count_images(calls)
     progress(RunStarted(requests=len(calls), images=requested))
-    tracker = InterruptTracker(progress, context.settings.provider.name, context.model.name)
     results: list[CallResult] = []
     try:
-        with WorkerPool(jobs=context.settings.provider.jobs, on_event=tracker) as pool:
+        with WorkerPool(jobs=context.settings.provider.jobs, on_event=progress) as pool:
             for result in pool.run(pipeline.execute, calls):
                 results.append(add_key_origin(result, context.settings.key))
+                pipeline.end_call(result.request)
                 if result.is_final:
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
         pipeline.discard_interrupted(folder for call in calls for folder in call.folders)
-        return tracker.interrupted_result(context.command, signal, results, requested)
+        return _interrupted_result(context, signal, results, pipeline.in_flight(), requested)
     _warn_of_unsent(results, calls, progress)
+    return CommandResult(command=context.command, outcomes=_in_order(results), errors=pipeline.spend_guard.refusals())
+
+
+def _in_order(results: Iterable[CallResult]) -> tuple[CallResult, ...]:
+    return tuple(sorted(results, key=attrgetter("request")))
+
+
+def _interrupted_result(
+    context: CommandContext,
+    signal: BaseException,
+    results: Sequence[CallResult],
+    in_flight: Sequence[OpenCall],
+    requested: int,
+) -> CommandResult:
+    """The result of a command that Ctrl-C or SIGTERM ended: what is saved, and what may be billed."""
+    # A signal can come between a result and the end of its call.
+    ended = {result.request for result in results}
+    in_flight = [call for call in in_flight if call.request not in ended]
+    unfinished = [
+        CallResult(
+            request=call.request,
+            requested=0,
+            provider=context.settings.provider.name,
+            model=context.model.name,
+            saved=tuple(call.saver.saved),
+        )
+        for call in in_flight
+    ]
+    saved = sum(len(result.saved) for result in (*results, *unfinished))
+    message = f"interrupted: {saved} of {requested} pictures saved"
+    hint = "nothing else was sent"
+    if in_flight:
+        plural = "s" if len(in_flight) > 1 else ""
+        message += f"; {len(in_flight)} request{plural} under way may be billed"
+        folders = sorted({str(call.folder) for call in in_flight})
+        hint = (
+            f"imagecli recover saves what came, kept in {' and '.join(folders)}; "
+            "the provider's usage page tells what was billed"
+        )
     return CommandResult(
         command=context.command,
-        outcomes=tuple(sorted(results, key=lambda result: result.request)),
-        errors=pipeline.spend_guard.refusals(),
+        outcomes=_in_order((*results, *unfinished)),
+        errors=(UnsavedError(message, hint=hint, code="interrupted"),),
+        signal_code=signal_exit_code(signal),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
-from imagecli.commands.options import PromptOptions
+from imagecli.commands.flags import PromptFlags
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
 from imagecli.errors import InputImageError, UsageError
@@ -37,20 +37,18 @@ class Prompt(NamedTuple):
     """The prompt as it was typed, before that."""
 
 
-def read_prompt_options(
-    argument: str | None, options: PromptOptions, env: Env, image: InputSource | None = None
-) -> list[Prompt]:
+def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: InputSource | None = None) -> list[Prompt]:
     """The prompts of a command: one, or one for each combination of --var. Their text is None if none was given.
 
     *image* is the command's input image. Raises UsageError.
     """
-    sources = [place for place in (argument, options.prompt_option, options.prompt_file) if place is not None]
+    sources = [place for place in (argument, flags.prompt_option, flags.prompt_file) if place is not None]
     if len(sources) > 1:
         raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
     if argument is not None and argument != "-":
         check_prompt_argument(argument, _exists, image)
-    text = _read_text(argument if argument is not None else options.prompt_option, options.prompt_file, env)
-    values = read_variables(options.var or [])
+    text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
+    values = read_variables(flags.var or [])
     return [
         Prompt(text=None if text is None else fill_prompt(text, variables), variables=variables, typed=text)
         for variables in combine_variables(values)

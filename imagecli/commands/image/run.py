@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from imagecli.checks.check_request import unknown_model_warnings
-from imagecli.commands.image.check_requests import validate_requests
-from imagecli.commands.image.context import CommandContext
+from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
+from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt
 from imagecli.config.project import PROJECT_FILE
 from imagecli.domain import ImageRequest
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.output.choose_progress import open_progress
+from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
+from imagecli.providers.capabilities import check_capabilities
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
@@ -27,9 +27,9 @@ def run_requests(
 
     *prompts* are those of the requests. Raises UsageError or OutputError before anything is sent.
     """
-    warnings = validate_requests(requests, context.model, context.catalog, context.settings, context.env.now().date())
+    warnings = validate_requests(requests, context)
     plan = build_request_plan(
-        prompts, requests, context.output, context.settings.values.get("if_exists"), context.model, context.env.now()
+        prompts, requests, context.output, context.settings.if_exists, context.model, context.env.now()
     )
     _check_output_root(plan, context)
     with open_progress(context.env, context.display) as progress:
@@ -53,6 +53,17 @@ def run_requests(
     return print_result(result, context.display, context.env, paths=context.output.kind != "stdout")
 
 
+def validate_requests(requests: Iterable[ImageRequest], context: CommandContext) -> tuple[WarningEvent, ...]:
+    """Warnings about *requests*, each once. Raises UsageError if the model or provider can't execute one."""
+    settings, model = context.settings, context.model
+    with name_option_origins(settings):
+        warnings = list(check_model_life(model, settings.provider, settings.base_url, context.env.now().date()))
+        for request in requests:
+            warnings += check_request(request, model, context.catalog.models.values())
+            warnings += check_capabilities(request, settings.provider)
+    return tuple(dict.fromkeys(warnings))
+
+
 def _check_output_root(plan: RequestPlan, context: CommandContext) -> None:
     """Raises OutputError if an output that a project file chose leads out of the current folder through a link."""
     for folder in {folder for call in plan.calls for folder in call.folders}:
@@ -66,7 +77,7 @@ def _check_output_root(plan: RequestPlan, context: CommandContext) -> None:
 def _settings_notes(context: CommandContext, endpoint_note: str) -> Iterator[NoteEvent | WarningEvent]:
     if endpoint_note:
         yield NoteEvent(code="endpoint", message=endpoint_note)
-    if "model" in context.settings.values:
+    if context.settings.image.model:
         yield from unknown_model_warnings(context.model)
     yield from context.settings.notes
     yield from context.settings.warnings

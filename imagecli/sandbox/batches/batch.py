@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any, Final
 
 from imagecli.sandbox.batches.create_request import CreateBatchRequest
 from imagecli.sandbox.batches.input_lines import InputLineError
 from imagecli.sandbox.batches.timeline import BatchMoment, BatchTimeline
 from imagecli.sandbox.batches.worker import ABANDONED, BatchWorker
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.files.store import FileStore
-from imagecli.sandbox.rate_limit import Clock
-
-
-class LazyBatchFile:
-    """An output file that is created anew each time it is read; its first reading determines its size."""
-
-    def __init__(self, worker: BatchWorker, create: Callable[[], Iterator[bytes]]) -> None:
-        self._worker = worker
-        self._create = create
-        self._size: int | None = None
-
-    @property
-    def weight(self) -> int:
-        return self._worker.weight
-
-    def size(self) -> int:
-        if self._size is None:
-            self._size = sum(map(len, self._create()))
-        return self._size
-
-    def parts(self) -> Iterator[bytes]:
-        return self._create()
-
 
 DATES: Final = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 """Statuses whose time a batch reports, as `…_at`."""
@@ -53,11 +30,46 @@ class BatchRecord:
     """The errors of its input file."""
 
 
+class BatchOutputFile:
+    """The results of the first *done* requests, created anew each time they are read; the first reading determines the
+    size."""
+
+    def __init__(self, worker: BatchWorker, done: int) -> None:
+        self._worker = worker
+        self._done = done
+        self._size: int | None = None
+
+    @property
+    def weight(self) -> int:
+        return self._worker.weight
+
+    def size(self) -> int:
+        if self._size is None:
+            self._size = sum(map(len, self.parts()))
+        return self._size
+
+    def parts(self) -> Iterator[bytes]:
+        yield from self._worker.response_lines(self._done, refused=False)
+
+
+class BatchErrorFile(BatchOutputFile):
+    """The errors of the first *done* requests, and of the others if the batch ended before them."""
+
+    def __init__(self, worker: BatchWorker, done: int, status: str) -> None:
+        super().__init__(worker, done)
+        self._status = status
+
+    def parts(self) -> Iterator[bytes]:
+        yield from self._worker.response_lines(self._done, refused=True)
+        if self._status in ABANDONED:
+            yield from self._worker.abandoned_lines(self._done, self._status)
+
+
 class Batch:
     """A batch whose state follows from the clock. Thread-safe."""
 
     def __init__(
-        self, record: BatchRecord, timeline: BatchTimeline, worker: BatchWorker, files: FileStore, clock: Clock
+        self, record: BatchRecord, timeline: BatchTimeline, worker: BatchWorker, files: FileStore, clock: SandboxClock
     ) -> None:
         self.id = record.id
         self._record = record
@@ -97,21 +109,13 @@ class Batch:
     def _add_files(self, moment: BatchMoment, worker: BatchWorker, done: int, refused: int) -> dict[str, str]:
         """Stores the output and the error file, unless empty, and returns their ids by kind."""
         ids: dict[str, str] = {}
-        status = moment.status
         if done > refused:
-            ids["output"] = self._add_file(
-                "output", LazyBatchFile(worker, lambda: worker.response_lines(done, refused=False))
-            )
-        if refused or (status in ABANDONED and done < worker.total):
-
-            def errors() -> chain[bytes]:
-                rest = worker.abandoned_lines(done, status) if status in ABANDONED else ()
-                return chain(worker.response_lines(done, refused=True), rest)
-
-            ids["error"] = self._add_file("error", LazyBatchFile(worker, errors))
+            ids["output"] = self._add_file("output", BatchOutputFile(worker, done))
+        if refused or (moment.status in ABANDONED and done < worker.total):
+            ids["error"] = self._add_file("error", BatchErrorFile(worker, done, moment.status))
         return ids
 
-    def _add_file(self, kind: str, content: LazyBatchFile) -> str:
+    def _add_file(self, kind: str, content: BatchOutputFile) -> str:
         name = f"{self.id}_{kind}.jsonl"
         return self._files.add(name, "batch_output", content, lifetime=self._record.request.lifetime).id
 

@@ -14,14 +14,13 @@ from imagecli.sandbox.batches.create_request import ENDPOINTS, CreateBatchReques
 from imagecli.sandbox.batches.input_lines import BatchInput, InputLineError, read_batch_input
 from imagecli.sandbox.batches.timeline import BatchTimeline, Ending
 from imagecli.sandbox.batches.worker import BatchSource, BatchWorker
-from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.clock import SandboxClock
+from imagecli.sandbox.errors import ApiError, check_method
 from imagecli.sandbox.files.store import FileStore, StoredFile
 from imagecli.sandbox.form import parse_json_object
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
 from imagecli.sandbox.image_service import ImageService
-from imagecli.sandbox.pagination import page_to_json, select_page
-from imagecli.sandbox.rate_limit import Clock
-from imagecli.sandbox.request_checks import check_method
+from imagecli.sandbox.parameters import page_to_json, select_page
 
 MAX_BATCHES: Final = 1000
 """Beyond these, the oldest are forgotten."""
@@ -33,7 +32,9 @@ FAILED_ON_PURPOSE: Final = InputLineError(
 class BatchRoutes:
     """Handles the requests for batches. Thread-safe."""
 
-    def __init__(self, files: FileStore, service: ImageService, clock: Clock, capacity: int = MAX_BATCHES) -> None:
+    def __init__(
+        self, files: FileStore, service: ImageService, clock: SandboxClock, capacity: int = MAX_BATCHES
+    ) -> None:
         self._files = files
         self._capacity = capacity
         self._service = service
@@ -70,7 +71,7 @@ class BatchRoutes:
 
     def _create(self, request: ServerRequest) -> ServerResponse:
         create_request = parse_create_request(parse_json_object(request.body))
-        file = self._files.find(create_request.input_file_id)
+        file = self._files.get(create_request.input_file_id)
         if file is None or file.purpose != "batch":
             reason = "no such file" if file is None else f"its purpose is '{file.purpose}', not 'batch'"
             message = f"Invalid 'input_file_id' ({create_request.input_file_id}): {reason}."
@@ -97,7 +98,7 @@ class BatchRoutes:
             data=data,
             input=batch_input,
             operation=ENDPOINTS[request.endpoint],
-            images={name: image for name in batch_input.file_ids if (image := self._files.find(name))},
+            images={name: image for name in batch_input.file_ids if (image := self._files.get(name))},
             created_at=int(self._clock.unix_seconds(self._clock.now())),
             host=host,
         )

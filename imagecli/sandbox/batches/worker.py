@@ -16,7 +16,7 @@ from typing import Any, Final
 from imagecli.domain import Operation
 from imagecli.sandbox.batches.input_lines import BatchInput, InputLine, read_line_body
 from imagecli.sandbox.errors import ApiError, internal_error
-from imagecli.sandbox.files.store import StoredFile, read_image_file
+from imagecli.sandbox.files.store import StoredFile
 from imagecli.sandbox.form import ParsedForm, form_from_json
 from imagecli.sandbox.http_message import ServerResponse
 from imagecli.sandbox.image_job import ImageJob
@@ -101,7 +101,8 @@ class BatchWorker:
 
     def _shuffled_order(self) -> list[int]:
         """Another order than the file's, and always the same one."""
-        return sorted(range(self.total), key=lambda index: _digest(self._source.input.lines[index].custom_id))
+        digests = [(_digest(line.custom_id), index) for index, line in enumerate(self._source.input.lines)]
+        return [index for _, index in sorted(digests)]
 
     def _token(self, index: int) -> str:
         """Names line *index* of this batch, and of no other."""
@@ -129,14 +130,11 @@ class BatchWorker:
     def _build_job(self, line: InputLine, request_id: str) -> tuple[ImageJob, ParsedForm]:
         """Raises ApiError for a body that is invalid in a single request too, and for a stream."""
         body = {name: value for name, value in read_line_body(self._source.data, line).items() if value is not None}
-        form = form_from_json(body, self._read_image if self._source.operation == "edits" else None)
+        form = form_from_json(body, self._source.images if self._source.operation == "edits" else None)
         job = self._service.build_job(form, self._source.operation, request_id)
         if job.delivery.stream:
             raise ApiError("Streaming is not supported in the Batch API.", param="stream", code="invalid_value")
         return job, form
-
-    def _read_image(self, id: str, param: str) -> bytes:
-        return read_image_file(self._source.images.get(id), id, param)
 
     def _paint_line(self, index: int, indices: range) -> tuple[int, dict[str, Any]]:
         """Status and body of a line that is not refused."""
@@ -144,9 +142,8 @@ class BatchWorker:
         try:
             job, _ = self._build_job(source.input.lines[index], self._request_id(index))
             images = [image.data for image in self._service.paint(job, indices)]
-            return 200, build_response_body(
-                job, images, source.created_at, lambda data: self._service.url_store.add(data, source.host)
-            )
+            body = build_response_body(job, images, source.created_at, self._service.url_store, source.host)
+            return 200, body
         except Exception:  # a boundary: earlier lines have already been sent
             return 500, internal_error().body()
 

@@ -9,13 +9,11 @@ import re
 from typing import Any, Final
 from urllib.parse import quote
 
-from imagecli.sandbox.errors import ApiError
+from imagecli.sandbox.errors import ApiError, check_method
 from imagecli.sandbox.files.store import MONTH, FileStore, StoredBytes, StoredFile
 from imagecli.sandbox.form import FormPart, iter_form_parts, set_form_value
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
-from imagecli.sandbox.pagination import page_to_json, select_page
-from imagecli.sandbox.parameters import invalid_value_error, join_quoted
-from imagecli.sandbox.request_checks import check_method
+from imagecli.sandbox.parameters import invalid_value_error, join_quoted, page_to_json, select_page
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 JSONL_READERS: Final = {"batch": "Batch API", "fine-tune": "Fine-tuning API"}
@@ -52,7 +50,7 @@ class FileRoutes:
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
 
     def _find_file(self, id: str) -> StoredFile:
-        file = self._files.find(id)
+        file = self._files.get(id)
         if file is None:
             raise ApiError(f"No such File object: {id}", status=404, param="id")
         return file

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.rate_limit import Clock
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Bytes."""
@@ -83,7 +83,7 @@ class StoredFile:
 class FileStore:
     """Stores files by id. Thread-safe."""
 
-    def __init__(self, clock: Clock, capacity: int = MAX_BYTES) -> None:
+    def __init__(self, clock: SandboxClock, capacity: int = MAX_BYTES) -> None:
         self._clock = clock
         self._capacity = capacity
         self._files: OrderedDict[str, StoredFile] = OrderedDict()
@@ -110,7 +110,7 @@ class FileStore:
                 self._weight -= self._files.popitem(last=False)[1].content.weight
         return file
 
-    def find(self, id: str) -> StoredFile | None:
+    def get(self, id: str) -> StoredFile | None:
         """The file; None if there is none, or if it has expired."""
         with self._lock:
             file = self._files.get(id)
@@ -129,11 +129,7 @@ class FileStore:
         """The files that have not expired, the oldest first."""
         with self._lock:
             ids = list(self._files)
-        return [file for file in map(self.find, ids) if file]
-
-    def read_image(self, id: str, param: str) -> bytes:
-        """The bytes of an image that was uploaded for edits. Raises ApiError."""
-        return read_image_file(self.find(id), id, param)
+        return [file for file in map(self.get, ids) if file]
 
 
 def read_image_file(file: StoredFile | None, id: str, param: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Draws edits and variations from their source image: kept areas, prints of the source, and variations of it."""
+"""Draws edits and variations from their source image: areas that stay, prints of the source, and variations of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARKUP_REACH = 5
 OPENING_CELLS = 40
 """Openings are searched on a grid of this many cells along the longer edge."""
 HUES = (0, 20, -24, 42, -46, 10, 62, -64, 31, -12)
-"""Degrees by which ten variations in a row are turned; all different. The next ten are mirrored the other way."""
+"""Degrees by which the hues of ten variations in a row are turned; all different."""
 
 
 def fit_to_size(image: Image.Image, size: Size) -> Image.Image:
@@ -29,14 +29,13 @@ def outside_marks(alpha: Image.Image) -> Image.Image:
     """255 where a pixel stays, 0 where a markup (of this *alpha*) covers or encircles it."""
     scale = max(alpha.size) / MARKUP_CELLS
     grid = (max(1, round(alpha.width / scale)), max(1, round(alpha.height / scale)))
-    cells = alpha.resize(grid, Image.Resampling.BOX).point(lambda value: 255 if value > 8 else 0)
+    cells = alpha.resize(grid, Image.Resampling.BOX).point([128 * (value > 8) for value in range(256)])
     # A free edge all round, so that the outside is one piece that a single fill reaches.
-    drawn = ImageOps.expand(cells.filter(ImageFilter.MaxFilter(MARKUP_REACH)), 1, 0)
-    outside = drawn.point(lambda value: 128 if value else 0)
-    ImageDraw.floodfill(outside, (0, 0), 255)
-    free = ImageOps.crop(outside.point(lambda value: 255 if value == 255 else 0), 1)
-    soft = free.filter(ImageFilter.GaussianBlur(1.5)).resize(alpha.size, Image.Resampling.BICUBIC)
-    return soft.point(lambda value: min(255, max(0, (value - 96) * 4)))
+    marked = ImageOps.expand(cells.filter(ImageFilter.MaxFilter(MARKUP_REACH)), 1, 0)
+    ImageDraw.floodfill(marked, (0, 0), 255)
+    outside = ImageOps.crop(marked.point([255 * (value == 255) for value in range(256)]), 1)
+    soft = outside.filter(ImageFilter.GaussianBlur(1.5)).resize(alpha.size, Image.Resampling.BICUBIC)
+    return soft.point([min(255, max(0, (value - 96) * 4)) for value in range(256)])
 
 
 def largest_opening(new: Image.Image) -> Area:
@@ -61,19 +60,11 @@ def largest_opening(new: Image.Image) -> Area:
 
 
 def paint_print(image: Image.Image, palette: Palette) -> Image.Image:
-    """Five inks from dark to light, as in a screen print."""
-    grey = image.convert("L")
-    grey = Image.blend(ImageOps.autocontrast(grey, cutoff=1), ImageOps.equalize(grey), 0.4)
-    grey = grey.filter(ImageFilter.MedianFilter(5)).filter(ImageFilter.GaussianBlur(min(image.size) / 400))
+    """*image* in the colors of the palette, from dark to light, as in a duotone print."""
+    grey = ImageOps.autocontrast(image.convert("L"), cutoff=1)
+    grey = Image.blend(grey, ImageOps.equalize(grey), 0.4)
     middle = mix_colors(palette.far, palette.accent, 0.35)
-    dark, light = mix_colors(palette.near, (0, 0, 0), 0.2), mix_colors(palette.low, WHITE, 0.4)
-    inks = (dark, mix_colors(palette.near, middle, 0.4), middle, mix_colors(middle, light, 0.55), light)
-    table = []
-    for value in range(256):
-        ink, rest = divmod(value / 51.2, 1)
-        # Flat for most of a step, then a short slope to the next ink, which keeps the edges smooth.
-        table.append(mix_colors(inks[int(ink)], inks[min(4, int(ink) + 1)], max(0.0, (rest - 0.85) / 0.15)))
-    return grey.convert("RGB").point([color[band] for band in range(3) for color in table])
+    return ImageOps.colorize(grey, palette.near, mix_colors(palette.low, WHITE, 0.4), middle)
 
 
 def pin_images(image: Image.Image, others: list[Image.Image]) -> None:
@@ -88,18 +79,16 @@ def pin_images(image: Image.Image, others: list[Image.Image]) -> None:
 
 
 def paint_variation(source: Image.Image, index: int, size: Size) -> Image.Image:
-    """*source*, mirrored or not, a little closer and with its hues turned."""
+    """A part of *source*, a little closer, with its hues turned."""
     rng = random_for("variation", index, source.resize((8, 8)).tobytes().hex())
     share = rng.uniform(0.84, 0.94)
     width, height = source.width * share, source.height * share
     left, top = int((source.width - width) * rng.random()), int((source.height - height) * rng.random())
     part = source.crop((left, top, left + max(1, int(width)), top + max(1, int(height))))
-    image = fit_to_size(part, size)
-    if (index + index // len(HUES)) % 2 == 0:
-        image = ImageOps.mirror(image)
-    hue, saturation, value = image.convert("HSV").split()
+    hue, saturation, brightness = fit_to_size(part, size).convert("HSV").split()
     shift = round(HUES[index % len(HUES)] * 256 / 360)
-    return Image.merge("HSV", (hue.point(lambda h: (h + shift) % 256), saturation, value)).convert("RGB")
+    turned = hue.point([(value + shift) % 256 for value in range(256)])
+    return Image.merge("HSV", (turned, saturation, brightness)).convert("RGB")
 
 
 def badge_mask(size: Size) -> Image.Image:
@@ -109,9 +98,3 @@ def badge_mask(size: Size) -> Image.Image:
     box = (margin, margin, mask.width - margin, mask.height - margin)
     ImageDraw.Draw(mask).rounded_rectangle(box, min(mask.size) * 0.26, fill=255)
     return mask.reduce(2)
-
-
-def vignette_mask(size: Size) -> Image.Image:
-    """255 inside an ellipse with a soft edge, 0 around it."""
-    mask = Image.radial_gradient("L").point(lambda value: max(0, min(255, (236 - value) * 8)))
-    return mask.resize((size.width, size.height))

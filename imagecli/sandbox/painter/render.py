@@ -20,7 +20,6 @@ from imagecli.sandbox.painter.edit import (
     paint_print,
     paint_variation,
     pin_images,
-    vignette_mask,
 )
 from imagecli.sandbox.painter.palettes import Palette
 from imagecli.sandbox.painter.scene import choose_palette, paint_scene
@@ -102,7 +101,7 @@ class JobPainter:
             has_alpha = self.source.mode == "RGBA" and not job.is_classic and job.output_format != "jpeg"
             return largest_opening(new), ImageChops.lighter(self.source.getchannel("A"), new) if has_alpha else None
         if self.source and transparent:
-            alpha = self.source.getchannel("A") if self.source.mode == "RGBA" else vignette_mask(size)
+            alpha = self.source.getchannel("A") if self.source.mode == "RGBA" else badge_mask(size)
             return largest_opening(alpha), alpha
         if job.operation == "generations" and transparent:
             inset = round(min(size.width, size.height) * 0.16)

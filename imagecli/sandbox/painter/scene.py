@@ -117,10 +117,7 @@ class _Landscape:
         y = self.height * self.random.uniform(*self.terrain.sun_levels) - self.swing(0.035)
         radius = self.unit * self.terrain.sun_radius * self.random.uniform(0.85, 1.15)
         yield Glow((x, y), radius * 4.5, self.palette.sun, 0.5)
-        if self.terrain.is_night:
-            yield Polygon(_crescent((x, y), radius), self.palette.sun)
-        else:
-            yield Disc((x, y), radius, self.palette.sun)
+        yield Disc((x, y), radius, self.palette.sun)
 
     def stars(self) -> Iterator[Shape]:
         for number in range(140):
@@ -226,19 +223,3 @@ def _fir(foot: Point, height: float, color: Color) -> Polygon:
     left = [(x - height * 0.24 * width, y - height * share) for share, width in FIR_OUTLINE]
     right = [(2 * x - px, py) for px, py in reversed(left)]
     return Polygon([*left, (x, y - height), *right], color)
-
-
-def _crescent(center: Point, radius: float) -> list[Point]:
-    """A waxing moon, tilted: the outer edge is a circle's arc, the inner one bulges from tip to tip."""
-    outer = [_on_circle(center, radius, math.radians(55 + 5 * step)) for step in range(53)]
-    (x0, y0), (x1, y1) = outer[-1], outer[0]
-    across = math.atan2(y1 - y0, x1 - x0) + math.pi / 2
-    chord = [(x0 + (x1 - x0) * step / 40, y0 + (y1 - y0) * step / 40) for step in range(41)]
-    inner = [
-        _on_circle(point, radius * 0.72 * math.sin(step / 40 * math.pi), across) for step, point in enumerate(chord)
-    ]
-    return [*outer, *inner]
-
-
-def _on_circle(center: Point, radius: float, angle: float) -> Point:
-    return center[0] + math.cos(angle) * radius, center[1] + math.sin(angle) * radius

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from imagecli.domain import Size
-from imagecli.sandbox.painter.palettes import Color, mix_colors
+from imagecli.sandbox.painter.palettes import Color
 
 Point: TypeAlias = tuple[float, float]
 """x and y in pixels, from the upper left corner."""
@@ -54,6 +54,10 @@ class Glow(NamedTuple):
     strength: float
     """0 to 1, at the center."""
 
+    def opacity_at(self, distance: float) -> float:
+        """*distance* from the center: 0 to 1 in the direction of an axis."""
+        return max(0.0, 1 - 1.42 * distance) ** 2 * self.strength
+
 
 Shape: TypeAlias = Backdrop | Polygon | Disc | Glow
 
@@ -75,8 +79,8 @@ def rasterize_shapes(shapes: Iterable[Shape], size: Size) -> Image.Image:
 def draw_glow(image: Image.Image, glow: Glow) -> None:
     """Lightens an RGB image."""
     side = max(1, round(glow.radius * 2))
-    mask = Image.radial_gradient("L").point(lambda value: max(0, 255 - value * 1.42) ** 2 / 255 * glow.strength)
-    mask = mask.resize((side, side), Image.Resampling.BICUBIC)
+    fading = [round(255 * glow.opacity_at(value / 255)) for value in range(256)]
+    mask = Image.radial_gradient("L").point(fading).resize((side, side), Image.Resampling.BICUBIC)
     image.paste(glow.color, (round(glow.center[0] - glow.radius), round(glow.center[1] - glow.radius)), mask)
 
 
@@ -99,7 +103,7 @@ def _draw_filled(image: Image.Image, shape: Polygon | Disc) -> None:
     if isinstance(shape, Polygon) and shape.shadow:
         _draw_shadow(image, mask, (left, top), shape.shadow)
     if shape.opacity < 1:
-        mask = mask.point(lambda value: value * shape.opacity)
+        mask = _fade(mask, shape.opacity)
     fill: Color | Image.Image = shape.color
     if isinstance(shape, Polygon) and shape.foot:
         fill = _vertical_gradient(mask.size, shape.color, shape.foot)
@@ -121,12 +125,12 @@ def _draw_shadow(image: Image.Image, mask: Image.Image, at: tuple[int, int], dis
     spread = Image.new("L", (mask.width + 2 * margin, mask.height + 2 * margin))
     spread.paste(mask, (margin, margin))
     soft = spread.reduce(scale).filter(ImageFilter.GaussianBlur(distance / scale)).resize(spread.size)
-    soft = soft.point(lambda value: value * SHADOW_OPACITY)
-    image.paste(SHADOW_COLOR, (at[0] - margin, at[1] - margin - round(distance * 0.4)), soft)
+    image.paste(SHADOW_COLOR, (at[0] - margin, at[1] - margin - round(distance * 0.4)), _fade(soft, SHADOW_OPACITY))
 
 
 def _vertical_gradient(size: tuple[int, int], top: Color, bottom: Color) -> Image.Image:
-    column = Image.new("RGB", (1, size[1]))
-    for y in range(size[1]):
-        column.putpixel((0, y), mix_colors(top, bottom, y / max(1, size[1] - 1)))
-    return column.resize(size)
+    return ImageOps.colorize(Image.linear_gradient("L"), top, bottom).resize(size)
+
+
+def _fade(mask: Image.Image, opacity: float) -> Image.Image:
+    return mask.point([round(value * opacity) for value in range(256)])

@@ -5,8 +5,7 @@ Nothing in a document runs, and nothing in it is loaded from elsewhere. Source: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -84,29 +83,31 @@ class SvgDocument:
         self._elements.append(f'<circle {place} fill="{fill}"{_opacity(opacity)}/>')
 
     def _add_polygon(self, shape: Polygon) -> None:
-        path = f'<path d="{_path_data(shape.points)}z"'
+        polygon = f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)}"'
         if shape.shadow:
             blur, rise = self._define_blur(shape.shadow), _digits(-0.4 * shape.shadow)
             look = f'fill="{hex_color(SHADOW_COLOR)}" opacity="{SHADOW_OPACITY}" filter="{blur}"'
-            self._elements.append(f'{path} {look} transform="translate(0 {rise})"/>')
+            self._elements.append(f'{polygon} {look} transform="translate(0 {rise})"/>')
         fill = self._define_gradient(shape.color, shape.foot) if shape.foot else hex_color(shape.color)
-        self._elements.append(f'{path} fill="{fill}"{_opacity(shape.opacity)}/>')
+        self._elements.append(f'{polygon} fill="{fill}"{_opacity(shape.opacity)}/>')
 
     def add_tiles(self, image: Image.Image) -> None:
         """*image* as a mosaic; equal tiles beside each other become one."""
         scale = max(image.size) / TILES
         grid = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
-        small = image.resize(grid, Image.Resampling.BOX)
-        pixels = small.quantize(TILE_COLORS, dither=Image.Dither.NONE).convert("RGB").tobytes()
+        small = image.resize(grid, Image.Resampling.BOX).quantize(TILE_COLORS, dither=Image.Dither.NONE)
+        pixels, palette = small.tobytes(), small.getpalette() or []
         across, down = image.width / small.width, image.height / small.height
         self._elements.append('<g shape-rendering="crispEdges">')
         for row in range(small.height):
-            starts = [column for column in range(small.width) if column == 0 or _differs(pixels, row, column, small)]
-            for left, right in pairwise([*starts, small.width]):
-                at = (row * small.width + left) * 3
+            left = 0
+            for color, tiles in groupby(pixels[row * small.width : (row + 1) * small.width]):
+                right = left + len(list(tiles))
                 place = f'x="{_digits(left * across)}" y="{_digits(row * down)}"'
                 size = f'width="{_digits((right - left) * across)}" height="{_digits(down)}"'
-                self._elements.append(f'<rect {place} {size} fill="#{pixels[at : at + 3].hex()}"/>')
+                fill = bytes(palette[color * 3 : color * 3 + 3]).hex()
+                self._elements.append(f'<rect {place} {size} fill="#{fill}"/>')
+                left = right
         self._elements.append("</g>")
 
     def add_lettering(self, lettering: Lettering) -> None:
@@ -129,7 +130,7 @@ class SvgDocument:
         stops = ""
         for stop in range(GLOW_STOPS + 1):
             offset = stop / GLOW_STOPS
-            opacity = max(0.0, 1 - 1.42 * offset) ** 2 * glow.strength
+            opacity = glow.opacity_at(offset)
             look = f'stop-color="{hex_color(glow.color)}" stop-opacity="{opacity:.3f}"'
             stops += f'<stop offset="{_digits(offset)}" {look}/>'
         return self._define("radialGradient", "", stops)
@@ -149,12 +150,6 @@ class SvgDocument:
         return f"url(#{name})"
 
 
-def _differs(pixels: bytes, row: int, column: int, image: Image.Image) -> bool:
-    """Whether a pixel has another color than the one on its left."""
-    at = (row * image.width + column) * 3
-    return pixels[at : at + 3] != pixels[at - 3 : at]
-
-
 def _opacity(opacity: float) -> str:
     return f' opacity="{_digits(opacity)}"' if opacity < 1 else ""
 
@@ -162,14 +157,6 @@ def _opacity(opacity: float) -> str:
 def _digits(value: float) -> str:
     """At most two digits after the point, and no -0."""
     return f"{round(value, 2) + 0:g}" if abs(value) < 10_000 else str(round(value))
-
-
-def _path_data(points: Sequence[Point]) -> str:
-    """From each point to the next in tenths of a pixel; a point at the place of the last one is omitted."""
-    tenths = [(round(x * 10), round(y * 10)) for x, y in points]
-    steps = [(x - x0, y - y0) for (x0, y0), (x, y) in pairwise(tenths) if (x, y) != (x0, y0)]
-    start, *way = (f"{x / 10:g} {y / 10:g}".replace(" -", "-") for x, y in (tenths[0], *steps))
-    return f"M{start}l{' '.join(way)}".replace(" -", "-")
 
 
 def _xml_text(text: str) -> str:

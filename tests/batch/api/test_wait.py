@@ -9,9 +9,9 @@ import pytest
 
 from imagecli.env import Env
 from imagecli.events import BatchApiProgress, BatchProgress, Event, Heartbeat
-from imagecli.output.batch import BatchPlainProgress
 from imagecli.output.batch_live import BatchLiveProgress
-from imagecli.output.display_options import DisplayOptions
+from imagecli.output.plain_progress import BatchPlainProgress
+from imagecli.output.terminal import DisplayOptions
 from tests.batch.api.conftest import Batch, manifest
 from tests.batch.front import Front
 from tests.conftest import NOW, Stream

@@ -1,41 +1,35 @@
-"""Builds `ImageOptions` from flags or manifest fields, which have the same names."""
+"""What flags and the rows of a manifest have in common on their way to `ImageOptions`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
 
-from imagecli.catalog.model import OPTIONAL, ModelRow
+from imagecli.catalog.model import ModelRow
 from imagecli.checks.output_format import FormatSupport
 from imagecli.checks.parameters import WHOLE
 from imagecli.checks.sizes import resolve_size
-from imagecli.domain import ImageOptions, Json, SvgOptions
+from imagecli.domain import ImageOptions, Json, RequestedSize, Shape, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.formats import ENDINGS
 from imagecli.naming import FIELDS, OutputPattern, check_output_ending, requested_format
 
-_UNCHANGED: Final = tuple(name for name in OPTIONAL if name != "svg")
 
-
-def build_image_options(values: Mapping[str, Any], row: ModelRow) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
-    """The options in *values* (None: not set) for the model of *row*, and notes on them.
+def options_for_model(
+    options: ImageOptions, size: RequestedSize | Shape | None, row: ModelRow
+) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
+    """*options* with the model of *row* and what *size* and `fit` mean for it, and notes on that.
 
     Raises UsageError for a ratio that the model does not create.
     """
-    svg = SvgOptions(model=values.get("svg_model"), effort=values.get("svg_reasoning_effort"))
-    size, notes = resolve_size(values.get("size"), values.get("fit"), row)
-    unchanged: dict[str, Any] = {name: values.get(name) for name in _UNCHANGED}
-    return ImageOptions(
-        model=row.name if row.sent else "",
-        n=values.get("n", 1),
-        size=size,
-        fit=values.get("fit"),
-        svg=svg if svg != SvgOptions() else None,
-        params=tuple(values.get("param") or ()),
-        **unchanged,
-    ), notes
+    resolved, notes = resolve_size(size, options.fit, row)
+    return options._replace(model=row.name if row.sent else "", size=resolved), notes
+
+
+def build_svg_options(model: str | None, effort: str | None) -> SvgOptions | None:
+    """The request's `svg` object; None if nothing of it is set."""
+    return None if model is None and effort is None else SvgOptions(model=model, effort=effort)
 
 
 def apply_format_of_name(

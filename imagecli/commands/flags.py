@@ -1,17 +1,29 @@
-"""The options that commands share, each declared once, in the groups that help shows them in."""
+"""The flags that commands share, each declared once, in the groups that help shows them in.
 
-from collections.abc import Mapping
+A command declares a group as one parameter and receives it as one value: see `with_flag_groups`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, get_args, get_type_hints
 
 import typer
 
 from imagecli.choices import Crop, IfExists
 from imagecli.commands import completers
+from imagecli.env import Env
+from imagecli.errors import InterruptedCommand, Terminated
+from imagecli.output.terminal import DisplayOptions
+
+if TYPE_CHECKING:
+    from imagecli.config.sources import SettingFlags
+    from imagecli.domain import Secret
 
 
-class PromptOptions(NamedTuple):
-    """Where the words come from."""
+class PromptFlags(NamedTuple):
+    """The prompt, and the values of its variables."""
 
     prompt_option: Annotated[
         str | None, typer.Option("--prompt", metavar="TEXT", help="the prompt, instead of PROMPT; - reads stdin")
@@ -29,8 +41,8 @@ class PromptOptions(NamedTuple):
     ] = None
 
 
-class PictureOptions(NamedTuple):
-    """What is made. Only what is set is sent."""
+class ImageFlags(NamedTuple):
+    """What the image shall be. None: not typed, so that nothing is sent unless a setting has a value."""
 
     model: Annotated[
         str | None,
@@ -125,8 +137,8 @@ class PictureOptions(NamedTuple):
     ] = None
 
 
-class InputOptions(NamedTuple):
-    """How an input picture may be changed to fit its endpoint; every change is said."""
+class InputFlags(NamedTuple):
+    """How an input image may be changed to fit its endpoint."""
 
     crop: Annotated[Crop, typer.Option(help="which part stays where a square is wanted")] = "center"
     pad: Annotated[bool, typer.Option("--pad", help="fill up to the square instead of cropping")] = False
@@ -134,8 +146,8 @@ class InputOptions(NamedTuple):
     keep_metadata: Annotated[bool, typer.Option("--keep-metadata", help="send location and camera data too")] = False
 
 
-class LiveOptions(NamedTuple):
-    """What is heard while it is made."""
+class StreamFlags(NamedTuple):
+    """Streaming, and the partial images of a stream."""
 
     stream: Annotated[bool, typer.Option("--stream", help="hear of the picture while it is made")] = False
     partial_images: Annotated[
@@ -146,8 +158,8 @@ class LiveOptions(NamedTuple):
     ] = False
 
 
-class ResultOptions(NamedTuple):
-    """Where pictures are saved."""
+class OutputFlags(NamedTuple):
+    """Where images are saved, and at which size."""
 
     output: Annotated[
         str | None,
@@ -168,8 +180,8 @@ class ResultOptions(NamedTuple):
     ] = None
 
 
-class WhereOptions(NamedTuple):
-    """Who makes the pictures, and how long to wait."""
+class ProviderFlags(NamedTuple):
+    """The provider, its server, and how long to wait."""
 
     provider: Annotated[
         str | None,
@@ -196,8 +208,8 @@ class WhereOptions(NamedTuple):
     ] = None
 
 
-class MoneyOptions(NamedTuple):
-    """What it may cost."""
+class CostFlags(NamedTuple):
+    """The price: what it may be, or that only the plan is shown."""
 
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show requests, files and price, and send nothing; needs no key")
@@ -207,8 +219,8 @@ class MoneyOptions(NamedTuple):
     ] = None
 
 
-class ShowOptions(NamedTuple):
-    """What is shown on the way and at the end."""
+class DisplayFlags(NamedTuple):
+    """What is printed, and how."""
 
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="nothing on stderr but errors")] = False
@@ -217,25 +229,117 @@ class ShowOptions(NamedTuple):
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"
 
 
-class CommonOptions(NamedTuple):
-    """What every command that makes pictures has, besides its words and its inputs."""
+class CommonFlags(NamedTuple):
+    """The groups of every command that creates images, except for those of its prompt and its inputs."""
 
-    picture: PictureOptions
-    live: LiveOptions
-    result: ResultOptions
-    where: WhereOptions
-    money: MoneyOptions
-    show: ShowOptions
+    image: ImageFlags
+    stream: StreamFlags
+    output: OutputFlags
+    provider: ProviderFlags
+    cost: CostFlags
+    display: DisplayFlags
+
+
+def setting_flags(provider: ProviderFlags, cost: CostFlags) -> "SettingFlags":
+    """Those of the flags that are settings too."""
+    from imagecli.config.sources import SettingFlags
+
+    return SettingFlags(
+        provider=provider.provider,
+        base_url=provider.base_url,
+        insecure_http=provider.insecure_http,
+        timeout=provider.timeout,
+        max_retries=provider.max_retries,
+        max_wait=provider.max_wait,
+        max_cost=cost.max_cost,
+    )
+
+
+def build_display_options(flags: DisplayFlags, env: Env, secret: "Secret | None" = None) -> DisplayOptions:
+    """How a command with these flags prints; *secret* is the API key, which is removed from all output."""
+    return DisplayOptions.build(
+        env=env,
+        json=flags.json,
+        quiet=flags.quiet,
+        verbose=flags.verbose,
+        debug=flags.debug,
+        color=flags.color,
+        secret=secret,
+    )
 
 
 PANELS: Final[Mapping[type, str]] = {
-    PromptOptions: "Prompt",
-    InputOptions: "Inputs",
-    PictureOptions: "Picture",
-    LiveOptions: "Live",
-    ResultOptions: "Result",
-    WhereOptions: "Where",
-    MoneyOptions: "Money",
-    ShowOptions: "Show",
+    PromptFlags: "Prompt",
+    InputFlags: "Inputs",
+    ImageFlags: "Picture",
+    StreamFlags: "Live",
+    OutputFlags: "Result",
+    ProviderFlags: "Where",
+    CostFlags: "Money",
+    DisplayFlags: "Show",
 }
 """The groups, each with its panel in help."""
+
+
+def with_flag_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """*command* for Typer: a parameter annotated with a group, or with CommonFlags, is replaced by its flags."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, type] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if kind in (*PANELS, CommonFlags):
+            groups[parameter.name] = kind
+            parameters += _group_parameters(kind)
+        else:
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    # Help shows arguments before options.
+    parameters.sort(key=_is_option)
+
+    def run(**values: Any) -> None:
+        for name, kind in groups.items():
+            values[name] = _fill_group(kind, values)
+        try:
+            command(**values)
+        except (KeyboardInterrupt, Terminated) as signal:
+            # Here, because Typer would turn it into a bare exit code.
+            raise InterruptedCommand(signal) from signal
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    return "Argument" not in repr(parameter.annotation)
+
+
+def _fill_group(kind: Any, values: dict[str, Any]) -> Any:
+    """Build a group from its flags, which are removed from *values*."""
+    if kind is CommonFlags:
+        return kind(**{name: _fill_group(group, values) for name, group in get_type_hints(kind).items()})
+    return kind(**{name: values.pop(name) for name in kind._fields})
+
+
+def _group_parameters(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    if group is CommonFlags:
+        return [option for kind in hints.values() for option in _group_parameters(kind)]
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=_in_panel(hints[name], PANELS[group]),
+        )
+        for name, default in group._field_defaults.items()
+    ]
+
+
+def _in_panel(hint: Any, panel: str) -> Any:
+    kind, info = get_args(hint)
+    info = copy(info)
+    info.rich_help_panel = panel
+    return Annotated[kind, info]

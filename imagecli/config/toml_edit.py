@@ -1,53 +1,15 @@
-"""Reads the user's TOML files, and edits them with their comments and order kept.
-
-tomlkit is imported here alone, and only to edit.
-"""
+"""Edits TOML with its comments and order kept, and replaces files atomically. Only this module imports tomlkit."""
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagecli.config.trusted_files import read_user_file
 from imagecli.errors import SettingsError
 from imagecli.safe_open import make_missing_folders
-from imagecli.suggestions import unknown_name_hint
-
-
-def read_toml_file(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file of the user's; empty if there is no such file.
-
-    Raises SettingsError with line and column, and for a file that is not safe to use because of its owner or mode.
-    """
-    data = read_user_file(path)
-    return {} if data is None else parse_toml(data, path)
-
-
-def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
-    """The tables of *data*, the content of *path*. Errors quote nothing of it, because it may be a key."""
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{path} can't be read: it is not UTF-8 at byte {error.start}", hint="save it as UTF-8"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from None
-    except ValueError:
-        # Python makes no number of more than 4300 digits, and tomllib says that in Python's words.
-        raise SettingsError(
-            f"{path} can't be read: a number in it has too many digits", hint="mend it, or remove the file"
-        ) from None
-    except RecursionError:
-        raise SettingsError(f"{path} is not TOML: it is nested too deep", hint="mend it, or remove the file") from None
-
-
-def unknown_name_error(what: str, name: str, path: Path, names: Collection[str]) -> SettingsError:
-    """An error for a name that does not exist, with the one that was probably meant."""
-    return SettingsError(f"{path}: there is no {what} {name!r}", hint=unknown_name_hint(name, names))
 
 
 def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imagecli.config import keys
 from imagecli.config.paths import Folders
-from imagecli.config.toml_io import remove_toml_value, replace_file, set_toml_value
+from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
 from imagecli.domain import Secret
 from imagecli.errors import SettingsError
 

@@ -1,4 +1,4 @@
-"""Reads settings, keys and project files only if their owner and permissions are right.
+"""Reads files of settings, keys and projects, only if their owner and permissions are right; and parses their TOML.
 
 Only regular files of at most 1 MB are read, and opening them never blocks.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from imagecli.errors import SettingsError
 from imagecli.safe_open import UnsafeFileError, check_link_owner, check_private_folder, read_regular
+from imagecli.suggestions import unknown_name_hint
 
 MAX_BYTES: Final = 1_000_000
 
@@ -132,3 +135,41 @@ def _refusal(path: Path, error: OSError, hint: str) -> SettingsError:
     if isinstance(error, UnsafeFileError):
         return SettingsError(f"{path} is not used: {error.strerror}", hint=error.hint or hint, code="unsafe_file")
     return SettingsError(f"{path} can't be read: {error.strerror}")
+
+
+# --- their TOML -------------------------------------------------------------------------------------------------------
+
+
+def read_toml_file(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file of the user's; empty if there is no such file.
+
+    Raises SettingsError with line and column, and for a file that is not safe to use because of its owner or mode.
+    """
+    data = read_user_file(path)
+    return {} if data is None else parse_toml(data, path)
+
+
+def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
+    """The tables of *data*, the content of *path*. Errors quote nothing of it, because it may be a key."""
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} can't be read: it is not UTF-8 at byte {error.start}", hint="save it as UTF-8"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from None
+    except ValueError:
+        # Python makes no number of more than 4300 digits, and tomllib says that in Python's words.
+        raise SettingsError(
+            f"{path} can't be read: a number in it has too many digits", hint="mend it, or remove the file"
+        ) from None
+    except RecursionError:
+        raise SettingsError(f"{path} is not TOML: it is nested too deep", hint="mend it, or remove the file") from None
+
+
+def unknown_name_error(
+    what: str, name: str, path: Path, names: Collection[str], *, hint: str | None = None
+) -> SettingsError:
+    """An error for a name that does not exist; the default *hint* is the similar one of *names*."""
+    return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint or unknown_name_hint(name, names))

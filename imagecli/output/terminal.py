@@ -1,0 +1,153 @@
+"""What may be printed on a terminal, and how: display options, sanitized text, and tables of its width."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
+
+from imagecli.env import Env
+from imagecli.quoting import CONTROL_CHARACTERS
+from imagecli.quoting import sanitize as sanitize
+
+if TYPE_CHECKING:
+    from imagecli.domain import Json, Secret
+
+
+class DisplayOptions(NamedTuple):
+    """How much is printed, and how."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    live: bool = False
+    """stderr is a terminal that can redraw a line."""
+    color: bool = False
+    secret: Secret | None = None
+    """The API key, which is removed from all output."""
+
+    def redact(self, text: str) -> str:
+        """*text* without the API key, in case a server repeats it."""
+        return self.secret.redact(text) if self.secret else text
+
+    @classmethod
+    def guess_from_argv(cls, argv: Sequence[str], env: Env) -> DisplayOptions:
+        """The options of a command line that can't be parsed, guessed to print that error."""
+        words = argv[: argv.index("--")] if "--" in argv else argv
+        return cls.build(json="--json" in words, debug="--debug" in words, env=env)
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        env: Env,
+        json: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        debug: bool = False,
+        color: str = "auto",
+        secret: Secret | None = None,
+    ) -> DisplayOptions:
+        """The options for these flags in this environment."""
+        live = env.stderr.isatty() and not quiet and env.environ.get("TERM") != "dumb" and "CI" not in env.environ
+        return cls(
+            json=json,
+            quiet=quiet,
+            verbose=verbose or debug,
+            debug=debug,
+            live=live,
+            color=_use_color(color, live, env),
+            secret=secret,
+        )
+
+
+def _use_color(color: str, live: bool, env: Env) -> bool:
+    """By --color, else by NO_COLOR and the terminal."""
+    if color != "auto":
+        return color == "always"
+    return live and "NO_COLOR" not in env.environ
+
+
+# --- lines of text that can't control the terminal -------------------------------------------------------------------
+
+
+def json_line(document: Json, *, ascii_only: bool) -> str:
+    """*document* as JSON on one line; no character in it controls a terminal or a log, and its value is unchanged."""
+    import json
+
+    # Outside strings JSON has ASCII alone, so every match is inside one, where JSON allows an escape.
+    return CONTROL_CHARACTERS.sub(_escape_in_json, json.dumps(document, ensure_ascii=ascii_only))
+
+
+def _escape_in_json(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def write_line(stream: TextIO, text: str) -> None:
+    """Write *text* and a newline, escaping what the encoding lacks. Ignores a stream that is closed."""
+    try:
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return
+
+
+def print_note(text: str, env: Env) -> None:
+    """Print a note on stderr, in a command without progress events."""
+    write_line(env.stderr, f"imagecli: note: {sanitize(text)}")
+
+
+def printable_path(path: Path, stream: TextIO) -> str:
+    """*path* on one line: sanitized for a terminal, otherwise unchanged except for line ends.
+
+    It never looks like an option, so that it can be passed to another command.
+    """
+    text = str(path).replace("\n", "\\x0a")
+    text = f"./{text}" if text.startswith("-") else text
+    return sanitize(text) if stream.isatty() else text
+
+
+# --- tables and text in the width of the terminal --------------------------------------------------------------------
+
+PAGE: Final = 79
+"""The width if stdout is not a terminal, or a wide one: longer lines are hard to read."""
+LEAST: Final = 20
+
+
+def terminal_columns(env: Env) -> int | None:
+    """The width of the terminal on stdout; None if it is not a terminal or its width is unknown."""
+    if not env.stdout.isatty():
+        return None
+    try:
+        return os.get_terminal_size(env.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def output_width(env: Env) -> int:
+    """The longest line to print: one column stays free, because some terminals wrap there."""
+    return max(LEAST, min(PAGE, (terminal_columns(env) or PAGE + 1) - 1))
+
+
+def format_table(cells: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
+    """The rows of *cells*, the first of which are the titles, in columns; or, if they are too wide, as a list."""
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip() for row in cells]
+    if all(len(line) <= width for line in lines):
+        yield from lines
+        return
+    titles = cells[0]
+    for name, *values in cells[1:]:
+        yield name
+        for title, value in zip(titles[1:], values, strict=True):
+            yield from wrap_text(f"  {title.lower()}: {value}", width, "    ") if value else ()
+
+
+def wrap_text(text: str, width: int, indent: str = "") -> list[str]:
+    """*text* in lines, all but the first after *indent*; addresses and paths are not broken, so they can be copied."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
