@@ -166,6 +166,8 @@ def main(argv: Sequence[str], env: Env) -> int:
         failure = _to_usage_error(error, command)
     except typer.Abort:
         return EXIT_INTERRUPTED
+    except SystemExit as ended:  # Typer's end of a completion
+        return ended.code if isinstance(ended.code, int) else 0
     except Terminated as signal:
         return signal.exit_code
     except Exception as error:

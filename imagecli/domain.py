@@ -190,6 +190,13 @@ class Transform(NamedTuple):
     size: Size | None = None
     """Resized to this after crop and pad; None is no change."""
 
+    @property
+    def framed_size(self) -> Size:
+        """The size after cropping and padding, before resizing."""
+        left, top, right, bottom = self.crop or (0, 0, self.upright.width, self.upright.height)
+        more_left, more_top, more_right, more_bottom = self.pad or (0, 0, 0, 0)
+        return Size(right - left + more_left + more_right, bottom - top + more_top + more_bottom)
+
 
 class OutputName(NamedTuple):
     """The name of one output file, decided before paying. Everything but its extension is fixed."""
@@ -215,8 +222,7 @@ class ImageInfo(NamedTuple):
     """What is wrong if the image is not complete."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedImage:
+class SavedImage(NamedTuple):
     """One image on disk, or written to stdout: then *path* is None."""
 
     path: Path | None
@@ -227,7 +233,7 @@ class SavedImage:
     sha256: str
     revised_prompt: str | None
     request: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     """0-based, within its request."""
     copy: int = 0
     """Its number if several files are made of one image."""

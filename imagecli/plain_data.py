@@ -6,11 +6,12 @@ with a function that returns the value or raises ValueError with what was expect
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import date
 from functools import cache
+from itertools import repeat
 from math import inf
 from pathlib import Path
 from types import NoneType, UnionType
@@ -72,13 +73,13 @@ def read_table(kind: type[T], table: object, where: str = "", *, over: T | None 
     With *over*, fields that the table lacks are taken from that value, tables in it are merged with the value's, and
     an empty text removes an entry or sets an optional field to None. Raises UsageError that names the field.
     """
-    row: T = _build(kind, table, where, over, "complete" if over is None else "overlay")
+    row: T = _read_table(kind, table, where, over, "complete" if over is None else "overlay")
     return row
 
 
 def check_table(kind: type, table: object, where: str = "") -> None:
     """Raise UsageError if a field that *table* has is unknown to *kind* or has a wrong value; none has to be there."""
-    _read_fields(kind, table, where, None, "partial")
+    _read_table(kind, table, where, None, "partial")
 
 
 def check_name(name: object, names: Collection[str], where: str) -> None:
@@ -129,16 +130,6 @@ Mode: TypeAlias = Literal["complete", "partial", "overlay"]
 """Whether required fields may be missing, and whether an empty text removes a value."""
 
 
-def _build(kind: Any, table: object, where: str, over: Any, mode: Mode) -> Any:
-    values = _read_fields(kind, table, where, over, mode)
-    if over is not None:
-        return replace(over, **values) if is_dataclass(kind) else over._replace(**values)
-    missing = [name for name in _required_fields(kind) if name not in values]
-    if missing:
-        raise UsageError(_join(where, f"{', '.join(missing)} is missing", ": "))
-    return kind(**values)
-
-
 @cache
 def _field_types(kind: Any) -> Mapping[str, Any]:
     """The fields of a NamedTuple or dataclass with their type hints."""
@@ -155,100 +146,126 @@ def _required_fields(kind: Any) -> tuple[str, ...]:
     return tuple(name for name, default in field_defaults(kind).items() if default is MISSING)
 
 
-def _read_fields(kind: Any, table: object, where: str, over: Any, mode: Mode) -> dict[str, Any]:
-    """The values of the fields that *table* has."""
-    hints = _field_types(kind)
-    if not isinstance(table, Mapping):
-        expected = " with the fields " + ", ".join(hints) if len(hints) <= 3 else ""
-        raise UsageError(f"{where}: expected a table{expected}")
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in hints:
-            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), hints))
-        before = None if over is None else getattr(over, name)
-        if mode == "overlay" and value == "" and NoneType in _split_hint(hints[name])[1]:
-            values[name] = None
-        else:
-            values[name] = _read_value(hints[name], value, _join(where, name), before, mode)
-    return values
-
-
 @cache
 def _split_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     """`dict[str, int]` → dict, (str, int)."""
     return get_origin(hint), get_args(hint)
 
 
-def _read_value(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
-    """*value* as the type *hint* has it; *before* is the value that a table is merged with."""
-    if hint is Any or type(value) is hint:
-        return value
+@cache
+def _reader(hint: Any) -> Callable[[Any, Any, str, Any, Mode], Any]:
+    """The function that reads a value of the type *hint*.
+
+    It is called with the hint, the value, its place for errors, the value that a table is merged with, and the mode.
+    """
     origin, inner = _split_hint(hint)
-    if origin is None and has_fields(hint) and hint is not Size:
-        if mode == "partial":
-            return _read_fields(hint, value, where, None, mode)
-        return _build(hint, value, where, before, mode)
+    if hint is Any:
+        return _accept_any
+    if origin is None:
+        return _read_table if has_fields(hint) and hint is not Size else _read_scalar
+    if origin is Annotated and isinstance(inner[1], Limits):
+        return _read_limited
     if origin is Annotated:
-        return _apply_rule(inner, value, where)
-    if origin in (Union, UnionType):
-        if value is None and NoneType in inner:
-            return None
-        *first, last = (one for one in inner if one is not NoneType)
-        for one in first:
-            with suppress(UsageError):
-                return _read_value(one, value, where, before, mode)
-        return _read_value(last, value, where, before, mode)
-    if origin is Literal:
-        check_name(value, inner, where)
-        return value
-    if origin is tuple:
-        return _read_list(hint, inner, value, where, mode)
-    if origin in (Mapping, dict):
-        return _read_mapping(inner, value, where, before, mode)
-    return _read_scalar(hint, value, where)
+        return _read_name if isinstance(inner[1], OneOf) else _read_by_function
+    readers = {Union: _read_union, UnionType: _read_union, Literal: _read_literal, tuple: _read_list}
+    return readers.get(origin, _read_mapping)
 
 
-def _apply_rule(inner: tuple[Any, ...], value: Any, where: str) -> Any:
-    """A value of `Annotated[hint, rule]`."""
-    hint, rule = inner
-    if isinstance(rule, Limits):
-        value = _read_scalar(hint, value, where, rule)
-    elif isinstance(rule, OneOf):
-        check_name(_read_scalar(hint, value, where), rule.names, where)
-    else:
-        try:
-            return rule(value)
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from error
+def _read_table(kind: Any, table: Any, where: str, over: Any, mode: Mode) -> Any:
+    """A *kind*; in mode "partial", only the values of the fields that *table* has."""
+    hints = _field_types(kind)
+    if not isinstance(table, Mapping):
+        expected = " with the fields " + ", ".join(hints) if len(hints) <= 3 else ""
+        raise UsageError(f"{where}: expected a table{expected}")
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        hint = hints.get(name)
+        if hint is None:
+            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), hints))
+        if type(value) is hint:
+            values[name] = value
+        elif mode == "overlay" and value == "" and NoneType in _split_hint(hint)[1]:
+            values[name] = None
+        else:
+            before = None if over is None else getattr(over, name)
+            values[name] = _reader(hint)(hint, value, _join(where, name), before, mode)
+    if mode == "partial":
+        return values
+    if over is not None:
+        return replace(over, **values) if is_dataclass(kind) else over._replace(**values)
+    missing = [name for name in _required_fields(kind) if name not in values]
+    if missing:
+        raise UsageError(_join(where, f"{', '.join(missing)} is missing", ": "))
+    return kind(**values)
+
+
+def _accept_any(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
     return value
 
 
-def _read_list(hint: Any, inner: tuple[Any, ...], value: Any, where: str, mode: Mode) -> tuple[Any, ...]:
+def _read_union(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
+    inner = _split_hint(hint)[1]
+    if value is None and NoneType in inner:
+        return None
+    *first, last = (one for one in inner if one is not NoneType)
+    for one in first:
+        with suppress(UsageError):
+            return _reader(one)(one, value, where, before, mode)
+    return _reader(last)(last, value, where, before, mode)
+
+
+def _read_literal(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
+    check_name(value, _split_hint(hint)[1], where)
+    return value
+
+
+def _read_limited(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
+    kind, limits = _split_hint(hint)[1]
+    return _read_scalar(kind, value, where, limits=limits)
+
+
+def _read_name(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
+    check_name(value, _split_hint(hint)[1][1].names, where)
+    return value
+
+
+def _read_by_function(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
+    parse = _split_hint(hint)[1][1]
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _read_list(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> tuple[Any, ...]:
+    inner = _split_hint(hint)[1]
     if not isinstance(value, (list, tuple)):
         raise UsageError(f"{where}: expected {_describe(hint)}")
     if inner[-1] is not ... and len(value) != len(inner):
         raise UsageError(f"{where}: expected a list of {len(inner)} values, got {len(value)}")
-    hints = [inner[0]] * len(value) if inner[-1] is ... else inner
-    return tuple(_read_value(one, item, where, None, mode) for one, item in zip(hints, value, strict=True))
+    values = []
+    for one, item in zip(repeat(inner[0]) if inner[-1] is ... else inner, value, strict=False):
+        values.append(_reader(one)(one, item, where, None, mode))
+    return tuple(values)
 
 
-def _read_mapping(
-    inner: tuple[Any, ...], value: Any, where: str, before: Mapping[Any, Any] | None, mode: Mode
-) -> dict[Any, Any]:
+def _read_mapping(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise UsageError(f"{where}: expected a table")
-    key_hint, hint = inner
+    key_hint, inner = _split_hint(hint)[1]
     merged = dict(before or {})
     for name, item in value.items():
-        key = _read_value(key_hint, name, where, None, mode)
+        key = _reader(key_hint)(key_hint, name, where, None, mode)
         if mode == "overlay" and item == "":
             merged.pop(key, None)
         else:
-            merged[key] = _read_value(hint, item, _join(where, str(name)), None, mode)
+            merged[key] = _reader(inner)(inner, item, _join(where, str(name)), None, mode)
     return merged
 
 
-def _read_scalar(hint: Any, value: Any, where: str, limits: Limits | None = None) -> Any:
+def _read_scalar(
+    hint: Any, value: Any, where: str, before: Any = None, mode: Mode = "complete", *, limits: Limits | None = None
+) -> Any:
     """A value of a plain type. TOML's and JSON's whole numbers are numbers too; true and false are none."""
     match hint:
         case _ if hint is Size and isinstance(value, str):

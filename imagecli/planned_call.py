@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
@@ -17,11 +16,10 @@ from imagecli.errors import UsageError
 from imagecli.prepared import ManifestRef, OutputFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedCall:
+class PlannedCall(NamedTuple):
     """One call of a plan: at most as many images as the model creates at once, and where they are saved."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     """0-based, in the order of the plan."""
     request: ImageRequest
     names: tuple[OutputName, ...] = ()
@@ -61,7 +59,7 @@ def split_count(n: int, most: int) -> tuple[int, ...]:
 def assign_names(calls: Sequence[PlannedCall], names: Sequence[OutputName]) -> tuple[PlannedCall, ...]:
     """*calls* with *names*, assigned in order, one for each image."""
     remaining = iter(names)
-    return tuple(replace(call, names=tuple(next(remaining) for _ in range(call.request.options.n))) for call in calls)
+    return tuple(call._replace(names=tuple(next(remaining) for _ in range(call.request.options.n))) for call in calls)
 
 
 def count_images(calls: Sequence[PlannedCall]) -> int:

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.catalog.catalog import LazyRows, load_shipped_catalog
 from imagecli.catalog.model import OPTIONAL
 from imagecli.domain import MEDIA_TYPES, Size
 from imagecli.errors import UsageError
 
 ROWS = load_shipped_catalog()
+
+
+def test_every_row_that_ships_is_valid() -> None:
+    """A command builds only the rows it needs, so a wrong row would go unnoticed until somebody needs it."""
+    for rows in (ROWS.models, ROWS.providers):
+        assert [row.name for row in rows.values()] == list(rows)
+
+
+def test_a_row_is_built_when_it_is_looked_up_and_once() -> None:
+    built: list[str] = []
+
+    class Rows(LazyRows[str]):
+        def build(self, name: str) -> str:
+            built.append(name)
+            return name.upper()
+
+    rows = Rows(["a", "b"])
+    assert (list(rows), len(rows), "a" in rows, "c" in rows, built) == (["a", "b"], 2, True, False, [])
+    assert (rows["a"], rows["a"], rows.get("c"), built) == ("A", "A", None, ["a"])
 
 
 @pytest.mark.parametrize("name", [*ROWS.models, "unknown"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,7 @@ def test_every_error_class_has_an_exit_code_and_a_code_of_its_tree() -> None:
 
 
 def test_pictures_are_told_in_the_order_asked_for() -> None:
-    bought = [replace(IMAGE, path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
+    bought = [IMAGE._replace(path=Path(f"{place[0]}-{place[1]}"), request=place[0], index=place[1]) for place in PLACES]
     outcomes = tuple(CallResult(request=0, requested=1, provider="p", model="m", saved=(image,)) for image in bought)
     kept = tuple(KEPT._replace(path=Path(name), before=before) for name, before in BEFORE)
     found = CommandResult(command="generate", outcomes=outcomes, skipped=kept).images

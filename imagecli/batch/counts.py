@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imagecli.batch.work_item import ItemResult
+from imagecli.batch.item_plan import ItemResult
 from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, ImagecliError, most_severe_exit_code
 from imagecli.events import BatchProgress
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
-from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
@@ -71,14 +71,6 @@ class DiskState:
         except (OSError, ValueError):
             return ""
 
-    def may_replace(self, path: str, sha256: str | None) -> bool:
-        """Whether *path* may be written now: nothing is there, or a file with this content; None allows any content."""
-        self._folders_inside.clear()  # links may have changed
-        status = self.stat(path)
-        if status is None:
-            return True
-        return status.bytes is not None and (sha256 is None or self.sha256(path) == sha256)
-
     def may_remove(self, path: str, sha256: str) -> bool:
         """Whether *path* may be removed now: an image by its extension and its first bytes, with this content.
 
@@ -134,23 +126,23 @@ class FileState:
     """It was made by the request that is planned now."""
 
 
-def determine_file_state(plan: str, item: PlannedItem, journal: JournalState, disk: DiskReader) -> FileState:
-    """The state of the file that *item* plans as *plan*."""
+def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
+    """The state of the file that *identity* plans as *plan*."""
     recorded = journal.file_planned_at(plan)
     path = recorded.file.path if recorded and disk.stat(recorded.file.path) else plan
-    status, match = _determine_status(path, recorded, item, journal, disk)
+    status, match = _determine_status(path, recorded, identity, journal, disk)
     return FileState(
         plan=plan,
         path=path,
         status=status,
         entry=match.entry if match else None,
         record=match.file if match else None,
-        fresh=item.is_fresh(match.entry) if match else status == "found",
+        fresh=identity.is_fresh(match.entry) if match else status == "found",
     )
 
 
 def _determine_status(
-    path: str, recorded: RecordedFile | None, item: PlannedItem, journal: JournalState, disk: DiskReader
+    path: str, recorded: RecordedFile | None, identity: ItemIdentity, journal: JournalState, disk: DiskReader
 ) -> tuple[FileStatus, RecordedFile | None]:
     """The status of *path*, and the record that it matches. *recorded*: the record of the planned file."""
     stat_result = disk.stat(path)
@@ -159,17 +151,17 @@ def _determine_status(
     if stat_result.bytes is None:
         return "blocked", None
     recorded_here = recorded if recorded and recorded.file.path == path else None
-    is_possibly_billed = possibly_billed_entry(item, journal) is not None
+    is_possibly_billed = possibly_billed_entry(identity, journal) is not None
     if (
         recorded_here
         and recorded_here.file.bytes == stat_result.bytes
         and not is_possibly_billed
-        and item.is_fresh(recorded_here.entry)
+        and identity.is_fresh(recorded_here.entry)
     ):
         return "ours", recorded_here
     candidates = [
         candidate
-        for candidate in _candidates(recorded_here, recorded, path, item, journal)
+        for candidate in _candidates(recorded_here, recorded, path, identity, journal)
         if candidate.file.bytes == stat_result.bytes
     ]
     sha256 = disk.sha256(path) if candidates else ""
@@ -185,24 +177,24 @@ def _candidates(
     recorded_here: RecordedFile | None,
     recorded: RecordedFile | None,
     path: str,
-    item: PlannedItem,
+    identity: ItemIdentity,
     journal: JournalState,
 ) -> list[RecordedFile]:
     """The records that *path* may match: of what was saved there, and of files of the item that were moved by hand."""
     moved = [
         candidate
-        for candidate in (recorded, *journal.files_by_hash(item.hash))
-        if candidate and file_ending(candidate.file.path) == file_ending(path)
+        for candidate in (recorded, *journal.files_by_hash(identity.hash))
+        if candidate and file_extension(candidate.file.path) == file_extension(path)
     ]
     return [recorded_here, *moved] if recorded_here else moved
 
 
-def possibly_billed_entry(item: PlannedItem, journal: JournalState) -> JournalEntry | None:
-    """The latest entry of *item*, if by it this very request may have been billed without a file to show for it."""
-    last = journal.last_entry(item.id)
-    return last if last and last.is_possibly_billed and item.is_requested_by(last) else None
+def possibly_billed_entry(identity: ItemIdentity, journal: JournalState) -> JournalEntry | None:
+    """The latest entry of *identity*, if by it this very request may have been billed without a file to show for it."""
+    last = journal.last_entry(identity.id)
+    return last if last and last.is_possibly_billed and identity.is_requested_by(last) else None
 
 
-def file_ending(path: str) -> str:
+def file_extension(path: str) -> str:
     """The extension in lower case, with its dot: `.png`. A file is not taken for another's if these differ."""
     return PurePosixPath(path).suffix.lower()

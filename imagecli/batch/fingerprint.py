@@ -1,5 +1,5 @@
-"""The request hash, by which a journal recognises a request on any machine and any day, and the PlannedItem that is
-compared with journal entries by it.
+"""The request hash, by which a journal recognises a request on any machine and any day, and the ItemIdentity that has
+it.
 
 The hash covers the row, the bytes of its inputs, the provider, the base URL and the model. It does not cover where the
 images are saved, so a file can be renamed without being requested again.
@@ -42,7 +42,7 @@ def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) 
 def request_hash(row_hash: str, *, provider: str, base_url: str | None, model: str) -> str:
     """The hash in the journal. *row_hash* and *base_url* are results of `row_hash` and `base_url_for_hash`.
 
-    *model* is the one that the row names, or else the default; `PlannedItem.is_requested_by` then also tries the model
+    *model* is the one that the row names, or else the default; `ItemIdentity.is_requested_by` then also tries the model
     in the journal, so that a new default doesn't make another request.
     """
     return _json_sha256(["imagecli request", row_hash, provider, base_url, model])
@@ -99,8 +99,11 @@ def _to_plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedItem:
-    """One item as the manifest plans it now."""
+class ItemIdentity:
+    """How a journal knows an item: its id, and what its request hash is made of.
+
+    Built of a ManifestItem when a run plans its items. It is compared with journal entries, and makes new ones.
+    """
 
     id: str
     row_hash: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from imagecli.batch.file_state import FileState
-from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
@@ -67,27 +67,29 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
     )
 
 
-def item_notes(files: Sequence[FileState], planned: PlannedItem, doubt: JournalEntry | None) -> tuple[FileNote, ...]:
-    """The notes about an item and its *files*. *doubt* is the entry of a request that may be billed a second time."""
-    notes = [note for file in files for note in _file_notes(file, planned)]
-    if doubt:
-        notes.append(_possibly_billed_note(planned, doubt))
+def item_notes(
+    files: Sequence[FileState], identity: ItemIdentity, possibly_billed: JournalEntry | None
+) -> tuple[FileNote, ...]:
+    """The notes about an item and its *files*. *possibly_billed*: the entry by which it may be billed twice."""
+    notes = [note for file in files for note in _file_notes(file, identity)]
+    if possibly_billed:
+        notes.append(_possibly_billed_note(identity, possibly_billed))
     return tuple(dict.fromkeys(notes))
 
 
-def pending_notes(planned: PlannedItem, last: JournalEntry) -> tuple[FileNote, ...]:
+def pending_notes(identity: ItemIdentity, last: JournalEntry) -> tuple[FileNote, ...]:
     """The notes about an item that a provider's Batch API has, by its *last* journal entry."""
     batch = last.batch or "the Batch API"
-    if (last.provider, last.base_url) != (planned.provider, planned.base_url):
+    if (last.provider, last.base_url) != (identity.provider, identity.base_url):
         text = f"is in {batch} of {last.base_url or last.provider}, and is fetched by a run that asks there"
-        return (FileNote(code="submitted_elsewhere", path=planned.id, text=text),)
-    if not planned.is_requested_by(last):
+        return (FileNote(code="submitted_elsewhere", path=identity.id, text=text),)
+    if not identity.is_requested_by(last):
         text = f"has changed since it was handed in ({batch}): what comes is of the earlier row"
-        return (FileNote(code="changed_meanwhile", path=planned.id, text=text),)
+        return (FileNote(code="changed_meanwhile", path=identity.id, text=text),)
     return ()
 
 
-def _file_notes(file: FileState, planned: PlannedItem) -> list[FileNote]:
+def _file_notes(file: FileState, identity: ItemIdentity) -> list[FileNote]:
     if file.status == "missing":
         return []
     if file.status == "found":
@@ -96,30 +98,30 @@ def _file_notes(file: FileState, planned: PlannedItem) -> list[FileNote]:
     if file.status == "edited" and file.fresh:
         return [FileNote(code="changed_by_hand", path=file.path, text="was changed by hand, and is kept")]
     if file.status == "ours" and file.entry:
-        return _origin_notes(file.path, file.entry, file.fresh, planned)
-    if planned.sandbox:
+        return _origin_notes(file.path, file.entry, file.fresh, identity)
+    if identity.sandbox:
         text = "stands there, and the sandbox leaves it as it is"
         return [FileNote(code="sandbox_kept", path=file.path, text=text)]
     return []
 
 
-def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, planned: PlannedItem) -> list[FileNote]:
+def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: ItemIdentity) -> list[FileNote]:
     if not is_fresh:
-        return [FileNote(code="stale", path=path, text=f"is stale: {planned.describe_difference(entry)}")]
-    if planned.sandbox and not entry.sandbox:
-        if planned.is_same_row(entry):
+        return [FileNote(code="stale", path=path, text=f"is stale: {identity.describe_difference(entry)}")]
+    if identity.sandbox and not entry.sandbox:
+        if identity.is_same_row(entry):
             return []
         text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
-    if entry.model != planned.model:
-        text = f"was made by {entry.model}, and the default is {planned.model} now: it is kept"
-        return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {planned.model} has it bought again")]
+    if entry.model != identity.model:
+        text = f"was made by {entry.model}, and the default is {identity.model} now: it is kept"
+        return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {identity.model} has it bought again")]
     return []
 
 
-def _possibly_billed_note(planned: PlannedItem, doubt: JournalEntry) -> FileNote:
-    if doubt.state == "bought":
+def _possibly_billed_note(identity: ItemIdentity, possibly_billed: JournalEntry) -> FileNote:
+    if possibly_billed.state == "bought":
         text = "was bought once, and its answer is not on this machine: buying it again is billed twice"
     else:
         text = "was sent once, and no picture of it is here: it may be billed twice"
-    return FileNote(code="may_be_billed_twice", path=planned.id, text=text, is_warning=True)
+    return FileNote(code="may_be_billed_twice", path=identity.id, text=text, is_warning=True)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state, possibly_billed_entry
-from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.item_notes import FileNote, item_notes, pending_notes, refusal_error
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
@@ -45,17 +45,17 @@ class Replacement(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What happens to an item. `DiskState.may_replace` checks each replacement again right before it is made."""
+    """What happens to an item. When an image is saved, each file that it replaces is checked once more."""
 
     kind: DecisionKind
     to_create: tuple[int, ...] = ()
-    """The images to request, by their index in `PlannedItem.image_paths`; n is their number."""
+    """The images to request, by their index in `ItemIdentity.image_paths`; n is their number."""
     writes: tuple[str, ...] = ()
     """The planned paths that the requested images are saved to; other paths of these images stay as they are."""
     replaces: tuple[Replacement, ...] = ()
     entries: tuple[JournalEntry, ...] = ()
     """To be written to the journal before the first request: files that were found or adopted."""
-    in_doubt: bool = False
+    possibly_billed: bool = False
     """The request may have been billed once already."""
     notes: tuple[FileNote, ...] = ()
     refusal: OutputError | None = None
@@ -63,7 +63,7 @@ class Decision:
 
 
 def decide_item(
-    item: PlannedItem,
+    identity: ItemIdentity,
     journal: JournalState,
     disk: DiskReader,
     *,
@@ -74,14 +74,14 @@ def decide_item(
 
     The spool must be recovered before: a response that waits there looks like one that was lost.
     """
-    last = journal.last_entry(item.id)
-    if last and last.is_pending and (item.sandbox or not last.sandbox):
-        return Decision(kind="submitted", notes=pending_notes(item, last))
+    last = journal.last_entry(identity.id)
+    if last and last.is_pending and (identity.sandbox or not last.sandbox):
+        return Decision(kind="submitted", notes=pending_notes(identity, last))
     files_by_image = [
-        tuple(determine_file_state(path, item, journal, disk) for path in paths) for paths in item.image_paths
+        tuple(determine_file_state(path, identity, journal, disk) for path in paths) for paths in identity.image_paths
     ]
     files = [file for image_files in files_by_image for file in image_files]
-    fates = {file.plan: _decide_fate(file, item, adopt, if_exists) for file in files}
+    fates = {file.plan: _decide_fate(file, identity, adopt, if_exists) for file in files}
     if refused := [file for file in files if fates[file.plan] == "refuse"]:
         return Decision(kind="refused", refusal=refusal_error(refused))
     requested = tuple(
@@ -91,7 +91,7 @@ def decide_item(
     )
     for index in requested:
         fates |= {file.plan: "replace" for file in files_by_image[index] if _is_replaced_too(file, fates[file.plan])}
-    possibly_billed = possibly_billed_entry(item, journal)
+    possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not possibly_billed.sandbox)
     return Decision(
         kind=_decision_kind([file for index in requested for file in files_by_image[index]], fates),
@@ -100,13 +100,13 @@ def decide_item(
         replaces=tuple(
             Replacement(file.path, _expected_content(file)) for file in files if fates[file.plan] == "replace"
         ),
-        entries=_build_entries(files, fates, item, possibly_billed, disk),
-        in_doubt=billed_twice,
-        notes=item_notes(files, item, possibly_billed if billed_twice else None),
+        entries=_build_entries(files, fates, identity, possibly_billed, disk),
+        possibly_billed=billed_twice,
+        notes=item_notes(files, identity, possibly_billed if billed_twice else None),
     )
 
 
-def _decide_fate(file: FileState, item: PlannedItem, adopt: bool, if_exists: IfExists | None) -> Fate:
+def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists: IfExists | None) -> Fate:
     if file.status == "missing":
         return "make"
     if file.status == "blocked":
@@ -115,7 +115,7 @@ def _decide_fate(file: FileState, item: PlannedItem, adopt: bool, if_exists: IfE
         return "record"
     if file.status == "ours":
         return "keep" if file.fresh else "replace"
-    if item.sandbox:
+    if identity.sandbox:
         return "keep"
     if adopt:
         return "adopt"
@@ -147,7 +147,7 @@ def _expected_content(file: FileState) -> str | None:
 def _build_entries(
     files: Sequence[FileState],
     fates: dict[str, Fate],
-    item: PlannedItem,
+    identity: ItemIdentity,
     possibly_billed: JournalEntry | None,
     disk: DiskReader,
 ) -> tuple[JournalEntry, ...]:
@@ -156,12 +156,12 @@ def _build_entries(
     if found := [file for file in files if fates[file.plan] == "record"]:
         # The interrupted run requested them, perhaps with a model that is no longer the default. While other files of
         # the item are missing, something may still have been billed for which there is no file.
-        requested_item = replace(item, model=possibly_billed.model) if possibly_billed else item
+        requested = replace(identity, model=possibly_billed.model) if possibly_billed else identity
         is_incomplete = any(_is_created(fate) for fate in fates.values())
         records = _build_records(found, disk)
-        entries.append(requested_item.new_entry("saved", files=records, may_be_billed=is_incomplete))
+        entries.append(requested.new_entry("saved", files=records, may_be_billed=is_incomplete))
     if adopted := [file for file in files if fates[file.plan] == "adopt"]:
-        entries.append(item.new_entry("adopted", files=_build_records(adopted, disk)))
+        entries.append(identity.new_entry("adopted", files=_build_records(adopted, disk)))
     return tuple(entries)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-from imagecli.batch.file_state import DiskState, file_ending, has_image_extension
-from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.file_state import DiskState, file_extension, has_image_extension
+from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
-from imagecli.batch.journal.state import JournalState
+from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.batch.planner import Decision
 from imagecli.errors import DiskError
 from imagecli.events import NoteEvent
@@ -36,29 +37,28 @@ def find_orphans(planned: Iterable[str], state: JournalState, disk: DiskState) -
     """The orphans, by path. *planned* are the outputs of the **whole** manifest: of all shards, ignoring `--only`."""
     outputs = list(planned)
     live = {path_key(Path(output)) for output in outputs}
-    live |= {path_key(Path(known[1].path)) for output in outputs if (known := state.file_planned_at(output))}
-    files = sorted(state.files(), key=lambda known: known[0].run)
-    live_entries = [entry for entry, record in files if path_key(Path(record.path)) in live]
+    live |= {path_key(Path(recorded.file.path)) for output in outputs if (recorded := state.file_planned_at(output))}
+    files = sorted(state.files(), key=attrgetter("entry.run"))
+    live_entries = [entry for entry, file in files if path_key(Path(file.path)) in live]
     live |= {path_key(Path(original.path)) for entry in live_entries for original in entry.originals}
-    originals = {original.path: (entry, original) for entry, _ in files for original in entry.originals}
-    saved = {record.path: (entry, record) for entry, record in files} | originals
-    candidates = (
-        _as_orphan(entry, record, disk) for path, (entry, record) in saved.items() if path_key(Path(path)) not in live
-    )
-    return sorted((orphan for orphan in candidates if orphan), key=lambda orphan: orphan.record.path)
+    originals = [RecordedFile(entry, original) for entry, _ in files for original in entry.originals]
+    latest = {recorded.file.path: recorded for recorded in (*files, *originals)}
+    orphans = [_as_orphan(recorded, disk) for path, recorded in latest.items() if path_key(Path(path)) not in live]
+    return sorted((orphan for orphan in orphans if orphan), key=attrgetter("record.path"))
 
 
-def _as_orphan(entry: JournalEntry, record: FileRecord, disk: DiskState) -> Orphan | None:
-    """None if no image is there any more, or it is not below the manifest's folder."""
-    look = disk.stat(record.path)
-    if look is None or look.bytes is None or not has_image_extension(record.path):
+def _as_orphan(recorded: RecordedFile, disk: DiskState) -> Orphan | None:
+    """None if the image does not exist any more, or it is not below the manifest's folder."""
+    entry, record = recorded
+    info = disk.stat(record.path)
+    if info is None or info.bytes is None or not has_image_extension(record.path):
         return None
-    is_same = look.bytes == record.bytes and disk.sha256(record.path) == record.sha256
+    is_same = info.bytes == record.bytes and disk.sha256(record.path) == record.sha256
     return Orphan(entry=entry, record=record, unchanged=is_same and disk.is_image(record.path))
 
 
 def suggest_moves(
-    decisions: Iterable[tuple[PlannedItem, Decision]], orphans: Iterable[Orphan], folder: Path
+    decisions: Iterable[tuple[ItemIdentity, Decision]], orphans: Iterable[Orphan], folder: Path
 ) -> list[NoteEvent]:
     """For items that are missing altogether: the orphans of the same request, which only have to be moved.
 
@@ -67,11 +67,11 @@ def suggest_moves(
     free: dict[tuple[str, str], list[str]] = {}
     for orphan in orphans:
         if orphan.unchanged and orphan.record in orphan.entry.files:
-            free.setdefault((orphan.entry.hash, file_ending(orphan.record.path)), []).append(orphan.record.path)
+            free.setdefault((orphan.entry.hash, file_extension(orphan.record.path)), []).append(orphan.record.path)
     notes = []
-    for planned, decision in decisions:
+    for identity, decision in decisions:
         for output in decision.writes if decision.kind == "missing" else ():
-            if paths := free.get((planned.hash, file_ending(output))):
+            if paths := free.get((identity.hash, file_extension(output))):
                 old = paths.pop(0)
                 move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)} saves buying it again"
                 notes.append(NoteEvent(code="moved", message=f"{output} was bought as {old}: {move}"))

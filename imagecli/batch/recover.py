@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagecli.batch.file_records import build_file_records, build_original_records
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.batch.work_item import build_file_records, build_original_records
 from imagecli.client.download import ResultDownloader
 from imagecli.client.spool_record import SpoolPlaces
 from imagecli.events import EventHandler, NoteEvent, WarningEvent

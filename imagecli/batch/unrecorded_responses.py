@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from imagecli.batch.work_item import ItemPlan
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.client.spool import list_spooled_calls, read_unrecorded_description, unrecorded_in
 from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
 from imagecli.errors import UnrecordedError
@@ -30,8 +30,8 @@ def check_unrecorded(plans: Iterable[ItemPlan], places: SpoolPlaces) -> None:
                 if recorded is None:
                     recorded = {call.body for call in list_spooled_calls(places)}
                 named_in[folder] = set(_rows_named_in(folder / SPOOL_BESIDE, recorded))
-            if (plan.planned.id, plan.planned.hash) in named_in[folder]:
-                raise _refusal(plan.planned.id, folder)
+            if (plan.identity.id, plan.identity.hash) in named_in[folder]:
+                raise _refusal(plan.identity.id, folder)
 
 
 def _rows_named_in(spool: Path, recorded: Collection[Path]) -> Iterator[tuple[str, str]]:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imagecli.batch.file_records import build_file_records, build_original_records
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.fingerprint import PlannedItem
+from imagecli.batch.fingerprint import ItemIdentity
+from imagecli.batch.item_plan import ItemPlan, ItemResult
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem, build_file_records, build_original_records
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.execute import Pipeline
@@ -35,8 +36,11 @@ class ItemFinalizer:
     folder: Path
     """The manifest's."""
 
-    def finalize(self, item: WorkItem, calls: Sequence[PlannedCall], results: Sequence[CallResult]) -> ItemResult:
-        """Journals *item*, whose first *calls* ended with *results*. A failure to do so is in the last result."""
+    def finalize(self, plan: ItemPlan, calls: Sequence[PlannedCall], results: Sequence[CallResult]) -> ItemResult:
+        """Journals the item of *plan*, whose first *calls* ended with *results*.
+
+        If that fails, the error is in the last result.
+        """
         files = [
             record
             for result, call in zip(results, calls, strict=False)
@@ -46,30 +50,30 @@ class ItemFinalizer:
         originals = build_original_records((image for result in results for image in result.saved), self.folder)
         cost = self.total_cost(results)
         try:
-            self.journal.write(build_last_entry(item.plan.planned, results, files, originals, cost))
+            self.journal.write(build_last_entry(plan.identity, results, files, originals, cost))
         except DiskError as error:
             *others, last = results
             results = (*others, last._replace(errors=(*last.errors, error)))
         if not any(result.errors for result in results):
-            self._remove_replaced(item, (*files, *originals))
-        return ItemResult(item=item, results=tuple(results), cost_usd=cost)
+            self._remove_replaced(plan, (*files, *originals))
+        return ItemResult(plan=plan, results=tuple(results), cost_usd=cost)
 
     def total_cost(self, results: Sequence[CallResult]) -> float | None:
         """USD that they were billed; None if one of them does not tell."""
         bills = [self.budget.billed_usd(result) for result in results]
         return None if None in bills else sum(bill for bill in bills if bill is not None)
 
-    def _remove_replaced(self, item: WorkItem, files: Sequence[FileRecord]) -> None:
+    def _remove_replaced(self, plan: ItemPlan, files: Sequence[FileRecord]) -> None:
         """Removes replaced files that had another name: the extension follows the format that was received."""
         saved = {record.path for record in files}
-        for path, sha256 in item.plan.decision.replaces:
+        for path, sha256 in plan.decision.replaces:
             if path not in saved and sha256 and self.disk.may_remove(path, sha256):
                 with contextlib.suppress(OSError):
                     (self.folder / path).unlink()
 
 
 def build_last_entry(
-    planned: PlannedItem,
+    identity: ItemIdentity,
     results: Sequence[CallResult],
     files: Sequence[FileRecord],
     originals: Sequence[FileRecord],
@@ -77,7 +81,7 @@ def build_last_entry(
 ) -> JournalEntry:
     """The journal entry of an item whose calls have ended, as far as they were sent."""
     errors = [error for result in results for error in result.errors]
-    return planned.new_entry(
+    return identity.new_entry(
         "saved" if files else "failed",
         files=tuple(files),
         originals=tuple(originals),
@@ -100,18 +104,18 @@ class ItemWorker:
     """Instead of the pipeline's, as each item has a model of its own."""
     finalizer: ItemFinalizer
 
-    def run(self, item: WorkItem, on_event: EventHandler, slot: CallSlot) -> ItemResult:
-        """The images of *item*, created and saved. What goes wrong is in the results of its calls."""
+    def run(self, plan: ItemPlan, on_event: EventHandler, slot: CallSlot) -> ItemResult:
+        """The images of *plan*, created and saved. What goes wrong is in the results of its calls."""
 
         def without_repeated_notes(event: Event) -> None:
             if not (isinstance(event, (NoteEvent, WarningEvent)) and event.code in NOTES_GIVEN_BEFORE):
                 on_event(event)
 
-        pipeline = replace(self.pipeline, inputs=self.inputs.for_model(item.plan.item.model))
-        sent_line = _SentLine(item.plan, self.finalizer.journal)
+        pipeline = replace(self.pipeline, inputs=self.inputs.for_model(plan.item.model))
+        sent_line = _SentLine(plan.identity, self.finalizer.journal)
         results: list[CallResult] = []
         is_over_budget = False
-        calls = item.calls()
+        calls = tuple(plan.calls())
         for call in calls:
             try:
                 result = pipeline.execute(call, without_repeated_notes, slot, sent_line.write)
@@ -122,20 +126,20 @@ class ItemWorker:
             if result.errors:
                 break
         if sent_line.is_written:
-            return replace(self.finalizer.finalize(item, calls, results), is_over_budget=is_over_budget)
+            return replace(self.finalizer.finalize(plan, calls, results), is_over_budget=is_over_budget)
         cost = self.finalizer.total_cost(results)
-        return ItemResult(item=item, results=tuple(results), cost_usd=cost, is_over_budget=is_over_budget)
+        return ItemResult(plan=plan, results=tuple(results), cost_usd=cost, is_over_budget=is_over_budget)
 
 
 class _SentLine:
     """The journal's `sent` line of one item, written before its first request is sent."""
 
-    def __init__(self, plan: ItemPlan, journal: JournalWriter) -> None:
-        self._planned, self._journal = plan.planned, journal
+    def __init__(self, identity: ItemIdentity, journal: JournalWriter) -> None:
+        self._identity, self._journal = identity, journal
         self.is_written = False
 
     def write(self) -> None:
         """Writes the line, once. Raises DiskError: then nothing is sent."""
         if not self.is_written:
-            self._journal.write(self._planned.new_entry("sent"))
+            self._journal.write(self._identity.new_entry("sent"))
             self.is_written = True

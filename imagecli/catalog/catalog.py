@@ -3,26 +3,78 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from imagecli.catalog.build_rows import build_model, build_models, overlay_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError
 
+Row = TypeVar("Row")
+
+
+class LazyRows(Mapping[str, Row]):
+    """Rows by name, each built when it is first looked up: a command needs one or two of them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        self._rows: dict[str, Row] = {}
+
+    @abstractmethod
+    def build(self, name: str) -> Row:
+        """The row of that name."""
+
+    def __getitem__(self, name: str) -> Row:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._rows:
+            self._rows[name] = self.build(name)
+        return self._rows[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class ShippedModels(LazyRows[ModelRow]):
+    """The rows of `models.toml`."""
+
+    def build(self, name: str) -> ModelRow:
+        """The model's row."""
+        models = _read_tables("models")
+        return build_model(name, models["models"][name], models)
+
+
+class ShippedProviders(LazyRows[ProviderRow]):
+    """The rows of `providers.toml`."""
+
+    def build(self, name: str) -> ProviderRow:
+        """The provider's row."""
+        return _build_provider(name, _read_tables("providers")["providers"])
+
 
 class Catalog(NamedTuple):
     """The rows of all models and providers, and the defaults."""
 
-    models: dict[str, ModelRow]
-    unknown_model: ModelRow
-    providers: dict[str, ProviderRow]
+    models: Mapping[str, ModelRow]
+    providers: Mapping[str, ProviderRow]
     default_model: str
     default_provider: str
     vary_prompts: dict[str, str]
+
+    @property
+    def unknown_model(self) -> ModelRow:
+        """The row of models that have none of their own. It forbids nothing and is not `known`."""
+        return _unknown_model()
 
     def model(self, name: str) -> ModelRow:
         """The model's row; for a model without one, a row that forbids nothing and is not `known`."""
@@ -55,13 +107,18 @@ def load_shipped_catalog() -> Catalog:
     """The catalogue that ships with imagecli."""
     models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
-        models=build_models(models),
-        unknown_model=build_model("unknown", models["unknown"], models),
-        providers={name: _build_provider(name, providers["providers"]) for name in providers["providers"]},
+        models=ShippedModels(models["models"]),
+        providers=ShippedProviders(providers["providers"]),
         default_model=models["default"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
     )
+
+
+@cache
+def _unknown_model() -> ModelRow:
+    models = _read_tables("models")
+    return build_model("unknown", models["unknown"], models)
 
 
 def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:

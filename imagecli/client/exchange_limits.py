@@ -38,7 +38,7 @@ Enough = Callable[[], float | None]
 """Returns the seconds that the rest of a response may take, once all that is needed has arrived; None before."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ExchangeLimits:
     """The limits of one exchange, and how far it is."""
 

@@ -88,7 +88,7 @@ class Ticket(NamedTuple):
         return self.images_so_far if _counts_images(of) else self.number
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class TokenBucket:
     """What is left of one limit, and how fast it fills."""
 

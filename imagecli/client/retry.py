@@ -26,16 +26,14 @@ BACKOFF_BUDGET_SECONDS = 60.0
 """How long a rate limit without a stated wait is backed off from in all: most limits are per minute."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)", re.ASCII)
-_WEEKDAY = re.compile(r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s*", re.IGNORECASE | re.ASCII)
+_PART = r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)"
+_WEEKDAY = r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s*"
 _AMOUNT = r"(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)(?![a-z])"
-_SENTENCE = re.compile(
-    rf"(?:try again|retry) (?:in|after):? ((?:{_AMOUNT}(?:,? and |, | )?)+)", re.IGNORECASE | re.ASCII
-)
+_SENTENCE = rf"(?:try again|retry) (?:in|after):? ((?:{_AMOUNT}(?:,? and |, | )?)+)"
 """try again in 6m0s, Please retry after 6 seconds, try again in 1 minute and 5 seconds, Please retry in 37.5s"""
-_RETRY_DELAY = re.compile(r'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"', re.ASCII)
+_RETRY_DELAY = r'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"'
 """Of google.rpc.RetryInfo in an error's details."""
-_LIMIT_OF_ZERO = re.compile(r"\blimit:? 0(?![.,]?\d)", re.IGNORECASE | re.ASCII)
+_LIMIT_OF_ZERO = r"\blimit:? 0(?![.,]?\d)"
 """Limit 0, Used 0, Requested 1. Quota exceeded for metric: ..., limit: 0"""
 _MAX_BODY = 64 * 1024
 
@@ -54,9 +52,9 @@ def server_wait(headers: Mapping[str, str], now: datetime, body: str = "") -> fl
 
 
 def _parse_body_wait(body: str) -> float | None:
-    if match := _RETRY_DELAY.search(body):
+    if match := re.search(_RETRY_DELAY, body, re.ASCII):
         return parse_number(match[1])
-    if match := _SENTENCE.search(body):
+    if match := re.search(_SENTENCE, body, re.IGNORECASE | re.ASCII):
         amounts = re.findall(_AMOUNT, match[1].lower(), re.ASCII)
         return sum(
             float(amount) * _UNITS["ms" if unit.startswith(("ms", "mil")) else unit[0]] for amount, unit in amounts
@@ -99,7 +97,7 @@ def parse_duration(text: str | None) -> float | None:
     plain = parse_number(text)
     if plain is not None or not text or len(text) > 60:
         return plain
-    parts = _PART.findall(text.strip())
+    parts = re.findall(_PART, text.strip(), re.ASCII)
     if not parts or "".join(amount + unit for amount, unit in parts) != text.strip():
         return None
     return min(sum(float(amount) * _UNITS[unit] for amount, unit in parts), LONGEST_SECONDS)
@@ -114,7 +112,7 @@ def _split_header(text: str) -> list[str]:
     """The values of a header that may have been sent more than once; dates have a comma after the weekday."""
     values: list[str] = []
     for part in text.split(","):
-        if values and _WEEKDAY.fullmatch(values[-1]):
+        if values and re.fullmatch(_WEEKDAY, values[-1], re.IGNORECASE | re.ASCII):
             values[-1] += f",{part}"
         else:
             values.append(part)
@@ -152,7 +150,7 @@ def decide_retry(response: HttpResponse, now: datetime, *, free: bool = False) -
     retry = is_retried(response.status, response.headers, free=free) and not is_quota(
         response.status, response.error_body
     )
-    if response.status == 429 and _LIMIT_OF_ZERO.search(body):
+    if response.status == 429 and re.search(_LIMIT_OF_ZERO, body, re.IGNORECASE | re.ASCII):
         failure = LimitError(
             f"{failure.message}; waiting does not help with a limit of 0",
             hint="this account or plan can't use the model: choose another model or plan",

@@ -61,7 +61,7 @@ class SpoolFile(io.FileIO):
         return len(data)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class SpoolEntry:
     """A request's files in the spool. Leaving the `with` block removes them, unless they hold something unsaved."""
 

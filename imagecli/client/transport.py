@@ -28,7 +28,7 @@ from imagecli.http_message import HttpRequest
 _HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Attempt:
     """The state of one request across its attempts."""
 

@@ -126,6 +126,9 @@ def build_provider_table(
     before = before or ProviderTable(rows=catalog.providers)
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise SettingsError(f"{path}: providers is no table of tables", hint="write [providers.openai] above its lines")
+    if not tables:
+        # Without a copy of the rows, which would build them all.
+        return before
     rows, overrides, file_fields = dict(before.rows), dict(before.overrides), dict(before.file_fields)
     for name, table in tables.items():
         rows[name] = _build_row(name, table, rows, path, catalog)
@@ -177,7 +180,7 @@ _BLANK: Final = ProviderRow(name="")
 def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
     """Raise SettingsError if the row uses the key variable of another provider that ships."""
     shipped = catalog.providers.get(row.name, _BLANK)
-    owners = {key.env: it.name for it in reversed(catalog.providers.values()) for key in it.keys}
+    owners = {key.env: it.name for it in reversed([*catalog.providers.values()]) for key in it.keys}
     for key in row.keys:
         if key.env in owners and key.env not in {own.env for own in shipped.keys}:
             raise SettingsError(

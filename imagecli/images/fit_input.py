@@ -12,18 +12,21 @@ from PIL import Image
 
 from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError
-from imagecli.images.exif_orientation import set_upright
 from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
+from imagecli.images.orientation import Box, set_upright
 from imagecli.images.pillow_io import encode_within
-from imagecli.images.resize import crop_and_pad, encoded_size, size_after_framing
 from imagecli.images.strip_metadata import read_exif, strip_metadata
 from imagecli.images.transform import render_transformed
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
 TURNED = "turned upright"
 NO_METADATA = "location and camera data removed"
+CLASSIC_SIDE = 1024
+"""Edge of the largest square of the classic API; a larger upload gains nothing (OpenAI's image guide)."""
+MAX_REENCODED_PIXELS = 50_000_000
+"""Limit for images that must be re-encoded: more than phone cameras make, and memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def fit_input(header: ImageHeader, rule: InputRule, framing: InputFit) -> Fitted
     Raises InputImageError if it is truncated or damaged, or if a square is required and *framing* forbids one.
     """
     check_input_whole(header)
-    transform = crop_and_pad(header.size, rule, framing, header.name)
+    transform = _crop_and_pad(header.size, rule, framing, header.name)
     return _try_unchanged(header, rule, framing, transform) or _encode_input(header, rule, framing, transform)
 
 
@@ -59,27 +62,77 @@ def _try_unchanged(header: ImageHeader, rule: InputRule, framing: InputFit, tran
     """The user's bytes, at most without their metadata; None if these don't satisfy *rule*."""
     if transform.crop or transform.pad or header.orientation != 1 or not header.is_plain:
         return None
-    if header.format not in rule.formats or (framing.input_size and must_shrink(header.size, framing.input_size)):
+    if header.format not in rule.formats or (framing.input_size and _must_shrink(header.size, framing.input_size)):
         return None
+    return keep_bytes(header, framing, transform, rule.max_bytes)
+
+
+def keep_bytes(header: ImageHeader, framing: InputFit, transform: Transform, max_bytes: int) -> FittedImage | None:
+    """The user's bytes, without their metadata unless *framing* keeps it; None if they are more than *max_bytes*."""
     stripped = None if framing.keep_metadata else strip_metadata(header.data, header.format)
     data = stripped or header.data
-    if len(data) > rule.max_bytes:
+    if len(data) > max_bytes:
         return None
     image = InputImage(data=data, format=header.format, size=header.size, has_alpha=header.has_alpha)
     return FittedImage(name=header.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
 
 
-def must_shrink(size: Size, inside: Size) -> bool:
+def _must_shrink(size: Size, inside: Size) -> bool:
     """Whether *size* must be shrunk to fit into *inside*."""
     return size.width > inside.width or size.height > inside.height
 
 
+def _crop_and_pad(upright: Size, rule: InputRule, framing: InputFit, name: str) -> Transform:
+    """The crop or padding that makes the square *rule* requires; none if it requires none, or the image is square.
+
+    Raises InputImageError if a square is required and *framing* forbids to make one.
+    """
+    if upright.is_square or not rule.square:
+        return Transform(upright=upright)
+    if framing.pad:
+        return Transform(upright=upright, pad=_padding_box(upright))
+    if framing.crop == "none":
+        raise InputImageError(
+            f"{name} is {upright}, a square is wanted", hint="--crop center cuts one out, --pad fills up"
+        )
+    return Transform(upright=upright, crop=_crop_box(upright, framing.crop))
+
+
+def _shrink_size(size: Size, inside: Size) -> Size:
+    """*size* scaled down to fit into *inside*, with the same ratio; never enlarged."""
+    scale = min(inside.width / size.width, inside.height / size.height, 1.0)
+    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+
+
+def encoded_size(size: Size, rule: InputRule, framing: InputFit) -> Size:
+    """The size at which an image of *size* is encoded, if it has to be."""
+    if framing.input_size:
+        size = _shrink_size(size, framing.input_size)
+    if rule.square:
+        return _shrink_size(size, Size(CLASSIC_SIDE, CLASSIC_SIDE))
+    factor = 1
+    while size.pixels > MAX_REENCODED_PIXELS * factor * factor:
+        factor += 1
+    return Size(max(1, size.width // factor), max(1, size.height // factor))
+
+
+def _crop_box(size: Size, where: str) -> Box:
+    side = min(size.width, size.height)
+    left = {"left": 0, "right": size.width - side}.get(where, (size.width - side) // 2)
+    top = {"top": 0, "bottom": size.height - side}.get(where, (size.height - side) // 2)
+    return left, top, left + side, top + side
+
+
+def _padding_box(size: Size) -> Box:
+    side = max(size.width, size.height)
+    left, top = (side - size.width) // 2, (side - size.height) // 2
+    return left, top, side - size.width - left, side - size.height - top
+
+
 def _encode_input(header: ImageHeader, rule: InputRule, framing: InputFit, transform: Transform) -> FittedImage:
-    before = size_after_framing(transform)
+    before = transform.framed_size
     size = encoded_size(before, rule, framing)
-    transform = Transform(
-        upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_changed_size(size, before)
-    )
+    transform = transform._replace(size=_changed_size(size, before))
     pixels, note = render_transformed(header, transform, Image.Resampling.LANCZOS)
     encoding = _choose_format(header, pixels, rule)
     if rule.square and encoding == "png" and pixels.mode != "RGBA":
@@ -87,9 +140,7 @@ def _encode_input(header: ImageHeader, rule: InputRule, framing: InputFit, trans
         pixels = pixels.convert("RGBA")
     data, encoded = encode_within(pixels, encoding, rule.max_bytes, **_metadata_options(header, framing))
     size = Size(*encoded.size)
-    transform = Transform(
-        upright=transform.upright, crop=transform.crop, pad=transform.pad, size=_changed_size(size, before)
-    )
+    transform = transform._replace(size=_changed_size(size, before))
     image = InputImage(data=data, format=encoding, size=size, has_alpha=encoded.mode == "RGBA")
     return FittedImage(
         name=header.name,
@@ -137,5 +188,5 @@ def _describe_changes(
 
 def _describe_framing(transform: Transform, framing: InputFit) -> str | None:
     if transform.pad:
-        return f"padded to {size_after_framing(transform)}"
-    return f"{_SIDES[framing.crop]} square {size_after_framing(transform)} cropped" if transform.crop else None
+        return f"padded to {transform.framed_size}"
+    return f"{_SIDES[framing.crop]} square {transform.framed_size} cropped" if transform.crop else None

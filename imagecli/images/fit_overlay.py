@@ -7,7 +7,7 @@ edited area white with alpha 0, the rest black and opaque. A drawing shows with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,15 +15,14 @@ from PIL import Image, ImageChops
 
 from imagecli.domain import InputFit, InputImage, InputRule, Size, Transform
 from imagecli.errors import InputImageError, MaskError
-from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole
+from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole, keep_bytes
 from imagecli.images.header import SENDABLE, ImageHeader
 from imagecli.images.pillow_io import encode_with_pillow, load_pixels, open_image
-from imagecli.images.strip_metadata import strip_metadata
 from imagecli.images.transform import render_transformed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverlayKind:
+class _OverlayKind:
     """A kind of overlay: a mask or a drawing."""
 
     what: str
@@ -36,13 +35,12 @@ class OverlayKind:
     modes: frozenset[str]
     """Pillow modes of pixels that may be sent unchanged; empty if all must be redrawn."""
     max_bytes: int
-    render: Callable[[ImageHeader, Transform], Image.Image]
-    """Renders it with a transform, as RGBA. Raises InputImageError if its pixels are damaged."""
+    is_mask: bool
     redrawn: str
     """The phrase if nothing but the encoding changed."""
 
 
-def fit_overlay(kind: OverlayKind, header: ImageHeader, image: FittedImage, framing: InputFit) -> FittedImage:
+def _fit_overlay(kind: _OverlayKind, header: ImageHeader, image: FittedImage, framing: InputFit) -> FittedImage:
     """Applies the transform of *image* to an overlay, after its own orientation.
 
     An overlay of the upright size of the image is cropped, padded and resized like it; one of the size at which the
@@ -84,22 +82,17 @@ def _raise_as_mask_error() -> Iterator[None]:
 
 
 def _try_unchanged(
-    kind: OverlayKind, header: ImageHeader, framing: InputFit, transform: Transform
+    kind: _OverlayKind, header: ImageHeader, framing: InputFit, transform: Transform
 ) -> FittedImage | None:
     """The user's bytes, at most without their metadata; None if the overlay must be redrawn."""
     is_transformed = transform.crop or transform.pad or transform.size or header.orientation != 1
     if is_transformed or header.format not in kind.formats or header.mode not in kind.modes or not header.is_plain:
         return None
-    stripped = None if framing.keep_metadata else strip_metadata(header.data, header.format)
-    data = stripped or header.data
-    if len(data) > kind.max_bytes:
-        return None
-    image = InputImage(data=data, format=header.format, size=header.size, has_alpha=True)
-    return FittedImage(name=header.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
+    return keep_bytes(header, framing, transform, kind.max_bytes)
 
 
-def _encode_overlay(kind: OverlayKind, header: ImageHeader, transform: Transform) -> FittedImage:
-    pixels = kind.render(header, transform)
+def _encode_overlay(kind: _OverlayKind, header: ImageHeader, transform: Transform) -> FittedImage:
+    pixels = _draw_mask(header, transform) if kind.is_mask else _draw_markup(header, transform)
     data = encode_with_pillow(pixels, "png", compress_level=9)
     if len(data) > kind.max_bytes:
         raise MaskError(
@@ -139,19 +132,19 @@ _UNCHANGED = (0, 0, 0, 255)
 def fit_mask(header: ImageHeader, rule: InputRule, image: FittedImage, framing: InputFit) -> FittedImage:
     """Fits a mask to *rule* and its *image*. Padding is not to be edited; resizing interpolates no values.
 
-    Raises MaskError as `fit_overlay` does.
+    Raises MaskError as `_fit_overlay` does.
     """
-    mask = OverlayKind(
+    mask = _OverlayKind(
         what="mask",
         is_clear="where the picture may change",
         way_out="erase the area to be edited and save as PNG with alpha",
         formats=rule.formats,
         modes=frozenset() if rule.white else frozenset({"RGBA"}),
         max_bytes=rule.max_bytes,
-        render=_draw_mask,
+        is_mask=True,
         redrawn="rewritten as white and black with alpha",
     )
-    return fit_overlay(mask, header, image, framing)
+    return _fit_overlay(mask, header, image, framing)
 
 
 def mask_coverage(mask: InputImage) -> float:
@@ -162,6 +155,7 @@ def mask_coverage(mask: InputImage) -> float:
 
 
 def _draw_mask(header: ImageHeader, transform: Transform) -> Image.Image:
+    """The mask as RGBA, white where it is transparent, else black. Raises InputImageError if its pixels are damaged."""
     pixels, _ = render_transformed(header, transform, Image.Resampling.NEAREST, padding=_UNCHANGED)
     alpha = pixels.getchannel("A")
     white = ImageChops.invert(alpha)
@@ -169,18 +163,18 @@ def _draw_mask(header: ImageHeader, transform: Transform) -> Image.Image:
 
 
 def fit_markup(header: ImageHeader, max_bytes: int, image: FittedImage, framing: InputFit) -> FittedImage:
-    """Fits a drawing to its *image*, as PNG of at most *max_bytes*. Raises MaskError as `fit_overlay` does."""
-    drawing = OverlayKind(
+    """Fits a drawing to its *image*, as PNG of at most *max_bytes*. Raises MaskError as `_fit_overlay` does."""
+    drawing = _OverlayKind(
         what="drawing",
         is_clear="where the picture shows through",
         way_out="draw on a transparent kind, and save that kind alone as PNG",
         formats=("png",),
         modes=SENDABLE,
         max_bytes=max_bytes,
-        render=_draw_markup,
+        is_mask=False,
         redrawn="compressed anew",
     )
-    return fit_overlay(drawing, header, image, framing)
+    return _fit_overlay(drawing, header, image, framing)
 
 
 def _draw_markup(header: ImageHeader, transform: Transform) -> Image.Image:

@@ -8,9 +8,9 @@ from PIL import ImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images import exif_orientation
 from imagecli.images.identify import LABELS, identify_image
 from imagecli.images.integrity import inspect_image
+from imagecli.images.orientation import read_orientation, turned_size
 from imagecli.images.pillow_io import detect_image_format, open_image, translate_decoder_errors
 from imagecli.images.strip_metadata import has_metadata, read_exif
 
@@ -51,7 +51,7 @@ class ImageHeader:
     @property
     def stored_size(self) -> Size:
         """The size before applying the orientation."""
-        return Size(self.size.height, self.size.width) if self.orientation >= 5 else self.size
+        return turned_size(self.size, self.orientation)
 
 
 def read_header(data: bytes, name: str) -> ImageHeader:
@@ -80,12 +80,11 @@ def read_header(data: bytes, name: str) -> ImageHeader:
 
 def _header_from_pillow(image: ImageFile.ImageFile, data: bytes, format: str, name: str) -> ImageHeader:
     orientation = _orientation(image, data, format)
-    width, height = image.size
     return ImageHeader(
         name=name,
         data=data,
         format=format,
-        size=Size(height, width) if orientation >= 5 else Size(width, height),
+        size=turned_size(Size(*image.size), orientation),
         orientation=orientation,
         mode=image.mode,
         is_deep=image.mode.startswith(("I", "F")) or (format == "png" and data[24] > 8),
@@ -101,9 +100,9 @@ def _orientation(image: ImageFile.ImageFile, data: bytes, format: str) -> int:
     if format in ("tiff", "heic"):
         return 1
     if format not in _OWN_WALKERS:
-        return exif_orientation.exif_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+        return read_orientation(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
     block = read_exif(data, format)
-    return exif_orientation.exif_orientation(block) if block else 1
+    return read_orientation(block) if block else 1
 
 
 def _has_metadata(image: ImageFile.ImageFile) -> bool:

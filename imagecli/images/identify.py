@@ -9,14 +9,26 @@ from mmap import mmap
 from typing import TypeAlias
 
 from imagecli.domain import ImageInfo, Size
-from imagecli.images.formats import gif, jpeg, png, svg, webp
+from imagecli.images.formats import gif, jpeg, png, webp
 
-_STARTS = (
+Data: TypeAlias = bytes | bytearray | memoryview | mmap
+
+LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SVG"}
+"""The formats that results have, whose structure is read here → how people write them."""
+_VECTOR_FORMATS = frozenset({"svg"})
+"""Formats whose size may be missing."""
+_INPUT_STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+_INPUT_LABELS = {
+    "bmp": "a BMP picture",
+    "tiff": "a TIFF picture",
+    "ico": "an icon",
+    "avif": "an AVIF picture",
+    "heic": "a HEIC picture",
+}
+_OTHER_STARTS = (
     (b"%PDF", "a PDF"),
-    (b"BM", "a BMP picture"),
-    (b"II*\0", "a TIFF picture"),
-    (b"MM\0*", "a TIFF picture"),
-    (b"\0\0\1\0", "an icon"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP", "a JPEG 2000 picture"),
@@ -26,51 +38,7 @@ _STARTS = (
     (b"\x1f\x8b", "a gzip file"),
     (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
 )
-_BRANDS = {
-    b"avif": "an AVIF picture",
-    b"avis": "an AVIF picture",
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "a HEIC picture"),
-}
 _HEAD_BYTES = 1_024
-
-
-def describe_bytes(data: memoryview) -> str:
-    """What bytes that are not a known image look like: "an HTML page", "JSON", "a PDF", "empty", "unknown bytes" …"""
-    if not len(data):
-        return "empty"
-    head = bytes(data[:_HEAD_BYTES])
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "a video or an unknown picture")
-    known = next((description for start, description in _STARTS if head.startswith(start)), None)
-    return known or (_describe_text(head) if _is_text(head) else "unknown bytes")
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether *head* is UTF-8 without control characters; its last character may be incomplete."""
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < _HEAD_BYTES - 4 or not error.start:
-            return False
-        text = head[: error.start].decode("utf-8")
-    return all(character.isprintable() or character in "\t\n\r\f\ufeff" for character in text)
-
-
-def _describe_text(head: bytes) -> str:
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "an HTML page"
-    if start.startswith(b"<"):
-        return "an HTML page" if b"<html" in start else "XML"
-    return "JSON" if start.startswith((b"{", b"[")) else "text"
-
-
-Data: TypeAlias = bytes | bytearray | memoryview | mmap
-
-LABELS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "gif": "GIF", "svg": "SVG"}
-"""Format → how people write it."""
-_VECTOR_FORMATS = frozenset({"svg"})
-"""Formats whose size may be missing."""
 
 
 def identify_image(data: Data) -> ImageInfo:
@@ -97,7 +65,54 @@ def detect_format(data: memoryview) -> str | None:
         return "webp"
     if bytes(data[:6]) in gif.SIGNATURES:
         return "gif"
-    return "svg" if svg.find_svg_root(data) is not None else None
+    # Imported here, as most images have bytes that say what they are.
+    from imagecli.images.formats.svg import find_svg_root
+
+    return "svg" if find_svg_root(data) is not None else None
+
+
+def detect_input_format(data: bytes) -> str | None:
+    """The format of *data* if only inputs can have it: bmp, tiff, ico, avif or heic."""
+    if data[4:8] != b"ftyp":
+        return next((name for start, name in _INPUT_STARTS.items() if data.startswith(start)), None)
+    box = data[8 : max(16, min(int.from_bytes(data[:4]), 256))]
+    brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    return "heic" if brands & _HEIC_BRANDS else None
+
+
+def describe_bytes(data: memoryview) -> str:
+    """What bytes that are not a known image look like: "an HTML page", "JSON", "a PDF", "empty", "unknown bytes" …"""
+    if not len(data):
+        return "empty"
+    head = bytes(data[:_HEAD_BYTES])
+    if input_format := detect_input_format(head):
+        return _INPUT_LABELS[input_format]
+    if head[4:8] == b"ftyp":
+        return "a video or an unknown picture"
+    known = next((description for start, description in _OTHER_STARTS if head.startswith(start)), None)
+    return known or (_describe_text(head) if _is_text(head) else "unknown bytes")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether *head* is UTF-8 without control characters; its last character may be incomplete."""
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < _HEAD_BYTES - 4 or not error.start:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(character.isprintable() or character in "\t\n\r\f\ufeff" for character in text)
+
+
+def _describe_text(head: bytes) -> str:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "an HTML page"
+    if start.startswith(b"<"):
+        return "an HTML page" if b"<html" in start else "XML"
+    return "JSON" if start.startswith((b"{", b"[")) else "text"
 
 
 def _read_size(data: memoryview, format: str) -> Size | None:
@@ -110,4 +125,6 @@ def _read_size(data: memoryview, format: str) -> Size | None:
             return webp.webp_size(data)
         case "gif":
             return gif.gif_size(data)
-    return svg.svg_size(data)
+    from imagecli.images.formats.svg import svg_size
+
+    return svg_size(data)

@@ -10,7 +10,7 @@ from typing import IO, Final
 
 from imagecli.domain import ImageInfo
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.formats import gif, jpeg, png, svg, webp
+from imagecli.images.formats import gif, jpeg, png, webp
 from imagecli.images.identify import LABELS, Data, detect_format, identify_image
 
 MAX_DECODED_PIXELS: Final = 1_000_000_000
@@ -99,7 +99,9 @@ def _find_structure_problem(data: memoryview, identity: ImageInfo) -> str | None
             return webp.find_webp_problem(data)
         case "gif":
             return gif.find_gif_problem(data)
-    return svg.find_svg_problem(data)
+    from imagecli.images.formats.svg import find_svg_problem
+
+    return find_svg_problem(data)
 
 
 def _find_decoding_problem(data: bytes, identity: ImageInfo, structure_problem: str | None) -> str | None:

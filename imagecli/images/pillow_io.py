@@ -17,7 +17,7 @@ from PIL import Image, ImageFile
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.formats.jpeg import add_end_of_image
-from imagecli.images.identify import identify_image
+from imagecli.images.identify import detect_input_format, identify_image
 from imagecli.images.strip_metadata import strip_metadata
 
 MAX_DECODED_BYTES = 600_000_000
@@ -41,8 +41,6 @@ _READERS = {
     "heic": "pi_heif:HeifImageFile",
 }
 """Format → module and class, imported when needed: all of them take as much memory as Python itself."""
-_STARTS = {b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff", b"\0\0\1\0": "ico"}
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 
 
 @contextmanager
@@ -64,9 +62,7 @@ def detect_image_format(data: bytes) -> str | None:
     identified = identify_image(data).format
     if identified:
         return identified if identified in _READERS else None
-    if data[4:8] == b"ftyp":
-        return _detect_by_brands(data)
-    return next((name for start, name in _STARTS.items() if data.startswith(start)), None)
+    return detect_input_format(data)
 
 
 def open_image(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
@@ -96,14 +92,6 @@ def load_pixels(image: ImageFile.ImageFile, name: str) -> Image.Image:
     with translate_decoder_errors(name):
         image.load()
     return image
-
-
-def _detect_by_brands(data: bytes) -> str | None:
-    box = data[8 : max(16, min(int.from_bytes(data[:4]), 256))]
-    brands = {box[at : at + 4] for at in range(0, len(box), 4)}
-    if brands & {b"avif", b"avis"}:
-        return "avif"
-    return "heic" if brands & _HEIC_BRANDS else None
 
 
 def _pillow_reader(format: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:

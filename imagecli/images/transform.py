@@ -11,9 +11,8 @@ from PIL import Image
 from imagecli.domain import Size, Transform
 from imagecli.images.color_conversion import sample_scale, to_eight_bit, to_srgb
 from imagecli.images.header import ImageHeader
-from imagecli.images.orientation import stored_box, stored_size, turn_upright
+from imagecli.images.orientation import stored_box, turn_upright, turned_size
 from imagecli.images.pillow_io import load_pixels, open_image, translate_decoder_errors
-from imagecli.images.resize import size_after_framing
 
 _DRAFT_MARGIN = 1.8
 """A JPEG is decoded to at least this many times its final edge: 50 dB against a full decode."""
@@ -38,7 +37,7 @@ def render_transformed(
         inner, offset = _size_inside_padding(transform)
         crop = transform.crop or (0, 0, header.size.width, header.size.height)
         box = stored_box(crop, header.size, header.orientation)
-        small, profile = _decode_box(header, box, stored_size(inner, header.orientation), resample)
+        small, profile = _decode_box(header, box, turned_size(inner, header.orientation), resample)
         coloured, note = to_srgb(small, profile)
         result = _pad(turn_upright(coloured, header.orientation), transform, offset, padding)
         # Pillow would write a profile and comment that it finds here into the next file.
@@ -48,7 +47,7 @@ def render_transformed(
 
 def _size_inside_padding(transform: Transform) -> tuple[Size, tuple[int, int]]:
     """The size of the cropped image inside the padding, and its offset, both after resizing."""
-    framed = size_after_framing(transform)
+    framed = transform.framed_size
     final = transform.size or framed
     left, top, right, bottom = transform.pad or (0, 0, 0, 0)
     across, down = final.width / framed.width, final.height / framed.height
@@ -114,7 +113,7 @@ def _pad(
 ) -> Image.Image:
     if transform.pad is None:
         return image
-    final = transform.size or size_after_framing(transform)
+    final = transform.size or transform.framed_size
     canvas = Image.new("RGBA", (final.width, final.height), padding)
     canvas.paste(image, offset)
     return canvas

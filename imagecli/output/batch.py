@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from imagecli.domain import Json
@@ -116,7 +115,7 @@ class BatchOutput:
 def row_result(results: Sequence[CallResult], cost: Cost) -> CommandResult:
     """A row's calls as a result of their own, numbered from 0."""
     numbered = tuple(
-        result._replace(request=number, saved=tuple(replace(image, request=number) for image in result.saved))
+        result._replace(request=number, saved=tuple(image._replace(request=number) for image in result.saved))
         for number, result in enumerate(results)
     )
     return CommandResult(command=COMMAND, outcomes=numbered, cost=cost)

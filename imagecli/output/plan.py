@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import StringIO
-from typing import Final
+from typing import Final, NamedTuple
 
 from imagecli.env import Env
 from imagecli.money import Cost, format_price
@@ -20,8 +19,7 @@ Row = tuple[str, str]
 """A label and its text; an empty label continues the one above."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchDryRun:
+class BatchDryRun(NamedTuple):
     """What `batch --dry-run` prints."""
 
     manifest: str

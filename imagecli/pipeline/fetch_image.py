@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -38,8 +37,7 @@ class StagedImage(NamedTuple):
     """Why it is not in the folder where it should be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFetcher:
+class ImageFetcher(NamedTuple):
     """Fetches the images of one response. Threads may fetch at the same time."""
 
     prepared: PreparedCall

@@ -79,7 +79,7 @@ class StreamTee:
                 self._partials.on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class PartialImageHandler:
     """Reports the partial images of one request."""
 

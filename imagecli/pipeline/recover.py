@@ -23,7 +23,6 @@ from imagecli.prepared import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import parse_response
-from imagecli.providers.salvage import salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
 from imagecli.storage.boundary import is_below
@@ -110,7 +109,12 @@ def recover_call(
             )
             # Only the state folder's own record may open other addresses than public ones to result URLs.
             peer = leftover.spooled.peer if leftover.spooled.body.parent == state_dir / "spool" else None
-            parse = salvage_images if leftover.state == "part" else parse_response
+            parse: ResponseParser = parse_response
+            if leftover.state == "part":
+                # Imported here, as every command that saves images imports this module.
+                from imagecli.providers.salvage import salvage_images
+
+                parse = salvage_images
             outcome = _save_or_keep_partials(saver, body, parse, results, peer)
         except Exception as problem:
             outcome = outcome._replace(errors=(to_imagecli_error(problem),))

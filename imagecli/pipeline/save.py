@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.domain import ImageInfo, OutputName, SavedImage, Size
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
-from imagecli.images.formats.svg import active_parts
 from imagecli.naming import mark_path, number_path, path_for_format
 from imagecli.pipeline.fetch_image import StagedImage, inspect_staged
 from imagecli.prepared import OutputFile, PreparedCall
@@ -100,11 +99,11 @@ class ImageSaver:
         else:
             path = self._publish(staged, _unchanged_path(name, received), overwrite, number)
         yield self._record_saved(
-            replace(self._build_saved_image(index, path, staged, revised_prompt), original=original)
+            self._build_saved_image(index, path, staged, revised_prompt)._replace(original=original)
         )
         for copy, destination in enumerate(further, start=1):
             image = self._save_further(index, destination, original or path, received, revised_prompt)
-            yield self._record_saved(replace(image, copy=copy))
+            yield self._record_saved(image._replace(copy=copy))
 
     def prepare_for_stdout(
         self, index: int, staged: StagedImage, revised_prompt: str | None
@@ -145,7 +144,7 @@ class ImageSaver:
             raise
         if change:
             self._note_conversion(path, change, source)
-        return replace(self._build_saved_image(index, path, made, revised_prompt), original=source if change else None)
+        return self._build_saved_image(index, path, made, revised_prompt)._replace(original=source if change else None)
 
     def _check_image(self, index: int, staged: StagedImage) -> OutputName:
         """The name of a complete image. Raises UnsavedError for a damaged one."""
@@ -168,6 +167,8 @@ class ImageSaver:
         """Warns of images that should be checked before they are opened or published."""
         identity = staged.identity
         if identity.format == "svg":
+            from imagecli.images.formats.svg import active_parts
+
             with suppress(OSError), staged.path.open("rb") as file:
                 if parts := active_parts(file):
                     message = f"the SVG has {', '.join(parts)}; check it before you open it in a browser or publish it"

@@ -20,9 +20,7 @@ MAX_ITEMS = 3
 MAX_CATEGORIES = 8
 
 _RUN = r"[A-Za-z0-9+/_\\-]"
-_ENCODED = re.compile(
-    rf"(?<!{_RUN})(?:{_RUN}{{120,}}+={{0,2}}|{_RUN}{{60,}}+(?:\s+{_RUN}{{60,}}+)+(?:\s+{_RUN}{{20,}}+)?={{0,2}})"
-)
+_ENCODED = rf"(?<!{_RUN})(?:{_RUN}{{120,}}+={{0,2}}|{_RUN}{{60,}}+(?:\s+{_RUN}{{60,}}+)+(?:\s+{_RUN}{{20,}}+)?={{0,2}})"
 """Base64 on one line or several, for example of an image that a server repeats: no language has such words."""
 _MESSAGE_FIELDS = ("message", "msg", "error", "detail", "title", "errors")
 """Fields that hold the message, the best first."""
@@ -128,7 +126,7 @@ def without_surrogates(text: str) -> str:
 
 def shorten_text(text: str, max_characters: int = MAX_MESSAGE) -> str:
     """*text* on one line of at most *max_characters*, without encoded data."""
-    text = _ENCODED.sub("[encoded data]", text)
+    text = re.sub(_ENCODED, "[encoded data]", text)
     text = without_surrogates(" ".join(text[: 10 * max_characters].split()))
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
 

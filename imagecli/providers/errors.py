@@ -183,12 +183,13 @@ _UNKNOWN_FIELD_STATUSES = (400, 422)
 _CODES = ("unknown_parameter", "unsupported_parameter", "extra_forbidden", "value_error.extra")
 _NAME = r"[`'\"]?([\w.\[\]-]+)[`'\"]?"
 _QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
-_SENTENCES = re.compile(
+# Text, as are the patterns of `retry` and `error_text`: compiling them takes as long as a usual response, which
+# needs none of them.
+_SENTENCES = (
     r"(?:unknown|unrecognized|unrecognised|unsupported|unexpected)\s+(?:request\s+)?"
     rf"(?:parameter|argument|field|keyword argument|key)s?\b(?:\s+supplied)?\s*:?\s*{_NAME}"
     rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"
-    rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)",
-    re.IGNORECASE,
+    rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)"
 )
 """For example: Unknown parameter: 'style'. Unrecognized request argument supplied: style."""
 
@@ -212,7 +213,12 @@ def _unknown_fields(document: Any) -> set[str]:
     detail = error_detail(document)
     if detail["param"] and (detail["code"] in _CODES or detail["type"] in _CODES):
         return {detail["param"]}
-    return {name for match in _SENTENCES.finditer(error_text(document)) for name in match.groups() if name}
+    return {
+        name
+        for match in re.finditer(_SENTENCES, error_text(document), re.IGNORECASE)
+        for name in match.groups()
+        if name
+    }
 
 
 def _field_of_entry(entry: Any) -> set[str]:

@@ -14,7 +14,6 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.http_message import ParsedResponse, ReturnedImage
-from imagecli.providers.batch_response import is_response_line, response_body_of_line
 from imagecli.providers.error_text import without_surrogates
 from imagecli.providers.errors import error_from_document
 from imagecli.providers.sse import is_stream
@@ -113,8 +112,10 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
         stream = read_stream(body)
         return _build_parsed_response(stream.items, stream.usage, base_url, stream.errors)
     document = _parse_document(body)
-    if is_response_line(document):
-        document = response_body_of_line(document)
+    if isinstance(document, dict) and "custom_id" in document:
+        from imagecli.providers.batch_response import is_response_line, response_body_of_line
+
+        document = response_body_of_line(document) if is_response_line(document) else document
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
     items = _find_items(document)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.manifest.errors import KEPT, SHOWN, ManifestError, options_as_fields
+from imagecli.batch.manifest.errors import MAX_PRINTED, MAX_STORED, ManifestError, options_as_fields
 from imagecli.batch.manifest.read import Format
 from tests.batch.manifests import assets, problems, repository
 
@@ -212,13 +212,13 @@ def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
 
 def test_of_very_many_the_first_are_shown_and_the_others_counted() -> None:
     with pytest.raises(ManifestError) as caught:
-        assets("\n".join(row(n=0) for _ in range(KEPT + 500)))
+        assets("\n".join(row(n=0) for _ in range(MAX_STORED + 500)))
     error = caught.value
     assert (error.exit_code, error.code) == (2, "manifest")
-    assert len(error.lines) == SHOWN + 1
+    assert len(error.lines) == MAX_PRINTED + 1
     assert error.lines[-1] == "m.jsonl: and 1,450 more"
     assert error.message == "m.jsonl has 1,500 problems; nothing was sent"
-    assert (error.problems[0].field, len(error.problems), error.more) == ("n", KEPT, 500)
+    assert (error.problems[0].field, len(error.problems), error.more) == ("n", MAX_STORED, 500)
 
 
 def test_a_foreign_text_in_an_error_is_short() -> None:

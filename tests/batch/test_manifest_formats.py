@@ -51,20 +51,20 @@ YAML = "max_cost: 2\ndefaults:\n  quality: low\nimage:\n- prompt: a\n\n- {prompt
 )
 def test_rows_know_the_line_they_begin_on(text: str, format: Format, lines: list[int]) -> None:
     read = manifest(text, format)
-    assert [row.line for row in read.rows] == lines
-    assert [row.number for row in read.rows] == list(range(1, len(lines) + 1))
+    assert [row.line for row in read.content.rows] == lines
+    assert [row.number for row in read.content.rows] == list(range(1, len(lines) + 1))
     assert not read.problems
 
 
 @pytest.mark.parametrize(("text", "format"), [(TOML, "toml"), (YAML, "yaml")])
 def test_defaults_and_the_cap_stand_at_the_top(text: str, format: Format) -> None:
     read = manifest(text, format)
-    assert (read.max_cost, read.defaults["quality"]) == (2.0, "low")
+    assert (read.content.max_cost, read.content.defaults["quality"]) == (2.0, "low")
 
 
 def test_cells_of_a_table_are_kept_with_their_line_breaks_and_quotes() -> None:
     read = manifest('id,prompt\n7,"say ""hi"",\r\nthen go"\n8\n', "csv")
-    assert [dict(row.fields) for row in read.rows] == [
+    assert [dict(row.fields) for row in read.content.rows] == [
         {"id": "7", "prompt": 'say "hi",\r\nthen go'},
         {"id": "8", "prompt": ""},
     ]
@@ -72,7 +72,7 @@ def test_cells_of_a_table_are_kept_with_their_line_breaks_and_quotes() -> None:
 
 def test_yaml_reads_words_as_they_look() -> None:
     row = "{prompt: no, size: 16:9, when: 2026-11-04, code: 010, n: 2, pad: true, x: ~}"
-    assert dict(manifest(f"- {row}", "yaml").rows[0].fields) == {
+    assert dict(manifest(f"- {row}", "yaml").content.rows[0].fields) == {
         "prompt": "no",
         "size": "16:9",
         "when": "2026-11-04",
@@ -97,7 +97,7 @@ def test_yaml_reads_words_as_they_look() -> None:
 def test_a_yaml_number_that_was_read_differently_is_refused_until_it_is_quoted(scalar: str, reason: str) -> None:
     (line,) = problems(f"- prompt: a {{x}}\n  vars:\n    x: {scalar}", "yaml")
     assert line == f"m.yaml:3: '{scalar}' {reason}{' for a number' if 'digits' in reason else ''}; put it in quotes"
-    assert manifest(f'- vars: {{x: "{scalar}"}}', "yaml").rows[0].fields == {"vars": {"x": scalar}}
+    assert manifest(f'- vars: {{x: "{scalar}"}}', "yaml").content.rows[0].fields == {"vars": {"x": scalar}}
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ with open(path, "rb") as file:
         rows = tomllib.load(file)["image"]
     elif path.endswith(".json"):
         rows = json.load(file)
+    elif path.endswith(".yaml"):
+        import yaml
+        rows = yaml.load(file, yaml.CSafeLoader)
     elif path.endswith(".csv"):
         rows = list(csv.DictReader(line.decode() for line in file))
     else:

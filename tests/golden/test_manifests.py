@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from imagecli.batch.fingerprint import FileDigests
+from imagecli.batch.item_plan import identify_item
 from imagecli.batch.manifest.errors import ManifestError
 from imagecli.batch.manifest.load import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest
-from imagecli.batch.work_item import to_planned_item
 from imagecli.catalog.catalog import load_shipped_catalog
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"
@@ -57,7 +57,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
     )
     rows = []
     for item in found.items:
-        known = to_planned_item(item, provider, base_url, FileDigests())
+        known = identify_item(item, provider, base_url, FileDigests())
         rows.append(
             {
                 "row": item.row,
@@ -76,11 +76,13 @@ def read_one_by_one(path: Path, way: str) -> list[list[dict[str, Any]] | None]:
     """Per row its items; None where it is refused."""
     read = read_manifest(path)
     found: list[list[dict[str, Any]] | None] = []
-    ends = [row.line for row in read.rows[1:]] + [2**31]
-    for row, end in zip(read.rows, ends, strict=True):
+    rows = read.content.rows
+    ends = [row.line for row in rows[1:]] + [2**31]
+    for row, end in zip(rows, ends, strict=True):
         own_problems = tuple(problem for problem in read.problems if row.line <= problem.line < end)
         try:
-            found.append(read_rows(replace(read, rows=(row,), problems=own_problems), way))
+            one_row = replace(read.content, rows=(row,))
+            found.append(read_rows(replace(read, content=one_row, problems=own_problems), way))
         except ManifestError:
             found.append(None)
     return found

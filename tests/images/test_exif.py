@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.images.exif_orientation import exif_orientation, set_upright
+from imagecli.images.orientation import read_orientation, set_upright
 
 
 def block(order: str, value: int, kind: int = 3) -> bytes:
@@ -23,14 +23,14 @@ def block(order: str, value: int, kind: int = 3) -> bytes:
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("value", range(1, 9))
 def test_both_byte_orders_are_read(order: str, value: int) -> None:
-    assert exif_orientation(block(order, value)) == value
+    assert read_orientation(block(order, value)) == value
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"II*\0", block("<", 0), block(">", 9), block("<", 6, kind=4), block("<", 6)[:20]]
 )
 def test_nonsense_means_upright(data: bytes) -> None:
-    assert exif_orientation(data) == 1
+    assert read_orientation(data) == 1
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -40,5 +40,5 @@ def test_only_the_orientation_is_overwritten(order: str) -> None:
 
 @given(st.sampled_from([b"", b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0\xff\xff"]), st.binary(max_size=80))
 def test_no_bytes_make_it_raise(head: bytes, tail: bytes) -> None:
-    assert 1 <= exif_orientation(head + tail) <= 8
+    assert 1 <= read_orientation(head + tail) <= 8
     assert len(set_upright(head + tail)) == len(head + tail)

@@ -11,9 +11,8 @@ from PIL import Image, ImageCms
 
 from imagecli.domain import InputFit, InputRule, Size, Transform
 from imagecli.errors import InputImageError
-from imagecli.images.fit_input import fit_input
+from imagecli.images.fit_input import encoded_size, fit_input
 from imagecli.images.header import read_header
-from imagecli.images.resize import encoded_size
 from tests.images.making import (
     BLUE,
     CLASSIC,

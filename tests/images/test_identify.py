@@ -55,6 +55,8 @@ WHOLE = {
     "gif-animated": animated("GIF"),
     "svg": SVG,
 }
+LYING_WEBP = saved(scene(), "WEBP", xmp=b"<x>" * 4).replace(b"XMP \x0c\0", b"XMP \xff\0")
+"""Its pixels can be decoded, but its metadata says that it is longer than it is."""
 RASTER = {name: data for name, data in WHOLE.items() if name != "svg"}
 
 
@@ -97,6 +99,7 @@ def test_no_cut_anywhere_goes_unseen(name: str) -> None:
         (b"\xff\xd8\xff\xd9", "JPEG ends in its headers"),
         (WHOLE["webp"][:90], "WebP ends in the middle of its VP8 chunk"),
         (b"RIFF\x04\0\0\0WEBP", "WebP ends in its headers"),
+        (LYING_WEBP, "WebP ends in the middle of its XMP chunk"),
         (WHOLE["gif"][:-1], "GIF ends in the middle of a picture"),
         (WHOLE["gif"][:13], "GIF ends before its pixels"),
         (b"GIF89a\0\0\0\0\0\0\0;", "GIF says it is 0x0 pixels"),

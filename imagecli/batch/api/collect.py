@@ -15,8 +15,9 @@ from typing import IO, Final
 from imagecli.batch.api.download import download_lines
 from imagecli.batch.api.input_file import parse_custom_id
 from imagecli.batch.api.pending import PendingItem
+from imagecli.batch.file_records import build_file_records, build_original_records
+from imagecli.batch.item_plan import ItemResult
 from imagecli.batch.journal.entry import FileRecord
-from imagecli.batch.work_item import ItemResult, build_file_records, build_original_records
 from imagecli.batch.worker import ItemFinalizer
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
@@ -130,13 +131,13 @@ class BatchCollector:
             results.append(_missing_result(item, missing))
         # The journal goes on saying that the provider has it: it can be fetched again from there.
         stays_pending = any(isinstance(error, DiskError) for result in results for error in result.errors)
-        if item.item is None:
+        if item.plan is None:
             self._end_stray_item(item, results, stays_pending=stays_pending)
             return None
         if stays_pending:
             cost = self.finalizer.total_cost(results)
-            return ItemResult(item=item.item, results=tuple(results), cost_usd=cost)
-        return self.finalizer.finalize(item.item, _calls_with_results(item), results)
+            return ItemResult(plan=item.plan, results=tuple(results), cost_usd=cost)
+        return self.finalizer.finalize(item.plan, _calls_with_results(item), results)
 
     def _end_stray_item(self, item: PendingItem, results: Sequence[CallResult], *, stays_pending: bool) -> None:
         """Journals and notes the files of an item whose row was changed or removed after it was submitted."""
@@ -171,7 +172,7 @@ class BatchCollector:
 def _missing_result(item: PendingItem, error: ImagecliError) -> CallResult:
     """The result of the images of *item* that no line had."""
     return CallResult(
-        request=item.item.first if item.item else 0,
+        request=item.plan.first_call if item.plan else 0,
         requested=item.missing_images,
         provider=item.entry.provider,
         model=item.entry.model,
@@ -181,9 +182,9 @@ def _missing_result(item: PendingItem, error: ImagecliError) -> CallResult:
 
 def _calls_with_results(item: PendingItem) -> list[PlannedCall]:
     """The calls of *item* that have a result, in their order."""
-    assert item.item
+    assert item.plan
     begin, calls = 0, []
-    for call in item.item.calls():
+    for call in item.plan.calls():
         if begin in item.results:
             calls.append(call)
         begin += call.request.options.n

@@ -15,10 +15,10 @@ from typing import Final
 
 from imagecli.batch.api.download import download_lines
 from imagecli.batch.api.input_file import MANIFEST, MANIFEST_SHA256, SUBMISSION, calls_with_ids, planned_paths
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.batch.work_item import WorkItem
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.errors import ImagecliError
 from imagecli.events import EventHandler, NoteEvent
@@ -71,23 +71,23 @@ def _as_not_submitted(entry: JournalEntry) -> JournalEntry:
 
 def claim_found_batches(
     client: BatchApiClient,
-    items: Sequence[WorkItem],
+    plans: Sequence[ItemPlan],
     digest: str,
     state: JournalState,
     journal: JournalWriter,
     state_dir: Path,
     on_event: EventHandler,
 ) -> set[str]:
-    """Finds *items* in batches that no journal knows, writes them to the journal, and returns their ids.
+    """Finds the items of *plans* in batches that no journal knows, writes them to the journal, and returns their ids.
 
     The journal may be lost: the lines of a batch's input file tell what was submitted. *digest* is the manifest's;
     files are downloaded to *state_dir*. Raises what the requests do, and DiskError.
     """
-    unclaimed = {item.plan.planned.id: item for item in items}
+    unclaimed = {plan.identity.id: plan for plan in plans}
     claimed: set[str] = set()
-    if not items:
+    if not plans:
         return claimed
-    manifest = items[0].manifest
+    manifest = plans[0].manifest
     for job in _recent_batches(client, on_event):
         if not unclaimed:
             break
@@ -99,16 +99,16 @@ def claim_found_batches(
             with suppress(ValueError, TypeError, KeyError, RecursionError):
                 submitted_ids.add(str(json.load(line)["custom_id"]))
         ours = [
-            item
-            for item in unclaimed.values()
-            if all(custom_id in submitted_ids for custom_id, _ in calls_with_ids(item))
+            plan
+            for plan in unclaimed.values()
+            if all(custom_id in submitted_ids for custom_id, _ in calls_with_ids(plan))
         ]
         if not ours:
             continue
-        journal.write_all([_claim_entry(item, job) for item in ours])
-        for item in ours:
-            claimed.add(item.plan.planned.id)
-            del unclaimed[item.plan.planned.id]
+        journal.write_all([_claim_entry(plan, job) for plan in ours])
+        for plan in ours:
+            claimed.add(plan.identity.id)
+            del unclaimed[plan.identity.id]
         message = f"{job.id} was handed in earlier and has {len(ours):,} of these rows; the journal did not know it"
         on_event(NoteEvent(code="found_batch", message=message))
     return claimed
@@ -120,9 +120,9 @@ def _may_have_rows(job: BatchJob, name: str, digest: str) -> bool:
     return is_alike and bool(job.metadata.get(SUBMISSION)) and job.status != "failed"
 
 
-def _claim_entry(item: WorkItem, job: BatchJob) -> JournalEntry:
-    return item.plan.planned.new_entry(
-        "submitted", submission=job.metadata[SUBMISSION], batch=job.id, planned=planned_paths(item)
+def _claim_entry(plan: ItemPlan, job: BatchJob) -> JournalEntry:
+    return plan.identity.new_entry(
+        "submitted", submission=job.metadata[SUBMISSION], batch=job.id, planned=planned_paths(plan)
     )
 
 

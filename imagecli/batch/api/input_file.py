@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.batch.work_item import WorkItem
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
 from imagecli.errors import DiskError, UsageError
@@ -62,8 +62,8 @@ def batch_metadata(name: str, digest: str, submission: str) -> dict[str, str]:
     return {MANIFEST: name[:MAX_VALUE], MANIFEST_SHA256: digest, SUBMISSION: submission}
 
 
-LineBuilder = Callable[[str, PlannedCall, WorkItem], bytes]
-"""A `custom_id`, its call and the call's item → the line."""
+LineBuilder = Callable[[str, PlannedCall, ItemPlan], bytes]
+"""A `custom_id`, its call and the plan that it is of → the line."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class BatchInputFile:
     endpoint: str
     model: str
     file: IO[bytes] = field(repr=False)
-    items: list[WorkItem] = field(default_factory=list)
+    plans: list[ItemPlan] = field(default_factory=list)
     lines: int = 0
     bytes: int = 0
 
@@ -83,9 +83,9 @@ class BatchInputFile:
 
 
 def build_input_files(
-    items: Iterable[WorkItem], build_line: LineBuilder, row: BatchRow, folder: Path, stack: ExitStack
+    plans: Iterable[ItemPlan], build_line: LineBuilder, row: BatchRow, folder: Path, stack: ExitStack
 ) -> list[BatchInputFile]:
-    """The input files of *items*, complete and closed, each for one endpoint and one model.
+    """The input files of *plans*, complete and closed, each for one endpoint and one model.
 
     *folder* is for them alone: what a killed run left there is removed, and all of it with *stack*. An item is in one
     file. Raises UsageError for an item that no batch has room for, DiskError.
@@ -94,18 +94,18 @@ def build_input_files(
     open_files: dict[tuple[str, str], BatchInputFile] = {}
     try:
         _make_empty_folder(folder, stack)
-        for item in items:
-            lines = [build_line(custom_id, call, item) for custom_id, call in calls_with_ids(item)]
-            kind = _endpoint_and_model(item, row)
+        for plan in plans:
+            lines = [build_line(custom_id, call, plan) for custom_id, call in calls_with_ids(plan)]
+            kind = _endpoint_and_model(plan, row)
             target = open_files.get(kind)
             if target is None or not _has_room(target, lines, row):
                 if target:
                     target.file.close()
                 target = open_files[kind] = _new_input_file(kind, folder / f"{len(files)}.jsonl", stack)
                 if not _has_room(target, lines, row):
-                    raise _too_large_error(item, lines, row)
+                    raise _too_large_error(plan, lines, row)
                 files.append(target)
-            _add_lines(target, item, lines)
+            _add_lines(target, plan, lines)
         for target in open_files.values():
             target.file.close()
     except OSError as error:
@@ -115,24 +115,23 @@ def build_input_files(
     return files
 
 
-def calls_with_ids(item: WorkItem) -> Iterator[tuple[str, PlannedCall]]:
-    """The calls of *item*, each with its `custom_id`."""
-    planned, begin = item.plan.planned, 0
-    key = item_key(planned.id, planned.hash)
-    for call in item.calls():
+def calls_with_ids(plan: ItemPlan) -> Iterator[tuple[str, PlannedCall]]:
+    """The calls of *plan*, each with its `custom_id`."""
+    key, begin = item_key(plan.identity.id, plan.identity.hash), 0
+    for call in plan.calls():
         n = call.request.options.n
         yield str(LineId(key=key, begin=begin, n=n)), call
         begin += n
 
 
-def planned_paths(item: WorkItem) -> tuple[tuple[str, ...], ...]:
-    """The planned files of each image that *item* requests, as the journal records them."""
-    parts = [call.part for call in item.calls()]
+def planned_paths(plan: ItemPlan) -> tuple[tuple[str, ...], ...]:
+    """The planned files of each image that *plan* requests, as the journal records them."""
+    parts = [call.part for call in plan.calls()]
     return tuple(paths for part in parts if part for paths in part.planned)
 
 
-def _endpoint_and_model(item: WorkItem, row: BatchRow) -> tuple[str, str]:
-    request = item.plan.item.request
+def _endpoint_and_model(plan: ItemPlan, row: BatchRow) -> tuple[str, str]:
+    request = plan.item.request
     return row.endpoints[OPERATIONS[type(request)]], request.options.model
 
 
@@ -140,10 +139,10 @@ def _has_room(target: BatchInputFile, lines: list[bytes], row: BatchRow) -> bool
     return target.lines + len(lines) <= row.max_requests and target.bytes + sum(map(len, lines)) <= row.max_bytes
 
 
-def _add_lines(target: BatchInputFile, item: WorkItem, lines: list[bytes]) -> None:
+def _add_lines(target: BatchInputFile, plan: ItemPlan, lines: list[bytes]) -> None:
     for line in lines:
         target.file.write(line)
-    target.items.append(item)
+    target.plans.append(plan)
     target.lines += len(lines)
     target.bytes += sum(map(len, lines))
 
@@ -159,9 +158,9 @@ def _new_input_file(kind: tuple[str, str], path: Path, stack: ExitStack) -> Batc
     return BatchInputFile(endpoint=kind[0], model=kind[1], file=stack.enter_context(path.open("xb")))
 
 
-def _too_large_error(item: WorkItem, lines: list[bytes], row: BatchRow) -> UsageError:
+def _too_large_error(plan: ItemPlan, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
-        f"{item.plan.planned.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
+        f"{plan.identity.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
         f"{row.max_requests:,} of {row.max_bytes:,}; nothing was handed in",
         hint="a smaller n, or leave --batch-api out",
     )

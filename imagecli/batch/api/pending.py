@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from imagecli.batch.api.input_file import LineId, item_key
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.planner import Decision, Replacement
-from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
 from imagecli.domain import OutputName
 from imagecli.pipeline.prepare_call import RunContext, build_prepared_call
 from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
@@ -19,12 +19,12 @@ from imagecli.results import CallResult
 
 @dataclass(slots=True, kw_only=True)
 class PendingItem:
-    """An item that the provider has, and its results so far."""
+    """An item that the provider has, by its journal entry, and its results so far: while a run fetches these."""
 
     entry: JournalEntry
     """The journal's last entry for it."""
-    item: WorkItem | None
-    """None if its row was changed or removed."""
+    plan: ItemPlan | None
+    """What was submitted; None if its row was changed or removed since."""
     manifest: Path
     """Names the journal."""
     replaces: tuple[tuple[str, str | None], ...] = ()
@@ -45,10 +45,10 @@ class PendingItem:
         """How the response for *line_id* is finished; None if it was never requested."""
         if line_id.n < 1 or line_id.begin + line_id.n > len(self.entry.planned):
             return None
-        if self.item is None:
+        if self.plan is None:
             return self._prepare_as_planned(line_id, context)
         begin = 0
-        for call in self.item.calls():
+        for call in self.plan.calls():
             if (begin, call.request.options.n) == (line_id.begin, line_id.n):
                 return build_prepared_call(call, context)
             begin += call.request.options.n
@@ -96,30 +96,29 @@ def _output_name(path: str, folder: Path) -> OutputName:
 
 def find_pending_item(plan: ItemPlan, state: JournalState, first: int, manifest: Path) -> PendingItem | None:
     """The item of *plan* if the provider has it, its calls numbered from *first*; else None."""
-    entry = state.last_entry(plan.planned.id)
+    entry = state.last_entry(plan.identity.id)
     if entry is None or not entry.is_pending:
         return None
     replaces = _replaced_files(entry, state)
-    item = _submitted_item(plan, entry, replaces, first, manifest)
-    return PendingItem(entry=entry, item=item, manifest=manifest, replaces=replaces)
+    submitted = _plan_as_submitted(plan, entry, replaces, first)
+    return PendingItem(entry=entry, plan=submitted, manifest=manifest, replaces=replaces)
 
 
-def _submitted_item(
-    plan: ItemPlan, entry: JournalEntry, replaces: tuple[tuple[str, str | None], ...], first: int, manifest: Path
-) -> WorkItem | None:
-    """The item as it was submitted; None if its row has changed since."""
+def _plan_as_submitted(
+    plan: ItemPlan, entry: JournalEntry, replaces: tuple[tuple[str, str | None], ...], first: int
+) -> ItemPlan | None:
+    """The plan by which the item was submitted; None if its row has changed since."""
     indexes = {target.path: index for index, targets in enumerate(plan.item.targets) for target in targets}
     to_create = tuple(dict.fromkeys(indexes[paths[0]] for paths in entry.planned if paths[0] in indexes))
-    if not plan.planned.is_requested_by(entry) or len(to_create) < len(entry.planned) or not to_create:
+    if not plan.identity.is_requested_by(entry) or len(to_create) < len(entry.planned) or not to_create:
         return None
     writes = tuple(path for paths in entry.planned for path in paths if path in indexes)
     decision = Decision(
         kind="missing", to_create=to_create, writes=writes, replaces=tuple(Replacement(*file) for file in replaces)
     )
     # The journal records the request that was sent, whose model may not be the default any more.
-    planned = replace(plan.planned, model=entry.model)
-    submitted = replace(plan, planned=planned, decision=decision)
-    return WorkItem(plan=submitted, first=first, count=len(requests_to_send(submitted)), manifest=manifest)
+    identity = replace(plan.identity, model=entry.model)
+    return replace(plan, identity=identity, decision=decision, first_call=first)
 
 
 def _replaced_files(entry: JournalEntry, state: JournalState) -> tuple[tuple[str, str | None], ...]:
@@ -134,4 +133,4 @@ def find_stray_items(state: JournalState, known_ids: set[str], manifest: Path) -
     """The items that the provider has and that are not among *known_ids*: their rows were removed."""
     for entry in list(state.pending()):
         if entry.id not in known_ids:
-            yield PendingItem(entry=entry, item=None, manifest=manifest, replaces=_replaced_files(entry, state))
+            yield PendingItem(entry=entry, plan=None, manifest=manifest, replaces=_replaced_files(entry, state))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from imagecli.batch.api.discover import find_batch
 from imagecli.batch.api.input_file import SUBMISSION, BatchInputFile, batch_metadata, build_input_files, planned_paths
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import State
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.batch.work_item import ItemPlan, WorkItem
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.client.batch_api import BatchApiClient
@@ -72,7 +72,7 @@ class UploadedInputs:
 class SubmitResult:
     """What became of one input file."""
 
-    items: tuple[WorkItem, ...]
+    plans: tuple[ItemPlan, ...]
     job: BatchJob | None = None
     """The batch that was created from it."""
     error: ImagecliError | None = None
@@ -96,27 +96,29 @@ class BatchSubmitter:
     """For the input files, until they are uploaded."""
     on_event: EventHandler
 
-    def submit(self, items: Sequence[WorkItem]) -> Iterator[SubmitResult]:
-        """Submits *items* in as few batches as possible, and yields the result of each; the first error is the last.
+    def submit(self, plans: Sequence[ItemPlan]) -> Iterator[SubmitResult]:
+        """Submits the items of *plans* in as few batches as possible, and yields the result of each batch.
+
+        It ends at the first error.
 
         Raises UsageError, DiskError and what uploading an input image does, before anything is submitted.
         """
         row = self.provider.batch
         assert row is not None
         with ExitStack() as stack:
-            for input_file in build_input_files(items, self._build_line, row, self.folder, stack):
+            for input_file in build_input_files(plans, self._build_line, row, self.folder, stack):
                 result = self._submit_file(input_file)
                 yield result
                 if result.error:
                     return
 
-    def _build_line(self, custom_id: str, call: PlannedCall, item: WorkItem) -> bytes:
-        images = self.inputs.upload_images(item.plan, call.request, self.on_event)
+    def _build_line(self, custom_id: str, call: PlannedCall, plan: ItemPlan) -> bytes:
+        images = self.inputs.upload_images(plan, call.request, self.on_event)
         return build_batch_line(custom_id, call.request, images, self.provider)
 
     def _submit_file(self, input_file: BatchInputFile) -> SubmitResult:
         """Creates one batch. Whatever happens, the journal tells what may have been billed."""
-        items, submission = tuple(input_file.items), uuid.uuid4().hex
+        plans, submission = tuple(input_file.plans), uuid.uuid4().hex
         try:
             file_id = self.client.upload_file(
                 input_file.path,
@@ -125,19 +127,19 @@ class BatchSubmitter:
                 purpose="batch",
                 on_event=self.on_event,
             )
-            self._journal("sent", items, submission)
+            self._journal("sent", plans, submission)
         except ImagecliError as error:
-            return SubmitResult(items=items, error=error)
+            return SubmitResult(plans=plans, error=error)
         try:
             job = self._create_batch(file_id, input_file.endpoint, submission)
         except UnsavedError as error:
-            return SubmitResult(items=items, error=error)
+            return SubmitResult(plans=plans, error=error)
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)
-            journal_error = self._try_journal("failed", items, submission, code=error.code)
-            return SubmitResult(items=items, error=journal_error or error)
+            journal_error = self._try_journal("failed", plans, submission, code=error.code)
+            return SubmitResult(plans=plans, error=journal_error or error)
         return SubmitResult(
-            items=items, job=job, error=self._try_journal("submitted", items, submission, batch_id=job.id)
+            plans=plans, job=job, error=self._try_journal("submitted", plans, submission, batch_id=job.id)
         )
 
     def _create_batch(self, file_id: str, endpoint: str, submission: str) -> BatchJob:
@@ -158,7 +160,7 @@ class BatchSubmitter:
     def _try_journal(
         self,
         state: State,
-        items: Sequence[WorkItem],
+        plans: Sequence[ItemPlan],
         submission: str,
         *,
         batch_id: str | None = None,
@@ -166,7 +168,7 @@ class BatchSubmitter:
     ) -> DiskError | None:
         """As `_journal`; the error is returned, as the batch exists or not all the same."""
         try:
-            self._journal(state, items, submission, batch_id=batch_id, code=code)
+            self._journal(state, plans, submission, batch_id=batch_id, code=code)
         except DiskError as error:
             return error
         return None
@@ -174,18 +176,18 @@ class BatchSubmitter:
     def _journal(
         self,
         state: State,
-        items: Sequence[WorkItem],
+        plans: Sequence[ItemPlan],
         submission: str,
         *,
         batch_id: str | None = None,
         code: str | None = None,
     ) -> None:
-        """Writes the new state of *items*. Raises DiskError."""
+        """Writes the new state of the items of *plans*. Raises DiskError."""
         self.journal.write_all(
             [
-                item.plan.planned.new_entry(
-                    state, submission=submission, batch=batch_id, planned=planned_paths(item), error=code
+                plan.identity.new_entry(
+                    state, submission=submission, batch=batch_id, planned=planned_paths(plan), error=code
                 )
-                for item in items
+                for plan in plans
             ]
         )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
+from sys import intern
 from typing import Any, Final, Literal, get_args
 
 SCHEMA: Final = 1
@@ -104,8 +105,8 @@ def _file_as_json(file: FileRecord) -> dict[str, Any]:
     return document
 
 
-def parse_entry(line: bytes, shared: Callable[[str], str] = str) -> JournalEntry:
-    """Parses a line. Unknown fields are ignored. *shared* returns one object for equal texts, which saves memory.
+def parse_entry(line: bytes) -> JournalEntry:
+    """Parses a line. Unknown fields are ignored.
 
     Raises NewerSchemaError, or ValueError with the reason.
     """
@@ -116,7 +117,7 @@ def parse_entry(line: bytes, shared: Callable[[str], str] = str) -> JournalEntry
     if schema != SCHEMA:
         raise ValueError("it has no schema")
     values = _validate_fields(document, _FIELDS, _REQUIRED)
-    values |= {name: shared(values[name]) for name in _REPEATED if name in values}
+    values |= {name: intern(values[name]) for name in _REPEATED if name in values}
     for name in _FILE_LISTS:
         values[name] = tuple(
             FileRecord(**_validate_fields(file, _FILE_FIELDS, _FILE_REQUIRED)) for file in values.get(name, ())
@@ -151,6 +152,10 @@ def _validate_fields(
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, str) and value in get_args(State)
 
 
 def _is_flag(value: Any) -> bool:
@@ -196,7 +201,7 @@ _FILE_REQUIRED: Final = ("path", "sha256", "bytes")
 _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "id": _is_text,
     "hash": _is_text,
-    "state": lambda value: isinstance(value, str) and value in get_args(State),
+    "state": _is_state,
     "provider": _is_text,
     "model": _is_text,
     "base_url": _is_text,
@@ -215,4 +220,4 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
 _FILE_LISTS: Final = ("files", "originals")
 _REQUIRED: Final = ("id", "hash", "state", "provider", "model")
 _REPEATED: Final = ("state", "provider", "model", "base_url", "submission", "batch", "manifest")
-"""Fields whose values most entries share."""
+"""Fields whose values most entries share, and so one object of them."""

@@ -46,7 +46,11 @@ def journal_path(manifest: Path, shard: Shard | None = None) -> Path:
 
 def find_journals(manifest: Path) -> list[ShardFile]:
     """The existing journals: the whole manifest's, then those of shards. Raises UsageError for an unreadable folder."""
-    return sorted(find_beside(manifest, "jsonl"), key=lambda journal: (journal.shard is not None, str(journal.path)))
+    return sorted(find_beside(manifest, "jsonl"), key=_sort_key)
+
+
+def _sort_key(journal: ShardFile) -> tuple[bool, str]:
+    return journal.shard is not None, str(journal.path)
 
 
 def find_beside(manifest: Path, extension: str) -> Iterator[ShardFile]:
@@ -131,7 +135,7 @@ class _JournalParser:
 
     def _parse_line(self, number: int, line: bytes) -> None:
         try:
-            self._state.add(_without_embedded_state(parse_entry(line, self._state.intern)))
+            self._state.add(_without_embedded_state(parse_entry(line)))
         except NewerSchemaError as error:
             raise UsageError(
                 f"{self._path}:{number} was written by a newer imagecli (schema {error}, this one reads 1)",

@@ -24,7 +24,6 @@ class JournalState:
         self._by_plan: dict[str, JournalEntry] = {}
         self._by_path: dict[str, JournalEntry] = {}
         self._by_hash: dict[str, list[JournalEntry]] | None = None
-        self._shared: dict[str, str] = {}
         self.runs = 0
         """The number of the latest run; 0 before the first."""
         self.manifests: set[str] = set()
@@ -45,10 +44,6 @@ class JournalState:
         for file in entry.files:
             _keep_later(self._by_plan, file.plan, entry)
             _keep_later(self._by_path, file.path, entry)
-
-    def intern(self, text: str) -> str:
-        """An equal text, the same object for all entries."""
-        return self._shared.setdefault(text, text)
 
     def last_entry(self, id: str) -> JournalEntry | None:
         """The latest entry of an item."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from types import TracebackType
 from typing import Final
 
-from imagecli.batch.manifest.raw_rows import RawRow
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.errors import UsageError
 
-SHOWN: Final = 50
+MAX_PRINTED: Final = 50
 """Problems that are printed one by one; the others are counted."""
 
-KEPT: Final = 1000
+MAX_STORED: Final = 1000
 """Problems that are stored. More than that are usually one mistake in a column, repeated in every row."""
 
 
@@ -26,7 +27,7 @@ class Problem:
     line: int
     """From 1."""
     row: str | None = None
-    """`RawRow.name`: None where the line alone identifies the row."""
+    """`image 12`, if other rows begin on the same line; None if the line is enough."""
     field: str | None
     message: str
     """What was found and what was expected."""
@@ -54,9 +55,9 @@ class ManifestError(UsageError):
     @property
     def lines(self) -> tuple[str, ...]:
         """The first problems, each as a line `FILE:LINE: FIELD: MESSAGE`, and a line that counts the others."""
-        shown = [str(problem) for problem in self.problems[:SHOWN]]
-        remaining = len(self.problems) + self.more - len(shown)
-        return (*shown, f"{self.problems[0].file}: and {remaining:,} more") if remaining else tuple(shown)
+        printed = [str(problem) for problem in self.problems[:MAX_PRINTED]]
+        remaining = len(self.problems) + self.more - len(printed)
+        return (*printed, f"{self.problems[0].file}: and {remaining:,} more") if remaining else tuple(printed)
 
 
 @dataclass(slots=True)
@@ -66,31 +67,79 @@ class Problems:
     file: str
     stored: list[Problem] = field(default_factory=list)
     more: int = 0
-    """The number of problems beyond KEPT."""
+    """The number of problems beyond MAX_STORED."""
 
     @property
     def count(self) -> int:
         return len(self.stored) + self.more
 
-    def add(self, where: RawRow | int, message: str, *, field: str | None = None, hint: str | None = None) -> None:
-        """Adds a problem of a row, or of a line outside the rows."""
-        if len(self.stored) >= KEPT:
+    def add(
+        self, line: int, message: str, *, field: str | None = None, hint: str | None = None, row: str | None = None
+    ) -> None:
+        """Adds a problem on *line*. *row* is the row's name if it needs one."""
+        if len(self.stored) >= MAX_STORED:
             self.more += 1
             return
-        line, row = (where, None) if isinstance(where, int) else (where.line, where.name)
         self.stored.append(Problem(file=self.file, line=line, row=row, field=field, message=message, hint=hint))
 
-    def add_error(self, where: RawRow | int, error: UsageError, field: str | None = None) -> None:
+    def add_error(self, line: int, error: UsageError, field: str | None = None, row: str | None = None) -> None:
         """Adds *error* with fields instead of options in its texts; its message may begin with the field."""
         message, hint = options_as_fields(error.message), error.hint and options_as_fields(error.hint)
         if match := _FIELD.match(message):
             field, message = field or match["name"], message[match.end() :]
-        self.add(where, message, field=field, hint=hint)
+        self.add(line, message, field=field, hint=hint, row=row)
 
     def raise_if_any(self) -> None:
         """Raises ManifestError if a problem was added."""
         if self.stored:
-            raise ManifestError(sorted(self.stored, key=lambda problem: problem.line), self.more)
+            raise ManifestError(sorted(self.stored, key=attrgetter("line")), self.more)
+
+
+class RowProblems:
+    """Adds the problems of one row to those of its manifest."""
+
+    __slots__ = ("_line", "_problems", "_row", "any")
+
+    def __init__(self, problems: Problems, line: int, row: str | None = None) -> None:
+        self._problems, self._line, self._row = problems, line, row
+        self.any = False
+        """Whether the row has a problem."""
+
+    def add(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
+        """Adds a problem of the row."""
+        self.any = True
+        self._problems.add(self._line, message, field=field, hint=hint, row=self._row)
+
+    def add_error(self, error: UsageError, field: str | None = None) -> None:
+        """Adds *error* as `Problems.add_error` does."""
+        self.any = True
+        self._problems.add_error(self._line, error, field, self._row)
+
+    def in_field(self, field: str | None) -> _ProblemCatcher:
+        """A context in which a UsageError becomes a problem of *field*; None if the error may name its field itself.
+
+        The code after the `with` block runs in any case, so that all problems of a row are found.
+        """
+        return _ProblemCatcher(self, field)
+
+
+class _ProblemCatcher:
+    # Not a generator with @contextmanager, as several are entered for each of up to 100,000 rows.
+    __slots__ = ("_field", "_problems")
+
+    def __init__(self, problems: RowProblems, field: str | None) -> None:
+        self._problems, self._field = problems, field
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if isinstance(error, UsageError):
+            self._problems.add_error(error, self._field)
+            return True
+        return False
 
 
 _OPTION: Final = re.compile(r"(?<![\w-])(?:--(?P<long>[a-z][a-z0-9-]*)|-(?P<short>[onmsf]))(?![\w-])")

@@ -1,4 +1,4 @@
-"""Turns one row into its items: one, or one for each combination of its variables.
+"""Turns one parsed row into its items: one, or one for each combination of its variables.
 
 The files that a row names must be regular files inside the manifest's boundary, as a cloned repository can hold links
 and pipes under any name. Prompt files are read here; of images only the existence is checked.
@@ -6,32 +6,28 @@ and pipes under any name. Prompt files are read here; of images only the existen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import NamedTuple
 
 from imagecli import planned_call
-from imagecli.batch.manifest.conflicts import PathConflicts, VariableColumns
-from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.errors import RowProblems
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.manifest.raw_rows import RawRow
 from imagecli.batch.manifest.row_parser import ParsedRow
 from imagecli.batch.manifest.row_settings import (
     ManifestTarget,
-    Notes,
-    RequestShape,
     ResolvedSettings,
     RowSettings,
     apply_format_of_output,
     check_request_shape,
     resolve_settings,
 )
-from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.batch.manifest.targets import OutputTemplate, build_targets, check_output_formats, parse_output_template
 from imagecli.checks.prompts import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
-from imagecli.domain import MAX_PICTURE_BYTES, Edit, Generate, ImageRequest, InputSource
+from imagecli.domain import MAX_PICTURE_BYTES, OPERATIONS, Edit, Generate, ImageRequest, InputSource
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import check_variables, check_variables_used, find_braces
@@ -39,48 +35,36 @@ from imagecli.storage.boundary import Boundary
 from imagecli.storage.read import check_regular_file, read_bounded
 from imagecli.templates import combine_variables, fill_prompt
 
-_FILE_FIELDS: Final = ("image", "mask", "markup", "prompt_file")
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowInputs:
-    """The images that a row names."""
-
-    images: tuple[InputSource, ...] = ()
-    mask: InputSource | None = None
-    markup: InputSource | None = None
-
-
-_NO_INPUTS: Final = RowInputs()
-
-
-class ManifestFiles:
-    """The files that the rows of one manifest name. Each is looked at once, however many rows name it."""
+class InputFiles:
+    """The input files that the rows of one manifest name. Each is looked at once, however many rows name it."""
 
     def __init__(self, folder: Path, boundary: Boundary) -> None:
-        self.folder = folder
-        self.paths: dict[Path, None] = {}
-        """All input files that rows name, in the order of their first mention, whether they exist or not."""
-        self._boundary = boundary
-        self.find_image = cache(self._find_image)
-        self.read_prompt_file = cache(self._read_prompt_file)
-        self.check_output_folder = cache(boundary.check_output_folder)
+        self.first_lines: dict[str, int] = {}
+        """The name of each file, whether it exists or not → the first line that names it."""
+        self._folder, self._boundary = folder, boundary
+        self._find_image = cache(self._find_image_once)
+        self._read_prompt = cache(self._read_prompt_once)
 
-    def _find_image(self, name: str) -> InputSource:
+    def find_image(self, name: str, line: int) -> InputSource:
         """The image *name*. Raises UsageError if there is no such file, or a row may not read it."""
-        return InputSource(name=name, path=self._checked_path(name, MAX_PICTURE_BYTES))
+        self.first_lines.setdefault(name, line)
+        return self._find_image(name)
 
-    def _read_prompt_file(self, name: str) -> str:
+    def read_prompt(self, name: str, line: int) -> str:
         """The text of the prompt file *name*. Raises UsageError."""
-        path = self._checked_path(name, MAX_PROMPT_BYTES)
+        self.first_lines.setdefault(name, line)
+        return self._read_prompt(name)
+
+    def _find_image_once(self, name: str) -> InputSource:
+        return InputSource(name=name, path=self._check_path(name, MAX_PICTURE_BYTES))
+
+    def _read_prompt_once(self, name: str) -> str:
+        path = self._check_path(name, MAX_PROMPT_BYTES)
         return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
 
-    def _checked_path(self, name: str, max_bytes: int) -> Path:
-        path = self.folder / name
-        self.paths[path] = None
+    def _check_path(self, name: str, max_bytes: int) -> Path:
+        path = self._folder / name
         self._boundary.check_input(path)
         check_regular_file(path, max_bytes, error=UsageError)
         return path
@@ -88,246 +72,207 @@ class ManifestFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """What the rows of one manifest share while they are expanded."""
+    """What the rows of one manifest share while they are expanded, and what is collected of all of them."""
 
     target: ManifestTarget
-    files: ManifestFiles
-    problems: Problems
-    conflicts: PathConflicts
-    columns: VariableColumns
-    notes: dict[NoteEvent | WarningEvent, None]
+    folder: Path
+    """The manifest's."""
+    files: InputFiles
+    used_names: set[str] = field(default_factory=set)
+    """The names in the braces of outputs and prompts, if the manifest is a table."""
+    notes: dict[NoteEvent | WarningEvent, None] = field(default_factory=dict)
     """Each note once, in the order of the rows."""
 
-    def add_notes(self, notes: Notes) -> None:
-        if notes:
-            self.notes.update(dict.fromkeys(notes))
+    def add_notes(self, notes: Iterable[NoteEvent | WarningEvent]) -> None:
+        for note in notes:
+            self.notes[note] = None
 
 
-def expand(row: RawRow, parsed: ParsedRow, shared: Expansion) -> Iterator[ManifestItem]:
-    """Yields the items of *row*; none if it has a problem, all of which are added to `shared.problems`."""
-    report = _RowProblems(row, shared.problems)
-    templates = [report.catch("output", parse_output_template, spec) for spec in _output_specs(parsed)]
-    settings = report.catch(None, _resolve_settings, parsed, shared)
-    prompt = report.catch("prompt_file", _read_prompt, parsed, shared.files)
-    inputs = _find_inputs(row, parsed, shared, report)
-    for field, check in _CHECKS:
-        report.catch(field, check, parsed)
-    if report.any or settings is None:
-        return
-    valid_templates = [template for template in templates if template]
-    shared.columns.mark_used(valid_templates, prompt)
-    try:
-        yield from _expand_combinations(row, parsed, settings, prompt, valid_templates, inputs, shared, report)
-    except UsageError as error:
-        shared.problems.add_error(row, error)
+class _RowParts(NamedTuple):
+    """What the items of one row have in common."""
+
+    settings: ResolvedSettings
+    prompt: str | None
+    """As written, with its variables not filled."""
+    templates: list[OutputTemplate]
+    images: tuple[InputSource, ...]
+    mask: InputSource | None
+    markup: InputSource | None
 
 
-class _RowProblems:
-    """The problems of one row."""
-
-    def __init__(self, row: RawRow, problems: Problems) -> None:
-        self._row, self._problems = row, problems
-        self.any = False
-
-    def catch(self, field: str | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """The result of *call*; None if it raises UsageError, which is added as a problem of *field*."""
-        try:
-            return call(*args, **kwargs)
-        except UsageError as error:
-            self.any = True
-            self._problems.add_error(self._row, error, field)
-            return None
+def expand(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Iterator[ManifestItem]:
+    """Yields the items of *row*; none if it has problems, all of which are added to *problems*."""
+    parts = _resolve_parts(row, shared, problems)
+    if parts is not None:
+        with problems.in_field(None):
+            yield from _expand_combinations(row, parts, shared)
 
 
-def _expand_combinations(
-    row: RawRow,
-    parsed: ParsedRow,
-    settings: ResolvedSettings,
-    prompt_template: str | None,
-    templates: Sequence[OutputTemplate],
-    inputs: RowInputs,
-    shared: Expansion,
-    report: _RowProblems,
-) -> Iterator[ManifestItem]:
-    values = parsed.content.get("vars", {})
-    if own_values := parsed.own.get("vars", {}):
-        check_variables_used(own_values, prompt_template, *(template.output for template in templates))
-    if prompt_template and parsed.own.keys().isdisjoint(("prompt", "prompt_file")):
-        _check_braces_filled(prompt_template, {**parsed.columns, **values})
-    settings = _resolve_format(parsed, settings, templates, {**parsed.columns, **values}, shared.target)
+def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowParts | None:
+    """The parts of *row*; None if it has a problem."""
+    settings, prompt = None, row.prompt
+    templates: list[OutputTemplate] = []
+    for spec in row.output_specs:
+        with problems.in_field("output"):
+            templates.append(parse_output_template(spec))
+    with problems.in_field(None):
+        settings = _resolve_settings(row, shared)
+    if row.prompt_file is not None:
+        with problems.in_field("prompt_file"):
+            prompt = shared.files.read_prompt(row.prompt_file, row.line)
+    images = [_find_image("image", name, row, shared, problems) for name in row.image]
+    mask = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
+    markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
+    _check_row(row, problems)
+    if problems.any or settings is None:
+        return None
+    return _RowParts(
+        settings=settings,
+        prompt=prompt,
+        templates=templates,
+        images=tuple(image for image in images if image),
+        mask=mask,
+        markup=markup,
+    )
+
+
+def _resolve_settings(row: ParsedRow, shared: Expansion) -> ResolvedSettings:
+    fit = row.settings.get("fit")
+    if row.outputs:
+        fits = [spec_fit for spec in row.outputs if (spec_fit := spec.fit or fit)]
+        fit = max(fits, key=attrgetter("pixels"), default=None)
+    resolved = resolve_settings(shared.target, RowSettings.build(row.settings, fit, several=len(row.outputs) > 1))
+    shared.add_notes(resolved.notes)
+    return resolved
+
+
+def _find_image(field: str, name: str, row: ParsedRow, shared: Expansion, problems: RowProblems) -> InputSource | None:
+    """The image *name* of *row*; None if a row may not read it, which is a problem of *field*."""
+    with problems.in_field(field):
+        return shared.files.find_image(name, row.line)
+    return None
+
+
+def _check_row(row: ParsedRow, problems: RowProblems) -> None:
+    """Checks that apply whatever else is wrong with the row."""
+    if row.command != "vary" and row.prompt is None and row.prompt_file is None:
+        question = "what shall the picture show?" if row.command == "generate" else "what shall change?"
+        problems.add(f"there is none: {question}", field="prompt", hint="prompt or prompt_file holds it")
+    if row.command != "generate" and not row.image:
+        hint = f"{row.command} wants one: image = photo.jpg"
+        problems.add("there is no picture", field="image", hint=hint)
+    if row.command == "vary" and len(row.image) > 1:
+        problems.add(f"{len(row.image)} pictures, and vary takes one", field="image", hint="a row for each")
+    if row.vars:
+        with problems.in_field("vars"):
+            check_variables(row.vars)
+    for name, values in row.vars.items():
+        if not values:
+            problems.add(f"{name} has no value", field="vars", hint="leave it out, or name one")
+
+
+def _expand_combinations(row: ParsedRow, parts: _RowParts, shared: Expansion) -> Iterator[ManifestItem]:
+    """Yields an item for each combination of the row's variables. Raises UsageError."""
+    known_variables = {**row.columns, **row.vars}
+    _check_braces(row, parts, known_variables, shared)
+    settings = _apply_format(row, parts, known_variables, shared)
     shared.add_notes(settings.notes)
-    combinations = combine_variables(values) if values else [{}]
+    combinations = combine_variables(row.vars)
     n = settings.options.n
     for index, combination in enumerate(combinations):
-        variables = {**parsed.columns, **combination} if combination else parsed.columns
-        prompt = None if prompt_template is None else fill_prompt(prompt_template, variables)
-        request = _build_request(parsed, settings, prompt, inputs, shared)
-        if request.prompt is not None:
-            check_prompt_text(request.prompt, settings.model)
-        shared.add_notes(check_request_shape(shared.target, RequestShape.build(settings, request)))
+        variables = {**row.columns, **combination} if combination else row.columns
+        prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
+        request = _build_request(row, parts, settings, prompt, shared)
+        _check_request(request, parts, settings, shared)
         files_by_template = [
             build_targets(
                 template,
                 request,
                 prompt,
                 variables,
-                parsed.settings.get("fit"),
-                root=shared.files.folder,
+                row.settings.get("fit"),
+                root=shared.folder,
                 first=1 + index * n,
                 total=n * len(combinations),
             )
-            for template in templates
+            for template in parts.templates
         ]
-        targets = tuple(zip(*files_by_template, strict=True))
-        folders: dict[Path, None] = {}
-        for files in targets:
-            for target in files:
-                shared.conflicts.add_output(target.path, row)
-                folders[target.name.folder] = None
-        for folder in folders:
-            report.catch("output", shared.files.check_output_folder, folder)
         yield ManifestItem(
             row=row.number,
             line=row.line,
             request=request,
             model=settings.model,
-            model_named="model" in parsed.settings,
+            model_named="model" in row.settings,
             prompt=prompt,
             variables=variables,
             settings=settings.settings,
-            targets=targets,
+            targets=tuple(zip(*files_by_template, strict=True)),
         )
 
 
-def _output_specs(parsed: ParsedRow) -> tuple[OutputSpec, ...]:
-    """The files that are made of each image."""
-    specs: tuple[OutputSpec, ...] = parsed.content.get("outputs", ())
-    return specs or (OutputSpec(output=parsed.content.get("output", "")),)
+def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> None:
+    """Raises UsageError for an unused variable of the row, and for a name in the prompt of `[defaults]` that the row
+    does not fill. The braces of a row's own prompt may be literal.
+    """
+    if row.columns:
+        shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
+    if own_variables := row.own.get("vars"):
+        check_variables_used(own_variables, parts.prompt, *(template.output for template in parts.templates))
+    if parts.prompt and "prompt" not in row.own and "prompt_file" not in row.own:
+        for name in find_braces(parts.prompt):
+            if name.isidentifier() and name not in variables:
+                raise UsageError(
+                    f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
+                    hint=f"vars with {name}, or a prompt of its own",
+                )
 
 
-def _resolve_settings(parsed: ParsedRow, shared: Expansion) -> ResolvedSettings:
-    specs: tuple[OutputSpec, ...] = parsed.content.get("outputs", ())
-    row_fit = parsed.settings.get("fit")
-    fits = [fit for spec in specs if (fit := spec.fit or row_fit)]
-    largest = max(fits, key=lambda size: size.pixels, default=None) if specs else row_fit
-    values = {"command": parsed.command, **parsed.settings}
-    resolved = resolve_settings(shared.target, RowSettings.build(values, largest, several=len(specs) > 1))
-    shared.add_notes(resolved.notes)
-    return resolved
-
-
-def _resolve_format(
-    parsed: ParsedRow,
-    settings: ResolvedSettings,
-    templates: Sequence[OutputTemplate],
-    variables: Mapping[str, str],
-    target: ManifestTarget,
-) -> ResolvedSettings:
-    """*settings* with the format that the first file name asks for, if nothing else asks for one."""
-    flagged = "output_format" in parsed.own
-    several = "outputs" in parsed.content
-    if not (several and flagged):
-        settings = apply_format_of_output(target, settings, templates[0].output, flagged=flagged, variables=variables)
-    if several:
-        check_output_formats(templates, settings.options.output_format)
+def _apply_format(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> ResolvedSettings:
+    """The settings with the format that the first file name asks for, if nothing else asks for one."""
+    settings, has_format = parts.settings, "output_format" in row.own
+    if not (row.outputs and has_format):
+        output = parts.templates[0].output
+        settings = apply_format_of_output(shared.target, settings, output, flagged=has_format, variables=variables)
+    if row.outputs:
+        check_output_formats(parts.templates, settings.options.output_format)
     return settings
 
 
-def _read_prompt(parsed: ParsedRow, files: ManifestFiles) -> str | None:
-    """The prompt as written, with its variables not filled. Raises UsageError for an unreadable prompt file."""
-    if "prompt_file" in parsed.content:
-        return files.read_prompt_file(parsed.content["prompt_file"])
-    return parsed.content.get("prompt")
-
-
-def _find_inputs(row: RawRow, parsed: ParsedRow, shared: Expansion, report: _RowProblems) -> RowInputs:
-    """The existing images that a row names; the others are problems."""
-    if parsed.content.keys().isdisjoint(_FILE_FIELDS):
-        return _NO_INPUTS
-    images: dict[str, list[InputSource]] = {}
-    for field in ("image", "mask", "markup"):
-        names = parsed.content.get(field, ())
-        names = (names,) if isinstance(names, str) else names
-        sources = [report.catch(field, shared.files.find_image, name) for name in names]
-        images[field] = [source for source in sources if source]
-        for name in names:
-            shared.conflicts.add_input(name, row.line)
-    if "prompt_file" in parsed.content:
-        shared.conflicts.add_input(parsed.content["prompt_file"], row.line)
-    return RowInputs(
-        images=tuple(images["image"]),
-        mask=next(iter(images["mask"]), None),
-        markup=next(iter(images["markup"]), None),
-    )
-
-
 def _build_request(
-    parsed: ParsedRow, settings: ResolvedSettings, prompt: str | None, inputs: RowInputs, shared: Expansion
+    row: ParsedRow, parts: _RowParts, settings: ResolvedSettings, prompt: str | None, shared: Expansion
 ) -> ImageRequest:
     """The request that the row's command makes of the same values. Raises UsageError if no endpoint can do it."""
-    if parsed.command == "generate":
+    if row.command == "generate":
         return Generate(prompt=prompt or "", options=settings.options)
-    if parsed.command == "edit":
+    if row.command == "edit":
         return Edit(
             prompt=prompt or "",
-            images=inputs.images,
+            images=parts.images,
             options=settings.options,
-            mask=inputs.mask,
-            markup=inputs.markup,
+            mask=parts.mask,
+            markup=parts.markup,
             input_fit=settings.input_fit,
         )
     request, note = planned_call.build_variation(
-        inputs.images[0],
+        parts.images[0],
         prompt,
         settings.options,
         settings.input_fit,
-        via=parsed.settings.get("via", "auto"),
-        strength=parsed.settings.get("strength"),
+        via=row.settings.get("via", "auto"),
+        strength=row.settings.get("strength"),
         provider=shared.target.provider,
         base_url=shared.target.base_url,
         row=settings.model,
         catalog=shared.target.catalog,
     )
-    shared.notes[NoteEvent(code="endpoint", message=note)] = None
+    shared.add_notes([NoteEvent(code="endpoint", message=note)])
     return request
 
 
-def _check_braces_filled(prompt: str, variables: Collection[str]) -> None:
-    """Raises UsageError if the prompt of `[defaults]` has a name in braces that its row does not fill.
-
-    Not checked for a row's own prompt, whose braces may be literal.
-    """
-    for name in find_braces(prompt):
-        if name.isidentifier() and name not in variables:
-            raise UsageError(
-                f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
-                hint=f"vars with {name}, or a prompt of its own",
-            )
-
-
-def _check_prompt_given(parsed: ParsedRow) -> None:
-    if parsed.command != "vary" and parsed.content.keys().isdisjoint(("prompt", "prompt_file")):
-        question = "what shall the picture show?" if parsed.command == "generate" else "what shall change?"
-        raise UsageError(f"there is none: {question}", hint="prompt or prompt_file holds it")
-
-
-def _check_image_count(parsed: ParsedRow) -> None:
-    count = len(parsed.content.get("image", ()))
-    if parsed.command != "generate" and not count:
-        raise UsageError("there is no picture", hint=f"{parsed.command} wants one: image = photo.jpg")
-    if parsed.command == "vary" and count > 1:
-        raise UsageError(f"{count} pictures, and vary takes one", hint="a row for each")
-
-
-def _check_variables(parsed: ParsedRow) -> None:
-    variables: Mapping[str, Sequence[Any]] = parsed.content.get("vars", {})
-    if not variables:
-        return
-    check_variables(variables)
-    for name, values in variables.items():
-        if not values:
-            raise UsageError(f"{name} has no value", hint="leave it out, or name one")
-
-
-_CHECKS: Final = (("prompt", _check_prompt_given), ("image", _check_image_count), ("vars", _check_variables))
-"""Field → a check of it that applies whatever else is wrong with the row."""
+def _check_request(request: ImageRequest, parts: _RowParts, settings: ResolvedSettings, shared: Expansion) -> None:
+    """Raises UsageError if the model or the provider doesn't accept *request*."""
+    if request.prompt is not None:
+        check_prompt_text(request.prompt, settings.model)
+    operation, has_mask, has_markup = OPERATIONS[type(request)], parts.mask is not None, parts.markup is not None
+    notes = check_request_shape(shared.target, settings, operation, len(parts.images), has_mask, has_markup)
+    shared.add_notes(notes)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from imagecli.batch.manifest.targets import OutputTarget
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import ImageRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestItem:
-    """One request, and the files that are made of each image in its response."""
+class ManifestItem(NamedTuple):
+    """One request of a manifest, and the files that are made of each image in its response.
+
+    Built when the manifest is loaded. It knows nothing of journals and earlier runs.
+    """
 
     row: int
     """From 1. Several items of one row are combinations of its variables."""
@@ -36,6 +38,11 @@ class ManifestItem:
     @property
     def command(self) -> str:
         return str(self.settings["command"])
+
+    @property
+    def folders(self) -> dict[Path, None]:
+        """The folders that its files are saved in, in order."""
+        return {target.name.folder: None for targets in self.targets for target in targets}
 
     @property
     def row_values(self) -> dict[str, Any]:

@@ -1,16 +1,19 @@
-"""Turns the rows of a manifest into items: each resolved, checked and named. All problems are reported together."""
+"""Turns the rows of a manifest into items: each parsed, resolved, checked and named, and then compared with the others.
+All problems are reported together.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.batch.manifest.conflicts import PathConflicts, VariableColumns
-from imagecli.batch.manifest.errors import Problems, options_as_fields
-from imagecli.batch.manifest.expand import Expansion, ManifestFiles, expand
+from imagecli.batch.manifest.cross_row_checks import OutputPaths, check_columns
+from imagecli.batch.manifest.errors import Problems, RowProblems, options_as_fields
+from imagecli.batch.manifest.expand import Expansion, InputFiles, expand
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Manifest
 from imagecli.batch.manifest.row_parser import RowParser
@@ -26,7 +29,7 @@ MAX_FILES: Final = 250_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestItems:
-    """The requests that a manifest stands for."""
+    """The requests of a manifest."""
 
     items: tuple[ManifestItem, ...]
     """In the order of its rows."""
@@ -53,33 +56,38 @@ def load_items(
     files only. Raises ManifestError with all problems, those of reading the manifest included.
     """
     problems = Problems(manifest.name, list(manifest.problems), manifest.more_problems)
-    parser = RowParser(manifest, flags, problems)
+    parser = RowParser(manifest.content, flags, problems)
     boundary = Boundary.around(manifest.folder, allow_outside=allow_outside)
     shared = Expansion(
         target=ManifestTarget(catalog=catalog, provider=provider, base_url=base_url, today=today),
-        files=ManifestFiles(manifest.folder, boundary),
-        problems=problems,
-        conflicts=PathConflicts(manifest.path, manifest.folder, problems),
-        columns=VariableColumns(manifest),
-        notes={},
+        folder=manifest.folder,
+        files=InputFiles(manifest.folder, boundary),
     )
+    check_output_folder = cache(boundary.check_output_folder)
     items: list[ManifestItem] = []
+    outputs = OutputPaths()
     file_count = 0
-    for row in manifest.rows:
-        parsed = parser.parse(row)
-        if parsed is None:
+    for raw_row in manifest.content.rows:
+        row_problems = RowProblems(problems, raw_row.line, raw_row.name)
+        row = parser.parse(raw_row, row_problems)
+        if row is None:
             continue
-        file_count += parsed.file_count
+        file_count += row.file_count
         if file_count > MAX_FILES:
             message = f"{file_count:,} files up to here, at most {MAX_FILES:,} are made"
-            problems.add(row, message, hint="smaller n, fewer vars, or several manifests")
+            row_problems.add(message, hint="smaller n, fewer vars, or several manifests")
             break
-        items += expand(row, parsed, shared)
-    shared.columns.check(problems)
-    shared.conflicts.check()
+        for item in expand(row, shared, row_problems):
+            items.append(item)
+            outputs.add(item, row_problems)
+            for folder in item.folders:
+                with row_problems.in_field("output"):
+                    check_output_folder(folder)
+    check_columns(manifest.content, shared.used_names, problems)
+    outputs.check(manifest, shared.files.first_lines, problems)
     problems.raise_if_any()
     return ManifestItems(
         items=tuple(items),
         notes=tuple(replace(note, message=options_as_fields(note.message)) for note in shared.notes),
-        reads=tuple(shared.files.paths),
+        reads=tuple(dict.fromkeys(manifest.folder / name for name in shared.files.first_lines)),
     )

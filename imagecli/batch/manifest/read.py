@@ -1,16 +1,20 @@
-"""Reads a manifest file in any format: its rows as written, with their lines. What they mean is checked in `load`."""
+"""Reads a manifest file in any format: its rows as written, with their lines. `load` checks what they mean.
+
+The module of each format but plain text is imported when needed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
+from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problem, Problems
-from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
+from imagecli.checks.prompts import looks_like_image_name
 from imagecli.errors import UsageError
 
 Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]
@@ -45,15 +49,7 @@ class Manifest:
     format: Format
     digest: str
     """SHA-256 of its bytes, in hex."""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    defaults_line: int = 1
-    columns: tuple[str, ...] | None = None
-    """The header of a table, whose cells are text, and whose columns that aren't fields are variables. None for other
-    formats."""
-    header_line: int = 1
-    max_cost: float | None = None
-    """USD."""
-    rows: tuple[RawRow, ...]
+    content: ManifestContent
     problems: tuple[Problem, ...] = ()
     """Found while it was read."""
     more_problems: int = 0
@@ -109,12 +105,7 @@ def parse_manifest(data: bytes, format: Format, *, path: Path | None = None, fol
         name=name,
         format=format,
         digest=hashlib.sha256(data).hexdigest(),
-        defaults=content.defaults,
-        defaults_line=content.defaults_line,
-        columns=content.columns,
-        header_line=content.header_line,
-        max_cost=content.max_cost,
-        rows=tuple(content.rows),
+        content=content,
         problems=tuple(problems.stored),
         more_problems=problems.more,
     )
@@ -132,7 +123,7 @@ NO_ROWS: Final[Mapping[Format, str]] = {
 """The hint for a manifest without rows."""
 
 
-def _find_reader(format: Format) -> Callable[[str, Problems], ParsedFile]:
+def _find_reader(format: Format) -> Callable[[str, Problems], ManifestContent]:
     match format:
         case "jsonl" | "json":
             from imagecli.batch.manifest.read_json import read_json_array, read_jsonl
@@ -150,9 +141,28 @@ def _find_reader(format: Format) -> Callable[[str, Problems], ParsedFile]:
             from imagecli.batch.manifest.read_yaml import read_yaml
 
             return read_yaml
-    from imagecli.batch.manifest.read_lines import read_prompt_lines
+    return _read_prompt_lines
 
-    return read_prompt_lines
+
+_MAX_NAME_LENGTH: Final = 1000
+
+
+def _read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
+    """Reads a prompt from each line of *text*, verbatim except for the blanks around it.
+
+    Skips empty lines and comments, which begin with `# `. A line that ends like an image file is a problem: the text is
+    probably a list of files.
+    """
+    rows: list[RawRow] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        prompt = line.strip()
+        if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
+            continue
+        if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
+            message = f"the prompt {prompt[:100]!r} is named like a picture, not a description"
+            problems.add(number, message, hint='{"command": "vary", "image": …} in a .jsonl file takes pictures')
+        rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))
+    return ManifestContent(rows=tuple(rows))
 
 
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")

@@ -7,24 +7,24 @@ import io
 from collections.abc import Iterator
 from sys import intern
 
+from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
 from imagecli.batch.manifest.schema import find_field
 from imagecli.batch.manifest.value_parsers import format_value
 
 
-def read_csv(text: str, problems: Problems) -> ParsedFile:
+def read_csv(text: str, problems: Problems) -> ManifestContent:
     """Reads cells separated by commas; by semicolons if the header has those and no comma."""
     header = next((line for line in text.splitlines() if line.strip()), "")
     return _read_table(text, ";" if ";" in header and "," not in header else ",", problems)
 
 
-def read_tsv(text: str, problems: Problems) -> ParsedFile:
+def read_tsv(text: str, problems: Problems) -> ManifestContent:
     """Reads cells separated by tabs."""
     return _read_table(text, "\t", problems)
 
 
-def _read_table(text: str, separator: str, problems: Problems) -> ParsedFile:
+def _read_table(text: str, separator: str, problems: Problems) -> ManifestContent:
     records = _iter_records(text, separator, problems)
     header_line, header = next(records, (1, []))
     while header and not header[-1].strip():
@@ -38,7 +38,7 @@ def _read_table(text: str, separator: str, problems: Problems) -> ParsedFile:
             cells += [""] * (len(columns) - len(cells))
             fields = dict(zip(columns, cells, strict=False))
             rows.append(RawRow(number=len(rows) + 1, line=line, fields=fields))
-    return ParsedFile(rows=rows, columns=columns, header_line=header_line)
+    return ManifestContent(rows=tuple(rows), columns=columns, header_line=header_line)
 
 
 def _iter_records(text: str, separator: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from sys import intern
 from typing import Any, Final
 
+from imagecli.batch.manifest.content import ManifestContent, RawRow
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
 from imagecli.errors import UsageError
 
 MAX_ROW_LENGTH: Final = 1_000_000
@@ -21,7 +21,7 @@ MAX_ROW_LENGTH: Final = 1_000_000
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
-def read_jsonl(text: str, problems: Problems) -> ParsedFile:
+def read_jsonl(text: str, problems: Problems) -> ManifestContent:
     """Reads JSON Lines. An invalid line is added to *problems*, and the others are read."""
     rows: list[RawRow] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -31,7 +31,7 @@ def read_jsonl(text: str, problems: Problems) -> ParsedFile:
             rows.append(RawRow(number=len(rows) + 1, line=number, fields=_parse_line(line)))
         except UsageError as error:
             problems.add_error(number, error)
-    return ParsedFile(rows=rows)
+    return ManifestContent(rows=tuple(rows))
 
 
 def _parse_line(line: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _limit_error(error: Exception) -> UsageError:
     return UsageError("a number of more digits than any server reads", hint="put it in quotes")
 
 
-def read_json_array(text: str, problems: Problems) -> ParsedFile:
+def read_json_array(text: str, problems: Problems) -> ManifestContent:
     """Reads an array of rows. An invalid row is added to *problems*; what isn't JSON ends the reading."""
     rows: list[RawRow] = []
     try:
@@ -79,7 +79,7 @@ def read_json_array(text: str, problems: Problems) -> ParsedFile:
     except json.JSONDecodeError as error:
         hint = "a row a line, without a list around them, is NAME.jsonl" if text.lstrip()[:1] == "{" else None
         problems.add(error.lineno, f"no list of rows at column {error.colno}: {error.msg}", hint=hint)
-    return ParsedFile(rows=rows)
+    return ManifestContent(rows=tuple(rows))
 
 
 def _iter_elements(text: str) -> Iterator[tuple[int, Any]]:

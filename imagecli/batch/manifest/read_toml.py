@@ -10,9 +10,8 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from imagecli.batch.manifest.content import ManifestContent, RawRow, build_content
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
-from imagecli.batch.manifest.top_level import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.value_parsers import format_value
 
 _TOKEN: Final = re.compile(
@@ -40,7 +39,7 @@ class TomlLines(NamedTuple):
     """The line of each `[[image]]`."""
 
 
-def read_toml(text: str, problems: Problems) -> ParsedFile:
+def read_toml(text: str, problems: Problems) -> ManifestContent:
     """Reads the rows of *text*. Raises ManifestError if it is not TOML."""
     try:
         document = tomllib.loads(text)
@@ -55,14 +54,8 @@ def read_toml(text: str, problems: Problems) -> ParsedFile:
         problems.add(1, "a number of more digits than any server reads", hint="put it in quotes")
     problems.raise_if_any()
     lines = _find_lines(text)
-    check_top_level(document, lines.top, problems)
-    defaults_line = lines.top.get("defaults", 1)
-    return ParsedFile(
-        rows=list(_build_rows(document.get("image", []), lines, problems)),
-        defaults=read_defaults(document, defaults_line, problems),
-        defaults_line=defaults_line,
-        max_cost=read_max_cost(document, lines.top.get("max_cost", 1), problems),
-    )
+    rows = _build_rows(document.get("image", []), lines, problems)
+    return build_content(document, lines.top, rows, problems)
 
 
 def _build_rows(images: Any, lines: TomlLines, problems: Problems) -> Iterator[RawRow]:
@@ -79,8 +72,8 @@ def _build_rows(images: Any, lines: TomlLines, problems: Problems) -> Iterator[R
         if isinstance(fields, dict):
             yield RawRow(number=index + 1, line=line, fields=fields, name=name)
         else:
-            row = RawRow(number=index + 1, line=line, fields={}, name=name)
-            problems.add(row, f"{format_value(fields)}, and a row is wanted", hint='{ prompt = "a cat" }')
+            message = f"{format_value(fields)}, and a row is wanted"
+            problems.add(line, message, hint='{ prompt = "a cat" }', row=name)
 
 
 def _find_lines(text: str) -> TomlLines:

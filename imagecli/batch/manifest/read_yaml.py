@@ -15,9 +15,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from imagecli.batch.manifest.content import ManifestContent, RawRow, build_content
 from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.raw_rows import ParsedFile, RawRow
-from imagecli.batch.manifest.top_level import check_top_level, read_defaults, read_max_cost
 from imagecli.batch.manifest.value_parsers import format_value
 from imagecli.errors import UsageError
 
@@ -53,7 +52,7 @@ class LocatedDict(dict[str, Any]):
     lines: dict[str, int]
 
 
-def read_yaml(text: str, problems: Problems) -> ParsedFile:
+def read_yaml(text: str, problems: Problems) -> ManifestContent:
     """Reads the rows of *text*: a list at the top, or under `image`."""
     try:
         import yaml
@@ -71,25 +70,19 @@ def read_yaml(text: str, problems: Problems) -> ParsedFile:
         problems.add(1, f"it is not YAML: {' '.join(str(error).split())[:200]}")
     except YamlError as error:
         problems.add(error.line, error.message, hint=error.hint)
-    return ParsedFile()
+    return ManifestContent()
 
 
-def _parse_document(document: Any, problems: Problems) -> ParsedFile:
+def _parse_document(document: Any, problems: Problems) -> ManifestContent:
     if isinstance(document, list):
-        return ParsedFile(rows=list(_build_rows(document, 1, problems)))
+        return ManifestContent(rows=tuple(_build_rows(document, 1, problems)))
     if not isinstance(document, LocatedDict):
         if document is not None:
             problems.add(1, f"{format_value(document)}, and a list of rows is wanted", hint="- prompt: a cat")
-        return ParsedFile()
-    check_top_level(document, document.lines, problems)
-    defaults_line = document.lines.get("defaults", 1)
-    rows = document.get("image")
-    return ParsedFile(
-        rows=list(_build_rows([] if rows is None else rows, document.lines.get("image", 1), problems)),
-        defaults=read_defaults(document, defaults_line, problems),
-        defaults_line=defaults_line,
-        max_cost=read_max_cost(document, document.lines.get("max_cost", 1), problems),
-    )
+        return ManifestContent()
+    images = document.get("image")
+    rows = _build_rows([] if images is None else images, document.lines.get("image", 1), problems)
+    return build_content(document, document.lines, rows, problems)
 
 
 def _build_rows(rows: Any, line: int, problems: Problems) -> Iterator[RawRow]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from imagecli.batch.manifest.errors import Problems
-from imagecli.batch.manifest.raw_rows import RawRow
-from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.manifest.content import ManifestContent, RawRow
+from imagecli.batch.manifest.errors import Problems, RowProblems
 from imagecli.batch.manifest.schema import (
     COMMANDS,
     CONTENT,
     FIELDS,
+    OutputSpec,
     find_field,
     parse_field,
     suggest_field,
@@ -25,61 +24,79 @@ _EXCLUSIVE: Final = (("prompt", "prompt_file"), ("output", "outputs"))
 """A row has one field of each pair at most, and it also overrides the other one of `[defaults]`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedRow:
+class ParsedRow(NamedTuple):
     """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
+    number: int
+    """From 1, like *line*."""
+    line: int
     command: str
-    content: Mapping[str, Any]
-    """The fields in CONTENT: what is made of what, and where it goes."""
     settings: Mapping[str, Any]
-    """All other fields."""
+    """The command, and the fields that are not in CONTENT."""
     own: Mapping[str, Any]
-    """The fields of both that the row itself has."""
+    """The fields that the row itself has."""
     columns: Mapping[str, str]
     """The columns of a table that aren't fields: variables."""
+    vars: Mapping[str, tuple[str, ...]]
+    """Each combination of their values makes an item."""
+    prompt: str | None = None
+    prompt_file: str | None = None
+    image: tuple[str, ...] = ()
+    """Names of files, like *mask* and *markup*."""
+    mask: str | None = None
+    markup: str | None = None
+    output: str = ""
+    """Empty for the default name."""
+    outputs: tuple[OutputSpec, ...] = ()
+    """If several files are made of each image."""
+
+    @property
+    def output_specs(self) -> tuple[OutputSpec, ...]:
+        """The files that are made of each image."""
+        return self.outputs or (OutputSpec(output=self.output),)
 
     @property
     def file_count(self) -> int:
         """The number of files that the row asks for."""
-        combinations = prod(map(len, self.content.get("vars", {}).values()))
-        files_per_image = len(self.content["outputs"]) if "outputs" in self.content else 1
-        return int(self.settings.get("n", 1) * combinations * files_per_image)
+        combinations = prod(map(len, self.vars.values()))
+        return int(self.settings.get("n", 1) * combinations * max(len(self.outputs), 1))
 
 
 class RowParser:
-    """Parses the rows of one manifest. Invalid fields are added to *problems*."""
+    """Parses the rows of one manifest. *flags*: field → the value of its flag, None if not given."""
 
-    def __init__(self, manifest: Manifest, flags: Mapping[str, Any], problems: Problems) -> None:
-        self._is_table = manifest.columns is not None
-        self._problems = problems
-        defaults, _ = self._parse_fields(manifest.defaults, manifest.defaults_line, "defaults.", is_table=False)
+    def __init__(self, content: ManifestContent, flags: Mapping[str, Any], problems: Problems) -> None:
+        self._is_table = content.columns is not None
+        in_defaults = RowProblems(problems, content.defaults_line)
+        defaults, _ = _parse_fields(content.defaults, in_defaults, "defaults.", is_table=False)
         self._command = defaults.pop("command", COMMANDS[0])
         self._inherited = {**defaults, **{name: value for name, value in flags.items() if value is not None}}
 
-    def parse(self, row: RawRow) -> ParsedRow | None:
+    def parse(self, row: RawRow, problems: RowProblems) -> ParsedRow | None:
         """The parsed *row*; None if it has a problem."""
-        count_before = self._problems.count
-        own, columns = self._parse_fields(row.fields, row, is_table=self._is_table)
+        own, columns = _parse_fields(row.fields, problems, is_table=self._is_table)
         command = own.get("command", self._command)
         for name in own:
             if command not in FIELDS[name].commands:
                 hint = f"command: {' or '.join(FIELDS[name].commands)} takes it"
-                self._problems.add(row, f"{command} takes none", field=name, hint=hint)
+                problems.add(f"{command} takes none", field=name, hint=hint)
         for one, other in _EXCLUSIVE:
             if one in own and other in own:
-                self._problems.add(row, f"{one} is given too", field=other, hint="leave one of them out")
-        if self._problems.count > count_before:
+                problems.add(f"{one} is given too", field=other, hint="leave one of them out")
+        if problems.any:
             return None
-        values = {**self._inherited_values(command, own), **own}
+        values = {**self._inherited_values(command, own), **own, "command": command}
         if "vars" in own:
             values["vars"] = {**self._inherited.get("vars", {}), **own["vars"]}
+        content = {name: values[name] for name in CONTENT.intersection(values)}
         return ParsedRow(
+            number=row.number,
+            line=row.line,
             command=command,
-            content={name: value for name, value in values.items() if name in CONTENT},
-            settings={name: value for name, value in values.items() if name not in CONTENT},
+            settings={name: value for name, value in values.items() if name not in content},
             own=own,
             columns=columns,
+            **{"vars": {}, **content},
         )
 
     def _inherited_values(self, command: str, own: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,29 +108,30 @@ class RowParser:
             if command in FIELDS[name].commands and command in FIELDS[name].by_default and name not in overridden
         }
 
-    def _parse_fields(
-        self, fields: Mapping[str, Any], where: RawRow | int, prefix: str = "", *, is_table: bool
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The known *fields*, parsed, and the other columns of a table. *prefix*: of field names in problems."""
-        values: dict[str, Any] = {}
-        columns: dict[str, str] = {}
-        for written, value in fields.items():
-            name = find_field(written)
-            if name is None and is_table:
-                columns[written] = value
-            elif name is None:
-                hint = suggest_field(written) or "names of your own stand in vars"
-                self._problems.add(where, f"{prefix}there is no field {format_value(written)}", hint=hint)
-            elif value is None or (is_table and not value.strip()):
-                continue
-            elif name in values:
-                self._problems.add(where, "it is given twice", field=prefix + name, hint="leave one of them out")
-            else:
-                try:
-                    values[name] = parse_field(name, value, is_table)
-                except UsageError as error:
-                    self._problems.add_error(where, error, prefix + name)
-        return values, columns
+
+def _parse_fields(
+    fields: Mapping[str, Any], problems: RowProblems, prefix: str = "", *, is_table: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The known *fields*, parsed, and the other columns of a table. *prefix*: of field names in problems."""
+    values: dict[str, Any] = {}
+    columns: dict[str, str] = {}
+    for written, value in fields.items():
+        name = find_field(written)
+        if name is None and is_table:
+            columns[written] = value
+        elif name is None:
+            hint = suggest_field(written) or "names of your own stand in vars"
+            problems.add(f"{prefix}there is no field {format_value(written)}", hint=hint)
+        elif value is None or (is_table and not value.strip()):
+            continue
+        elif name in values:
+            problems.add("it is given twice", field=prefix + name, hint="leave one of them out")
+        else:
+            try:
+                values[name] = parse_field(name, value, is_table)
+            except UsageError as error:
+                problems.add_error(error, prefix + name)
+    return values, columns
 
 
 def _overridden_fields(own: Mapping[str, Any]) -> frozenset[str]:

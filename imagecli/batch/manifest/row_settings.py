@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from imagecli.catalog.catalog import Catalog
@@ -13,7 +14,7 @@ from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.check_request import COMMANDS, check_model_life, check_request, unknown_model_warnings
 from imagecli.checks.output_format import FormatSupport
-from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, Size
+from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Operation, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model
@@ -66,31 +67,6 @@ class ResolvedSettings:
     notes: Notes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestShape:
-    """All of a request that its checks look at. Requests that differ in their prompt or files only are equal."""
-
-    settings: ResolvedSettings
-    type: type[ImageRequest]
-    image_count: int
-    has_mask: bool
-    has_markup: bool
-    example: ImageRequest = field(compare=False)
-    """One request of this shape."""
-
-    @classmethod
-    def build(cls, settings: ResolvedSettings, request: ImageRequest) -> RequestShape:
-        edit = request if isinstance(request, Edit) else None
-        return cls(
-            settings=settings,
-            type=type(request),
-            image_count=len(edit.images) if edit else 0,
-            has_mask=edit is not None and edit.mask is not None,
-            has_markup=edit is not None and edit.markup is not None,
-            example=request,
-        )
-
-
 @lru_cache(maxsize=_DISTINCT)
 def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettings:
     """The settings of a row for its model at the target. Raises UsageError if they don't go together."""
@@ -138,7 +114,7 @@ def apply_format_of_output(
     output: OutputPattern,
     *,
     flagged: bool,
-    variables: Mapping[str, str],
+    variables: Collection[str],
 ) -> ResolvedSettings:
     """*settings* with the format that the extension of *output* asks for; *flagged*: `output_format` is given too.
 
@@ -172,13 +148,37 @@ def _apply_format(
     return replace(settings, options=options, notes=(*settings.notes, warning) if warning else settings.notes)
 
 
+_ANY_IMAGE: Final = InputSource(name="image.png", path=Path("image.png"))
+
+
 @lru_cache(maxsize=_DISTINCT)
-def check_request_shape(target: ManifestTarget, shape: RequestShape) -> Notes:
-    """What to note about requests of this shape. Raises UsageError if the model or provider doesn't accept them."""
-    request = shape.example
-    # The prompt is checked for each request on its own.
-    with_any_prompt = request._replace(prompt="-") if isinstance(request, (Generate, Edit)) else request
+def check_request_shape(
+    target: ManifestTarget,
+    settings: ResolvedSettings,
+    operation: Operation,
+    image_count: int,
+    has_mask: bool,
+    has_markup: bool,
+) -> Notes:
+    """What to note about requests that differ only in their prompts and files. Prompts are not checked.
+
+    Raises UsageError if the model or the provider doesn't accept them.
+    """
+    request: ImageRequest
+    if operation == "generations":
+        request = Generate(prompt="any", options=settings.options)
+    elif operation == "edits":
+        request = Edit(
+            prompt="any",
+            images=(_ANY_IMAGE,) * image_count,
+            mask=_ANY_IMAGE if has_mask else None,
+            markup=_ANY_IMAGE if has_markup else None,
+            options=settings.options,
+            input_fit=settings.input_fit,
+        )
+    else:
+        request = Vary(image=_ANY_IMAGE, options=settings.options, input_fit=settings.input_fit)
     return (
-        *check_request(with_any_prompt, shape.settings.model, target.catalog.models.values()),
+        *check_request(request, settings.model, target.catalog.models.values()),
         *check_capabilities(request, target.provider),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from imagecli.batch.manifest import value_parsers
 from imagecli.choices import Crop, Strength, Via
@@ -30,8 +30,7 @@ class FieldSpec:
     """Those of them to whose rows its value in `[defaults]` applies."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputSpec:
+class OutputSpec(NamedTuple):
     """One of several files that are made of each image."""
 
     output: str
@@ -118,7 +117,7 @@ ALIASES: Final[Mapping[str, str]] = {"params": "param"}
 
 NAMES: Final = tuple(FIELDS)
 
-CONTENT: Final = frozenset({"command", "prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
+CONTENT: Final = frozenset({"prompt", "prompt_file", "vars", "image", "mask", "markup", "output", "outputs"})
 """Fields that say what is made of what, and where it goes. All others are settings, which many rows have in common."""
 
 

@@ -34,8 +34,7 @@ _TIME_FIELDS: Final = ("date", "time")
 _DEFAULT_NAME_FIELDS: Final = frozenset({"slug", "stem"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputTarget:
+class OutputTarget(NamedTuple):
     """One file that is made of an image."""
 
     name: OutputName

@@ -9,14 +9,14 @@ from typing import Final
 from imagecli.batch.api.discover import claim_found_batches, resolve_unanswered
 from imagecli.batch.api.pending import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.fingerprint import base_url_for_hash
+from imagecli.batch.item_plan import ItemPlan, ItemResult
 from imagecli.batch.journal.entry import JournalEntry
-from imagecli.batch.work_item import ItemPlan, ItemResult
 from imagecli.catalog.model import ModelRow
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
 from imagecli.client.free_requests import ApiClient
 from imagecli.commands.batch.context import BatchContext, plan_items, planned_outputs
-from imagecli.commands.batch.open_run import BatchRun, build_budget, build_work_items
+from imagecli.commands.batch.open_run import BatchRun, build_budget, number_calls
 from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
 from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
@@ -64,8 +64,8 @@ class BatchApiRun:
         items, priced = find_pending(self.run, self.plans)
         self.pending_items = [item for item in items if item.entry.batch not in self.fetched]
         for item in self.pending_items:
-            if work_item := item.item:
-                self._priced[item.entry.id] = priced[work_item.first : work_item.first + work_item.count]
+            if plan := item.plan:
+                self._priced[item.entry.id] = priced[plan.first_call : plan.first_call + len(plan.requests())]
         self.budget = build_budget(context, priced)
         self.reporter.budget = self.budget
         self.emit_progress()
@@ -83,10 +83,10 @@ class BatchApiRun:
         return [plan for plan in self.plans if self._is_pending(plan) and self._is_open(plan)]
 
     def _is_open(self, plan: ItemPlan) -> bool:
-        return plan.planned.id not in self._ended
+        return plan.identity.id not in self._ended
 
     def _is_pending(self, plan: ItemPlan) -> bool:
-        last = self.run.state.last_entry(plan.planned.id)
+        last = self.run.state.last_entry(plan.identity.id)
         return last is not None and last.is_pending
 
     def pending_by_batch(self) -> dict[str, list[PendingItem]]:
@@ -111,7 +111,7 @@ class BatchApiRun:
 
     def add_result(self, result: ItemResult) -> None:
         """Counts and prints an item that has ended."""
-        self._ended.add(result.item.plan.planned.id)
+        self._ended.add(result.plan.identity.id)
         self._update_counts()
         self.reporter.counts.add(result)
         self.reporter.print_result(result)
@@ -126,7 +126,7 @@ class BatchApiRun:
         self.run.events(BatchApiProgress(batches=len(jobs), answered=answered, total=total))
 
     def _update_counts(self) -> None:
-        open_items = sum(1 for item in self.pending_items if item.item and item.entry.id not in self._ended)
+        open_items = sum(1 for item in self.pending_items if item.plan and item.entry.id not in self._ended)
         self.reporter.counts.to_create = len(self._ended) + open_items
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class BatchApiRun:
         counts.to_create = len(self._ended) + counts.missing
         pending = self.find_pending_plans()
         counts.pending = len(pending)
-        costs = {item.entry.id: estimate_item_cost(item.item, self.budget) for item in self.pending_items if item.item}
+        costs = {item.entry.id: estimate_item_cost(item.plan, self.budget) for item in self.pending_items if item.plan}
         self.reporter.print_pending(pending, self.run.state, costs)
 
     def cost(self) -> Cost:
@@ -202,9 +202,9 @@ def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
         run_id=new_run_id(context.env),
     )
     api_run.refresh()
-    items, _ = build_work_items(context, api_run.find_missing())
+    missing, _ = number_calls(context, api_run.find_missing())
     digest, state_dir = context.manifest.digest, settings.state_dir
-    if items and claim_found_batches(client, items, digest, run.state, run.journal, state_dir, run.events):
+    if missing and claim_found_batches(client, missing, digest, run.state, run.journal, state_dir, run.events):
         api_run.refresh()
     return api_run
 
@@ -223,7 +223,7 @@ def find_pending(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[list[Pending
         item = find_pending_item(plan, state, len(priced), manifest)
         if item and _is_at_provider(item.entry, context):
             items.append(item)
-            priced += [(call, plan.item.model) for call in (item.item.calls() if item.item else ())]
+            priced += [(call, plan.item.model) for call in (item.plan.calls() if item.plan else ())]
     if not context.only:
         # Rows that were removed are paid for all the same: their results are kept.
         known_ids = {planned_outputs(item)[0] for item in context.manifest_items.items}

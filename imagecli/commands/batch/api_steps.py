@@ -16,8 +16,8 @@ from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     build_batch_run_context,
     build_finalizer,
-    build_work_items,
     check_inputs_and_folders,
+    number_calls,
 )
 from imagecli.errors import AuthenticationError, ImagecliError, LimitError, NetworkError, QuotaError, UnsavedError
 from imagecli.events import EventHandler, Heartbeat, WarningEvent
@@ -99,17 +99,17 @@ def _build_collector(api_run: BatchApiRun) -> BatchCollector:
 
 def submit_missing(api_run: BatchApiRun) -> list[ImagecliError]:
     """Submits what is missing. Returns what went wrong."""
-    items, budget = build_work_items(api_run.run.context, api_run.find_missing())
-    if not items:
+    plans, budget = number_calls(api_run.run.context, api_run.find_missing())
+    if not plans:
         return []
     if refusal := budget.refusal():
         return [refusal]
     errors: list[ImagecliError] = []
     try:
-        check_inputs_and_folders(items, api_run.run.events, make=True)
-        for result in _build_submitter(api_run).submit(items):
+        check_inputs_and_folders(plans, api_run.run.events, make=True)
+        for result in _build_submitter(api_run).submit(plans):
             if result.job:
-                api_run.add_batch(result.job, sum(item.count for item in result.items))
+                api_run.add_batch(result.job, sum(len(plan.requests()) for plan in result.plans))
             if result.error:
                 errors.append(result.error)
     except ImagecliError as error:

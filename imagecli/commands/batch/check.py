@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imagecli.batch.counts import RunCounts
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.unrecorded_responses import check_unrecorded
-from imagecli.batch.work_item import ItemPlan, WorkItem
 from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.batch.open_run import (
     BatchRun,
     build_batch_run_context,
-    build_work_items,
     check_inputs_and_folders,
     count_up_to_date,
+    number_calls,
     open_batch_run,
     plan_run,
 )
@@ -76,7 +76,7 @@ def run_check(context: BatchContext) -> int:
 def _emit_moves(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
     """Notes which missing files exist under an earlier name, and only have to be moved."""
     context = run.context
-    missing = [(plan.planned, plan.decision) for plan in plans if plan.decision.kind == "missing"]
+    missing = [(plan.identity, plan.decision) for plan in plans if plan.decision.kind == "missing"]
     if missing and run.state.runs:
         outputs = [path for item in context.manifest_items.items for path in planned_outputs(item)]
         orphans = find_orphans(outputs, run.state, disk_state(context))
@@ -99,12 +99,12 @@ def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         plans = plan_run(run)
         _emit_moves(run, plans)
         check_unrecorded(plans, spool_places(context.settings))
-        items, budget = build_work_items(context, plans)
-        check_inputs_and_folders(items, run.events, make=False)
+        to_create, budget = number_calls(context, plans)
+        check_inputs_and_folders(to_create, run.events, make=False)
     refusal = budget.refusal()
-    dry_run = _build_dry_run(context, plans, items, budget, options)
+    dry_run = _build_dry_run(context, plans, to_create, budget, options)
     if context.display.json:
-        _print_requests(run, items, budget)
+        _print_requests(run, to_create, budget)
     run.output.print_lines(format_batch_dry_run(dry_run))
     run.output.print_summary(
         "nothing was sent: this was a dry run",
@@ -130,13 +130,13 @@ def dry_run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
 def _build_dry_run(
     context: BatchContext,
     plans: Sequence[ItemPlan],
-    items: Sequence[WorkItem],
+    to_create: Sequence[ItemPlan],
     budget: Budget,
     options: ConcurrencyOptions,
 ) -> BatchDryRun:
     batch_row = context.settings.provider.batch if context.batch_api else None
-    images = sum(len(item.plan.decision.to_create) for item in items)
-    first_items = items[:MAX_ITEMS_SHOWN]
+    images = sum(len(plan.decision.to_create) for plan in to_create)
+    first_plans = to_create[:MAX_ITEMS_SHOWN]
     return BatchDryRun(
         manifest=context.manifest.name,
         rows=context.row_count,
@@ -145,15 +145,15 @@ def _build_dry_run(
         pending=sum(plan.decision.kind == "submitted" for plan in plans),
         requests=len(budget.requests),
         images=images,
-        files=sum(len(item.plan.decision.writes) for item in items),
-        cost=budget.cost() if items else NO_COST,
+        files=sum(len(plan.decision.writes) for plan in to_create),
+        cost=budget.cost() if to_create else NO_COST,
         # The first image is requested immediately.
         min_seconds=round(max(images - 1, 0) * 60 / options.rate, 1) if options.rate and not batch_row else None,
         rate=options.rate,
         jobs=options.jobs or context.settings.provider.jobs,
         window=batch_row.window if batch_row else "",
-        first=tuple((item.plan.decision.kind, path) for item in first_items for path in item.plan.decision.writes),
-        more=len(items) - len(first_items),
+        first=tuple((plan.decision.kind, path) for plan in first_plans for path in plan.decision.writes),
+        more=len(to_create) - len(first_plans),
         reads=tuple(_with_target(path, context.manifest.folder) for path in context.manifest_items.reads),
     )
 
@@ -166,22 +166,21 @@ def _with_target(path: Path, folder: Path) -> str:
     return f"{path}, a link to {target}" if is_link else str(path)
 
 
-def _print_requests(run: BatchRun, items: Sequence[WorkItem], budget: Budget) -> None:
+def _print_requests(run: BatchRun, plans: Sequence[ItemPlan], budget: Budget) -> None:
     """Prints each row's JSON object with its complete requests, so that other tools can send them."""
     inputs = InputsByModel()
-    for work_item in items:
-        item = work_item.plan.item
-        requests = tuple(_dry_run_requests(run.context, work_item, budget, inputs))
-        result = CommandResult(command=COMMAND, planned=requests, cost=estimate_item_cost(work_item, budget))
-        run.output.print_row(item.row, result, **item_keys(item, work_item.plan.decision.kind))
+    for plan in plans:
+        requests = tuple(_dry_run_requests(run.context, plan, budget, inputs))
+        result = CommandResult(command=COMMAND, planned=requests, cost=estimate_item_cost(plan, budget))
+        run.output.print_row(plan.item.row, result, **item_keys(plan.item, plan.decision.kind))
 
 
 def _dry_run_requests(
-    context: BatchContext, work_item: WorkItem, budget: Budget, inputs: InputsByModel
+    context: BatchContext, plan: ItemPlan, budget: Budget, inputs: InputsByModel
 ) -> Iterator[DryRunRequest]:
     run_context = build_batch_run_context(context, "dry-run")
-    cache = inputs.for_model(work_item.plan.item.model)
-    for call in work_item.calls():
+    cache = inputs.for_model(plan.item.model)
+    for call in plan.calls():
         _, http = prepare_call(call, cache.fit_inputs(call.request, _ignore), run_context)
         names = [file.name for files in call.files for file in files]
         request = build_dry_run_request(call, http, budget, context.settings, context.env, names=names)

@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
+from imagecli.batch.item_plan import ItemPlan, identify_item, replace_originals_too
 from imagecli.batch.journal.state import JournalState
+from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.load import ManifestItems, load_items
 from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manifest, read_piped_manifest
 from imagecli.batch.planner import decide_item
 from imagecli.batch.shards import Shard, cap_share
-from imagecli.batch.work_item import ItemPlan, replace_originals_too, to_planned_item
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
 from imagecli.config.paths import current_folder
@@ -44,7 +45,7 @@ class BatchContext:
     catalog: Catalog
     settings: Settings
     manifest: Manifest
-    """Without its rows: there may be very many, and the items have all that is needed of them."""
+    """Without its content: there may be very many rows, and the items have all that is needed of them."""
     row_count: int
     manifest_path: Path
     """Names the journal and the lock beside it; for a piped manifest `stdin` in the current folder."""
@@ -99,8 +100,8 @@ def open_batch_context(
         env=env,
         catalog=catalog,
         settings=with_manifest_cap(settings, manifest),
-        manifest=replace(manifest, rows=()),
-        row_count=len(manifest.rows),
+        manifest=replace(manifest, content=ManifestContent()),
+        row_count=len(manifest.content.rows),
         manifest_path=manifest.path or manifest.folder / "stdin",
         manifest_items=items,
         display=display._replace(secret=settings.key.secret if settings.key else None),
@@ -140,7 +141,7 @@ def with_batch_api(provider: ProviderRow) -> ProviderRow:
 
 def with_manifest_cap(settings: Settings, manifest: Manifest) -> Settings:
     """*settings* with the manifest's cost limit, which can only lower theirs; the flag replaces both."""
-    limit, origin = manifest.max_cost, settings.max_cost_origin
+    limit, origin = manifest.content.max_cost, settings.max_cost_origin
     if limit is None or origin == flag_name("max_cost") or (origin and limit == settings.max_cost):
         return settings
     name = f"max_cost in {manifest.name}"
@@ -221,9 +222,10 @@ def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
     digests, disk = FileDigests(), disk_state(context)
     plans = []
     for item in choose_items(context):
-        planned = to_planned_item(item, context.settings.provider, context.settings.base_url, digests)
-        decision = decide_item(planned, state, disk, adopt=context.adopt, if_exists=context.if_exists)
-        plans.append(ItemPlan(item=item, planned=planned, decision=replace_originals_too(decision, state)))
+        identity = identify_item(item, context.settings.provider, context.settings.base_url, digests)
+        decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists)
+        decision = replace_originals_too(decision, state)
+        plans.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=context.manifest_path))
     return plans
 
 

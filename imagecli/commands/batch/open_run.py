@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from imagecli.batch.item_notes import merge_notes
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.journal.reader import read_journals
 from imagecli.batch.journal.state import JournalState
@@ -15,7 +16,6 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import JournalRecovery
-from imagecli.batch.work_item import ItemPlan, WorkItem, requests_to_send
 from imagecli.batch.worker import ItemFinalizer
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
@@ -143,7 +143,7 @@ def count_up_to_date(plans: Sequence[ItemPlan]) -> int:
 
 def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[ItemPlan]:
     """Those of *plans* that a provider's Batch API has, by the journal."""
-    return [plan for plan in plans if (entry := state.last_entry(plan.planned.id)) and entry.is_pending]
+    return [plan for plan in plans if (entry := state.last_entry(plan.identity.id)) and entry.is_pending]
 
 
 def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
@@ -156,17 +156,16 @@ def journal_existing_files(run: BatchRun, plans: Sequence[ItemPlan]) -> None:
 # --- what is requested -----------------------------------------------------------------------------------------------
 
 
-def build_work_items(context: BatchContext, plans: Sequence[ItemPlan]) -> tuple[tuple[WorkItem, ...], Budget]:
-    """The items that are to be created, their calls numbered from 0, and what those can cost."""
-    items: list[WorkItem] = []
+def number_calls(context: BatchContext, plans: Sequence[ItemPlan]) -> tuple[tuple[ItemPlan, ...], Budget]:
+    """Those of *plans* that create something, their calls numbered from 0, and what those can cost."""
+    to_create: list[ItemPlan] = []
     priced: list[tuple[PlannedCall, ModelRow]] = []
     for plan in plans:
         if plan.decision.to_create:
-            requests, first = requests_to_send(plan), len(priced)
-            for request in requests:
+            to_create.append(replace(plan, first_call=len(priced)))
+            for request in plan.requests():
                 priced.append((PlannedCall(index=len(priced), request=request), plan.item.model))
-            items.append(WorkItem(plan=plan, first=first, count=len(requests), manifest=context.manifest_path))
-    return tuple(items), build_budget(context, priced)
+    return tuple(to_create), build_budget(context, priced)
 
 
 def build_budget(context: BatchContext, priced: Sequence[tuple[PlannedCall, ModelRow]]) -> Budget:
@@ -196,17 +195,17 @@ def build_finalizer(context: BatchContext, budget: Budget, journal: JournalWrite
 # --- the checks before paying ----------------------------------------------------------------------------------------
 
 
-def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, *, make: bool) -> None:
+def check_inputs_and_folders(plans: Sequence[ItemPlan], on_event: EventHandler, *, make: bool) -> None:
     """Fits every input once, keeping none, and checks the output folders. Raises InputImageError, OutputError.
 
     *make*: missing folders are created.
     """
     inputs = InputsByModel()
     try:
-        for item in _unique_inputs(items):
+        for item in _unique_inputs(plans):
             inputs.for_model(item.model).fit_inputs(item.request, on_event)
-        check_response_size(max((min(item.plan.item.request.options.n, MAX_IMAGES) for item in items), default=1))
-        for folder in dict.fromkeys(folder for item in items for folder in item.folders):
+        check_response_size(max((min(plan.item.request.options.n, MAX_IMAGES) for plan in plans), default=1))
+        for folder in dict.fromkeys(folder for plan in plans for folder in plan.item.folders):
             check_folder(folder, make=make)
     except (InputImageError, OutputError) as error:
         # The checks name command-line options; rows have fields.
@@ -214,11 +213,11 @@ def check_inputs_and_folders(items: Sequence[WorkItem], on_event: EventHandler, 
         raise error.with_facts(message=options_as_fields(error.message), hint=hint) from error
 
 
-def _unique_inputs(items: Sequence[WorkItem]) -> Iterator[ManifestItem]:
+def _unique_inputs(plans: Sequence[ItemPlan]) -> Iterator[ManifestItem]:
     """One item for each set of inputs: many rows send the same images."""
     seen = set()
-    for work_item in items:
-        item = work_item.plan.item
+    for plan in plans:
+        item = plan.item
         if sources := input_sources(item.request):
             layers = (item.request.mask, item.request.markup) if isinstance(item.request, Edit) else ()
             fit = None if isinstance(item.request, Generate) else item.request.input_fit

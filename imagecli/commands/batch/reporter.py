@@ -13,10 +13,10 @@ from typing import Final
 
 from imagecli.batch.counts import RunCounts, result_errors
 from imagecli.batch.file_state import DiskState
+from imagecli.batch.item_plan import ItemPlan, ItemResult
 from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.work_item import ItemPlan, ItemResult, WorkItem
 from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.image.plan import inspect_skipped_file
 from imagecli.domain import Json
@@ -108,7 +108,7 @@ class BatchReporter:
         if not self.context.display.json:
             return
         for plan in plans:
-            if entry := state.last_entry(plan.planned.id):
+            if entry := state.last_entry(plan.identity.id):
                 keys = item_keys(plan.item, "submitted")
                 keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
                 result = CommandResult(command=COMMAND, cost=costs.get(entry.id, Cost()))
@@ -116,9 +116,9 @@ class BatchReporter:
 
     def print_result(self, result: ItemResult) -> None:
         """Prints an item that has ended, and is counted."""
-        item, errors = result.item.plan.item, result_errors(result)
+        item, errors = result.plan.item, result_errors(result)
         if result.results:
-            cost = estimate_item_cost(result.item, self.budget)._replace(actual_usd=result.cost_usd)
+            cost = estimate_item_cost(result.plan, self.budget)._replace(actual_usd=result.cost_usd)
             row = row_result(result.results, cost)
             self.output.print_row(item.row, row, **item_keys(item, "failed" if errors else "bought"))
             if not errors:
@@ -220,9 +220,10 @@ def _price_words(cost: Cost | None) -> str:
     return f" for about {format_usd_range(cost.low_usd, cost.high_usd)}"
 
 
-def estimate_item_cost(item: WorkItem, budget: Budget) -> Cost:
-    """What the calls of *item* can cost together."""
-    price = estimate.total_estimate(budget.estimates[item.first : item.first + item.count])
+def estimate_item_cost(plan: ItemPlan, budget: Budget) -> Cost:
+    """What the calls of *plan* can cost together."""
+    end = plan.first_call + len(plan.requests())
+    price = estimate.total_estimate(budget.estimates[plan.first_call : end])
     about = budget.describe_price(price)
     return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from imagecli.batch.counts import RunCounts
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.unrecorded_responses import check_unrecorded
-from imagecli.batch.work_item import WorkItem
 from imagecli.batch.worker import ItemWorker
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     BatchRun,
     build_batch_run_context,
     build_finalizer,
-    build_work_items,
     check_inputs_and_folders,
     count_up_to_date,
     find_pending_plans,
     journal_existing_files,
+    number_calls,
     open_batch_run,
     plan_run,
 )
@@ -50,29 +50,29 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
     with open_batch_run(context) as run:
         plans = plan_run(run)
         check_unrecorded(plans, spool_places(context.settings))
-        items, budget = build_work_items(context, plans)
+        to_create, budget = number_calls(context, plans)
         if refusal := budget.refusal():
             raise refusal
-        check_inputs_and_folders(items, run.events, make=True)
-        if items and context.settings.no_key:
+        check_inputs_and_folders(to_create, run.events, make=True)
+        if to_create and context.settings.no_key:
             raise context.settings.no_key
         run.journal.open()
         journal_existing_files(run, plans)
         pending = find_pending_plans(plans, run.state)
         counts = RunCounts(
-            total=len(plans), to_create=len(items), up_to_date=count_up_to_date(plans), pending=len(pending)
+            total=len(plans), to_create=len(to_create), up_to_date=count_up_to_date(plans), pending=len(pending)
         )
         reporter = BatchReporter(context=context, counts=counts, output=run.output, budget=budget)
         reporter.print_kept(plans, run.state)
         reporter.print_pending(pending, run.state, {})
-        errors = _run_items(run, options, items, reporter) if items else []
+        errors = _run_items(run, options, to_create, reporter) if to_create else []
     return reporter.print_summary(errors, run.events)
 
 
 def _run_items(
-    run: BatchRun, options: ConcurrencyOptions, items: tuple[WorkItem, ...], reporter: BatchReporter
+    run: BatchRun, options: ConcurrencyOptions, plans: tuple[ItemPlan, ...], reporter: BatchReporter
 ) -> list[ImagecliError]:
-    """Creates *items*, or as many as can be created, and returns what went wrong outside of them."""
+    """Creates the items of *plans*, or as many as can be created, and returns what went wrong outside of them."""
     context, settings, events, counts = run.context, run.context.settings, run.events, reporter.counts
     inputs = InputCache(context.catalog.unknown_model)
     run_context = build_batch_run_context(context, new_run_id(context.env))
@@ -81,8 +81,8 @@ def _run_items(
         settings, context.catalog, run_context, inputs, spend_guard, run.resources, per_minute=options.rate
     )
     run.journal.detach_state()
-    in_doubt = {item.plan.planned.hash for item in items if item.plan.decision.in_doubt}
-    discard_unanswered(spool_places(settings), events, warned_hashes=in_doubt)
+    possibly_billed = {plan.identity.hash for plan in plans if plan.decision.possibly_billed}
+    discard_unanswered(spool_places(settings), events, warned_hashes=possibly_billed)
     worker = ItemWorker(
         pipeline=pipeline,
         inputs=InputsByModel(),
@@ -91,7 +91,7 @@ def _run_items(
     events(counts.progress())
     try:
         with WorkerPool(jobs=options.jobs or settings.provider.jobs, on_event=events) as pool:
-            for result in pool.run(worker.run, items):
+            for result in pool.run(worker.run, plans):
                 for call_result in result.results:
                     pipeline.end_call(call_result.request)
                 with_origins = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
@@ -103,6 +103,6 @@ def _run_items(
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
-        pipeline.discard_interrupted(folder for item in items for folder in item.folders)
+        pipeline.discard_interrupted(folder for plan in plans for folder in plan.item.folders)
         return [interruption_error(signal, counts, pipeline.in_flight())]
     return [*spend_guard.refusals()]

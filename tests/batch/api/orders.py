@@ -9,9 +9,9 @@ from typing import Any
 
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.fingerprint import FileDigests
+from imagecli.batch.item_plan import ItemPlan, identify_item
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.planner import decide_item
-from imagecli.batch.work_item import ItemPlan, WorkItem, to_planned_item
 from imagecli.catalog.provider import for_batch_api
 from tests.batch.manifests import ROWS, assets_of
 from tests.batch.manifests import manifest as read
@@ -25,19 +25,15 @@ def purchases(folder: Path, *rows: dict[str, Any], ledger: JournalState | None =
     items = assets_of(manifest, provider="openai").items
     found = []
     for item in items:
-        wanted = to_planned_item(item, for_batch_api(OPENAI), OPENAI.base_url or "", FileDigests())
-        found.append(
-            ItemPlan(
-                item=item, planned=wanted, decision=decide_item(wanted, ledger or JournalState(), DiskState(folder))
-            )
-        )
+        wanted = identify_item(item, for_batch_api(OPENAI), OPENAI.base_url or "", FileDigests())
+        decision = decide_item(wanted, ledger or JournalState(), DiskState(folder))
+        found.append(ItemPlan(item=item, identity=wanted, decision=decision, manifest=folder / "m.jsonl"))
     return found
 
 
-def orders(folder: Path, *rows: dict[str, Any]) -> list[WorkItem]:
-    made: list[WorkItem] = []
+def orders(folder: Path, *rows: dict[str, Any]) -> list[ItemPlan]:
+    """The plans of *rows*, their calls numbered."""
+    made: list[ItemPlan] = []
     for purchase in purchases(folder, *rows):
-        first = sum(order.count for order in made)
-        order = WorkItem(plan=purchase, first=first, count=0, manifest=folder / "m.jsonl")
-        made.append(replace(order, count=len(order.calls())))
+        made.append(replace(purchase, first_call=sum(len(order.requests()) for order in made)))
     return made

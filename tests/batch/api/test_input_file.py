@@ -18,7 +18,7 @@ from imagecli.batch.api.input_file import (
     parse_custom_id,
     planned_paths,
 )
-from imagecli.batch.work_item import WorkItem
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
 from imagecli.planned_call import PlannedCall
@@ -30,7 +30,7 @@ ROW = OPENAI.batch
 LINE_BYTES = 100
 
 
-def line_of(custom_id: str, request: PlannedCall, order: WorkItem) -> bytes:
+def line_of(custom_id: str, request: PlannedCall, order: ItemPlan) -> bytes:
     """Of one length, whatever it says."""
     return json.dumps({"custom_id": custom_id}).encode().ljust(LINE_BYTES - 1) + b"\n"
 
@@ -68,7 +68,7 @@ def test_a_file_is_as_full_as_the_limits_allow(tmp_path: Path, limits: dict[str,
         assert [one for file in made for one in ids_in(file)] == [
             name for one in wanted for name, _ in calls_with_ids(one)
         ]
-        assert [order for file in made for order in file.items] == wanted
+        assert [order for file in made for order in file.plans] == wanted
 
 
 def test_an_order_stays_whole(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def away(folder: Path, *rows: dict[str, Any]) -> JournalState:
     """A journal that says that *rows* are."""
     ledger = JournalState()
     for order in orders(folder, *rows):
-        wanted = order.plan.planned
+        wanted = order.identity
         ledger.add(wanted.new_entry("submitted", submission="s", batch="b", planned=planned_paths(order)))
     return ledger
 
@@ -50,8 +50,8 @@ def test_what_is_not_away_has_none(tmp_path: Path) -> None:
 def test_an_answer_is_finished_as_its_row_says(tmp_path: Path) -> None:
     found = slip(tmp_path, LEAF, away(tmp_path, LEAF))
     assert found
-    assert found.item
-    assert (found.item.first, found.item.count, found.missing_images) == (7, 2, 12)
+    assert found.plan
+    assert (found.plan.first_call, len(found.plan.requests()), found.missing_images) == (7, 2, 12)
     first, rest = (found.prepare(LineId(key=found.key, begin=begin, n=n), errand()) for begin, n in ((0, 10), (10, 2)))
     assert first
     assert rest
@@ -69,7 +69,7 @@ def test_an_answer_to_what_was_never_asked_is_none(tmp_path: Path, begin: int, n
 def test_of_an_earlier_row_pictures_are_kept_under_their_names_with_whatever_ending_is_true(tmp_path: Path) -> None:
     found = slip(tmp_path, {**CAT, "prompt": "a dog"}, away(tmp_path, CAT))
     assert found
-    assert found.item is None
+    assert found.plan is None
     prepared = found.prepare(LineId(key=found.key, begin=0, n=1), errand())
     assert prepared
     (name,) = prepared.names

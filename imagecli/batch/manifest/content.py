@@ -1,0 +1,97 @@
+"""The content of a manifest as written: its rows, not yet checked, and what is above them in the file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from imagecli.batch.manifest.errors import Problems
+from imagecli.batch.manifest.schema import find_field
+from imagecli.batch.manifest.value_parsers import format_value, suggest_word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRow:
+    """One row as written."""
+
+    number: int
+    """From 1."""
+    line: int
+    """Its first line, from 1."""
+    fields: Mapping[str, Any]
+    """Field names as written → values of the format's own types; in a table every value is text."""
+    name: str | None = None
+    """`image 12`, in error messages, if other rows begin on the same line; None if the line is enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestContent:
+    """What the reader of each format returns."""
+
+    rows: tuple[RawRow, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults_line: int = 1
+    columns: tuple[str, ...] | None = None
+    """The header of a table, whose cells are text, and whose columns that aren't fields are variables. None for other
+    formats."""
+    header_line: int = 1
+    max_cost: float | None = None
+    """USD."""
+
+
+TOP: Final = ("defaults", "image", "max_cost")
+"""What TOML and YAML manifests can have at the top."""
+
+
+def build_content(
+    document: Mapping[str, Any], lines: Mapping[str, int], rows: Iterable[RawRow], problems: Problems
+) -> ManifestContent:
+    """The content of a TOML or YAML *document*, whose *rows* are read already; what is above them is checked.
+
+    *lines*: the line of each name at the top.
+    """
+    _check_names(document, lines, problems)
+    defaults_line = lines.get("defaults", 1)
+    return ManifestContent(
+        rows=tuple(rows),
+        defaults=_read_defaults(document, defaults_line, problems),
+        defaults_line=defaults_line,
+        max_cost=_read_max_cost(document, lines.get("max_cost", 1), problems),
+    )
+
+
+def _check_names(document: Mapping[str, Any], lines: Mapping[str, int], problems: Problems) -> None:
+    """Adds names at the top that don't belong there."""
+    for name in document:
+        if name in TOP:
+            continue
+        line = lines.get(name, 1)
+        if find_field(name):
+            problems.add(line, "it stands above the rows", field=name, hint=f"defaults holds what all rows say: {name}")
+        else:
+            hint = suggest_word(name, TOP) or f"there is: {', '.join(TOP)}"
+            problems.add(line, f"there is no {format_value(name)} at the top", hint=hint)
+
+
+def _read_defaults(document: Mapping[str, Any], line: int, problems: Problems) -> Mapping[str, Any]:
+    """The fields of `defaults`; empty if there are none or they are not a table."""
+    value = document.get("defaults")
+    if value is None or isinstance(value, dict):
+        return value or {}
+    problems.add(line, f"{format_value(value)}, and a table is wanted", field="defaults")
+    return {}
+
+
+def _read_max_cost(document: Mapping[str, Any], line: int, problems: Problems) -> float | None:
+    """The cost limit of the whole manifest in USD; None if there is none or it is not an amount."""
+    value = document.get("max_cost")
+    if value is None:
+        return None
+    if type(value) in (int, float) and 0 <= value < math.inf and value < 1e12:
+        return float(value)
+    problems.add(
+        line, f"{format_value(value)}, and an amount of USD from 0 is wanted", field="max_cost", hint="max_cost = 2.5"
+    )
+    return None
