@@ -47,7 +47,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 KEPT_IMAGES = 16
-"""Some 3 MB each."""
+KEPT_PIXELS = 1024 * 1024
+"""Of larger images none is kept: decoded, these take 3 MB each."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,7 +58,7 @@ def images_painted_once() -> Iterator[None]:
     paint = painter.paint_image
 
     def paint_once(job: ImageJob, index: int) -> PaintedImage:
-        if job.images:
+        if job.images or job.size.pixels > KEPT_PIXELS:
             return paint(job, index)
         key = f"{index} {replace(job, n=1, delivery=DeliveryOptions())!r}"
         image = kept.get(key) or paint(job, index)
