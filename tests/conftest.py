@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from hypothesis import settings
 from PIL import Image
 
 from imagecli.cli import main
+from imagecli.client import errors
 from imagecli.env import Env
+from imagecli.sandbox import painter
 from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
+from imagecli.sandbox.painter.codec import PaintedImage
 from tests.children import Children
 
 # How long an example takes says more of the machine than of the program.
@@ -33,6 +38,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if "nightly" not in config.option.markexpr and os.environ.get("IMAGECLI_TEST_NIGHTLY") != "1":
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each core: half of the time of many tests is spent waiting for a server, a process or a clock."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(8, 2 * cores)
+
+
+KEPT_IMAGES = 16
+KEPT_PIXELS = 1024 * 1024
+"""Of larger images none is kept: decoded, these take 3 MB each."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def images_painted_once() -> Iterator[None]:
+    """Sandboxes in this process paint an image once: a megapixel takes 0.1 s, and most tests ask for the same cat."""
+    kept: dict[str, PaintedImage] = {}
+    paint = painter.paint_image
+
+    def paint_once(job: ImageJob, index: int) -> PaintedImage:
+        if job.images or job.size.pixels > KEPT_PIXELS:
+            return paint(job, index)
+        key = f"{index} {replace(job, n=1, delivery=DeliveryOptions())!r}"
+        image = kept.get(key) or paint(job, index)
+        kept[key] = image
+        if len(kept) > KEPT_IMAGES:
+            kept.pop(next(iter(kept)), None)
+        return image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(painter, "paint_image", paint_once)
+        yield
 
 
 NOW = datetime(2026, 11, 23, 14, 22, 33, tzinfo=UTC)
@@ -122,6 +159,12 @@ def sandbox() -> Iterator[str]:
     """The base URL of a sandbox without limits."""
     with Sandbox(Options()) as server:
         yield server.base_url
+
+
+@pytest.fixture
+def quick_tls_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hung up is not asked for long whether it speaks TLS."""
+    monkeypatch.setattr(errors, "SECONDS", 0.2)
 
 
 @pytest.fixture

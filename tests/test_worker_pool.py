@@ -14,6 +14,7 @@ import pytest
 from imagecli.errors import Terminated
 from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
 from imagecli.worker_pool import CallSlot, WorkerPool, run_unordered
+from tests.children import interruptible
 
 
 def told(word: object) -> NoteEvent:
@@ -248,7 +249,7 @@ def test_a_signal_leaves_at_once_with_what_was_announced_heard(interruption: typ
     with pytest.raises(interruption), WorkerPool(jobs=1, on_event=on_event) as pool:
         list(pool.run(work, range(5)))
     release.set()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 8
     assert heard == [told("under way"), told("half saved")]
 
 
@@ -293,12 +294,16 @@ def test_events_are_handled_if_the_signal_comes_while_a_result_is_handled() -> N
 
 def test_ctrl_c_is_answered_while_nothing_happens() -> None:
     release = threading.Event()
-    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), WorkerPool(jobs=1, on_event=ignore) as pool:
+    with (
+        interruptible(),
+        pytest.raises(KeyboardInterrupt),
+        WorkerPool(jobs=1, on_event=ignore) as pool,
+    ):
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         list(pool.run(lambda item, on_event, slot: release.wait(10), [1]))
     release.set()
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 8
 
 
 def test_a_heart_beats_while_work_is_long() -> None:

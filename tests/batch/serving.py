@@ -29,6 +29,8 @@ class Server:
     base_url: str
     prompts: list[str] = field(default_factory=list)
     """Of every request, in the order of arrival."""
+    authorizations: list[str] = field(default_factory=list)
+    """The header of that name of every request, "" where there is none."""
 
 
 @contextmanager
@@ -36,7 +38,9 @@ def serving(reply: Reply = lambda fields: None, *, latency: float = 0.0) -> Iter
     server = Server(base_url="")
 
     def answer(connection: socket.socket) -> None:
-        fields = fields_of(read_request(connection).partition(b"\r\n\r\n")[2])
+        head, _, body = read_request(connection).partition(b"\r\n\r\n")
+        fields = fields_of(body)
+        server.authorizations.append(_AUTHORIZATION.findall(head.decode("latin-1") + "\r\n")[0])
         server.prompts.append(fields["prompt"])
         time.sleep(latency)
         many, asked = int(fields.get("n", 1)), fields.get("output_format", "png")
@@ -54,6 +58,7 @@ def fields_of(body: bytes) -> dict[str, Any]:
     return {name.decode(): value.decode() for name, value in _FIELD.findall(body)}
 
 
+_AUTHORIZATION = re.compile(r"^authorization: (.*)\r\n|\Z", re.MULTILINE | re.IGNORECASE)
 _FIELD = re.compile(rb'; name="(\w+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 
 

@@ -263,6 +263,7 @@ def test_three_shards_on_three_machines_come_together_as_one(
 # --- the provider's Batch API ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_all_of_it_is_handed_in_and_fetched_and_the_next_run_is_silent(imagecli: Run, assets: Path) -> None:
     command = ("batch", "assets.toml", "--batch-api")
     with Sandbox(Options(speed=20_000)) as sandbox, fronting(sandbox.base_url) as front:

@@ -161,6 +161,7 @@ def test_shards_that_look_at_one_stale_lock_do_not_take_each_other_for_its_holde
     assert left(manifest) in ([], ["assets.journal.1-2.lock"])
 
 
+@pytest.mark.slow
 def test_of_many_that_take_and_remove_the_same_lock_one_holds_it(manifest: Path) -> None:
     inside, most = [0], [0]
 

@@ -14,7 +14,7 @@ from tests.client.raw import http
 
 KEY = "sk-test-0123456789"
 OK = http("200 OK", b'{"data": []}')
-QUICK = Timeouts(connect=2, silence=0.3, total=5)
+QUICK = Timeouts(connect=2, silence=0.6, total=5)
 
 
 def transport(

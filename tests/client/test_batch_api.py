@@ -21,7 +21,6 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.client import errors
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.exchange import Timeouts
 from imagecli.client.free_requests import ApiClient
@@ -40,6 +39,8 @@ from imagecli.errors import (
 from imagecli.events import DownloadProgress, Event, RetryWait, UploadProgress
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, QUICK
+
+pytestmark = pytest.mark.usefixtures("quick_tls_probe")
 
 ROW = load_shipped_catalog().provider("openai").batch
 assert ROW
@@ -87,12 +88,6 @@ FREE: dict[str, tuple[Act, bytes]] = {
     "cancel": (lambda jobs: jobs.cancel_batch("batch_1", deaf), ok(BATCH)),
     "content": (lambda jobs: jobs.download_file("file-1", io.BytesIO(), deaf), http("200 OK", b"a line\n")),
 }
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that hung up is not asked long whether it speaks TLS."""
-    monkeypatch.setattr(errors, "SECONDS", 0.2)
 
 
 each_free = pytest.mark.parametrize("name", FREE)

@@ -65,7 +65,7 @@ def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
     ],
 )
 def test_each_answer_has_its_exit_code_and_its_posts(
-    generate: Bought, answer: Answer, exit_code: int, posts: int
+    generate: Bought, quick_tls_probe: None, answer: Answer, exit_code: int, posts: int
 ) -> None:
     started = time.monotonic()
     with raw_server(answer) as server:

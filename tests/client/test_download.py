@@ -132,6 +132,14 @@ def test_a_redirect_to_what_is_no_address_is_refused() -> None:
         assert (caught.value.code, len(server.requests)) == ("result_refused", 1)
 
 
+@pytest.mark.parametrize("target", ["http://a%b/b.png", "http://[v1.a]/b.png"])
+def test_a_redirect_to_what_can_never_be_asked_is_followed_once(target: str) -> None:
+    with raw_server(http("302 Go", b"", f"Location: {target}")) as server:
+        with pytest.raises(UnsavedError, match="can't be asked"):
+            fetch(f"{server.base_url}/a.png")
+        assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://127.0.0.1:1/x"])
 def test_a_redirect_to_where_nothing_is_fetches_nothing(target: str) -> None:
     with raw_server(http("302 Go", b"", f"Location: {target}")) as server, pytest.raises(UnsavedError):

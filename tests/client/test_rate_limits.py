@@ -16,7 +16,7 @@ from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from tests.client.raw import drip, http, raw_server, silence, then
 from tests.client.sending import OK, send, transport
 
-SHORT = Timeouts(connect=2, silence=2, total=0.4)
+SHORT = Timeouts(connect=2, silence=2, total=1)
 """Every dripped byte starts the silence anew; only the whole is limited."""
 
 OPEN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -41,7 +41,7 @@ def test_no_drip_outlives_the_time_for_the_whole_exchange(answer: Callable[[sock
         assert len(server.requests) == 1
     assert (caught.value.exit_code, caught.value.code) == (7, "timeout")
     assert "took too long" in caught.value.message
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,11 @@ def test_no_drip_outlives_the_time_for_the_whole_exchange(answer: Callable[[sock
     ids=["nothing", "one", "a long one", "many", "half of one"],
 )
 def test_trailers_are_not_waited_for(behind: bytes) -> None:
-    answer = then(OPEN + b"2\r\n{}\r\n" + behind, silence(2))
+    answer = then(OPEN + b"2\r\n{}\r\n" + behind, silence(20))
     started = time.monotonic()
     with raw_server(answer) as server:
-        patient = Timeouts(connect=2, silence=5, total=5)
-        assert send(server.base_url, transport(timeouts=patient))[1] == b"{}"
-    assert time.monotonic() - started < 1.8
+        assert send(server.base_url, transport(timeouts=Timeouts(connect=5, silence=20, total=20)))[1] == b"{}"
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("statuses", [(102,), (103,), (100, 102, 103, 103), (199,), (100,) * 45])
@@ -176,7 +175,7 @@ def test_what_is_said_in_the_middle_of_an_upload_does_not_stop_it(early: bytes, 
         assert send(base_url, patient, body="x" * 8_000_000)[1] == b"{}"
 
 
-@pytest.mark.parametrize("timeouts", [Timeouts(connect=9, silence=0.3, total=9), Timeouts(silence=9, total=0.3)])
+@pytest.mark.parametrize("timeouts", [Timeouts(connect=9, silence=0.3, total=9), Timeouts(silence=9, total=1)])
 def test_an_upload_that_nobody_takes_ends_in_time(timeouts: Timeouts) -> None:
     started = time.monotonic()
     with deaf_server(b"", reads=1000, then=waits) as base_url, pytest.raises(UnsavedError) as caught:

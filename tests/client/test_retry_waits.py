@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -235,6 +237,16 @@ def test_only_our_own_wait_is_cut_by_max_wait() -> None:
     assert 30 <= retry_delay(0, 30, 0.5) <= 30.1
 
 
-def test_a_date_without_a_zone_is_utc_wherever_one_is() -> None:
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is nine hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_a_date_without_a_zone_is_utc_wherever_one_is(tokyo: None) -> None:
     here = NOW.astimezone(timezone(timedelta(hours=2)))
     assert server_wait({"retry-after": "Mon Nov 23 14:00:30 2026"}, here) == 30.0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.client.exchange import Timeouts
 from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
@@ -99,7 +100,7 @@ def test_a_proxy_that_is_to_connect_hears_no_key(answer: bytes, monkeypatch: pyt
 
 
 def test_threads_share_a_transport() -> None:
-    shared = transport()
+    shared = transport(timeouts=Timeouts(connect=20, silence=20, total=40))
     found: list[bytes] = []
 
     def work(number: int) -> None:

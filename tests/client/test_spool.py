@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -116,11 +117,25 @@ def test_an_entry_goes_with_its_description_last(tmp_path: Path, monkeypatch: py
 
 
 def test_a_description_that_can_t_be_written_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
+    (tmp_path / "a").mkdir(mode=0o700)
     (tmp_path / "a" / "id.json").write_text("another's")
     with open_spool_entry("id", "{}", [tmp_path / "a", tmp_path / "b"]) as entry:
         assert entry.body.parent == tmp_path / "b"
         assert not (tmp_path / "a" / "id.body").exists()
+
+
+def test_a_move_that_fails_leaves_no_half_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*descriptors: int) -> None:
+        raise OSError(errno.EIO, "no")
+
+    with open_spool_entry("id", "{}", [tmp_path / "a", tmp_path / "b"]) as entry:
+        entry.file.write(b"body")
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+            patch.setattr(os, "dup2", fail)
+            entry.move_to_other_folder(OSError(errno.ENOSPC, "full"))
+        assert not (tmp_path / "b").exists()
+        assert entry.body == tmp_path / "a" / "id.body"
+        assert entry.body.read_bytes() == b"body"
 
 
 def test_no_folder_at_all_is_found_out_before_sending(tmp_path: Path) -> None:

@@ -55,6 +55,25 @@ def test_the_record_is_private_and_goes_with_the_entry(beside: Path, records: Pa
     assert not beside.exists()
 
 
+def test_a_record_stays_as_long_as_the_description(
+    beside: Path, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that can't be removed wholly is still one that this machine knows."""
+    unlink = Path.unlink
+
+    def keep_descriptions(path: Path) -> None:
+        if path.parent == beside and path.suffix == ".json":
+            raise PermissionError
+        unlink(path)
+
+    with open_beside(beside, records), monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", keep_descriptions)
+        leave = open_spool_entry("other", "{}", [NOWHERE, beside], record_folders=[records])
+        leave.close()
+        assert (records / "other.json").exists()
+    assert not (records / "id.json").exists()
+
+
 def test_the_state_folders_own_entries_need_no_record(tmp_path: Path, records: Path) -> None:
     with open_spool_entry("id", "{}", [tmp_path / "spool"], record_folders=[records]) as entry:
         assert entry.record is None

@@ -146,7 +146,7 @@ def test_an_answer_before_the_upload_is_read_is_heard_behind_tls_too(prelude: by
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("timeouts", [Timeouts(connect=5, silence=0.4), Timeouts(connect=5, total=0.8)])
+@pytest.mark.parametrize("timeouts", [Timeouts(connect=5, silence=0.8), Timeouts(connect=5, total=2)])
 def test_an_upload_that_nobody_takes_behind_tls_ends_in_time(timeouts: Timeouts) -> None:
     with deaf_tls_server(b"") as base_url, pytest.raises(ImagecliError) as caught:
         send(base_url, "x" * 20_000_000, timeouts)

@@ -13,7 +13,8 @@ from imagecli.sandbox.http_server import Sandbox
 from tests.children import interruptible
 from tests.commands.conftest import COMMAND, Start
 
-SANDBOX = ["--provider", "sandbox"]
+SANDBOX = ["--provider", "sandbox", "-m", "dall-e-2", "-s", "256x256"]
+"""Its smallest image, because it is painted by each process."""
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
 

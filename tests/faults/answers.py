@@ -42,8 +42,9 @@ def linked(path: str = "/picture.png", *, more: Mapping[str, Any] | None = None)
 
 
 def made(*pictures_of: Callable[[], bytes]) -> tuple[Act, ...]:
-    """An answer of pictures that take long to make: made only where they are asked for."""
-    return (lambda call: call.send(http("200 OK", pictures(*(make() for make in pictures_of)))),)
+    """An answer of pictures that take long to make: made once, where they are asked for."""
+    response = cache(lambda: http("200 OK", pictures(*(make() for make in pictures_of))))
+    return (lambda call: call.send(response()),)
 
 
 @cache

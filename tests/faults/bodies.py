@@ -117,7 +117,7 @@ CASES = (
     Case(id="B14", case="wrong CRC", posts=holding(broken_crc())),
     Case(id="B15", case="JPEG for PNG", posts=holding(noise("JPEG")), argv=("--output-format", "png")),
     Case(id="B15", case="WebP under a PNG's name", posts=holding(noise("WEBP")), argv=("-o", "x.png")),
-    Case(id="B16", case="pixel bomb", posts=made(bomb)),
+    Case(id="B16", case="pixel bomb", posts=made(bomb), slow=True),
     Case(id="B16", case="pixel bomb to be converted", posts=made(bomb), argv=("-o", "x.jpg")),
     Case(id="B17", case="one of three", posts=(http("200 OK", pictures(PNG, PNG[:60], png(9, 9))),), argv=("-n", "3")),
     Case(id="B18", case="two alike", posts=(http("200 OK", pictures(PNG, PNG)),), argv=("-n", "2")),

@@ -92,7 +92,7 @@ class Case:
     """What must be so beside all that is always so."""
     needs: Callable[[], bool] = lambda: True
     """Whether this machine can provoke it."""
-    seconds: float = 20
+    seconds: float = 40
     """Within this it has ended, from the last signal on if there is one."""
     slow: bool = False
     """It waits for seconds, as its fault does."""

@@ -53,6 +53,7 @@ CASES = (
         id="D1",
         case="an answer is larger than any file may be",
         posts=made(lambda: large(3700)),
+        slow=True,
         child=Child(shell="ulimit -f 70000"),
     ),
     Case(
@@ -61,6 +62,7 @@ CASES = (
         posts=made(lambda: large(2450)),
         argv=("-o", "small/"),
         before=lambda place: (place.folder / "small").mkdir(),
+        slow=True,
         child=Child(by=(*SMALL_DISK, "17m", "small")),
         needs=can_mount,
     ),

@@ -122,7 +122,7 @@ CASES = (
         "a product of values",
         row(vars={k: [*"abcdefghij"] for k in "uvwxyz"}, prompt="{u}{v}{w}{x}{y}{z}", output=""),
     ),
-    manifest("M6", "as many as a row may have", row(n=100_000, output="{n}.png"), told=["$5"], seconds=60),
+    manifest("M6", "as many as a row may have", row(n=100_000, output="{n}.png"), told=["$5"], slow=True, seconds=60),
     manifest("M6", "its own cap", "max_cost = 0.001\n" + FIT + '"64x64"\n', name="m.toml", told=["max_cost in m.toml"]),
     manifest("M6", "--max-cost", row(n=9, output="{n}.png"), "--max-cost", "0.01", told=["--max-cost 0.01"]),
     manifest("M7", "latin-1", CAT.encode() + b'{"prompt": "caf\xe9"}\n', told=["m.jsonl:2: byte 0xe9"]),

@@ -174,8 +174,14 @@ CASES = (
     ),
     Case(id="N27", case="a wrong checksum", posts=(wrong_sum(), OK)),
     # As processes: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
-    Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK), child=Child()),
-    Case(id="N29", case="without end", posts=(endless(raw("HTTP/1.1 200 OK\n"), b" " * 2**20), OK), child=Child()),
+    Case(id="N28", case="a gigabyte in a megabyte", posts=(bomb, OK), child=Child(), slow=True, seconds=120),
+    Case(
+        id="N29",
+        case="without end",
+        posts=(endless(raw("HTTP/1.1 200 OK\n"), b" " * 2**20), OK),
+        child=Child(),
+        slow=True,
+    ),
     Case(id="N30", case="a header of 200 kB", posts=(raw("HTTP/1.1 200 OK\nX: " + "y" * 200_000 + "\n", BODY), OK)),
     Case(id="N30", case="not HTTP", posts=(cut(b"SSH-2.0-OpenSSH_9.2\r\n"), OK)),
 )

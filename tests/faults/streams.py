@@ -86,6 +86,7 @@ CASES = tuple(
         argv=(*STREAM, *(("--timeout", "1") if row == "S8" else ())),
         # As a process: what a response of hundreds of megabytes leaves behind would stay in the memory of the tests.
         child=Child() if name == "an event without end" else None,
+        slow=name == "an event without end",
     )
     for name, (row, posts) in POSTS.items()
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imagecli.client import retry
 from imagecli.storage import read
 from tests.children import Children
 from tests.conftest import Run, photo
@@ -44,6 +45,7 @@ ROWS = {"N": 30, "H": 23, "B": 20, "U": 21, "S": 12, "D": 15, "I": 18, "P": 14, 
 def place(folder: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Folders of a case's own, and nothing in the environment of whoever runs the tests that changes it."""
     monkeypatch.setattr(read, "NO_WRITER_SECONDS", 1.5)
+    monkeypatch.setattr(retry, "FIRST_BACKOFF_SECONDS", 0.05)  # between the tries of a download
     for name in (*STRAY, *map(str.lower, STRAY)):
         monkeypatch.delenv(name, raising=False)
     made = Place(folder=folder, state=state, config=tmp_path / "config", home=tmp_path / "home")

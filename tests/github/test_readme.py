@@ -111,6 +111,7 @@ def test_what_need_not_be_committed_is_what_a_rerun_does_not_want(imagecli: Run,
 # --- make and parallel -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs("make")
 def test_make_buys_what_is_missing_and_check_says_when_something_is(assets: Path, server: Server) -> None:
     before = shell(assets, server, "make", "check")
@@ -122,6 +123,7 @@ def test_make_buys_what_is_missing_and_check_says_when_something_is(assets: Path
     assert len(server.prompts) == 5
 
 
+@pytest.mark.slow
 @needs("make")
 def test_make_shares_a_manifest_between_processes(assets: Path, server: Server) -> None:
     done = shell(assets, server, "make", "-j3", "parts")

@@ -7,12 +7,10 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from imagecli.sandbox.http_server import Options, Sandbox
 from tests.batch.serving import Server, refusal, serving
 from tests.conftest import photo
 from tests.github.commands import read_log
@@ -41,47 +39,10 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-@pytest.fixture(scope="module")
-def module_server() -> Iterator[Server]:
-    """One server for all tests, because a row is requested again when the base URL has changed."""
+@pytest.fixture
+def server() -> Iterator[Server]:
     with serving() as running:
         yield running
-
-
-@pytest.fixture
-def server(module_server: Server) -> Server:
-    """The server, without the requests of earlier tests."""
-    module_server.prompts.clear()
-    return module_server
-
-
-@dataclass
-class FirstRun:
-    """README's workflow carried out once: the folder with origin, clone and machines, and what it requested."""
-
-    folder: Path
-    jobs: dict[str, list[Job]]
-    prompts: list[str]
-
-
-@pytest.fixture(scope="module")
-def first_run(module_server: Server, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
-    """The first push of README's repository; tests go on from a copy, because a run takes seconds."""
-    folder = tmp_path_factory.mktemp("first-run")
-    make_repository(folder)
-    jobs = make_hub(folder, module_server.base_url).run(WORKFLOW)
-    return FirstRun(folder, jobs, list(module_server.prompts))
-
-
-@pytest.fixture
-def after_first_run(first_run: FirstRun, tmp_path: Path, server: Server) -> Hub:
-    """A copy of the repository after the first run, with the clone of `clone`, and new machines."""
-    for name in ("origin.git", "clone"):
-        shutil.copytree(first_run.folder / name, tmp_path / name)
-    git(tmp_path / "clone", "remote", "set-url", "origin", str(tmp_path / "origin.git"))
-    hub = make_hub(tmp_path, server.base_url)
-    hub.runs = 1
-    return hub
 
 
 def make_repository(folder: Path) -> Path:
@@ -158,15 +119,38 @@ def held(hub: Hub, place: Path) -> list[str]:
 # --- README's workflow -----------------------------------------------------------------------------------------------
 
 
-def test_three_machines_buy_each_row_once_and_what_they_made_comes_together(
-    first_run: FirstRun, after_first_run: Hub, tmp_path: Path
+def test_three_machines_buy_each_row_once_and_later_runs_what_was_edited(
+    hub: Hub, server: Server, tmp_path: Path
 ) -> None:
-    ran = first_run.jobs
+    """The first push, a second run, a pull request with an edited row, and the push of that: one run needs the other,
+    and each takes seconds.
+    """
+    ran = hub.run(WORKFLOW)
+    check_first_run(ran, held(hub, tmp_path / "fresh"))
+    assert known_prompts(server.prompts) == sorted(PROMPTS)
+    # The key reaches the provider, and no log.
+    assert set(server.authorizations) == {f"Bearer {KEY}"}
+    assert KEY not in "".join(job.log + job.summary for job in all_jobs(ran))
+
+    # A second run sends nothing and commits nothing.
+    commit = head(hub)
+    assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
+    assert (len(server.prompts), head(hub)) == (len(PROMPTS), commit)
+
+    # The sandbox of a pull request leaves what was bought, and says so.
+    edit(tmp_path / "clone", "at dusk", "at dawn")
+    check_sandbox_leaves_what_was_bought(hub, server, "pull_request")
+
+    # A row that was edited is bought by one machine.
+    assert all(job.ok for job in all_jobs(hub.run(WORKFLOW)))
+    assert server.prompts[len(PROMPTS) :] == ["a lighthouse at dawn, flat colours"]
+
+
+def check_first_run(ran: dict[str, list[Job]], files: list[str]) -> None:
+    """All five rows are made, by three machines, and what they made is in the repository."""
     logs = "\n".join(job.log for job in all_jobs(ran))
     assert all(job.ok for job in all_jobs(ran)), logs
     assert [len(jobs) for jobs in ran.values()] == [3, 1]
-    assert known_prompts(first_run.prompts) == sorted(PROMPTS)
-    files = held(after_first_run, tmp_path / "fresh")
     assert [name for name in files if name in FILES] == [*FILES]
     assert sum(".journal." in name for name in files) == 3
     assert not [name for name in files if "failed" in name or name.endswith((".lock", ".tar"))]
@@ -174,26 +158,24 @@ def test_three_machines_buy_each_row_once_and_what_they_made_comes_together(
     assert "<p>5 kept as they are; exit 0</p>" in ran["merge"][0].summary
 
 
-def test_the_key_reaches_the_provider_and_no_log(hub: Hub) -> None:
-    with Sandbox(Options(require_key=KEY)) as provider:
-        hub.environ = {"OPENAI_BASE_URL": provider.base_url}
-        ran = hub.run(WORKFLOW)
+def check_sandbox_leaves_what_was_bought(hub: Hub, server: Server, event: str) -> None:
+    """A run without a purchase changes nothing where a row that was bought has been edited."""
+    commit, sent = head(hub), len(server.prompts)
+    ran = hub.run(WORKFLOW, event)
     assert all(job.ok for job in all_jobs(ran))
-    assert KEY not in "".join(job.log + job.summary for job in all_jobs(ran))
+    warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
+    assert warnings == [
+        "img/hero.webp was bought, and its row or an input has changed since: the sandbox leaves it as it is"
+    ]
+    assert (len(server.prompts), head(hub)) == (sent, commit)
 
 
-def test_a_second_run_sends_nothing_and_commits_nothing(after_first_run: Hub, server: Server) -> None:
-    commit = head(after_first_run)
-    ran = after_first_run.run(WORKFLOW)
-    assert all(job.ok for job in all_jobs(ran))
-    assert (server.prompts, head(after_first_run)) == ([], commit)
-
-
-def test_a_row_that_was_edited_is_bought_by_one_machine(after_first_run: Hub, server: Server, tmp_path: Path) -> None:
+@pytest.mark.nightly
+def test_the_sandbox_leaves_what_was_bought_when_a_push_has_no_key(hub: Hub, server: Server, tmp_path: Path) -> None:
+    hub.run(WORKFLOW)
     edit(tmp_path / "clone", "at dusk", "at dawn")
-    ran = after_first_run.run(WORKFLOW)
-    assert all(job.ok for job in all_jobs(ran))
-    assert server.prompts == ["a lighthouse at dawn, flat colours"]
+    hub.secrets = {}
+    check_sandbox_leaves_what_was_bought(hub, server, "push")
 
 
 def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub) -> None:
@@ -213,41 +195,16 @@ def test_what_others_bought_is_kept_when_one_part_fails(tmp_path: Path, hub: Hub
         assert server.prompts[sent:] == ["a cat in a hat"]
 
 
-def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, server: Server) -> None:
+def test_a_forks_pull_request_draws_without_a_key_and_leaves_nothing(hub: Hub, server: Server, clone: Path) -> None:
+    """What it drew is bought by the next run that has a key."""
     commit = head(hub)
-    hub.secrets = {}
+    key, hub.secrets = hub.secrets, {}
     ran = hub.run(WORKFLOW, "pull_request")
     assert all(job.ok for job in all_jobs(ran)), ran
     assert "all 5 are there" in ran["merge"][0].log
     assert (server.prompts, head(hub), hub.caches) == ([], commit, {})
 
-
-@pytest.mark.parametrize(
-    ("event", "secrets"),
-    [
-        ("pull_request", {"OPENAI_API_KEY": KEY}),
-        pytest.param("push", {}, marks=pytest.mark.nightly),
-    ],
-)
-def test_the_sandbox_leaves_what_was_bought_and_says_so(
-    after_first_run: Hub, server: Server, tmp_path: Path, event: str, secrets: dict[str, str]
-) -> None:
-    hub = after_first_run
-    edit(tmp_path / "clone", "at dusk", "at dawn")
-    commit, hub.secrets = head(hub), secrets
-    ran = hub.run(WORKFLOW, event)
-    assert all(job.ok for job in all_jobs(ran))
-    warnings = [one.message for one in read_log(ran["merge"][0].log).commands if one.name == "warning"]
-    assert warnings == [
-        "img/hero.webp was bought, and its row or an input has changed since: the sandbox leaves it as it is"
-    ]
-    assert (server.prompts, head(hub)) == ([], commit)
-
-
-def test_what_the_sandbox_drew_is_bought_by_a_real_provider(hub: Hub, server: Server, clone: Path) -> None:
-    key, hub.secrets = hub.secrets, {}
-    (job, *others) = hub.run(WORKFLOW, "pull_request")["make"]
-    for one in (job, *others):
+    for one in ran["make"]:
         for path in one.folder.rglob("*.journal.*"):
             (clone / path.name).write_bytes(path.read_bytes())
         for name in FILES:
@@ -354,7 +311,7 @@ def wheel(path: Path) -> None:
             archive.writestr(name, text)
 
 
-@pytest.mark.parametrize("package", ["{}", "./{}", "{clone}/{}"])
+@pytest.mark.parametrize("package", ["{}", pytest.param("./{}", marks=pytest.mark.nightly), "{clone}/{}"])
 def test_no_module_of_the_workspace_is_run(hub: Hub, clone: Path, tmp_path: Path, package: str) -> None:
     """Neither by pip, which installs a wheel by a path from the workspace, nor by the steps after it."""
     for name in ("pip", "json", "batch_output", "batch_summary", "subprocess", "imagecli", "sitecustomize"):

@@ -19,6 +19,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from imagecli.storage import read
 from tests.conftest import Run
 from tests.hostile.clone import CANARY, FORGED, KINDS, make_clone, make_home, make_image, plant, snapshot
 
@@ -118,8 +119,15 @@ def check_nothing_of_home_was_sent(api: HTTPServer, home: Path) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "another user's"])
 @pytest.mark.parametrize("name", FORGED)
 def test_nothing_outside_a_clone_changes_or_is_sent(
-    imagecli: Run, api: HTTPServer, folder: Path, tmp_path: Path, name: str, kind: str
+    imagecli: Run,
+    api: HTTPServer,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    kind: str,
 ) -> None:
+    monkeypatch.setattr(read, "NO_WRITER_SECONDS", 0.5)
     home = make_home(tmp_path / "home")
     make_clone(folder)
     plant(kind, name, folder, home)

@@ -157,6 +157,7 @@ def test_ctrl_c_while_results_are_fetched_leaves_no_temporary_file(
     assert files(folder) == {another: b"of a run that lives", "cat.png": RED}
 
 
+@pytest.mark.slow
 class TestFullDisks:
     """Small disks, mounted for one command."""
 
@@ -168,11 +169,13 @@ class TestFullDisks:
             pytest.skip("no disk of one's own can be mounted here")
         return place
 
-    def run(self, small: Path, environ: dict[str, str], folder: Path, *arguments: str) -> dict[str, object]:
+    def run(
+        self, small: Path, environ: dict[str, str], folder: Path, *arguments: str, size: str = "40m"
+    ) -> dict[str, object]:
         """The JSON of a command, with its exit code and the files it leaves on the small disk."""
         list_files = 'imagecli_code=$?; find "$0" -type f -printf "%p %s\\n" >&2; exit $imagecli_code'
         shell = ["sh", "-c", f'"$@"; {list_files}', str(small)]
-        command = [*MOUNT, "40m", str(small), *shell, *COMMAND, *arguments, "--json"]
+        command = [*MOUNT, size, str(small), *shell, *COMMAND, *arguments, "--json"]
         done = subprocess.run(
             command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
         )
@@ -190,11 +193,10 @@ class TestFullDisks:
     def test_a_picture_whose_own_disk_is_full_is_rescued(
         self, small: Path, folder: Path, tmp_path: Path, environ: dict[str, str]
     ) -> None:
-        picture = large_png(50_000_000, random.Random(6))
+        picture = large_png(20_000_000, random.Random(6))
         with raw_server(http("200 OK", pictures(picture))) as server:
-            said = self.run(
-                small, environ, folder, "generate", "cat", "-o", f"{small}/out/", "--base-url", server.base_url
-            )
+            command = ("generate", "cat", "-o", f"{small}/out/", "--base-url", server.base_url)
+            said = self.run(small, environ, folder, *command, size="18m")
         errors = said["errors"]
         assert isinstance(errors, list)
         assert (said["exit_code"], errors[0]["rescued_path"]) == (8, str(tmp_path / "state" / "rescued" / "cat.png"))

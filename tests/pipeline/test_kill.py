@@ -19,6 +19,7 @@ import pytest
 from imagecli.images.integrity import inspect_image
 from tests.children import Children
 from tests.client.raw import http, pictures, read_request
+from tests.conftest import Result, Run
 from tests.images.making import saved, scene
 from tests.listening import listening
 
@@ -84,10 +85,6 @@ class Life:
     """It is killed in its first *seconds*, else so long after its request."""
     seconds: float
 
-    @property
-    def environ(self) -> dict[str, str]:
-        return environ_of(self.place)
-
 
 def environ_of(place: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "HOME": str(place), "IMAGECLI_STATE_DIR": str(place / "state"), "NO_PROXY": "*"}
@@ -97,7 +94,7 @@ def environ_of(place: Path) -> dict[str, str]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
-    tmp_path: Path, children: Children, way: str, seed: int
+    tmp_path: Path, children: Children, imagecli: Run, monkeypatch: pytest.MonkeyPatch, way: str, seed: int
 ) -> None:
     dice = random.Random(f"{way} {seed}")
     with ExitStack() as stack:
@@ -112,12 +109,9 @@ def test_a_kill_at_any_moment_leaves_nothing_half_and_loses_nothing_that_came(
             lives.append(Life(place=place, server=server, process=process, early=not turn, seconds=seconds))
         with ThreadPoolExecutor(KILLS_A_SEED) as pool:
             came = list(pool.map(killed, lives))
-    recovers = [
-        children.start([*COMMAND, "recover", "--json"], cwd=life.place / "work", env=life.environ) for life in lives
-    ]
-    for life, had_all, recover in zip(lives, came, recovers, strict=True):
-        _, errors = recover.communicate(timeout=60)
-        check(life, had_all, recover.returncode, errors)
+    for life, had_all in zip(lives, came, strict=True):
+        monkeypatch.chdir(life.place / "work")
+        check(life, had_all, imagecli("recover", "--json", env=environ_of(life.place)))
 
 
 def killed(life: Life) -> bool:
@@ -133,18 +127,18 @@ def killed(life: Life) -> bool:
     return life.server.had_all is not None and life.server.had_all < now
 
 
-def check(life: Life, had_all: bool, exit_code: int, errors: bytes) -> None:
-    """What `recover` has made of it."""
-    assert exit_code in (0, 7, 9), errors
-    assert b"bug" not in errors
+def check(life: Life, had_all: bool, recovered: Result) -> None:
+    """Checks what `recover` has made of it."""
+    assert recovered.exit_code in (0, 7, 9), recovered.stderr
+    assert "bug" not in recovered.stderr
     check_names(life.place / "work")
     # The one that is written before anything is sent goes with the next command in that folder.
     assert not [path for path in life.place.rglob("*.part") if "-check-" not in path.name]
     if had_all:
-        assert exit_code == 0, errors
+        assert recovered.exit_code == 0, recovered.stderr
         assert life.process.stdout
         there = {path.read_bytes() for path in (life.place / "work").rglob("*.*") if path.is_file()}
-        assert {*PICTURES} <= there | {life.process.stdout.read()}, errors
+        assert {*PICTURES} <= there | {life.process.stdout.read()}, recovered.stderr
         assert not list((life.place / "state").rglob("*.body"))
 
 

@@ -14,6 +14,8 @@ from werkzeug import Request, Response
 from tests.client.raw import Answer, drip, http, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("quick_tls_probe")
+
 KEY = "sk-test-0123456789"
 WITH_KEY = {"OPENAI_API_KEY": KEY}
 RED, BLUE = png(), png(color="blue")

@@ -82,6 +82,13 @@ def test_of_an_order_with_an_svg_the_bill_is_known_in_part() -> None:
     assert [warning and "at least" in warning.message for warning in warnings] == [False, True, True]
 
 
+def test_of_a_request_without_usage_the_bill_is_known_in_part() -> None:
+    two = budget(1.0, count=2)
+    unknown = outcome()._replace(request=1, errors=())
+    warnings = [two.overrun_warning(some) for some in ([outcome(MILLION)], [outcome(MILLION), unknown])]
+    assert [warning and "at least" in warning.message for warning in warnings] == [False, True]
+
+
 def test_what_nobody_knows_is_not_half_known() -> None:
     half = budget(HALF)
     assert half.billed_usd(outcome()._replace(errors=())) is None

@@ -66,6 +66,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1, "\t"]), st.sampled_from([b"", b"\xef\xbb\xbf", b" \r\n"]))
 def test_a_condensed_answer_says_what_the_whole_one_says(document: Any, ascii: bool, indent: Any, start: bytes) -> None:
@@ -77,6 +78,7 @@ def test_a_condensed_answer_says_what_the_whole_one_says(document: Any, ascii: b
 SPELLINGS = {"/": ["/", "\\/"], "A": ["A", "\\u0041"], "+": ["+", "\\u002b", "\\u002B"], "=": ["=", "\\u003d"]}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 99), st.sampled_from(EDGES), st.integers(-9, 9), st.sampled_from([0, 64, 76]), st.booleans())
 def test_a_picture_is_read_in_every_spelling_of_its_base64(
@@ -134,6 +136,15 @@ def test_a_raw_line_end_in_a_string_is_as_wrong_as_it_was(end: bytes) -> None:
     for body in (b'["%s%s%s"]' % (b"A" * LONG, end, b"B" * LONG), b'["%s%s", "b"]' % (b"A" * LONG, end)):
         with pytest.raises(ValueError):
             read(body)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_a_line_that_ends_in_a_backslash_at_a_pieces_end_spoils_no_other(end: bytes) -> None:
+    begin, picture = b'data: {"b64_json": "', b"B" * LONG
+    cut = begin + b"A" * (PIECE_BYTES - len(begin) - 1) + b"\\"
+    condensed = condense_body(io.BytesIO(cut + end + begin + picture + b'"}' + end))
+    event = json.loads(condensed.body.splitlines()[-1].removeprefix(b"data: "))
+    assert condensed.full_text(event["b64_json"]).encode() == picture
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])

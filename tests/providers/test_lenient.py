@@ -96,6 +96,7 @@ def test_no_image_in_a_repeated_list_is_lost(body: str, pictures: list[str]) -> 
     assert found((body % {"one": ONE, "two": TWO}).encode()) == pictures
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
 def test_json_without_repeated_names_is_read_as_usual(document: Any) -> None:
     assert parse_json_joining_lists(json.dumps(document)) == document

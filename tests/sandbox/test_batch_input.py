@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
+from imagecli.sandbox.batches import input_lines
 from imagecli.sandbox.batches.input_lines import BatchInput, read_batch_input, read_line_body
 from tests.sandbox.batching import EDITS, GENERATIONS, jsonl, line
 
@@ -86,8 +87,10 @@ def test_batch_of_more_than_fifty_thousand_fails(count: int, codes: list[str]) -
     assert [error.code for error in read("".join(text % n for n in range(count)).encode()).errors] == codes
 
 
-def test_file_of_more_than_two_hundred_megabytes_fails() -> None:
-    assert [error.code for error in read(b" " * 200_000_001).errors] == ["file_too_large"]
+def test_file_of_more_than_two_hundred_megabytes_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert input_lines.MAX_BYTES == 200_000_000
+    monkeypatch.setattr(input_lines, "MAX_BYTES", 1_000)
+    assert [error.code for error in read(b" " * 1_001).errors] == ["file_too_large"]
 
 
 NAMES = st.sampled_from(["custom_id", "method", "url", "body", "model", "images", "mask", "file_id"])

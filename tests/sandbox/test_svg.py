@@ -84,7 +84,8 @@ def test_same_prompt_gives_the_same_bytes() -> None:
     assert painted(1) != painted(2)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
 @given(prompt=st.text(min_size=1).filter(str.strip))
 def test_no_prompt_breaks_the_document(prompt: str) -> None:
     check_harmless(painted(0, prompt=prompt, small=True))

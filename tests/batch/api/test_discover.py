@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from imagecli.batch.api import discover
 from imagecli.sandbox.http_server import Options, Sandbox
 from tests.batch.api.conftest import SOON, Batch, edit, journal, made, manifest, row, states
 from tests.batch.front import Front, changed, fronting, lost, refused, saying, silent
@@ -83,8 +84,10 @@ def test_a_torn_journal_is_mended_before_it_is_told_what_was_found(batch: Batch,
     assert states(folder) == ["sent"] * 3 + ["submitted"] * 3 + ["saved"] * 3
 
 
-@pytest.mark.slow
-def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(batch: Batch, front: Front, folder: Path) -> None:
+def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(
+    batch: Batch, front: Front, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discover, "PAUSES", (0.0, 0.1, 0.1))
     manifest(folder)
     front.once(CREATE, refused)
     for _ in range(3):

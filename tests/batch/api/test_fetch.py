@@ -126,6 +126,7 @@ def test_what_an_expired_batch_has_made_is_saved_and_only_the_rest_is_handed_in_
         assert [one["request_counts"]["total"] for one in front.batches] == [4, 8]
 
 
+@pytest.mark.slow
 def test_one_row_of_several_requests_keeps_those_that_were_made(batch: Batch, folder: Path) -> None:
     manifest(folder, row("a leaf", n=12))
     with server("batch_expired:1") as front:
@@ -416,6 +417,7 @@ def test_a_hand_in_that_is_interrupted_counts_as_away_what_may_be(
     assert (batch().exit_code, made(folder), len(front.batches)) == (0, ["cat.png", "owl.png"], 2)
 
 
+@pytest.mark.slow
 def test_an_embedded_sandbox_is_not_said_to_go_on(
     imagecli: Run, folder: Path, environ: dict[str, str], children: Children
 ) -> None:

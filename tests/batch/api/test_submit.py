@@ -185,6 +185,7 @@ def test_a_variation_is_an_edit_there_and_svg_and_gif_rows_go_in(batch: Batch, f
     assert {one["endpoint"] for one in front.batches} == {"/v1/images/generations", "/v1/images/edits"}
 
 
+@pytest.mark.slow
 def test_many_pictures_of_one_row_and_several_files_of_one_picture(batch: Batch, front: Front, folder: Path) -> None:
     outputs = [{"output": "16.png", "fit": "16x16"}, {"output": "32.webp", "fit": "32x32"}, {"output": "whole.png"}]
     many = {"prompt": "a leaf", "n": 12, "output": "leaf.png"}
