@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
-from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
+from imagecli.batch.request_hash import ItemIdentity
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.images.identify import identify_image
 from imagecli.safe_open import real_path

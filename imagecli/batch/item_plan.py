@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagecli.batch.fingerprint import FileDigests, ItemIdentity, base_url_for_hash, row_hash
+from imagecli.batch.decisions import Decision, Replacement
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.planner import Decision, Replacement
+from imagecli.batch.request_hash import FileDigests, ItemIdentity, base_url_for_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageRequest

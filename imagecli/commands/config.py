@@ -44,7 +44,7 @@ def path(
     from imagecli.config.project import nearest_project
     from imagecli.config.show import build_path_rows
     from imagecli.errors import UsageError
-    from imagecli.output.settings import print_json_document, print_paths
+    from imagecli.output.config import print_json_document, print_paths
 
     paths = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
     matching = [row for row in paths if which in (None, row.name)]
@@ -74,7 +74,7 @@ def show(
     from imagecli.config.show import build_setting_rows
     from imagecli.config.sources import SettingFlags, read_settings_sources
     from imagecli.config.user_catalog import load_user_catalog
-    from imagecli.output.settings import print_json_document, print_settings
+    from imagecli.output.config import print_json_document, print_settings
     from imagecli.output.terminal import print_note
 
     rows = load_user_catalog(ctx.obj)
@@ -162,7 +162,7 @@ def login(
       op read op://vault/openai/key | imagecli config login openai -
       imagecli config login openai --delete
     """
-    from imagecli.commands.login import remove_key, store_typed_key
+    from imagecli.commands.config_login import remove_key, store_typed_key
     from imagecli.errors import UsageError
 
     if provider == "-" and source is None:

@@ -35,7 +35,7 @@ def models(
     from imagecli.catalog.describe import model_to_json
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.output.catalog import print_model, print_models
-    from imagecli.output.settings import print_json_document
+    from imagecli.output.config import print_json_document
     from imagecli.output.terminal import print_note
 
     rows, project_error = load_catalog_with_providers(ctx.obj)

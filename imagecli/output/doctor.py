@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
+from imagecli.output.config import print_json_document
 from imagecli.output.result import write_to_stdout
-from imagecli.output.settings import print_json_document
 from imagecli.output.terminal import sanitize
 
 Level = Literal["ok", "note", "warning", "error"]

@@ -28,7 +28,7 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 
         data = [display.redact(result_to_json_line(result, plain=env.stdout.isatty()))]
     elif result.planned is not None:
-        from imagecli.output.plan import format_dry_run
+        from imagecli.output.dry_run import format_dry_run
 
         data = [display.redact(line) for line in format_dry_run(result, display, env)]
     elif paths:

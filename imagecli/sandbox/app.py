@@ -19,11 +19,11 @@ from imagecli.sandbox.errors import ApiError, check_method, internal_error
 from imagecli.sandbox.fault_injection import Failure, FaultInjector
 from imagecli.sandbox.files.routes import FileRoutes
 from imagecli.sandbox.files.store import FileStore
-from imagecli.sandbox.form import read_form
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
+from imagecli.sandbox.image_generator import ImageGenerator
 from imagecli.sandbox.image_job import ImageJob
-from imagecli.sandbox.image_service import ImageService
 from imagecli.sandbox.rate_limit import ImageRateLimit
+from imagecli.sandbox.request_body import read_form
 from imagecli.sandbox.response_body import build_events, build_response_body
 from imagecli.sandbox.url_store import IMAGE_PATH, UrlStore
 
@@ -58,9 +58,9 @@ class SandboxApp:
         self._rate_limit = ImageRateLimit(rate_limit, clock) if rate_limit else None
         self._url_store = UrlStore(url_ttl, clock)
         self._files = FileStore(clock)
-        self._service = ImageService(catalog, FaultInjector(failures), self._url_store)
+        self._generator = ImageGenerator(catalog, FaultInjector(failures), self._url_store)
         self._file_routes = FileRoutes(self._files)
-        self._batch_routes = BatchRoutes(self._files, self._service, clock)
+        self._batch_routes = BatchRoutes(self._files, self._generator, clock)
         self._clock = clock
         self._latency = latency
         self._stopping = stopping
@@ -89,14 +89,14 @@ class SandboxApp:
             case ["images", operation] if operation in OPERATIONS:
                 check_method(request, "POST")
                 check_api_key(request, self._require_key)
-                return self._service.faults.next_response(request_id) or self._paint(request, operation, request_id)
+                return self._generator.faults.next_response(request_id) or self._paint(request, operation, request_id)
             case ["models", *rest] if len(rest) <= 1:
                 check_method(request, "GET", "HEAD")
                 check_api_key(request, self._require_key)
                 return (
-                    model_response(rest[0], self._service.catalog)
+                    model_response(rest[0], self._generator.catalog)
                     if rest
-                    else list_models_response(self._service.catalog)
+                    else list_models_response(self._generator.catalog)
                 )
             case ["files", *rest]:
                 check_api_key(request, self._require_key)
@@ -109,9 +109,9 @@ class SandboxApp:
     def _paint(self, request: ServerRequest, operation: Operation, request_id: str) -> ServerResponse:
         files = self._files if operation == "edits" else None
         form = read_form(request, multipart=operation != "generations", files=files)
-        job = self._service.build_job(form, operation, request_id)
+        job = self._generator.build_job(form, operation, request_id)
         headers = self._rate_limit.take(job.n, job.row.name) if self._rate_limit else {}
-        painted = self._service.paint(job, self._service.reserve_indices(job, form))
+        painted = self._generator.paint(job, self._generator.reserve_indices(job, form))
         first = next(painted)
         headers |= {"x-sandbox-note": first.note} if first.note else {}
         images = chain((first,), painted)

@@ -13,7 +13,7 @@ from typing import Final
 from imagecli.sandbox.batches.timeline import Ending
 from imagecli.sandbox.errors import ApiError, internal_error
 from imagecli.sandbox.http_message import ServerResponse
-from imagecli.sandbox.validation import moderation_error
+from imagecli.sandbox.request_validation import moderation_error
 
 WORDS: Final = ("insufficient_quota", "moderation_blocked")
 """Failures given by name, because they share their status with others."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import InputRule, Operation, Size
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.image_job import UploadedFile, UploadedImage
+from imagecli.sandbox.request_body import ParsedForm
 
 
 def read_input_images(

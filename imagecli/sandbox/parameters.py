@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import SvgOptions
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_message import ServerRequest
+from imagecli.sandbox.request_body import ParsedForm
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 """Booleans as a form spells them."""

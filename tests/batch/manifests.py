@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.batch.manifest.errors import ManifestError
-from imagecli.batch.manifest.load import ManifestItems, load_items
+from imagecli.batch.manifest.load_items import ManifestItems, load_items
 from imagecli.batch.manifest.read import Format, Manifest, parse_manifest
 from imagecli.catalog.catalog import load_shipped_catalog
 from tests.conftest import photo

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from imagecli.batch.decisions import decide_item
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.planner import decide_item
 from imagecli.batch.prune import find_orphans, remove_orphan, suggest_moves
 from imagecli.errors import DiskError
-from tests.batch.test_planner import HERO, B, ledger_of, put, record
+from tests.batch.test_decisions import HERO, B, ledger_of, put, record
 from tests.file_permissions import file_permissions_enforced
 
 OLD = replace(HERO, id="old")

@@ -20,7 +20,7 @@ OURS = """
 import resource, sys, time
 from datetime import date
 from pathlib import Path
-from imagecli.batch.manifest.load import load_items
+from imagecli.batch.manifest.load_items import load_items
 from imagecli.batch.manifest.read import read_manifest
 from imagecli.catalog.catalog import load_shipped_catalog
 rows = load_shipped_catalog()

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.fingerprint import FileDigests
 from imagecli.batch.item_plan import identify_item
 from imagecli.batch.manifest.errors import ManifestError
-from imagecli.batch.manifest.load import load_items
+from imagecli.batch.manifest.load_items import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest
+from imagecli.batch.request_hash import FileDigests
 from imagecli.catalog.catalog import load_shipped_catalog
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "manifests"

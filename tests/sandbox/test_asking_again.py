@@ -9,12 +9,12 @@ import pytest
 
 from imagecli.catalog import catalog
 from imagecli.domain import Operation
-from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.image_generator import RepeatCounter
 from imagecli.sandbox.image_job import ImageJob, UploadedFile
-from imagecli.sandbox.image_service import RepeatCounter
 from imagecli.sandbox.painter import paint_image
-from imagecli.sandbox.validation import build_image_job
+from imagecli.sandbox.request_body import ParsedForm
+from imagecli.sandbox.request_validation import build_image_job
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 

@@ -15,7 +15,7 @@ from imagecli.sandbox.fault_injection import FaultInjector
 from imagecli.sandbox.files.store import FileStore, StoredBytes
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.http_server import Options, Sandbox
-from imagecli.sandbox.image_service import ImageService
+from imagecli.sandbox.image_generator import ImageGenerator
 from imagecli.sandbox.url_store import UrlStore
 from tests.sandbox.batching import (
     GENERATIONS,
@@ -94,7 +94,7 @@ def test_oldest_batches_are_forgotten() -> None:
     clock = SandboxClock()
     files = FileStore(clock)
     routes = BatchRoutes(
-        files, ImageService(load_shipped_catalog(), FaultInjector(()), UrlStore(60, clock)), clock, capacity=2
+        files, ImageGenerator(load_shipped_catalog(), FaultInjector(()), UrlStore(60, clock)), clock, capacity=2
     )
     file = files.add("in.jsonl", "batch", StoredBytes(jsonl([line("a")])), lifetime=None)
     body = json.dumps({"input_file_id": file.id, "endpoint": GENERATIONS, "completion_window": "24h"}).encode()

@@ -14,11 +14,11 @@ from imagecli.catalog import catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import ParsedForm, read_form
 from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_job import UploadedFile
-from imagecli.sandbox.validation import build_image_job
+from imagecli.sandbox.request_body import ParsedForm, read_form
+from imagecli.sandbox.request_validation import build_image_job
 from tests.sandbox.making import encoded, events, hole, photo, pictures, post
 
 ROWS = catalog.load_shipped_catalog()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.batch.manifest.targets import OutputTarget
+from imagecli.batch.manifest.output_targets import OutputTarget
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import ImageRequest
 

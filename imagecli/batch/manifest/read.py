@@ -1,4 +1,4 @@
-"""Reads a manifest file in any format: its rows as written, with their lines. `load` checks what they mean.
+"""Reads a manifest file in any format: its rows as written, with their lines. `load_items` checks what they mean.
 
 The module of each format but plain text is imported when needed.
 """
@@ -38,7 +38,7 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A manifest as read. `load.load_items` checks its rows and reports *problems* together with theirs."""
+    """A manifest as read. `load_items` checks its rows and reports *problems* together with theirs."""
 
     path: Path | None
     """None for stdin."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagecli.batch.counts import RunCounts
-from imagecli.batch.unrecorded_responses import check_unrecorded
+from imagecli.batch.run_counts import RunCounts
+from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.api_state import BatchApiRun, needs_batch_api, open_batch_api_run
 from imagecli.commands.batch.api_steps import cancel_pending, fetch_finished, submit_missing, wait_for_batches
 from imagecli.commands.batch.context import BatchContext, settings_with_cap_share

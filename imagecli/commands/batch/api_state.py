@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imagecli.batch.api.discover import claim_found_batches, resolve_unanswered
-from imagecli.batch.api.pending import PendingItem, find_pending_item, find_stray_items
-from imagecli.batch.fingerprint import base_url_for_hash
+from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.item_plan import ItemPlan, ItemResult
 from imagecli.batch.journal.entry import JournalEntry
+from imagecli.batch.request_hash import base_url_for_hash
 from imagecli.catalog.model import ModelRow
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader

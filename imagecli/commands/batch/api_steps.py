@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.batch.api.collect import BatchCollector, unknown_batch_error
-from imagecli.batch.api.pending import PendingItem
+from imagecli.batch.api.pending_items import PendingItem
 from imagecli.batch.api.submit import BatchSubmitter, UploadedInputs
 from imagecli.batch.item_plan import ItemResult
 from imagecli.client.batch_api import GONE

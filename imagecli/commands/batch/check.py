@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from imagecli.batch.counts import RunCounts
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.prune import find_orphans, suggest_moves
-from imagecli.batch.unrecorded_responses import check_unrecorded
+from imagecli.batch.run_counts import RunCounts
+from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.batch.open_run import (
     BatchRun,
@@ -26,7 +26,7 @@ from imagecli.commands.image.dry_run import build_dry_run_request
 from imagecli.errors import EXIT_INCOMPLETE
 from imagecli.events import Event
 from imagecli.output.batch import COMMAND
-from imagecli.output.plan import BatchDryRun, format_batch_dry_run
+from imagecli.output.dry_run import BatchDryRun, format_batch_dry_run
 from imagecli.pipeline.pipeline import spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, prepare_call
 from imagecli.pricing.budget import Budget

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from imagecli.batch.decisions import decide_item
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.fingerprint import FileDigests
 from imagecli.batch.item_plan import ItemPlan, identify_item, replace_originals_too
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.manifest.load import ManifestItems, load_items
+from imagecli.batch.manifest.load_items import ManifestItems, load_items
 from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manifest, read_piped_manifest
-from imagecli.batch.planner import decide_item
+from imagecli.batch.request_hash import FileDigests
 from imagecli.batch.shards import Shard, cap_share
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api

@@ -9,6 +9,7 @@ from typing import Final
 
 from imagecli.batch.item_notes import merge_notes
 from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.item_worker import ItemFinalizer
 from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.journal.reader import read_journals
 from imagecli.batch.journal.state import JournalState
@@ -16,7 +17,6 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import JournalRecovery
-from imagecli.batch.worker import ItemFinalizer
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
 from imagecli.client.download import ResultDownloader

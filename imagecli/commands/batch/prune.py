@@ -9,7 +9,7 @@ from imagecli.commands.batch.context import BatchContext, planned_outputs
 from imagecli.commands.batch.open_run import open_batch_run
 from imagecli.commands.batch.reporter import NO_COST
 from imagecli.commands.terminal_input import confirm
-from imagecli.output.plan import plural
+from imagecli.output.dry_run import plural
 
 
 def run_prune(context: BatchContext, *, yes: bool) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from imagecli.batch.counts import RunCounts
 from imagecli.batch.item_plan import ItemPlan
-from imagecli.batch.unrecorded_responses import check_unrecorded
-from imagecli.batch.worker import ItemWorker
+from imagecli.batch.item_worker import ItemWorker
+from imagecli.batch.run_counts import RunCounts
+from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     BatchRun,

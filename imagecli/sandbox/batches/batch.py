@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from imagecli.sandbox.batches.create_request import CreateBatchRequest
 from imagecli.sandbox.batches.input_lines import InputLineError
+from imagecli.sandbox.batches.line_processor import ABANDONED, BatchWorker
 from imagecli.sandbox.batches.timeline import BatchMoment, BatchTimeline
-from imagecli.sandbox.batches.worker import ABANDONED, BatchWorker
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.files.store import FileStore

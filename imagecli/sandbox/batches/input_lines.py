@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.sandbox.validation import DEFAULT_MODEL
+from imagecli.sandbox.request_validation import DEFAULT_MODEL
 
 MAX_REQUESTS: Final = 50_000
 MAX_BYTES: Final = 200_000_000

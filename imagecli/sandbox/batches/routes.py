@@ -12,15 +12,15 @@ from typing import Final
 from imagecli.sandbox.batches.batch import Batch, BatchRecord
 from imagecli.sandbox.batches.create_request import ENDPOINTS, CreateBatchRequest, parse_create_request
 from imagecli.sandbox.batches.input_lines import BatchInput, InputLineError, read_batch_input
+from imagecli.sandbox.batches.line_processor import BatchSource, BatchWorker
 from imagecli.sandbox.batches.timeline import BatchTimeline, Ending
-from imagecli.sandbox.batches.worker import BatchSource, BatchWorker
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import ApiError, check_method
 from imagecli.sandbox.files.store import FileStore, StoredFile
-from imagecli.sandbox.form import parse_json_object
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
-from imagecli.sandbox.image_service import ImageService
+from imagecli.sandbox.image_generator import ImageGenerator
 from imagecli.sandbox.parameters import page_to_json, select_page
+from imagecli.sandbox.request_body import parse_json_object
 
 MAX_BATCHES: Final = 1000
 """Beyond these, the oldest are forgotten."""
@@ -33,11 +33,11 @@ class BatchRoutes:
     """Handles the requests for batches. Thread-safe."""
 
     def __init__(
-        self, files: FileStore, service: ImageService, clock: SandboxClock, capacity: int = MAX_BATCHES
+        self, files: FileStore, generator: ImageGenerator, clock: SandboxClock, capacity: int = MAX_BATCHES
     ) -> None:
         self._files = files
         self._capacity = capacity
-        self._service = service
+        self._generator = generator
         self._clock = clock
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
@@ -85,8 +85,8 @@ class BatchRoutes:
 
     def _start_batch(self, request: CreateBatchRequest, file: StoredFile, host: str) -> Batch:
         data = b"".join(file.content.parts())
-        batch_input = read_batch_input(data, request.endpoint, self._service.catalog)
-        ending: Ending = "failed" if batch_input.errors else self._service.faults.next_ending()
+        batch_input = read_batch_input(data, request.endpoint, self._generator.catalog)
+        ending: Ending = "failed" if batch_input.errors else self._generator.faults.next_ending()
         if ending == "failed":
             errors = batch_input.errors or (FAILED_ON_PURPOSE,)
             batch_input = BatchInput(errors=errors, model=batch_input.model)
@@ -102,5 +102,5 @@ class BatchRoutes:
             created_at=int(self._clock.unix_seconds(self._clock.now())),
             host=host,
         )
-        worker = BatchWorker(source, self._service)
+        worker = BatchWorker(source, self._generator)
         return Batch(record, BatchTimeline(ending=ending), worker, self._files, self._clock)

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from PIL import Image, ImageDraw
 
+from imagecli.sandbox.painter.colors import MIDNIGHT, Color, Palette, contrast, mix_colors
 from imagecli.sandbox.painter.fonts import FontNotFoundError, find_font, load_font, strip_invisible
-from imagecli.sandbox.painter.palettes import MIDNIGHT, Color, Palette, contrast, mix_colors
 
 MAX_CHARACTERS: Final = 700
 """More than any image shows."""

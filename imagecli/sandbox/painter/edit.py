@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from imagecli.domain import Size
 from imagecli.sandbox.painter.caption import Area
-from imagecli.sandbox.painter.palettes import WHITE, Palette, mix_colors
+from imagecli.sandbox.painter.colors import WHITE, Palette, mix_colors
 from imagecli.sandbox.painter.scene import random_for
 
 MARKUP_CELLS = 96

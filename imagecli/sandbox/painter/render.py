@@ -12,6 +12,7 @@ from imagecli.domain import Size
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.painter.caption import Area, Caption, Lettering, lay_out_letterings
 from imagecli.sandbox.painter.codec import PaintedImage, encode_image, flatten_on_white
+from imagecli.sandbox.painter.colors import Palette
 from imagecli.sandbox.painter.edit import (
     badge_mask,
     fit_to_size,
@@ -21,7 +22,6 @@ from imagecli.sandbox.painter.edit import (
     paint_variation,
     pin_images,
 )
-from imagecli.sandbox.painter.palettes import Palette
 from imagecli.sandbox.painter.scene import choose_palette, paint_scene
 from imagecli.sandbox.painter.shapes import Glow, draw_glow
 

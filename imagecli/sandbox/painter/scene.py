@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from imagecli.domain import Size
-from imagecli.sandbox.painter.palettes import DAY_PALETTES, NIGHT_PALETTES, WHITE, Color, Palette, mix_colors
+from imagecli.sandbox.painter.colors import DAY_PALETTES, NIGHT_PALETTES, WHITE, Color, Palette, mix_colors
 from imagecli.sandbox.painter.shapes import Backdrop, Disc, Glow, Point, Polygon, Shape, rasterize_shapes
 
 SWING_START: Final = 1.464

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from imagecli.domain import Size
-from imagecli.sandbox.painter.palettes import Color
+from imagecli.sandbox.painter.colors import Color
 
 Point: TypeAlias = tuple[float, float]
 """x and y in pixels, from the upper left corner."""

@@ -15,8 +15,8 @@ from imagecli.domain import Size
 from imagecli.sandbox.image_job import ImageJob
 from imagecli.sandbox.painter.caption import LABEL, MAX_CHARACTERS, PANEL_COLOR, Caption, Lettering
 from imagecli.sandbox.painter.codec import flatten_on_white
+from imagecli.sandbox.painter.colors import Color, hex_color
 from imagecli.sandbox.painter.fonts import load_font, strip_invisible
-from imagecli.sandbox.painter.palettes import Color, hex_color
 from imagecli.sandbox.painter.render import JobPainter
 from imagecli.sandbox.painter.scene import build_scene
 from imagecli.sandbox.painter.shapes import SHADOW_COLOR, SHADOW_OPACITY, Backdrop, Disc, Glow, Point, Polygon, Shape

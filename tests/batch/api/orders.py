@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from imagecli.batch.decisions import decide_item
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.fingerprint import FileDigests
 from imagecli.batch.item_plan import ItemPlan, identify_item
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.planner import decide_item
+from imagecli.batch.request_hash import FileDigests
 from imagecli.catalog.provider import for_batch_api
 from tests.batch.manifests import ROWS, assets_of
 from tests.batch.manifests import manifest as read

@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from imagecli.batch.manifest.build_items import Expansion, InputFiles, build_items
 from imagecli.batch.manifest.cross_row_checks import OutputPaths, check_columns
 from imagecli.batch.manifest.errors import Problems, RowProblems, options_as_fields
-from imagecli.batch.manifest.expand import Expansion, InputFiles, expand
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Manifest
+from imagecli.batch.manifest.resolve_settings import ManifestTarget
 from imagecli.batch.manifest.row_parser import RowParser
-from imagecli.batch.manifest.row_settings import ManifestTarget
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.events import NoteEvent, WarningEvent
@@ -77,7 +77,7 @@ def load_items(
             message = f"{file_count:,} files up to here, at most {MAX_FILES:,} are made"
             row_problems.add(message, hint="smaller n, fewer vars, or several manifests")
             break
-        for item in expand(row, shared, row_problems):
+        for item in build_items(row, shared, row_problems):
             items.append(item)
             outputs.add(item, row_problems)
             for folder in item.folders:

@@ -1,4 +1,4 @@
-"""Turns a checked request into its images, for single requests and for the lines of a batch.
+"""Paints the images of a checked request, for single requests and for the lines of a batch.
 
 The same request sent again gets the next images instead of the same ones.
 """
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from imagecli.catalog.catalog import Catalog
 from imagecli.domain import Operation
 from imagecli.sandbox.fault_injection import FaultInjector
-from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
+from imagecli.sandbox.request_body import ParsedForm
+from imagecli.sandbox.request_validation import build_image_job, check_moderation
 from imagecli.sandbox.url_store import UrlStore
-from imagecli.sandbox.validation import build_image_job, check_moderation
 
 if TYPE_CHECKING:
     from imagecli.sandbox.painter.codec import PaintedImage
@@ -60,8 +60,8 @@ def _job_key(job: ImageJob, form: ParsedForm) -> bytes:
     return hashlib.sha256(repr((options, files)).encode("utf-8", "backslashreplace")).digest()
 
 
-class ImageService:
-    """Handles the image requests of one server."""
+class ImageGenerator:
+    """Makes the images that one server is asked for."""
 
     def __init__(self, catalog: Catalog, faults: FaultInjector, url_store: UrlStore) -> None:
         self.catalog = catalog

@@ -7,8 +7,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.sandbox.form import iter_form_parts
 from imagecli.sandbox.http_message import ServerRequest
+from imagecli.sandbox.request_body import iter_form_parts
 
 TYPE = 'multipart/form-data; boundary="B"'
 

@@ -17,10 +17,10 @@ from imagecli.domain import Operation
 from imagecli.sandbox.batches.input_lines import BatchInput, InputLine, read_line_body
 from imagecli.sandbox.errors import ApiError, internal_error
 from imagecli.sandbox.files.store import StoredFile
-from imagecli.sandbox.form import ParsedForm, form_from_json
 from imagecli.sandbox.http_message import ServerResponse
+from imagecli.sandbox.image_generator import ImageGenerator
 from imagecli.sandbox.image_job import ImageJob
-from imagecli.sandbox.image_service import ImageService
+from imagecli.sandbox.request_body import ParsedForm, form_from_json
 from imagecli.sandbox.response_body import build_response_body, build_usage
 
 ABANDONED: Final = {
@@ -57,9 +57,9 @@ class LineRefusal:
 class BatchWorker:
     """Processes the lines of one batch. Thread-safe."""
 
-    def __init__(self, source: BatchSource, service: ImageService) -> None:
+    def __init__(self, source: BatchSource, generator: ImageGenerator) -> None:
         self._source = source
-        self._service = service
+        self._generator = generator
         self._decisions: list[range | LineRefusal] = []
         self._lock = threading.Lock()
         self.input_tokens = 0
@@ -113,7 +113,7 @@ class BatchWorker:
 
     def _decide_line(self, index: int) -> range | LineRefusal:
         request_id = self._request_id(index)
-        fault = self._service.faults.next_response(request_id)
+        fault = self._generator.faults.next_response(request_id)
         if fault:
             return _to_line_refusal(fault)
         try:
@@ -125,13 +125,13 @@ class BatchWorker:
         usage = build_usage(job, job.n)
         self.input_tokens += usage["input_tokens"]
         self.output_tokens += usage["output_tokens"]
-        return self._service.reserve_indices(job, form)
+        return self._generator.reserve_indices(job, form)
 
     def _build_job(self, line: InputLine, request_id: str) -> tuple[ImageJob, ParsedForm]:
         """Raises ApiError for a body that is invalid in a single request too, and for a stream."""
         body = {name: value for name, value in read_line_body(self._source.data, line).items() if value is not None}
         form = form_from_json(body, self._source.images if self._source.operation == "edits" else None)
-        job = self._service.build_job(form, self._source.operation, request_id)
+        job = self._generator.build_job(form, self._source.operation, request_id)
         if job.delivery.stream:
             raise ApiError("Streaming is not supported in the Batch API.", param="stream", code="invalid_value")
         return job, form
@@ -141,8 +141,8 @@ class BatchWorker:
         source = self._source
         try:
             job, _ = self._build_job(source.input.lines[index], self._request_id(index))
-            images = [image.data for image in self._service.paint(job, indices)]
-            body = build_response_body(job, images, source.created_at, self._service.url_store, source.host)
+            images = [image.data for image in self._generator.paint(job, indices)]
+            body = build_response_body(job, images, source.created_at, self._generator.url_store, source.host)
             return 200, body
         except Exception:  # a boundary: earlier lines have already been sent
             return 500, internal_error().body()

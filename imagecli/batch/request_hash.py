@@ -107,10 +107,10 @@ class ItemIdentity:
 
     id: str
     row_hash: str
-    """`fingerprint.row_hash` of its row and inputs."""
+    """`request_hash.row_hash` of its row and inputs."""
     provider: str
     base_url: str | None
-    """`fingerprint.base_url_for_hash`."""
+    """`request_hash.base_url_for_hash`."""
     model: str
     """The model that will be requested."""
     model_named: bool

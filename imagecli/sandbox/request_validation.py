@@ -13,7 +13,6 @@ from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation, Size, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.form import ParsedForm
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
 from imagecli.sandbox.image_validation import natural_size, read_input_images
 from imagecli.sandbox.parameters import (
@@ -26,6 +25,7 @@ from imagecli.sandbox.parameters import (
     read_word,
     wrong_type_error,
 )
+from imagecli.sandbox.request_body import ParsedForm
 
 COMPRESSED: Final = ("jpeg", "webp")
 """Formats with a compression level."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.fingerprint import FileDigests, base_url_for_hash, request_hash, row_hash
+from imagecli.batch.request_hash import FileDigests, base_url_for_hash, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import InputFit, Size, SvgOptions
 from imagecli.errors import InputImageError

@@ -16,8 +16,13 @@ from typing import NamedTuple
 from imagecli import planned_call
 from imagecli.batch.manifest.errors import RowProblems
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.manifest.row_parser import ParsedRow
-from imagecli.batch.manifest.row_settings import (
+from imagecli.batch.manifest.output_targets import (
+    OutputTemplate,
+    build_targets,
+    check_output_formats,
+    parse_output_template,
+)
+from imagecli.batch.manifest.resolve_settings import (
     ManifestTarget,
     ResolvedSettings,
     RowSettings,
@@ -25,7 +30,7 @@ from imagecli.batch.manifest.row_settings import (
     check_request_shape,
     resolve_settings,
 )
-from imagecli.batch.manifest.targets import OutputTemplate, build_targets, check_output_formats, parse_output_template
+from imagecli.batch.manifest.row_parser import ParsedRow
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, OPERATIONS, Edit, Generate, ImageRequest, InputSource
 from imagecli.errors import UsageError
@@ -100,7 +105,7 @@ class _RowParts(NamedTuple):
     markup: InputSource | None
 
 
-def expand(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Iterator[ManifestItem]:
+def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Iterator[ManifestItem]:
     """Yields the items of *row*; none if it has problems, all of which are added to *problems*."""
     parts = _resolve_parts(row, shared, problems)
     if parts is not None:

@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from imagecli.batch.file_state import DiskReader, FileState, determine_file_state, possibly_billed_entry
-from imagecli.batch.fingerprint import ItemIdentity
 from imagecli.batch.item_notes import FileNote, item_notes, pending_notes, refusal_error
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
+from imagecli.batch.request_hash import ItemIdentity
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 

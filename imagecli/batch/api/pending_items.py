@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from imagecli.batch.api.input_file import LineId, item_key
+from imagecli.batch.decisions import Decision, Replacement
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.planner import Decision, Replacement
 from imagecli.domain import OutputName
 from imagecli.pipeline.prepare_call import RunContext, build_prepared_call
 from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
