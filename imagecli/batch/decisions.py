@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from imagecli.batch.file_state import DiskReader, FileState, determine_file_state, possibly_billed_entry
+from imagecli.batch.file_state import DiskReader, FileState, determine_file_state
+from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.item_notes import FileNote, item_notes, pending_notes, refusal_error
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.request_hash import ItemIdentity
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 
@@ -177,3 +177,11 @@ def _build_record(file: FileState, disk: DiskReader) -> FileRecord:
         bytes=(stat_result.bytes if stat_result else None) or 0,
         planned=None if file.path == file.plan else file.plan,
     )
+
+
+def replace_originals_too(decision: Decision, journal: JournalState) -> Decision:
+    """*decision*, which may also replace the received images beside the files that it replaces."""
+    entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
+    hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
+    originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
+    return replace(decision, replaces=(*decision.replaces, *originals)) if originals else decision

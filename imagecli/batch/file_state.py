@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
+from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
-from imagecli.batch.request_hash import ItemIdentity
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.images.identify import identify_image
 from imagecli.safe_open import real_path
@@ -187,12 +187,6 @@ def _candidates(
         if candidate and file_extension(candidate.file.path) == file_extension(path)
     ]
     return [recorded_here, *moved] if recorded_here else moved
-
-
-def possibly_billed_entry(identity: ItemIdentity, journal: JournalState) -> JournalEntry | None:
-    """The latest entry of *identity*, if by it this very request may have been billed without a file to show for it."""
-    last = journal.last_entry(identity.id)
-    return last if last and last.is_possibly_billed and identity.is_requested_by(last) else None
 
 
 def file_extension(path: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from imagecli.batch.file_state import FileState
+from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
-from imagecli.batch.request_hash import ItemIdentity
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.quoting import shell_quote

@@ -6,16 +6,13 @@ ManifestItem → ItemIdentity → Decision → ItemPlan → PlannedCall, one or 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from imagecli.batch.decisions import Decision, Replacement
-from imagecli.batch.journal.state import JournalState
+from imagecli.batch.decisions import Decision
+from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.request_hash import FileDigests, ItemIdentity, base_url_for_hash, row_hash
-from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources
-from imagecli.domain import Edit, ImageRequest
+from imagecli.domain import ImageRequest
 from imagecli.planned_call import PlannedCall, split_count
 from imagecli.prepared import ManifestRef, OutputFile
 from imagecli.results import CallResult
@@ -86,36 +83,3 @@ class ItemResult:
     cost_usd: float | None
     """None if it is unknown."""
     is_over_budget: bool = False
-
-
-def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, digests: FileDigests) -> ItemIdentity:
-    """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
-    return ItemIdentity(
-        id=item.targets[0][0].path,
-        row_hash=row_hash(item.row_values, _input_digests(item, digests)),
-        provider=provider.name,
-        base_url=base_url_for_hash(base_url, provider),
-        model=item.model.name,
-        model_named=item.model_named,
-        image_paths=tuple(tuple(target.path for target in targets) for targets in item.targets),
-        sandbox=provider.embedded,
-    )
-
-
-def _input_digests(item: ManifestItem, digests: FileDigests) -> dict[str, list[str]]:
-    request = item.request
-    sources = {"image": input_sources(request)}
-    if isinstance(request, Edit):
-        layers = {"mask": request.mask, "markup": request.markup}
-        sources |= {name: (layer,) for name, layer in layers.items() if layer}
-    return {
-        name: [digests.sha256(source.path) for source in of_field if source.path] for name, of_field in sources.items()
-    }
-
-
-def replace_originals_too(decision: Decision, journal: JournalState) -> Decision:
-    """*decision*, which may also replace the received images beside the files that it replaces."""
-    entries = [recorded[0] for path in decision.writes if (recorded := journal.file_planned_at(path))]
-    hashes = {record.path: record.sha256 for entry in entries for record in entry.originals}
-    originals = [Replacement(path, sha256) for path, sha256 in hashes.items()]
-    return replace(decision, replaces=(*decision.replaces, *originals)) if originals else decision

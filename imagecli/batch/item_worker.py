@@ -12,10 +12,10 @@ from pathlib import Path
 
 from imagecli.batch.file_records import build_file_records, build_original_records
 from imagecli.batch.file_state import DiskState
+from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.item_plan import ItemPlan, ItemResult
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.batch.request_hash import ItemIdentity
 from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.pipeline import Pipeline

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from imagecli.batch.decisions import Decision
 from imagecli.batch.file_state import DiskState, file_extension, has_image_extension
+from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
-from imagecli.batch.request_hash import ItemIdentity
 from imagecli.errors import DiskError
 from imagecli.events import NoteEvent
 from imagecli.naming.filenames import path_key

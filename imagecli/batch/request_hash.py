@@ -1,5 +1,4 @@
-"""The request hash, by which a journal recognises a request on any machine and any day, and the ItemIdentity that has
-it.
+"""The request hash, by which a journal recognises a request on any machine and any day.
 
 The hash covers the row, the bytes of its inputs, the provider, the base URL and the model. It does not cover where the
 images are saved, so a file can be renamed without being requested again.
@@ -11,13 +10,11 @@ import hashlib
 import json
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from imagecli.batch.journal.entry import FileRecord, JournalEntry, State
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import InputImageError
 from imagecli.plain_data import field_defaults, has_fields
@@ -96,94 +93,3 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_to_plain(inner) for inner in value]
     return value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemIdentity:
-    """How a journal knows an item: its id, and what its request hash is made of.
-
-    Built of a ManifestItem when a run plans its items. It is compared with journal entries, and makes new ones.
-    """
-
-    id: str
-    row_hash: str
-    """`request_hash.row_hash` of its row and inputs."""
-    provider: str
-    base_url: str | None
-    """`request_hash.base_url_for_hash`."""
-    model: str
-    """The model that will be requested."""
-    model_named: bool
-    """True if the row, a flag or `[defaults]` names it, False if it is the current default."""
-    image_paths: tuple[tuple[str, ...], ...]
-    """The paths planned for each image, from the manifest's folder, with forward slashes. Several paths of one image
-    (`outputs`) are always written together."""
-    sandbox: bool = False
-    """The embedded server will generate it."""
-
-    @property
-    def hash(self) -> str:
-        """The request hash."""
-        return self.hash_for_model(self.model)
-
-    def hash_for_model(self, model: str) -> str:
-        return request_hash(self.row_hash, provider=self.provider, base_url=self.base_url, model=model)
-
-    def new_entry(
-        self,
-        state: State,
-        *,
-        files: tuple[FileRecord, ...] = (),
-        originals: tuple[FileRecord, ...] = (),
-        cost_usd: float | None = None,
-        error: str | None = None,
-        may_be_billed: bool = False,
-        submission: str | None = None,
-        batch: str | None = None,
-        planned: tuple[tuple[str, ...], ...] = (),
-    ) -> JournalEntry:
-        """An entry of this item for the journal."""
-        return JournalEntry(
-            id=self.id,
-            hash=self.hash,
-            state=state,
-            provider=self.provider,
-            model=self.model,
-            base_url=self.base_url,
-            sandbox=self.sandbox,
-            files=files,
-            originals=originals,
-            cost_usd=cost_usd,
-            error=error,
-            may_be_billed=may_be_billed,
-            submission=submission,
-            batch=batch,
-            planned=planned,
-        )
-
-    def is_requested_by(self, entry: JournalEntry) -> bool:
-        """Whether *entry* records this very request. If no model is named, a new default is still the same request."""
-        return entry.hash == self.hash or (not self.model_named and entry.hash == self.hash_for_model(entry.model))
-
-    def is_fresh(self, entry: JournalEntry) -> bool:
-        """Whether the files of *entry* are up to date. For the sandbox all paid files are: it never replaces them."""
-        return self.is_requested_by(entry) or (self.sandbox and not entry.sandbox)
-
-    def is_same_row(self, entry: JournalEntry) -> bool:
-        """Whether row and inputs are unchanged, even if provider, base URL or model are not."""
-        return entry.hash == request_hash(
-            self.row_hash, provider=entry.provider, base_url=entry.base_url, model=entry.model
-        )
-
-    def describe_difference(self, entry: JournalEntry) -> str:
-        """Why *entry* is stale, as a phrase for a message."""
-        if entry.sandbox and not self.sandbox:
-            return "the sandbox drew it"
-        if entry.provider != self.provider:
-            return f"{entry.provider} made it, and {self.provider} is asked now"
-        if entry.base_url != self.base_url:
-            own_address = f"{self.provider}'s own address"
-            return f"it came from {entry.base_url or own_address}, and {self.base_url or own_address} is asked now"
-        if self.is_same_row(entry):
-            return f"{entry.model} made it, and {self.model} is asked now"
-        return "its row or an input has changed"

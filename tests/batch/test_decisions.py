@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from imagecli.batch.decisions import Decision, decide_item
 from imagecli.batch.file_state import DiskState
+from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.item_notes import FileNote, merge_notes
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.request_hash import ItemIdentity
 from imagecli.events import NoteEvent, WarningEvent
 
 HERO = ItemIdentity(

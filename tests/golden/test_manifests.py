@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.item_plan import identify_item
+from imagecli.batch.item_identity import identify_item
 from imagecli.batch.manifest.errors import ManifestError
 from imagecli.batch.manifest.load_items import load_items
 from imagecli.batch.manifest.read import Manifest, read_manifest

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from imagecli.batch.decisions import decide_item
+from imagecli.batch.decisions import decide_item, replace_originals_too
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_plan import ItemPlan, identify_item, replace_originals_too
+from imagecli.batch.item_identity import identify_item
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.item import ManifestItem

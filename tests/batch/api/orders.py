@@ -9,7 +9,8 @@ from typing import Any
 
 from imagecli.batch.decisions import decide_item
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_plan import ItemPlan, identify_item
+from imagecli.batch.item_identity import identify_item
+from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.request_hash import FileDigests
 from imagecli.catalog.provider import for_batch_api
