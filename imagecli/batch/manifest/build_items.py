@@ -1,20 +1,16 @@
-"""Turns one parsed row into its items: one, or one for each combination of its variables.
-
-The files that a row names must be regular files inside the manifest's boundary, as a cloned repository can hold links
-and pipes under any name. Prompt files are read here; of images only the existence is checked.
-"""
+"""Turns one parsed row into its items: one, or one for each combination of its variables."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from imagecli import planned_call
 from imagecli.batch.manifest.errors import RowProblems
+from imagecli.batch.manifest.input_files import InputFiles
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.output_targets import (
     OutputTemplate,
@@ -31,48 +27,12 @@ from imagecli.batch.manifest.resolve_settings import (
     resolve_settings,
 )
 from imagecli.batch.manifest.row_parser import ParsedRow
-from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_text, decode_prompt
-from imagecli.domain import MAX_PICTURE_BYTES, OPERATIONS, Edit, Generate, ImageRequest, InputSource
+from imagecli.checks.check_request import check_prompt_text
+from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import check_variables, check_variables_used, find_braces
-from imagecli.storage.preflight import Boundary
-from imagecli.storage.read import check_regular_file, read_bounded
 from imagecli.templates import combine_variables, fill_prompt
-
-
-class InputFiles:
-    """The input files that the rows of one manifest name. Each is looked at once, however many rows name it."""
-
-    def __init__(self, folder: Path, boundary: Boundary) -> None:
-        self.first_lines: dict[str, int] = {}
-        """The name of each file, whether it exists or not → the first line that names it."""
-        self._folder, self._boundary = folder, boundary
-        self._find_image = cache(self._find_image_once)
-        self._read_prompt = cache(self._read_prompt_once)
-
-    def find_image(self, name: str, line: int) -> InputSource:
-        """The image *name*. Raises UsageError if there is no such file, or a row may not read it."""
-        self.first_lines.setdefault(name, line)
-        return self._find_image(name)
-
-    def read_prompt(self, name: str, line: int) -> str:
-        """The text of the prompt file *name*. Raises UsageError."""
-        self.first_lines.setdefault(name, line)
-        return self._read_prompt(name)
-
-    def _find_image_once(self, name: str) -> InputSource:
-        return InputSource(name=name, path=self._check_path(name, MAX_PICTURE_BYTES))
-
-    def _read_prompt_once(self, name: str) -> str:
-        path = self._check_path(name, MAX_PROMPT_BYTES)
-        return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
-
-    def _check_path(self, name: str, max_bytes: int) -> Path:
-        path = self._folder / name
-        self._boundary.check_input(path)
-        check_regular_file(path, max_bytes, error=UsageError)
-        return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from imagecli.batch.manifest.build_items import Expansion, InputFiles, build_items
+from imagecli.batch.manifest.build_items import Expansion, build_items
 from imagecli.batch.manifest.cross_row_checks import OutputPaths, check_columns
 from imagecli.batch.manifest.errors import Problems, RowProblems, options_as_fields
+from imagecli.batch.manifest.input_files import InputFiles
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.read import Manifest
 from imagecli.batch.manifest.resolve_settings import ManifestTarget

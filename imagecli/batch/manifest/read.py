@@ -1,6 +1,6 @@
 """Reads a manifest file in any format: its rows as written, with their lines. `load_items` checks what they mean.
 
-The module of each format but plain text is imported when needed.
+The module of each format is imported when needed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
-from imagecli.batch.manifest.content import ManifestContent, RawRow
+from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.errors import Problem, Problems
-from imagecli.checks.check_request import looks_like_image_name
 from imagecli.errors import UsageError
 
 Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]
@@ -141,28 +140,10 @@ def _find_reader(format: Format) -> Callable[[str, Problems], ManifestContent]:
             from imagecli.batch.manifest.read_yaml import read_yaml
 
             return read_yaml
-    return _read_prompt_lines
+        case "text":
+            from imagecli.batch.manifest.read_text import read_prompt_lines
 
-
-_MAX_NAME_LENGTH: Final = 1000
-
-
-def _read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
-    """Reads a prompt from each line of *text*, verbatim except for the blanks around it.
-
-    Skips empty lines and comments, which begin with `# `. A line that ends like an image file is a problem: the text is
-    probably a list of files.
-    """
-    rows: list[RawRow] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        prompt = line.strip()
-        if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
-            continue
-        if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
-            message = f"the prompt {prompt[:100]!r} is named like a picture, not a description"
-            problems.add(number, message, hint='{"command": "vary", "image": …} in a .jsonl file takes pictures')
-        rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))
-    return ManifestContent(rows=tuple(rows))
+            return read_prompt_lines
 
 
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")

@@ -1,0 +1,29 @@
+"""Reads a manifest in plain text: a prompt in each line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from imagecli.batch.manifest.content import ManifestContent, RawRow
+from imagecli.batch.manifest.errors import Problems
+from imagecli.checks.check_request import looks_like_image_name
+
+_MAX_NAME_LENGTH: Final = 1000
+
+
+def read_prompt_lines(text: str, problems: Problems) -> ManifestContent:
+    """Reads a prompt from each line of *text*, verbatim except for the blanks around it.
+
+    Skips empty lines and comments, which begin with `# `. A line that ends like an image file is a problem: the text is
+    probably a list of files.
+    """
+    rows: list[RawRow] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        prompt = line.strip()
+        if not prompt or prompt == "#" or prompt.startswith(("# ", "#\t")):
+            continue
+        if len(prompt) < _MAX_NAME_LENGTH and looks_like_image_name(prompt):
+            message = f"the prompt {prompt[:100]!r} is named like a picture, not a description"
+            problems.add(number, message, hint='{"command": "vary", "image": …} in a .jsonl file takes pictures')
+        rows.append(RawRow(number=len(rows) + 1, line=number, fields={"prompt": prompt}))
+    return ManifestContent(rows=tuple(rows))
