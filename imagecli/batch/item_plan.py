@@ -13,6 +13,7 @@ from imagecli.batch.decisions import Decision
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.domain import ImageRequest
+from imagecli.errors import ImagecliError
 from imagecli.planned_call import PlannedCall, split_count
 from imagecli.prepared import ManifestRef, OutputFile
 from imagecli.results import CallResult
@@ -83,3 +84,14 @@ class ItemResult:
     cost_usd: float | None
     """None if it is unknown."""
     is_over_budget: bool = False
+
+
+def result_errors(result: ItemResult) -> list[ImagecliError]:
+    """What went wrong with an item, in all of its calls."""
+    return [error for call_result in result.results for error in call_result.errors]
+
+
+def planned_paths(plan: ItemPlan) -> tuple[tuple[str, ...], ...]:
+    """The planned files of each image that *plan* requests, as the journal records them."""
+    parts = [call.part for call in plan.calls()]
+    return tuple(paths for part in parts if part for paths in part.planned)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imagecli.batch.item_plan import ItemResult
-from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, ImagecliError, most_severe_exit_code
+from imagecli.batch.item_plan import ItemResult, result_errors
+from imagecli.errors import EXIT_INCOMPLETE, EXIT_OK, EXIT_PARTIAL, most_severe_exit_code
 from imagecli.events import BatchProgress
-
-
-def result_errors(result: ItemResult) -> list[ImagecliError]:
-    """What went wrong with an item, in all of its calls."""
-    return [error for call_result in result.results for error in call_result.errors]
 
 
 @dataclass(slots=True, kw_only=True)

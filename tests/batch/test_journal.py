@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, entry_to_line
-from imagecli.batch.journal.reader import MAX_BYTES, WARNED_LINES, find_journals, journal_path, read_journals
+from imagecli.batch.journal.paths import find_journals, journal_path
+from imagecli.batch.journal.reader import MAX_BYTES, WARNED_LINES, read_journals
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.shards import Shard

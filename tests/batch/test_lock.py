@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.batch.journal import lock
-from imagecli.batch.journal.lock import _try_acquire, lock_path, manifest_lock
+from imagecli.batch.journal.lock import _try_acquire, manifest_lock
+from imagecli.batch.journal.paths import lock_path
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
 from tests.children import Children

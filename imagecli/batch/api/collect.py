@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from imagecli.batch.api.download import download_lines
-from imagecli.batch.api.input_file import parse_custom_id
 from imagecli.batch.api.pending_items import PendingItem
+from imagecli.batch.api.submission_ids import parse_custom_id
 from imagecli.batch.file_records import build_file_records, build_original_records
+from imagecli.batch.item_finalizer import ItemFinalizer
 from imagecli.batch.item_plan import ItemResult
-from imagecli.batch.item_worker import ItemFinalizer
 from imagecli.batch.journal.entry import FileRecord
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader

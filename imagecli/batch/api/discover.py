@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.batch.api.download import download_lines
-from imagecli.batch.api.input_file import MANIFEST, MANIFEST_SHA256, SUBMISSION, calls_with_ids, planned_paths
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.api.input_file import calls_with_ids
+from imagecli.batch.api.submission_ids import MANIFEST, MANIFEST_SHA256, SUBMISSION
+from imagecli.batch.item_plan import ItemPlan, planned_paths
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter

@@ -1,66 +1,21 @@
-"""The input files of batches, as few as the provider's limits allow, and the ids in them that name our items.
-
-A line is named after its item, and a batch after its manifest, so that a manifest alone is enough to find again what
-was submitted of it.
-"""
+"""The input files of batches, as few as the provider's limits allow: a line for each call."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
+from imagecli.batch.api.submission_ids import LineId, item_key
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
 from imagecli.errors import DiskError, UsageError
 from imagecli.planned_call import PlannedCall
 from imagecli.storage.atomic import os_error_reason
-
-MANIFEST: Final = "imagecli_manifest"
-MANIFEST_SHA256: Final = "imagecli_manifest_sha256"
-SUBMISSION: Final = "imagecli_submission"
-"""Keys of a batch's metadata."""
-MAX_VALUE: Final = 512
-"""Characters of a value there. OpenAI API reference, metadata, read 2026-11-22."""
-
-_CUSTOM_ID: Final = re.compile(r"(?P<key>[0-9a-f]{16}-[0-9a-f]{24})-(?P<begin>[0-9]{1,9})-(?P<n>[0-9]{1,9})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineId:
-    """The images of an item that one line requests; as text, the line's `custom_id`."""
-
-    key: str
-    """`item_key` of the item."""
-    begin: int
-    """The first of its images, counted from 0 over the item's lines."""
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.key}-{self.begin}-{self.n}"
-
-
-def item_key(id: str, hash: str) -> str:
-    """Names an item by its *id* and its request *hash*."""
-    return f"{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}-{hash[:24]}"
-
-
-def parse_custom_id(text: str) -> LineId | None:
-    """The meaning of a line's `custom_id`; None if it is not one of ours."""
-    match = _CUSTOM_ID.fullmatch(text)
-    return LineId(key=match["key"], begin=int(match["begin"]), n=int(match["n"])) if match else None
-
-
-def batch_metadata(name: str, digest: str, submission: str) -> dict[str, str]:
-    """The metadata that a batch of the manifest *name* with the SHA-256 *digest* is found by."""
-    return {MANIFEST: name[:MAX_VALUE], MANIFEST_SHA256: digest, SUBMISSION: submission}
-
 
 LineBuilder = Callable[[str, PlannedCall, ItemPlan], bytes]
 """A `custom_id`, its call and the plan that it is of → the line."""
@@ -122,12 +77,6 @@ def calls_with_ids(plan: ItemPlan) -> Iterator[tuple[str, PlannedCall]]:
         n = call.request.options.n
         yield str(LineId(key=key, begin=begin, n=n)), call
         begin += n
-
-
-def planned_paths(plan: ItemPlan) -> tuple[tuple[str, ...], ...]:
-    """The planned files of each image that *plan* requests, as the journal records them."""
-    parts = [call.part for call in plan.calls()]
-    return tuple(paths for part in parts if part for paths in part.planned)
 
 
 def _endpoint_and_model(plan: ItemPlan, row: BatchRow) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from imagecli.batch.api.input_file import LineId, item_key
+from imagecli.batch.api.submission_ids import LineId, item_key
 from imagecli.batch.decisions import Decision, Replacement
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.batch.journal.entry import JournalEntry

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.batch.api.discover import find_batch
-from imagecli.batch.api.input_file import SUBMISSION, BatchInputFile, batch_metadata, build_input_files, planned_paths
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.api.input_file import BatchInputFile, build_input_files
+from imagecli.batch.api.submission_ids import SUBMISSION, batch_metadata
+from imagecli.batch.item_plan import ItemPlan, planned_paths
 from imagecli.batch.journal.entry import State
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.catalog.provider import ProviderRow

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from imagecli.batch.journal.reader import find_beside, journal_path
+from imagecli.batch.journal.paths import find_beside, lock_path
 from imagecli.batch.shards import Shard
 from imagecli.errors import OutputError, UsageError
 from imagecli.file_lock import try_lock
@@ -31,11 +31,6 @@ PATIENCE_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05
 _MAX_BYTES: Final = 4096
 _FIRST_KEY: Final = b'{"pid":'
-
-
-def lock_path(manifest: Path, shard: Shard | None = None) -> Path:
-    """The lock file of a run."""
-    return journal_path(manifest, shard).with_suffix(".lock")
 
 
 @contextlib.contextmanager

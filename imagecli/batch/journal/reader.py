@@ -1,21 +1,19 @@
-"""Finds and reads the journals beside a manifest.
+"""Reads the journals of a manifest: all of them, the whole manifest's and those of its shards.
 
-`assets.toml` has `assets.journal.jsonl`, and its shard 2 of 3 has `assets.journal.2-3.jsonl`. All of them are read,
-and a run writes to its own (`writer`). Reading changes nothing and needs no lock.
+A run writes to its own (`writer`). Reading changes nothing and needs no lock.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
 from imagecli.batch.journal.entry import JournalEntry, NewerSchemaError, parse_entry
+from imagecli.batch.journal.paths import find_journals, journal_path
 from imagecli.batch.journal.state import JournalState
-from imagecli.batch.shards import Shard
 from imagecli.errors import UsageError
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.quoting import shell_quote
@@ -29,43 +27,6 @@ WARNED_LINES: Final = 5
 """Unreadable lines of a journal that get a warning each; the others are counted."""
 _CONFLICT_MARKERS: Final = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 """The beginning of lines that git inserts in a merge conflict."""
-
-
-class ShardFile(NamedTuple):
-    """A file beside a manifest, and the shard that it belongs to; None for the whole manifest."""
-
-    path: Path
-    shard: Shard | None
-
-
-def journal_path(manifest: Path, shard: Shard | None = None) -> Path:
-    """The journal of the whole manifest, or of a shard."""
-    part = f".{shard.index}-{shard.of}" if shard else ""
-    return manifest.with_name(f"{manifest.stem}.journal{part}.jsonl")
-
-
-def find_journals(manifest: Path) -> list[ShardFile]:
-    """The existing journals: the whole manifest's, then those of shards. Raises UsageError for an unreadable folder."""
-    return sorted(find_beside(manifest, "jsonl"), key=_sort_key)
-
-
-def _sort_key(journal: ShardFile) -> tuple[bool, str]:
-    return journal.shard is not None, str(journal.path)
-
-
-def find_beside(manifest: Path, extension: str) -> Iterator[ShardFile]:
-    """`NAME.journal.EXTENSION` and `NAME.journal.K-N.EXTENSION` in the manifest's folder."""
-    pattern = re.compile(
-        rf"{re.escape(manifest.stem)}\.journal(?:\.([1-9][0-9]*)-([1-9][0-9]*))?\.{extension}", re.ASCII
-    )
-    try:
-        names = [path.name for path in manifest.parent.iterdir()]
-    except OSError as error:
-        raise UsageError(f"can't read {manifest.parent}: {error.strerror}", hint="check your rights to it") from error
-    for name in names:
-        if match := pattern.fullmatch(name):
-            shard = Shard(index=int(match[1]), of=int(match[2])) if match[1] else None
-            yield ShardFile(manifest.with_name(name), shard)
 
 
 def read_journals(manifest: Path, on_event: EventHandler) -> JournalState:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.batch.journal.entry import JournalEntry, NewerSchemaError, entry_to_line, parse_entry
-from imagecli.batch.journal.reader import MAX_LINE_BYTES, journal_path, read_lines
+from imagecli.batch.journal.paths import journal_path
+from imagecli.batch.journal.reader import MAX_LINE_BYTES, read_lines
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError

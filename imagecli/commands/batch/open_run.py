@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from imagecli.batch.item_finalizer import ItemFinalizer
 from imagecli.batch.item_notes import merge_notes
 from imagecli.batch.item_plan import ItemPlan
-from imagecli.batch.item_worker import ItemFinalizer
 from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.journal.reader import read_journals
 from imagecli.batch.journal.state import JournalState

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_plan import ItemPlan, ItemResult
+from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
 from imagecli.batch.journal.entry import FileRecord
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.run_counts import RunCounts, result_errors
+from imagecli.batch.run_counts import RunCounts
 from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
 from imagecli.commands.image.plan import inspect_skipped_file
 from imagecli.domain import Json

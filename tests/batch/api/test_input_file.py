@@ -11,14 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecli.batch.api.input_file import (
-    BatchInputFile,
-    build_input_files,
-    calls_with_ids,
-    parse_custom_id,
-    planned_paths,
-)
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.api.input_file import BatchInputFile, build_input_files, calls_with_ids
+from imagecli.batch.api.submission_ids import parse_custom_id
+from imagecli.batch.item_plan import ItemPlan, planned_paths
 from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
 from imagecli.planned_call import PlannedCall

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.batch.api.input_file import LineId, batch_metadata, item_key, parse_custom_id
+from imagecli.batch.api.submission_ids import LineId, batch_metadata, item_key, parse_custom_id
 
 KEY = f"{'0123456789abcdef'}-{'f' * 24}"
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)

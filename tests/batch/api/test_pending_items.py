@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.api.input_file import LineId, planned_paths
 from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
+from imagecli.batch.api.submission_ids import LineId
+from imagecli.batch.item_plan import planned_paths
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.pipeline.prepare_call import RunContext
