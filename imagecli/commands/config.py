@@ -44,7 +44,7 @@ def path(
     from imagecli.config.project import nearest_project
     from imagecli.config.show import build_path_rows
     from imagecli.errors import UsageError
-    from imagecli.output.config import print_json_document, print_paths
+    from imagecli.output.config import print_paths
 
     paths = build_path_rows(find_folders(ctx.obj), nearest_project(current_folder()))
     matching = [row for row in paths if which in (None, row.name)]
@@ -52,6 +52,8 @@ def path(
         raise UsageError(f"there is no path {which!r} here", hint=f"there are: {', '.join(row.name for row in paths)}")
     if not as_json:
         return print_paths(matching, ctx.obj, bare=which is not None)
+    from imagecli.output.json_result import print_json_document
+
     entries: Any = [
         {"name": row.name, "path": str(row.path), "exists": row.path.exists(), "about": row.about} for row in matching
     ]
@@ -74,7 +76,7 @@ def show(
     from imagecli.config.show import build_setting_rows
     from imagecli.config.sources import SettingFlags, read_settings_sources
     from imagecli.config.user_catalog import load_user_catalog
-    from imagecli.output.config import print_json_document, print_settings
+    from imagecli.output.config import print_settings
     from imagecli.output.terminal import print_note
 
     rows = load_user_catalog(ctx.obj)
@@ -84,6 +86,8 @@ def show(
         print_note(message, ctx.obj)
     if not as_json:
         return print_settings(settings, ctx.obj, origin=origin)
+    from imagecli.output.json_result import print_json_document
+
     entries: Any = [
         {"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings
     ]

@@ -35,7 +35,6 @@ def models(
     from imagecli.catalog.describe import model_to_json
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.output.catalog import print_model, print_models
-    from imagecli.output.config import print_json_document
     from imagecli.output.terminal import print_note
 
     rows, project_error = load_catalog_with_providers(ctx.obj)
@@ -43,6 +42,8 @@ def models(
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
     selection = rows.models if name is None else {name: _find_row(rows.models, name)}
     if as_json:
+        from imagecli.output.json_result import print_json_document
+
         entries: Any = [model_to_json(row) for row in selection.values()]
         return print_json_document("models", {"models": entries}, ctx.obj)
     today = ctx.obj.now().date()

@@ -29,7 +29,6 @@ def providers(
     from imagecli.catalog.describe import provider_to_json
     from imagecli.config.user_catalog import load_catalog_with_providers
     from imagecli.output.catalog import print_provider, print_providers
-    from imagecli.output.config import print_json_document
     from imagecli.output.terminal import print_note
 
     rows, project_error = load_catalog_with_providers(ctx.obj)
@@ -37,6 +36,8 @@ def providers(
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
     selection = list(rows.providers.values()) if name is None else [rows.provider(name)]
     if as_json:
+        from imagecli.output.json_result import print_json_document
+
         entries: Any = [provider_to_json(row) for row in selection]
         return print_json_document("providers", {"providers": entries}, ctx.obj)
     if name is None:

@@ -17,7 +17,7 @@ from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.naming import parse_output
-from imagecli.output.config import print_json_document
+from imagecli.output.json_result import print_json_document
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.output.progress import open_progress
 from imagecli.output.recover import print_recoverable, recoverable_to_json

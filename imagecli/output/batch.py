@@ -10,9 +10,9 @@ from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.money import Cost, format_usd
+from imagecli.output.errors import print_error
 from imagecli.output.json_result import build_envelope
-from imagecli.output.result import print_error, write_to_stdout
-from imagecli.output.terminal import DisplayOptions, json_line, printable_path, sanitize, write_line
+from imagecli.output.terminal import DisplayOptions, json_line, printable_path, sanitize, write_line, write_to_stdout
 from imagecli.results import CallResult, CommandResult
 
 COMMAND = "batch"

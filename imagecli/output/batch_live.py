@@ -14,10 +14,9 @@ from rich.text import Text
 from imagecli.env import Env
 from imagecli.events import BatchApiProgress, BatchProgress, Event, RetryWait, UploadProgress
 from imagecli.money import format_usd
-from imagecli.output.dry_run import format_seconds
 from imagecli.output.live_progress import open_console
 from imagecli.output.plain_progress import PlainProgress
-from imagecli.output.terminal import DisplayOptions
+from imagecli.output.terminal import DisplayOptions, format_seconds
 
 Cell: TypeAlias = tuple[str, str]
 """A heading and its value."""

@@ -11,8 +11,7 @@ from imagecli.catalog.describe import model_to_json, provider_differences, size_
 from imagecli.domain import Json, Operation, Size
 from imagecli.env import Env
 from imagecli.money import format_usd
-from imagecli.output.result import write_to_stdout
-from imagecli.output.terminal import format_table, output_width, sanitize, wrap_text
+from imagecli.output.terminal import format_table, output_width, sanitize, wrap_text, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.catalog.model import ModelRow, Prices

@@ -1,19 +1,16 @@
-"""Prints settings, paths and JSON documents on stdout."""
+"""Prints settings and the paths of settings files, for `imagecli config`, on stdout."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.output.result import write_to_stdout
-from imagecli.output.terminal import json_line, printable_path, sanitize
+from imagecli.output.terminal import printable_path, sanitize, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.config.show import PathRow, SettingRow
-    from imagecli.domain import Json
-    from imagecli.errors import ImagecliError
 
 
 def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> None:
@@ -41,28 +38,6 @@ def print_paths(used: Sequence[PathRow], env: Env, *, bare: bool) -> None:
         for one in used
     ]
     _print_lines(lines, env)
-
-
-def print_json_document(
-    command: str,
-    further: Mapping[str, Json],
-    env: Env,
-    *,
-    exit_code: int = 0,
-    errors: Sequence[ImagecliError] = (),
-) -> None:
-    """Print the one JSON object of a command that creates no images: the common keys, and *further* ones."""
-    from imagecli.output.json_result import build_envelope
-    from imagecli.results import CommandResult
-
-    status = "ok" if exit_code == 0 else "failed"
-    document = {
-        **build_envelope(CommandResult(command=command, errors=tuple(errors))),
-        "status": status,
-        "exit_code": exit_code,
-        **further,
-    }
-    _print_lines([json_line(document, ascii_only=env.stdout.isatty())], env)
 
 
 def _print_lines(lines: Sequence[str], env: Env) -> None:

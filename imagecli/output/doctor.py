@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from imagecli.env import Env
 from imagecli.errors import ImagecliError
-from imagecli.output.config import print_json_document
-from imagecli.output.result import write_to_stdout
-from imagecli.output.terminal import sanitize
+from imagecli.output.json_result import print_json_document
+from imagecli.output.terminal import sanitize, write_to_stdout
 
 Level = Literal["ok", "note", "warning", "error"]
 

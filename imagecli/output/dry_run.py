@@ -1,6 +1,6 @@
 """What a dry run prints: a command's requests, files and price, or a batch's counts, price and time.
 
-Also durations as text. Pure; rich only lays the lines out on a terminal.
+Pure; rich only lays the lines out on a terminal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from imagecli.env import Env
 from imagecli.money import Cost, format_price
-from imagecli.output.terminal import DisplayOptions, printable_path, sanitize
+from imagecli.output.terminal import DisplayOptions, format_seconds, plural, printable_path, sanitize
 from imagecli.results import CommandResult, DryRunRequest
 
 Row = tuple[str, str]
@@ -81,20 +81,6 @@ def _format_items(plan: BatchDryRun) -> str:
     missing = plan.items - plan.up_to_date - plan.pending
     pending = f", {plan.pending:,} are with the Batch API" if plan.pending else ""
     return f"{missing:,} of {plan.items:,}, {plan.up_to_date:,} are there{pending}"
-
-
-def plural(count: int, word: str) -> str:
-    """`1 row`, `20 rows`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def format_seconds(seconds: float) -> str:
-    """`1 h 04 min`, `2 min 05 s`, `7 s`."""
-    rounded = round(seconds)
-    hours, minutes = divmod(rounded // 60, 60)
-    if hours:
-        return f"{hours:,} h {minutes:02} min"
-    return f"{minutes} min {rounded % 60:02} s" if minutes else f"{rounded} s"
 
 
 SHOWN: Final = 20

@@ -1,14 +1,15 @@
-"""A result as the one JSON object of `--json`. Keys are only ever added; unknown costs are null."""
+"""The one JSON object of `--json`. Keys are only ever added; unknown costs are null."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from imagecli.domain import Json, SavedImage
+from imagecli.env import Env
 from imagecli.errors import ImagecliError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.money import Cost
-from imagecli.output.terminal import json_line
+from imagecli.output.terminal import json_line, write_to_stdout
 from imagecli.results import CallResult, CommandResult, DryRunRequest, SkippedFile
 
 
@@ -49,6 +50,26 @@ def build_envelope(report: CommandResult, row: int | None = None) -> dict[str, J
 def result_to_json_line(report: CommandResult, *, plain: bool) -> str:
     """The object on one line; with *plain* in ASCII."""
     return json_line(build_envelope(report), ascii_only=plain)
+
+
+def print_json_document(
+    command: str,
+    further: Mapping[str, Json],
+    env: Env,
+    *,
+    exit_code: int = 0,
+    errors: Sequence[ImagecliError] = (),
+) -> None:
+    """Print the one JSON object of a command that creates no images: the common keys, and *further* ones."""
+    status = "ok" if exit_code == 0 else "failed"
+    document = {
+        **build_envelope(CommandResult(command=command, errors=tuple(errors))),
+        "status": status,
+        "exit_code": exit_code,
+        **further,
+    }
+    line = json_line(document, ascii_only=env.stdout.isatty())
+    write_to_stdout(env, f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 def _note_to_json(remark: NoteEvent | WarningEvent) -> dict[str, Json]:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.output.result import write_to_stdout
-from imagecli.output.terminal import sanitize
+from imagecli.output.terminal import sanitize, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.domain import Json

@@ -1,13 +1,12 @@
-"""Prints the result of a command: data, or with `-o -` the image itself, on stdout, and errors on stderr."""
+"""Prints the result of a command: data, or with `-o -` the image itself, on stdout, and what it cost on stderr."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, InterruptedCommand, Terminated, UnsavedError, signal_exit_code
-from imagecli.output.terminal import DisplayOptions, printable_path, sanitize, write_line
+from imagecli.output.terminal import DisplayOptions, printable_path, sanitize, write_line, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.events import EventHandler
@@ -19,7 +18,10 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
 
     With *paths* false, stdout has the image itself. The plan of a dry run is data.
     """
-    print_errors(result.all_errors, display, env)
+    if errors := result.all_errors:
+        from imagecli.output.errors import print_errors
+
+        print_errors(errors, display, env)
     _print_bill(result, display, env)
     saved = [image.path for image in result.images if image.path]
     data: list[str] = []
@@ -44,6 +46,8 @@ def print_result(result: CommandResult, display: DisplayOptions, env: Env, *, pa
             env, text.encode("utf-8", "surrogateescape"), "the pictures themselves are saved" if saved else None
         )
     except DiskError as error:
+        from imagecli.output.errors import print_error
+
         print_error(error, display, env)
         return result.exit_code or error.exit_code
     return result.exit_code
@@ -72,62 +76,14 @@ def format_bill(result: CommandResult) -> str | None:
 def print_failure(error: ImagecliError, command: str, display: DisplayOptions, env: Env) -> int:
     """Print the error of a command that ended before anything was sent, and return its exit code."""
     if not display.json:
+        from imagecli.output.errors import print_errors
+
         print_errors((error,), display, env)
         return error.exit_code
     from imagecli.results import CommandResult
 
     signal_code = error.exit_code if isinstance(error, InterruptedCommand) else None
     return print_result(CommandResult(command=command, errors=(error,), signal_code=signal_code), display, env)
-
-
-def print_errors(errors: Sequence[ImagecliError], display: DisplayOptions, env: Env) -> None:
-    """Print each of *errors* once; those with the same message are only counted."""
-    by_message: dict[str, list[ImagecliError]] = {}
-    for error in errors:
-        by_message.setdefault(error.message, []).append(error)
-    for error, *others in by_message.values():
-        print_error(error, display, env)
-        if others:
-            write_line(env.stderr, f"imagecli: error: the same {len(others)} times more; --json tells of each")
-        for path in dict.fromkeys(other.rescued_path for other in others):
-            if path and path != error.rescued_path:
-                write_line(env.stderr, display.redact(f"kept: {sanitize(path)}"))
-        if display.debug and error.code == "bug":
-            _print_traceback(error, display, env)
-
-
-def print_error(error: ImagecliError, display: DisplayOptions, env: Env) -> None:
-    """Print an error with its rescued file, request id and hint, all of it sanitized."""
-    lines = [sanitize(line) for line in error.lines] + [f"imagecli: error: {sanitize(error.message)}"]
-    for title, text in (("kept", error.rescued_path), ("request", error.request_id), ("hint", error.hint)):
-        if text:
-            lines.append(f"{title}: {sanitize(text)}")
-    for line in lines:
-        write_line(env.stderr, display.redact(line))
-
-
-def _print_traceback(error: ImagecliError, display: DisplayOptions, env: Env) -> None:
-    import traceback
-
-    for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
-        write_line(env.stderr, display.redact(sanitize(line)))
-
-
-def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
-    """Write *data* to stdout. Ignores a reader that is gone; raises DiskError, with *hint*, if the disk is full."""
-    try:
-        write_stdout_buffer(env, data)
-    except (BrokenPipeError, ValueError):
-        return
-    except OSError as error:
-        raise DiskError(f"stdout can't be written: {error.strerror}", hint=hint, code="stdout") from error
-
-
-def write_stdout_buffer(env: Env, data: bytes) -> None:
-    """Write all of *data* to stdout's buffer."""
-    env.stdout.flush()
-    env.stdout.buffer.write(data)
-    env.stdout.buffer.flush()
 
 
 _CHUNK_BYTES = 256 * 1024

@@ -1,4 +1,4 @@
-"""What may be printed on a terminal, and how: display options, sanitized text, and tables of its width."""
+"""How text is printed: display options, sanitized lines, stdout, durations, and tables of the terminal's width."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from imagecli.env import Env
+from imagecli.errors import DiskError
 from imagecli.quoting import CONTROL_CHARACTERS
 from imagecli.quoting import sanitize as sanitize
 
@@ -97,6 +98,23 @@ def write_line(stream: TextIO, text: str) -> None:
         return
 
 
+def write_to_stdout(env: Env, data: bytes, hint: str | None = None) -> None:
+    """Write *data* to stdout. Ignores a reader that is gone; raises DiskError, with *hint*, if the disk is full."""
+    try:
+        write_stdout_buffer(env, data)
+    except (BrokenPipeError, ValueError):
+        return
+    except OSError as error:
+        raise DiskError(f"stdout can't be written: {error.strerror}", hint=hint, code="stdout") from error
+
+
+def write_stdout_buffer(env: Env, data: bytes) -> None:
+    """Write all of *data* to stdout's buffer."""
+    env.stdout.flush()
+    env.stdout.buffer.write(data)
+    env.stdout.buffer.flush()
+
+
 def print_note(text: str, env: Env) -> None:
     """Print a note on stderr, in a command without progress events."""
     write_line(env.stderr, f"imagecli: note: {sanitize(text)}")
@@ -110,6 +128,23 @@ def printable_path(path: Path, stream: TextIO) -> str:
     text = str(path).replace("\n", "\\x0a")
     text = f"./{text}" if text.startswith("-") else text
     return sanitize(text) if stream.isatty() else text
+
+
+# --- counts and durations as text -------------------------------------------------------------------------------------
+
+
+def plural(count: int, word: str) -> str:
+    """`1 row`, `20 rows`."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def format_seconds(seconds: float) -> str:
+    """`1 h 04 min`, `2 min 05 s`, `7 s`."""
+    rounded = round(seconds)
+    hours, minutes = divmod(rounded // 60, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02} min"
+    return f"{minutes} min {rounded % 60:02} s" if minutes else f"{rounded} s"
 
 
 # --- tables and text in the width of the terminal --------------------------------------------------------------------

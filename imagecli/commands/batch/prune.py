@@ -5,11 +5,12 @@ from __future__ import annotations
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.lock import manifest_lock
 from imagecli.batch.prune import find_orphans, remove_orphan
-from imagecli.commands.batch.context import BatchContext, planned_outputs
+from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import open_batch_run
+from imagecli.commands.batch.plan_items import planned_outputs
 from imagecli.commands.batch.reporter import NO_COST
 from imagecli.commands.terminal_input import confirm
-from imagecli.output.dry_run import plural
+from imagecli.output.terminal import plural
 
 
 def run_prune(context: BatchContext, *, yes: bool) -> int:
