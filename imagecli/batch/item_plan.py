@@ -14,8 +14,11 @@ from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.domain import ImageRequest
 from imagecli.errors import ImagecliError
+from imagecli.money import Cost
 from imagecli.planned_call import PlannedCall, split_count
 from imagecli.prepared import ManifestRef, OutputFile
+from imagecli.pricing import estimate
+from imagecli.pricing.budget import Budget
 from imagecli.results import CallResult
 
 
@@ -95,3 +98,11 @@ def planned_paths(plan: ItemPlan) -> tuple[tuple[str, ...], ...]:
     """The planned files of each image that *plan* requests, as the journal records them."""
     parts = [call.part for call in plan.calls()]
     return tuple(paths for part in parts if part for paths in part.planned)
+
+
+def estimate_item_cost(plan: ItemPlan, budget: Budget) -> Cost:
+    """What the calls of *plan* can cost together."""
+    end = plan.first_call + len(plan.requests())
+    price = estimate.total_estimate(budget.estimates[plan.first_call : end])
+    about = budget.describe_price(price)
+    return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)

@@ -8,13 +8,14 @@ from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
 from imagecli.commands.batch.api_state import BatchApiRun, needs_batch_api, open_batch_api_run
 from imagecli.commands.batch.api_steps import cancel_pending, fetch_finished, submit_missing, wait_for_batches
-from imagecli.commands.batch.context import BatchContext, settings_with_cap_share
+from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     count_up_to_date,
     find_pending_plans,
     journal_existing_files,
     open_batch_run,
     plan_run,
+    settings_with_cap_share,
 )
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code

@@ -8,16 +8,17 @@ from typing import Final
 
 from imagecli.batch.api.discover import claim_found_batches, resolve_unanswered
 from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
-from imagecli.batch.item_plan import ItemPlan, ItemResult
+from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.request_hash import base_url_for_hash
 from imagecli.catalog.model import ModelRow
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
 from imagecli.client.free_requests import ApiClient
-from imagecli.commands.batch.context import BatchContext, plan_items, planned_outputs
+from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import BatchRun, build_budget, number_calls
-from imagecli.commands.batch.reporter import BatchReporter, estimate_item_cost
+from imagecli.commands.batch.plan_items import plan_items, planned_outputs
+from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.item_plan import ItemPlan, estimate_item_cost
 from imagecli.batch.prune import find_orphans, suggest_moves
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
-from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
+from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.kept_files import find_kept_files
 from imagecli.commands.batch.open_run import (
     BatchRun,
     build_batch_run_context,
@@ -20,7 +21,8 @@ from imagecli.commands.batch.open_run import (
     open_batch_run,
     plan_run,
 )
-from imagecli.commands.batch.reporter import NO_COST, estimate_item_cost, find_kept_files, item_keys
+from imagecli.commands.batch.plan_items import disk_state, planned_outputs
+from imagecli.commands.batch.reporter import NO_COST, item_keys
 from imagecli.commands.batch.run import ConcurrencyOptions
 from imagecli.commands.image.dry_run import build_dry_run_request
 from imagecli.errors import EXIT_INCOMPLETE

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from imagecli.batch.decisions import decide_item, replace_originals_too
-from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_identity import identify_item
-from imagecli.batch.item_plan import ItemPlan
-from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.content import ManifestContent
-from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.load_items import ManifestItems, load_items
 from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manifest, read_piped_manifest
-from imagecli.batch.request_hash import FileDigests
-from imagecli.batch.shards import Shard, cap_share
+from imagecli.batch.shards import Shard
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
 from imagecli.config.paths import current_folder
@@ -31,7 +23,6 @@ from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import DisplayOptions
-from imagecli.pricing import estimate
 from imagecli.pricing.budget import describe_cap
 
 NOTED_SETTINGS = ("project_owner", "provider", "max_cost")
@@ -176,93 +167,6 @@ def check_batch_api_options(live: Mapping[str, object], *, batch_api: bool, wait
         raise UsageError(
             f"{flags[0]} is for live requests: the Batch API has its own pace", hint=f"leave {flags[0]} out"
         )
-
-
-# --- which items, and what becomes of them ---------------------------------------------------------------------------
-
-
-def planned_outputs(item: ManifestItem) -> list[str]:
-    """The files that *item* makes, relative to the manifest's folder. The first is the item's id in the journal."""
-    return [target.path for targets in item.targets for target in targets]
-
-
-def choose_items(context: BatchContext) -> list[ManifestItem]:
-    """The items of this run's shard with an output that `--only` matches. Raises UsageError if none matches."""
-    items = context.manifest_items.items
-    chosen = [item for item in items if _is_in_shard(item, context) and _is_selected(item, context)]
-    if not chosen and context.only:
-        first = [planned_outputs(item)[0] for item in items[:3]]
-        more = " …" if len(items) > 3 else ""
-        raise UsageError(
-            f"no output of {context.manifest.name} is like {', '.join(context.only)}",
-            hint=f"outputs are {', '.join(first)}{more}",
-        )
-    return chosen
-
-
-def _is_in_shard(item: ManifestItem, context: BatchContext) -> bool:
-    return context.shard is None or context.shard.contains(planned_outputs(item)[0])
-
-
-def _is_selected(item: ManifestItem, context: BatchContext) -> bool:
-    return not context.only or any(
-        matches_output(path, glob) for path in planned_outputs(item) for glob in context.only
-    )
-
-
-def matches_output(path: str, glob: str) -> bool:
-    """Whether *glob* matches the output's path, or its file name alone."""
-    return fnmatchcase(path, glob) or fnmatchcase(PurePosixPath(path).name, glob)
-
-
-def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
-    """The plan for every chosen item, by the journal and the disk.
-
-    Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
-    """
-    digests, disk = FileDigests(), disk_state(context)
-    plans = []
-    for item in choose_items(context):
-        identity = identify_item(item, context.settings.provider, context.settings.base_url, digests)
-        decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists)
-        decision = replace_originals_too(decision, state)
-        plans.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=context.manifest_path))
-    return plans
-
-
-def disk_state(context: BatchContext) -> DiskState:
-    """The files in the manifest's folder; links out of it are followed only if the options allow that."""
-    return DiskState(context.manifest.folder, allow_outside=context.allow_outside)
-
-
-# --- money and notes -------------------------------------------------------------------------------------------------
-
-
-def price_share(context: BatchContext) -> float:
-    """The fraction of the live price that is billed."""
-    batch_row = context.settings.provider.batch
-    return batch_row.price if context.batch_api and batch_row else 1.0
-
-
-def settings_with_cap_share(context: BatchContext) -> Settings:
-    """The settings with this shard's share of the cost limit."""
-    settings, shard = context.settings, context.shard
-    if shard is None:
-        return settings
-    costs = [_highest_cost(item, context) for item in context.manifest_items.items]
-    ours = sum(
-        cost for item, cost in zip(context.manifest_items.items, costs, strict=True) if _is_in_shard(item, context)
-    )
-    share = round(cap_share(settings.max_cost, ours, sum(costs)), 9)
-    # The built-in limit stays what it is: it is less strict than an explicit one.
-    origin = settings.max_cost_origin and f"the share {shard} of {describe_cap(settings)}"
-    return settings._replace(max_cost=share, max_cost_origin=origin)
-
-
-def _highest_cost(item: ManifestItem, context: BatchContext) -> float:
-    """USD that all images of *item* can cost; 0 if the price is unknown."""
-    price = estimate.estimate_price(item.request, item.model, context.settings.provider)
-    return (price.high_usd or price.low_usd) if price else 0.0
 
 
 def emit_notes(context: BatchContext, on_event: EventHandler) -> None:

@@ -17,19 +17,15 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import JournalRecovery
+from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
-from imagecli.commands.batch.context import (
-    BatchContext,
-    disk_state,
-    emit_notes,
-    plan_items,
-    price_share,
-    settings_with_cap_share,
-)
+from imagecli.commands.batch.context import BatchContext, emit_notes
+from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
 from imagecli.commands.batch.reporter import BatchEventFilter
+from imagecli.config.settings import Settings
 from imagecli.domain import Edit, Generate
 from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
@@ -38,7 +34,8 @@ from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.pipeline import spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, RunContext
 from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.pricing import estimate
+from imagecli.pricing.budget import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size
 
 MAX_IMAGES: Final = 10
@@ -224,3 +221,30 @@ def _unique_inputs(plans: Sequence[ItemPlan]) -> Iterator[ManifestItem]:
             if key not in seen:
                 seen.add(key)
                 yield item
+
+
+def price_share(context: BatchContext) -> float:
+    """The fraction of the live price that is billed."""
+    batch_row = context.settings.provider.batch
+    return batch_row.price if context.batch_api and batch_row else 1.0
+
+
+def settings_with_cap_share(context: BatchContext) -> Settings:
+    """The settings with this shard's share of the cost limit."""
+    settings, shard = context.settings, context.shard
+    if shard is None:
+        return settings
+    costs = [_highest_cost(item, context) for item in context.manifest_items.items]
+    ours = sum(
+        cost for item, cost in zip(context.manifest_items.items, costs, strict=True) if is_in_shard(item, context)
+    )
+    share = round(cap_share(settings.max_cost, ours, sum(costs)), 9)
+    # The built-in limit stays what it is: it is less strict than an explicit one.
+    origin = settings.max_cost_origin and f"the share {shard} of {describe_cap(settings)}"
+    return settings._replace(max_cost=share, max_cost_origin=origin)
+
+
+def _highest_cost(item: ManifestItem, context: BatchContext) -> float:
+    """USD that all images of *item* can cost; 0 if the price is unknown."""
+    price = estimate.estimate_price(item.request, item.model, context.settings.provider)
+    return (price.high_usd or price.low_usd) if price else 0.0

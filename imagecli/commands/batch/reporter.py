@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import mmap
-import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from imagecli.batch.file_state import DiskState
-from imagecli.batch.item_plan import ItemPlan, ItemResult, result_errors
-from imagecli.batch.journal.entry import FileRecord
+from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost, result_errors
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.run_counts import RunCounts
-from imagecli.commands.batch.context import BatchContext, disk_state, planned_outputs
-from imagecli.commands.image.plan import inspect_skipped_file
+from imagecli.commands.batch.context import BatchContext
+from imagecli.commands.batch.kept_files import find_kept_files
+from imagecli.commands.batch.plan_items import disk_state, planned_outputs
 from imagecli.domain import Json
-from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, OutputError, UnsavedError, signal_exit_code
+from imagecli.errors import EXIT_INCOMPLETE, ImagecliError, UnsavedError, signal_exit_code
 from imagecli.events import Event, NoteEvent, WarningEvent
-from imagecli.images.identify import identify_image
 from imagecli.money import Cost, format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.pipeline import OpenCall
-from imagecli.pricing import estimate
 from imagecli.pricing.budget import Budget
-from imagecli.results import CommandResult, SkippedFile
+from imagecli.results import CommandResult
 
 NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")
 
@@ -220,50 +213,6 @@ def _price_words(cost: Cost | None) -> str:
     return f" for about {format_usd_range(cost.low_usd, cost.high_usd)}"
 
 
-def estimate_item_cost(plan: ItemPlan, budget: Budget) -> Cost:
-    """What the calls of *plan* can cost together."""
-    end = plan.first_call + len(plan.requests())
-    price = estimate.total_estimate(budget.estimates[plan.first_call : end])
-    about = budget.describe_price(price)
-    return Cost(low_usd=price.low_usd, high_usd=price.high_usd, about=about) if price else Cost(about=about)
-
-
 def item_keys(item: ManifestItem, state: str) -> dict[str, Json]:
     """The keys of a row's JSON object that other commands do not have."""
     return {"line": item.line, "state": state, "outputs": [*planned_outputs(item)]}
-
-
-# --- files that are up to date ---------------------------------------------------------------------------------------
-
-
-def find_kept_files(plan: ItemPlan, state: JournalState, disk: DiskState, folder: Path) -> list[SkippedFile]:
-    """The files of an item that exist, described by the journal, or by their bytes if it does not know them."""
-    files = []
-    for output in plan.outputs:
-        entry = state.file_planned_at(output)
-        below = entry[1].path if entry else output
-        path, status = folder / below, disk.stat(below)
-        if status and status.bytes is None:
-            continue  # a pipe, or a link that leads out of the folder
-        with contextlib.suppress(OutputError):
-            file = _skipped_from_record(path, entry[1]) if entry else None
-            files.append(file or inspect_skipped_file(path, (0, 0))[0])
-    return files
-
-
-def _skipped_from_record(path: Path, record: FileRecord) -> SkippedFile | None:
-    """*path* by its *record* and its headers; None if it is not of the recorded length.
-
-    As in `file_state`, a file of that length is trusted to be the recorded one, and not read to its end.
-    """
-    try:
-        status = path.stat()
-        if not (stat.S_ISREG(status.st_mode) and status.st_size == record.bytes > 0):
-            return None
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            image = identify_image(data)
-    except (OSError, ValueError):
-        return None
-    return SkippedFile(
-        path=path, bytes=record.bytes, format=image.format, size=image.size, sha256=record.sha256, before=(0, 0)
-    )
