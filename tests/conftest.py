@@ -20,9 +20,9 @@ from imagecli.cli import main
 from imagecli.client import errors
 from imagecli.env import Env
 from imagecli.sandbox import painter
-from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
 from imagecli.sandbox.painter.codec import PaintedImage
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.children import Children
 
 # How long an example takes says more of the machine than of the program.

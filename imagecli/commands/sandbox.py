@@ -105,7 +105,7 @@ def sandbox(
     """
     from imagecli.config.user_catalog import load_user_catalog
     from imagecli.sandbox.fault_injection import Failure
-    from imagecli.sandbox.http_server import Options, Sandbox
+    from imagecli.sandbox.sandbox import Options, Sandbox
 
     env: Env = ctx.obj
     options = Options(

@@ -294,7 +294,7 @@ def server_of(settings: Settings, catalog: Catalog, stack: ExitStack, *, speed: 
             key=key.secret if key else None,
             auth=key.auth if key else settings.provider.auth,
         )
-    from imagecli.sandbox.http_server import Options, Sandbox
+    from imagecli.sandbox.sandbox import Options, Sandbox
 
     random = secrets.token_urlsafe(32)
     sandbox = stack.enter_context(Sandbox(Options(catalog=catalog, speed=speed, require_key=random)))

@@ -1,26 +1,23 @@
-"""Reads parameters: one of a form, if the model's row allows its value, and the page of a list that a query selects.
+"""Reads the parameters of a form, each of which must have a value that the model's row allows.
 
-Codes: OpenAI API reference and error guide, and its list batches and list files, read 2026-11-22, as far as they name
-one. Messages imitate the API's.
+Codes: OpenAI API reference and error guide, read 2026-11-22, as far as they name one. Messages imitate the API's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from imagecli.catalog.model import ModelRow
 from imagecli.domain import SvgOptions
 from imagecli.sandbox.errors import ApiError
-from imagecli.sandbox.http_message import ServerRequest
 from imagecli.sandbox.request_body import ParsedForm
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 """Booleans as a form spells them."""
 
 _INTEGER = re.compile(r"\s*-?[0-9]{1,20}\s*")
-_PAGE_SIZE = re.compile(r"-?[0-9]{1,9}")
 
 
 def read_word(form: ParsedForm, name: str, row: ModelRow) -> str | None:
@@ -112,40 +109,3 @@ def join_quoted(words: Iterable[str]) -> str:
     """'a', 'b', and 'c'."""
     quoted = [f"'{word}'" for word in words]
     return ", ".join(quoted) if len(quoted) < 2 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
-
-
-class HasId(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-Entry = TypeVar("Entry", bound=HasId)
-
-
-def select_page(
-    entries: Sequence[Entry], request: ServerRequest, *, default: int, maximum: int
-) -> tuple[Sequence[Entry], bool]:
-    """The entries that the query selects, and whether there are more after them. Raises ApiError."""
-    text = request.query.get("limit", str(default))
-    if not _PAGE_SIZE.fullmatch(text) or not 1 <= int(text) <= maximum:
-        raise invalid_value_error(
-            "limit", f"Invalid 'limit': expected an integer between 1 and {maximum}, but got '{text}' instead."
-        )
-    start = _start_index(entries, request.query.get("after"))
-    page = entries[start : start + int(text)]
-    return page, start + len(page) < len(entries)
-
-
-def _start_index(entries: Sequence[Entry], after: str | None) -> int:
-    if after is None:
-        return 0
-    for index, entry in enumerate(entries, 1):
-        if entry.id == after:
-            return index
-    raise ApiError(f"Invalid 'after': no object with id '{after}' in this list.", param="after", code="invalid_value")
-
-
-def page_to_json(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
-    """A page in the API's format."""
-    ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": "", "last_id": ""}
-    return {"object": "list", "data": data, **ends, "has_more": more}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.front import fronting
 from tests.batch.serving import Server, serving
 from tests.children import Children

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.test_batch import journal
 from tests.conftest import Run
 

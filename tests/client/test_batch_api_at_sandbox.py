@@ -21,7 +21,7 @@ from imagecli.images.integrity import inspect_image
 from imagecli.providers.batch_api import BatchJob, parse_line_images, parse_response_line
 from imagecli.providers.request import RequestImages, build_batch_line
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.client.raw import png
 
 ROW = load_shipped_catalog().provider("sandbox")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.children import Children
 
 COMMAND = [sys.executable, "-m", "imagecli"]

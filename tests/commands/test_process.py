@@ -9,7 +9,7 @@ import pexpect
 import pyte
 import pytest
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 from tests.children import interruptible
 from tests.commands.conftest import COMMAND, Start
 

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 
 GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 SMALL = {"model": "dall-e-2", "response_format": "b64_json", "size": "256x256"}

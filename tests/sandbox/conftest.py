@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from PIL import Image, ImageDraw
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 
 
 def photo(width: int = 256, height: int = 256) -> Image.Image:

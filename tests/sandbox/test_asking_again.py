@@ -9,12 +9,12 @@ import pytest
 
 from imagecli.catalog import catalog
 from imagecli.domain import Operation
-from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_generator import RepeatCounter
 from imagecli.sandbox.image_job import ImageJob, UploadedFile
 from imagecli.sandbox.painter import paint_image
 from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import (
     EDITS,
     SMALL,

@@ -14,8 +14,8 @@ from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.fault_injection import FaultInjector
 from imagecli.sandbox.files.store import FileStore, StoredBytes
 from imagecli.sandbox.http_message import ServerRequest
-from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_generator import ImageGenerator
+from imagecli.sandbox.sandbox import Options, Sandbox
 from imagecli.sandbox.url_store import UrlStore
 from tests.sandbox.batching import (
     GENERATIONS,

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from imagecli.domain import Size
-from imagecli.sandbox.http_server import Sandbox
 from imagecli.sandbox.painter.caption import break_lines, build_caption, fit_text, lay_out_caption
 from imagecli.sandbox.painter.colors import contrast
 from imagecli.sandbox.painter.edit import largest_opening
 from imagecli.sandbox.painter.fonts import load_font
 from imagecli.sandbox.painter.scene import TERRAINS, choose_palette, paint_scene
+from imagecli.sandbox.sandbox import Sandbox
 from tests.sandbox.making import CLASSIC, post
 
 UNASSIGNED = "\u0378"

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from imagecli.sandbox.clock import SandboxClock
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
 from tests.sandbox.making import post
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 from tests.children import Children
 from tests.conftest import Run
 
@@ -85,5 +85,5 @@ def test_help_shows_lines_to_paste(start: Start, line: str) -> None:
 
 
 def test_server_is_imported_without_pillow_and_requests() -> None:
-    check = "import sys, imagecli.sandbox.http_server; sys.exit(bool({'PIL', 'requests', 'rich'} & set(sys.modules)))"
+    check = "import sys, imagecli.sandbox.sandbox; sys.exit(bool({'PIL', 'requests', 'rich'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -9,7 +9,7 @@ import pytest
 import requests
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, pictures, post
 
 

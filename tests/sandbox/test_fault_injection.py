@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
 from tests.sandbox.making import CLASSIC, post
 

@@ -10,7 +10,7 @@ import requests
 
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.files.store import FileStore, StoredBytes
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import get, send, upload
 
 

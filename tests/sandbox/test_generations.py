@@ -8,7 +8,7 @@ import re
 import pytest
 import requests
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 from tests.sandbox.making import CLASSIC, GPT, decoded, pictures, post
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from imagecli.errors import UsageError
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import post
 
 HOST = b"Host: h"

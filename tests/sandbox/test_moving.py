@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from imagecli.catalog import catalog
-from imagecli.sandbox.http_server import Sandbox
 from imagecli.sandbox.image_job import UploadedFile
 from imagecli.sandbox.painter import paint_image
 from imagecli.sandbox.painter.scene import TERRAINS, paint_scene
 from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
+from imagecli.sandbox.sandbox import Sandbox
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 from tests.sandbox.making import encoded, photo
 
 SCRIPT = Path(__file__).with_name("openai_package.mjs")

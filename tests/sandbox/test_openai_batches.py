@@ -12,7 +12,7 @@ from typing import Any, Literal
 import openai
 import pytest
 
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import EDITS, jsonl, line
 from tests.sandbox.making import GPT, decoded, encoded, hole, photo
 

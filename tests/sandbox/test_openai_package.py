@@ -13,7 +13,7 @@ import requests
 from PIL import Image
 
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import decoded, encoded, hole, photo
 
 

@@ -7,8 +7,8 @@ import time
 import pytest
 import requests
 
-from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.rate_limit import format_go_duration
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.conftest import Run
 from tests.sandbox.making import post
 

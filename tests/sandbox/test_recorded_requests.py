@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 
 RECORDED = Path(__file__).parents[1] / "data" / "openai-0.28.1"
 

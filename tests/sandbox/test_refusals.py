@@ -16,7 +16,7 @@ import pytest
 import requests
 from PIL import Image
 
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import CLASSIC, GPT, encoded, hole, photo, post
 
 INVALID = "invalid_request_error"

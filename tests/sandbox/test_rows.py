@@ -15,10 +15,10 @@ from imagecli.catalog.model import ModelRow
 from imagecli.domain import Operation
 from imagecli.sandbox.errors import ApiError
 from imagecli.sandbox.http_message import ServerRequest
-from imagecli.sandbox.http_server import Options, Sandbox
 from imagecli.sandbox.image_job import UploadedFile
 from imagecli.sandbox.request_body import ParsedForm, read_form
 from imagecli.sandbox.request_validation import build_image_job
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import encoded, events, hole, photo, pictures, post
 
 ROWS = catalog.load_shipped_catalog()
@@ -67,7 +67,7 @@ def refusal(row: ModelRow, fields: dict[str, Any]) -> str | None:
 def test_no_name_of_a_model_stands_in_the_code_but_the_default() -> None:
     code = {path.name: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
     found = {(file, name) for file, text in code.items() for name in ROWS.models if f'"{name}"' in text}
-    assert found == {("validation.py", "dall-e-2")}
+    assert found == {("request_validation.py", "dall-e-2")}
 
 
 def test_model_that_is_one_row_more_answers_by_it() -> None:

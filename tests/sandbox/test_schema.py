@@ -17,7 +17,7 @@ import requests
 
 from imagecli.catalog import catalog
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.batching import begin, content, ended, fast, get, line, upload
 from tests.sandbox.making import CLASSIC, GPT, encoded, events, hole, photo, post
 

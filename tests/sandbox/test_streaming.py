@@ -18,7 +18,7 @@ from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.sandbox.app import SandboxApp
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.http_message import ServerRequest
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.sandbox.making import GPT, decoded, encoded, events, hole, photo, post
 
 SMALL = {**GPT, "prompt": "a cat", "size": "1024x656", "output_format": "jpeg"}

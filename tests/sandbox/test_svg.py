@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from imagecli.catalog import catalog
 from imagecli.images.identify import identify_image
-from imagecli.sandbox.http_server import Sandbox
 from imagecli.sandbox.image_job import UploadedFile
 from imagecli.sandbox.painter import paint_image
 from imagecli.sandbox.painter.scene import TERRAINS
 from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
+from imagecli.sandbox.sandbox import Sandbox
 from imagecli.sizes import Size
 from tests.sandbox.making import encoded, photo, post
 

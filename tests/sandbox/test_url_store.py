@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from imagecli.sandbox.clock import SandboxClock
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from imagecli.sandbox.url_store import UrlStore
 from tests.sandbox.making import decoded, post
 

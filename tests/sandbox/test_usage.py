@@ -9,10 +9,10 @@ import pytest
 from imagecli.catalog import catalog
 from imagecli.domain import Generate, ImageOptions, Size
 from imagecli.pricing import estimate
-from imagecli.sandbox.http_server import Sandbox
 from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.response_body import build_usage, tokens_per_image
+from imagecli.sandbox.sandbox import Sandbox
 from tests.sandbox.making import encoded, hole, photo, post
 
 ROWS = catalog.load_shipped_catalog()

@@ -7,7 +7,7 @@ import colorsys
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 
-from imagecli.sandbox.http_server import Sandbox
+from imagecli.sandbox.sandbox import Sandbox
 from tests.sandbox.making import encoded, photo, pictures, post
 
 FIELDS = {"n": 4, "response_format": "b64_json", "size": "512x512"}

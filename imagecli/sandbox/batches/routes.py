@@ -19,7 +19,7 @@ from imagecli.sandbox.errors import ApiError, check_method
 from imagecli.sandbox.files.store import FileStore, StoredFile
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
 from imagecli.sandbox.image_generator import ImageGenerator
-from imagecli.sandbox.parameters import page_to_json, select_page
+from imagecli.sandbox.pagination import page_to_json, select_page
 from imagecli.sandbox.request_body import parse_json_object
 
 MAX_BATCHES: Final = 1000

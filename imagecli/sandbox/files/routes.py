@@ -12,7 +12,8 @@ from urllib.parse import quote
 from imagecli.sandbox.errors import ApiError, check_method
 from imagecli.sandbox.files.store import MONTH, FileStore, StoredBytes, StoredFile
 from imagecli.sandbox.http_message import ServerRequest, ServerResponse, json_response
-from imagecli.sandbox.parameters import invalid_value_error, join_quoted, page_to_json, select_page
+from imagecli.sandbox.pagination import page_to_json, select_page
+from imagecli.sandbox.parameters import invalid_value_error, join_quoted
 from imagecli.sandbox.request_body import FormPart, iter_form_parts, set_form_value
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")

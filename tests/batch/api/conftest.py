@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagecli.sandbox.fault_injection import Failure
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.front import Front, fronting
 from tests.conftest import Result, Run
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imagecli.batch.api import discover
-from imagecli.sandbox.http_server import Options, Sandbox
+from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.api.conftest import SOON, Batch, edit, journal, made, manifest, row, states
 from tests.batch.front import Front, changed, fronting, lost, refused, saying, silent
 from tests.children import Children
