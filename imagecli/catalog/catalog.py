@@ -142,3 +142,8 @@ def _build_provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
     like = table.pop("like", None)
     row = _build_provider(like, rows)._replace(name=name, like=like) if like else ProviderRow(name=name)
     return overlay_provider(row, table)
+
+
+def first_living_model(rows: Iterable[ModelRow]) -> str | None:
+    """The first model without a shutdown date."""
+    return next((row.name for row in rows if row.shutdown is None), None)

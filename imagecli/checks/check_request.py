@@ -1,6 +1,7 @@
-"""Checks a request against its model: its prompt, size and format; and the model against today's date.
+"""Checks a request against its model: the model's last day, the operation, the prompt, the size and the format.
 
-Single parameters are checked by `parameters`, input images by `images`.
+The argument and the file that a prompt is read from are checked here too. `parameters` checks the other parameters and
+the number of input images; `images.fit_input` checks the images themselves.
 """
 
 from __future__ import annotations
@@ -10,15 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
+from imagecli.catalog.catalog import first_living_model
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import (
-    check_framing,
-    check_input_count,
-    check_pairs,
-    check_parameters,
-    first_living_model,
-)
+from imagecli.checks.parameters import check_framing, check_input_count, check_pairs, check_parameters
 from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation, RequestedSize, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

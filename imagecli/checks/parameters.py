@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from imagecli.catalog.catalog import first_living_model
 from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, SvgOptions, Vary
 from imagecli.errors import UsageError
@@ -226,11 +227,6 @@ def _check_range(name: str, value: object, row: ModelRow) -> None:
             hint=f"{flag} {min(max(value, low), high)}",
             flag=flag,
         )
-
-
-def first_living_model(rows: Iterable[ModelRow]) -> str | None:
-    """The first model without a shutdown date."""
-    return next((row.name for row in rows if row.shutdown is None), None)
 
 
 def _nearest_word(value: str, allowed: tuple[str, ...]) -> str:
