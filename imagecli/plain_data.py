@@ -237,7 +237,10 @@ def _read_literal(hint: Any, value: Any, where: str, before: Any, mode: Mode) ->
 
 def _read_limited(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
     kind, limits = _split_hint(hint)[1]
-    return _read_scalar(kind, value, where, limits=limits)
+    result = _read_scalar(kind, value, where, limits=limits)
+    if not limits.accept(result):
+        raise _wrong_value_error(where, kind, value, limits)
+    return result
 
 
 def _read_name(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
@@ -282,7 +285,10 @@ def _read_mapping(hint: Any, value: Any, where: str, before: Any, mode: Mode) ->
 def _read_scalar(
     hint: Any, value: Any, where: str, before: Any = None, mode: Mode = "complete", *, limits: Limits | None = None
 ) -> Any:
-    """A value of a plain type. TOML's and JSON's whole numbers are numbers too; true and false are none."""
+    """A value of a plain type. TOML's and JSON's whole numbers are numbers too; true and false are none.
+
+    *limits* are for the error only.
+    """
     match hint:
         case _ if hint is Size and isinstance(value, str):
             if (size := parse_size_in_pixels(value)) is None:
@@ -295,9 +301,13 @@ def _read_scalar(
         case _:
             # Exactly: true is no whole number, and a moment is no day.
             fits = type(value) is hint
-    if not fits or (limits and not limits.accept(value)):
-        raise UsageError(f"{where}: expected {_describe(hint, limits)}{_got(value)}")
+    if not fits:
+        raise _wrong_value_error(where, hint, value, limits)
     return value
+
+
+def _wrong_value_error(where: str, hint: Any, value: object, limits: Limits | None) -> UsageError:
+    return UsageError(f"{where}: expected {_describe(hint, limits)}{_got(value)}")
 
 
 def _describe(hint: Any, limits: Limits | None = None) -> str:

@@ -169,7 +169,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ('[models.x]\nsizes = "fre"\n', "models.x.sizes: unknown value 'fre'", "did you mean free?"),
         (
             '[models.x]\nsizes = { set = ["big"] }\n',
-            "models.x.sizes.set: expected WIDTHxHEIGHT in pixels, got 'big'",
+            "models.x.sizes.set: expected WIDTHxHEIGHT in pixels",
             "",
         ),
         ("[models.x]\nsizes = { sets = [] }\n", "models.x.sizes: unknown field 'sets'", "did you mean set?"),
@@ -195,7 +195,7 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ("[models.x]\nprices.text_in = nan\n", "models.x.prices.text_in: expected a number from 0, got nan", ""),
         (
             "[models.x]\nprices.output_tokens.low.big = 3\n",
-            "output_tokens.low: expected WIDTHxHEIGHT in pixels, got 'big'",
+            "output_tokens.low: expected WIDTHxHEIGHT in pixels",
             "",
         ),
         ("[prices.mine]\ntext_in = 1\n", "prices.mine: image_in, image_out, month is missing", ""),
