@@ -62,7 +62,8 @@ def edit(
     """
 
     from imagecli.commands.image.context import build_input_fit, open_command_context
-    from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_input_source, read_prompts
+    from imagecli.commands.image.input_sources import read_input_source
+    from imagecli.commands.image.prompt import check_one_stdin, no_prompt_error, read_prompts
     from imagecli.commands.image.run import run_requests
     from imagecli.domain import Edit
 

@@ -36,7 +36,8 @@ def vary(
     """
     from imagecli import planned_call
     from imagecli.commands.image.context import build_input_fit, open_command_context
-    from imagecli.commands.image.prompt import check_one_stdin, read_input_source, read_prompts
+    from imagecli.commands.image.input_sources import read_input_source
+    from imagecli.commands.image.prompt import check_one_stdin, read_prompts
     from imagecli.commands.image.run import run_requests
 
     check_one_stdin(image, prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)

@@ -1,4 +1,4 @@
-"""Reads a command's prompt from the argument, --prompt, a file or stdin, fills in --var, and reads input images."""
+"""Reads a command's prompt from the argument, --prompt, a file or stdin, and fills in --var."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, check_prompt_argument, decode_prompt, looks_like_image_name
 from imagecli.commands.flags import PromptFlags
-from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.domain import InputSource
 from imagecli.env import Env
-from imagecli.errors import InputImageError, UsageError
+from imagecli.errors import UsageError
 from imagecli.naming import check_variables
 from imagecli.quoting import shell_quote
 from imagecli.templates import combine_variables, fill_prompt
@@ -56,17 +56,6 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
     ]
 
 
-def read_input_source(word: str, env: Env) -> InputSource:
-    """The image that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
-    if word != "-":
-        return InputSource(name=word, path=Path(word))
-    _refuse_terminal(env, "the picture")
-    data = _read_stdin(env, MAX_PICTURE_BYTES)
-    if len(data) > MAX_PICTURE_BYTES:
-        raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
-    return InputSource(name="-", data=data)
-
-
 def check_one_stdin(*words: object) -> None:
     """Raises UsageError if more than one of *words* is `-`."""
     if sum(str(word) == "-" for word in words if word is not None) > 1:
@@ -91,8 +80,8 @@ def _exists(path: Path) -> bool:
 
 def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
     if word == "-" or str(file) == "-":
-        _refuse_terminal(env, "the prompt")
-        return decode_prompt(_read_stdin(env, MAX_PROMPT_BYTES), "stdin")
+        refuse_terminal(env, "the prompt")
+        return decode_prompt(read_stdin(env, MAX_PROMPT_BYTES), "stdin")
     if file is None:
         return word and _from_argv(word)
     from imagecli.storage.read import read_bounded
@@ -108,7 +97,7 @@ def _from_argv(word: str) -> str:
         return word
 
 
-def _read_stdin(env: Env, limit: int) -> bytes:
+def read_stdin(env: Env, limit: int) -> bytes:
     """All of stdin, or one byte more than *limit*. Raises UsageError if it can't be read."""
     try:
         return env.stdin.buffer.read(limit + 1)
@@ -116,6 +105,7 @@ def _read_stdin(env: Env, limit: int) -> bytes:
         raise UsageError(f"stdin can't be read: {error.strerror}", hint="pipe something in, or name a file") from error
 
 
-def _refuse_terminal(env: Env, what: str) -> None:
+def refuse_terminal(env: Env, what: str) -> None:
+    """Raises UsageError if *what* would be read from a terminal."""
     if env.stdin.isatty():
         raise UsageError(f"- reads {what} from stdin, and stdin is this terminal", hint="pipe something in")

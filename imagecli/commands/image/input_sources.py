@@ -1,0 +1,21 @@
+"""Reads the input images that a command names: files, or stdin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagecli.commands.image.prompt import read_stdin, refuse_terminal
+from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.env import Env
+from imagecli.errors import InputImageError
+
+
+def read_input_source(word: str, env: Env) -> InputSource:
+    """The image that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
+    if word != "-":
+        return InputSource(name=word, path=Path(word))
+    refuse_terminal(env, "the picture")
+    data = read_stdin(env, MAX_PICTURE_BYTES)
+    if len(data) > MAX_PICTURE_BYTES:
+        raise InputImageError("stdin brings more than 512 MB; no endpoint takes a tenth of that")
+    return InputSource(name="-", data=data)
