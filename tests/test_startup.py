@@ -134,7 +134,7 @@ UNUSED = {
     "html",
     "imagecli.images.formats.svg",
     "imagecli.images.pillow_io",
-    "imagecli.providers.batch_api",
+    "imagecli.providers.batch_response",
     "imagecli.providers.stream",
     "imagecli.sandbox",
     "imagecli.batch",

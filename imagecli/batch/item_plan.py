@@ -16,8 +16,8 @@ from imagecli.batch.planner import Decision, Replacement
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageRequest
-from imagecli.planned_call import PlannedCall, split_count
-from imagecli.prepared import ManifestRef, OutputFile
+from imagecli.plan_calls import PlannedCall, split_count
+from imagecli.prepared_call import ManifestRef, OutputFile
 from imagecli.results import CallResult
 
 

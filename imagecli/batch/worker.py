@@ -20,8 +20,8 @@ from imagecli.errors import DiskError, OverBudgetError
 from imagecli.events import Event, EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.pipeline import Pipeline
 from imagecli.pipeline.prepare_call import InputsByModel
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot
 

@@ -31,8 +31,7 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.client.errors import RefusedAddressError
-from imagecli.client.ip_ranges import (
+from imagecli.client.address_policy import (
     AddressPolicy,
     endpoint_of,
     is_localhost_name,
@@ -40,6 +39,7 @@ from imagecli.client.ip_ranges import (
     parse_address,
     parse_literal_host,
 )
+from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import SettingsError
 
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from imagecli.client.address_policy import AddressPolicy
 from imagecli.client.connection import ExchangeHooks, Resolver, resolve_host
-from imagecli.client.errors import RefusedAddressError, redact_url
 from imagecli.client.exchange import HttpResponse, Timeouts, get, open_session
-from imagecli.client.ip_ranges import AddressPolicy
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
+from imagecli.client.translate_errors import RefusedAddressError, redact_url
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 
 TRIES = 3

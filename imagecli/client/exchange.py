@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
 from imagecli import __version__
+from imagecli.client.address_policy import AddressPolicy, port_of
 from imagecli.client.connection import (
     BodyWriter,
     CertificateCache,
@@ -33,14 +34,13 @@ from imagecli.client.connection import (
     check_literal_host,
     resolve_host,
 )
-from imagecli.client.errors import (
+from imagecli.client.translate_errors import (
     redact_url,
     slow_response_error,
     speaks_tls,
     tls_port_error,
     translate_request_errors,
 )
-from imagecli.client.ip_ranges import AddressPolicy, port_of
 from imagecli.domain import Secret
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress

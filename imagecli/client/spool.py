@@ -19,7 +19,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
+from imagecli.client.spool_trust import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
 from imagecli.file_lock import try_lock
 from imagecli.safe_open import (

@@ -228,7 +228,7 @@ MODELS_SHOWN: Final = 5
 
 def _check_server(context: DoctorContext) -> Iterator[Finding]:
     """Ask the server for its models, and report whether it answers, which ones it lists and which of them end soon."""
-    from imagecli.client.probe import list_server_models
+    from imagecli.client.server_models import list_server_models
     from imagecli.pipeline.pipeline import server_of
 
     if context.settings is None or context.catalog is None:

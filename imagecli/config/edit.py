@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.catalog.catalog import Catalog
+from imagecli.config.api_keys import is_key_name
 from imagecli.config.files import parse_toml, read_user_file
-from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders
 from imagecli.config.sources import settings_from_file
 from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
+from imagecli.client.paid_requests import BeforeSend, Transport
 from imagecli.client.spool import (
     BODY,
     SpooledCall,
@@ -26,8 +27,7 @@ from imagecli.client.spool import (
     open_spool_entry,
     remove_spool_entry,
 )
-from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
-from imagecli.client.transport import BeforeSend, Transport
+from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
@@ -38,14 +38,14 @@ from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, ope
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
-from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall, prepared_from_json, prepared_to_json
+from imagecli.plan_calls import PlannedCall
+from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
 from imagecli.providers.response import parse_response
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
-from imagecli.storage.atomic import discard_all_staged
+from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.worker_pool import CallSlot
 
 

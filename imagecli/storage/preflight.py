@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from imagecli.errors import DiskError, OutputError, UsageError
 from imagecli.naming import PathKind
 from imagecli.safe_open import real_path
-from imagecli.storage.atomic import discard_all_staged, discard_staged, os_error_reason, write_staged
+from imagecli.storage.atomic_write import discard_all_staged, discard_staged, os_error_reason, write_staged
 
 MIN_FREE_BYTES: Final = 16 * 1024**2
 """Less free space is an error: one large image can need as much."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.exchange import Timeouts
-from imagecli.client.transport import Transport
+from imagecli.client.paid_requests import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
 from imagecli.http_message import HttpRequest

@@ -19,8 +19,8 @@ from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.domain import OPERATIONS
 from imagecli.errors import DiskError, UsageError
-from imagecli.planned_call import PlannedCall
-from imagecli.storage.atomic import os_error_reason
+from imagecli.plan_calls import PlannedCall
+from imagecli.storage.atomic_write import os_error_reason
 
 MANIFEST: Final = "imagecli_manifest"
 MANIFEST_SHA256: Final = "imagecli_manifest_sha256"

@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from imagecli import planned_call
+from imagecli import plan_calls
 from imagecli.batch.manifest.errors import RowProblems
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.manifest.row_parser import ParsedRow
@@ -253,7 +253,7 @@ def _build_request(
             markup=parts.markup,
             input_fit=settings.input_fit,
         )
-    request, note = planned_call.build_variation(
+    request, note = plan_calls.build_variation(
         parts.images[0],
         prompt,
         settings.options,

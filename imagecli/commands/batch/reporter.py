@@ -28,7 +28,7 @@ from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.pipeline import OpenCall
 from imagecli.pricing import estimate
-from imagecli.pricing.budget import Budget
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult, SkippedFile
 
 NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")

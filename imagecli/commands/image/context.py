@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from imagecli.build_image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS, FormatSupport
@@ -28,7 +29,6 @@ from imagecli.domain import ImageOptions, InputFit, Size
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.naming import OutputPattern, check_output_inside, parse_output
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import DisplayOptions

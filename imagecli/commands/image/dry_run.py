@@ -19,8 +19,8 @@ from imagecli.events import EventHandler
 from imagecli.http_message import HttpFile, HttpRequest
 from imagecli.naming import path_for_format
 from imagecli.pipeline.prepare_call import InputCache, prepare_call
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult, DryRunRequest, DryRunUpload
 
 

@@ -21,7 +21,7 @@ from imagecli.batch.api.input_file import (
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
-from imagecli.planned_call import PlannedCall
+from imagecli.plan_calls import PlannedCall
 from tests.batch.api.orders import OPENAI, orders
 from tests.conftest import photo
 

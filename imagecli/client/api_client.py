@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.client.errors import NotConnectedError, as_unbilled_error
 from imagecli.client.exchange import (
     Authorization,
     HttpResponse,
@@ -27,6 +26,7 @@ from imagecli.client.exchange import (
     send_once,
 )
 from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Json, Secret
 from imagecli.errors import UnsavedError, UsageError
 from imagecli.events import EventHandler, RetryWait

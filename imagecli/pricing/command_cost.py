@@ -11,7 +11,7 @@ from imagecli.config.sources import flag_name, how_to_unset
 from imagecli.errors import LimitError
 from imagecli.events import WarningEvent
 from imagecli.money import Cost, format_usd, format_usd_exact, format_usd_range, round_up_usd
-from imagecli.planned_call import PlannedCall, count_images
+from imagecli.plan_calls import PlannedCall, count_images
 from imagecli.pricing import estimate
 from imagecli.results import CallResult
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from imagecli.client.connection import BodyWriter
-from imagecli.client.errors import NotConnectedError
 from imagecli.client.exchange import Authorization, HttpResponse, ProgressHooks, Timeouts, open_session, send_once
 from imagecli.client.rate_limiter import (
     LOOK_SECONDS,
@@ -18,6 +17,7 @@ from imagecli.client.rate_limiter import (
 )
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
 from imagecli.client.spool import SpoolEntry
+from imagecli.client.translate_errors import NotConnectedError
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import EventHandler, NoteEvent, RetryWait

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from imagecli.client.ip_ranges import NAMES, AddressKind
+from imagecli.client.address_policy import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
 
 SECONDS = 1.5

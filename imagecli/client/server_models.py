@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.client.errors import as_unbilled_error, redact_url
 from imagecli.client.exchange import Authorization, Timeouts, open_session, send_once
+from imagecli.client.translate_errors import as_unbilled_error, redact_url
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
 from imagecli.http_message import HttpRequest
