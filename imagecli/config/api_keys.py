@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config.files import parse_toml, read_private_file
+from imagecli.config.files import parse_toml, read_private_file, replace_file
 from imagecli.config.paths import Folders
-from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
+from imagecli.config.toml_edit import remove_toml_value, set_toml_value
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.config import api_keys
+from imagecli.config.files import replace_file
 from imagecli.config.paths import Folders
-from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
+from imagecli.config.toml_edit import remove_toml_value, set_toml_value
 from imagecli.domain import Secret
 from imagecli.errors import SettingsError
 
