@@ -31,7 +31,7 @@ from imagecli.domain import MAX_PICTURE_BYTES, OPERATIONS, Edit, Generate, Image
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import check_variables, check_variables_used, find_braces
-from imagecli.storage.preflight import Boundary
+from imagecli.storage.boundary import Boundary
 from imagecli.storage.read import check_regular_file, read_bounded
 from imagecli.templates import combine_variables, fill_prompt
 
