@@ -12,8 +12,9 @@ from imagecli.client.address_policy import AddressPolicy
 from imagecli.client.connection import ExchangeHooks, Resolver, resolve_host
 from imagecli.client.exchange import HttpResponse, Timeouts, get, open_session
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
-from imagecli.client.translate_errors import RefusedAddressError, redact_url
+from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.quoting import redact_url
 
 TRIES = 3
 MAX_PARALLEL = 4

@@ -34,18 +34,13 @@ from imagecli.client.connection import (
     check_literal_host,
     resolve_host,
 )
-from imagecli.client.translate_errors import (
-    redact_url,
-    slow_response_error,
-    speaks_tls,
-    tls_port_error,
-    translate_request_errors,
-)
+from imagecli.client.translate_errors import slow_response_error, speaks_tls, tls_port_error, translate_request_errors
 from imagecli.domain import Secret
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_message import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+from imagecli.quoting import redact_url
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, Rea
 
 from imagecli.client.address_policy import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
+from imagecli.quoting import redact_url
 
 SECONDS = 1.5
 """How long a TLS handshake may take; a server that speaks plain HTTP waits for the end of a request."""
@@ -255,10 +256,3 @@ def _innermost_reason(error: BaseException) -> str:
         return "it ended too early"
     text = str(seen).rpartition(": ")[2] if isinstance(seen, NewConnectionError) else str(seen)
     return " ".join(text.split())[:200] or type(seen).__name__
-
-
-def redact_url(url: str) -> str:
-    """Scheme and host of *url*, without user name, password, path and query, which can hold secrets."""
-    scheme, _, rest = url.partition("://")
-    host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
-    return f"{scheme}://{host}" if host else "that address"
