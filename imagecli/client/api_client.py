@@ -16,16 +16,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.client.exchange import (
-    Authorization,
-    HttpResponse,
-    MultipartUpload,
-    ProgressHooks,
-    Timeouts,
-    open_session,
-    send_once,
-)
+from imagecli.client.exchange import HttpResponse, MultipartUpload, ProgressHooks, Timeouts, send_once
 from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Json, Secret
 from imagecli.errors import UnsavedError, UsageError

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from imagecli.client.connection import BodyWriter
-from imagecli.client.exchange import Authorization, HttpResponse, ProgressHooks, Timeouts, open_session, send_once
+from imagecli.client.exchange import BodyWriter, HttpResponse, ProgressHooks, Timeouts, send_once
 from imagecli.client.rate_limiter import (
     LOOK_SECONDS,
     MonotonicClock,
@@ -16,6 +15,7 @@ from imagecli.client.rate_limiter import (
     WaitTooLongError,
 )
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.client.translate_errors import NotConnectedError
 from imagecli.domain import Secret

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.client.exchange import Authorization, Timeouts, open_session, send_once
+from imagecli.client.exchange import Timeouts, send_once
+from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import as_unbilled_error
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError

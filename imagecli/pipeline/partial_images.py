@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from imagecli.client.connection import BodyWriter
+from imagecli.client.exchange import BodyWriter
 from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, PartialImage, WarningEvent

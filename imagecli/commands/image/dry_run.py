@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from imagecli.client.exchange import HEADERS
+from imagecli.client.session import HEADERS
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.execute import build_run_context, check_folders
 from imagecli.commands.image.plan import RequestPlan
