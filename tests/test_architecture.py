@@ -22,7 +22,7 @@ FLOORS = (
         "sizes",
         "serialization",
         "domain",
-        "http_message",
+        "http_request",
         "prepared_call",
         "events",
         "env",

@@ -23,7 +23,7 @@ from imagecli.client.translate_errors import NotConnectedError, as_unbilled_erro
 from imagecli.domain import Json, Secret
 from imagecli.errors import UnsavedError, UsageError
 from imagecli.events import EventHandler, RetryWait
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.request import join_url
 
 NO_REQUEST: Final = -1

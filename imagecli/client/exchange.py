@@ -27,7 +27,7 @@ from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
 from imagecli.quoting import redact_url
 

@@ -21,7 +21,7 @@ from imagecli.client.translate_errors import NotConnectedError
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import EventHandler, NoteEvent, RetryWait
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 
 _HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 

@@ -13,7 +13,7 @@ from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import as_unbilled_error
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.errors import error_from_response
 from imagecli.providers.request import join_url
 from imagecli.quoting import redact_url

@@ -1,6 +1,9 @@
 """What all calls of a command share, and one call from plan to saved images.
 
 prepare → spool → reserve → send → parse → settle → save
+
+Also builds the pipeline, its server and its downloader from the settings, and removes entries without a response that
+earlier commands left in the spool.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call

@@ -9,7 +9,7 @@ from imagecli.client.paid_requests import Transport
 from imagecli.client.rate_limiter import MonotonicClock
 from imagecli.domain import Secret
 from imagecli.events import Event
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import http
 
 KEY = "sk-test-0123456789"

@@ -21,7 +21,7 @@ from imagecli.client.exchange_limits import ExchangeHooks, Resolver
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import open_spool_entry
 from imagecli.errors import UnsavedError
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import http, raw_server
 from tests.client.sending import transport
 from tests.client.test_tls import OWN, tls_server

@@ -13,6 +13,7 @@ from imagecli.build_image_options import apply_format_of_name, build_svg_options
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.capabilities import check_capabilities
 from imagecli.checks.check_request import (
     COMMANDS,
     FormatSupport,
@@ -24,7 +25,6 @@ from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import OutputPattern
-from imagecli.providers.request import check_capabilities
 
 Notes = tuple[NoteEvent | WarningEvent, ...]
 

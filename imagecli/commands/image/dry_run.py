@@ -16,7 +16,7 @@ from imagecli.config.settings import Settings
 from imagecli.domain import Json, OutputName
 from imagecli.env import Env
 from imagecli.events import EventHandler
-from imagecli.http_message import HttpFile, HttpRequest
+from imagecli.http_request import HttpFile, HttpRequest
 from imagecli.naming import path_for_format
 from imagecli.pipeline.prepare_call import InputCache, prepare_call
 from imagecli.plan_calls import PlannedCall
