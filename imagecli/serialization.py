@@ -30,7 +30,7 @@ from typing import (
 )
 
 from imagecli.errors import UsageError
-from imagecli.sizes import Size
+from imagecli.sizes import Size, parse_size_in_pixels
 from imagecli.suggestions import unknown_name_hint
 
 T = TypeVar("T")
@@ -67,19 +67,48 @@ Amount: TypeAlias = Annotated[float, Limits(0, 1e9)]
 Positive: TypeAlias = Annotated[float, Limits(0, above=True)]
 
 
-def read_table(kind: type[T], table: object, where: str = "", *, over: T | None = None) -> T:
+Mode: TypeAlias = Literal["complete", "partial", "overlay"]
+"""Whether required fields may be missing, and whether an empty text removes a value."""
+
+
+def read_table(kind: type[T], table: Any, where: str = "", over: T | None = None, mode: Mode = "complete") -> T:
     """Build a *kind* from *table*, whose keys are its fields; *where* is the table's name in errors.
 
     With *over*, fields that the table lacks are taken from that value, tables in it are merged with the value's, and
     an empty text removes an entry or sets an optional field to None. Raises UsageError that names the field.
+    *mode* is that of the table around this one; without required fields it is "partial", and they become None.
     """
-    row: T = _read_table(kind, table, where, over, "complete" if over is None else "overlay")
-    return row
+    hashable: Any = kind
+    readers = _field_readers(hashable)
+    mode = mode if over is None else "overlay"
+    if not isinstance(table, Mapping):
+        expected = " with the fields " + ", ".join(readers) if len(readers) <= 3 else ""
+        raise UsageError(f"{where}: expected a table{expected}")
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        reader = readers.get(name)
+        if reader is None:
+            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), readers))
+        if reader.optional and (value is None or (mode == "overlay" and value == "")):
+            values[name] = None
+        elif type(value) is reader.hint:
+            values[name] = value
+        else:
+            before = None if over is None else getattr(over, name)
+            values[name] = reader.read(reader.hint, value, _join(where, name), before, mode)
+    if over is not None:
+        return replace(over, **values) if is_dataclass(kind) else over._replace(**values)  # type: ignore[type-var, attr-defined]
+    missing = [name for name in _required_fields(hashable) if name not in values]
+    if missing and mode == "partial":
+        values |= dict.fromkeys(missing)
+    elif missing:
+        raise UsageError(_join(where, f"{', '.join(missing)} is missing", ": "))
+    return kind(**values)
 
 
 def check_table(kind: type, table: object, where: str = "") -> None:
     """Raise UsageError if a field that *table* has is unknown to *kind* or has a wrong value; none has to be there."""
-    _read_table(kind, table, where, None, "partial")
+    read_table(kind, table, where, mode="partial")
 
 
 def check_name(name: object, names: Collection[str], where: str) -> None:
@@ -126,19 +155,34 @@ def field_defaults(kind: Any) -> Mapping[str, Any]:
     return {name: kind._field_defaults.get(name, MISSING) for name in kind._fields}
 
 
-Mode: TypeAlias = Literal["complete", "partial", "overlay"]
-"""Whether required fields may be missing, and whether an empty text removes a value."""
+class _FieldReader(NamedTuple):
+    """How the value of a field is read."""
+
+    hint: Any
+    """Its type, without None."""
+    optional: bool
+    """It can be None."""
+    read: Callable[[Any, Any, str, Any, Mode], Any]
 
 
 @cache
-def _field_types(kind: Any) -> Mapping[str, Any]:
-    """The fields of a NamedTuple or dataclass with their type hints."""
+def _field_readers(kind: Any) -> Mapping[str, _FieldReader]:
+    """The fields of a NamedTuple or dataclass, each with its reader."""
     hints = {name: kind.__annotations__[name] for name in field_defaults(kind)}
     # Evaluating annotations that are text is slow: files with large tables don't postpone them.
     if any(isinstance(hint, (str, ForwardRef)) for hint in hints.values()):
         evaluated = get_type_hints(kind, include_extras=True)
         hints = {name: evaluated[name] for name in hints}
-    return hints
+    return {name: _build_reader(hint) for name, hint in hints.items()}
+
+
+def _build_reader(hint: Any) -> _FieldReader:
+    origin, inner = _split_hint(hint)
+    optional = origin in (Union, UnionType) and NoneType in inner
+    others = [one for one in inner if one is not NoneType]
+    if optional and len(others) == 1:
+        hint = others[0]
+    return _FieldReader(hint, optional, _reader(hint))
 
 
 @cache
@@ -162,41 +206,13 @@ def _reader(hint: Any) -> Callable[[Any, Any, str, Any, Mode], Any]:
     if hint is Any:
         return _accept_any
     if origin is None:
-        return _read_table if has_fields(hint) and hint is not Size else _read_scalar
+        return read_table if has_fields(hint) and hint is not Size else _read_scalar
     if origin is Annotated and isinstance(inner[1], Limits):
         return _read_limited
     if origin is Annotated:
         return _read_name if isinstance(inner[1], OneOf) else _read_by_function
     readers = {Union: _read_union, UnionType: _read_union, Literal: _read_literal, tuple: _read_list}
     return readers.get(origin, _read_mapping)
-
-
-def _read_table(kind: Any, table: Any, where: str, over: Any, mode: Mode) -> Any:
-    """A *kind*; in mode "partial", only the values of the fields that *table* has."""
-    hints = _field_types(kind)
-    if not isinstance(table, Mapping):
-        expected = " with the fields " + ", ".join(hints) if len(hints) <= 3 else ""
-        raise UsageError(f"{where}: expected a table{expected}")
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        hint = hints.get(name)
-        if hint is None:
-            raise UsageError(_join(where, f"unknown field {name!r}", ": "), hint=unknown_name_hint(str(name), hints))
-        if type(value) is hint:
-            values[name] = value
-        elif mode == "overlay" and value == "" and NoneType in _split_hint(hint)[1]:
-            values[name] = None
-        else:
-            before = None if over is None else getattr(over, name)
-            values[name] = _reader(hint)(hint, value, _join(where, name), before, mode)
-    if mode == "partial":
-        return values
-    if over is not None:
-        return replace(over, **values) if is_dataclass(kind) else over._replace(**values)
-    missing = [name for name in _required_fields(kind) if name not in values]
-    if missing:
-        raise UsageError(_join(where, f"{', '.join(missing)} is missing", ": "))
-    return kind(**values)
 
 
 def _accept_any(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
@@ -221,7 +237,10 @@ def _read_literal(hint: Any, value: Any, where: str, before: Any, mode: Mode) ->
 
 def _read_limited(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
     kind, limits = _split_hint(hint)[1]
-    return _read_scalar(kind, value, where, limits=limits)
+    result = _read_scalar(kind, value, where, limits=limits)
+    if not limits.accept(result):
+        raise _wrong_value_error(where, kind, value, limits)
+    return result
 
 
 def _read_name(hint: Any, value: Any, where: str, before: Any, mode: Mode) -> Any:
@@ -266,13 +285,15 @@ def _read_mapping(hint: Any, value: Any, where: str, before: Any, mode: Mode) ->
 def _read_scalar(
     hint: Any, value: Any, where: str, before: Any = None, mode: Mode = "complete", *, limits: Limits | None = None
 ) -> Any:
-    """A value of a plain type. TOML's and JSON's whole numbers are numbers too; true and false are none."""
+    """A value of a plain type. TOML's and JSON's whole numbers are numbers too; true and false are none.
+
+    *limits* are for the error only.
+    """
     match hint:
         case _ if hint is Size and isinstance(value, str):
-            try:
-                return Size.parse(value)
-            except UsageError as error:
-                raise UsageError(f"{where}: {error.message}", hint=error.hint) from error
+            if (size := parse_size_in_pixels(value)) is None:
+                raise UsageError(f"{where}: expected WIDTHxHEIGHT in pixels{_got(value)}", hint="for example 1024x1024")
+            return size
         case _ if hint is Path and isinstance(value, str):
             return Path(value)
         case _ if hint is float:
@@ -280,9 +301,13 @@ def _read_scalar(
         case _:
             # Exactly: true is no whole number, and a moment is no day.
             fits = type(value) is hint
-    if not fits or (limits and not limits.accept(value)):
-        raise UsageError(f"{where}: expected {_describe(hint, limits)}{_got(value)}")
+    if not fits:
+        raise _wrong_value_error(where, hint, value, limits)
     return value
+
+
+def _wrong_value_error(where: str, hint: Any, value: object, limits: Limits | None) -> UsageError:
+    return UsageError(f"{where}: expected {_describe(hint, limits)}{_got(value)}")
 
 
 def _describe(hint: Any, limits: Limits | None = None) -> str:

@@ -31,7 +31,7 @@ class Size(NamedTuple):
     @classmethod
     def parse(cls, text: str, *, what: str = "size") -> Size:
         """Parses `1024x1536` (also with `×` or `*`). Raises UsageError, in which *what* names the value."""
-        size = _parse_pixels(text)
+        size = parse_size_in_pixels(text)
         if size is None:
             raise UsageError(f"{what} {text!r} is not WIDTHxHEIGHT in pixels", hint="for example 1024x1024")
         return size
@@ -78,7 +78,7 @@ def parse_size(text: str) -> RequestedSize | Shape:
         return "auto"
     if word in NAMES:
         return Shape(*NAMES[word], word)
-    size = _parse_pixels(word) or _parse_ratio(word)
+    size = parse_size_in_pixels(word) or _parse_ratio(word)
     if size is None:
         raise UsageError(
             f"size {text!r} is not WIDTHxHEIGHT in pixels, a ratio, {', '.join(NAMES)} or auto",
@@ -87,7 +87,8 @@ def parse_size(text: str) -> RequestedSize | Shape:
     return size
 
 
-def _parse_pixels(text: str) -> Size | None:
+def parse_size_in_pixels(text: str) -> Size | None:
+    """Parses `1024x1536` (also with `×` or `*`); None if it is something else."""
     match = re.fullmatch(r"\s*([0-9]{1,6})\s*[xX×*]\s*([0-9]{1,6})\s*", text)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     return Size(width, height) if width and height else None

@@ -21,12 +21,11 @@ def test_every_row_that_ships_is_valid() -> None:
 def test_a_row_is_built_when_it_is_looked_up_and_once() -> None:
     built: list[str] = []
 
-    class Rows(LazyRows[str]):
-        def build(self, name: str) -> str:
-            built.append(name)
-            return name.upper()
+    def build(name: str) -> str:
+        built.append(name)
+        return name.upper()
 
-    rows = Rows(["a", "b"])
+    rows = LazyRows(["a", "b"], build)
     assert (list(rows), len(rows), "a" in rows, "c" in rows, built) == (["a", "b"], 2, True, False, [])
     assert (rows["a"], rows["a"], rows.get("c"), built) == ("A", "A", None, ["a"])
 

@@ -19,12 +19,15 @@ PARAMETER_TABLES: Final = ("words", "ranges", "unstated_words")
 
 def build_models(tables: Mapping[str, Any]) -> dict[str, ModelRow]:
     """The row of each model in *tables*. Raises UsageError if rows are like each other in a circle."""
-    return {name: build_model(name, table, tables) for name, table in tables["models"].items()}
+    return {name: build_model(name, tables) for name in tables["models"]}
 
 
-def build_model(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> ModelRow:
-    """The row of one *table*; *tables* hold what it names: size rules, prices, and the row it is like."""
-    row = {"name": name, **_resolve_like(table, tables, ())}
+def build_model(name: str, tables: Mapping[str, Any], table: Mapping[str, Any] | None = None) -> ModelRow:
+    """The row of a model, from its table in *tables* or from *table*.
+
+    *tables* also hold what it names: size rules, prices, and the row it is like.
+    """
+    row = {"name": name, **_resolve_like(tables["models"][name] if table is None else table, tables)}
     for field, kind in (("sizes", "sizes"), ("prices", "prices")):
         if isinstance(row.get(field), str):
             row[field] = tables[kind][row[field]]
@@ -35,18 +38,17 @@ def build_model(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) 
     return read_table(ModelRow, row, f"models.{name}")
 
 
-def _resolve_like(table: Mapping[str, Any], tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
-    """*table* merged with the family or model that it is `like`. Raises UsageError if that leads back to it."""
-    row = dict(table)
-    like = row.pop("like", None)
-    if like is None:
-        return row
-    if like in seen:
-        raise UsageError(
-            f"models: {' is like '.join((*seen, like))}, without an end", hint="let one of them say it all"
-        )
-    parent = tables["families"].get(like) or tables["models"][like]
-    return merge_tables(_resolve_like(parent, tables, (*seen, like)), row)
+def _resolve_like(table: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """*table* merged with the families and models that it is `like`. Raises UsageError if that leads back to one."""
+    row, seen = dict(table), list[str]()
+    while (like := row.pop("like", None)) is not None:
+        if like in seen:
+            raise UsageError(
+                f"models: {' is like '.join((*seen, like))}, without an end", hint="let one of them say it all"
+            )
+        seen.append(like)
+        row = merge_tables(tables["families"].get(like) or tables["models"][like], row)
+    return row
 
 
 def merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,6 +62,19 @@ FILE_MARK: Final = "{file_id}"
 """Placeholder for an image that was uploaded before, in lines of a batch."""
 
 
+def build_provider(name: str, tables: Mapping[str, Mapping[str, Any]]) -> ProviderRow:
+    """The row of a provider in *tables*, merged with the rows that it is like."""
+    chain = [tables[name]]
+    while "like" in chain[-1]:
+        chain.append(tables[chain[-1]["like"]])
+    row = ProviderRow(name=name)
+    for table in reversed(chain):
+        fields = {key: value for key, value in table.items() if key != "like"}
+        row = read_table(ProviderRow, fields, over=row)
+        _check_overlay(row, fields)
+    return row._replace(like=chain[0].get("like"))
+
+
 def overlay_provider(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
     """*row* with the fields of *table*, as providers.toml writes them.
 
@@ -67,13 +82,18 @@ def overlay_provider(row: ProviderRow, table: Mapping[str, Any]) -> ProviderRow:
     the field.
     """
     overlaid = read_table(ProviderRow, table, over=row)
-    if "picture" in table:
-        _check_image_marks("picture", overlaid.picture, PICTURE_MARKS)
-    if overlaid.batch and "picture" in (table.get("batch") or {}):
-        _check_image_marks("batch.picture", overlaid.batch.picture, (FILE_MARK, *PICTURE_MARKS))
-    if "sizes" in table:
-        read_table(SizeRule, overlaid.sizes, "sizes").check("sizes")
+    _check_overlay(overlaid, table)
     return overlaid
+
+
+def _check_overlay(row: ProviderRow, table: Mapping[str, Any]) -> None:
+    """Checks what types don't tell of the fields of *row* that *table* has set."""
+    if "picture" in table:
+        _check_image_marks("picture", row.picture, PICTURE_MARKS)
+    if row.batch and "picture" in (table.get("batch") or {}):
+        _check_image_marks("batch.picture", row.batch.picture, (FILE_MARK, *PICTURE_MARKS))
+    if "sizes" in table:
+        read_table(SizeRule, row.sizes, "sizes").check("sizes")
 
 
 def _check_image_marks(where: str, picture: object, marks: tuple[str, ...]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from imagecli.catalog.build_rows import build_model, build_models, overlay_provider
+from imagecli.catalog.build_rows import build_model, build_models, build_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError
@@ -20,20 +19,14 @@ Row = TypeVar("Row")
 class LazyRows(Mapping[str, Row]):
     """Rows by name, each built when it is first looked up: a command needs one or two of them."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], build: Callable[[str], Row]) -> None:
         self._names = tuple(names)
-        self._rows: dict[str, Row] = {}
-
-    @abstractmethod
-    def build(self, name: str) -> Row:
-        """The row of that name."""
+        self._build = cache(build)
 
     def __getitem__(self, name: str) -> Row:
         if name not in self._names:
             raise KeyError(name)
-        if name not in self._rows:
-            self._rows[name] = self.build(name)
-        return self._rows[name]
+        return self._build(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -43,23 +36,6 @@ class LazyRows(Mapping[str, Row]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-class ShippedModels(LazyRows[ModelRow]):
-    """The rows of `models.toml`."""
-
-    def build(self, name: str) -> ModelRow:
-        """The model's row."""
-        models = _read_tables("models")
-        return build_model(name, models["models"][name], models)
-
-
-class ShippedProviders(LazyRows[ProviderRow]):
-    """The rows of `providers.toml`."""
-
-    def build(self, name: str) -> ProviderRow:
-        """The provider's row."""
-        return _build_provider(name, _read_tables("providers")["providers"])
 
 
 class Catalog(NamedTuple):
@@ -78,7 +54,7 @@ class Catalog(NamedTuple):
 
     def model(self, name: str) -> ModelRow:
         """The model's row; for a model without one, a row that forbids nothing and is not `known`."""
-        return self.models.get(name) or self.unknown_model._replace(name=name)
+        return self.models.get(name) or _unknown_model()._replace(name=name)
 
     def model_for_provider(self, provider: ProviderRow, name: str | None) -> ModelRow:
         """The row of the model *name*, or else of the provider's default model, as it holds at *provider*.
@@ -87,7 +63,7 @@ class Catalog(NamedTuple):
         """
         name = name or provider.model or (self.default_model if provider.takes_default_model else None)
         if name:
-            return limit_to_provider(self.model(name), provider)
+            return limit_to_provider(self.models.get(name) or _unknown_model()._replace(name=name), provider)
         if provider.needs_model:
             raise UsageError(
                 f"provider {provider.name} has no model that is used where none is named",
@@ -107,8 +83,8 @@ def load_shipped_catalog() -> Catalog:
     """The catalogue that ships with imagecli."""
     models, providers = _read_tables("models"), _read_tables("providers")
     return Catalog(
-        models=ShippedModels(models["models"]),
-        providers=ShippedProviders(providers["providers"]),
+        models=LazyRows(models["models"], partial(build_model, tables=models)),
+        providers=LazyRows(providers["providers"], partial(build_provider, tables=providers["providers"])),
         default_model=models["default"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
@@ -118,7 +94,7 @@ def load_shipped_catalog() -> Catalog:
 @cache
 def _unknown_model() -> ModelRow:
     models = _read_tables("models")
-    return build_model("unknown", models["unknown"], models)
+    return build_model("unknown", models, models["unknown"])
 
 
 def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
@@ -135,10 +111,3 @@ def with_user_models(tables: Mapping[str, Any], source: str) -> Catalog:
 @cache
 def _read_tables(name: str) -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
-
-
-def _build_provider(name: str, rows: dict[str, dict[str, Any]]) -> ProviderRow:
-    table = dict(rows[name])
-    like = table.pop("like", None)
-    row = _build_provider(like, rows)._replace(name=name, like=like) if like else ProviderRow(name=name)
-    return overlay_provider(row, table)

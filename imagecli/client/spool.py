@@ -84,7 +84,7 @@ class SpoolEntry:
             try:
                 count = self.file.write(remaining)
             except OSError as error:
-                self._move_to_next_folder(error)
+                self.move_to_next_folder(error)
                 continue
             remaining = remaining[count:]
             self.written_bytes += count
@@ -122,7 +122,7 @@ class SpoolEntry:
             with suppress(OSError):
                 self.body.with_suffix(SENT).unlink()
 
-    def _move_to_next_folder(self, error: OSError) -> None:
+    def move_to_next_folder(self, error: OSError) -> None:
         """Moves the body to the next usable folder. Raises *error* if there is none."""
         before, record = self.body, self.record
         while self.further:

@@ -132,7 +132,7 @@ def test_a_move_that_fails_leaves_no_half_copy(tmp_path: Path, monkeypatch: pyte
         entry.file.write(b"body")
         with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
             patch.setattr(os, "dup2", fail)
-            entry.move_to_other_folder(OSError(errno.ENOSPC, "full"))
+            entry.move_to_next_folder(OSError(errno.ENOSPC, "full"))
         assert not (tmp_path / "b").exists()
         assert entry.body == tmp_path / "a" / "id.body"
         assert entry.body.read_bytes() == b"body"

@@ -167,7 +167,11 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ('[models.x]\noperations = ["edit"]\n', "models.x.operations: unknown value 'edit'", "did you mean edits?"),
         ('[models.x]\noperations = "edits"\n', "models.x.operations: expected a list", ""),
         ('[models.x]\nsizes = "fre"\n', "models.x.sizes: unknown value 'fre'", "did you mean free?"),
-        ('[models.x]\nsizes = { set = ["big"] }\n', "models.x.sizes.set: size 'big' is not WIDTHxHEIGHT", ""),
+        (
+            '[models.x]\nsizes = { set = ["big"] }\n',
+            "models.x.sizes.set: expected WIDTHxHEIGHT in pixels",
+            "",
+        ),
         ("[models.x]\nsizes = { sets = [] }\n", "models.x.sizes: unknown field 'sets'", "did you mean set?"),
         (
             "[models.x]\nsizes = { max_ratio = 0.5 }\n",
@@ -189,7 +193,11 @@ def test_without_a_file_the_shipped_rows_hold(imagecli: Run) -> None:
         ("[models.x]\nprices = { text_in = 1 }\n", "models.x.prices: image_in, image_out, month is missing", ""),
         ("[models.x]\nprices.text_in = -1\n", "models.x.prices.text_in: expected a number from 0, got -1", ""),
         ("[models.x]\nprices.text_in = nan\n", "models.x.prices.text_in: expected a number from 0, got nan", ""),
-        ("[models.x]\nprices.output_tokens.low.big = 3\n", "output_tokens.low: size 'big' is not WIDTHxHEIGHT", ""),
+        (
+            "[models.x]\nprices.output_tokens.low.big = 3\n",
+            "output_tokens.low: expected WIDTHxHEIGHT in pixels",
+            "",
+        ),
         ("[prices.mine]\ntext_in = 1\n", "prices.mine: image_in, image_out, month is missing", ""),
         ('[models.a]\nlike = "b"\n[models.b]\nlike = "a"\n', "is like a", "let one of them say it all"),
     ],

@@ -175,7 +175,14 @@ def _expand_combinations(row: ParsedRow, parts: _RowParts, shared: Expansion) ->
     """Yields an item for each combination of the row's variables. Raises UsageError."""
     known_variables = {**row.columns, **row.vars}
     _check_braces(row, parts, known_variables, shared)
-    settings = _apply_format(row, parts, known_variables, shared)
+    settings, has_format = parts.settings, "output_format" in row.own
+    if not (row.outputs and has_format):
+        output = parts.templates[0].output
+        settings = apply_format_of_output(
+            shared.target, settings, output, flagged=has_format, variables=known_variables
+        )
+    if row.outputs:
+        check_output_formats(parts.templates, settings.options.output_format)
     shared.add_notes(settings.notes)
     combinations = combine_variables(row.vars)
     n = settings.options.n
@@ -225,17 +232,6 @@ def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], 
                     f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
                     hint=f"vars with {name}, or a prompt of its own",
                 )
-
-
-def _apply_format(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> ResolvedSettings:
-    """The settings with the format that the first file name asks for, if nothing else asks for one."""
-    settings, has_format = parts.settings, "output_format" in row.own
-    if not (row.outputs and has_format):
-        output = parts.templates[0].output
-        settings = apply_format_of_output(shared.target, settings, output, flagged=has_format, variables=variables)
-    if row.outputs:
-        check_output_formats(parts.templates, settings.options.output_format)
-    return settings
 
 
 def _build_request(

@@ -5,6 +5,7 @@ All problems are reported together.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -20,6 +21,7 @@ from imagecli.batch.manifest.row_parser import RowParser
 from imagecli.batch.manifest.row_settings import ManifestTarget
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
+from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.storage.boundary import Boundary
 
@@ -58,8 +60,14 @@ def load_items(
     problems = Problems(manifest.name, list(manifest.problems), manifest.more_problems)
     parser = RowParser(manifest.content, flags, problems)
     boundary = Boundary.around(manifest.folder, allow_outside=allow_outside)
+    default_model = None
+    # A provider without a default model is a problem of the rows that name none.
+    with suppress(UsageError):
+        default_model = catalog.model_for_provider(provider, None)
     shared = Expansion(
-        target=ManifestTarget(catalog=catalog, provider=provider, base_url=base_url, today=today),
+        target=ManifestTarget(
+            catalog=catalog, provider=provider, base_url=base_url, today=today, default_model=default_model
+        ),
         folder=manifest.folder,
         files=InputFiles(manifest.folder, boundary),
     )

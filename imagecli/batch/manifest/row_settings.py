@@ -40,6 +40,8 @@ class ManifestTarget:
     provider: ProviderRow
     base_url: str
     today: date
+    default_model: ModelRow | None = None
+    """Of rows that name no model; None if the provider has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class ResolvedSettings:
 def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettings:
     """The settings of a row for its model at the target. Raises UsageError if they don't go together."""
     name = row.values.get("model")
-    model = target.catalog.model_for_provider(target.provider, name)
+    default_model = None if name else target.default_model
+    model = default_model or target.catalog.model_for_provider(target.provider, name)
     notes: list[NoteEvent | WarningEvent] = list(
         check_model_life(model, target.provider, target.base_url, target.today)
     )
