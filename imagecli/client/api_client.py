@@ -1,4 +1,4 @@
-"""The API's requests other than those that create images: files, batches, lists. The same key, mostly free.
+"""A client of the provider's API for requests other than those that create images: those of files and batches.
 
 Free requests are retried whenever that may help; one that can be billed, only if nothing can have been created.
 """

@@ -2,7 +2,7 @@
 
 One private folder (0700), and 0600 files for each request: `ID.body`, locked while its process lives, `ID.json`
 (`PreparedCall`), and `ID.sent`, with the server's address, from when the request is sent. They are removed when all
-images are saved. An entry outside the state folder has a record (`spool_record`); without it no later command uses it.
+images are saved. An entry outside the state folder has a record (`spool_trust`); without it no later command uses it.
 """
 
 from __future__ import annotations
