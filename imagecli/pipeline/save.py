@@ -86,7 +86,7 @@ def find_conversion(
 
 
 def _describe_fit(size: Size, fit: Size) -> str:
-    """Cropped, resized, or both, as `images.convert` does it."""
+    """Cropped, resized, or both, as `images.convert_output` does it."""
     if size.width * fit.height == size.height * fit.width:
         return "resized"
     cropped_only = min(size.width - fit.width, size.height - fit.height) == 0
