@@ -11,7 +11,7 @@ from imagecli.choices import Crop as Crop
 from imagecli.choices import IfExists as IfExists
 from imagecli.formats import ENDINGS as ENDINGS
 from imagecli.formats import MEDIA_TYPES as MEDIA_TYPES
-from imagecli.plain_data import Count, OneOf
+from imagecli.serialization import Count, OneOf
 from imagecli.sizes import RequestedSize as RequestedSize
 from imagecli.sizes import Shape as Shape
 from imagecli.sizes import Size as Size

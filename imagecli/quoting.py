@@ -1,10 +1,11 @@
-"""Untrusted text made safe to print on a terminal, and words quoted so that hints can be pasted into a shell."""
+"""Text made safe to print: untrusted text for a terminal, URLs without their secrets, words quoted for a shell."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from typing import Final
+from urllib.parse import urlsplit
 
 CONTROL_CHARACTERS: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
@@ -32,3 +33,26 @@ def _escape(match: re.Match[str]) -> str:
     if match[0] in "\n\t\r":
         return " "
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def redact_url(url: str) -> str:
+    """Scheme and host of *url*, without user name, password, path and query, which can hold secrets."""
+    scheme, _, rest = url.partition("://")
+    host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
+    return f"{scheme}://{host}" if host else "that address"
+
+
+def printable_url(url: str) -> str:
+    """*url* without user name, password and query, so that it can be printed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return quote_without_secrets(url)
+    host = parts.netloc.rpartition("@")[2]
+    shown_host = f"[hidden]@{host}" if "@" in parts.netloc else host
+    return f"{parts.scheme}://{shown_host}{parts.path}" + ("?[hidden]" if parts.query else "")
+
+
+def quote_without_secrets(url: str) -> str:
+    """*url* quoted, or nothing of it if it may contain a user name and password."""
+    return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])

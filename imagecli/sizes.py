@@ -1,10 +1,11 @@
-"""Image sizes: in pixels, or as an aspect ratio that a model's size rule turns into pixels."""
+"""Image sizes: in pixels, or as an aspect ratio that a model's size rule turns into pixels; and ratios of sizes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from math import gcd
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from imagecli.errors import UsageError
@@ -100,3 +101,28 @@ def _parse_ratio(word: str) -> Shape | None:
         return None
     (width, _), (height, _) = ((Decimal(part) * 1000).as_integer_ratio() for part in match.groups())
     return Shape(width, height, word) if width and height else None
+
+
+RATIO_TOLERANCE = 0.02
+"""Relative difference up to which a size counts as having an aspect ratio."""
+
+
+def find_ratio(size: Size, ratios: Sequence[str]) -> str | None:
+    """The aspect ratio of *size* among *ratios*, or None if none of them is near; without any, in lowest terms."""
+    if not ratios:
+        return reduced_ratio(size)
+    exact = size.width / size.height
+    differences = [abs(_ratio_value(ratio) / exact - 1) for ratio in ratios]
+    smallest = min(differences)
+    return ratios[differences.index(smallest)] if smallest <= RATIO_TOLERANCE else None
+
+
+def reduced_ratio(size: Size) -> str:
+    """The aspect ratio of *size* in lowest terms: `3:2`."""
+    divisor = gcd(size.width, size.height)
+    return f"{size.width // divisor}:{size.height // divisor}"
+
+
+def _ratio_value(ratio: str) -> float:
+    width, _, height = ratio.partition(":")
+    return float(width) / float(height)

@@ -9,10 +9,10 @@ import pytest
 from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, for_batch_api, limit_to_provider
+from imagecli.checks.capabilities import check_capabilities
 from imagecli.checks.parameters import check_input_count
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size
 from imagecli.errors import UsageError
-from imagecli.providers.request import check_capabilities
 
 ROWS = load_shipped_catalog()
 LOCAL = ["local", "sd-server", "localai", "lemonade", "vllm-omni", "sglang", "xinference"]

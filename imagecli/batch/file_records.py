@@ -8,7 +8,7 @@ from pathlib import Path
 from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.entry import FileRecord
 from imagecli.domain import SavedImage
-from imagecli.prepared import ManifestRef
+from imagecli.prepared_call import ManifestRef
 
 
 def build_file_records(images: Iterable[SavedImage], part: ManifestRef, folder: Path) -> tuple[FileRecord, ...]:

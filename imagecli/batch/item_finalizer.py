@@ -17,8 +17,8 @@ from imagecli.batch.item_plan import ItemPlan, ItemResult
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.errors import DiskError
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
 
 

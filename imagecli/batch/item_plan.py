@@ -15,10 +15,10 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.domain import ImageRequest
 from imagecli.errors import ImagecliError
 from imagecli.money import Cost
-from imagecli.planned_call import PlannedCall, split_count
-from imagecli.prepared import ManifestRef, OutputFile
+from imagecli.plan_calls import PlannedCall, split_count
+from imagecli.prepared_call import ManifestRef, OutputFile
 from imagecli.pricing import estimate
-from imagecli.pricing.budget import Budget
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
 
 

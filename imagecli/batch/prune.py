@@ -20,7 +20,7 @@ from imagecli.errors import DiskError
 from imagecli.events import NoteEvent
 from imagecli.naming.filenames import path_key
 from imagecli.quoting import shell_quote
-from imagecli.storage.atomic import os_error_reason
+from imagecli.storage.atomic_write import os_error_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

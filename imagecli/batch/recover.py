@@ -9,10 +9,10 @@ from imagecli.batch.file_records import build_file_records, build_original_recor
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.download import ResultDownloader
-from imagecli.client.spool_record import SpoolPlaces
+from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.recover import RecoverableCall, find_recoverable, recover_call
-from imagecli.prepared import ManifestRef
+from imagecli.prepared_call import ManifestRef
 from imagecli.results import CallResult
 
 SAVEABLE_STATES = ("whole", "part", "no_pictures")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import InputImageError
-from imagecli.plain_data import field_defaults, has_fields
+from imagecli.serialization import field_defaults, has_fields
 from imagecli.sizes import Shape, Size
 from imagecli.storage.read import file_sha256
 

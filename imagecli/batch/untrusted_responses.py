@@ -13,7 +13,7 @@ from pathlib import Path
 
 from imagecli.batch.item_plan import ItemPlan
 from imagecli.client.spool import list_spooled_calls, read_unrecorded_description, unrecorded_in
-from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
+from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.errors import UnrecordedError
 from imagecli.quoting import shell_quote
 

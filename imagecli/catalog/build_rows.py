@@ -9,7 +9,7 @@ from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.errors import UsageError
-from imagecli.plain_data import read_table
+from imagecli.serialization import read_table
 
 MERGED: Final = ("words", "ranges", "max_n_of", "image", "mask")
 """Tables that a model's row adds to those of the row it is `like`; every other field replaces."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import BatchRow, ProviderRow
 from imagecli.catalog.size_rule import SizeRule
-from imagecli.plain_data import to_plain
+from imagecli.serialization import to_plain
 
 INTERNAL: Final = frozenset({"known", "sent", "lends_fields", "images_by"})
 """Fields that say how a model's row was made, not what the model does."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import InputRule, Operation, Size
-from imagecli.plain_data import Amount, Count, OneOf, Text
+from imagecli.serialization import Amount, Count, OneOf, Text
 
 
 class Prices(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.domain import Operation
-from imagecli.plain_data import Count, Positive, Text, read_table
+from imagecli.serialization import Count, Positive, Text, read_table
 
 LIVE_ONLY: Final = ("stream", "partial_images")
 """Fields that make no sense in a batch, whose responses no one watches."""

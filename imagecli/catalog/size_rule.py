@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from imagecli.domain import RequestedSize, Shape, Size
 from imagecli.errors import UsageError
-from imagecli.plain_data import Count, Limits
+from imagecli.serialization import Count, Limits
 
 
 def size_distance(one: Size, other: Size) -> float:

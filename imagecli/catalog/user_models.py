@@ -9,7 +9,7 @@ from imagecli.catalog.build_rows import merge_tables
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.errors import UsageError
-from imagecli.plain_data import check_name, check_table, read_table
+from imagecli.serialization import check_name, check_table, read_table
 from imagecli.suggestions import unknown_name_hint
 
 UNKNOWN: Final = "unknown"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import IO, Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
-from imagecli.client.free_requests import LOST, ApiCall, ApiClient, FileUpload, json_or_none, quote_path_segment
+from imagecli.client.api_client import LOST, ApiCall, ApiClient, FileUpload, json_or_none, quote_path_segment
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import EventHandler
-from imagecli.providers.batch_api import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
+from imagecli.providers.batch_response import BatchJob, is_valid_id, parse_batch_job, parse_batch_jobs
 
 PAGE: Final = 100
 """Batches on a page of the list: the maximum."""

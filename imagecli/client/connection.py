@@ -6,6 +6,8 @@ limits hold for headers, interim responses and trailers too, where any byte woul
 
 No connection is used twice: a server may close an idle one just as the next request is sent (urllib3 #944), and a POST
 that ends like that may have been billed.
+
+`speaks_tls` opens one of its own, after a plain request that was not understood.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -31,8 +33,7 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read, wait_for_write
 
-from imagecli.client.errors import RefusedAddressError
-from imagecli.client.ip_ranges import (
+from imagecli.client.address_policy import (
     AddressPolicy,
     endpoint_of,
     is_localhost_name,
@@ -40,6 +41,8 @@ from imagecli.client.ip_ranges import (
     parse_address,
     parse_literal_host,
 )
+from imagecli.client.exchange_limits import ExchangeLimits, Resolver
+from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import SettingsError
 
 
@@ -49,10 +52,6 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
         host = host.rstrip(".")  # not every system's resolver knows `localhost.`
     result = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in result))
-
-
-Resolver: TypeAlias = Callable[[str, int], Sequence[str]]
-"""Returns the addresses of a host. Raises OSError."""
 
 
 def resolve_in_time(resolve: Resolver, host: str, port: int, seconds: float) -> Sequence[str]:
@@ -84,97 +83,6 @@ def resolve_in_time(resolve: Resolver, host: str, port: int, seconds: float) -> 
 
 MAX_HEAD_BYTES = 1024 * 1024
 """Interim responses and headers of one exchange; http.client allows about six times more for headers alone."""
-
-
-class BodyWriter(Protocol):
-    """A file, or an object that reads a body while it passes it on to one."""
-
-    def write(self, piece: bytes, /) -> int: ...
-
-    def flush(self) -> None: ...
-
-
-class ExchangeHooks:
-    """What the caller of an exchange does while it lasts; a method that is not overridden does nothing."""
-
-    def before_send(self, peer: str | None) -> None:
-        """The connection is made, and no byte of the request has been sent. *peer*: its address; None behind a proxy.
-
-        What it raises ends the exchange, with nothing sent.
-        """
-
-    def uploaded(self, sent: int, total: int) -> None:
-        """*sent* of the *total* bytes of the request's body have been sent."""
-
-    def received(self, count: int, total: int | None) -> None:
-        """*count* bytes of the response's body have been written; *total* is None if it is unknown."""
-
-    def enough(self) -> float | None:
-        """Seconds that the rest of the response may take, once all that is needed has arrived; None before."""
-        return None
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class ExchangeLimits:
-    """The limits of one exchange, and how far it is."""
-
-    deadline: float
-    """Monotonic; it may be moved nearer during the exchange."""
-    silence: float
-    """Seconds without any data."""
-    error_seconds: float
-    """The longest time to read an error's body: the status is what matters."""
-    max_bytes: int
-    """Of the response's body as it arrives, before decompression."""
-    packed: bool = False
-    """A compressed body stays as it is."""
-    policy: AddressPolicy | None = None
-    """None: any address may be connected to."""
-    resolve: Resolver = resolve_host
-    hooks: ExchangeHooks = field(default_factory=ExchangeHooks)
-    has_body: bool = False
-    """The request has a body."""
-    connected: bool = False
-    """The connection is made, and the request is being sent."""
-    sent_bytes: int = 0
-    """Bytes of the request's body so far."""
-    received_bytes: int = 0
-    """Bytes of the response so far."""
-    body_bytes: int = 0
-    """Those of its body."""
-    early: bytearray = field(default_factory=bytearray)
-    """Those that arrived while the request was still being sent."""
-
-    def remaining_seconds(self) -> float:
-        """Seconds until the deadline. Raises TimeoutError past it."""
-        seconds = self.deadline - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError("the time for the whole exchange is over")
-        return seconds
-
-    def next_byte_timeout(self) -> float:
-        """How long the next byte may take."""
-        return min(self.silence, self.remaining_seconds())
-
-    def tighten_deadline(self) -> None:
-        """Moves the deadline nearer if enough has arrived."""
-        seconds = self.hooks.enough()
-        if seconds is not None:
-            self.deadline = min(self.deadline, time.monotonic() + seconds)
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the server may have the request: some of its body was sent, or its headers if it has no body."""
-        return self.sent_bytes > 0 if self.has_body else self.connected
-
-    @property
-    def is_expired(self) -> bool:
-        return time.monotonic() >= self.deadline
-
-    @property
-    def is_drip_timeout(self) -> bool:
-        """The deadline has passed while data was arriving."""
-        return self.is_expired and self.received_bytes > 0
 
 
 class DeadlineReader(io.RawIOBase):
@@ -262,7 +170,7 @@ class _Connection(HTTPConnection):
             if policy:
                 check_literal_host(policy, self._dns_host, self.port)
             seconds = min(_timeout_seconds(self.timeout), self._limits.remaining_seconds())
-            addresses = resolve_in_time(self._limits.resolve, self._dns_host, self.port, seconds)
+            addresses = resolve_in_time(self._limits.resolve or resolve_host, self._dns_host, self.port, seconds)
             if policy:
                 addresses = _allowed_addresses(policy, addresses, self.port)
             return self._connect_first(addresses)
@@ -423,3 +331,28 @@ def _open_pool(pool: Any, connection_class: Any, host: str, port: int | None, **
     connections = pool(host, port, **options)
     connections.ConnectionCls = connection_class
     return connections
+
+
+TLS_HANDSHAKE_SECONDS = 1.5
+"""How long the handshake of `speaks_tls` may take; a server that speaks plain HTTP waits for the end of a request."""
+
+
+def speaks_tls(host: str, port: int) -> bool:
+    """Whether a TLS handshake works there. Certificates aren't checked, because nothing of a request is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    try:
+        with (
+            socket.create_connection((host, port), TLS_HANDSHAKE_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except ssl.SSLError as error:
+        # An alert is TLS too.
+        return "ALERT" in (error.reason or "")
+    except (OSError, ValueError):
+        return False

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from imagecli.client.connection import ExchangeHooks, Resolver, resolve_host
-from imagecli.client.errors import RefusedAddressError, redact_url
-from imagecli.client.exchange import HttpResponse, Timeouts, get, open_session
-from imagecli.client.ip_ranges import AddressPolicy
+from imagecli.client.address_policy import AddressPolicy
+from imagecli.client.exchange import HttpResponse, Timeouts, get
+from imagecli.client.exchange_limits import ExchangeHooks, Resolver
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
+from imagecli.client.session import open_session
+from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.quoting import redact_url
 
 TRIES = 3
 MAX_PARALLEL = 4
@@ -31,7 +33,7 @@ class ResultDownloader:
         timeouts: Timeouts,
         direct: bool,
         max_wait: float = MAX_BACKOFF_SECONDS,
-        resolve: Resolver = resolve_host,
+        resolve: Resolver | None = None,
     ) -> None:
         self._session = open_session(direct=direct)
         self._resolve = resolve

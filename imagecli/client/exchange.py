@@ -1,8 +1,7 @@
 """One HTTP exchange through requests: build the request, send it once, read the response. Retries are the callers'.
 
-The session of a command and the one object that adds the key are here too; nothing is read from `.netrc`. A 2xx body
-goes to a file as it arrives, an error's body into memory. `-v` and `--debug` log the exchange here, without the key,
-which is added later, and without cookies.
+A 2xx body goes to a file as it arrives, an error's body into memory. `-v` and `--debug` log the exchange here, without
+the key, which is added later, and without cookies.
 """
 
 from __future__ import annotations
@@ -14,38 +13,23 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli import __version__
-from imagecli.client.connection import (
-    BodyWriter,
-    CertificateCache,
-    ExchangeHooks,
-    ExchangeLimits,
-    Resolver,
-    SingleUseAdapter,
-    check_literal_host,
-    resolve_host,
-)
-from imagecli.client.errors import (
-    redact_url,
-    slow_response_error,
-    speaks_tls,
-    tls_port_error,
-    translate_request_errors,
-)
-from imagecli.client.ip_ranges import AddressPolicy, port_of
-from imagecli.domain import Secret
+from imagecli.client.address_policy import AddressPolicy, port_of
+from imagecli.client.connection import SingleUseAdapter, check_literal_host, speaks_tls
+from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
+from imagecli.client.session import Authorization, Session
+from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+from imagecli.quoting import redact_url
 
 logger = logging.getLogger(__name__)
 
@@ -54,52 +38,6 @@ MAX_ERROR_BYTES = 1024 * 1024
 """The most that is read of an error's body."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
-
-HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}
-"""Scheme → header and prefix of the key. A provider that needs none may be behind a gateway that does."""
-
-
-class Authorization(AuthBase):
-    """Adds the key, and nothing else does. Being an auth object, it also keeps `.netrc` from replacing the key."""
-
-    def __init__(self, key: Secret | None, scheme: str = "bearer") -> None:
-        self._key = key
-        self._header, self._prefix = HEADERS[scheme]
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key:
-            request.headers[self._header] = self._prefix + self._key.reveal()
-        return request
-
-
-class Session(requests.Session):
-    """What the exchanges of a command share: User-Agent, proxy settings, trusted certificates. No cookies.
-
-    Threads may share it: `CertificateCache` has a lock, and the cached settings are the same whichever thread reads
-    them first. Every exchange has its own adapter.
-    """
-
-    def __init__(self, *, direct: bool) -> None:
-        super().__init__()
-        self.headers["User-Agent"] = f"imagecli/{__version__}"
-        self.headers["Connection"] = "close"
-        self.headers["Accept-Encoding"] = "identity"  # so that bytes go to disk as they arrive
-        self.trust_env = not direct
-        self.trust = CertificateCache()
-        self._settings_by_origin: dict[str, dict[str, Any]] = {}
-
-    def environment_settings(self, url: str) -> dict[str, Any]:
-        """Proxies and certificates that environment variables set for the origin of *url*, read once for each."""
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in self._settings_by_origin:
-            self._settings_by_origin[origin] = dict(self.merge_environment_settings(url, {}, True, None, None))
-        return dict(self._settings_by_origin[origin])
-
-
-def open_session(*, direct: bool = False) -> Session:
-    """Opens a session. *direct* ignores proxies and their variables (for a server in this process)."""
-    return Session(direct=direct)
 
 
 class Timeouts(NamedTuple):
@@ -128,6 +66,14 @@ class HttpResponse(NamedTuple):
     status: int
     headers: dict[str, str]
     error_body: bytes = b""
+
+
+class BodyWriter(Protocol):
+    """A file, or an object that reads a body while it passes it on to one."""
+
+    def write(self, piece: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
 
 
 class ProgressHooks(ExchangeHooks):
@@ -192,7 +138,7 @@ def get(
     into: BodyWriter,
     hooks: ExchangeHooks | None = None,
     policy: AddressPolicy | None = None,
-    resolve: Resolver = resolve_host,
+    resolve: Resolver | None = None,
 ) -> HttpResponse:
     """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
 

@@ -2,7 +2,7 @@
 
 One private folder (0700), and 0600 files for each request: `ID.body`, locked while its process lives, `ID.json`
 (`PreparedCall`), and `ID.sent`, with the server's address, from when the request is sent. They are removed when all
-images are saved. An entry outside the state folder has a record (`spool_record`); without it no later command uses it.
+images are saved. An entry outside the state folder has a record (`spool_trust`); without it no later command uses it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from imagecli.client.spool_record import SpoolPlaces, read_records, remove_record, write_record
+from imagecli.client.spool_trust import SpoolPlaces, read_records, remove_record, write_record
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, OutputError
 from imagecli.file_lock import try_lock
 from imagecli.safe_open import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from imagecli.catalog import catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.commands.terminal_input import prompt_hidden, read_stdin_text
-from imagecli.config import keys
-from imagecli.config.keys import KEYRING, clean_key
+from imagecli.config import api_keys
+from imagecli.config.api_keys import KEYRING, clean_key
 from imagecli.config.settings import effective_provider
 from imagecli.config.sources import SettingFlags, read_settings_sources
 from imagecli.domain import Secret
@@ -24,9 +24,9 @@ def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: boo
     secret = _read_secret(row, env, stdin=stdin)
     place = str(sources.folders.credentials)
     if keyring:
-        keys.write_keyring_key(row.name, secret, env)
+        api_keys.write_keyring_key(row.name, secret, env)
         place = KEYRING
-    keys.write_credential(sources.folders, row.name, None if keyring else secret)
+    api_keys.write_credential(sources.folders, row.name, None if keyring else secret)
     print_note(f"the key of {row.name} is kept in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
@@ -38,9 +38,9 @@ def remove_key(provider: str | None, env: Env) -> None:
     sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     # A provider that settings no longer name may still have a key.
     name = provider or effective_provider(sources, catalog.load_shipped_catalog()).name
-    entry = keys.remove_credential(sources.folders, name)
-    if entry == keys.IN_KEYRING:
-        keys.remove_keyring_key(name, env)
+    entry = api_keys.remove_credential(sources.folders, name)
+    if entry == api_keys.IN_KEYRING:
+        api_keys.remove_keyring_key(name, env)
     if entry is None:
         raise UsageError(f"no key of {name} is kept in {sources.folders.credentials}", hint="imagecli config show")
     print_note(f"the key of {name} is removed", env)

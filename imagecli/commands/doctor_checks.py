@@ -15,7 +15,6 @@ from typing import Final
 from imagecli import __version__
 from imagecli.catalog.catalog import Catalog
 from imagecli.checks.check_request import check_model_life
-from imagecli.config.base_url import printable_url
 from imagecli.config.paths import Folders
 from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import SettingFlags
@@ -25,7 +24,7 @@ from imagecli.errors import AuthenticationError, DiskError, ImagecliError, Outpu
 from imagecli.output.doctor import Finding, finding_from_error
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import terminal_columns
-from imagecli.quoting import shell_quote
+from imagecli.quoting import printable_url, shell_quote
 from imagecli.safe_open import check_private_folder
 from imagecli.storage.preflight import check_folder
 
@@ -228,7 +227,7 @@ MODELS_SHOWN: Final = 5
 
 def _check_server(context: DoctorContext) -> Iterator[Finding]:
     """Ask the server for its models, and report whether it answers, which ones it lists and which of them end soon."""
-    from imagecli.client.probe import list_server_models
+    from imagecli.client.server_models import list_server_models
     from imagecli.pipeline.pipeline import server_of
 
     if context.settings is None or context.catalog is None:

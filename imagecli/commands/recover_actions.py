@@ -10,7 +10,7 @@ from pathlib import Path
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import unrecorded_in
-from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
+from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.paths import find_folders
 from imagecli.domain import Json
 from imagecli.env import Env

@@ -34,7 +34,7 @@ def vary(
       imagecli vary photo.jpg -n 3 --strength strong
       imagecli vary photo.jpg --model dall-e-2 --provider sandbox       the classic endpoint
     """
-    from imagecli import planned_call
+    from imagecli import plan_calls
     from imagecli.commands.image.context import build_input_fit, open_command_context
     from imagecli.commands.image.input_sources import read_input_source
     from imagecli.commands.image.prompt import check_one_stdin, read_prompts
@@ -45,7 +45,7 @@ def vary(
     prompts = read_prompts(prompt, prompt_flags, ctx.obj, source)
     context = open_command_context(ctx.obj, "vary", common, prompts[0].variables)
     variations = [
-        planned_call.build_variation(
+        plan_calls.build_variation(
             source,
             one.text,
             context.options,

@@ -1,4 +1,4 @@
-"""Base URLs: validation, printing without secrets, and whether the host is public, private or this machine."""
+"""Base URLs: validation, and whether the host is public, private or this machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from imagecli.errors import UsageError
+from imagecli.quoting import quote_without_secrets
 
 
 def validate_base_url(text: str) -> str:
@@ -18,10 +19,10 @@ def validate_base_url(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the base URL {_quote_without_secrets(text)} is none", hint=example) from error
+        raise UsageError(f"the base URL {quote_without_secrets(text)} is none", hint=example) from error
     if parts.scheme not in ("http", "https"):
         raise UsageError(
-            f"the base URL {_quote_without_secrets(text)} does not begin with http:// or https://", hint=example
+            f"the base URL {quote_without_secrets(text)} does not begin with http:// or https://", hint=example
         )
     labels = (parts.hostname or "").split(".")
     if (
@@ -30,24 +31,8 @@ def validate_base_url(text: str) -> str:
         or any(not label or len(label) > 63 for label in labels[:-1])
         or len(labels[-1]) > 63
     ):
-        raise UsageError(f"the base URL {_quote_without_secrets(text)} names no host", hint=example)
+        raise UsageError(f"the base URL {quote_without_secrets(text)} names no host", hint=example)
     return text
-
-
-def printable_url(url: str) -> str:
-    """*url* without user name, password and query, so that it can be printed."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return _quote_without_secrets(url)
-    host = parts.netloc.rpartition("@")[2]
-    shown_host = f"[hidden]@{host}" if "@" in parts.netloc else host
-    return f"{parts.scheme}://{shown_host}{parts.path}" + ("?[hidden]" if parts.query else "")
-
-
-def _quote_without_secrets(url: str) -> str:
-    """*url* quoted, or nothing of it if it may contain a user name and password."""
-    return "(not shown, it has an @)" if "@" in url else repr(url.split("?")[0])
 
 
 def is_public(base_url: str) -> bool:

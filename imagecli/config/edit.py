@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.config.files import parse_toml, read_user_file
-from imagecli.config.keys import is_key_name
+from imagecli.config.api_keys import is_key_name
+from imagecli.config.files import parse_toml, read_user_file, replace_file
 from imagecli.config.paths import Folders
 from imagecli.config.sources import settings_from_file
-from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
+from imagecli.config.toml_edit import remove_toml_value, set_toml_value
 from imagecli.config.user_catalog import build_provider_table
 from imagecli.errors import SettingsError, UsageError
 

@@ -1,6 +1,7 @@
-"""Reads files of settings, keys and projects, only if their owner and permissions are right; and parses their TOML.
+"""Reads and replaces files of settings, keys and projects, and parses their TOML.
 
-Only regular files of at most 1 MB are read, and opening them never blocks.
+They are read only if their owner and permissions are right, and only regular files of at most 1 MB are; opening them
+never blocks. They are replaced atomically.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from imagecli.errors import SettingsError
-from imagecli.safe_open import UnsafeFileError, check_link_owner, check_private_folder, read_regular
+from imagecli.safe_open import (
+    UnsafeFileError,
+    check_link_owner,
+    check_private_folder,
+    make_missing_folders,
+    read_regular,
+)
 from imagecli.suggestions import unknown_name_hint
 
 MAX_BYTES: Final = 1_000_000
@@ -173,3 +180,35 @@ def unknown_name_error(
 ) -> SettingsError:
     """An error for a name that does not exist; the default *hint* is the similar one of *names*."""
     return SettingsError(f"{path}: there is no {what} {name!r}", hint=hint or unknown_name_hint(name, names))
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Writes *path* atomically, by renaming a private file beside it. If *path* is a link, its target is replaced.
+
+    If *mode* is None, the file keeps its mode. Raises SettingsError, and leaves the old content.
+    """
+    import secrets
+
+    try:
+        target = path.resolve()
+        make_missing_folders(target.parent)
+        if mode is None:
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        temporary = target.parent / f".imagecli-{secrets.token_hex(8)}.part"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            if mode != 0o600:
+                temporary.chmod(mode)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SettingsError(f"{path} can't be written: {error.strerror}", hint="IMAGECLI_CONFIG_DIR=FOLDER") from error

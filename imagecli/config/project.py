@@ -12,10 +12,15 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagecli.config.files import check_state_folder_owner, parse_toml, read_private_file, read_project_file
+from imagecli.config.files import (
+    check_state_folder_owner,
+    parse_toml,
+    read_private_file,
+    read_project_file,
+    replace_file,
+)
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS
-from imagecli.config.toml_edit import replace_file
 from imagecli.errors import SettingsError
 from imagecli.quoting import shell_quote
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config.base_url import is_local, is_public, printable_url, validate_base_url
-from imagecli.config.keys import Key, find_key, no_key_error
+from imagecli.config.api_keys import Key, find_key, no_key_error
+from imagecli.config.base_url import is_local, is_public, validate_base_url
 from imagecli.config.schema import DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, SettingValue, SettingValues, value_or
 from imagecli.config.sources import (
     CostLimit,
@@ -25,7 +25,7 @@ from imagecli.domain import IfExists, RequestedSize, Shape, Size
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.quoting import shell_quote
+from imagecli.quoting import printable_url, shell_quote
 
 
 class ImageSettings(NamedTuple):

@@ -9,8 +9,7 @@ from typing import Any
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config.base_url import printable_url
-from imagecli.config.keys import key_sources
+from imagecli.config.api_keys import key_sources
 from imagecli.config.paths import Folders
 from imagecli.config.schema import SETTINGS, value_or
 from imagecli.config.settings import effective_cap, effective_provider, resolve_base_url
@@ -18,7 +17,8 @@ from imagecli.config.sources import SettingsSources
 from imagecli.domain import Json
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.plain_data import to_plain
+from imagecli.quoting import printable_url
+from imagecli.serialization import to_plain
 
 DEFAULT = "default"
 

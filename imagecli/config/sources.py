@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
+from imagecli.config.api_keys import is_key_name
 from imagecli.config.files import read_toml_file, unknown_name_error
-from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, check_trusted, find_project
 from imagecli.config.schema import (

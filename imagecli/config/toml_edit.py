@@ -1,15 +1,13 @@
-"""Edits TOML with its comments and order kept, and replaces files atomically. Only this module imports tomlkit."""
+"""Edits TOML with its comments and order kept. Only this module imports tomlkit."""
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from imagecli.errors import SettingsError
-from imagecli.safe_open import make_missing_folders
 
 
 def set_toml_value(text: str, names: Sequence[str], value: Any, path: Path) -> str:
@@ -74,32 +72,3 @@ def _without_empty_tables(table: dict[str, Any]) -> dict[str, Any]:
     """*table* without empty tables, which an edit may add or remove."""
     inner = {name: _without_empty_tables(value) if isinstance(value, dict) else value for name, value in table.items()}
     return {name: value for name, value in inner.items() if value != {}}
-
-
-def replace_file(path: Path, text: str, *, mode: int | None = None) -> None:
-    """Write *path* atomically, by renaming a private file beside it. If *path* is a link, its target is replaced.
-
-    If *mode* is None, the file keeps its mode. Raises SettingsError, and leaves the old content.
-    """
-    import secrets
-
-    try:
-        target = path.resolve()
-        make_missing_folders(target.parent)
-        if mode is None:
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        temporary = target.parent / f".imagecli-{secrets.token_hex(8)}.part"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            if mode != 0o600:
-                temporary.chmod(mode)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise SettingsError(f"{path} can't be written: {error.strerror}", hint="IMAGECLI_CONFIG_DIR=FOLDER") from error

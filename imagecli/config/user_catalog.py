@@ -15,14 +15,14 @@ from imagecli.catalog import catalog
 from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
+from imagecli.config.api_keys import is_key_name
 from imagecli.config.base_url import validate_base_url
 from imagecli.config.files import read_toml_file, unknown_name_error
-from imagecli.config.keys import is_key_name
 from imagecli.config.paths import Folders, current_folder, find_folders
 from imagecli.config.schema import SETTINGS
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
-from imagecli.plain_data import Text, read_table
+from imagecli.serialization import Text, read_table
 from imagecli.suggestions import suggest
 
 

@@ -18,7 +18,7 @@ from imagecli.errors import InputImageError, MaskError
 from imagecli.images.fit_input import NO_METADATA, TURNED, FittedImage, check_input_whole, keep_bytes
 from imagecli.images.header import SENDABLE, ImageHeader
 from imagecli.images.pillow_io import encode_with_pillow, load_pixels, open_image
-from imagecli.images.transform import render_transformed
+from imagecli.images.transform_input import render_transformed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,16 +19,16 @@ from imagecli.client.spool import SpoolEntry
 from imagecli.domain import ImageInfo, SavedImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, WarningEvent
-from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.images.integrity import inspect_image_file
 from imagecli.pipeline.save import ImageSaver, StagedImage, StagedStdoutImage, describe_staged
-from imagecli.prepared import PreparedCall
+from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.errors import without_surrogates
 from imagecli.providers.large_json import CondensedBody, condense_body, decode_base64
+from imagecli.providers.response import ParsedResponse, ReturnedImage
 from imagecli.results import CallResult, StdoutImage
 from imagecli.safe_open import make_private_folder
-from imagecli.storage.atomic import discard_staged, open_staged, translate_disk_errors
+from imagecli.storage.atomic_write import discard_staged, open_staged, translate_disk_errors
 from imagecli.storage.preflight import check_still_below
 from imagecli.worker_pool import run_unordered
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from imagecli.client.connection import BodyWriter
+from imagecli.client.exchange import BodyWriter
 from imagecli.domain import ImageInfo
 from imagecli.errors import DiskError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, PartialImage, WarningEvent
 from imagecli.images.integrity import inspect_image
 from imagecli.naming import mark_path, path_for_format
-from imagecli.prepared import PreparedCall
+from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import GZIP_MAGIC, read_pieces
 from imagecli.providers.large_json import decode_base64
 from imagecli.providers.sse import MAX_EVENT_BYTES, SseEvent, SseReader, looks_like_document
-from imagecli.storage.atomic import save_file
+from imagecli.storage.atomic_write import save_file
 
 GRACE_SECONDS: Final = 5.0
 """How long to wait for the end of a stream whose images are all here: its usage may follow, or a further image."""

@@ -1,6 +1,9 @@
 """What all calls of a command share, and one call from plan to saved images.
 
 prepare → spool → reserve → send → parse → settle → save
+
+Also builds the pipeline, its server and its downloader from the settings, and removes entries without a response that
+earlier commands left in the spool.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import NamedTuple
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
+from imagecli.client.paid_requests import BeforeSend, Transport
 from imagecli.client.spool import (
     BODY,
     SpooledCall,
@@ -26,26 +30,25 @@ from imagecli.client.spool import (
     open_spool_entry,
     remove_spool_entry,
 )
-from imagecli.client.spool_record import SPOOL_BESIDE, SpoolPlaces
-from imagecli.client.transport import BeforeSend, Transport
+from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
-from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall, prepared_from_json, prepared_to_json
+from imagecli.plan_calls import PlannedCall
+from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
 from imagecli.providers.response import parse_response
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
-from imagecli.storage.atomic import discard_all_staged
+from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.worker_pool import CallSlot
 
 

@@ -30,9 +30,9 @@ from imagecli.domain import (
 )
 from imagecli.errors import InputImageError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.http_message import HttpRequest
-from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall
+from imagecli.http_request import HttpRequest
+from imagecli.plan_calls import PlannedCall
+from imagecli.prepared_call import PreparedCall
 from imagecli.providers.request import RequestImages, build_http_request
 
 

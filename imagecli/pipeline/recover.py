@@ -17,24 +17,23 @@ from typing import IO, Literal, NamedTuple
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, open_unrecorded, remove_spool_entry
-from imagecli.client.spool_record import SpoolPlaces
+from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.domain import OutputName
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent
-from imagecli.http_message import ParsedResponse, ReturnedImage
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared
 from imagecli.pipeline.save import ImageSaver, describe_staged
-from imagecli.prepared import PreparedCall
+from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
 from imagecli.providers.large_json import condense_body
-from imagecli.providers.response import parse_response, salvage_images
+from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
-from imagecli.storage.atomic import discard_all_staged, open_staged, translate_disk_errors
+from imagecli.storage.atomic_write import discard_all_staged, open_staged, translate_disk_errors
 from imagecli.storage.preflight import check_folder, is_below
 
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]

@@ -18,8 +18,8 @@ from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, ImageSaved, NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import mark_path, number_path, path_for_format
-from imagecli.prepared import OutputFile, PreparedCall
-from imagecli.storage.atomic import (
+from imagecli.prepared_call import OutputFile, PreparedCall
+from imagecli.storage.atomic_write import (
     discard_staged,
     open_staged,
     publish,
@@ -86,7 +86,7 @@ def find_conversion(
 
 
 def _describe_fit(size: Size, fit: Size) -> str:
-    """Cropped, resized, or both, as `images.convert` does it."""
+    """Cropped, resized, or both, as `images.convert_output` does it."""
     if size.width * fit.height == size.height * fit.width:
         return "resized"
     cropped_only = min(size.width - fit.width, size.height - fit.height) == 0
@@ -226,7 +226,7 @@ class ImageSaver:
 
     def _convert_staged(self, source: Path, change: Conversion | None, folder: Path) -> StagedImage:
         """The image at *source*, converted and staged in *folder*. Raises UnsavedError if that fails, OSError."""
-        from imagecli.images.convert import convert_image
+        from imagecli.images.convert_output import convert_image
 
         check_still_below(folder, self.prepared.root)
         data = source.read_bytes()

@@ -1,4 +1,4 @@
-"""What a request will cost, before it is sent, and what it did cost, by its usage.
+"""What a request can cost, before it is sent.
 
 An estimate is a range; cost limits use its upper end. Unknown prices are None, never 0.
 """
@@ -6,14 +6,14 @@ An estimate is a range; cost limits use its upper end. Unknown prices are None, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit, ImageOptions, ImageRequest, Size, Vary
 from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, image_output_tokens, text_tokens
-from imagecli.pricing.usage_cost import usage_cost
+from imagecli.pricing.usage_cost import unpriced_note
 
 
 class Estimate(NamedTuple):
@@ -48,7 +48,7 @@ def estimate_price(request: ImageRequest, row: ModelRow, provider: ProviderRow) 
     )
     return Estimate(
         low_usd=low,
-        high_usd=None if _is_svg(request.options) else high,
+        high_usd=None if unpriced_note(request) else high,
         about=_describe_estimate(request.options, prices),
     )
 
@@ -81,29 +81,6 @@ def with_quality(request: ImageRequest, quality: str) -> ImageRequest:
 def qualities_by_price(row: ModelRow) -> tuple[str, ...]:
     """The model's qualities, the cheapest first, without `auto`."""
     return tuple(word for word in row.allowed_values("quality") if word != "auto")
-
-
-def billed_usd(
-    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow
-) -> float | None:
-    """USD that *request* was billed by the *usage* in its response; None if usage or prices are unknown."""
-    if unpriced_note(request) and not provider.free:
-        return None
-    return reported_usd(usage, request, row, provider)
-
-
-def reported_usd(
-    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow
-) -> float | None:
-    """As `billed_usd`, without what is billed in addition to *usage*."""
-    if provider.free:
-        return 0.0
-    return usage_cost(usage, row.prices, has_image_input=bool(input_sources(request))) if provider.priced else None
-
-
-def unpriced_note(request: ImageRequest) -> str:
-    """What is billed in addition to a response's usage, at a price that no row has; empty if nothing is."""
-    return "what the svg's author costs" if _is_svg(request.options) else ""
 
 
 def _output_tokens(options: ImageOptions, row: ModelRow, prices: Prices) -> Tokens | None:
@@ -142,12 +119,8 @@ def _input_image_tokens(request: ImageRequest) -> Tokens:
     return count * PICTURE_IN[0], (count + further) * PICTURE_IN[1]
 
 
-def _is_svg(options: ImageOptions) -> bool:
-    return options.output_format == "svg"
-
-
 def _describe_estimate(options: ImageOptions, prices: Prices) -> str:
     quality = options.quality if options.quality and options.quality != "auto" else "any quality"
     size = options.size if isinstance(options.size, Size) else "any usual size"
-    svg = "; the tokens of the svg's author come on top" if _is_svg(options) else ""
+    svg = "; the tokens of the svg's author come on top" if options.output_format == "svg" else ""
     return f"{options.model}, {quality}, {size}; table of {prices.month}{svg}"

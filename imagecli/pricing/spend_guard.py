@@ -9,7 +9,7 @@ from typing import Any
 from imagecli.config.sources import flag_name
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, LimitError, OverBudgetError
 from imagecli.money import format_usd, round_up_usd
-from imagecli.pricing.budget import OVER_BUDGET, Budget, describe_cap
+from imagecli.pricing.command_cost import OVER_BUDGET, Budget, describe_cap
 from imagecli.worker_pool import CallSlot
 
 

@@ -1,11 +1,14 @@
-"""What the usage in a response costs. Usage is untrusted: numbers that make no sense have no price."""
+"""What a request did cost, by the usage in its response. That is untrusted: impossible numbers have no price."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from imagecli.catalog.model import Prices
+from imagecli.catalog.model import ModelRow, Prices
+from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.parameters import input_sources
+from imagecli.domain import ImageRequest
 
 _MOST: Final = 10**9
 """More tokens than any response was ever billed for."""
@@ -75,3 +78,26 @@ def _token_count(mapping: Mapping[str, Any], key: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
         return None
     return int(value) if value == int(value) else None
+
+
+def billed_usd(
+    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow
+) -> float | None:
+    """USD that *request* was billed by the *usage* in its response; None if usage or prices are unknown."""
+    if unpriced_note(request) and not provider.free:
+        return None
+    return reported_usd(usage, request, row, provider)
+
+
+def reported_usd(
+    usage: Mapping[str, Any] | None, request: ImageRequest, row: ModelRow, provider: ProviderRow
+) -> float | None:
+    """As `billed_usd`, without what is billed in addition to *usage*."""
+    if provider.free:
+        return 0.0
+    return usage_cost(usage, row.prices, has_image_input=bool(input_sources(request))) if provider.priced else None
+
+
+def unpriced_note(request: ImageRequest) -> str:
+    """What is billed in addition to a response's usage, at a price that no row has; empty if nothing is."""
+    return "what the svg's author costs" if request.options.output_format == "svg" else ""

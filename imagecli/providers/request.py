@@ -1,37 +1,30 @@
 """An image request → the HTTP request, or the line of a batch input file, in the dialect of one provider's row.
 
-Contains only what the user set and what the row requires; knows no key. `check_capabilities` refuses a field that the
-provider would ignore, so that no one pays for an image without the mask they drew. Batch lines: OpenAI API
-reference, batches, read 2026-11-22.
+Contains only what the user set and what the row requires; knows no key. A field that the provider would ignore is
+refused before, by `check_capabilities`. Batch lines: OpenAI API reference, batches, read 2026-11-22.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from math import gcd
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from imagecli.catalog.model import OPTIONAL
 from imagecli.catalog.provider import LIVE_ONLY, ProviderRow, for_batch_api
 from imagecli.domain import (
     MEDIA_TYPES,
     OPERATIONS,
-    Edit,
     ImageRequest,
     InputImage,
     Json,
-    Operation,
     RequestedSize,
     Size,
     SvgOptions,
 )
-from imagecli.errors import UsageError
-from imagecli.events import WarningEvent
-from imagecli.http_message import HttpFile, HttpRequest
-from imagecli.suggestions import suggest
+from imagecli.http_request import HttpFile, HttpRequest
+from imagecli.sizes import find_ratio
 
 
 def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str = "") -> str:
@@ -53,10 +46,6 @@ def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str =
 
 def _is_same_segment(segment: str, pattern: str) -> bool:
     return segment == pattern or (pattern == "{model}" and segment != "")
-
-
-RATIO_TOLERANCE = 0.02
-"""Relative difference up to which a size counts as having an aspect ratio."""
 
 
 def build_request_fields(request: ImageRequest, row: ProviderRow) -> tuple[dict[str, Json], tuple[str, ...]]:
@@ -119,30 +108,9 @@ def _size_fields(size: RequestedSize | None, row: ProviderRow) -> dict[str, Json
         if row.size_as == "width_height":
             return {"width": size.width, "height": size.height}
         if row.size_as == "aspect_ratio":
-            return {"aspect_ratio": find_ratio(size, row)}
+            return {"aspect_ratio": find_ratio(size, row.ratios)}
         return {name: f"{size.width}{row.size_separator}{size.height}"}
     return {name: size} if size and row.size_auto else {}
-
-
-def find_ratio(size: Size, row: ProviderRow) -> str | None:
-    """*size* as an aspect ratio that the row supports, or None if none of its ratios is near."""
-    if not row.ratios:
-        return reduced_ratio(size)
-    exact = size.width / size.height
-    differences = [abs(_ratio_value(ratio) / exact - 1) for ratio in row.ratios]
-    smallest = min(differences)
-    return row.ratios[differences.index(smallest)] if smallest <= RATIO_TOLERANCE else None
-
-
-def reduced_ratio(size: Size) -> str:
-    """The aspect ratio of *size* in lowest terms: `3:2`."""
-    divisor = gcd(size.width, size.height)
-    return f"{size.width // divisor}:{size.height // divisor}"
-
-
-def _ratio_value(ratio: str) -> float:
-    width, _, height = ratio.partition(":")
-    return float(width) / float(height)
 
 
 def _with_params(fields: dict[str, Json], params: tuple[tuple[str, Json], ...], row: ProviderRow) -> dict[str, Json]:
@@ -271,77 +239,3 @@ def _fill_template(template: Any, image: InputImage) -> Json:
     if template == "{data_url}":
         return f"data:{MEDIA_TYPES[image.format]};base64,{encoded}"
     return encoded if template == "{base64}" else template
-
-
-def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
-    """Warnings about fields of *request* whose support is undocumented.
-
-    Raises UsageError for a field that the provider does not support; the hint says what to omit.
-    """
-    operation = OPERATIONS[type(request)]
-    if operation not in row.paths:
-        raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
-    for name, value in _set_fields(request):
-        _check_field(name, value, operation, row)
-    _check_ratio(request, row)
-    if isinstance(request, Edit):
-        _check_mask_and_markup(request, row)
-    return tuple(
-        _unstated_warning(name, operation, row) for name, _ in _set_fields(request) if row.is_unstated(name, operation)
-    )
-
-
-def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
-    problem = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
-    return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
-
-
-_INSTEAD = {
-    "generations": "imagecli providers tells what each can do; --provider names another",
-    "edits": "imagecli providers tells which ones edit; --provider names another",
-    "variations": "leave --via out: an edit varies it",
-}
-
-
-def _set_fields(request: ImageRequest) -> Iterator[tuple[str, object]]:
-    for name in ("size", *OPTIONAL):
-        if (value := getattr(request.options, name)) is not None:
-            yield name, value
-
-
-def _flag(name: str) -> str:
-    return "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
-
-
-def _check_field(name: str, value: object, operation: Operation, row: ProviderRow) -> None:
-    flag = _flag(name)
-    where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
-    if row.refuses(name, operation):
-        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
-    allowed = row.allowed_values(name, operation)
-    if allowed and value not in allowed:
-        near = suggest(str(value), allowed) or allowed[0]
-        raise UsageError(
-            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
-        )
-
-
-def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
-    size = request.options.size
-    if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row) is None:
-        raise UsageError(
-            f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
-            hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
-            flag="--size",
-        )
-
-
-def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
-    if request.mask and not row.mask:
-        raise UsageError(
-            f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"
-        )
-    if request.markup and not row.markup:
-        raise UsageError(
-            f"--markup: provider {row.name} takes none", hint="leave --markup out and say in the prompt what to change"
-        )

@@ -11,11 +11,10 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from imagecli.errors import ImagecliError, NetworkError, UnsavedError
-from imagecli.http_message import ParsedResponse, ReturnedImage
+from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
 from imagecli.providers.errors import error_from_document, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
@@ -24,6 +23,40 @@ from imagecli.providers.undocumented_images import (
     find_hidden_images,
     looks_like_image,
 )
+
+
+class ReturnedImage(NamedTuple):
+    """One image of a response: base64 text, a URL, or both; neither if it is missing.
+
+    The base64 is used first. If it is not an image, the URL is fetched: the base64 was a placeholder.
+    """
+
+    b64_json: str | None = None
+    url: str | None = None
+    hint: str | None = None
+    """What to do if the URL does not answer."""
+    error: ImagecliError | None = None
+    """What the server reports about a missing image."""
+    revised_prompt: str | None = None
+
+
+class ParsedResponse(NamedTuple):
+    """What was found in the body of a 2xx response."""
+
+    images: tuple[ReturnedImage, ...]
+    usage: dict[str, Any] | None = None
+    svg_usage: dict[str, Any] | None = None
+    """Tokens of the model that wrote an SVG; billed in addition."""
+    errors: tuple[ImagecliError, ...] = ()
+    """What went wrong with further images, as far as the response says so."""
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Unless it has no image at all and gives for each a reason why none was created."""
+        if any(image.b64_json or image.url for image in self.images):
+            return True
+        reasons = [*(image.error for image in self.images), *self.errors]
+        return not reasons or any(error is None or error.exit_code in POSSIBLY_BILLED for error in reasons)
 
 
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:

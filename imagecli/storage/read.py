@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from imagecli.errors import InputImageError, UsageError
-from imagecli.storage.atomic import os_error_reason
+from imagecli.storage.atomic_write import os_error_reason
 from imagecli.suggestions import suggest
 
 NO_WRITER_SECONDS: Final = 5.0

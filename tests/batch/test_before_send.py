@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagecli.batch.journal.writer import JournalWriter
-from imagecli.client.transport import Transport
+from imagecli.client.paid_requests import Transport
 from imagecli.errors import DiskError
 from imagecli.events import Event
 from tests.batch.serving import picture_of

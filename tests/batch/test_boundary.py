@@ -19,9 +19,10 @@ from imagecli.domain import OutputName, Size
 from imagecli.errors import DiskError
 from imagecli.images.integrity import inspect_image_file
 from imagecli.pipeline.save import ImageSaver, describe_staged
-from imagecli.prepared import ManifestRef, PreparedCall
-from imagecli.storage.atomic import open_staged
-from imagecli.storage.preflight import find_repository_root, is_below
+from imagecli.prepared_call import ManifestRef, PreparedCall
+from imagecli.storage.atomic_write import open_staged
+from imagecli.storage.boundary import find_repository_root
+from imagecli.storage.preflight import is_below
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagecli.domain import OutputName
-from imagecli.prepared import ManifestRef, prepared_to_json
+from imagecli.prepared_call import ManifestRef, prepared_to_json
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest
 from tests.batch.test_batch_runs import COMMAND, until

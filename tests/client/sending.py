@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 from imagecli.client.exchange import HttpResponse, Timeouts
+from imagecli.client.paid_requests import Transport
 from imagecli.client.rate_limiter import MonotonicClock
-from imagecli.client.transport import Transport
 from imagecli.domain import Secret
 from imagecli.events import Event
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import http
 
 KEY = "sk-test-0123456789"

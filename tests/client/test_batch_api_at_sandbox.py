@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.exchange import Timeouts
-from imagecli.client.free_requests import ApiClient
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size
 from imagecli.errors import NetworkError, RefusedError, UsageError
 from imagecli.events import Event
 from imagecli.images.integrity import inspect_image
-from imagecli.providers.batch_api import BatchJob, parse_line_images, parse_response_line
+from imagecli.providers.batch_response import BatchJob, parse_line_images, parse_response_line
 from imagecli.providers.request import RequestImages, build_batch_line
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox

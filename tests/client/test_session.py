@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.exchange import Timeouts
-from imagecli.client.transport import Transport
+from imagecli.client.paid_requests import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import http, raw_server, read_request
 from tests.client.sending import KEY, OK, QUICK, send, transport
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.spool import SpoolEntry, hold_spooled, list_spooled_calls, open_spool_entry
-from imagecli.client.spool_record import SpoolPlaces
+from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.errors import DiskError, ImagecliError, LimitError, NetworkError, OutputError, RefusedError, UnsavedError
 from tests.children import Children
 

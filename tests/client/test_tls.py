@@ -15,10 +15,10 @@ import pytest
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
-from imagecli.client.transport import Transport
+from imagecli.client.paid_requests import Transport
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, UnsavedError
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import http, raw_server, read_request
 
 OWN = Path(__file__).parent / "own.pem"

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.connection import ExchangeHooks, Resolver
+from imagecli.client.address_policy import AddressPolicy, endpoint_of, parse_address
 from imagecli.client.download import ResultDownloader
-from imagecli.client.exchange import Authorization, Timeouts, get, open_session, send_once
-from imagecli.client.ip_ranges import AddressPolicy, endpoint_of, parse_address
+from imagecli.client.exchange import Timeouts, get, send_once
+from imagecli.client.exchange_limits import ExchangeHooks, Resolver
+from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import open_spool_entry
 from imagecli.errors import UnsavedError
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import http, raw_server
 from tests.client.sending import transport
 from tests.client.test_tls import OWN, tls_server

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.client import probe
+from imagecli.client import server_models
 from tests.client.raw import Answer, http, raw_server, reset, silence
 from tests.conftest import NOW, Result, Run
 
@@ -144,7 +144,7 @@ def test_what_is_missing_is_named_with_its_fix(
 
 
 def test_a_silent_server_does_not_keep_it(imagecli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "PATIENCE", probe.PATIENCE._replace(silence=0.5))
+    monkeypatch.setattr(server_models, "PATIENCE", server_models.PATIENCE._replace(silence=0.5))
     begin = time.monotonic()
     with raw_server(silence(30)) as server:
         result = imagecli("doctor", "--base-url", server.base_url)

@@ -27,8 +27,8 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.estimate import Estimate
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from imagecli import safe_open
-from imagecli.config import keys
+from imagecli.config import api_keys
 from imagecli.config.files import MAX_BYTES, read_private_file, read_project_file, read_user_file
 from imagecli.config.paths import Folders
 from imagecli.config.project import find_project, set_trusted, trusted_digest
@@ -145,7 +145,7 @@ def test_every_own_file_is_read_that_way(home: Home, name: str) -> None:
     steps: dict[str, Callable[[], object]] = {
         "config.toml": lambda: load_catalog_with_providers(env_of(home)),
         "models.toml": lambda: load_user_catalog(env_of(home)),
-        "credentials.toml": lambda: keys.write_credential(places, "openai", Secret("sk-1")),
+        "credentials.toml": lambda: api_keys.write_credential(places, "openai", Secret("sk-1")),
         "trusted.json": home.load,
     }
     with acting_as(USER), pytest.raises(SettingsError, match=f"{name} is not used: it belongs to another user"):
@@ -396,7 +396,7 @@ def test_what_login_and_trust_make_is_closed_whatever_the_umask(home: Home) -> N
     with acting_as(USER):
         before = os.umask(0)
         try:
-            keys.write_credential(places, "openai", Secret("sk-1"))
+            api_keys.write_credential(places, "openai", Secret("sk-1"))
             set_trusted(put(home.in_project(LINE)), "digest", places)
         finally:
             os.umask(before)

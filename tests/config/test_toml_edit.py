@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.config import keys
+from imagecli.config import api_keys
+from imagecli.config.files import replace_file
 from imagecli.config.paths import Folders
-from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
+from imagecli.config.toml_edit import remove_toml_value, set_toml_value
 from imagecli.domain import Secret
 from imagecli.errors import SettingsError
 
@@ -135,11 +136,11 @@ def test_keys_are_kept_side_by_side_with_comments_and_closed_again(tmp_path: Pat
     places = Folders(config=tmp_path, state=tmp_path)
     places.credentials.write_text('# work\nopenai = "sk-1"\n')
     places.credentials.chmod(0o400)
-    keys.write_credential(places, "xai", Secret("sk-2"))
-    keys.write_credential(places, "mine", None)
-    assert keys.read_credentials(places) == {"openai": "sk-1", "xai": "sk-2", "mine": keys.IN_KEYRING}
+    api_keys.write_credential(places, "xai", Secret("sk-2"))
+    api_keys.write_credential(places, "mine", None)
+    assert api_keys.read_credentials(places) == {"openai": "sk-1", "xai": "sk-2", "mine": api_keys.IN_KEYRING}
     assert places.credentials.read_text().startswith("# work\n")
     assert stat.S_IMODE(places.credentials.stat().st_mode) == 0o600
-    assert keys.remove_credential(places, "openai") == "sk-1"
-    assert keys.remove_credential(places, "openai") is None
+    assert api_keys.remove_credential(places, "openai") == "sk-1"
+    assert api_keys.remove_credential(places, "openai") is None
     assert "sk-1" not in places.credentials.read_text()

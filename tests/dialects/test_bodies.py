@@ -8,7 +8,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.request import RequestImages, build_http_request
 
 ROWS = load_shipped_catalog()

@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import OutputName
-from imagecli.prepared import ManifestRef, PreparedCall, prepared_to_json
+from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
 
 CANARY: Final = "CANARY-7731"
 OTHER_USER: Final = 54321

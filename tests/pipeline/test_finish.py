@@ -31,7 +31,7 @@ from imagecli.events import Event, EventHandler, ImageSaved, NoteEvent, WarningE
 from imagecli.images.integrity import inspect_image
 from imagecli.pipeline.finish_call import open_response, save_images
 from imagecli.pipeline.save import ImageSaver
-from imagecli.prepared import OutputFile, PreparedCall, prepared_to_json
+from imagecli.prepared_call import OutputFile, PreparedCall, prepared_to_json
 from imagecli.providers.response import parse_response
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
@@ -493,7 +493,7 @@ def test_another_process_finishes_from_the_description_and_the_body_alone(
         from imagecli.client.download import ResultDownloader
         from imagecli.client.exchange import Timeouts
         from imagecli.pipeline.finish_call import open_response, save_images
-        from imagecli.prepared import prepared_from_json
+        from imagecli.prepared_call import prepared_from_json
         from imagecli.pipeline.save import ImageSaver
         from imagecli.providers.response import parse_response
         folder = Path({str(tmp_path)!r})

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.domain import Generate, ImageOptions, InputImage, InputSource, OutputName, Size, Transform, Vary
 from imagecli.pipeline.prepare_call import FittedInputs, RunContext, prepare_call
-from imagecli.planned_call import PlannedCall
-from imagecli.prepared import ManifestRef, OutputFile, PreparedCall, prepared_from_json, prepared_to_json
+from imagecli.plan_calls import PlannedCall
+from imagecli.prepared_call import ManifestRef, OutputFile, PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.providers.request import RequestImages
 
 TEXT = st.text(max_size=20) | st.just("caf\udce9") | st.just("\0")

@@ -12,7 +12,7 @@ import pytest
 
 from imagecli.client.spool import SpoolEntry, open_spool_entry
 from imagecli.domain import OutputName
-from imagecli.prepared import PreparedCall, prepared_to_json
+from imagecli.prepared_call import PreparedCall, prepared_to_json
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.images.making import chunk

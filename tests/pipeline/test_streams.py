@@ -20,7 +20,7 @@ from imagecli.errors import UnsavedError
 from imagecli.events import Event, PartialImage
 from imagecli.pipeline import partial_images
 from imagecli.pipeline.partial_images import GRACE_SECONDS, PartialImageHandler, StreamTee
-from imagecli.prepared import PreparedCall, prepared_to_json
+from imagecli.prepared_call import PreparedCall, prepared_to_json
 from tests.client.raw import Answer, http, linking, pictures, png, raw_server, reset, silence, then
 from tests.conftest import Run
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from imagecli.domain import OutputName
-from imagecli.prepared import ManifestRef, prepared_to_json
+from imagecli.prepared_call import ManifestRef, prepared_to_json
 from tests.children import Children
 from tests.client.raw import http, pictures, png, raw_server, silence, then
 from tests.conftest import Run

@@ -12,8 +12,8 @@ from imagecli.config.sources import SettingFlags
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size, SvgOptions
 from imagecli.env import Env
 from imagecli.errors import NetworkError
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CallResult
 from tests.conftest import NOW, Stream
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import UnsavedError
-from imagecli.providers.batch_api import BatchJob, BatchJobError, is_valid_id, parse_batch_job, parse_batch_jobs
+from imagecli.providers.batch_response import BatchJob, BatchJobError, is_valid_id, parse_batch_job, parse_batch_jobs
 
 BATCH: dict[str, Any] = {
     "id": "batch_abc123",

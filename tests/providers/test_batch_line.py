@@ -9,9 +9,10 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.provider import for_batch_api
+from imagecli.checks.capabilities import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.request import RequestImages, build_batch_line, check_capabilities
+from imagecli.providers.request import RequestImages, build_batch_line
 
 ROW = load_shipped_catalog().provider("openai")
 CAT = InputSource(name="cat.png")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, LimitError, NetworkError, QuotaError, RefusedError, UnsavedError
-from imagecli.providers.batch_api import BatchResponseLine, parse_line_images, parse_response_line
+from imagecli.providers.batch_response import BatchResponseLine, parse_line_images, parse_response_line
 from imagecli.providers.large_json import condense_body
 
 BASE = "https://api.example/v1"

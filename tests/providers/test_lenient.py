@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, RefusedError, UnsavedError
-from imagecli.http_message import ReturnedImage
 from imagecli.providers.large_json import parse_json_joining_lists
-from imagecli.providers.response import parse_response, salvage_images
+from imagecli.providers.response import ReturnedImage, parse_response, salvage_images
 from imagecli.providers.stream import read_stream
 from imagecli.providers.undocumented_images import BASE64_FIELDS
 from tests.client.raw import png

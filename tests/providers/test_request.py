@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.exchange import Timeouts
-from imagecli.client.transport import Transport
+from imagecli.client.paid_requests import Transport
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.providers.request import RequestImages, build_http_request, join_url
 

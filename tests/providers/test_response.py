@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError
-from imagecli.http_message import ReturnedImage
-from imagecli.providers.response import decode_image_base64, parse_response
+from imagecli.providers.response import ReturnedImage, decode_image_base64, parse_response
 
 BASE = "https://api.example:8443/v1?x=1"
 NOTHING = ReturnedImage()

@@ -18,8 +18,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.http_message import ReturnedImage
-from imagecli.providers.response import parse_response
+from imagecli.providers.response import ReturnedImage, parse_response
 
 BASE = "https://api.example/v1"
 USAGE = {"total_tokens": 7, "input_tokens_details": {"text_tokens": 2}}

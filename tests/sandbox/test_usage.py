@@ -8,7 +8,7 @@ import pytest
 
 from imagecli.catalog import catalog
 from imagecli.domain import Generate, ImageOptions, Size
-from imagecli.pricing import estimate
+from imagecli.pricing import estimate, usage_cost
 from imagecli.sandbox.request_body import ParsedForm
 from imagecli.sandbox.request_validation import build_image_job
 from imagecli.sandbox.response_body import build_usage, tokens_per_image
@@ -59,7 +59,7 @@ def test_cost_by_usage_is_inside_the_estimate(model: str) -> None:
         for size in ("1024x1024", "1536x1024", *(["2048x2048", "1040x1040"] if not row.sizes.set else [])):
             usage = of(model, quality=quality, size=size)
             ask = Generate(prompt="a cat", options=ImageOptions(model=model, quality=quality, size=Size.parse(size)))
-            price, cost = estimate.estimate_price(ask, row, openai), estimate.billed_usd(usage, ask, row, openai)
+            price, cost = estimate.estimate_price(ask, row, openai), usage_cost.billed_usd(usage, ask, row, openai)
             assert price is not None
             assert price.high_usd is not None
             assert cost is not None

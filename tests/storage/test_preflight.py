@@ -11,7 +11,7 @@ import pytest
 
 from imagecli.errors import OutputError
 from imagecli.naming import PathKind
-from imagecli.storage.atomic import write_staged
+from imagecli.storage.atomic_write import write_staged
 from imagecli.storage.preflight import check_folder, stat_path
 
 

@@ -34,9 +34,15 @@ from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.pipeline.finish_call import not_fetched, open_response, save_images
 from imagecli.pipeline.prepare_call import RunContext
 from imagecli.pipeline.save import ImageSaver
-from imagecli.planned_call import PlannedCall
-from imagecli.prepared import PreparedCall
-from imagecli.providers.batch_api import HINT_AGAIN, BatchJob, BatchResponseLine, parse_line_images, parse_response_line
+from imagecli.plan_calls import PlannedCall
+from imagecli.prepared_call import PreparedCall
+from imagecli.providers.batch_response import (
+    HINT_AGAIN,
+    BatchJob,
+    BatchResponseLine,
+    parse_line_images,
+    parse_response_line,
+)
 from imagecli.providers.large_json import condense_body
 from imagecli.results import CallResult
 from imagecli.storage.preflight import is_below

@@ -23,7 +23,7 @@ from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.errors import ImagecliError
 from imagecli.events import EventHandler, NoteEvent
-from imagecli.providers.batch_api import BatchJob
+from imagecli.providers.batch_response import BatchJob
 
 KEPT_SECONDS: Final = 31 * 24 * 3600
 """Files of batches expire after 30 days: what is older can't be fetched. OpenAI API reference, read 2026-11-22."""

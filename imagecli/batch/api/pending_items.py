@@ -13,7 +13,7 @@ from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.domain import OutputName
 from imagecli.pipeline.prepare_call import RunContext, build_prepared_call
-from imagecli.prepared import ManifestRef, OutputFile, PreparedCall
+from imagecli.prepared_call import ManifestRef, OutputFile, PreparedCall
 from imagecli.results import CallResult
 
 

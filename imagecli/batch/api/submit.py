@@ -22,8 +22,8 @@ from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImag
 from imagecli.errors import DiskError, ImagecliError, UnsavedError
 from imagecli.events import EventHandler, WarningEvent, ignore_event
 from imagecli.pipeline.prepare_call import InputCache
-from imagecli.planned_call import PlannedCall
-from imagecli.providers.batch_api import BatchJob
+from imagecli.plan_calls import PlannedCall
+from imagecli.providers.batch_response import BatchJob
 from imagecli.providers.request import FILENAME_EXTENSIONS, RequestImages, build_batch_line
 
 

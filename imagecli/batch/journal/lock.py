@@ -24,7 +24,7 @@ from imagecli.errors import OutputError, UsageError
 from imagecli.file_lock import try_lock
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular, read_regular
-from imagecli.storage.atomic import os_error_reason
+from imagecli.storage.atomic_write import os_error_reason
 
 PATIENCE_SECONDS: Final = 1.0
 """How long to wait for a lock: another run that only tests whether it may start holds it for a moment."""

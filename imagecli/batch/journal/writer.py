@@ -18,7 +18,7 @@ from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
-from imagecli.storage.atomic import os_error_reason, sync_folder
+from imagecli.storage.atomic_write import os_error_reason, sync_folder
 
 _CHUNK_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT

@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from imagecli import planned_call
+from imagecli import plan_calls
 from imagecli.batch.manifest.errors import RowProblems
 from imagecli.batch.manifest.input_files import InputFiles
 from imagecli.batch.manifest.item import ManifestItem
@@ -214,7 +214,7 @@ def _build_request(
             markup=parts.markup,
             input_fit=settings.input_fit,
         )
-    request, note = planned_call.build_variation(
+    request, note = plan_calls.build_variation(
         parts.images[0],
         prompt,
         settings.options,

@@ -12,7 +12,7 @@ from pathlib import Path
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.errors import UsageError
-from imagecli.storage.preflight import Boundary
+from imagecli.storage.boundary import Boundary
 from imagecli.storage.read import check_regular_file, read_bounded
 
 

@@ -24,7 +24,7 @@ from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.storage.preflight import Boundary
+from imagecli.storage.boundary import Boundary
 
 MAX_FILES: Final = 250_000
 """A manifest that makes more has a mistake in n, or in a product of vars."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imagecli import planned_call
+from imagecli import plan_calls
 from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import ImageRequest, OutputName, Size
@@ -157,6 +157,6 @@ def _build_name_fields(
         model=request.options.model,
         size=request.options.size,
         now=None,
-        hash=planned_call.request_hash_for_name(request, prompt) if "hash" in used else "",
+        hash=plan_calls.request_hash_for_name(request, prompt) if "hash" in used else "",
         variables=variables,
     )

@@ -9,9 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from imagecli.build_image_options import apply_format_of_name, build_svg_options, options_for_model
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.catalog.provider import ProviderRow
+from imagecli.checks.capabilities import check_capabilities
 from imagecli.checks.check_request import (
     COMMANDS,
     FormatSupport,
@@ -22,9 +24,7 @@ from imagecli.checks.check_request import (
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Operation, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model
 from imagecli.naming import OutputPattern
-from imagecli.providers.request import check_capabilities
 
 Notes = tuple[NoteEvent | WarningEvent, ...]
 

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeAlias
 
+from imagecli.build_image_options import parse_param
 from imagecli.domain import Json, Size
 from imagecli.errors import UsageError
-from imagecli.image_options import parse_param
 from imagecli.sizes import parse_size
 from imagecli.suggestions import suggest
 

@@ -20,7 +20,7 @@ from imagecli.commands.batch.open_run import (
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.errors import ImagecliError, Terminated, UnsavedError, UsageError, signal_exit_code
 from imagecli.pipeline.pipeline import spool_places
-from imagecli.pricing.budget import Budget
+from imagecli.pricing.command_cost import Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.request_hash import base_url_for_hash
 from imagecli.catalog.model import ModelRow
+from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
-from imagecli.client.free_requests import ApiClient
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import BatchRun, build_budget, number_calls
 from imagecli.commands.batch.plan_items import plan_items, planned_outputs
@@ -23,9 +23,9 @@ from imagecli.domain import Json
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost
 from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
-from imagecli.providers.batch_api import BatchJob
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
+from imagecli.providers.batch_response import BatchJob
 
 SANDBOX_SPEED: Final = 600.0
 """An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""

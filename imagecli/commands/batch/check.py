@@ -31,7 +31,7 @@ from imagecli.output.batch import COMMAND
 from imagecli.output.dry_run import BatchDryRun, format_batch_dry_run
 from imagecli.pipeline.pipeline import spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, prepare_call
-from imagecli.pricing.budget import Budget
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult, DryRunRequest
 from imagecli.safe_open import real_path
 

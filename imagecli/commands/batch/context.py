@@ -23,7 +23,7 @@ from imagecli.events import EventHandler, NoteEvent
 from imagecli.money import format_usd, round_up_usd
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import DisplayOptions
-from imagecli.pricing.budget import describe_cap
+from imagecli.pricing.command_cost import describe_cap
 
 NOTED_SETTINGS = ("project_owner", "provider", "max_cost")
 """Codes of the settings' notes that matter to a batch: its rows ignore the other settings."""

@@ -33,9 +33,9 @@ from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
 from imagecli.pipeline.pipeline import spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, RunContext
-from imagecli.planned_call import PlannedCall
+from imagecli.plan_calls import PlannedCall
 from imagecli.pricing import estimate
-from imagecli.pricing.budget import Budget, describe_cap
+from imagecli.pricing.command_cost import Budget, describe_cap
 from imagecli.storage.preflight import check_folder, check_response_size
 
 MAX_IMAGES: Final = 10

@@ -21,7 +21,7 @@ from imagecli.money import Cost, format_usd, format_usd_range
 from imagecli.output.batch import COMMAND, BatchOutput, row_result
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.pipeline import OpenCall
-from imagecli.pricing.budget import Budget
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult
 
 NO_COST: Final = Cost(low_usd=0.0, high_usd=0.0, actual_usd=0.0, about="nothing is bought")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from imagecli.build_image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import COMMANDS, FormatSupport
@@ -28,7 +29,6 @@ from imagecli.domain import ImageOptions, InputFit, Size
 from imagecli.env import Env
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.image_options import apply_format_of_name, build_svg_options, options_for_model, parse_param
 from imagecli.naming import OutputPattern, check_output_inside, parse_output
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import DisplayOptions
@@ -80,7 +80,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
         _check_stdout(env, flags.display)
     model = catalog.model_for_provider(settings.provider, settings.image.model)
     with name_option_origins(settings):
-        options, notes = build_image_options(flags.image, flags.stream, _image_settings(settings, flags), model)
+        options, notes = options_from_flags(flags.image, flags.stream, _image_settings(settings, flags), model)
     support = FormatSupport(
         row=model, provider=settings.provider, operation=COMMANDS[command], others=catalog.models.values()
     )
@@ -125,7 +125,7 @@ def _image_settings(settings: Settings, flags: CommonFlags) -> ImageSettings:
     return settings.image
 
 
-def build_image_options(
+def options_from_flags(
     flags: ImageFlags, stream: StreamFlags, settings: ImageSettings, model: ModelRow
 ) -> tuple[ImageOptions, tuple[NoteEvent, ...]]:
     """The options that flags and settings ask for, and notes on them. The settings include those that were typed.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from imagecli.client.exchange import HEADERS
+from imagecli.client.session import HEADERS
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.execute import build_run_context, check_folders
 from imagecli.commands.image.plan import RequestPlan
@@ -16,11 +16,11 @@ from imagecli.config.settings import Settings
 from imagecli.domain import Json, OutputName
 from imagecli.env import Env
 from imagecli.events import EventHandler
-from imagecli.http_message import HttpFile, HttpRequest
+from imagecli.http_request import HttpFile, HttpRequest
 from imagecli.naming import path_for_format
 from imagecli.pipeline.prepare_call import InputCache, prepare_call
-from imagecli.planned_call import PlannedCall
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall
+from imagecli.pricing.command_cost import Budget
 from imagecli.results import CommandResult, DryRunRequest, DryRunUpload
 
 

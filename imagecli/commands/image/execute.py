@@ -8,14 +8,14 @@ from operator import attrgetter
 
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
-from imagecli.config.keys import Key
+from imagecli.config.api_keys import Key
 from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_exit_code
 from imagecli.events import RunStarted, WarningEvent
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, RunContext
-from imagecli.planned_call import PlannedCall, count_images
-from imagecli.pricing.budget import Budget
+from imagecli.plan_calls import PlannedCall, count_images
+from imagecli.pricing.command_cost import Budget
 from imagecli.pricing.spend_guard import SpendGuard
 from imagecli.results import CallResult, CommandResult
 from imagecli.storage.preflight import check_folder, check_response_size

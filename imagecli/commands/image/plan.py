@@ -16,7 +16,7 @@ from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
 from imagecli.naming import OutputPattern, added_ending_note, build_fields, check_variables_used, resolve_names
-from imagecli.planned_call import PlannedCall, assign_names, plan_calls, request_hash_for_name
+from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_hash_for_name
 from imagecli.results import SkippedFile
 from imagecli.storage.preflight import stat_path
 from imagecli.storage.read import read_bounded

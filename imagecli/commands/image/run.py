@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from imagecli.checks.capabilities import check_capabilities
 from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
 from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
@@ -14,7 +15,6 @@ from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.output.progress import open_progress
 from imagecli.output.result import print_result, write_image_to_stdout
-from imagecli.providers.request import check_capabilities
 from imagecli.results import CommandResult
 from imagecli.safe_open import real_path
 from imagecli.storage.preflight import is_below

@@ -16,7 +16,7 @@ from imagecli.batch.api.submission_ids import parse_custom_id
 from imagecli.batch.item_plan import ItemPlan, planned_paths
 from imagecli.catalog.provider import BatchRow
 from imagecli.errors import DiskError, UsageError
-from imagecli.planned_call import PlannedCall
+from imagecli.plan_calls import PlannedCall
 from tests.batch.api.orders import OPENAI, orders
 from tests.conftest import photo
 

@@ -8,7 +8,7 @@ import pytest
 
 from imagecli.batch.api.collect import missing_result_error, unknown_batch_error
 from imagecli.errors import RefusedError
-from imagecli.providers.batch_api import parse_batch_job
+from imagecli.providers.batch_response import parse_batch_job
 
 
 def job(status: str, *errors: dict[str, Any]) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from imagecli.client.connection import BodyWriter
-from imagecli.client.errors import NotConnectedError
-from imagecli.client.exchange import Authorization, HttpResponse, ProgressHooks, Timeouts, open_session, send_once
+from imagecli.client.exchange import BodyWriter, HttpResponse, ProgressHooks, Timeouts, send_once
 from imagecli.client.rate_limiter import (
     LOOK_SECONDS,
     MonotonicClock,
@@ -17,11 +15,13 @@ from imagecli.client.rate_limiter import (
     WaitTooLongError,
 )
 from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
+from imagecli.client.translate_errors import NotConnectedError
 from imagecli.domain import Secret
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.events import EventHandler, NoteEvent, RetryWait
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 
 _HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import pytest
 
 from imagecli.errors import UsageError
-from imagecli.plain_data import Count, Limits, OneOf, Positive, Text, check_table, read_table, to_plain
+from imagecli.serialization import Count, Limits, OneOf, Positive, Text, check_table, read_table, to_plain
 from imagecli.sizes import Size
 
 

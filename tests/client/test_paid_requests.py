@@ -16,7 +16,7 @@ from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import open_spool_entry
 from imagecli.errors import DiskError, ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, Event, UploadProgress
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 from tests.client.sending import KEY, OK, send, transport
 

@@ -23,7 +23,7 @@ from imagecli.domain import (
     Vary,
 )
 from imagecli.errors import UsageError
-from imagecli.planned_call import (
+from imagecli.plan_calls import (
     assign_names,
     build_variation,
     count_images,

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
-from imagecli.config.files import parse_toml, read_private_file
+from imagecli.config.files import parse_toml, read_private_file, replace_file
 from imagecli.config.paths import Folders
-from imagecli.config.toml_edit import remove_toml_value, replace_file, set_toml_value
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError
@@ -30,6 +29,8 @@ def read_credentials(folders: Folders) -> dict[str, Any]:
 
 def write_credential(folders: Folders, provider: str, key: Secret | None) -> None:
     """Store the provider's *key*; None if it is in the system's keyring. Raises SettingsError."""
+    from imagecli.config.toml_edit import set_toml_value
+
     path = folders.credentials
     read_credentials(folders)
     text = (read_private_file(path) or b"").decode("utf-8-sig")
@@ -39,6 +40,8 @@ def write_credential(folders: Folders, provider: str, key: Secret | None) -> Non
 
 def remove_credential(folders: Folders, provider: str) -> Any:
     """Remove the provider's key from the file, and return the old value, or None."""
+    from imagecli.config.toml_edit import remove_toml_value
+
     path = folders.credentials
     stored = read_credentials(folders).get(provider)
     text = remove_toml_value((read_private_file(path) or b"").decode("utf-8-sig"), (provider,), path)

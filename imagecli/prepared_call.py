@@ -92,7 +92,7 @@ def prepared_to_json(prepared: PreparedCall) -> str:
 
 
 def _to_plain(value: Any) -> Any:
-    """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `plain_data`."""
+    """NamedTuples as objects of their fields, paths as text. Sizes too are objects, unlike in `serialization`."""
     if isinstance(value, Path):
         return str(_absolute_path(value))
     if not isinstance(value, tuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.client.spool import SpoolEntry, list_spooled_calls, open_spool_entry
-from imagecli.client.spool_record import SpoolPlaces
+from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.errors import OutputError
 
 NOWHERE = Path("/dev/null/spool")

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from imagecli.errors import NetworkError, UnsavedError
-from imagecli.http_message import ParsedResponse
 from imagecli.providers.errors import (
     MAX_CODE,
     error_detail,
@@ -25,7 +24,7 @@ from imagecli.providers.errors import (
     shorten_text,
     without_surrogates,
 )
-from imagecli.providers.response import parse_document, parse_response_document
+from imagecli.providers.response import ParsedResponse, parse_document, parse_response_document
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 """States in which no more results will come."""

@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 
 from imagecli.domain import Size
 from imagecli.errors import ImagecliError
-from imagecli.images.convert import convert_image
+from imagecli.images.convert_output import convert_image
 from imagecli.images.integrity import inspect_image
 from tests.images.making import CORNERS, alike, corners, opened, saved, scene
 

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imagecli.client.errors import as_unbilled_error, redact_url
-from imagecli.client.exchange import Authorization, Timeouts, open_session, send_once
+from imagecli.client.exchange import Timeouts, send_once
+from imagecli.client.session import Authorization, open_session
+from imagecli.client.translate_errors import as_unbilled_error
 from imagecli.domain import Secret
 from imagecli.errors import NetworkError, RefusedError, UnsavedError
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.errors import error_from_response
 from imagecli.providers.request import join_url
+from imagecli.quoting import redact_url
 
 MODELS_PATH: Final = "/models"
 """The usual path of the list, and the default."""

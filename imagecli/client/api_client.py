@@ -1,4 +1,4 @@
-"""The API's requests other than those that create images: files, batches, lists. The same key, mostly free.
+"""A client of the provider's API for requests other than those that create images: those of files and batches.
 
 Free requests are retried whenever that may help; one that can be billed, only if nothing can have been created.
 """
@@ -16,21 +16,14 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagecli.client.errors import NotConnectedError, as_unbilled_error
-from imagecli.client.exchange import (
-    Authorization,
-    HttpResponse,
-    MultipartUpload,
-    ProgressHooks,
-    Timeouts,
-    open_session,
-    send_once,
-)
+from imagecli.client.exchange import HttpResponse, MultipartUpload, ProgressHooks, Timeouts, send_once
 from imagecli.client.retry import RetryDecision, decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.session import Authorization, open_session
+from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Json, Secret
 from imagecli.errors import UnsavedError, UsageError
 from imagecli.events import EventHandler, RetryWait
-from imagecli.http_message import HttpRequest
+from imagecli.http_request import HttpRequest
 from imagecli.providers.request import join_url
 
 NO_REQUEST: Final = -1

@@ -1,7 +1,7 @@
-"""Records of spool entries that are beside an output, because the state folder could not be written to.
+"""Which spool entries outside the state folder are trusted: those that a record in a private folder vouches for.
 
-A working tree may be a clone of anyone's, so an entry in it is used only if a record in a private folder of the user
-vouches for it: the same id, the same folder and the same description.
+An entry is beside an output if the state folder could not be written to. A working tree may be a clone of
+anyone's, so an entry in it is used only if its record has the same id, the same folder and the same description.
 """
 
 from __future__ import annotations

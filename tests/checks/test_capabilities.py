@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.checks.capabilities import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
-from imagecli.providers.request import check_capabilities
 
 ROWS = load_shipped_catalog()
 CAT = InputSource(name="cat.png")

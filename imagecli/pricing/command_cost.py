@@ -11,14 +11,14 @@ from imagecli.config.sources import flag_name, how_to_unset
 from imagecli.errors import LimitError
 from imagecli.events import WarningEvent
 from imagecli.money import Cost, format_usd, format_usd_exact, format_usd_range, round_up_usd
-from imagecli.planned_call import PlannedCall, count_images
-from imagecli.pricing import estimate
+from imagecli.plan_calls import PlannedCall, count_images
+from imagecli.pricing import estimate, usage_cost
 from imagecli.results import CallResult
 
 OVER_BUDGET = "over_budget"
 
 UsagePrice = Callable[..., float | None]
-"""`estimate.billed_usd` or `estimate.reported_usd`."""
+"""`usage_cost.billed_usd` or `usage_cost.reported_usd`."""
 
 
 class Budget(NamedTuple):
@@ -81,11 +81,11 @@ class Budget(NamedTuple):
 
     def billed_usd(self, result: CallResult) -> float | None:
         """USD that a call was billed; None if its response does not tell."""
-        return self._known_usd(result, estimate.billed_usd)
+        return self._known_usd(result, usage_cost.billed_usd)
 
     def reported_usd(self, result: CallResult) -> float | None:
         """As `billed_usd`, without what is billed in addition to the response's usage."""
-        return self._known_usd(result, estimate.reported_usd)
+        return self._known_usd(result, usage_cost.reported_usd)
 
     def _known_usd(self, result: CallResult, price: UsagePrice) -> float | None:
         usd = self._price_usage(result.request, result.usage, price)
@@ -93,7 +93,7 @@ class Budget(NamedTuple):
 
     def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
-        return self._price_usage(index, usage, estimate.reported_usd)
+        return self._price_usage(index, usage, usage_cost.reported_usd)
 
     def _price_usage(self, index: int, usage: Mapping[str, Any] | None, price: UsagePrice) -> float | None:
         usd = price(usage, self.requests[index].request, self.rows[index], self.settings.provider)
@@ -114,7 +114,7 @@ class Budget(NamedTuple):
         return WarningEvent(code="cost_over_cap", message=message)
 
     def _unpriced_note(self, result: CallResult) -> str:
-        return estimate.unpriced_note(self.requests[result.request].request)
+        return usage_cost.unpriced_note(self.requests[result.request].request)
 
     def cost(self, results: Sequence[CallResult] = ()) -> Cost:
         """The price of all calls, and the cost of those that were sent, by their *results*."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.config import keys
-from imagecli.config.keys import find_key
+from imagecli.config import api_keys
+from imagecli.config.api_keys import find_key
 from imagecli.config.paths import Folders
 from imagecli.config.user_catalog import load_catalog_with_providers
 from imagecli.domain import Secret
@@ -143,7 +143,7 @@ def test_a_key_command_that_can_not_be_run_is_said(tmp_path: Path) -> None:
 
 
 def test_a_key_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "KEY_COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr(api_keys, "KEY_COMMAND_SECONDS", 0.2)
     with pytest.raises(ImagecliError, match=r"gave no key: it took longer than 0\.2 s") as caught:
         find(tmp_path, script(tmp_path, "import time; time.sleep(20)"))
     assert caught.value.code == "no_key"

@@ -13,7 +13,7 @@ from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources, needs_alpha
 from imagecli.domain import Edit, ImageOptions, ImageRequest, InputFit, InputSource, OutputName, Vary
 from imagecli.errors import UsageError
-from imagecli.prepared import ManifestRef, OutputFile
+from imagecli.prepared_call import ManifestRef, OutputFile
 
 
 class PlannedCall(NamedTuple):

@@ -1,4 +1,4 @@
-"""What flags and the rows of a manifest have in common on their way to `ImageOptions`."""
+"""Steps in which flags and the rows of a manifest alike become `ImageOptions`: --param, a format, the model's size."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from imagecli.errors import DiskError
-from imagecli.storage.atomic import (
+from imagecli.storage.atomic_write import (
     _take_and_replace,
     discard_all_staged,
     open_staged,
@@ -118,7 +118,7 @@ def test_odd_names_work(tmp_path: Path, name: str) -> None:
 UMASK = """
     import os, sys
     from pathlib import Path
-    from imagecli.storage.atomic import save_file
+    from imagecli.storage.atomic_write import save_file
     os.umask(int(sys.argv[1]))
     save_file(b"x", Path(sys.argv[2]))
 """
@@ -169,7 +169,7 @@ FULL = """
     import resource, sys
     from pathlib import Path
     from imagecli.errors import DiskError
-    from imagecli.storage.atomic import save_file
+    from imagecli.storage.atomic_write import save_file
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
         save_file(b"x" * 5000, Path(sys.argv[1]))

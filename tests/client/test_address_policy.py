@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecli.client.connection import resolve_host
-from imagecli.client.ip_ranges import (
+from imagecli.client.address_policy import (
     AddressKind,
     Endpoint,
     classify_address,
@@ -19,6 +18,7 @@ from imagecli.client.ip_ranges import (
     parse_literal_host,
     port_of,
 )
+from imagecli.client.connection import resolve_host
 
 
 @pytest.mark.parametrize(

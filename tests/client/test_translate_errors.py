@@ -6,7 +6,7 @@ import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
-from imagecli.client.errors import NOTHING_SENT, translate_request_error
+from imagecli.client.translate_errors import NOTHING_SENT, translate_request_error
 
 URL = "https://me:hush@api.example.test/v1?key=hush"
 EXCEPTIONS = [

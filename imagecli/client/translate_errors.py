@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
-import ssl
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
@@ -13,29 +10,9 @@ from typing import Final, NamedTuple, Protocol
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from imagecli.client.ip_ranges import NAMES, AddressKind
+from imagecli.client.address_policy import NAMES, AddressKind
 from imagecli.errors import ImagecliError, NetworkError, SettingsError, UnsavedError, UsageError
-
-SECONDS = 1.5
-"""How long a TLS handshake may take; a server that speaks plain HTTP waits for the end of a request."""
-
-
-def speaks_tls(host: str, port: int) -> bool:
-    """Whether a TLS handshake works there. Certificates aren't checked, because nothing of a request is sent."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = ssl.TLSVersion.TLSv1
-    try:
-        with socket.create_connection((host, port), SECONDS) as plain, context.wrap_socket(plain, server_hostname=host):
-            return True
-    except ssl.SSLError as error:
-        # An alert is TLS too.
-        return "ALERT" in (error.reason or "")
-    except (OSError, ValueError):
-        return False
+from imagecli.quoting import redact_url
 
 
 class NotConnectedError(NetworkError):
@@ -255,10 +232,3 @@ def _innermost_reason(error: BaseException) -> str:
         return "it ended too early"
     text = str(seen).rpartition(": ")[2] if isinstance(seen, NewConnectionError) else str(seen)
     return " ".join(text.split())[:200] or type(seen).__name__
-
-
-def redact_url(url: str) -> str:
-    """Scheme and host of *url*, without user name, password, path and query, which can hold secrets."""
-    scheme, _, rest = url.partition("://")
-    host = rest.split("/")[0].split("?")[0].rpartition("@")[2]
-    return f"{scheme}://{host}" if host else "that address"

@@ -1,11 +1,11 @@
-"""Classifies IP addresses (public, loopback, private, never to be fetched from), and which a result URL may lead to.
+"""Which addresses a result URL may lead to; classifies them: public, loopback, private, never to be fetched from.
 
 Pure. A result URL may lead to public addresses, and to others only if the server itself is at such a place. The place
 is the address that the request for the images was sent to: a second DNS lookup could give another one. A server on this
 machine may link to itself, which is the same host and port, and one in a private network to private networks. No server
 may link to cloud credentials, multicast or reserved addresses.
 
- Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
+Ranges: IANA special-purpose address registries for IPv4 and IPv6, read 2026-11-23; the addresses at which clouds
 hand out credentials: documentation of AWS, Azure, Alibaba and Oracle, read 2026-11-23.
 """
 

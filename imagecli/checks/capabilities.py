@@ -1,0 +1,90 @@
+"""Whether a provider carries each field of a request.
+
+A field that it would ignore is refused, so that no one pays for an image without the mask they drew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagecli.catalog.model import OPTIONAL
+from imagecli.catalog.provider import ProviderRow
+from imagecli.domain import OPERATIONS, Edit, ImageRequest, Operation, Size
+from imagecli.errors import UsageError
+from imagecli.events import WarningEvent
+from imagecli.sizes import find_ratio, reduced_ratio
+from imagecli.suggestions import suggest
+
+
+def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[WarningEvent, ...]:
+    """Warnings about fields of *request* whose support is undocumented.
+
+    Raises UsageError for a field that the provider does not support; the hint says what to omit.
+    """
+    operation = OPERATIONS[type(request)]
+    if operation not in row.paths:
+        raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
+    for name, value in _set_fields(request):
+        _check_field(name, value, operation, row)
+    _check_ratio(request, row)
+    if isinstance(request, Edit):
+        _check_mask_and_markup(request, row)
+    return tuple(
+        _unstated_warning(name, operation, row) for name, _ in _set_fields(request) if row.is_unstated(name, operation)
+    )
+
+
+def _unstated_warning(name: str, operation: Operation, row: ProviderRow) -> WarningEvent:
+    problem = f"no document says that provider {row.name} takes it for {operation}; it is sent as you asked"
+    return WarningEvent(code="unstated", message=f"{_flag(name)}: {problem}")
+
+
+_INSTEAD = {
+    "generations": "imagecli providers tells what each can do; --provider names another",
+    "edits": "imagecli providers tells which ones edit; --provider names another",
+    "variations": "leave --via out: an edit varies it",
+}
+
+
+def _set_fields(request: ImageRequest) -> Iterator[tuple[str, object]]:
+    for name in ("size", *OPTIONAL):
+        if (value := getattr(request.options, name)) is not None:
+            yield name, value
+
+
+def _flag(name: str) -> str:
+    return "--svg-model" if name == "svg" else "--" + name.replace("_", "-")
+
+
+def _check_field(name: str, value: object, operation: Operation, row: ProviderRow) -> None:
+    flag = _flag(name)
+    where = f" for {operation}" if f"{operation}.{name}" in row.refused else ""
+    if row.refuses(name, operation):
+        raise UsageError(f"{flag}: provider {row.name} does not take it{where}", hint=f"leave {flag} out", flag=flag)
+    allowed = row.allowed_values(name, operation)
+    if allowed and value not in allowed:
+        near = suggest(str(value), allowed) or allowed[0]
+        raise UsageError(
+            f"{flag} {value}: provider {row.name} takes {', '.join(allowed)}", hint=f"{flag} {near}", flag=flag
+        )
+
+
+def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
+    size = request.options.size
+    if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row.ratios) is None:
+        raise UsageError(
+            f"--size: provider {row.name} makes no aspect ratio near {reduced_ratio(size)}",
+            hint=f"it takes {', '.join(row.ratios)}; for example --size {row.ratios[0]}",
+            flag="--size",
+        )
+
+
+def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
+    if request.mask and not row.mask:
+        raise UsageError(
+            f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"
+        )
+    if request.markup and not row.markup:
+        raise UsageError(
+            f"--markup: provider {row.name} takes none", hint="leave --markup out and say in the prompt what to change"
+        )
