@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from imagecli.batch.api.discover import claim_found_batches, resolve_unanswered
+from imagecli.batch.api.discover import claim_found_batches
+from imagecli.batch.api.duplicates import DuplicateFinder, resolve_unanswered
 from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
@@ -20,6 +21,7 @@ from imagecli.commands.batch.open_run import BatchRun, build_budget, number_call
 from imagecli.commands.batch.plan_items import plan_items, planned_outputs
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.domain import Json
+from imagecli.errors import ImagecliError
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost
 from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
@@ -42,6 +44,9 @@ class BatchApiRun:
     reporter: BatchReporter
     client: BatchApiClient
     downloader: ResultDownloader
+    duplicates: DuplicateFinder
+    errors: Sequence[ImagecliError] = ()
+    """What was found when the run was opened, and belongs to no row."""
     base_url: str
     """Of the server, which an embedded provider has started."""
     run_id: str
@@ -193,9 +198,19 @@ def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
     )
     client = BatchApiClient(api_client, settings.provider.batch)
     unanswered = [entry for entry in run.state.pending() if entry.state == "sent" and is_own_pending(entry, context)]
-    resolve_unanswered(client, unanswered, run.journal, run.events)
+    duplicates = DuplicateFinder(
+        client=client,
+        manifest=context.manifest_path,
+        digest=context.manifest.digest,
+        known_submissions=run.state.submissions,
+        state_dir=settings.state_dir,
+        on_event=run.events,
+    )
+    errors = resolve_unanswered(duplicates, unanswered, run.journal)
     api_run = BatchApiRun(
         run=run,
+        duplicates=duplicates,
+        errors=errors,
         reporter=reporter,
         client=client,
         downloader=build_downloader(settings),

@@ -129,6 +129,7 @@ def _build_submitter(api_run: BatchApiRun) -> BatchSubmitter:
         journal=api_run.run.journal,
         manifest=context.manifest_path,
         digest=context.manifest.digest,
+        duplicates=api_run.duplicates,
         folder=_input_file_folder(context),
         on_event=api_run.run.events,
     )
