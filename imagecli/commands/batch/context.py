@@ -96,7 +96,7 @@ def open_batch_context(
         row_count=len(manifest.content.rows),
         manifest_path=manifest.path or manifest.folder / "stdin",
         manifest_items=items,
-        display=display._replace(secret=settings.key.secret if settings.key else None),
+        display=display._replace(secrets=settings.secrets),
         only=tuple(only),
         adopt=adopt,
         if_exists=if_exists,

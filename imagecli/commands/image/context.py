@@ -96,7 +96,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
         model=model,
         options=options,
         output=output,
-        display=build_display_options(flags.display, env, settings.key.secret if settings.key else None),
+        display=build_display_options(flags.display, env, settings.secrets),
         dry_run=flags.cost.dry_run,
         output_root=output_root,
         keep_partials=flags.stream.keep_partials,
