@@ -265,6 +265,8 @@ def build_pipeline(
             max_wait=settings.max_wait,
             direct=settings.provider.embedded,
             per_minute=per_minute,
+            retry_500=settings.provider.retries_500(server.base_url),
+            free=settings.provider.free,
         ),
         downloader=build_downloader(settings),
         state_dir=settings.state_dir,
