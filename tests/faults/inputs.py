@@ -165,6 +165,7 @@ CASES = (
     edit("I11", "WebP", saved(scene(64, 64), "WEBP"), after=sent(format="WEBP")),
     mask_case("I12", "another size", lambda: saved(mask_of(64, 64, (0, 0, 9, 9)))),
     mask_case("I12", "no alpha", lambda: saved(scene(320, 200))),
+    mask_case("I12", "nothing transparent", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
     mask_case("I12", "a JPEG", lambda: saved(scene(320, 200), "JPEG")),
     mask_case("I12", "empty", lambda: b""),
     mask_case("I13", "opaque", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
