@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,10 +25,11 @@ from imagecli.domain import Json
 from imagecli.errors import ImagecliError
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost
-from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
+from imagecli.pipeline.pipeline import build_downloader, server_of, timeouts_from_settings
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.providers.batch_response import BatchJob
+from imagecli.storage.atomic_write import discard_all_staged
 
 SANDBOX_SPEED: Final = 600.0
 """An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""
@@ -49,7 +51,6 @@ class BatchApiRun:
     """What was found when the run was opened, and belongs to no row."""
     base_url: str
     """Of the server, which an embedded provider has started."""
-    run_id: str
     plans: list[ItemPlan] = field(default_factory=list)
     pending_items: list[PendingItem] = field(default_factory=list)
     """What the provider has, rows that were changed or removed too."""
@@ -215,14 +216,36 @@ def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
         client=client,
         downloader=build_downloader(settings),
         base_url=server.base_url,
-        run_id=new_run_id(context.env),
     )
     api_run.refresh()
+    _discard_leftovers(api_run)
     missing, _ = number_calls(context, api_run.find_missing())
     digest, state_dir = context.manifest.digest, settings.state_dir
     if missing and claim_found_batches(client, missing, digest, run.state, run.journal, state_dir, run.events):
         api_run.refresh()
     return api_run
+
+
+def batch_run_id(context: BatchContext) -> str:
+    """The id of all runs that save results for this manifest and shard, of which only one is active at a time.
+
+    So a run finds the staged files that a killed one left.
+    """
+    key = f"{context.manifest_path.absolute()} {context.shard or ''}"
+    return f"batch-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def _discard_leftovers(api_run: BatchApiRun) -> None:
+    """Removes what a killed run had staged for the images of pending items."""
+    context = api_run.run.context
+    folders = {
+        (context.manifest.folder / path).parent
+        for item in api_run.pending_items
+        for paths in item.entry.planned
+        for path in paths
+    }
+    for folder in (*folders, context.settings.state_dir / "rescued"):
+        discard_all_staged(folder, batch_run_id(context))
 
 
 def needs_batch_api(run: BatchRun, plans: Sequence[ItemPlan]) -> bool:
