@@ -179,7 +179,7 @@ def _describe_changes(
 ) -> tuple[str, ...]:
     removes_metadata = header.has_metadata and not framing.keep_metadata
     phrases = (
-        f"first of {header.frames} frames taken" if header.frames > 1 else None,
+        header.frame_note,
         TURNED if header.orientation != 1 else None,
         _describe_framing(transform, framing),
         "brought to 8 bits a channel" if header.is_deep else None,

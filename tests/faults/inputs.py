@@ -18,6 +18,7 @@ from tests.faults.server import Call, Lab
 from tests.faults.uploads import pictures_in, sent
 from tests.images.making import exif, lying_png, mask_of, saved, scene, with_chunk
 from tests.images.test_header import bomb as lying
+from tests.images.test_tiff import tiff, with_tags
 
 PNG = saved(scene(64, 64))
 JPEG = saved(scene(64, 48), "JPEG", exif=exif(6, place=True))
@@ -51,6 +52,10 @@ NO_PICTURES = {
 
 def text_bomb() -> bytes:
     return with_chunk(PNG, b"zTXt", b"a\0\0" + zlib.compress(bytes(200_000_000), 1))
+
+
+def thumbnail_first() -> bytes:
+    return tiff(((16, 12), (200, 0, 0), 1), ((64, 48), (0, 0, 200), 0))
 
 
 def rgba_noise(side: int) -> bytes:
@@ -160,6 +165,8 @@ CASES = (
         edit("I10", kind, saved(scene(64, 64), kind), after=sent(size=(64, 64)))
         for kind in ("AVIF", "TIFF", "BMP", "ICO", "GIF")
     ),
+    edit("I10", "TIFF with a thumbnail", thumbnail_first, after=sent(size=(64, 48))),
+    edit("I2", "a camera's raw file", lambda: with_tags(t50706=b"\1\4\0\0")),
     edit("I10", "HEIC", HEIC.read_bytes, after=sent(size=(96, 64))),
     edit("I9", "a video after the image", PNG + b"ftypmp42 Kamera", after=sent(without=b"Kamera")),
     edit("I9", "an image after the image", JPEG + UPRIGHT, after=sent(without=b"Kamera")),
