@@ -64,6 +64,9 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         reporter = BatchReporter(context=context, counts=counts, output=run.output, budget=budget)
         reporter.print_kept(plans, run.state)
         reporter.print_pending(pending, run.state, {})
+        # Also if nothing is to be created: another machine may have settled the rows.
+        possibly_billed = {plan.identity.hash for plan in to_create if plan.decision.possibly_billed}
+        discard_unanswered(spool_places(context.settings), run.events, warned_hashes=possibly_billed)
         errors = _run_items(run, options, to_create, reporter) if to_create else []
     return reporter.print_summary(errors, run.events)
 
@@ -80,8 +83,6 @@ def _run_items(
         settings, context.catalog, run_context, inputs, spend_guard, run.resources, per_minute=options.rate
     )
     run.journal.detach_state()
-    possibly_billed = {plan.identity.hash for plan in plans if plan.decision.possibly_billed}
-    discard_unanswered(spool_places(settings), events, warned_hashes=possibly_billed)
     worker = ItemWorker(
         pipeline=pipeline,
         inputs=InputsByModel(),
