@@ -31,6 +31,7 @@ from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedErro
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+from imagecli.providers.http_status import holds_image
 from imagecli.quoting import redact_url
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """The most that is read of an error's body."""
+MAX_ERROR_IMAGE_BYTES = 32 * 1024 * 1024
+"""The most that is read of one with an image in it."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
 
@@ -400,12 +403,13 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
 
 
 def _read_error_body(response: requests.Response, limits: ExchangeLimits) -> bytes:
-    """The first MAX_ERROR_BYTES of an error's body; what breaks meanwhile does not matter, the status is known."""
+    """The first MAX_ERROR_BYTES of an error's body, or more of one with an image in it; what breaks meanwhile does not
+    matter, the status is known."""
     body = b""
     with suppress(HTTPError, OSError, ImagecliError, DamagedGzipError):
         for piece in gunzip(_iter_body(response, limits)):
             body += piece
-            if len(body) >= MAX_ERROR_BYTES:
+            if len(body) >= MAX_ERROR_IMAGE_BYTES or (len(body) >= MAX_ERROR_BYTES and not holds_image(body)):
                 break
     return body
 

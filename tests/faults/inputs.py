@@ -81,7 +81,7 @@ def moving() -> Iterator[tuple[str, bytes]]:
 def changing(call: Call) -> None:
     """The file is another one when the request has to be sent again."""
     photo(call.lab.folder / "photo.bin", 99, 77, format="PNG")
-    call.send(refusal("500 Oops"))
+    call.send(refusal("503 Oops", "no", "Retry-After: 0"))
 
 
 def same_twice(place: Place, lab: Lab, result: Result) -> None:
@@ -165,6 +165,7 @@ CASES = (
     edit("I11", "WebP", saved(scene(64, 64), "WEBP"), after=sent(format="WEBP")),
     mask_case("I12", "another size", lambda: saved(mask_of(64, 64, (0, 0, 9, 9)))),
     mask_case("I12", "no alpha", lambda: saved(scene(320, 200))),
+    mask_case("I12", "nothing transparent", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
     mask_case("I12", "a JPEG", lambda: saved(scene(320, 200), "JPEG")),
     mask_case("I12", "empty", lambda: b""),
     mask_case("I13", "opaque", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
@@ -216,5 +217,11 @@ CASES = (
         )
         for case, name in ODD_NAMES.items()
     ),
-    edit("I18", "500 once", lambda: large(1000), posts=(refusal("500 Oops"), OK), after=whole_twice),
+    edit(
+        "I18",
+        "503 once",
+        lambda: large(1000),
+        posts=(refusal("503 Oops", "no", "Retry-After: 0"), OK),
+        after=whole_twice,
+    ),
 )

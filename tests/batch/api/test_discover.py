@@ -248,7 +248,7 @@ def test_a_cancel_of_a_batch_that_is_gone_says_so_once(batch: Batch, front: Fron
     assert (result.exit_code, result.stderr.count("error:")) == (7, 1)
 
 
-@pytest.mark.parametrize("status", ["400 Bad Request", "500 Internal Server Error"])
+@pytest.mark.parametrize("status", ["400 Bad Request", "503 Service Unavailable"])
 def test_a_batch_that_is_refused_at_once_leaves_nothing_away(
     batch: Batch, front: Front, folder: Path, status: str
 ) -> None:
