@@ -81,7 +81,7 @@ def _run_items(
     )
     run.journal.detach_state()
     possibly_billed = {plan.identity.hash for plan in plans if plan.decision.possibly_billed}
-    discard_unanswered(spool_places(settings), events, warned_hashes=possibly_billed)
+    discard_unanswered(spool_places(settings), events, manifest=context.manifest_path, warned_hashes=possibly_billed)
     worker = ItemWorker(
         pipeline=pipeline,
         inputs=InputsByModel(),
