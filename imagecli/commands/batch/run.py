@@ -22,7 +22,7 @@ from imagecli.commands.batch.open_run import (
     plan_run,
 )
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
-from imagecli.commands.image.execute import add_key_origin
+from imagecli.commands.refused_key import explain_refused_keys
 from imagecli.errors import ImagecliError, Terminated
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, InputsByModel
@@ -93,9 +93,9 @@ def _run_items(
             for result in pool.run(worker.run, plans):
                 for call_result in result.results:
                     pipeline.end_call(call_result.request)
-                with_origins = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                explained = tuple(explain_refused_keys(call_result, settings) for call_result in result.results)
                 counts.add(result)
-                reporter.print_result(replace(result, results=with_origins))
+                reporter.print_result(replace(result, results=explained))
                 events(counts.progress())
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
