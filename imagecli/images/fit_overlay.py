@@ -108,7 +108,7 @@ def _encode_overlay(kind: _OverlayKind, header: ImageHeader, transform: Transfor
 
 def _describe_changes(header: ImageHeader, transform: Transform) -> tuple[str, ...]:
     phrases = (
-        f"first of {header.frames} frames taken" if header.frames > 1 else None,
+        header.frame_note,
         TURNED if header.orientation != 1 else None,
         _describe_transform(transform),
         "converted to PNG" if header.format != "png" else None,
