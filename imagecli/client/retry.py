@@ -16,7 +16,7 @@ from typing import NamedTuple
 from imagecli.client.exchange import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.providers.errors import error_from_response, is_quota
-from imagecli.providers.http_status import holds_image, is_retried, proves_nothing_generated
+from imagecli.providers.http_status import holds_image, is_retried, proves_nothing_generated, unescaped
 
 LONGEST_SECONDS = 366 * 86_400.0
 """A longer stated wait counts as a year, so that it can be printed and compared."""
@@ -67,13 +67,8 @@ def server_wait(headers: Mapping[str, str], now: datetime, body: str = "") -> fl
     milliseconds = _longest_wait(map(parse_number, _split_header(headers.get("retry-after-ms", ""))))
     wait = milliseconds / 1000 if milliseconds is not None else _parse_retry_after(headers.get("retry-after", ""), now)
     if wait is None:
-        wait = _parse_body_wait(_unescape(body), now)
+        wait = _parse_body_wait(unescaped(body), now)
     return None if wait is None else min(wait, LONGEST_SECONDS)
-
-
-def _unescape(body: str) -> str:
-    """*body* with the characters that JSON may write as escapes."""
-    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), body)
 
 
 def _parse_body_wait(body: str, now: datetime) -> float | None:
@@ -196,7 +191,7 @@ def decide_retry(
     retry = is_retried(status, headers, response.error_body, free=free, retry_500=retry_500) and not is_quota(
         status, response.error_body
     )
-    if status == 429 and _states_zero_limit(headers, _unescape(body)):
+    if status == 429 and _states_zero_limit(headers, unescaped(body)):
         failure = LimitError(
             f"{failure.message}; waiting does not help with a limit of 0",
             hint="this account or plan can't use the model: choose another model or plan",
