@@ -128,10 +128,13 @@ def check_prompt_argument(
 ) -> None:
     """Raise UsageError for a PROMPT argument that is a file's name, with the command that was probably meant.
 
-    No one wants to pay for an image of "photo.jpg". *is_file*: a file of that name exists. *image* is the command's
-    input image, and *has_image* says whether its file exists. --prompt accepts such text.
+    No one wants to pay for an image of "photo.jpg", or of an image's bytes as text. *is_file*: a file of that name
+    exists. *image* is the command's input image, and *has_image* says whether its file exists. --prompt accepts such
+    text.
     """
     word = prompt.strip()
+    if ":" in word:
+        _check_prompt_address(word)
     if not word or "\n" in word or len(word) > 1000:
         return
     is_image = looks_like_image_name(word)
@@ -140,6 +143,16 @@ def check_prompt_argument(
     message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
     suggestion = _suggest_prompt(word, is_image, image, has_image)
     raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
+
+
+def _check_prompt_address(word: str) -> None:
+    """Raises UsageError if *word* is the address of an image."""
+    from imagecli.checks.addresses import is_address, way_to_file
+
+    if word.lower().startswith("data:image/"):
+        raise UsageError("the prompt is an image as a data: URL, not a description", hint=way_to_file(word))
+    if is_address(word) and " " not in word and looks_like_image_name(word.partition("?")[0]):
+        raise UsageError(f"the prompt {word} is the address of an image, not a description", hint=way_to_file(word))
 
 
 def looks_like_image_name(word: str) -> bool:

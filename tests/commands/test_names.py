@@ -155,7 +155,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place.mkdir()
     monkeypatch.setenv("HOME", str(place))
     photo(place / "photo.png", 256, 256)
-    mask_for(place / "mask.png", 256, 256, (0, 0, 9, 9))
+    mask_for(place / "mask.png", 256, 256, (64, 64, 192, 192))
     (place / "prompt.txt").write_text("a red hat")
     (place / "m.txt").write_text("a cat\n")
     return place

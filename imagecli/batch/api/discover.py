@@ -126,9 +126,10 @@ def _claim_entry(plan: ItemPlan, job: BatchJob) -> JournalEntry:
     )
 
 
-def recent_batches(client: BatchApiClient, on_event: EventHandler) -> Iterator[BatchJob]:
-    """The batches whose files the provider still has, the newest first."""
+def recent_batches(client: BatchApiClient, on_event: EventHandler, *, since: float | None = None) -> Iterator[BatchJob]:
+    """The batches that were created *since* a Unix time, the newest first; by default those that still have files."""
+    earliest = time.time() - KEPT_SECONDS if since is None else since
     for job in client.list_batches(on_event):
-        if job.created_at and job.created_at < time.time() - KEPT_SECONDS:
+        if job.created_at and job.created_at < earliest:
             return
         yield job

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -84,10 +83,7 @@ class DuplicateFinder:
     def _find_owners(self, job: BatchJob, sent: Sequence[JournalEntry]) -> dict[str, BatchJob]:
         """The oldest batch that has the item of each of the *sent* entries, by its id, if it is older than *job*."""
         owners: dict[str, BatchJob] = {}
-        recent = takewhile(
-            lambda other: other.created_at >= job.created_at - MAX_SECONDS,
-            recent_batches(self.client, self.on_event),
-        )
+        recent = recent_batches(self.client, self.on_event, since=job.created_at - MAX_SECONDS)
         for other in sorted(recent, key=_age):
             if _age(other) >= _age(job) or not self._may_be_duplicate(other):
                 continue
