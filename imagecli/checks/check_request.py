@@ -20,6 +20,7 @@ from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.quoting import shell_quote
+from imagecli.text_encoding import find_text_problem
 
 NOTICE_DAYS: Final = 60
 """A warning is printed this many days before a model's last one."""
@@ -98,13 +99,12 @@ def decode_prompt(data: bytes, name: str) -> str:
     """The text of a prompt file, without the final line end that editors add. Raises UsageError."""
     if len(data) > MAX_PROMPT_BYTES:
         raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    if problem := find_text_problem(data):
         raise UsageError(
-            f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
-        ) from error
-    return text.removesuffix("\n").removesuffix("\r")
+            f"{name} is not UTF-8 text (byte {problem.position}): {problem.message}",
+            hint=f"{problem.hint}; an image is the argument of edit",
+        )
+    return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
 
 
 def check_prompt_text(prompt: str, row: ModelRow) -> None:
