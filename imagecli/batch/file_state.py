@@ -11,6 +11,7 @@ import mmap
 import os
 import stat
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
@@ -181,9 +182,10 @@ def _candidates(
     journal: JournalState,
 ) -> list[RecordedFile]:
     """The records that *path* may match: of what was saved there, and of files of the item that were moved by hand."""
+    same_request = chain.from_iterable(map(journal.files_by_hash, identity.known_hashes))
     moved = [
         candidate
-        for candidate in (recorded, *journal.files_by_hash(identity.hash))
+        for candidate in (recorded, *same_request)
         if candidate and file_extension(candidate.file.path) == file_extension(path)
     ]
     return [recorded_here, *moved] if recorded_here else moved

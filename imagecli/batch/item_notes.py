@@ -113,6 +113,10 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
             return []
         text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
+    if not entry.sandbox and entry.provider == identity.provider and entry.base_url != identity.base_url:
+        then, now = (url or f"{identity.provider}'s own address" for url in (entry.base_url, identity.base_url))
+        text = f"was created at {then}, and requests now go to {now}: it is up to date"
+        return [FileNote(code="other_address", path=path, text=text)]
     if entry.model != identity.model:
         text = f"was made by {entry.model}, and the default is {identity.model} now: it is kept"
         return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {identity.model} has it bought again")]

@@ -154,6 +154,7 @@ class ProviderRow(NamedTuple):
     jobs: Count = 4
     """The default number of concurrent requests: small, as the lowest tiers allow 5 images a minute."""
     silence: Positive = 300.0
+    """@@"""
     """Seconds without a byte after which a response is given up."""
     embedded: bool = False
     """Started inside this process for the command."""

@@ -18,6 +18,7 @@ from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.item_notes import FileNote, merge_notes
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
+from imagecli.batch.request_hash import request_hash
 from imagecli.events import NoteEvent, WarningEvent
 
 HERO = ItemIdentity(
@@ -44,6 +45,12 @@ def saved(wanted: ItemIdentity = HERO, *paths: str) -> JournalEntry:
     """*wanted* as it was bought, with all its files or only *paths*."""
     planned = [path for picture in wanted.image_paths for path in picture]
     return wanted.new_entry("saved", files=tuple(record(path) for path in paths or planned))
+
+
+def of_earlier_version(base_url: str) -> JournalEntry:
+    """HERO as bought at *base_url* by a version that hashed it."""
+    hashed = request_hash(HERO.row_hash, provider="openai", model=HERO.model, base_url=base_url)
+    return replace(saved(), hash=hashed, base_url=base_url)
 
 
 def ledger_of(entries: tuple[JournalEntry, ...]) -> JournalState:
@@ -111,8 +118,33 @@ ROWS: dict[str, Row] = {
     "another provider makes it stale": Row(
         wanted=replace(HERO, provider="azure"), journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
-    "another base URL makes it stale": Row(
-        wanted=replace(HERO, base_url="http://box:8080/v1"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    "another address of the same provider is a note": Row(
+        wanted=replace(HERO, base_url="http://box:8080/v1"),
+        journal=(saved(),),
+        disk={"hero.png": B},
+        notes=("other_address",),
+    ),
+    "so is another spelling of the address, in the hash of an earlier version": Row(
+        wanted=replace(HERO, base_url="http://localhost:8080/v1"),
+        journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
+        disk={"hero.png": B},
+        notes=("other_address",),
+    ),
+    "what an earlier version hashed with CRLF in it is up to date": Row(
+        wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
+        journal=(saved(),),
+        disk={"hero.png": B},
+    ),
+    "and with another address too": Row(
+        wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
+        journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
+        disk={"hero.png": B},
+        notes=("other_address",),
+    ),
+    "a moved file is found by the hash of an earlier version": Row(
+        wanted=replace(HERO, id="title", image_paths=(("title.png",),), base_url="http://box/v1"),
+        journal=(of_earlier_version("http://box/v1"),),
+        disk={"title.png": B},
     ),
     "another model in the row makes it stale": Row(
         wanted=replace(HERO, model="gpt-image-3", model_named=True),
@@ -467,11 +499,6 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
         (EDITED, HERO, "its row or an input has changed"),
         (HERO, DRAWN, "the sandbox drew it"),
         (replace(HERO, provider="azure"), HERO, "openai made it, and azure is asked now"),
-        (
-            replace(HERO, base_url="http://box/v1"),
-            HERO,
-            "it came from openai's own address, and http://box/v1 is asked now",
-        ),
         (
             replace(HERO, model="gpt-image-3", model_named=True),
             HERO,
