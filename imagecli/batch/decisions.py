@@ -10,7 +10,8 @@ The rules for each file, the first that applies:
     unknown to the journal     never replaced: refused, unless --adopt or --if-exists is given
     not a file (a folder …)    refused
 
-An item that a provider's Batch API has is paid for already: its results are waited for, whatever exists.
+An item that a provider's Batch API has is paid for already: its results are waited for, whatever exists. An
+item whose paid response is in the spool is finished from there, and not requested again while that can work.
 
 The sandbox replaces nothing but its own images, and refuses nothing. All files of one image are written together.
 Pure but for the DiskReader.
@@ -18,7 +19,7 @@ Pure but for the DiskReader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -30,7 +31,8 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 
-DecisionKind = Literal["done", "missing", "stale", "submitted", "refused"]
+DecisionKind = Literal["done", "missing", "stale", "submitted", "waiting", "refused"]
+"""`waiting`: a paid response is in the spool and can't be saved yet."""
 Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
 """What happens to a file: kept; kept and recorded (as saved, as adopted); created; replaced; stops the run."""
 
@@ -69,10 +71,11 @@ def decide_item(
     *,
     adopt: bool = False,
     if_exists: IfExists | None = None,
+    waiting: Collection[tuple[str, str]] = (),
 ) -> Decision:
     """The decision on one item. *adopt* and *if_exists* are the command's flags; `number` has no meaning here.
 
-    The spool must be recovered before: a response that waits there looks like one that was lost.
+    *waiting*: id and request hash of items whose paid response is still in the spool.
     """
     last = journal.last_entry(identity.id)
     if last and last.is_pending and (identity.sandbox or not last.sandbox):
@@ -91,6 +94,12 @@ def decide_item(
     )
     for index in requested:
         fates |= {file.plan: "replace" for file in files_by_image[index] if _is_replaced_too(file, fates[file.plan])}
+    if requested and any((identity.id, known) in waiting for known in identity.known_hashes):
+        return Decision(
+            kind="waiting",
+            entries=_build_entries(files, fates, identity, None, disk),
+            notes=item_notes(files, identity, None),
+        )
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not possibly_billed.sandbox)
     return Decision(

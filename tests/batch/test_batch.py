@@ -334,6 +334,7 @@ def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder
         "bought": 2,
         "failed": 1,
         "submitted": 0,
+        "waiting": 0,
         "not_sent": 0,
         "files": 2,
         "failed_manifest": None,

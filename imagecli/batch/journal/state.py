@@ -24,6 +24,7 @@ class JournalState:
         self._by_plan: dict[str, JournalEntry] = {}
         self._by_path: dict[str, JournalEntry] = {}
         self._by_hash: dict[str, list[JournalEntry]] | None = None
+        self._contents: set[str] = set()
         self.runs = 0
         """The number of the latest run; 0 before the first."""
         self.manifests: set[str] = set()
@@ -44,10 +45,15 @@ class JournalState:
         for file in entry.files:
             _keep_later(self._by_plan, file.plan, entry)
             _keep_later(self._by_path, file.path, entry)
+        self._contents.update(file.sha256 for file in (*entry.files, *entry.originals))
 
     def last_entry(self, id: str) -> JournalEntry | None:
         """The latest entry of an item."""
         return self._last.get(id)
+
+    def has_content(self, sha256: str) -> bool:
+        """Whether a file with this content was ever saved for the manifest."""
+        return sha256 in self._contents
 
     def pending(self) -> Iterator[JournalEntry]:
         """The latest entries of items that a provider's Batch API has."""
