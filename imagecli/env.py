@@ -6,10 +6,17 @@ Nothing below `cli` uses `sys` or `os.environ`; tests pass their own Env.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple, TextIO
+
+
+def begins_at_home(path: str) -> bool:
+    """Whether *path* begins with `~/`, which stands for the home folder, or is `~`."""
+    return re.match(r"~([/\\]|$)" if os.name == "nt" else "~(/|$)", path) is not None
 
 
 class Env(NamedTuple):
@@ -28,6 +35,16 @@ class Env(NamedTuple):
     def in_ci(self) -> bool:
         """Whether this is a job of continuous integration: all CI services set CI."""
         return self.environ.get("CI", "").lower() not in ("", "0", "false")
+
+    def expand_home(self, path: str) -> str:
+        """*path*, which the user gave, with the home folder in place of a leading `~/`.
+
+        No shell expands it in `--output=~/x`, in variables and in settings files.
+        """
+        if not begins_at_home(path):
+            return path
+        home = self.environ.get("USERPROFILE" if os.name == "nt" else "HOME") or str(Path.home())
+        return home.rstrip("/\\") + path[1:] or home
 
     @classmethod
     def real(cls, *, has_stdout: bool) -> Env:

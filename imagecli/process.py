@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import gc
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn, TextIO
+from typing import Final, NoReturn, TextIO
 
 from imagecli.env import Env
-from imagecli.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
+from imagecli.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, signal_exit_code
 
 OBJECTS_UNTIL_FIRST_COLLECTION = 250_000
 """More than a short command creates: most of what it loads stays, so looking for garbage among it is in vain."""
@@ -36,6 +38,7 @@ def run_to_exit(argv: Sequence[str]) -> NoReturn:
         signal.signal(signal.SIGHUP, _hang_up)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    sys.unraisablehook = _repeat_lost_signal
     # Pillow would print warnings about unusual inputs; imagecli reports what matters about them itself.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     code = main(argv, Env.real(has_stdout=has_stdout))
@@ -64,6 +67,21 @@ def _flush_or_discard(stream: TextIO) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _repeat_lost_signal(unraisable: sys.UnraisableHookArgs) -> None:
+    """Deliver a signal again whose exception Python dropped, because it arrived inside a destructor or a callback.
+
+    Imports run many such callbacks. Without this the first Ctrl-C could have no effect.
+    """
+    error = unraisable.exc_value
+    if not isinstance(error, (KeyboardInterrupt, Terminated)):
+        sys.__unraisablehook__(unraisable)
+        return
+    number, handler = _HANDLERS[signal_exit_code(error)]
+    signal.signal(number, handler)
+    # From another thread and a moment later: here, it would be dropped again.
+    threading.Timer(0.01, _thread.interrupt_main, (number,)).start()
+
+
 def _interrupt(number: int, frame: object) -> NoReturn:
     """The first Ctrl-C ends the work and prints what is saved; a second one exits immediately."""
     signal.signal(signal.SIGINT, _exit_immediately)
@@ -82,3 +100,11 @@ def _hang_up(number: int, frame: object) -> NoReturn:
     """The terminal was closed. The kernel sends the signal, and often the shell sends it again."""
     signal.signal(number, signal.SIG_IGN)
     raise Terminated(EXIT_HUNG_UP)
+
+
+_HANDLERS: Final = {
+    EXIT_INTERRUPTED: (signal.SIGINT, _interrupt),
+    EXIT_TERMINATED: (signal.SIGTERM, _terminate),
+    EXIT_HUNG_UP: (getattr(signal, "SIGHUP", signal.SIGTERM), _hang_up),
+}
+"""Exit code → signal and handler."""

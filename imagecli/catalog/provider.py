@@ -161,6 +161,8 @@ class ProviderRow(NamedTuple):
     """Started inside this process for the command."""
     free: bool = False
     """It bills nothing."""
+    retry_500: bool = False
+    """Its 500 with an error object, from the row's own base URL, means that nothing was generated: it is retried."""
     priced: bool = False
     """It bills by the prices of the models' rows."""
     retires: bool = False
@@ -169,6 +171,10 @@ class ProviderRow(NamedTuple):
     def uses_default_base_url(self, base_url: str) -> bool:
         """Whether *base_url* is the row's own, and not another compatible server's."""
         return base_url.rstrip("/") == self.base_url
+
+    def retries_500(self, base_url: str) -> bool:
+        """Whether a 500 with an error object is retried at *base_url*."""
+        return self.retry_500 and (self.embedded or self.uses_default_base_url(base_url))
 
     def offers(self, operation: Operation, base_url: str) -> bool:
         """Whether the operation is served at *base_url*."""

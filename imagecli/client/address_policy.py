@@ -96,6 +96,17 @@ def endpoint_of(address: Address, port: int) -> Endpoint:
     return Endpoint(_kind_of(plain), "localhost" if text in _SELF else text, port)
 
 
+def is_same_origin(url: str, other: str) -> bool:
+    """Whether two URLs have the same scheme, host and port, the host in the same spelling."""
+    try:
+        first, second = urlsplit(url), urlsplit(other)
+        ports = port_of(first), port_of(second)
+    except ValueError:
+        return False
+    hosts = first.hostname, second.hostname
+    return bool(first.hostname) and first.scheme == second.scheme and hosts[0] == hosts[1] and ports[0] == ports[1]
+
+
 def port_of(url: SplitResult) -> int:
     """The port of an http or https URL. Raises ValueError if it isn't a number."""
     return url.port or (443 if url.scheme == "https" else 80)

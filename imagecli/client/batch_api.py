@@ -28,6 +28,8 @@ EXPIRY: Final[Mapping[str, Mapping[str, str]]] = {
 OpenAI API reference, files, read 2026-11-22."""
 UNLIMITED_BYTES: Final = 2**60
 """A result file is as long as its images, and goes to the disk."""
+NOT_THERE: Final = (404, 410)
+"""Statuses for a batch or file that the provider does not have."""
 GONE: Final = "not_found"
 """Code of the error for a batch or file that the provider does not have."""
 
@@ -154,7 +156,7 @@ class BatchApiClient:
         try:
             self._calls.send(call, on_event, file)
         except ImagecliError as error:
-            if error.status == 404:
+            if error.status in NOT_THERE:
                 raise _not_found_error(file_id, error) from error
             if error.code in LOST:
                 raise UnsavedError(error.message, hint=_HINT_STAYS, code=error.code) from error
@@ -170,7 +172,7 @@ class BatchApiClient:
         try:
             return parse_batch_job(json_or_none(self._calls.send(call, on_event)))
         except ImagecliError as error:
-            if error.status == 404:
+            if error.status in NOT_THERE:
                 raise _not_found_error(id, error) from error
             raise
 
@@ -189,10 +191,10 @@ class BatchApiClient:
 
 def _not_found_error(id: str, error: ImagecliError) -> RefusedError:
     return RefusedError(
-        f"the provider does not have {id} any more, or never had it (HTTP 404)",
+        f"the provider does not have {id} any more, or never had it (HTTP {error.status})",
         hint="files of batches are kept for 30 days; is it the key of the same project?",
         code=GONE,
-        status=404,
+        status=error.status,
         request_id=error.request_id,
     )
 

@@ -1,8 +1,9 @@
 """A connection for one exchange: to a checked address, within the limits of the exchange; and its requests adapter.
 
-urllib3's connections with three changes. A name is resolved once, and the address that was checked is connected to. The
+urllib3's connections with four changes. A name is resolved once, and the address that was checked is connected to. The
 limits hold for headers, interim responses and trailers too, where any byte would restart a socket's own timeout. Every
-1xx is skipped; http.client knows only 100 (cpython #42550).
+1xx is skipped; http.client knows only 100 (cpython #42550). Path and query can be sent exactly as they were given: a
+result URL is often signed as text, and urllib3 changes its percent-encoding.
 
 No connection is used twice: a server may close an idle one just as the next request is sent (urllib3 #944), and a POST
 that ends like that may have been billed.
@@ -203,6 +204,13 @@ class _Connection(HTTPConnection):
                 self._peer = address
                 return connection
         raise failure
+
+    def putrequest(self, method: str, url: str, *more: Any, **options: Any) -> None:
+        target = self._limits.target
+        if target is not None and not url.startswith("/"):  # a proxy is told the origin, too
+            scheme, _, rest = url.partition("://")
+            target = f"{scheme}://{re.split('[/?]', rest, maxsplit=1)[0]}{target}"
+        super().putrequest(method, url if target is None else target, *more, **options)
 
     def send(self, data: Any) -> None:
         """As http.client's. If the connection breaks meanwhile, the response is still read: it may say why."""

@@ -1,18 +1,22 @@
-"""Downloads of result URLs: immediately, without the key, and retried, since a GET is free and the POST was not."""
+"""Downloads of result URLs: immediately, and retried, since a GET is free and the POST was not.
+
+Without the key, but for one case: a URL at the API's own origin that answers 401 or 403 is requested once more with it,
+as servers that keep their images behind their own API want. No redirect is followed with the key.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from imagecli.client.address_policy import AddressPolicy
+from imagecli.client.address_policy import AddressPolicy, is_same_origin
 from imagecli.client.exchange import HttpResponse, Timeouts, get
 from imagecli.client.exchange_limits import ExchangeHooks, Resolver
 from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
-from imagecli.client.session import open_session
+from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.quoting import redact_url
@@ -22,6 +26,21 @@ MAX_PARALLEL = 4
 MAX_HOPS = 5
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 529})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+WANTS_KEY = frozenset({401, 403})
+
+
+class OriginAccess(NamedTuple):
+    """What the API's own origin is sent with a request, and no other server."""
+
+    base_url: str
+    auth: Authorization
+    headers: Mapping[str, str]
+
+    def is_for(self, url: str) -> bool:
+        """Whether *url* is at that origin."""
+        return is_same_origin(url, self.base_url)
 
 
 class ResultDownloader:
@@ -34,11 +53,14 @@ class ResultDownloader:
         direct: bool,
         max_wait: float = MAX_BACKOFF_SECONDS,
         resolve: Resolver | None = None,
+        access: OriginAccess | None = None,
     ) -> None:
+        """*access*: the key, for results at the API's own origin; without it they are requested without."""
         self._session = open_session(direct=direct)
         self._resolve = resolve
         self._timeouts = timeouts
         self._max_wait = max_wait
+        self._access = access
 
     def fetch(
         self,
@@ -82,27 +104,43 @@ class ResultDownloader:
         self, url: str, into: IO[bytes], hooks: ExchangeHooks | None, policy: AddressPolicy
     ) -> HttpResponse:
         """The response at the end of the redirects of *url*; *into* holds only its bytes."""
-        for _ in range(MAX_HOPS + 1):
+        for hop in range(MAX_HOPS + 1):
             check_result_url(url)
-            into.seek(0)
-            into.truncate()
-            try:
-                response = get(
-                    self._session,
-                    url,
-                    timeouts=self._timeouts,
-                    into=into,
-                    hooks=hooks,
-                    policy=policy,
-                    resolve=self._resolve,
-                )
-            except RefusedAddressError as error:
-                message = f"its address {redact_url(url)} is not asked: {error.message}"
-                raise UnsavedError(message, hint=error.hint, code=error.code) from error
+            response = self._request(url, into, hooks, policy)
+            access = self._access
+            if hop == 0 and response.status in WANTS_KEY and access and access.is_for(url):
+                response = self._request(url, into, hooks, policy, access)
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
             url = _redirect_target(url, response.headers["location"])
         raise UnsavedError(f"{redact_url(url)} redirects without end", code="result_url")
+
+    def _request(
+        self,
+        url: str,
+        into: IO[bytes],
+        hooks: ExchangeHooks | None,
+        policy: AddressPolicy,
+        access: OriginAccess | None = None,
+    ) -> HttpResponse:
+        """The response to one request, its body at the start of *into*. With *access*, the key is sent."""
+        into.seek(0)
+        into.truncate()
+        try:
+            return get(
+                self._session,
+                url,
+                timeouts=self._timeouts,
+                into=into,
+                hooks=hooks,
+                policy=policy,
+                resolve=self._resolve,
+                auth=access.auth if access else None,
+                headers=access.headers if access else None,
+            )
+        except RefusedAddressError as error:
+            message = f"its address {redact_url(url)} is not asked: {error.message}"
+            raise UnsavedError(message, hint=error.hint, code=error.code) from error
 
 
 def _check_port(parts: SplitResult, url: str) -> None:

@@ -10,17 +10,19 @@ import io
 import json
 import logging
 import secrets
+import string
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from typing import IO, Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
-from imagecli.client.address_policy import AddressPolicy, port_of
+from imagecli.client.address_policy import AddressPolicy, is_same_origin, port_of
 from imagecli.client.connection import SingleUseAdapter, check_literal_host, speaks_tls
 from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
 from imagecli.client.session import Authorization, Session
@@ -29,6 +31,7 @@ from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+from imagecli.providers.http_status import holds_image
 from imagecli.quoting import redact_url
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ logger = logging.getLogger(__name__)
 PIECE_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """The most that is read of an error's body."""
+MAX_ERROR_IMAGE_BYTES = 32 * 1024 * 1024
+"""The most that is read of one with an image in it."""
 MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
 
@@ -103,13 +108,56 @@ def send_once(
     max_bytes: int = MAX_RESPONSE_BYTES,
     upload: MultipartUpload | None = None,
 ) -> HttpResponse:
-    """Sends *http* once, its body from *upload* if that is given; redirects are not followed.
+    """Sends *http* once, its body from *upload* if that is given.
 
+    Only a 307 or 308 to another path of the same origin is followed, once: it asks for the same request there, and a
+    server that answers so has created nothing. Servers answer so that want a slash at the end of the path.
     A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
     Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
     be written, and what *hooks* raise.
     """
-    limits = timeouts.limits_from_now(max_bytes, hooks=hooks or ExchangeHooks(), packed=packed)
+    send = partial(
+        _send,
+        session,
+        auth=auth,
+        headers=headers,
+        timeouts=timeouts,
+        into=into,
+        hooks=hooks or ExchangeHooks(),
+        packed=packed,
+        max_bytes=max_bytes,
+        upload=upload,
+    )
+    response = send(http)
+    target = same_origin_target(http.url, response) if upload is None else None
+    return send(http._replace(url=target)) if target else response
+
+
+def same_origin_target(url: str, response: HttpResponse) -> str | None:
+    """Where the request to *url* is to be sent again, if that is at the same origin; None if it isn't."""
+    if response.status not in (307, 308) or "location" not in response.headers:
+        return None
+    try:
+        target = urljoin(url, response.headers["location"])
+    except ValueError:
+        return None
+    return target if is_same_origin(target, url) and target != url else None
+
+
+def _send(
+    session: Session,
+    http: HttpRequest,
+    *,
+    auth: Authorization,
+    headers: dict[str, str],
+    timeouts: Timeouts,
+    into: BodyWriter,
+    hooks: ExchangeHooks,
+    packed: bool,
+    max_bytes: int,
+    upload: MultipartUpload | None,
+) -> HttpResponse:
+    limits = timeouts.limits_from_now(max_bytes, hooks=hooks, packed=packed)
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s%s", _describe_request(http), f" {upload.about}" if upload else "")
     try:
@@ -139,17 +187,36 @@ def get(
     hooks: ExchangeHooks | None = None,
     policy: AddressPolicy | None = None,
     resolve: Resolver | None = None,
+    auth: Authorization | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Requests *url* once, without a key; a redirect is a response like any other. Raises as `send_once`.
+    """Requests *url*, sent exactly as it is, once; a redirect is a response like any other. Raises as `send_once`.
 
-    *policy* decides which addresses may be connected to. *resolve* replaces the system's resolver.
+    *policy* decides which addresses may be connected to. *resolve* replaces the system's resolver. Without *auth* no
+    key is sent.
     """
-    limits = timeouts.limits_from_now(MAX_RESULT_BYTES, hooks=hooks or ExchangeHooks(), policy=policy, resolve=resolve)
+    limits = timeouts.limits_from_now(
+        MAX_RESULT_BYTES,
+        hooks=hooks or ExchangeHooks(),
+        policy=policy,
+        resolve=resolve,
+        target=request_target(url),
+    )
     with translate_request_errors(url, limits):
-        request = session.prepare_request(requests.Request("GET", url, auth=Authorization(None)))
+        request = session.prepare_request(
+            requests.Request("GET", url, headers=dict(headers or {}), auth=auth or Authorization(None))
+        )
         with closing(_open_adapter(session, request, limits)) as adapter:
             reply = adapter.send(request, timeout=timeouts.socket_timeouts(), **adapter.settings)
             return read_response(reply, limits, into)
+
+
+def request_target(url: str) -> str:
+    """Path and query of *url* as they are; only characters that no request can contain are percent-encoded."""
+    rest = url.partition("#")[0].partition("://")[2]
+    start = next((index for index, character in enumerate(rest) if character in "/?"), len(rest))
+    path = rest[start:]
+    return quote(path if path.startswith("/") else f"/{path}", safe=string.punctuation)
 
 
 def uses_proxy(session: Session, url: str) -> bool:
@@ -319,12 +386,13 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
 
 
 def _read_error_body(response: requests.Response, limits: ExchangeLimits) -> bytes:
-    """The first MAX_ERROR_BYTES of an error's body; what breaks meanwhile does not matter, the status is known."""
+    """The first MAX_ERROR_BYTES of an error's body, or more of one with an image in it; what breaks meanwhile does not
+    matter, the status is known."""
     body = b""
     with suppress(HTTPError, OSError, ImagecliError, DamagedGzipError):
         for piece in gunzip(_iter_body(response, limits)):
             body += piece
-            if len(body) >= MAX_ERROR_BYTES:
+            if len(body) >= MAX_ERROR_IMAGE_BYTES or (len(body) >= MAX_ERROR_BYTES and not holds_image(body)):
                 break
     return body
 

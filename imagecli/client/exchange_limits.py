@@ -52,6 +52,8 @@ class ExchangeLimits:
     resolve: Resolver | None = None
     """None: the system resolves names."""
     hooks: ExchangeHooks = field(default_factory=ExchangeHooks)
+    target: str | None = None
+    """Path and query to send exactly so; None: as urllib3 normalizes those of the URL."""
     has_body: bool = False
     """The request has a body."""
     connected: bool = False

@@ -14,13 +14,13 @@ from imagecli.client.rate_limiter import (
     Ticket,
     WaitTooLongError,
 )
-from imagecli.client.retry import decide_retry, local_time, retry_delay, wait_too_long_error
+from imagecli.client.retry import decide_retry, is_image_in_error, local_time, retry_delay, wait_too_long_error
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
-from imagecli.client.translate_errors import NotConnectedError
+from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
 from imagecli.domain import Secret
-from imagecli.errors import ImagecliError, LimitError
-from imagecli.events import EventHandler, NoteEvent, RetryWait
+from imagecli.errors import ImagecliError, LimitError, UnsavedError
+from imagecli.events import EventHandler, NoteEvent, RetryWait, WarningEvent
 from imagecli.http_request import HttpRequest
 
 _HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends at most N requests per minute"
@@ -55,6 +55,8 @@ class _PaidRequest(ProgressHooks):
         self.last: ImagecliError | None = None
         self.sent_at = 0.0
         """When its last piece was sent; monotonic. Its turn was earlier, by the time that journal and spool took."""
+        self.received_bytes = 0
+        """Bytes of the response's body that have arrived."""
         self.is_field_dropped = False
         """A field was removed; no second one is."""
         self._before_send, self._enough, self._entry = before_send, enough, entry
@@ -73,6 +75,10 @@ class _PaidRequest(ProgressHooks):
     def uploaded(self, sent: int, total: int) -> None:
         super().uploaded(sent, total)
         self.sent_at = self._clock.now()
+
+    def received(self, count: int, total: int | None) -> None:
+        super().received(count, total)
+        self.received_bytes = count
 
     def enough(self) -> float | None:
         return self._enough() if self._enough else None
@@ -97,15 +103,22 @@ class Transport:
         max_wait: float,
         direct: bool,
         per_minute: float | None = None,
+        retry_500: bool = False,
+        free: bool = False,
         clock: MonotonicClock | None = None,
     ) -> None:
-        """*per_minute*: the most images to request per minute."""
+        """*per_minute*: the most images to request per minute.
+
+        *retry_500*: a 500 with an error object proves that nothing was generated. *free*: the provider bills nothing.
+        """
         self._session = open_session(direct=direct)
         self._auth = Authorization(key, auth)
         self._headers = headers
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._max_wait = max_wait
+        self._retry_500 = retry_500
+        self._free = free
         self._clock = clock or MonotonicClock()
         self._rate_limiter = RateLimiter(
             max_retries=max_retries, max_wait=max_wait, per_minute=per_minute, clock=self._clock
@@ -148,12 +161,21 @@ class Transport:
                     raise
                 self._wait_to_retry(paid, error, None)
                 continue
-            except BaseException:
+            except BaseException as error:
                 self._rate_limiter.record_lost(ticket)
+                if isinstance(error, UnsavedError) and self._free and not paid.received_bytes:
+                    raise as_unbilled_error(error) from error
                 raise
             ticket = ticket._replace(at=max(ticket.at, paid.sent_at))
             if 200 <= response.status < 300:
                 self._rate_limiter.record_answer(ticket, response.headers)
+                return response
+            if is_image_in_error(response):
+                self._rate_limiter.record_answer(ticket, response.headers)
+                into.write(response.error_body)
+                into.flush()
+                message = f"the server returned an image with HTTP {response.status}; it is saved"
+                on_event(WarningEvent(code="image_in_error", message=message))
                 return response
             self._handle_refusal(paid, ticket, response)
 
@@ -175,8 +197,10 @@ class Transport:
 
     def _handle_refusal(self, paid: _PaidRequest, ticket: Ticket, response: HttpResponse) -> None:
         """Returns if the request is to be sent again, else raises."""
-        decision = decide_retry(response, local_time())
+        decision = decide_retry(response, local_time(), retry_500=self._retry_500)
         failure, may_retry, stated_wait = decision.failure, decision.retry, decision.server_wait
+        if self._free:
+            failure = as_unbilled_error(failure)
         if not may_retry:
             self._rate_limiter.record_answer(ticket, response.headers)
             self._drop_unknown_field(paid, response, failure)

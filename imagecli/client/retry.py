@@ -16,7 +16,7 @@ from typing import NamedTuple
 from imagecli.client.exchange import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.providers.errors import error_from_response, is_quota
-from imagecli.providers.http_status import is_retried
+from imagecli.providers.http_status import holds_image, is_retried, proves_nothing_generated
 
 LONGEST_SECONDS = 366 * 86_400.0
 """A longer stated wait counts as a year, so that it can be printed and compared."""
@@ -143,12 +143,19 @@ class RetryDecision(NamedTuple):
     """Seconds that the server asks to wait before."""
 
 
-def decide_retry(response: HttpResponse, now: datetime, *, free: bool = False) -> RetryDecision:
-    """What *response* means. *free*: the request can't be billed, however often it is sent."""
-    failure = error_from_response(response.status, response.headers, response.error_body)
+def decide_retry(
+    response: HttpResponse, now: datetime, *, free: bool = False, retry_500: bool = False
+) -> RetryDecision:
+    """What *response* means. *free*: the request can't be billed, however often it is sent.
+
+    *retry_500*: the provider's 500 with its own error object proves that nothing was generated.
+    """
+    status, headers = response.status, response.headers
+    is_nothing_generated = free or proves_nothing_generated(status, headers, response.error_body, retry_500=retry_500)
+    failure = error_from_response(status, headers, response.error_body, is_nothing_generated=is_nothing_generated)
     body = response.error_body[:_MAX_BODY].decode(errors="replace")
-    retry = is_retried(response.status, response.headers, free=free) and not is_quota(
-        response.status, response.error_body
+    retry = is_retried(status, headers, response.error_body, free=free, retry_500=retry_500) and not is_quota(
+        status, response.error_body
     )
     if response.status == 429 and re.search(_LIMIT_OF_ZERO, body, re.IGNORECASE | re.ASCII):
         failure = LimitError(
@@ -160,6 +167,11 @@ def decide_retry(response: HttpResponse, now: datetime, *, free: bool = False) -
         )
         retry = False
     return RetryDecision(failure=failure, retry=retry, server_wait=server_wait(response.headers, now, body))
+
+
+def is_image_in_error(response: HttpResponse) -> bool:
+    """Whether an error that does not rule out an image has one in its body. A refusal may repeat an input's."""
+    return (response.status >= 500 or response.status in (408, 429)) and holds_image(response.error_body)
 
 
 def wait_too_long_error(failure: ImagecliError, stated_wait: float, max_wait: float, now: datetime) -> LimitError:

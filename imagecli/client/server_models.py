@@ -67,7 +67,7 @@ def list_server_models(
         raise as_unbilled_error(error) from error
     if 200 <= response.status < 300:
         return ModelListing(status=response.status, models=_parse_models(body.getvalue(), url))
-    failure = error_from_response(response.status, response.headers, response.error_body)
+    failure = error_from_response(response.status, response.headers, response.error_body, is_nothing_generated=True)
     if _concerns_only_listing(
         response.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None
     ):

@@ -65,7 +65,7 @@ def remove_setting(name: str, env: Env) -> None:
 def trust_project(folder: Path | None, env: Env, *, yes: bool, remove: bool) -> None:
     """Trust the project file of *folder*, or of the current one, after a confirmation; or revoke the trust."""
     folders = find_folders(env)
-    folder = (folder or current_folder()).absolute()
+    folder = Path(env.expand_home(str(folder))).absolute() if folder else current_folder()
     project = find_project(folder, in_ci=env.in_ci)
     if project is None:
         raise UsageError(f"there is no {PROJECT_FILE} for {folder}", hint="imagecli config trust DIR")

@@ -264,8 +264,10 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
 
 
 def _redact(text: str, settings: Settings) -> str:
-    """A server's text without the key, in case the server repeats it."""
-    return settings.key.secret.redact(text) if settings.key else text
+    """A server's text without the key and other secrets, in case the server repeats one."""
+    for secret in settings.secrets:
+        text = secret.redact(text)
+    return text
 
 
 def _check_offered_models(models: list[str], catalog: Catalog) -> Finding:

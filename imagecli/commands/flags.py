@@ -255,8 +255,8 @@ def setting_flags(provider: ProviderFlags, cost: CostFlags) -> "SettingFlags":
     )
 
 
-def build_display_options(flags: DisplayFlags, env: Env, secret: "Secret | None" = None) -> DisplayOptions:
-    """How a command with these flags prints; *secret* is the API key, which is removed from all output."""
+def build_display_options(flags: DisplayFlags, env: Env, secrets: "tuple[Secret, ...]" = ()) -> DisplayOptions:
+    """How a command with these flags prints; *secrets* are removed from all output."""
     return DisplayOptions.build(
         env=env,
         json=flags.json,
@@ -264,7 +264,7 @@ def build_display_options(flags: DisplayFlags, env: Env, secret: "Secret | None"
         verbose=flags.verbose,
         debug=flags.debug,
         color=flags.color,
-        secret=secret,
+        secrets=secrets,
     )
 
 

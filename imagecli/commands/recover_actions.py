@@ -65,7 +65,7 @@ class RecoverSession:
 
         Raises UsageError for an *output* that is not a folder.
         """
-        folder = _read_folder(output)
+        folder = _read_folder(output, env)
         ours = find_folders(env)
         places = SpoolPlaces(own=ours.state / "spool", records=ours.records)
         calls = recover.find_recoverable(places)
@@ -145,8 +145,8 @@ def save_from(env: Env, display: DisplayOptions, source: str, output: str | None
 
     Raises UsageError for a *source* without responses and an *output* that is not a folder.
     """
-    folder = _read_folder(output) or Path()
-    bodies = _find_bodies(source)
+    folder = _read_folder(output, env) or Path()
+    bodies = _find_bodies(env.expand_home(source))
     check_folder(folder)
     state_dir = find_folders(env).state
 
@@ -204,11 +204,11 @@ def _find_ignored(places: SpoolPlaces, calls: Sequence[RecoverableCall], folders
             )
 
 
-def _read_folder(output: str | None) -> Path | None:
+def _read_folder(output: str | None, env: Env) -> Path | None:
     """-o, which has to be a folder. Raises UsageError."""
     if output is None:
         return None
-    read = parse_output(output, look=stat_path)
+    read = parse_output(env.expand_home(output), look=stat_path)
     if read.kind != "folder":
         raise UsageError(f"-o {output} is no folder", hint="each picture has its name: -o FOLDER/")
     return Path(read.text)

@@ -192,6 +192,7 @@ def _program(name: str, env: Env, folders: Folders) -> str:
     """
     import shutil
 
+    name = env.expand_home(name)
     if Path(name).is_absolute():
         return name
     if Path(name).name != name:

@@ -42,9 +42,9 @@ def find_folders(env: Env) -> Folders:
     """The folders of IMAGECLI_CONFIG_DIR and IMAGECLI_STATE_DIR, or else those of the system."""
     import platformdirs
 
-    config = env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")
-    state = env.environ.get("IMAGECLI_STATE_DIR") or platformdirs.user_state_dir("imagecli")
-    return Folders(config=Path(config), state=Path(state), records=_record_folders(Path(state), env))
+    config = Path(env.expand_home(env.environ.get("IMAGECLI_CONFIG_DIR") or platformdirs.user_config_dir("imagecli")))
+    state = Path(env.expand_home(env.environ.get("IMAGECLI_STATE_DIR") or platformdirs.user_state_dir("imagecli")))
+    return Folders(config=config, state=state, records=_record_folders(state, env))
 
 
 def _record_folders(state: Path, env: Env) -> tuple[Path, ...]:

@@ -21,7 +21,7 @@ from imagecli.config.sources import (
     lowest_cap,
     read_settings_sources,
 )
-from imagecli.domain import IfExists, RequestedSize, Shape, Size
+from imagecli.domain import IfExists, RequestedSize, Secret, Shape, Size
 from imagecli.env import Env
 from imagecli.errors import AuthenticationError, SettingsError, UsageError
 from imagecli.events import NoteEvent, WarningEvent
@@ -64,7 +64,9 @@ class Settings(NamedTuple):
     no_key: AuthenticationError | None
     """The error to raise before anything is sent, once all else is valid: the provider needs a key, and none is set."""
     headers: dict[str, str]
-    """Organization and project, if the provider has variables for them and they are set."""
+    """Of every request to the API: organization and project, if they are set, and the headers of the provider."""
+    secret_headers: Mapping[str, Secret]
+    """Those of `headers` that may hold a key: what `[providers.NAME]` sets."""
     image: ImageSettings
     output: str | None
     """File, folder or name template; None for the default."""
@@ -87,6 +89,11 @@ class Settings(NamedTuple):
     notes: tuple[NoteEvent, ...] = ()
     warnings: tuple[WarningEvent, ...] = ()
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not be printed: the key, and the provider's headers."""
+        return (*([self.key.secret] if self.key else []), *self.secret_headers.values())
+
 
 def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path, *, with_key: bool = True) -> Settings:
     """The settings of a command typed in *folder*.
@@ -104,23 +111,32 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         notes.append(NoteEvent(code="model", message=reason))
     base_url, _ = resolve_base_url(row, sources, env, catalog)
     key = _find_key(row, sources, env) if with_key else None
-    is_plain = key is not None and urlsplit(base_url).scheme == "http" and is_public(base_url)
+    secret_headers = {} if row.embedded else sources.providers.overrides_of(row.name).headers
+    has_secret = key is not None or len(secret_headers) > 0
+    is_plain = has_secret and urlsplit(base_url).scheme == "http" and is_public(base_url)
     if is_plain and not value_or(effective.insecure_http, False):
         raise UsageError(
-            f"the API key would go over plain http:// to a public host, {printable_url(base_url)}; nothing was sent",
+            f"{'the API key' if key else 'a header with a key'} would go over plain http:// to a public host, "
+            f"{printable_url(base_url)}; nothing was sent",
             hint="use https://; or --insecure-http, if you trust the network up to that host",
             code="insecure_base_url",
         )
     needs_key = with_key and key is None and row.auth != "none" and not row.key_optional and not is_local(base_url)
     limit = effective_cap(sources)
-    warnings = [*_base_url_warnings(is_plain), *_world_writable_warning(sources.folders.config), *sources.warnings]
+    warnings = [
+        *_base_url_warnings(is_plain),
+        *_world_writable_warning(sources.folders.config),
+        *_readable_headers_warning(sources.providers.field_origin(row.name, "headers")),
+        *sources.warnings,
+    ]
     return Settings(
         provider=row,
         base_url=base_url,
         key=key,
         no_key=no_key_error(row, sources.folders) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
-        headers=_account_headers(row, env),
+        headers={**_account_headers(row, env), **{name: value.reveal() for name, value in secret_headers.items()}},
+        secret_headers=secret_headers,
         image=ImageSettings.build(effective),
         output=value_or(effective.output, None),
         is_output_from_project=effective.output is not None and effective.output is sources.project.output,
@@ -246,3 +262,14 @@ def _world_writable_warning(folder: Path) -> Iterator[WarningEvent]:
     if is_open:
         message = f"{folder} can be written to by anybody: chmod o-w {shell_quote(folder)}"
         yield WarningEvent(code="open_folder", message=message)
+
+
+def _readable_headers_warning(origin: str | None) -> Iterator[WarningEvent]:
+    """A warning if other users can read the file that sets the provider's headers."""
+    try:
+        is_readable = os.name == "posix" and origin and Path(origin).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
+    except OSError:
+        return
+    if is_readable:
+        message = f"other users can read {origin}, and its headers may hold a key: chmod 600 {shell_quote(origin)}"
+        yield WarningEvent(code="readable_headers", message=message)

@@ -86,6 +86,8 @@ def _provider_rows(sources: SettingsSources) -> Iterator[SettingRow]:
         field = name.rpartition(".")[2]
         if field == "api_key_command":
             yield SettingRow(name=name, value=None, origin=origin, note=f"runs {value[0]}" if value else None)
+        elif field == "headers":
+            yield SettingRow(name=name, value=None, origin=origin, note=f"sets {', '.join(value)}")
         else:
             yield SettingRow(
                 name=name, value=printable_url(value) if field == "base_url" else to_plain(value), origin=origin

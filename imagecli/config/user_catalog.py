@@ -6,6 +6,7 @@ provider's row, as catalog/providers.toml writes them, and those of `ProviderOve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from imagecli.config.base_url import validate_base_url
 from imagecli.config.files import read_toml_file, unknown_name_error
 from imagecli.config.paths import Folders, current_folder, find_folders
 from imagecli.config.schema import SETTINGS
+from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 from imagecli.serialization import Text, read_table
@@ -65,6 +67,45 @@ def _add_project_providers(before: ProviderTable, places: Folders, rows: Catalog
     return build_provider_table(project.document["providers"], project.path, rows, before)
 
 
+_OWN_HEADERS: Final = (
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+)
+"""Headers that imagecli sets itself, because the exchange depends on them."""
+_KEY_HEADERS: Final = ("authorization", "api-key")
+
+
+def _parse_header_name(name: Any) -> str:
+    """A header's name. Raises UsageError if no header has such a name, or imagecli sets it itself."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise UsageError(f"headers: {name!r} can't be the name of a header", hint=_HEADERS_EXAMPLE)
+    if name.lower() in _KEY_HEADERS:
+        raise UsageError(
+            f"headers: {name} is the header of the key", hint="imagecli config login NAME stores the provider's key"
+        )
+    if name.lower() in _OWN_HEADERS:
+        raise UsageError(f"headers: imagecli sets {name} itself", hint="take it out")
+    return name
+
+
+def _parse_header_value(value: Any) -> Secret:
+    """A header's value; it may be a key, so no error quotes it. Raises ValueError."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected text")
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("it has a character that no header can have, such as a line break or a typographic quote")
+    return Secret(value.strip())
+
+
 class ProviderOverrides(NamedTuple):
     """One provider's settings that are not part of its row."""
 
@@ -72,6 +113,8 @@ class ProviderOverrides(NamedTuple):
     """Program and arguments that print its key."""
     timeout: Annotated[float, SETTINGS["timeout"].read] | None = None
     """Seconds, unless the setting `timeout` gives others."""
+    headers: Mapping[Annotated[str, _parse_header_name], Annotated[Secret, _parse_header_value]] = MappingProxyType({})
+    """Further headers of its requests, which a gateway in front of it wants. Each is treated like a key."""
 
 
 class ProviderTable(NamedTuple):
@@ -109,9 +152,11 @@ _CLOSED: Final = ("name", "like", "embedded")
 """Fields of a row that no table of settings sets; `like` is read before them."""
 _SERVER_FACTS: Final = ("retired", "retires", "priced", "key_page", "base_url_form")
 """Fields that are true only for the server at a row's own base URL."""
+_HEADERS_EXAMPLE: Final = 'for example headers = { x-gateway-key = "…" }'
 _EXAMPLES: Final = {
     "api_key_command": 'for example api_key_command = ["op", "read", "op://vault/openai/key"]',
     "timeout": "for example timeout = 600",
+    "headers": _HEADERS_EXAMPLE,
 }
 """The fields of `ProviderOverrides`, with hints."""
 

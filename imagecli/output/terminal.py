@@ -28,12 +28,14 @@ class DisplayOptions(NamedTuple):
     live: bool = False
     """stderr is a terminal that can redraw a line."""
     color: bool = False
-    secret: Secret | None = None
-    """The API key, which is removed from all output."""
+    secrets: tuple[Secret, ...] = ()
+    """The API key and other secrets, which are removed from all output."""
 
     def redact(self, text: str) -> str:
-        """*text* without the API key, in case a server repeats it."""
-        return self.secret.redact(text) if self.secret else text
+        """*text* without the secrets, in case a server repeats one."""
+        for secret in self.secrets:
+            text = secret.redact(text)
+        return text
 
     @classmethod
     def guess_from_argv(cls, argv: Sequence[str], env: Env) -> DisplayOptions:
@@ -51,7 +53,7 @@ class DisplayOptions(NamedTuple):
         verbose: bool = False,
         debug: bool = False,
         color: str = "auto",
-        secret: Secret | None = None,
+        secrets: tuple[Secret, ...] = (),
     ) -> DisplayOptions:
         """The options for these flags in this environment."""
         live = env.stderr.isatty() and not quiet and env.environ.get("TERM") != "dumb" and "CI" not in env.environ
@@ -62,7 +64,7 @@ class DisplayOptions(NamedTuple):
             debug=debug,
             live=live,
             color=_use_color(color, live, env),
-            secret=secret,
+            secrets=secrets,
         )
 
 

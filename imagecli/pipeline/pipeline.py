@@ -19,9 +19,10 @@ from threading import Lock
 from typing import NamedTuple
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.client.download import ResultDownloader
+from imagecli.client.download import OriginAccess, ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.paid_requests import BeforeSend, Transport
+from imagecli.client.session import Authorization
 from imagecli.client.spool import (
     BODY,
     SpooledCall,
@@ -264,6 +265,8 @@ def build_pipeline(
             max_wait=settings.max_wait,
             direct=settings.provider.embedded,
             per_minute=per_minute,
+            retry_500=settings.provider.retries_500(server.base_url),
+            free=settings.provider.free,
         ),
         downloader=build_downloader(settings),
         state_dir=settings.state_dir,
@@ -311,9 +314,14 @@ def timeouts_from_settings(settings: Settings) -> Timeouts:
 
 
 def build_downloader(settings: Settings) -> ResultDownloader:
-    """Downloads result URLs."""
+    """Downloads result URLs; those at the API's own origin with the key, if they want it."""
+    key = settings.key
+    auth = Authorization(key.secret, key.auth) if key else Authorization(None)
     return ResultDownloader(
-        timeouts=timeouts_from_settings(settings), direct=settings.provider.embedded, max_wait=settings.max_wait
+        timeouts=timeouts_from_settings(settings),
+        direct=settings.provider.embedded,
+        max_wait=settings.max_wait,
+        access=OriginAccess(settings.base_url, auth, settings.headers) if key or settings.headers else None,
     )
 
 

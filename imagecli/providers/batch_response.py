@@ -24,6 +24,7 @@ from imagecli.providers.errors import (
     shorten_text,
     without_surrogates,
 )
+from imagecli.providers.http_status import mentions_loss
 from imagecli.providers.response import ParsedResponse, parse_document, parse_response_document
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
@@ -220,7 +221,9 @@ def _response_body(line: dict[str, Any]) -> Any:
     text = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
     request_id = response.get("request_id")
     headers = {"x-request-id": request_id} if isinstance(request_id, str) else {}
-    raise error_from_response(status, headers, text.encode("utf-8", "replace"))
+    # A line is no exchange with a gateway: its error is the API's own.
+    error_body = text.encode("utf-8", "replace")
+    raise error_from_response(status, headers, error_body, is_nothing_generated=not mentions_loss(error_body))
 
 
 def _response_object(line: dict[str, Any]) -> dict[str, Any] | None:

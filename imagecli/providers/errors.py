@@ -22,7 +22,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.providers.http_status import is_possibly_billed
+from imagecli.providers.http_status import holds_image, mentions_loss, proves_nothing_generated
 
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown."""
@@ -175,8 +175,14 @@ def is_quota(status: int, body: bytes) -> bool:
     return detail["code"] in QUOTA_CODES or detail["type"] in QUOTA_CODES or status == 402
 
 
-def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> ImagecliError:
-    """The error for a response that is not 2xx. *headers* have lower-case names."""
+def error_from_response(
+    status: int, headers: Mapping[str, str], body: bytes, *, is_nothing_generated: bool | None = None
+) -> ImagecliError:
+    """The error for a response that is not 2xx: UnsavedError unless nothing was generated. *headers* have lower-case
+    names. *is_nothing_generated*: None for what the response itself proves.
+    """
+    if is_nothing_generated is None:
+        is_nothing_generated = proves_nothing_generated(status, headers, body)
     document = parse_json(body)
     detail = error_detail(document)
     code = detail["code"] or detail["type"]
@@ -186,7 +192,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
 
     if is_quota(status, body):
         return QuotaError(f"account out of credit or over its spending limit: {about}", hint=_HINT_QUOTA, **facts)
-    if status == 429:
+    if status == 429 and is_nothing_generated:
         return LimitError(f"rate limit: {about}", hint=_HINT_RATE, **(facts | {"code": code or "rate_limited"}))
     if status == 401:
         hint = _HINT_VERIFY if _is_unverified(reason) else _HINT_KEY
@@ -205,9 +211,10 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         return NetworkError("the server redirects elsewhere; the key is not sent there", hint=_HINT_BASE_URL, **facts)
     if status == 407:
         return NetworkError("the proxy wants a name and a password (HTTP 407)", hint=_HINT_PROXY, **facts)
-    if is_possibly_billed(status):
-        return UnsavedError(f"the gateway gave up waiting (HTTP {status}): {about}", hint=_HINT_BILLED, **facts)
-    if status >= 500:
+    if not is_nothing_generated:
+        message = f"the server failed and may have generated the image (HTTP {status}): {about}"
+        return UnsavedError(message, hint=_HINT_BILLED, **facts)
+    if status >= 500 or status == 408:
         return NetworkError(f"the server failed (HTTP {status}): {about}", hint=_HINT_LATER, **facts)
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
 
@@ -228,7 +235,7 @@ _HINT_POLICY = "change the prompt or the picture; nothing was made"
 _HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1"
 _HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
 _HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
-_HINT_LATER = "nothing was made as far as the answer says; run the same command again later"
+_HINT_LATER = "according to the response nothing was generated; run the same command again later"
 _HINT_VERIFY = "the organization must be verified in the provider's settings; access follows within half an hour"
 _HINT_MODEL = "check the model's name (of Azure: the deployment's), and that the key's project may use it"
 _HINT_RETIRED = "it is retired: imagecli models names a model's successor for -m; vary --via edits needs no variations"
@@ -277,7 +284,8 @@ def error_from_document(document: dict[str, Any]) -> ImagecliError:
     detail = error_detail(document)
     code = detail["code"] or detail["type"]
     status = _ERROR_STATUSES.get(detail["code"]) or _ERROR_STATUSES.get(detail["type"]) or _find_status(document) or 400
-    like = error_from_response(status, {}, json.dumps(document).encode())
+    body = json.dumps(document).encode()
+    like = error_from_response(status, {}, body, is_nothing_generated=not mentions_loss(body))
     message = error_text(document) or "the server reported an error with status 200"
     about = f"{message} ({code})" if code and code not in message else message
     return type(like)(about, hint=like.hint, code=code or None, status=200)
@@ -313,7 +321,7 @@ _SENTENCES = (
 def unknown_field(status: int, body: bytes, added: Iterable[str]) -> str | None:
     """The one field of *added* that the server refused as unknown; None if it refused anything else."""
     candidates = set(added)
-    if status not in _UNKNOWN_FIELD_STATUSES or not candidates:
+    if status not in _UNKNOWN_FIELD_STATUSES or not candidates or holds_image(body):
         return None
     document = parse_json(body)
     fields = {_plain_name(name) for name in _unknown_fields(document)}

@@ -58,7 +58,7 @@ def generate(imagecli: Run, state: Path, folder: Path) -> Iterator[Bought]:
         (http("524 No"), 7, 1),
         (http("400 No", b"{}", "x-should-retry: true"), 4, 1),
         (http("504 No", b"{}", "x-should-retry: true"), 7, 1),
-        (http("503 No", b"{}", "x-should-retry: false"), 6, 1),
+        (http("503 No", b"{}", "x-should-retry: false"), 7, 1),
         (http("503 No", b"{}", "Retry-After: 0"), 6, 2),
         (http("429 No", LIMIT, "Retry-After: 0"), 5, 2),
         (http("429 No", b'{"error": {"code": "insufficient_quota"}}', "Retry-After: 0"), 5, 1),
@@ -201,7 +201,13 @@ def test_a_field_that_the_user_did_not_set_is_left_out_once(imagecli: Run, tmp_p
 
 
 def test_debug_can_be_pasted(generate: Bought) -> None:
-    echo = http("500 No", f"the key {KEY} is fine".encode(), f"x-echo: Bearer {KEY}", f"Location: https://x/?{KEY}")
+    echo = http(
+        "503 No",
+        f"the key {KEY} is fine".encode(),
+        "Retry-After: 0",
+        f"x-echo: Bearer {KEY}",
+        f"Location: https://x/?{KEY}",
+    )
     with raw_server(echo, http("302 Go", b"", "Location: http://127.0.0.1:1/?token=hush")) as server:
         result = generate(f"http://me:hush@127.0.0.1:{server.port}/v1?key=hush", "--debug")
         assert len(server.requests) == 2

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imagecli.client.download import ResultDownloader
+from imagecli.client.download import OriginAccess, ResultDownloader
 from imagecli.client.exchange import Timeouts
+from imagecli.client.session import Authorization
+from imagecli.domain import Secret
 from imagecli.errors import DiskError, UnsavedError
 from tests.client.raw import Answer, drip, http, raw_server, reset, silence, then
 
@@ -47,6 +49,109 @@ def test_a_fetch_that_fails_is_made_again_from_the_start(first: Answer) -> None:
     with raw_server(first, OK) as server:
         assert fetch(f"{server.base_url}/a.png?sig=1") == b"picture"
         assert [request.split()[:2] for request in server.requests] == [[b"GET", b"/v1/a.png?sig=1"]] * 2
+
+
+HEADERS = {"x-gateway-key": "hush"}
+
+
+def fetch_with_key(url: str, base_url: str, scheme: str = "bearer") -> bytes:
+    """What is at *url*, for a key and a header that belong to the API at *base_url*."""
+    access = OriginAccess(base_url, Authorization(Secret("sk-own-0123456789"), scheme), HEADERS)
+    into = io.BytesIO()
+    next(
+        ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02, access=access).fetch(url, into, base_url=base_url)
+    )
+    return into.getvalue()
+
+
+def was_given_the_key(request: bytes) -> bool:
+    return any(word in request.lower() for word in (b"sk-own", b"authorization", b"x-gateway-key"))
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "api-key"])
+@pytest.mark.parametrize("refusal", [http("401 No"), http("403 No", b'{"detail": "Not authenticated"}')])
+def test_a_result_at_the_api_s_own_origin_is_asked_for_with_the_key_once_it_wants_it(
+    refusal: bytes, scheme: str
+) -> None:
+    with raw_server(refusal, OK) as server:
+        assert fetch_with_key(f"{server.base_url}/files/a?x=1", server.base_url, scheme) == b"picture"
+        assert [was_given_the_key(request) for request in server.requests] == [False, True]
+        assert b"x-gateway-key: hush" in server.requests[1].lower()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_result_that_does_not_want_the_key_is_not_sent_it(status: int) -> None:
+    with raw_server(http(f"{status} Well", b"picture")) as server:
+        if status == 200:
+            fetch_with_key(f"{server.base_url}/a", server.base_url)
+        else:
+            with pytest.raises(UnsavedError):
+                fetch_with_key(f"{server.base_url}/a", server.base_url)
+        assert [was_given_the_key(request) for request in server.requests] == [False]
+
+
+def test_a_key_that_a_result_refuses_is_sent_once() -> None:
+    with raw_server(http("401 No")) as server:
+        with pytest.raises(UnsavedError, match="HTTP 401"):
+            fetch_with_key(f"{server.base_url}/a", server.base_url)
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://127.0.0.1:1/v1", "https://127.0.0.1:{port}/v1", "http://localhost:{port}/v1", "http://127.0.0.1./v1", ""],
+)
+def test_no_other_origin_is_sent_the_key_for_a_result(base_url: str) -> None:
+    with raw_server(http("401 No")) as server:
+        access = OriginAccess(base_url.format(port=server.port), Authorization(Secret("sk-own-0123456789")), HEADERS)
+        results = ResultDownloader(timeouts=QUICK, direct=True, max_wait=0.02, access=access)
+        with pytest.raises(UnsavedError, match="HTTP 401"):
+            next(results.fetch(f"{server.base_url}/a", io.BytesIO(), base_url=server.base_url))
+        assert [was_given_the_key(request) for request in server.requests] == [False]
+
+
+def test_no_redirect_of_a_result_is_followed_with_the_key() -> None:
+    """Neither one that the key led to, nor one that led to the API's own origin."""
+    with raw_server(http("401 No"), http("302 Go", b"", "Location: /b"), OK) as server:
+        assert fetch_with_key(f"{server.base_url}/a", server.base_url) == b"picture"
+        assert [was_given_the_key(request) for request in server.requests] == [False, True, False]
+    with raw_server(http("302 Go", b"", "Location: /b"), http("401 No")) as server:
+        with pytest.raises(UnsavedError, match="HTTP 401"):
+            fetch_with_key(f"{server.base_url}/a", server.base_url)
+        assert not any(map(was_given_the_key, server.requests))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/a%7eb.png?sig=%2fx%2Fy",
+        "/a/./b/../c.png",
+        "/a//b.png?",
+        "/a[1]{2}|^`.png?a=[b]&c=%",
+        "/a.png?x='\"<>",
+        "/a.png?sig=a+b%20c;d=%e2%9C%93&&=",
+        "?sig=1",
+    ],
+)
+def test_a_result_url_is_sent_exactly_as_it_was_given(target: str) -> None:
+    with raw_server(OK) as server:
+        assert fetch(f"http://127.0.0.1:{server.port}{target}#part") == b"picture"
+        expected = target if target.startswith("/") else f"/{target}"
+        assert server.requests[0].split(b"\r\n")[0] == f"GET {expected} HTTP/1.1".encode()
+
+
+def test_only_what_no_request_can_contain_is_encoded() -> None:
+    with raw_server(OK) as server:
+        fetch(f"{server.base_url}/a b\u00e4.png?c=d e%7E")
+        assert server.requests[0].split(b"\r\n")[0] == b"GET /v1/a%20b%C3%A4.png?c=d%20e%7E HTTP/1.1"
+
+
+def test_a_proxy_is_sent_the_result_url_exactly_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(OK) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert fetch("http://cdn.invalid/a%7eb.png?sig=%2f", direct=False) == b"picture"
+        assert proxy.requests[0].split(b"\r\n")[0] == b"GET http://cdn.invalid/a%7eb.png?sig=%2f HTTP/1.1"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_what_has_come_is_on_the_disk_while_the_rest_is_awaited(tmp_path: Path) 
 
 def test_an_upload_is_counted_to_its_end_and_starts_anew_on_a_retry() -> None:
     heard: list[Event] = []
-    with raw_server(http("500 No"), OK) as server:
+    with raw_server(http("503 No", b"", "Retry-After: 0"), OK) as server:
         send(server.base_url, heard=heard, body="x" * 300_000)
         assert server.requests[0] == server.requests[1]
     sent = [event for event in heard if isinstance(event, UploadProgress)]
@@ -183,7 +183,7 @@ def test_an_error_is_read_whether_it_is_compressed_or_only_says_so(body: bytes, 
     ],
 )
 def test_an_errors_body_can_be_broken_in_any_way(answer: Answer) -> None:
-    with raw_server(answer) as server, pytest.raises(NetworkError) as caught:
+    with raw_server(answer) as server, pytest.raises(UnsavedError) as caught:
         send(server.base_url, transport(0, timeouts=Timeouts(connect=2, silence=0.2, total=0.4)))
     assert caught.value.status == 500
     assert len(caught.value.message) < 400
@@ -205,6 +205,51 @@ def test_no_redirect_takes_key_and_prompt_along(status: int) -> None:
             send(server.base_url)
         assert (len(server.requests), other.requests) == (1, [])
     assert "the key is not sent there" in caught.value.message
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("to", ["/v1/images/generations/", "http://127.0.0.1:{port}/v2/images?a=1", "generations/"])
+def test_a_redirect_within_the_origin_is_followed_with_method_body_and_key(status: int, to: str) -> None:
+    def move(connection: socket.socket) -> None:
+        place = to.format(port=connection.getsockname()[1])
+        connection.sendall(http(f"{status} Go", b"", f"Location: {place}"))
+
+    with raw_server(move, OK) as server:
+        assert send(server.base_url)[0].status == 200
+        first, second = server.requests
+    assert second.split()[1] != first.split()[1]
+    assert second.startswith(b"POST ")
+    assert KEY.encode() in second
+    assert first.partition(b"\r\n\r\n")[2] == second.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_that_may_change_the_method_is_not_followed(status: int) -> None:
+    with raw_server(http(f"{status} Go", b"", "Location: /v1/images/generations/"), OK) as server:
+        with pytest.raises(NetworkError):
+            send(server.base_url)
+        assert len(server.requests) == 1
+
+
+def test_a_second_redirect_is_not_followed() -> None:
+    there, back = (http("307 Go", b"", f"Location: /v1/{name}") for name in ("a", "b"))
+    with raw_server(there, back, OK) as server:
+        with pytest.raises(NetworkError):
+            send(server.base_url)
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "to", ["//127.0.0.2:{port}/v1", "https://127.0.0.1:{port}/v1", "http://127.0.0.1:1/v1", "http://["]
+)
+def test_what_only_looks_like_the_same_origin_is_not_followed(to: str) -> None:
+    def move(connection: socket.socket) -> None:
+        connection.sendall(http("307 Go", b"", f"Location: {to.format(port=connection.getsockname()[1])}"))
+
+    with raw_server(move, OK) as server:
+        with pytest.raises(NetworkError):
+            send(server.base_url)
+        assert len(server.requests) == 1
 
 
 def test_a_disk_that_takes_no_more_is_said_as_such(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def hangs_up(connection: socket.socket, over: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("then", [waits, hangs_up])
-@pytest.mark.parametrize(("status", "exit_code"), [(400, 4), (401, 3), (413, 4), (429, 5), (503, 6)])
+@pytest.mark.parametrize(("status", "exit_code"), [(400, 4), (401, 3), (413, 4), (429, 5), (503, 7)])
 def test_an_answer_before_the_upload_is_read_is_the_servers_word(status: int, exit_code: int, then: Then) -> None:
     started = time.monotonic()
     answer = http(f"{status} No", b'{"error": {"message": "not so"}}')

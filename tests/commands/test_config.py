@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pexpect
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.conftest import Run
 
@@ -476,6 +478,40 @@ def test_a_key_is_in_no_output_file_or_argument_of_a_run(imagecli: Run, tmp_path
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "a cat", "--debug"),
+        ("generate", "a cat", "--debug", "--json"),
+        ("generate", "a cat", "--dry-run", "--json"),
+        ("batch", "m.txt", "--debug"),
+        ("doctor", "--provider", "gw"),
+        ("config", "show"),
+        ("config", "show", "--json"),
+        ("providers", "gw", "--json"),
+    ],
+)
+def test_a_gateway_s_header_is_in_no_output_even_if_the_server_repeats_it(
+    imagecli: Run, tmp_path: Path, folder: Path, httpserver: HTTPServer, command: tuple[str, ...]
+) -> None:
+    refusal = json.dumps({"error": {"message": f"the token {KEY} is unknown"}})
+    httpserver.expect_request(re.compile("/v1/.*")).respond_with_data(refusal, 400, {"x-request-id": KEY})
+    (tmp_path / "config").mkdir(exist_ok=True)
+    settings = tmp_path / "config" / "config.toml"
+    settings.write_text(
+        f'[providers.gw]\nbase_url = "{httpserver.url_for("/v1")}"\ntakes_default_model = true\n'
+        f'headers = {{ cf-aig-authorization = "{KEY}" }}\n'
+    )
+    settings.chmod(0o600)
+    (folder / "m.txt").write_text("a cat\n")
+    typed = ("--provider", "gw") if command[0] in ("generate", "batch") else ()
+    result = imagecli(*command, *typed)
+    assert KEY not in result.stdout + result.stderr
+    if "generate" in command and "--dry-run" not in command:
+        assert [request.headers["cf-aig-authorization"] for request, _ in httpserver.log] == [KEY]
+        assert "the token [key] is unknown" in result.stdout + result.stderr
 
 
 def test_help_loads_none_of_what_settings_need() -> None:

@@ -146,3 +146,80 @@ def test_an_unknown_model_is_not_sent_the_format_of_a_name(imagecli: Run, httpse
     httpserver.expect_request("/v1/images/generations").respond_with_json({"data": []})
     imagecli("generate", "x", "-m", "mine", "-o", "x.webp", "--base-url", httpserver.url_for("/v1"))
     assert httpserver.log[0][0].json == {"model": "mine", "prompt": "x"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's home folder, with a photo, a mask and a prompt in it."""
+    place = tmp_path / "home"
+    place.mkdir()
+    monkeypatch.setenv("HOME", str(place))
+    photo(place / "photo.png", 256, 256)
+    photo(place / "mask.png", 256, 256, "RGBA")
+    (place / "prompt.txt").write_text("a red hat")
+    (place / "m.txt").write_text("a cat\n")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("argv", "variables"),
+    [
+        (["-o", "~/Pictures/cat.png"], {}),
+        (["-o", "~/Pictures/{slug}.png"], {}),
+        (["-o", "~/Pictures/"], {}),
+        ([], {"IMAGECLI_OUTPUT": "~/Pictures/"}),
+        ([], {"IMAGECLI_OUTPUT": "~/Pictures/cat.png"}),
+    ],
+)
+def test_an_output_below_a_tilde_is_in_the_home_folder(
+    imagecli: Run, folder: Path, home: Path, argv: list[str], variables: dict[str, str]
+) -> None:
+    result = imagecli("generate", "cat", *CLASSIC, *argv, env=variables)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{home}/Pictures/cat.png\n"
+    assert (home / "Pictures" / "cat.png").is_file()
+    assert list(folder.iterdir()) == []
+
+
+def test_an_output_of_the_settings_file_may_be_in_the_home_folder(
+    imagecli: Run, folder: Path, home: Path, tmp_path: Path
+) -> None:
+    assert imagecli("config", "set", "output", "~/Pictures/{slug}").exit_code == 0
+    assert imagecli("generate", "cat", *CLASSIC).stdout == f"{home}/Pictures/cat.png\n"
+    (tmp_path / "config" / "config.toml").unlink()
+    (folder / "imagecli.toml").write_text('output = "~/Pictures/{slug}"')
+    result = imagecli("generate", "cat", *CLASSIC)
+    assert (result.exit_code, sorted(path.name for path in home.glob("Pictures/*"))) == (2, ["cat.png"])
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["edit", "~/photo.png", "a hat", *SANDBOX, "-s", "1024x1024"],
+        ["edit", "~/photo.png", "a hat", "--mask", "~/mask.png", *CLASSIC],
+        ["edit", "~/photo.png", "a hat", "--image", "~/photo.png", *SANDBOX, "-s", "1024x1024"],
+        ["edit", "~/photo.png", "-f", "~/prompt.txt", *SANDBOX, "-s", "1024x1024"],
+        ["vary", "~/photo.png", *CLASSIC],
+        ["batch", "~/m.txt", "--check", *SANDBOX],
+        ["recover", "-o", "~/rescued/"],
+    ],
+)
+def test_every_path_that_is_typed_may_begin_with_a_tilde(
+    imagecli: Run, folder: Path, home: Path, argv: list[str]
+) -> None:
+    result = imagecli(*argv, env={"IMAGECLI_STATE_DIR": "~/state"})
+    assert result.exit_code in (0, 10), result.stderr
+    assert not (folder / "~").exists()
+    assert "~" not in result.stdout
+
+
+def test_a_tilde_elsewhere_in_a_name_is_a_tilde(imagecli: Run, folder: Path, home: Path) -> None:
+    for name in ("~cat.png", "a~/cat.png", "./~/cat.png"):
+        assert imagecli("generate", "cat", *CLASSIC, "-o", name).exit_code == 0
+        assert (folder / name).is_file()
+
+
+def test_variables_for_folders_may_begin_with_a_tilde(imagecli: Run, folder: Path, home: Path) -> None:
+    result = imagecli("config", "path", env={"IMAGECLI_CONFIG_DIR": "~/c", "IMAGECLI_STATE_DIR": "~/s"})
+    assert f"{home}/c/config.toml" in result.stdout
+    assert f"{home}/s" in result.stdout

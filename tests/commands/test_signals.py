@@ -93,6 +93,36 @@ def test_ctrl_c_right_after_the_start_leaves_no_traceback(start: Start, slow: st
     assert b"bug" not in stderr
 
 
+DESTRUCTOR = """
+import signal
+from imagecli import cli
+from imagecli.__main__ import run
+
+main = cli.main
+
+class Signals:
+    def __del__(self):
+        signal.raise_signal(NUMBER)
+
+def main_after_a_destructor(*arguments):
+    Signals()
+    return main(*arguments)
+
+cli.main = main_after_a_destructor
+run()
+"""
+"""The command, with a signal that arrives inside a destructor: Python drops what its handler raises there."""
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_inside_a_destructor_is_not_lost(start: Start, slow: str, number: signal.Signals, code: int) -> None:
+    program = DESTRUCTOR.replace("NUMBER", str(int(number)))
+    process = start("generate", "a cat", "--base-url", slow, command=[sys.executable, "-c", program])
+    stderr = process.communicate(timeout=PROMPT_SECONDS)[1]
+    assert shell_code(process) == code
+    assert b"ignored" not in stderr
+
+
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="no pipes that can be watched here")
 def test_ctrl_c_while_nobody_reads_keeps_the_picture(folder: Path, start: Start) -> None:
     process = start("generate", "a cat", "-o", "-", "--provider", "sandbox")

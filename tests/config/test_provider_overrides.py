@@ -125,3 +125,61 @@ def test_a_provider_without_a_base_url_says_how_to_give_one(home: Home) -> None:
     with pytest.raises(UsageError, match="azure has no base URL") as caught:
         home.load({"provider": "azure"})
     assert "AZURE_OPENAI_ENDPOINT" in (caught.value.hint or "")
+
+
+GATEWAY = MINE + 'headers = { x-gateway-key = "hush-0123456789", x-team = "art" }\n'
+
+
+def test_headers_for_a_gateway_are_sent_by_their_own_provider_alone(home: Home) -> None:
+    home.user(GATEWAY + '[providers.other]\nlike = "mine"\nbase_url = "http://localhost:8081/v1"').chmod(0o600)
+    settings = home.load({"provider": "mine"})
+    assert settings.headers == {"x-gateway-key": "hush-0123456789", "x-team": "art"}
+    assert [secret.reveal() for secret in settings.secrets] == ["hush-0123456789", "art"]
+    assert "hush" not in repr(settings.secret_headers)
+    assert not settings.warnings
+    for other in ("other", "openai", "sandbox"):
+        assert not home.load({"provider": other}, OPENAI).secret_headers
+
+
+def test_a_header_needs_trust_in_a_project_and_can_be_removed_there(home: Home) -> None:
+    home.user(GATEWAY).chmod(0o600)
+    home.in_project('[providers.mine]\nheaders = { x-team = "" }')
+    with pytest.raises(SettingsError, match="sets providers"):
+        home.load({"provider": "mine"})
+    trust(home)
+    assert home.load({"provider": "mine"}).headers == {"x-gateway-key": "hush-0123456789"}
+
+
+def test_a_header_does_not_go_over_plain_http_to_a_public_host(home: Home) -> None:
+    home.user(GATEWAY.replace("http://localhost:8080", "http://gateway.example")).chmod(0o600)
+    with pytest.raises(UsageError, match="a header with a key would go over plain http"):
+        home.load({"provider": "mine"})
+
+
+def test_a_file_with_headers_that_others_can_read_is_warned_of(home: Home) -> None:
+    home.user(GATEWAY).chmod(0o644)
+    (warning,) = home.load({"provider": "mine"}).warnings
+    assert warning.code == "readable_headers"
+    assert "chmod 600" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ('{ "x y" = "hush" }', "can't be the name of a header"),
+        ('{ "x\\r\\nb" = "hush" }', "can't be the name of a header"),
+        ('{ Authorization = "hush" }', "is the header of the key"),
+        ('{ api-key = "hush" }', "is the header of the key"),
+        ('{ Content-Length = "hush" }', "imagecli sets Content-Length itself"),
+        ('{ host = "hush" }', "imagecli sets host itself"),
+        ('{ x-a = "hush\\nx" }', "headers.x-a: it has a character that no header can have"),
+        ('{ x-a = "\u201chush\u201d" }', "headers.x-a: it has a character"),
+        ("{ x-a = 5 }", "headers.x-a: expected text"),
+        ('"hush"', "expected a table"),
+    ],
+)
+def test_a_header_that_can_t_be_sent_is_refused_and_not_quoted(home: Home, headers: str, words: str) -> None:
+    home.user(f"{MINE}headers = {headers}")
+    with pytest.raises(SettingsError, match=words) as caught:
+        home.load({"provider": "mine"})
+    assert "hush" not in f"{caught.value.message} {caught.value.hint}"

@@ -81,7 +81,7 @@ def moving() -> Iterator[tuple[str, bytes]]:
 def changing(call: Call) -> None:
     """The file is another one when the request has to be sent again."""
     photo(call.lab.folder / "photo.bin", 99, 77, format="PNG")
-    call.send(refusal("500 Oops"))
+    call.send(refusal("503 Oops", "no", "Retry-After: 0"))
 
 
 def same_twice(place: Place, lab: Lab, result: Result) -> None:
@@ -216,5 +216,11 @@ CASES = (
         )
         for case, name in ODD_NAMES.items()
     ),
-    edit("I18", "500 once", lambda: large(1000), posts=(refusal("500 Oops"), OK), after=whole_twice),
+    edit(
+        "I18",
+        "503 once",
+        lambda: large(1000),
+        posts=(refusal("503 Oops", "no", "Retry-After: 0"), OK),
+        after=whole_twice,
+    ),
 )

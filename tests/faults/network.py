@@ -147,6 +147,8 @@ CASES = (
     Case(id="N19", case="303 to another origin", posts=(redirect(to_elsewhere, "303 See Other"),)),
     Case(id="N20", case="to itself", posts=(redirect(to_itself),)),
     Case(id="N21", case="to a file", posts=(redirect(lambda lab: "file:///etc/passwd"),)),
+    Case(id="N31", case="relative", posts=(redirect(lambda lab: "/v1/images/generations/"), OK)),
+    Case(id="N31", case="absolute", posts=(redirect(lambda lab: to_itself(lab) + "/", "308 Permanent Redirect"), OK)),
     Case(id="N22", case="no last chunk", posts=(chunked(BODY, end=b""), OK)),
     Case(id="N22", case="cut inside a chunk", posts=(chunked(end=b"%x\r\n" % len(BODY) + BODY[:50]), OK)),
     Case(id="N23", case="sizes that are none", posts=(chunked(end=b"ZZZZ\r\n" + BODY), OK)),

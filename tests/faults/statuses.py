@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.client.raw import http
-from tests.faults.answers import OK, answer, cut, refusal
+from tests.client.raw import http, pictures
+from tests.faults.answers import OK, PNG, answer, cut, refusal
 from tests.faults.case import Case
 from tests.faults.server import Act, Call
 
@@ -104,19 +104,30 @@ CASES = (
         case="429 for ever",
         posts=always("429 Too Many Requests", "retry-after-ms: 20", code="rate_limit_exceeded"),
     ),
-    Case(
-        id="H16",
-        case="in turn with 429",
-        posts=(*always("500 Internal Server Error"), *always("429 Too Many Requests", "retry-after-ms: 20")) * 4,
-    ),
-    Case(id="H16", case="once", posts=(*always("500 Internal Server Error"), OK)),
-    Case(id="H16", case="twice", posts=(*always("500 Internal Server Error") * 2, OK)),
-    Case(id="H16", case="always", posts=always("500 Internal Server Error"), argv=("--max-retries", "1")),
-    Case(id="H17", case="a page of 30 kB", posts=(http("502 Bad Gateway", PAGE),), argv=("--max-retries", "1")),
+    Case(id="H16", case="once", posts=(*always("500 Internal Server Error", type="server_error"), OK)),
+    Case(id="H16", case="a timeout", posts=(refusal("500 Oops", "litellm.Timeout: Request timed out."), OK)),
+    Case(id="H16", case="with an image", posts=(http("500 Oops", pictures(PNG)), OK)),
+    Case(id="H17", case="a page of 30 kB", posts=(http("502 Bad Gateway", PAGE), OK)),
+    Case(id="H17", case="a reset", posts=(refusal("502 Bad Gateway", "upstream connection reset"), OK)),
     Case(id="H18", case="503 and seconds", posts=(*always("503 Service Unavailable", "Retry-After: 1"), OK)),
+    Case(id="H18", case="an error object", posts=(*always("503 Overloaded", type="server_error"), OK)),
+    Case(id="H18", case="twice", posts=(*always("503 Overloaded", type="server_error") * 2, OK)),
+    Case(id="H18", case="a page", posts=(http("503 Service Unavailable", PAGE), OK)),
+    Case(
+        id="H18",
+        case="always",
+        posts=always("503 Overloaded", type="server_error"),
+        argv=("--max-retries", "1"),
+    ),
+    Case(
+        id="H18",
+        case="in turn with 429",
+        posts=(*always("503 Overloaded", type="server_error"), *always("429 Too Many Requests", "retry-after-ms: 20"))
+        * 4,
+    ),
     Case(id="H19", case="504", posts=(http("504 Gateway Timeout", PAGE), OK)),
     Case(id="H19", case="524", posts=(http("524 A Timeout Occurred", PAGE), OK)),
-    Case(id="H20", case="529", posts=(*always("529 Overloaded"), OK)),
+    Case(id="H20", case="529", posts=(*always("529 Overloaded", type="overloaded_error"), OK)),
     Case(id="H20", case="520", posts=(*always("520 Unknown"), OK)),
     Case(id="H21", case="3 MB of text", posts=(refusal("400 Bad Request", "a very long story " * 170_000),)),
     Case(id="H22", case="escapes and markup", posts=(refusal("400 Bad Request", NASTY, code=NASTY, param=NASTY),)),

@@ -20,6 +20,7 @@ KEY = "sk-test-0123456789"
 WITH_KEY = {"OPENAI_API_KEY": KEY}
 RED, BLUE = png(), png(color="blue")
 QUICK = ("--max-wait", "0.05", "--timeout", "2")
+OVERLOADED = b'{"error": {"message": "overloaded", "type": "server_error"}}'
 OK = http("200 OK", pictures(RED), "x-request-id: req_7")
 
 
@@ -61,7 +62,9 @@ def test_more_pictures_than_a_request_makes_are_several_requests(
         (http("429 No", b'{"error": {"code": "insufficient_quota"}}'), 5, 1, "insufficient_quota"),
         (http("429 No"), 5, 3, "rate_limited"),
         (http("429 No", b"", "Retry-After: 99"), 5, 1, "rate_limited"),
-        (http("500 No"), 6, 3, "network"),
+        (http("503 No", OVERLOADED), 6, 3, "server_error"),
+        (http("503 No"), 7, 1, "unsaved"),
+        (http("500 No", OVERLOADED), 7, 1, "server_error"),
         (http("504 No"), 7, 1, "unsaved"),
         (http("302 Go", b"", "Location: /"), 6, 1, "network"),
         (http("200 OK", b"<html>log in</html>"), 6, 1, "network"),
@@ -190,7 +193,7 @@ def test_the_picture_goes_to_stdout_whole_and_alone(imagecli: Run, folder: Path)
 
 @pytest.mark.parametrize(
     ("answer", "exit_code"),
-    [(http("500 No"), 6), (http("200 OK", pictures(RED[:-9])), 7), (http("200 OK", b"{}"), 7)],
+    [(http("503 No", OVERLOADED), 6), (http("200 OK", pictures(RED[:-9])), 7), (http("200 OK", b"{}"), 7)],
 )
 def test_stdout_stays_empty_when_there_is_no_picture(imagecli: Run, answer: Answer, exit_code: int) -> None:
     with raw_server(answer) as server:

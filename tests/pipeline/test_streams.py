@@ -159,7 +159,14 @@ BAD_JSON = b'event: image_generation.completed\ndata: {"b64_json": \n\n'
         pytest.param([endless(b": ping\n\n", 0.05)], QUICK, 7, 1, {}, id="S8 heartbeats for ever"),
         pytest.param([http("200 OK", pictures(RED))], [], 0, 1, {"cat.png": RED}, id="S9 plain JSON"),
         pytest.param([http("429 No"), stream(completed())], QUICK, 0, 2, {"cat.png": RED}, id="S12 429 before it"),
-        pytest.param([http("500 No"), stream(completed())], QUICK, 0, 2, {"cat.png": RED}, id="S12 500 before it"),
+        pytest.param(
+            [http("503 No", b"", "Retry-After: 0"), stream(completed())],
+            QUICK,
+            0,
+            2,
+            {"cat.png": RED},
+            id="S12 503 before it",
+        ),
         pytest.param([http("400 No", b'{"error": "no"}')], [], 4, 1, {}, id="S12 400 before it"),
     ],
 )

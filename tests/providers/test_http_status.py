@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from imagecli.providers.errors import error_from_response
-from imagecli.providers.http_status import STATUSES, is_possibly_billed, is_retried
+from imagecli.providers.http_status import STATUSES, is_retried, proves_nothing_generated
+
+OWN = json.dumps({"error": {"message": "overloaded", "type": "server_error"}}).encode()
+WAIT = {"retry-after": "1"}
+ALL = range(100, 1000)
 
 
 def test_the_retried_statuses_are_these_and_no_others() -> None:
-    assert [status for status in range(100, 1000) if is_retried(status, {})] == [429, 500, 502, 503, 520, 529]
+    assert [status for status in ALL if is_retried(status, {}, b"")] == [429]
+    assert [status for status in ALL if is_retried(status, WAIT, b"")] == [429, 503, 529]
+    assert [status for status in ALL if is_retried(status, WAIT, OWN)] == [429, 503, 529]
+    assert [status for status in ALL if is_retried(status, {}, OWN, retry_500=True)] == [429, 500, 503, 529]
+    assert [status for status in ALL if is_retried(status, WAIT, b"", retry_500=True)] == [429, 503, 529]
 
 
 def test_what_can_not_be_a_purchase_is_sent_again_after_every_failure_that_may_pass() -> None:
-    again = [status for status in range(100, 1000) if is_retried(status, {}, free=True)]
+    again = [status for status in ALL if is_retried(status, {}, b"", free=True)]
     assert again == [408, 409, 425, 429, 500, *range(502, 600)]
-    assert not any(is_retried(status, {"x-should-retry": "false"}, free=True) for status in again)
+    assert not any(is_retried(status, {"x-should-retry": "false"}, b"", free=True) for status in again)
 
 
-def test_the_statuses_that_leave_it_open_are_these_and_no_others() -> None:
-    assert [status for status in range(100, 1000) if is_possibly_billed(status)] == [408, 504, 524]
+def test_the_failures_that_prove_that_nothing_was_generated_are_these_and_no_others() -> None:
+    failures = [408, 429, *range(500, 1000)]
+    assert [status for status in failures if proves_nothing_generated(status, {}, b"")] == [
+        429,
+        501,
+        505,
+        511,
+        525,
+        526,
+    ]
+    own = [status for status in failures if proves_nothing_generated(status, WAIT, OWN, retry_500=True)]
+    assert own == [429, 500, 501, 503, 505, 511, 525, 526, 529]
+    assert all(proves_nothing_generated(status, {}, b"") for status in range(400, 500) if status != 408)
 
 
 @pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes"])
 def test_a_server_can_not_ask_for_a_second_purchase(word: str) -> None:
-    assert not any(is_retried(status, {"x-should-retry": word}) for status in (400, 408, 409, 425, 504, 524, 599))
+    headers = {"x-should-retry": word}
+    assert not any(is_retried(status, headers, OWN) for status in (400, 408, 409, 425, 500, 502, 504, 520, 524, 599))
 
 
 @pytest.mark.parametrize("word", ["false", "False", " false "])
 def test_a_server_can_forbid_another_try(word: str) -> None:
-    assert not any(is_retried(row.status, {"x-should-retry": word}) for row in STATUSES)
+    headers = WAIT | {"x-should-retry": word}
+    assert not any(is_retried(row.status, headers, OWN, retry_500=True) for row in STATUSES)
 
 
-def test_no_row_sends_again_what_may_be_bought_and_each_says_why() -> None:
-    assert not [row for row in STATUSES if row.is_retried and row.is_possibly_billed]
+def test_no_row_is_retried_without_a_proof_and_each_says_why() -> None:
+    assert not [row for row in STATUSES if row.is_temporary and row.proof == "none"]
     assert all(row.because for row in STATUSES)
     assert len({row.status for row in STATUSES}) == len(STATUSES)
 
 
-@pytest.mark.parametrize(("status", "exit_code"), [(408, 7), (409, 4), (425, 4), (504, 7), (524, 7), (503, 6)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        "overloaded",
+        {"message": "overloaded"},
+        {"message": "overloaded", "type": None, "code": "503"},
+        {"message": "overloaded", "type": "None", "code": 503},
+        {"message": None, "type": "server_error"},
+        {"message": "overloaded", "type": "upstream_error"},
+        {"message": "litellm.ServiceUnavailableError: overloaded", "type": "server_error"},
+    ],
+)
+def test_an_error_that_an_intermediary_or_no_one_signed_proves_nothing(error: object) -> None:
+    body = json.dumps({"error": error}).encode()
+    assert not any(is_retried(status, {}, body, retry_500=True) for status in (500, 503, 529))
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code"), [(408, 7), (409, 4), (425, 4), (504, 7), (524, 7), (503, 7), (501, 6)]
+)
 def test_what_is_left_open_is_said_as_perhaps_bought(status: int, exit_code: int) -> None:
     error = error_from_response(status, {}, b"")
     assert error.exit_code == exit_code

@@ -1,12 +1,15 @@
 """Fetches what ended batches have produced: each line of their files is saved as a live response is.
 
 Every image is in the journal as soon as it is saved. The provider keeps the files for days: what can't be saved now
-stays with it, the journal goes on saying so, and the next run fetches it.
+stays there, the journal goes on saying so, and the next run fetches it.
+
+A download may be short: empty, cut in a line, or a 404 for a file that exists. Therefore a row without a result is
+given up only after this run has downloaded the files twice, and a later run, or a later look of one that waits, again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,14 +75,49 @@ class BatchCollector:
     def collect(self, job: BatchJob, items: Sequence[PendingItem]) -> Iterator[ItemResult]:
         """Saves the images of *items*, all of which were submitted as *job*, and yields each item that has ended.
 
-        Raises what downloading a file does: the next run fetches what is not saved by then.
+        Raises what downloading a file does, and UnsavedError if results are missing that may still exist: the next run
+        fetches what is not saved by then.
         """
         unfinished = {item.key: item for item in items}
+        is_short = yield from self._collect_files(job, unfinished)
+        if unfinished and is_short:
+            rows = _count_rows(len(unfinished))
+            message = f"{job.id}: the results of {rows} are missing in what was downloaded; downloading again"
+            self.on_event(WarningEvent(code=SHORT_DOWNLOAD, message=message))
+            job = self.client.get_batch(job.id, self.on_event)
+            is_short = yield from self._collect_files(job, unfinished)
+        kept = [item for item in unfinished.values() if is_short and item.entry.error != SHORT_DOWNLOAD]
+        # The next run gives up what is missing then, too.
+        self.finalizer.journal.write_all([replace(item.entry, error=SHORT_DOWNLOAD) for item in kept])
+        for item in kept:
+            del unfinished[item.key]
+        yield from self.give_up(unfinished.values(), missing_result_error(job))
+        if kept:
+            raise _short_download_error(job, len(kept))
+
+    def give_up(self, items: Iterable[PendingItem], reason: ImagecliError) -> Iterator[ItemResult]:
+        """Ends *items* that will have no further results, for the *reason* that is given."""
+        for item in items:
+            if result := self._end_item(item, reason):
+                yield result
+
+    def _collect_files(self, job: BatchJob, unfinished: dict[str, PendingItem]) -> Generator[ItemResult, None, bool]:
+        """Saves what the files of *job* have for *unfinished*; yields the items that have ended, removed from there.
+
+        Returns whether the provider may have more results than the files that were downloaded.
+        """
+        custom_ids: set[str] = set()
+        is_damaged = False
         for file_id in (job.output_file_id, job.error_file_id):
             if not file_id or not unfinished:
                 continue
             for line in download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event):
-                call = self._find_call(line, unfinished)
+                response = self._parse_line(line)
+                if response is None:
+                    is_damaged = True
+                    continue
+                custom_ids.add(response.custom_id)
+                call = self._find_call(response, unfinished)
                 if call is None:
                     continue
                 item = call.item
@@ -88,25 +126,19 @@ class BatchCollector:
                     del unfinished[item.key]
                     if result := self._end_item(item, None):
                         yield result
-        yield from self.give_up(unfinished.values(), missing_result_error(job))
+        return is_damaged or _has_more_results(job, len(custom_ids))
 
-    def give_up(self, items: Iterable[PendingItem], reason: ImagecliError) -> Iterator[ItemResult]:
-        """Ends *items* that will have no further results, for the *reason* that is given."""
-        for item in items:
-            if result := self._end_item(item, reason):
-                yield result
-
-    def _find_call(self, line: IO[bytes], unfinished: dict[str, PendingItem]) -> _AnsweredCall | None:
-        """The call that *line* is the response to; None if no item waits for it.
-
-        Such a line was saved before, is of another program, or can't be read.
-        """
+    def _parse_line(self, line: IO[bytes]) -> BatchResponseLine | None:
+        """The response in *line*; None, and a warning, if it can't be read."""
         try:
-            response = parse_response_line(condense_body(line).body)
+            return parse_response_line(condense_body(line).body)
         except ValueError:
-            message = "a line of the batch can't be read, and is passed over"
+            message = "a line of the batch's results can't be read; skipped"
             self.on_event(WarningEvent(code="bad_line", message=message))
             return None
+
+    def _find_call(self, response: BatchResponseLine, unfinished: dict[str, PendingItem]) -> _AnsweredCall | None:
+        """The call that *response* is for; None if no item waits for it: saved before, or of another program."""
         line_id = parse_custom_id(response.custom_id)
         item = unfinished.get(line_id.key) if line_id else None
         if line_id is None or item is None or line_id.begin in item.results:
@@ -214,6 +246,9 @@ def _calls_with_results(item: PendingItem) -> list[PlannedCall]:
 QUEUE_FULL: Final = "token_limit_exceeded"
 """Error code of a batch for which the queue had no room. openai/openai-python, issue 2084, read 2026-11-23."""
 
+SHORT_DOWNLOAD: Final = "short_download"
+"""Error code of a batch whose files lack results, and in the journal of a pending item that had none there."""
+
 _ENDED_EARLY: Final = {
     "expired": "was given up before it was made: its time was over",
     "cancelled": "was cancelled before it was made",
@@ -227,10 +262,29 @@ def missing_result_error(job: BatchJob) -> ImagecliError:
     if job.status in _ENDED_EARLY:
         return NetworkError(f"{job.id} {_ENDED_EARLY[job.status]}", hint=HINT_AGAIN, code=f"batch_{job.status}")
     return UnsavedError(
-        f"{job.id} is {job.status}, and has no line for it, or has it no more",
-        hint="it may have been billed; the same command hands it in again",
+        f"{job.id} is {job.status}, but two runs found no result for this row in its files",
+        hint="it may have been billed; the same command submits it again",
         code="no_line",
     )
+
+
+def _has_more_results(job: BatchJob, lines: int) -> bool:
+    """Whether *job* may have results besides *lines* of them, for an item that none of these is for."""
+    if job.status == "failed":
+        return False
+    return job.status == "completed" or lines < job.completed + job.failed
+
+
+def _short_download_error(job: BatchJob, rows: int) -> UnsavedError:
+    return UnsavedError(
+        f"{job.id}: the results of {_count_rows(rows)} were missing in two downloads; nothing was submitted again",
+        hint="the provider may still have them: run the same command again to download them once more",
+        code=SHORT_DOWNLOAD,
+    )
+
+
+def _count_rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _refused_batch_error(job: BatchJob) -> ImagecliError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -21,8 +20,8 @@ from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.batch_api import BatchApiClient
-from imagecli.errors import ImagecliError
-from imagecli.events import EventHandler, NoteEvent
+from imagecli.errors import ImagecliError, NetworkError
+from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.providers.batch_response import BatchJob
 
 KEPT_SECONDS: Final = 31 * 24 * 3600
@@ -94,11 +93,7 @@ def claim_found_batches(
             break
         if not _may_have_rows(job, manifest.name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
             continue
-        lines = download_lines(client, job.input_file_id, state_dir, manifest.parent, on_event)
-        submitted_ids: set[str] = set()
-        for line in lines:
-            with suppress(ValueError, TypeError, KeyError, RecursionError):
-                submitted_ids.add(str(json.load(line)["custom_id"]))
+        submitted_ids = read_submitted_ids(client, job, state_dir, manifest.parent, on_event)
         ours = [
             plan
             for plan in unclaimed.values()
@@ -113,6 +108,34 @@ def claim_found_batches(
         message = f"{job.id} was handed in earlier and has {len(ours):,} of these rows; the journal did not know it"
         on_event(NoteEvent(code="found_batch", message=message))
     return claimed
+
+
+def read_submitted_ids(
+    client: BatchApiClient, job: BatchJob, state_dir: Path, fallback: Path, on_event: EventHandler
+) -> set[str]:
+    """The `custom_id`s of the lines that were submitted as *job*.
+
+    They are in its input file, which is downloaded again if it is short, and in its results. Raises what the requests
+    do, and NetworkError if they can't be read while results are still to come: a row could be paid for twice.
+    """
+    ids: set[str] = set()
+    is_complete = False
+    for file_id in (job.input_file_id, job.input_file_id, job.output_file_id, job.error_file_id):
+        if file_id and not is_complete:
+            is_damaged = False
+            for line in download_lines(client, file_id, state_dir, fallback, on_event):
+                try:
+                    ids.add(str(json.load(line)["custom_id"]))
+                except (ValueError, TypeError, KeyError, RecursionError):
+                    is_damaged = True
+            is_complete = bool(ids) and not is_damaged and len(ids) >= job.total
+    if not is_complete:
+        message = f"which rows {job.id} has can't be read: its file has {len(ids):,} of {job.total:,} lines"
+        if not job.has_ended:
+            hint = "run the same command again; if that does not help, once the batch has ended"
+            raise NetworkError(f"{message}; nothing was submitted", hint=hint, code="short_download")
+        on_event(WarningEvent(code="short_download", message=f"{message}; rows may be paid for twice"))
+    return ids
 
 
 def _may_have_rows(job: BatchJob, name: str, digest: str) -> bool:

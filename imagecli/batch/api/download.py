@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ MAX_TRIES: Final = 3
 """Downloads of one file."""
 PIECE_BYTES: Final = 256 * 1024
 _BLANK_LINES: Final = (b"", b"\r")
-_HINT: Final = "free some space: the provider has it still, and the same command fetches it again"
+_HINT: Final = "the provider still has the results; the same command downloads them again"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def download_lines(
@@ -28,9 +30,9 @@ def download_lines(
 ) -> Iterator[IO[bytes]]:
     """Downloads a file, then yields its lines, each as a file of its own that is valid until the next one.
 
-    There are none if the provider no longer has the file. If every download breaks off, the complete lines of the
-    last one are yielded before the error is raised. The file is in *state_dir*, or in *fallback* if that is not
-    possible. Raises what the request does, and DiskError.
+    There are none, and a warning, if the provider does not have the file. If every download breaks off, the complete
+    lines of the last one are yielded before the error is raised. The file is in *state_dir*, or in *fallback* if that
+    is not possible. Raises what the request does, and DiskError.
     """
     folder = _download_folder(state_dir, fallback)
     _check_room(folder, client.get_file_size(file_id, on_event))
@@ -38,7 +40,8 @@ def download_lines(
         # It has no name, so that nothing is left of it after a kill either.
         file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
     except OSError as error:
-        raise DiskError(f"can't keep a batch's results in {folder}: {os_error_reason(error)}", hint=_HINT) from error
+        message = f"can't write a batch's results to {folder}: {os_error_reason(error)}"
+        raise DiskError(message, hint=_disk_hint(error)) from error
     with file:
         failure: NetworkError | UnsavedError | None = None
         for tries_left in reversed(range(MAX_TRIES)):
@@ -50,8 +53,9 @@ def download_lines(
             except RefusedError as error:
                 if error.code != GONE:
                     raise
+                on_event(WarningEvent(code="file_gone", message=error.message))
             except DiskError as error:
-                raise DiskError(error.message, hint=_HINT) from error
+                raise DiskError(error.message, hint=_disk_hint(error.__cause__)) from error
             except (NetworkError, UnsavedError) as error:
                 failure = error
             if failure is None:
@@ -82,8 +86,13 @@ def _check_room(folder: Path, size: int | None) -> None:
     if size and usage.total and usage.free < size + MIN_FREE_BYTES:
         raise DiskError(
             f"a batch's results have {size / 1024**2:,.0f} MB, and {usage.free / 1024**2:,.0f} MB are free in {folder}",
-            hint=f"{_HINT}; or set IMAGECLI_STATE_DIR to a folder that has some",
+            hint="free some space there, or set IMAGECLI_STATE_DIR to another folder; then run the same command again",
         )
+
+
+def _disk_hint(error: BaseException | None) -> str:
+    is_full = isinstance(error, OSError) and error.errno in _FULL
+    return f"free some space there; {_HINT}" if is_full else _HINT
 
 
 def split_lines(file: IO[bytes], *, is_complete: bool = True) -> Iterator[IO[bytes]]:

@@ -64,9 +64,9 @@ def build_input_files(
         for target in open_files.values():
             target.file.close()
     except OSError as error:
-        raise DiskError(
-            f"can't write what is to be handed in to {folder}: {os_error_reason(error)}", hint="free some space there"
-        ) from error
+        hint = "set IMAGECLI_STATE_DIR to a folder that is writable and has space, and run the same command again"
+        message = f"can't write the requests to submit to {folder}: {os_error_reason(error)}"
+        raise DiskError(message, hint=hint) from error
     return files
 
 

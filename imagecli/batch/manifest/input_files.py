@@ -11,9 +11,19 @@ from pathlib import Path
 
 from imagecli.checks.check_request import MAX_PROMPT_BYTES, decode_prompt
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
+from imagecli.env import begins_at_home
 from imagecli.errors import UsageError
 from imagecli.storage.boundary import Boundary
 from imagecli.storage.read import check_regular_file, read_bounded
+
+
+def refuse_home(name: str) -> None:
+    """Raises UsageError if *name* begins with `~/`: a manifest gives the same result on every machine."""
+    if begins_at_home(name):
+        raise UsageError(
+            f"{name!r} is in the home folder, and a manifest names files relative to its own folder",
+            hint=f"if a folder really has this name: ./{name}",
+        )
 
 
 class InputFiles:
@@ -44,6 +54,7 @@ class InputFiles:
         return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
 
     def _check_path(self, name: str, max_bytes: int) -> Path:
+        refuse_home(name)
         path = self._folder / name
         self._boundary.check_input(path)
         check_regular_file(path, max_bytes, error=UsageError)

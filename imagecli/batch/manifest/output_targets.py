@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from imagecli import plan_calls
+from imagecli.batch.manifest.input_files import refuse_home
 from imagecli.batch.manifest.schema import OutputSpec
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import ImageRequest, OutputName, Size
@@ -71,6 +72,7 @@ class OutputFolder(NamedTuple):
 @lru_cache(maxsize=1024)
 def parse_output_template(spec: OutputSpec) -> OutputTemplate:
     """Parses the output of a row. Raises UsageError or OutputError, also for one outside the manifest's folder."""
+    refuse_home(spec.output)
     output = parse_output(spec.output or None, look=None)
     if output.kind == "stdout":
         raise OutputError("- is stdout, and rows name files", hint="name a file, or a folder with / at its end")

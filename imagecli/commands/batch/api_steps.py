@@ -67,7 +67,7 @@ def fetch_finished(api_run: BatchApiRun) -> list[ImagecliError]:
             errors.append(error)
             if isinstance(error, AuthenticationError):
                 break
-    if len(api_run.fetched) > fetched_before:
+    if errors or len(api_run.fetched) > fetched_before:
         api_run.refresh()
     else:
         api_run.emit_progress()

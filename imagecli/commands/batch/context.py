@@ -96,7 +96,7 @@ def open_batch_context(
         row_count=len(manifest.content.rows),
         manifest_path=manifest.path or manifest.folder / "stdin",
         manifest_items=items,
-        display=display._replace(secret=settings.key.secret if settings.key else None),
+        display=display._replace(secrets=settings.secrets),
         only=tuple(only),
         adopt=adopt,
         if_exists=if_exists,
@@ -109,7 +109,7 @@ def open_batch_context(
 def read_manifest_argument(argument: str, format: Format | None, env: Env) -> Manifest:
     """The manifest at the path *argument*; `-` is stdin. Raises UsageError, ManifestError."""
     if argument != "-":
-        return read_manifest(Path(argument), format)
+        return read_manifest(Path(env.expand_home(argument)), format)
     if env.stdin.isatty():
         raise UsageError("- reads the manifest from stdin, and stdin is this terminal", hint="pipe something in")
     try:

@@ -20,8 +20,6 @@ from imagecli.batch.recover import JournalRecovery, RecoveryResult, WaitingRespo
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
-from imagecli.client.download import ResultDownloader
-from imagecli.client.exchange import Timeouts
 from imagecli.commands.batch.context import BatchContext, emit_notes
 from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
 from imagecli.commands.batch.reporter import BatchEventFilter
@@ -31,7 +29,7 @@ from imagecli.errors import InputImageError, OutputError
 from imagecli.events import EventHandler
 from imagecli.output.batch import BatchOutput
 from imagecli.output.progress import open_batch_progress, open_progress
-from imagecli.pipeline.pipeline import spool_places
+from imagecli.pipeline.pipeline import build_downloader, spool_places
 from imagecli.pipeline.prepare_call import InputsByModel, RunContext
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing import estimate
@@ -102,8 +100,7 @@ def _recover_earlier_runs(run: BatchRun, *, read_only: bool) -> RecoveryResult:
     if not recovery.find():
         return NOTHING_RECOVERED
     run.journal.open()
-    downloader = ResultDownloader(timeouts=Timeouts(), direct=settings.provider.embedded)
-    return recovery.finish(run.state, run.journal, downloader, run.events)
+    return recovery.finish(run.state, run.journal, build_downloader(settings), run.events)
 
 
 # --- what becomes of each item ---------------------------------------------------------------------------------------

@@ -65,13 +65,14 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
     Raises UsageError, SettingsError, AuthenticationError.
     """
     catalog = load_user_catalog(env)
-    output = parse_output(flags.output.output, look=stat_path)
+    typed_output = flags.output.output
+    output = parse_output(typed_output and env.expand_home(typed_output), look=stat_path)
     with_key = not flags.cost.dry_run
     with notice_when_slow(FOR_A_KEY, env, quiet=flags.display.quiet):
         settings = load_settings(_setting_flags(flags), env, catalog, current_folder(), with_key=with_key)
     output_root = None
-    if flags.output.output is None and settings.output:
-        output = parse_output(settings.output, look=stat_path)
+    if typed_output is None and settings.output:
+        output = parse_output(env.expand_home(settings.output), look=stat_path)
         if settings.is_output_from_project:
             # A file that came with a cloned repository may not choose a place outside of the current folder.
             check_output_inside(output)
@@ -96,7 +97,7 @@ def open_command_context(env: Env, command: str, flags: CommonFlags, variables: 
         model=model,
         options=options,
         output=output,
-        display=build_display_options(flags.display, env, settings.key.secret if settings.key else None),
+        display=build_display_options(flags.display, env, settings.secrets),
         dry_run=flags.cost.dry_run,
         output_root=output_root,
         keep_partials=flags.stream.keep_partials,

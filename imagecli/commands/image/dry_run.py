@@ -72,14 +72,15 @@ def build_dry_run_request(
 
 
 def _printable_headers(settings: Settings, env: Env) -> dict[str, str]:
-    """The user's own headers, and a placeholder for the key: a dry run does not ask for it."""
+    """The user's own headers, and placeholders for the key, which is not looked up, and secret headers."""
     row = settings.provider
     auth_of_key = next((key.auth for key in row.keys if key.env in env.environ), None)
     needs_key = row.auth != "none" and not row.key_optional and not is_local(settings.base_url)
+    headers = {**settings.headers, **dict.fromkeys(settings.secret_headers, "[hidden]")}
     if not auth_of_key and not needs_key:
-        return dict(settings.headers)
+        return headers
     name, prefix = HEADERS[auth_of_key or row.auth]
-    return {name: f"{prefix}[key]", **settings.headers}
+    return {name: f"{prefix}[key]", **headers}
 
 
 def _printable_request_url(url: str, settings: Settings) -> str:

@@ -13,7 +13,7 @@ from imagecli.errors import InputImageError
 def read_input_source(word: str, env: Env) -> InputSource:
     """The image that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
     if word != "-":
-        return InputSource(name=word, path=Path(word))
+        return InputSource(name=word, path=Path(env.expand_home(word)))
     refuse_terminal(env, "the picture")
     data = read_stdin(env, MAX_PICTURE_BYTES)
     if len(data) > MAX_PICTURE_BYTES:

@@ -47,7 +47,9 @@ def read_prompts(argument: str | None, flags: PromptFlags, env: Env, image: Inpu
         raise UsageError("the prompt is given twice", hint="PROMPT, --prompt or --prompt-file: one of them")
     if argument is not None and argument != "-":
         has_image = image is None or image.path is None or _exists(image.path)
-        check_prompt_argument(argument, is_file=_exists(Path(argument.strip())), image=image, has_image=has_image)
+        check_prompt_argument(
+            argument, is_file=_exists(Path(env.expand_home(argument.strip()))), image=image, has_image=has_image
+        )
     text = _read_text(argument if argument is not None else flags.prompt_option, flags.prompt_file, env)
     values = read_variables(flags.var or [])
     return [
@@ -86,7 +88,8 @@ def _read_text(word: str | None, file: Path | None, env: Env) -> str | None:
         return word and _from_argv(word)
     from imagecli.storage.read import read_bounded
 
-    return decode_prompt(read_bounded(file, MAX_PROMPT_BYTES, error=UsageError), str(file))
+    path = Path(env.expand_home(str(file)))
+    return decode_prompt(read_bounded(path, MAX_PROMPT_BYTES, error=UsageError), str(path))
 
 
 def _from_argv(word: str) -> str:

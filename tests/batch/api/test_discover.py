@@ -15,7 +15,7 @@ import pytest
 from imagecli.batch.api import discover
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.api.conftest import SOON, Batch, edit, journal, made, manifest, row, states
-from tests.batch.front import Front, changed, fronting, lost, refused, saying, silent
+from tests.batch.front import Act, Front, changed, fronting, lost, refused, saying, silent
 from tests.children import Children
 from tests.conftest import Run
 
@@ -191,11 +191,52 @@ def test_results_that_are_kept_no_more_are_told_of_and_do_not_hold_the_rows_for_
 ) -> None:
     manifest(folder)
     batch()
-    front.once("GET /v1/files/.*/content", saying("404 Not Found", {"error": {"message": "expired"}}))
-    gone = batch()
-    assert (gone.exit_code, made(folder)) == (7, [])
-    assert [entry["error"] for entry in journal(folder)[6:]] == ["no_line"] * 3
+    for _ in range(4):
+        front.once("GET /v1/files/.*/content", saying("404 Not Found", {"error": {"message": "expired"}}))
+    for code in ("short_download", "no_line"):
+        gone = batch()
+        assert (gone.exit_code, made(folder)) == (7, [])
+        assert "the provider does not have file-" in gone.stderr
+        assert [entry["error"] for entry in journal(folder)[-3:]] == [code] * 3
+    assert len(front.batches) == 1
     assert batch().exit_code == 10
+    assert len(front.batches) == 2
+
+
+def _one_line_less(body: bytes) -> bytes:
+    return b"".join(body.splitlines(keepends=True)[1:])
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        saying("404 Not Found", {"error": {"message": "no such file"}}),
+        changed(_one_line_less),
+        changed(lambda body: body[:-40]),
+        changed(lambda body: b""),
+    ],
+    ids=["404", "short", "torn", "empty"],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_of_a_lost_journal_no_row_is_submitted_twice_because_the_input_file_is_read_in_part(
+    batch: Batch, front: Front, folder: Path, act: Act, times: int
+) -> None:
+    manifest(folder)
+    batch()
+    (folder / "assets.journal.jsonl").unlink()
+    front.asleep = times == 2
+    for _ in range(times):
+        front.once("GET /v1/files/.*/content", act)
+    again = batch()
+    if times == 2:
+        assert (again.exit_code, states(folder)) == (6, [])
+        assert "nothing was submitted" in again.stderr
+        front.asleep = False
+        # Once the batch has ended, its results name its rows, too.
+        for _ in range(2):
+            front.once("GET /v1/files/.*/content", act)
+        again = batch()
+    assert (again.exit_code, made(folder), len(front.batches)) == (0, FILES, 1), again.stderr
 
 
 def test_a_cancel_of_a_batch_that_is_gone_says_so_once(batch: Batch, front: Front, folder: Path) -> None:
@@ -207,7 +248,7 @@ def test_a_cancel_of_a_batch_that_is_gone_says_so_once(batch: Batch, front: Fron
     assert (result.exit_code, result.stderr.count("error:")) == (7, 1)
 
 
-@pytest.mark.parametrize("status", ["400 Bad Request", "500 Internal Server Error"])
+@pytest.mark.parametrize("status", ["400 Bad Request", "503 Service Unavailable"])
 def test_a_batch_that_is_refused_at_once_leaves_nothing_away(
     batch: Batch, front: Front, folder: Path, status: str
 ) -> None:

@@ -15,13 +15,17 @@ from pathlib import Path
 import pytest
 
 from tests.batch.api.conftest import Batch, edit, journal, made, manifest, row, server, states
-from tests.batch.front import Front, changed, cut, silent, whole
+from tests.batch.front import Act, Front, changed, cut, saying, silent, whole
 from tests.children import Children
 from tests.conftest import Run, picture
 
 FILES = ["cat.png", "fox.png", "owl.png"]
 EIGHT = tuple(row(f"a {name}") for name in ("cat", "owl", "fox", "hen", "elk", "ant", "bee", "cow"))
 CONTENT = "GET /v1/files/.*/content"
+
+
+def one_line_less(body: bytes) -> bytes:
+    return b"".join(body.splitlines(keepends=True)[1:])
 
 
 def until(there: Callable[[], bool]) -> None:
@@ -254,7 +258,7 @@ def test_lines_that_make_no_sense_are_passed_over(batch: Batch, front: Front, fo
     result = batch()
     assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3)
     # They are all the same remark.
-    assert result.stderr.count("a line of the batch can't be read") == 1
+    assert result.stderr.count("a line of the batch's results can't be read") == 1
     assert [entry["state"] for entry in journal(folder)].count("saved") == 3
 
 
@@ -277,11 +281,84 @@ def test_a_line_that_comes_again_changes_nothing_of_what_is_saved(batch: Batch, 
 def test_a_row_without_a_line_is_told_of(batch: Batch, front: Front, folder: Path) -> None:
     manifest(folder)
     batch()
-    front.once(CONTENT, changed(lambda body: b"".join(body.splitlines(keepends=True)[1:])))
+    for _ in range(4):
+        front.once(CONTENT, changed(one_line_less))
+    short = batch()
+    assert (short.exit_code, len(made(folder))) == (9, 2)
     result = batch()
     assert (result.exit_code, len(made(folder))) == (9, 2)
-    assert "has no line for it" in result.stderr
+    assert "two runs found no result for this row" in result.stderr
     assert [entry["error"] for entry in journal(folder) if entry["state"] == "failed"] == ["no_line"]
+
+
+SHORT = {
+    "one line less": changed(one_line_less),
+    "torn": changed(lambda body: body[:-40]),
+    "torn in its first line": changed(lambda body: body[:500]),
+    "empty": changed(lambda body: b""),
+    "404": saying("404 Not Found", {"error": {"message": "no such file"}}),
+    "410": saying("410 Gone", {"error": {"message": "no such file"}}),
+    "a page": changed(lambda body: b"<html>\n<body>Please log in.</body>\n</html>\n"),
+    "a line twice": changed(lambda body: one_line_less(body) + one_line_less(body)),
+}
+
+
+@pytest.mark.parametrize("act", SHORT.values(), ids=SHORT)
+def test_a_short_download_is_repeated_at_once(batch: Batch, front: Front, folder: Path, act: Act) -> None:
+    manifest(folder)
+    batch()
+    front.once(CONTENT, act)
+    result = batch()
+    assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, 3), result.stderr
+    assert "are missing in what was downloaded; downloading again" in result.stderr
+    assert states(folder) == ["sent"] * 3 + ["submitted"] * 3 + ["saved"] * 3
+    assert len(front.batches) == 1
+
+
+@pytest.mark.parametrize("act", SHORT.values(), ids=SHORT)
+def test_rows_missing_in_two_downloads_stay_pending_and_the_next_run_downloads_them(
+    batch: Batch, front: Front, folder: Path, act: Act
+) -> None:
+    manifest(folder)
+    batch()
+    for _ in range(2):
+        front.once(CONTENT, act)
+    there = batch()
+    left = 3 - len(made(folder))
+    assert (there.exit_code, left > 0) == (9 if left < 3 else 7, True)
+    assert "missing in two downloads; nothing was submitted again" in there.stderr
+    assert f"{left} with the Batch API" in there.stderr
+    result = batch()
+    assert (result.exit_code, made(folder), len(result.stdout.split())) == (0, FILES, left), result.stderr
+    assert len(front.batches) == 1
+
+
+@pytest.mark.parametrize("act", [SHORT["one line less"], SHORT["404"]], ids=["one line less", "404"])
+def test_wait_downloads_a_short_file_again_and_saves_every_row_once(
+    batch: Batch, front: Front, folder: Path, act: Act
+) -> None:
+    manifest(folder, row("a leaf", n=12), row("a cat"))
+    batch()
+    for _ in range(2):
+        front.once(CONTENT, act)
+    result = batch("--wait")
+    assert (result.exit_code, len(made(folder)), len(front.batches)) == (0, 13, 1), result.stderr
+
+
+def test_what_an_expired_batch_did_not_make_is_not_downloaded_again(batch: Batch, folder: Path) -> None:
+    manifest(folder, *EIGHT)
+    with server("batch_expired:1") as front:
+        batch(at=front)
+        assert batch(at=front).exit_code == 9
+        assert len(front.asked(CONTENT)) == 2
+
+
+def test_results_missing_of_an_expired_batch_are_downloaded_again(batch: Batch, folder: Path) -> None:
+    manifest(folder, *EIGHT)
+    with server("batch_expired:1") as front:
+        batch(at=front)
+        front.once(CONTENT, changed(one_line_less))
+        assert (batch(at=front).exit_code, len(made(folder))) == (9, 4)
 
 
 def test_a_picture_that_is_damaged_is_the_trouble_of_its_row_alone(

@@ -117,7 +117,7 @@ def test_files_are_there_until_the_stack_ends_and_what_a_killed_run_left_goes(tm
 
 def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with ExitStack() as stack, pytest.raises(DiskError, match="can't write what is to be handed in"):
+    with ExitStack() as stack, pytest.raises(DiskError, match="can't write the requests to submit"):
         build_input_files(orders(tmp_path, *prompts(1)), line_of, ROW, tmp_path / "file" / "in", stack)
 
 

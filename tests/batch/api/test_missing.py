@@ -34,7 +34,12 @@ def job(status: str, *errors: dict[str, Any]) -> Any:
             5,
             "batch_1 was refused: Enqueued token limit reached.",
         ),
-        (job("completed"), "no_line", 7, "batch_1 is completed, and has no line for it, or has it no more"),
+        (
+            job("completed"),
+            "no_line",
+            7,
+            "batch_1 is completed, but two runs found no result for this row in its files",
+        ),
     ],
 )
 def test_every_end_has_its_words(ended: Any, code: str, exit_code: int, words: str) -> None:

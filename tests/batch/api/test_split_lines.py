@@ -90,5 +90,5 @@ def test_a_folder_without_room_is_an_error_before_the_download(tmp_path: Path) -
 def test_a_folder_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.write_text("not a folder")
-    with raw_server(ok({"bytes": 8})) as server, pytest.raises(DiskError, match="can't keep a batch's results in"):
+    with raw_server(ok({"bytes": 8})) as server, pytest.raises(DiskError, match="can't write a batch's results to"):
         next(download_lines(client(server.base_url), "file-1", state, tmp_path / "none", deaf))

@@ -1,0 +1,170 @@
+"""A gateway that reports a response it lost is never sent the request again; a server that generated nothing is."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from imagecli.client.paid_requests import Transport
+from imagecli.errors import NetworkError, UnsavedError
+from imagecli.events import Event, WarningEvent
+from imagecli.http_request import HttpRequest
+from imagecli.providers.http_status import holds_image
+from imagecli.providers.response import parse_response
+from tests.client.raw import http, pictures, png, raw_server
+from tests.client.sending import OK, QUICK, send
+
+
+def error(message: str, type: Any = None, code: Any = None, **more: Any) -> bytes:
+    return json.dumps({"error": {"message": message, "type": type, "param": None, "code": code, **more}}).encode()
+
+
+NGINX = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n<hr><center>nginx</center>"
+)
+RESET = "upstream connect error or disconnect/reset before headers. reset reason: connection termination"
+CLIENT = "An error occurred while processing your request. Read timed out."
+
+LOST = {
+    "LiteLLM, timeout": (500, error("litellm.Timeout: APITimeoutError - Request timed out.", None, "500")),
+    "LiteLLM, connection": (500, error("litellm.InternalServerError: Connection error.", None, "500")),
+    "LiteLLM, no reason": (500, error("litellm.InternalServerError: OpenAIException - unknown", "None", "500")),
+    "LiteLLM, unavailable": (503, error("litellm.ServiceUnavailableError: Server disconnected", None, "503")),
+    "LiteLLM, text": (500, b"Internal Server Error"),
+    "Cloudflare, 520": (520, b"error code: 520"),
+    "Cloudflare, 520 page": (520, b"<!DOCTYPE html><title>example.com | 520: Web server is returning an unknown error"),
+    "Cloudflare, 520 in JSON": (520, error("Web server is returning an unknown error", "server_error", "origin")),
+    "Cloudflare, 502": (502, b"error code: 502"),
+    "nginx, 502": (502, NGINX.format("502 Bad Gateway").encode()),
+    "nginx, 503": (503, NGINX.format("503 Service Temporarily Unavailable").encode()),
+    "nginx, 500": (500, NGINX.format("500 Internal Server Error").encode()),
+    "Envoy, 503": (503, RESET.encode()),
+    "Envoy, 503 in JSON": (503, error(RESET, "server_error", "unavailable")),
+    "Envoy, 500": (500, b"upstream request timeout"),
+    "vLLM's router, 502": (502, error("Failed to read the worker's response", "Bad Gateway", "upstream")),
+    "vLLM's router, 500": (500, error("error decoding response body: end of file", "Internal Server Error", 500)),
+    "vLLM's router, 503": (503, error("hyper: connection closed before message completed", "server_error", "x")),
+    "one-api, EOF": (500, error('Post "https://a.example/v1": unexpected EOF', "one_api_error", "do_request_failed")),
+    "new-api, reset": (500, error("read tcp 10.0.0.1:1->1.1.1.1:443: connection reset by peer", "server_error", "x")),
+    "new-api, bad response": (500, error("bad response status code 502", "new_api_error", "bad_response_status_code")),
+    "new-api, Chinese": (500, error("上游请求超时，请稍后重试", "server_error", "request_failed")),
+    "new-api, escaped": (503, json.dumps({"error": {"message": "连接被重置", "type": "server_error"}}).encode()),
+    "a proxy with the API's shape": (500, error(CLIENT, "server_error", "server_error")),
+    "a proxy, socket": (503, error("socket hang up", "server_error", "ECONNRESET")),
+    "a proxy, deadline": (503, error("context deadline exceeded", "server_error", "internal")),
+    "nothing": (503, b""),
+}
+
+
+@pytest.mark.parametrize(("status", "body"), LOST.values(), ids=LOST)
+@pytest.mark.parametrize("retry_500", [True, False])
+def test_a_response_that_a_gateway_lost_is_never_requested_again(status: int, body: bytes, *, retry_500: bool) -> None:
+    with raw_server(http(f"{status} No", body), OK) as server:
+        with pytest.raises(UnsavedError) as caught:
+            send(server.base_url, transport(retry_500=retry_500))
+        assert len(server.requests) == 1
+    assert caught.value.exit_code == 7
+    assert "may have been billed" in (caught.value.hint or "")
+
+
+def test_a_loss_forbids_a_retry_even_beside_a_stated_wait() -> None:
+    with raw_server(http("503 No", RESET.encode(), "Retry-After: 0"), OK) as server:
+        with pytest.raises(UnsavedError):
+            send(server.base_url, transport())
+        assert len(server.requests) == 1
+
+
+OWN = error("The server had an error while processing your request.", "server_error")
+NOTHING_GENERATED = {
+    "OpenAI, 500": (500, OWN),
+    "OpenAI, 503": (503, error("The engine is currently overloaded", "service_unavailable_error", "overloaded")),
+    "Anthropic, 529": (529, error("Overloaded", "overloaded_error")),
+    "Gemini, 503": (503, error("The model is overloaded.", None, 503, status="UNAVAILABLE")),
+}
+
+
+@pytest.mark.parametrize(("status", "body"), NOTHING_GENERATED.values(), ids=NOTHING_GENERATED)
+def test_an_api_that_says_itself_that_it_generated_nothing_is_tried_again(status: int, body: bytes) -> None:
+    with raw_server(http(f"{status} No", body), OK) as server:
+        assert send(server.base_url, transport(retry_500=True))[0].status == 200
+        assert len(server.requests) == 2
+
+
+def test_a_500_is_tried_again_only_at_a_provider_whose_row_allows_it() -> None:
+    with raw_server(http("500 No", OWN), OK) as server:
+        with pytest.raises(UnsavedError):
+            send(server.base_url, transport())
+        assert len(server.requests) == 1
+
+
+IMAGE = pictures(png())
+WITH_IMAGE = {
+    "a complete response": (500, IMAGE),
+    "an error beside it": (502, IMAGE[:-1] + b', "error": {"message": "late", "type": "server_error"}}'),
+    "an overloaded server": (503, IMAGE[:-1] + b', "error": {"message": "late", "type": "server_error"}}'),
+    "a completed event": (
+        500,
+        b'event: image_generation.completed\ndata: {"type": "image_generation.completed", '
+        + IMAGE.removeprefix(b'{"data": [{').removesuffix(b"]}")
+        + b"\n\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "body"), WITH_IMAGE.values(), ids=WITH_IMAGE)
+def test_an_image_in_an_error_is_returned_and_not_requested_again(status: int, body: bytes) -> None:
+    heard: list[Event] = []
+    with raw_server(http(f"{status} No", body, "Retry-After: 0"), OK) as server:
+        answer, received = send(server.base_url, transport(retry_500=True), heard)
+        assert len(server.requests) == 1
+    assert (answer.status, received) == (status, body)
+    assert len(parse_response(received, server.base_url).images) == 1
+    assert [event.code for event in heard if isinstance(event, WarningEvent)] == ["image_in_error"]
+
+
+def test_a_large_image_in_an_error_is_read_to_its_end() -> None:
+    body = b'{"data": [{"b64_json": "iVBORw0KGgo' + b"A" * 3_000_000 + b'"}]}'
+    with raw_server(http("500 No", body)) as server:
+        assert send(server.base_url, transport())[1] == body
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_refusal_that_repeats_an_input_is_a_refusal(status: int) -> None:
+    body = json.dumps({"detail": [{"loc": ["body", "image"], "msg": "too large", "input": IMAGE.decode()}]}).encode()
+    assert holds_image(body)
+    with raw_server(http(f"{status} No", body)) as server, pytest.raises(Exception, match="too large") as caught:
+        send(server.base_url, transport())
+    assert getattr(caught.value, "exit_code", None) == 4
+
+
+@pytest.mark.parametrize("answer", [http("502 No", b"error code: 502"), b""])
+def test_a_provider_that_bills_nothing_is_not_said_to_bill(answer: bytes) -> None:
+    with raw_server(answer, OK) as server:
+        with pytest.raises(NetworkError) as caught:
+            send(server.base_url, transport(free=True))
+        assert len(server.requests) == 1
+    assert "billed" not in (caught.value.hint or "")
+
+
+def test_what_arrived_from_a_provider_that_bills_nothing_is_still_kept() -> None:
+    into = io.BytesIO()
+    with raw_server(http("200 OK", b'{"data": [', length=500)) as server, pytest.raises(UnsavedError):
+        request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})
+        transport(free=True).send(request, into, 0, lambda event: None)
+    assert into.getvalue() == b'{"data": ['
+
+
+def transport(*, retry_500: bool = False, free: bool = False) -> Transport:
+    return Transport(
+        key=None,
+        headers={},
+        timeouts=QUICK,
+        max_retries=2,
+        max_wait=0.02,
+        direct=True,
+        retry_500=retry_500,
+        free=free,
+    )
