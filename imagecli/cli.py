@@ -151,6 +151,7 @@ def root(
 def main(argv: Sequence[str], env: Env) -> int:
     """Run a command line and return its exit code. Every error is printed here and becomes an exit code."""
     words = list(argv)
+    env = env._replace(argv=tuple(words))
     # For completion, a shell passes the words in variables and not in argv.
     if not words and COMPLETION_VARIABLE not in env.environ:
         env.stderr.write(WELCOME)

@@ -30,6 +30,8 @@ class Env(NamedTuple):
     """Local time with its zone: for names and dates, never for measuring a wait."""
     has_stdout: bool = True
     """False if the process was started with stdout closed, so that output is lost."""
+    argv: tuple[str, ...] = ()
+    """The words of the command line, for commands to paste."""
 
     @property
     def in_ci(self) -> bool:

@@ -15,7 +15,8 @@
     ├─ UnsavedError               7  billed, or possibly billed, and not saved
     ├─ DiskError                  8  the local disk, after paying
     ├─ MemoryShortError           8  the local memory, perhaps after paying
-    └─ UnrecordedError           10  a response may exist already, in a folder that is not trusted
+    ├─ UnrecordedError           10  a response may exist already, in a folder that is not trusted
+    └─ DuplicateBatchError       10  two batches have the same rows
 
 Exit code 9 (partly done) has no class. Exit code 10 means that nothing failed and not all results exist yet. 129, 130
 and 143 are signals. SEVERITY decides which of several failures sets the exit code.
@@ -195,6 +196,13 @@ class UnrecordedError(ImagecliError):
 
     exit_code = EXIT_INCOMPLETE
     code = "unrecorded"
+
+
+class DuplicateBatchError(ImagecliError):
+    """Two runs submitted the same rows to a Batch API, and the younger batch could not be cancelled."""
+
+    exit_code = EXIT_INCOMPLETE
+    code = "duplicate_batch"
 
 
 POSSIBLY_BILLED: Final = (ImagecliError.exit_code, UnsavedError.exit_code, DiskError.exit_code)

@@ -7,7 +7,7 @@ braces are literal. In a name every brace has a meaning, and an unknown field is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import product as cartesian
 from typing import Final, NamedTuple
@@ -24,18 +24,42 @@ _TOKEN: Final = re.compile(
 _SPEC: Final = re.compile(
     r"(?:.?[<>=^])?[-+ ]?#?0?(?P<width>\d*)[,_]?(?:\.(?P<precision>\d+))?[bcdeEfFgGnosxX%]?", re.S
 )
+_ESCAPED: Final = re.compile(r"\{\{[^{}]*\}\}")
+_MISSPELLED: Final = 0.8
+"""A name in braces that is so much like a variable's (0 to 1) is taken for a misspelling of it."""
 _ZEROS: Final = re.compile(r"0(\d+)d?")
 
 
 def fill_prompt(prompt: str, variables: Mapping[str, str]) -> str:
-    """*prompt* with `{name}` replaced for every name of *variables*; all other braces stay, also those of `{name:02}`.
+    """*prompt* with `{name}` replaced for every name of *variables*, and `{{text}}` by `{text}`; all other braces stay.
 
-    Values are inserted verbatim: braces in them are not replaced.
+    Without variables nothing is replaced. Values are inserted verbatim: braces in them are not replaced.
     """
     if not variables:
         return prompt
     names = "|".join(re.escape(name) for name in variables)
-    return re.sub(rf"\{{({names})\}}", lambda match: variables[match[1]], prompt)
+    return re.sub(
+        rf"\{{(\{{[^{{}}]*\}})\}}|\{{({names})\}}",
+        lambda match: match[1] or variables[match[2]],
+        prompt,
+    )
+
+
+def find_braces(prompt: str) -> list[str]:
+    """The texts in the braces of *prompt* that can be names of variables; not those in double braces."""
+    return re.findall(r"\{([^{}]+)\}", _ESCAPED.sub("", prompt))
+
+
+def check_placeholders(prompt: str, variables: Collection[str]) -> None:
+    """Raises UsageError for a name in the braces of *prompt* that is close to one of *variables*: it is misspelled."""
+    for text in find_braces(prompt) if variables else ():
+        name = text.strip()
+        near = None if text in variables else suggest(name.lower(), variables, cutoff=_MISSPELLED)
+        if name.isidentifier() and near:
+            raise UsageError(
+                f"prompt: unknown variable {{{text}}}, expected {{{near}}}",
+                hint=f"write {{{near}}}, or {{{{{text}}}}} for the braces themselves",
+            )
 
 
 class NamePart(NamedTuple):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from imagecli.errors import UsageError
 from imagecli.templates import (
     NamePart,
+    check_placeholders,
     combine_variables,
     fields_in,
     fill_name,
@@ -24,7 +25,7 @@ from imagecli.templates import (
         ("a {animal} on a {thing}", {"animal": "cat", "thing": "mat"}, "a cat on a mat"),
         ("a {animal} and a {dog}", {"animal": "cat"}, "a cat and a {dog}"),
         ('{"style": {"mood": "{mood}"}}', {"mood": "calm"}, '{"style": {"mood": "calm"}}'),
-        ("{{a}}", {"a": "x"}, "{x}"),
+        ("{{a}} {a} {{b}}", {"a": "x"}, "{a} x {b}"),
         ("{a:02} {a!r} {a.b} {a[0]} { a }", {"a": "7"}, "{a:02} {a!r} {a.b} {a[0]} { a }"),
         ("{a}{b}", {"a": "{b}", "b": "{a}"}, "{b}{a}"),
         ("{a.b} {a+} {名}", {"a.b": "1", "a+": "2", "名": "3"}, "1 2 3"),
@@ -35,6 +36,30 @@ from imagecli.templates import (
 )
 def test_only_named_braces_of_a_prompt_are_replaced(prompt: str, variables: dict[str, str], filled: str) -> None:
     assert fill_prompt(prompt, variables) == filled
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a {animl}", "{animal}"),
+        ("a {Animal}", "{animal}"),
+        ("a { animal }", "{animal}"),
+        ("a {aniaml} and a {animal}", "{animal}"),
+        ("a {animal} in {colour}", "{color}"),
+    ],
+)
+def test_a_misspelled_variable_of_a_prompt_is_an_error(prompt: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=f"expected {expected}") as caught:
+        check_placeholders(prompt, ["animal", "color"])
+    assert expected in (caught.value.hint or "")
+    check_placeholders(prompt, [])
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a {animal}", "a {{animl}}", "{mood} of {x}", '{"animl": 1}', "{animal:02}", "{", "{}"]
+)
+def test_other_braces_of_a_prompt_are_no_error(prompt: str) -> None:
+    check_placeholders(prompt, ["animal", "color"])
 
 
 @settings(deadline=None)

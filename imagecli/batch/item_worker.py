@@ -15,7 +15,7 @@ from imagecli.pipeline.prepare_call import InputsByModel
 from imagecli.results import CallResult
 from imagecli.worker_pool import CallSlot
 
-NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_empty", "mask_full")
+NOTES_GIVEN_BEFORE = ("input_changed", "mask_coverage", "mask_full")
 """Notes on inputs, which were shown when all inputs were checked."""
 
 

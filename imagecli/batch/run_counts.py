@@ -77,8 +77,8 @@ class RunCounts:
         """The command's exit code."""
         if self.signal_code:
             return self.signal_code
-        if not self.exit_codes:
-            return EXIT_INCOMPLETE if self.missing or self.pending else EXIT_OK
+        if not self.exit_codes - {EXIT_INCOMPLETE}:
+            return EXIT_INCOMPLETE if self.exit_codes or self.missing or self.pending else EXIT_OK
         return EXIT_PARTIAL if self.has_files else most_severe_exit_code(list(self.exit_codes))
 
     def status(self) -> str:

@@ -15,7 +15,7 @@ from imagecli.errors import InputImageError
 from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
-from imagecli.images.metadata import read_exif, strip_metadata
+from imagecli.images.metadata import has_trailer, read_exif, strip_metadata
 from imagecli.images.orientation import Box, set_upright
 from imagecli.images.pillow_io import encode_within
 from imagecli.images.transform_input import render_transformed
@@ -23,6 +23,7 @@ from imagecli.images.transform_input import render_transformed
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}
 TURNED = "turned upright"
 NO_METADATA = "location and camera data removed"
+NO_TRAILER = "data after the end of the image removed"
 CLASSIC_SIDE = 1024
 """Edge of the largest square of the classic API; a larger upload gains nothing (OpenAI's image guide)."""
 MAX_REENCODED_PIXELS = 50_000_000
@@ -74,7 +75,11 @@ def keep_bytes(header: ImageHeader, framing: InputFit, transform: Transform, max
     if len(data) > max_bytes:
         return None
     image = InputImage(data=data, format=header.format, size=header.size, has_alpha=header.has_alpha)
-    return FittedImage(name=header.name, image=image, transform=transform, changes=(NO_METADATA,) if stripped else ())
+    changes = []
+    if stripped:
+        changes += [NO_METADATA] if header.has_metadata else []
+        changes += [NO_TRAILER] if has_trailer(header.data, header.format) else []
+    return FittedImage(name=header.name, image=image, transform=transform, changes=tuple(changes))
 
 
 def _must_shrink(size: Size, inside: Size) -> bool:
@@ -174,7 +179,7 @@ def _describe_changes(
 ) -> tuple[str, ...]:
     removes_metadata = header.has_metadata and not framing.keep_metadata
     phrases = (
-        f"first of {header.frames} frames taken" if header.frames > 1 else None,
+        header.frame_note,
         TURNED if header.orientation != 1 else None,
         _describe_framing(transform, framing),
         "brought to 8 bits a channel" if header.is_deep else None,

@@ -53,7 +53,9 @@ def _fit_overlay(kind: _OverlayKind, header: ImageHeader, image: FittedImage, fr
     transform = _image_transform(header, image, kind.what)
     with _raise_as_mask_error():
         check_input_whole(header)
-        return _try_unchanged(kind, header, framing, transform) or _encode_overlay(kind, header, transform)
+        is_faint = kind.is_mask and _has_faint_alpha(header)
+        unchanged = None if is_faint else _try_unchanged(kind, header, framing, transform)
+        return unchanged or _encode_overlay(kind, header, transform, is_faint=is_faint)
 
 
 def _image_transform(header: ImageHeader, image: FittedImage, what: str) -> Transform:
@@ -91,7 +93,7 @@ def _try_unchanged(
     return keep_bytes(header, framing, transform, kind.max_bytes)
 
 
-def _encode_overlay(kind: _OverlayKind, header: ImageHeader, transform: Transform) -> FittedImage:
+def _encode_overlay(kind: _OverlayKind, header: ImageHeader, transform: Transform, *, is_faint: bool) -> FittedImage:
     pixels = _draw_mask(header, transform) if kind.is_mask else _draw_markup(header, transform)
     data = encode_with_pillow(pixels, "png", compress_level=9)
     if len(data) > kind.max_bytes:
@@ -100,17 +102,13 @@ def _encode_overlay(kind: _OverlayKind, header: ImageHeader, transform: Transfor
             hint=f"--input-size makes image and {kind.what} smaller",
         )
     image = InputImage(data=data, format="png", size=Size(*pixels.size), has_alpha=True)
-    return FittedImage(
-        name=header.name,
-        image=image,
-        transform=transform,
-        changes=_describe_changes(header, transform) or (kind.redrawn,),
-    )
+    changes = _describe_changes(header, transform) + ((FAINT_ALPHA,) if is_faint else ())
+    return FittedImage(name=header.name, image=image, transform=transform, changes=changes or (kind.redrawn,))
 
 
 def _describe_changes(header: ImageHeader, transform: Transform) -> tuple[str, ...]:
     phrases = (
-        f"first of {header.frames} frames taken" if header.frames > 1 else None,
+        header.frame_note,
         TURNED if header.orientation != 1 else None,
         _describe_transform(transform),
         "converted to PNG" if header.format != "png" else None,
@@ -125,6 +123,9 @@ def _describe_transform(transform: Transform) -> str | None:
     return f"{' and '.join(applied)} as its image" if applied else None
 
 
+MIN_ALPHA = 16
+"""A lower alpha counts as 0, which alone is editable: brushes and resizing leave such pixels behind."""
+FAINT_ALPHA = f"alpha below {MIN_ALPHA} read as transparent"
 _UNCHANGED = (0, 0, 0, 255)
 """Padding of masks: black and opaque, not to be edited."""
 
@@ -132,9 +133,9 @@ _UNCHANGED = (0, 0, 0, 255)
 def fit_mask(header: ImageHeader, rule: InputRule, image: FittedImage, framing: InputFit) -> FittedImage:
     """Fits a mask to *rule* and its *image*. Padding is not to be edited; resizing interpolates no values.
 
-    Raises MaskError as `_fit_overlay` does.
+    Raises MaskError as `_fit_overlay` does, and if nothing may be edited.
     """
-    mask = _OverlayKind(
+    kind = _OverlayKind(
         what="mask",
         is_clear="where the picture may change",
         way_out="erase the area to be edited and save as PNG with alpha",
@@ -144,20 +145,35 @@ def fit_mask(header: ImageHeader, rule: InputRule, image: FittedImage, framing: 
         is_mask=True,
         redrawn="rewritten as white and black with alpha",
     )
-    return _fit_overlay(mask, header, image, framing)
+    mask = _fit_overlay(kind, header, image, framing)
+    if not mask_coverage(mask.image):
+        part = "the part left after cropping" if mask.transform.crop else "it"
+        raise MaskError(
+            f"{header.name} allows no change: {part} has no transparent pixel",
+            hint="--pad keeps the whole image" if mask.transform.crop else kind.way_out,
+        )
+    return mask
 
 
 def mask_coverage(mask: InputImage) -> float:
-    """The share of *mask* that may be edited (alpha 0), from 0.0 to 1.0."""
-    pixels = load_pixels(open_image(mask.data, mask.format, "the mask"), "the mask")
-    alpha = pixels.convert("RGBA").getchannel("A")
+    """The share of *mask* that may be edited (alpha 0), from 0.0 to 1.0. It may be an image that is its own mask."""
+    alpha = _read_alpha(mask.data, mask.format, "the mask")
     return alpha.histogram()[0] / (alpha.width * alpha.height)
+
+
+def _has_faint_alpha(header: ImageHeader) -> bool:
+    """Whether pixels are almost transparent: with an alpha above 0 and below `MIN_ALPHA`."""
+    return any(_read_alpha(header.data, header.format, header.name).histogram()[1:MIN_ALPHA])
+
+
+def _read_alpha(data: bytes, format: str, name: str) -> Image.Image:
+    return load_pixels(open_image(data, format, name), name).convert("RGBA").getchannel("A")
 
 
 def _draw_mask(header: ImageHeader, transform: Transform) -> Image.Image:
     """The mask as RGBA, white where it is transparent, else black. Raises InputImageError if its pixels are damaged."""
     pixels, _ = render_transformed(header, transform, Image.Resampling.NEAREST, padding=_UNCHANGED)
-    alpha = pixels.getchannel("A")
+    alpha = pixels.getchannel("A").point(lambda value: value if value >= MIN_ALPHA else 0)
     white = ImageChops.invert(alpha)
     return Image.merge("RGBA", (white, white, white, alpha))
 

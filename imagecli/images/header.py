@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import ImageFile
 
 from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
-from imagecli.images.identify import LABELS, identify_image
+from imagecli.images.formats.tiff import is_camera_raw, largest_page_first, tiff_pages
+from imagecli.images.identify import LABELS, RAW, identify_image
 from imagecli.images.integrity import inspect_image
 from imagecli.images.metadata import has_metadata, read_exif
 from imagecli.images.orientation import read_orientation, turned_size
@@ -38,6 +39,7 @@ class ImageHeader:
     """More than 8 bits per channel."""
     has_alpha: bool
     frames: int
+    """Frames of an animation, or pages of a TIFF."""
     has_metadata: bool
     """It has location or camera data."""
     is_lossy: bool
@@ -47,6 +49,15 @@ class ImageHeader:
     def is_plain(self) -> bool:
         """Whether it is one frame of 8-bit gray, RGB or palette, with or without transparency."""
         return self.frames == 1 and self.mode in SENDABLE and not self.is_deep
+
+    @property
+    def frame_note(self) -> str | None:
+        """A phrase about which frame is used, if there are several."""
+        if self.frames == 1:
+            return None
+        if self.format == "tiff":
+            return f"largest of {self.frames} pages taken"
+        return f"first of {self.frames} frames taken"
 
     @property
     def stored_size(self) -> Size:
@@ -64,10 +75,15 @@ def read_header(data: bytes, name: str) -> ImageHeader:
         raise _not_an_image_error(data, name)
     if detected in LABELS and (problem := identify_image(data).problem):
         raise InputImageError(f"{name} is broken: {problem}", hint="open and save it anew")
+    pages = tiff_pages(data)
+    if is_camera_raw(data, pages):
+        raise InputImageError(f"{name} is {RAW}, expected a developed image", hint="export it as JPEG or PNG first")
+    data = largest_page_first(data, pages)
     try:
         image = open_image(data, detected, name)
         with translate_decoder_errors(name):
-            return _header_from_pillow(image, data, detected, name)
+            header = _header_from_pillow(image, data, detected, name)
+            return replace(header, frames=max(sum(page.is_full for page in pages), 1)) if pages else header
     except LargeImageError:
         raise
     except InputImageError as error:

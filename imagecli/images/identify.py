@@ -27,7 +27,14 @@ _INPUT_LABELS = {
     "avif": "an AVIF picture",
     "heic": "a HEIC picture",
 }
+RAW = "a camera's raw file"
 _OTHER_STARTS = (
+    (b"FUJIFILMCCD-RAW", RAW),
+    (b"IIU\0", RAW),
+    (b"IIRO", RAW),
+    (b"IIRS", RAW),
+    (b"MMOR", RAW),
+    (b"FOVb", RAW),
     (b"%PDF", "a PDF"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
@@ -89,6 +96,8 @@ def describe_bytes(data: memoryview) -> str:
     head = bytes(data[:_HEAD_BYTES])
     if input_format := detect_input_format(head):
         return _INPUT_LABELS[input_format]
+    if head[4:12] == b"ftypcrx ":
+        return RAW
     if head[4:8] == b"ftyp":
         return "a video or an unknown picture"
     known = next((description for start, description in _OTHER_STARTS if head.startswith(start)), None)

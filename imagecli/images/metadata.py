@@ -7,6 +7,7 @@ they are removed too, because they sign the removed bytes.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ from imagecli.images.formats import jpeg, png, webp
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PNG_KEYWORDS = (b"xml:com.adobe.xmp", b"raw profile type", b"exif", b"xmp", b"iptc", b"gps", b"location", b"geo")
 """Beginnings, in lower case, of keywords of text chunks with EXIF, XMP and locations."""
+_MAX_PROFILE_BYTES = 1024 * 1024
+"""Pillow refuses larger ones (`PngImagePlugin.MAX_TEXT_CHUNK`)."""
 _APP0, _APP1, _APP2, _APP11, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xEE, 0xEF, 0xFE
 _WEBP_METADATA, _WEBP_FLAGS = frozenset({b"EXIF", b"XMP "}), 0x08 | 0x04
 
@@ -23,23 +26,42 @@ Cut = tuple[int, int]
 
 
 def strip_metadata(data: bytes, format: str) -> bytes | None:
-    """*data* without location and camera data, or None if it has none, or is not a png, jpeg or webp.
+    """*data* without location and camera data, and without what lies after the end of the image.
 
-    The result is as complete as *data*, which may be truncated.
+    None if it has neither, or is not a png, jpeg or webp. The result is as complete as *data*, which may be truncated.
     """
     with memoryview(data) as view:
+        return _remove(view, format, list(_find_cuts(view, format)))
+
+
+def strip_for_decoder(data: bytes, format: str) -> bytes | None:
+    """As `strip_metadata`; a PNG also without texts and colour profiles that are larger than its decoder accepts."""
+    with memoryview(data) as view:
         cuts = list(_find_cuts(view, format))
-        if not cuts:
-            return None
-        cuts += [*_provenance_cuts(view, format), (_end_of_image(view, format), len(view))]
-        stripped = b"".join(_parts_between(view, cuts))
-    return _repair_webp_container(stripped) if format == "webp" else stripped
+        if format == "png":
+            cuts += [(chunk.start, chunk.end) for chunk in png.png_chunks(view) if _overloads_decoder(view, chunk)]
+        return _remove(view, format, cuts)
 
 
 def has_metadata(data: bytes, format: str) -> bool:
-    """Whether `strip_metadata` would remove anything; *data* may be truncated."""
+    """Whether a png, jpeg or webp has location or camera data; *data* may be truncated."""
     with memoryview(data) as view:
         return any(True for _ in _find_cuts(view, format))
+
+
+def has_trailer(data: bytes, format: str) -> bool:
+    """Whether something lies after the end of a png, jpeg or webp: a video, a second image."""
+    with memoryview(data) as view:
+        return _end_of_image(view, format) < len(view)
+
+
+def _remove(data: memoryview, format: str, cuts: list[Cut]) -> bytes | None:
+    """*data* without *cuts*, its trailer, and its provenance, which signs both; None if nothing is to be removed."""
+    end = _end_of_image(data, format)
+    if not cuts and end == len(data):
+        return None
+    stripped = b"".join(_parts_between(data, [*cuts, *_provenance_cuts(data, format), (end, len(data))]))
+    return _repair_webp_container(stripped) if format == "webp" else stripped
 
 
 def read_exif(data: bytes, format: str) -> bytes | None:
@@ -83,16 +105,36 @@ def _provenance_cuts(data: memoryview, format: str) -> Iterator[Cut]:
 
 
 def _end_of_image(data: memoryview, format: str) -> int:
-    """The end of the image itself: after it cameras append further images, videos and the like."""
+    """The end of the image itself: after it cameras append further images, videos and the like.
+
+    It is the end of *data* if that is truncated, or in another format.
+    """
+    end = len(data)
     if format == "webp":
-        return min(webp.riff_end(data), len(data))
-    ends = (part.end for part in (png.png_chunks(data) if format == "png" else jpeg.jpeg_segments(data)))
-    return max(ends, default=len(data))
+        end = webp.riff_end(data)
+    elif format == "png":
+        end = next((chunk.end for chunk in png.png_chunks(data) if chunk.kind == b"IEND"), end)
+    elif format == "jpeg":
+        end = next((segment.end for segment in jpeg.jpeg_segments(data) if segment.marker == jpeg.EOI), end)
+    return min(end, len(data))
 
 
 def _parts_between(data: memoryview, cuts: list[Cut]) -> Iterator[memoryview]:
     for (_, start), (end, _) in pairwise([(0, 0), *sorted(cuts), (len(data), len(data))]):
         yield data[start:end]
+
+
+def _overloads_decoder(data: memoryview, chunk: png.PngChunk) -> bool:
+    """Whether *chunk* is a text, or a colour profile so large that the decoder refuses the image."""
+    if chunk.kind != b"iCCP":
+        return chunk.kind in _PNG_TEXT
+    _, _, packed = bytes(data[chunk.start + 8 : chunk.end - 4]).partition(b"\0")
+    inflater = zlib.decompressobj()
+    try:
+        inflater.decompress(packed[1:], _MAX_PROFILE_BYTES)
+    except zlib.error:
+        return False
+    return bool(inflater.unconsumed_tail)
 
 
 def _is_private(data: memoryview, chunk: png.PngChunk) -> bool:

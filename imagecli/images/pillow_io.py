@@ -18,7 +18,7 @@ from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.formats.jpeg import add_end_of_image
 from imagecli.images.identify import detect_input_format, identify_image
-from imagecli.images.metadata import strip_metadata
+from imagecli.images.metadata import strip_for_decoder
 
 MAX_DECODED_BYTES = 600_000_000
 """Limit of the memory for decoding and shrinking one image, so that the process stays under 700 MB."""
@@ -75,7 +75,7 @@ def open_image(data: bytes, format: str, name: str) -> ImageFile.ImageFile:
         _refuse_bomb(claimed, BYTES_PER_PIXEL.get(format, _USUAL_BYTES), name)
     with translate_decoder_errors(name):
         # Pillow parses EXIF and text chunks when it opens a file, warns on stderr and fails if they are broken.
-        stripped = strip_metadata(data, format) or data
+        stripped = strip_for_decoder(data, format) or data
         if format == "jpeg":
             stripped = add_end_of_image(stripped)
         image = _pillow_reader(format)(io.BytesIO(stripped))

@@ -16,7 +16,6 @@ from imagecli.naming.output_pattern import (
     check_output_inside,
     check_variables,
     check_variables_used,
-    find_braces,
     parse_output,
 )
 from imagecli.naming.resolve import (
@@ -41,7 +40,6 @@ __all__ = [
     "check_output_inside",
     "check_variables",
     "check_variables_used",
-    "find_braces",
     "mark_path",
     "number_path",
     "parse_output",

@@ -15,7 +15,7 @@ from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.naming.filenames import is_portable, slugify
 from imagecli.quoting import shell_quote
 from imagecli.suggestions import suggest
-from imagecli.templates import fields_in, fill_name, split_components
+from imagecli.templates import fields_in, fill_name, find_braces, split_components
 
 PathKind: TypeAlias = Literal["missing", "file", "folder", "other"]
 """What exists at a path. Links are followed; a dangling one is a file. "other" is a device, pipe or socket."""
@@ -176,11 +176,6 @@ def check_variables_used(variables: Collection[str], text: str | None, *outputs:
                 f"--var {name}: {{{name}}} stands neither in the prompt nor in -o",
                 hint=_unused_variable_hint(name, (brace for brace in braces if brace not in variables)),
             )
-
-
-def find_braces(prompt: str) -> list[str]:
-    """The texts in the braces of *prompt*, which can be names of variables."""
-    return re.findall(r"\{([^{}]+)\}", prompt)
 
 
 def _unused_variable_hint(name: str, spare: Iterable[str]) -> str:

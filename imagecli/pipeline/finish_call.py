@@ -82,7 +82,7 @@ def save_images(
     if prepared.stdout:  # the first image goes to stdout; files are saved as they arrive
         fetched_images = sorted(fetched_images, key=attrgetter("number"))
     saved: list[SavedImage] = []
-    errors = [*parsed.errors] if len(parsed.images) < prepared.n else []
+    errors = [*parsed.errors] if parsed.received < prepared.n else []
     stdout_image: StdoutImage | None = None
     for fetched in fetched_images:
         if fetched.staged is None:
@@ -102,7 +102,7 @@ def save_images(
             errors.append(to_imagecli_error(problem))
     _warn_of_surplus(parsed, prepared.n, unfetched, saver.on_event)
     if len(parsed.images) < prepared.n and not parsed.errors:
-        errors.append(_fewer_images_error(len(parsed.images), prepared.n))
+        errors.append(_fewer_images_error(parsed.received, prepared.n))
     return CallResult(
         request=prepared.request,
         requested=prepared.n,
@@ -152,7 +152,7 @@ def _revised_prompt(image: ReturnedImage, condensed: CondensedBody) -> str | Non
 
 def _warn_of_surplus(parsed: ParsedResponse, requested: int, unfetched: int, on_event: EventHandler) -> None:
     """Warns of errors beside all the images that were requested, and of more images than that."""
-    received = len(parsed.images)
+    received = parsed.received
     if received >= requested:
         for error in parsed.errors:
             on_event(WarningEvent(code=error.code, message=error.message))
@@ -221,7 +221,7 @@ class ImageFetcher(NamedTuple):
 
     def _sources(self, image: ReturnedImage) -> Iterator[tuple[ReturnedImage, AbstractContextManager[object]]]:
         """*image* with only one of the places that its bytes can be taken from, and what to hold meanwhile."""
-        if image.b64_json:
+        if image.b64_json or image.is_body:
             yield image._replace(url=None), self.decode_lock
         if image.url:
             yield image._replace(b64_json=None), nullcontext()
@@ -252,11 +252,15 @@ class ImageFetcher(NamedTuple):
         if source.url:
             return self._download(source.url, file)
         try:
-            for piece in decode_base64(self.condensed.iter_text(source.b64_json or "")):
+            pieces = self.condensed.iter_file() if source.is_body else self._decode(source.b64_json or "")
+            for piece in pieces:
                 file.write(piece)
         except ValueError as error:
             raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
         return None
+
+    def _decode(self, b64_json: str) -> Iterator[bytes]:
+        return decode_base64(self.condensed.iter_text(b64_json))
 
     def _download(self, url: str, file: IO[bytes]) -> ImageInfo | None:
         """Downloads until the image is complete, or until the downloader gives up. Returns what arrived."""

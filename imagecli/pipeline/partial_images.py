@@ -145,7 +145,8 @@ def _is_finished_image(name: str, head: bytes) -> bool:
 
 def _image_in(payload: Any) -> bytes:
     """The bytes of a partial event's image; empty if it has none."""
-    text = payload.get("b64_json") if isinstance(payload, dict) else None
+    fields = payload if isinstance(payload, dict) else {}
+    text = fields.get("b64_json") or fields.get("partial_image_b64")
     if not isinstance(text, str):
         return b""
     try:

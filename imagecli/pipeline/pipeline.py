@@ -46,7 +46,7 @@ from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
-from imagecli.providers.response import parse_response
+from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
 from imagecli.storage.atomic_write import discard_all_staged
@@ -182,7 +182,7 @@ class Pipeline:
         request_id = response.headers.get("x-request-id")
         try:
             with open_response(entry.file, saver) as condensed:
-                parsed = parse_response(condensed.body, saver.prepared.base_url)
+                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
                 result = save_images(
                     parsed,

@@ -160,19 +160,18 @@ def _fit_all(
 ) -> FittedInputs:
     """*layers* are the mask and the markup."""
     from imagecli.images.fit_input import fit_input
-    from imagecli.images.fit_overlay import fit_markup, fit_mask
+    from imagecli.images.fit_overlay import fit_markup, fit_mask, mask_coverage
     from imagecli.images.header import read_header
 
     headers = [read_header(_read_source(source), source.label) for source in sources]
     if transparent and not headers[0].has_alpha:
-        raise InputImageError(
-            f"{sources[0].label} has no transparent part, and {row.name} changes only what is transparent",
-            hint="--mask mask.png marks what may change: a PNG of the same size, transparent there",
-        )
+        raise _no_transparency_error(sources[0], row)
     fitted = []
     for source, header in zip(sources, headers, strict=True):
         fitted.append(fit_input(header, row.image, input_fit))
         _note_changes(source, fitted[-1].changes, on_event)
+    if transparent and not mask_coverage(fitted[0].image):
+        raise _no_transparency_error(sources[0], row)
     mask = markup = None
     if mask_source := layers[0]:
         fitted_mask = fit_mask(
@@ -180,7 +179,7 @@ def _fit_all(
         )
         mask = fitted_mask.image
         _note_changes(mask_source, fitted_mask.changes, on_event)
-        _warn_of_coverage(mask_source, mask, on_event)
+        _report_coverage(mask_source, mask, on_event)
     if markup_source := layers[1]:
         fitted_markup = fit_markup(
             read_header(_read_source(markup_source), markup_source.label), row.image.max_bytes, fitted[0], input_fit
@@ -189,6 +188,13 @@ def _fit_all(
         _note_changes(markup_source, fitted_markup.changes, on_event)
     images = tuple(one.image for one in fitted)
     return FittedInputs(images=RequestImages(images=images, mask=mask, markup=markup), transform=fitted[0].transform)
+
+
+def _no_transparency_error(image: InputSource, row: ModelRow) -> InputImageError:
+    return InputImageError(
+        f"{image.label} has no transparent part, and {row.name} edits only what is transparent",
+        hint="--mask mask.png marks what to edit: a PNG of the same size, transparent there",
+    )
 
 
 def _read_source(source: InputSource) -> bytes:
@@ -205,13 +211,11 @@ def _note_changes(source: InputSource, changes: tuple[str, ...], on_event: Event
         on_event(NoteEvent(code="input_changed", message=f"{source.label}: {', '.join(changes)}"))
 
 
-def _warn_of_coverage(mask: InputSource, image: InputImage, on_event: EventHandler) -> None:
+def _report_coverage(mask: InputSource, image: InputImage, on_event: EventHandler) -> None:
     from imagecli.images.fit_overlay import mask_coverage
 
     share = mask_coverage(image)
-    if share == 0:
-        on_event(WarningEvent(code="mask_empty", message=f"{mask.label} is opaque everywhere: nothing may change"))
-    elif share == 1:
+    if share == 1:
         on_event(
             WarningEvent(code="mask_full", message=f"{mask.label} is transparent everywhere: all of it may change")
         )

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final, NamedTuple
 
 from imagecli.errors import UnsavedError
+from imagecli.providers.undocumented_images import BASE64_BODY, is_image
 
 PIECE_BYTES: Final = 256 * 1024
 LONG_BYTES: Final = 16 * 1024
@@ -75,6 +76,10 @@ class CondensedBody:
             at = end
         yield text[at:].encode("utf-8", "surrogatepass")
 
+    def iter_file(self) -> Iterator[memoryview]:
+        """The whole file in pieces. Use each before you take the next: they share memory."""
+        return self._read(CutString(0, self._file.seek(0, 2), False))
+
     def _read(self, cut: CutString) -> Iterator[memoryview]:
         """The bytes of *cut*, always in the same memory."""
         at, end = cut.offset, cut.offset + cut.length
@@ -106,6 +111,12 @@ def condense_body(file: IO[bytes]) -> CondensedBody:
     cutter = _StringCutter(token.encode())
     file.seek(0)
     piece = file.read(PIECE_BYTES)
+    if is_image(piece):
+        return CondensedBody(piece, (), token, file)
+    if match := BASE64_BODY.match(piece):
+        # Base64 without JSON around it is read as one JSON string.
+        cut = CutString(match.end(), file.seek(0, 2) - match.end(), False)
+        return CondensedBody(b'"%s~%s.0~"' % (match[0].strip(), token.encode()), (cut,), token, file)
     if b"\0" in piece[:4] or piece[:2] in (b"\xff\xfe", b"\xfe\xff"):
         # UTF-16 or UTF-32: a quote is more than a byte there.
         return CondensedBody(piece + file.read(MAX_REST_BYTES), (), token, file)

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -21,12 +22,13 @@ from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
     BASE64_FIELDS,
     find_hidden_images,
+    is_image,
     looks_like_image,
 )
 
 
 class ReturnedImage(NamedTuple):
-    """One image of a response: base64 text, a URL, or both; neither if it is missing.
+    """One image of a response: base64 text, a URL, or both; or the body itself; nothing if it is missing.
 
     The base64 is used first. If it is not an image, the URL is fetched: the base64 was a placeholder.
     """
@@ -38,6 +40,13 @@ class ReturnedImage(NamedTuple):
     error: ImagecliError | None = None
     """What the server reports about a missing image."""
     revised_prompt: str | None = None
+    is_body: bool = False
+    """The bytes of the response are the image."""
+
+    @property
+    def has_source(self) -> bool:
+        """Whether there is something to take its bytes from."""
+        return bool(self.b64_json or self.url or self.is_body)
 
 
 class ParsedResponse(NamedTuple):
@@ -51,9 +60,14 @@ class ParsedResponse(NamedTuple):
     """What went wrong with further images, as far as the response says so."""
 
     @property
+    def received(self) -> int:
+        """The number of images that have bytes or a URL."""
+        return sum(image.has_source for image in self.images)
+
+    @property
     def may_be_billed(self) -> bool:
         """Unless it has no image at all and gives for each a reason why none was created."""
-        if any(image.b64_json or image.url for image in self.images):
+        if self.received:
             return True
         reasons = [*(image.error for image in self.images), *self.errors]
         return not reasons or any(error is None or error.exit_code in POSSIBLY_BILLED for error in reasons)
@@ -62,7 +76,7 @@ class ParsedResponse(NamedTuple):
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
     """The image of one item of a response; if it has none in the usual fields, every image hidden elsewhere in it."""
     image = find_image(item, base_url)
-    if image.b64_json or image.url or image.error or not isinstance(item, (dict, list)):
+    if image.has_source or image.error or not isinstance(item, (dict, list)):
         return (image,)
     return tuple(find_image(hidden, base_url) for hidden in find_hidden_images(item)) or (image,)
 
@@ -133,11 +147,13 @@ def _as_text(value: Any) -> str | None:
 
 
 def parse_response(body: bytes, base_url: str) -> ParsedResponse:
-    """The images of a 2xx *body*, which is JSON or an event stream. Raises UnsavedError if there are none: the request
-    may have been billed.
+    """The images of a 2xx *body*, which is JSON, an event stream or an image. Raises UnsavedError if there are none:
+    the request may have been billed.
 
     An item without an image stays in the list, empty, so that the caller can name it.
     """
+    if is_image(body):
+        return ParsedResponse(images=(ReturnedImage(is_body=True),))
     if is_stream(body):
         # Imported here because most responses are not streams.
         from imagecli.providers.stream import read_stream
@@ -149,6 +165,8 @@ def parse_response(body: bytes, base_url: str) -> ParsedResponse:
 
 def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
     """As `parse_response`, of a body that is already parsed as JSON."""
+    if isinstance(document, (list, str)) and (found := list(find_hidden_images(document))):
+        return _build_parsed_response(found, None, base_url)
     if not isinstance(document, dict):
         raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
     items = _find_items(document)
@@ -223,6 +241,21 @@ def decode_image_base64(b64_json: str) -> bytes:
         raise UnsavedError("a picture of the answer is not base64", code="not_base64") from error
 
 
+def parse_or_salvage(body: bytes, base_url: str) -> ParsedResponse:
+    """As `parse_response`; of a body that is not valid JSON, the complete images in it.
+
+    The problem with such a body is among the errors.
+    """
+    try:
+        return parse_response(body, base_url)
+    except UnsavedError as error:
+        is_json = error.__cause__ is None
+        with suppress(UnsavedError):
+            if not is_json:
+                return salvage_images(body, base_url)._replace(errors=(error,))
+        raise
+
+
 _STRING: Final = re.compile(rb'"(\w{1,80})"\s*:\s*("(?:[^"\\\r\n]++|\\[^\r\n])*+")')
 """A name and a complete string."""
 
@@ -232,7 +265,7 @@ def salvage_images(body: bytes, base_url: str) -> ParsedResponse:
 
     An event stream needs no salvage: `parse_response` reads every complete event of it.
     """
-    if is_stream(body):
+    if is_image(body) or is_stream(body):
         return parse_response(body, base_url)
     images = []
     for name, text in _STRING.findall(body):

@@ -18,16 +18,21 @@ from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import END_BYTES, SseEvent, SseReader
 from imagecli.providers.undocumented_images import find_hidden_images
 
-Role: TypeAlias = Literal["picture", "partial", "error", "end", "other"]
+Role: TypeAlias = Literal["picture", "partial", "error", "end", "progress", "other"]
 
 ROLES: Final[dict[str, Role]] = {
     "completed": "picture",
     "partial_succeeded": "picture",
     "partial_image": "partial",
+    "queued": "progress",
+    "in_progress": "progress",
+    "progress": "progress",
+    "preview": "progress",
+    "thumbnail": "progress",
     "partial_failed": "error",
     "error": "error",
 }
-"""The last word of an event's type → its role. Other events are ignored unless they have no type at all."""
+"""The last word of an event's type → its role. Images in other events count only if no event has a role of an image."""
 
 DONE: Final = b"[DONE]"
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"([\w.]{1,80})"')
@@ -82,14 +87,17 @@ def read_stream(body: bytes) -> StreamResult:
         state.add_event(event, is_complete=True)
     for event in reader.end():
         state.add_event(event, is_complete=False)
-    if all(item is None for item in state.items):
+    items = state.all_items()
+    if all(item is None for item in items):
         raise state.no_images_error()
-    return StreamResult(items=tuple(state.items), usage=_merge_usages(state.usages), errors=tuple(state.errors))
+    return StreamResult(items=tuple(items), usage=_merge_usages(state.usages), errors=tuple(state.errors))
 
 
 @dataclass(slots=True)
 class _StreamState:
     items: list[Any] = field(default_factory=list)
+    others: dict[str, list[Any]] = field(default_factory=dict)
+    """Type of other events → the images in them, wherever they are."""
     usages: list[dict[str, Any]] = field(default_factory=list)
     """One of each event that states usage."""
     errors: list[ImagecliError] = field(default_factory=list)
@@ -107,12 +115,15 @@ class _StreamState:
         items = _images_in(payload)
         if role == "picture" and not items and any(find_hidden_images(payload)):
             items = [payload]
-        if role == "picture" or (role == "other" and _is_unnamed_image(event, payload)):
+        if role == "picture" or (role == "other" and items and _is_unnamed_image(event, payload)):
             self.items += items
             if isinstance(payload.get("usage"), dict):
                 self.usages.append(payload["usage"])
         elif role == "partial":
             self.partials += 1
+        elif role == "other" and "partial_image_index" not in payload:
+            found = items or list(find_hidden_images(payload))
+            self.others.setdefault(str(payload.get("type") or event.name), []).extend(found)
         if role == "error" or (payload.get("error") and not items):
             self.errors.append(error_from_document(payload))
 
@@ -124,6 +135,16 @@ class _StreamState:
                 self.items.append(None)
         elif role == "error" and is_complete:
             self.errors.append(error_from_document({"error": event.data[:END_BYTES].decode("utf-8", "replace")}))
+
+    def all_items(self) -> list[Any]:
+        """The images; if no documented event has one, those of the type of event that has the most.
+
+        Streams of other APIs repeat an image: the Responses API sends it in `response.output_item.done` and again in
+        `response.completed`.
+        """
+        if any(item is not None for item in self.items):
+            return self.items
+        return max(self.others.values(), key=len, default=[]) or self.items
 
     def no_images_error(self) -> ImagecliError:
         """Why there is no image. An error after partial images may have been billed: so much was generated."""

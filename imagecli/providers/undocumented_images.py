@@ -1,4 +1,4 @@
-"""Images under undocumented names, recognised by how they begin: the last resort for paid responses."""
+"""Images in undocumented places, recognised by how they begin: the last resort for paid responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,22 @@ ECHOES: Final = frozenset(
     }
 )
 """Names under which a server repeats what it was sent: nothing in them is searched."""
+_IMAGE: Final = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|GIF8[79]a"
+    rb"|(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]",
+    re.S,
+)
+"""How PNG, JPEG, WebP, GIF and SVG begin."""
+BASE64_BODY: Final = re.compile(
+    rb"\s*(?:data:image/[\w.+-]+;base64,)?(?:%s)[\w+/-]{40}" % "|".join(BEGINNINGS).encode()
+)
+"""How a body begins that is the base64 of an image, or its `data:` URL."""
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
+
+
+def is_image(body: bytes) -> bool:
+    """Whether a response's *body* is itself an image instead of JSON (Cloudflare Workers AI, Hugging Face)."""
+    return bool(_IMAGE.match(body))
 
 
 def find_hidden_images(value: Any) -> Iterator[dict[str, str]]:

@@ -26,7 +26,7 @@ from imagecli.storage.preflight import is_below
 from tests.batch.serving import Server, picture_of, serving
 from tests.batch.test_batch import journal, manifest, objects
 from tests.client.raw import png
-from tests.conftest import Run, photo
+from tests.conftest import Run, mask_for, photo
 
 EDIT = {"command": "edit", "prompt": "make it red", "size": "1024x1024", "output": "red.png"}
 BAD_INPUTS = [
@@ -177,7 +177,7 @@ def test_what_is_typed_is_not_restricted(imagecli: Run, clone: Path) -> None:
 
 def test_a_dry_run_lists_every_file_that_is_read(imagecli: Run, clone: Path) -> None:
     photo(clone / "good.png", 64, 64)
-    photo(clone / "mask.png", 64, 64, "RGBA")
+    mask_for(clone / "mask.png", 64, 64, (0, 0, 9, 9))
     (clone / "words.txt").write_text("make it red")
     (clone / "alias.png").symlink_to("good.png")
     rows: list[dict[str, Any]] = [

@@ -17,6 +17,14 @@ def row(**fields: Any) -> str:
     return json.dumps({"prompt": "a cat", **fields})
 
 
+def test_a_misspelled_column_of_a_table_is_an_error() -> None:
+    said = problems("prompt,animal\na {animal},cat\na {anmial},dog\n", "csv")
+    assert said == [
+        "m.csv:3: prompt: unknown variable {anmial}, expected {animal}; "
+        "write {animal}, or {{anmial}} for the braces themselves"
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -35,6 +43,10 @@ def row(**fields: Any) -> str:
         ({"style": "vivid"}, "m.jsonl:1: style: gpt-image-2 does not take it"),
         ({"output_compression": 50}, "m.jsonl:1: output_compression: is for jpeg and webp, not for png; add output_"),
         ({"output_compression": 101}, "output_compression: 101: 0 to 100 is wanted"),
+        (
+            {"prompt": "a {animl} or a {animal}", "vars": {"animal": "cat"}},
+            "m.jsonl:1: prompt: unknown variable {animl}, expected {animal}; write {animal}, or {{animl}} for",
+        ),
         ({"n": 0}, "m.jsonl:1: n: 0: 1 to 100,000 is wanted; 1"),
         ({"n": -3}, "m.jsonl:1: n: -3: 1 to"),
         ({"n": True}, "m.jsonl:1: n: true, and a whole number is wanted"),

@@ -13,6 +13,7 @@ from imagecli.batch.manifest.read import Format, read_manifest
 from imagecli.batch.manifest.schema import NAMES
 from imagecli.commands.flags import ImageFlags, InputFlags
 from imagecli.domain import Edit, Generate, ImageOptions, InputFit, Size, SvgOptions, Vary
+from imagecli.events import NoteEvent
 from tests.batch.manifests import assets, assets_of, paths, repository
 
 SAMPLE = Path(__file__).parent.parent / "data" / "assets" / "assets.toml"
@@ -214,6 +215,20 @@ def test_columns_are_variables_and_may_be_left_unused() -> None:
     assert paths(found) == ["007-Key.png", "b-c.png"]
     assert found.items[0].variables == {"id": "7", "name": "Key", "note": "x"}
     assert assets("prompt,users\nfor {users},all\n", "csv").items[0].prompt == "for all"
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "noted"),
+    [
+        (row(prompt="a {mood} cat"), "jsonl", True),
+        ("prompt,animal\na {animal} in a {mood} mood,cat\n", "csv", True),
+        (row(prompt="a {{mood}} {animal}", vars={"animal": "cat"}), "jsonl", False),
+        (row(prompt='{"mood": {"x": 1}} {} {1}'), "jsonl", False),
+    ],
+)
+def test_a_name_in_braces_that_nothing_fills_is_noted(text: str, format: Format, noted: bool) -> None:
+    message = "no variable or column fills {mood} in a prompt; it is sent as it is"
+    assert (NoteEvent(code="literal_braces", message=message) in assets(text, format).notes) == noted
 
 
 def test_a_list_of_values_makes_the_product_and_numbers_go_on() -> None:

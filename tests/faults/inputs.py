@@ -18,6 +18,7 @@ from tests.faults.server import Call, Lab
 from tests.faults.uploads import pictures_in, sent
 from tests.images.making import exif, lying_png, mask_of, saved, scene, with_chunk
 from tests.images.test_header import bomb as lying
+from tests.images.test_tiff import tiff, with_tags
 
 PNG = saved(scene(64, 64))
 JPEG = saved(scene(64, 48), "JPEG", exif=exif(6, place=True))
@@ -51,6 +52,10 @@ NO_PICTURES = {
 
 def text_bomb() -> bytes:
     return with_chunk(PNG, b"zTXt", b"a\0\0" + zlib.compress(bytes(200_000_000), 1))
+
+
+def thumbnail_first() -> bytes:
+    return tiff(((16, 12), (200, 0, 0), 1), ((64, 48), (0, 0, 200), 0))
 
 
 def rgba_noise(side: int) -> bytes:
@@ -140,7 +145,7 @@ CASES = (
     *(edit("I2", case, data) for case, data in NO_PICTURES.items()),
     edit("I3", "a lying header", lying_png(50_000, 50_000), child=LITTLE_MEMORY, seconds=10),
     edit("I3", "pixels", bomb, child=LITTLE_MEMORY, seconds=10),
-    edit("I3", "text", text_bomb, child=LITTLE_MEMORY, seconds=10),
+    edit("I6", "large text", text_bomb, child=LITTLE_MEMORY, seconds=10),
     edit("I3", "a GIF's header", lying("GIF", 60_000, 60_000), child=LITTLE_MEMORY, seconds=10),
     edit("I4", "20000 x 20000", lambda: blank_png(20_000), child=Child()),
     edit("I4", "20000 x 1", lambda: saved(Image.new("1", (20_000, 1)))),
@@ -160,14 +165,18 @@ CASES = (
         edit("I10", kind, saved(scene(64, 64), kind), after=sent(size=(64, 64)))
         for kind in ("AVIF", "TIFF", "BMP", "ICO", "GIF")
     ),
+    edit("I10", "TIFF with a thumbnail", thumbnail_first, after=sent(size=(64, 48))),
+    edit("I2", "a camera's raw file", lambda: with_tags(t50706=b"\1\4\0\0")),
     edit("I10", "HEIC", HEIC.read_bytes, after=sent(size=(96, 64))),
+    edit("I9", "a video after the image", PNG + b"ftypmp42 Kamera", after=sent(without=b"Kamera")),
+    edit("I9", "an image after the image", JPEG + UPRIGHT, after=sent(without=b"Kamera")),
     edit("I11", "JPEG", JPEG, after=sent(format="JPEG")),
     edit("I11", "WebP", saved(scene(64, 64), "WEBP"), after=sent(format="WEBP")),
     mask_case("I12", "another size", lambda: saved(mask_of(64, 64, (0, 0, 9, 9)))),
     mask_case("I12", "no alpha", lambda: saved(scene(320, 200))),
+    mask_case("I12", "nothing transparent", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
     mask_case("I12", "a JPEG", lambda: saved(scene(320, 200), "JPEG")),
     mask_case("I12", "empty", lambda: b""),
-    mask_case("I13", "opaque", lambda: saved(mask_of(320, 200, (0, 0, 0, 0)))),
     mask_case("I13", "clear", lambda: saved(mask_of(320, 200, (0, 0, 320, 200)))),
     Case(id="I14", case="missing", command=("edit", "nothing.png", "a cat")),
     Case(id="I14", case="a folder", command=EDIT, before=placed(lambda place: (place.folder / "photo.png").mkdir())),

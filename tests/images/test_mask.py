@@ -8,7 +8,7 @@ from PIL import Image
 from imagecli.domain import InputFit, InputImage, InputRule, Size
 from imagecli.errors import MaskError
 from imagecli.images.fit_input import FittedImage, fit_input
-from imagecli.images.fit_overlay import fit_markup, fit_mask, mask_coverage
+from imagecli.images.fit_overlay import FAINT_ALPHA, fit_markup, fit_mask, mask_coverage
 from imagecli.images.header import read_header
 from imagecli.images.metadata import has_metadata
 from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
@@ -47,6 +47,28 @@ def test_what_tells_of_place_and_camera_is_cut_out_of_what_lies_on_a_picture(nam
     assert not has_metadata(result.image.data, "png")
     assert result.changes == ("location and camera data removed",)
     assert opened(result.image.data).tobytes() == opened(data).tobytes()
+
+
+@pytest.mark.parametrize(("alpha", "share"), [(0, 0.25), (1, 0.25), (2, 0.25), (15, 0.25), (16, None), (255, None)])
+@pytest.mark.parametrize("rule", [GPT_MASK, CLASSIC_MASK])
+def test_an_alpha_that_is_nearly_0_counts_as_0(alpha: int, share: float | None, rule: InputRule) -> None:
+    mask = Image.new("RGBA", (80, 80), (255, 255, 255, 255))
+    mask.paste((255, 255, 255, alpha), (0, 0, 40, 40))
+    image = fitted(saved(scene(80, 80)))
+    if share is None:
+        with pytest.raises(MaskError, match="allows no change"):
+            masked(saved(mask), image, rule)
+        return
+    result = masked(saved(mask), image, rule)
+    assert mask_coverage(result.image) == share
+    assert (FAINT_ALPHA in result.changes) == (alpha > 0)
+
+
+def test_a_mask_whose_transparent_area_is_cropped_away_is_refused() -> None:
+    mask = saved(mask_of(160, 80, (0, 0, 20, 20)))
+    with pytest.raises(MaskError, match="left after cropping") as caught:
+        masked(mask, fitted(PHOTO, CLASSIC), CLASSIC_MASK)
+    assert "--pad" in (caught.value.hint or "")
 
 
 def test_a_mask_is_cropped_as_its_image() -> None:
@@ -155,11 +177,11 @@ def test_what_is_written_serves_both_habits(mask: bytes) -> None:
     assert clear_box(result) == (0, 0, 40, 40)
 
 
-def test_soft_edges_stay_as_they_were() -> None:
+def test_soft_edges_stay_as_they_were_but_for_what_is_nearly_transparent() -> None:
     mask = Image.new("RGBA", (160, 80), (0, 0, 0, 255))
     mask.putalpha(Image.linear_gradient("L").resize((160, 80)))
     result = masked(saved(mask, "TIFF"), fitted(PHOTO))
-    assert alpha_of(result).tobytes() == mask.getchannel("A").tobytes()
+    assert alpha_of(result).tobytes() == mask.getchannel("A").point(lambda value: value * (value > 15)).tobytes()
 
 
 def test_a_mask_over_the_limit_is_written_smaller_or_refused() -> None:
@@ -173,9 +195,7 @@ def test_a_mask_over_the_limit_is_written_smaller_or_refused() -> None:
         masked(data, fitted(PHOTO), InputRule(formats=("png",), max_bytes=20, alpha=True))
 
 
-@pytest.mark.parametrize(
-    ("clear", "share"), [((0, 0, 0, 0), 0.0), ((0, 0, 160, 80), 1.0), ((0, 0, 80, 80), 0.5), ((0, 0, 16, 8), 0.01)]
-)
+@pytest.mark.parametrize(("clear", "share"), [((0, 0, 160, 80), 1.0), ((0, 0, 80, 80), 0.5), ((0, 0, 16, 8), 0.01)])
 def test_coverage_is_the_share_that_may_change(clear: tuple[int, int, int, int], share: float) -> None:
     result = masked(saved(mask_of(160, 80, clear)), fitted(PHOTO))
     assert mask_coverage(result.image) == pytest.approx(share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -32,7 +33,7 @@ from imagecli.images.integrity import inspect_image
 from imagecli.pipeline.finish_call import open_response, save_images
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared_call import OutputFile, PreparedCall, prepared_to_json
-from imagecli.providers.response import parse_response
+from imagecli.providers.response import parse_or_salvage
 from imagecli.results import CallResult, CommandResult
 from tests.client.raw import http, pictures, png, raw_server, then
 from tests.images.making import large_png, png_of, saved
@@ -79,7 +80,7 @@ def finish_call(
 ) -> CallResult:
     saver = ImageSaver(prepared=prepared, rescue_folder=rescue_folder, on_event=on_event)
     with open_response(body, saver) as condensed:
-        parsed = parse_response(condensed.body, prepared.base_url)
+        parsed = parse_or_salvage(condensed.body, prepared.base_url)
         return save_images(parsed, condensed, saver, downloader)
 
 
@@ -471,6 +472,66 @@ def test_a_folder_that_went_away_is_no_loss(tmp_path: Path) -> None:
     assert code(outcome) == 8
     assert outcome.errors[0].rescued_path == str(tmp_path / "rescued" / "cat.png")
     assert files(tmp_path) == {"rescued/cat.png": RED}
+
+
+B64 = base64.b64encode(RED)
+
+
+@pytest.mark.parametrize(
+    ("body", "saved"),
+    [
+        (RED, "cat.png"),
+        (JPEG, "cat.jpg"),
+        (WEBP, "cat.webp"),
+        (B64, "cat.png"),
+        (b"\n" + base64.encodebytes(RED), "cat.png"),
+        (b"data:image/png;base64," + B64, "cat.png"),
+        (b'"' + B64 + b'"', "cat.png"),
+        (json.dumps([{"b64_json": B64.decode()}]).encode(), "cat.png"),
+        (b'{"status": "working"}\n' + pictures(RED), "cat.png"),
+        (pictures(RED) + b"\n<!-- added by a proxy -->", "cat.png"),
+        (gzip.compress(RED), "cat.png"),
+    ],
+    ids=[
+        "png",
+        "jpeg",
+        "webp",
+        "base64",
+        "base64-lines",
+        "data-url",
+        "string",
+        "list",
+        "json-lines",
+        "trailer",
+        "gzip",
+    ],
+)
+def test_an_image_in_a_body_that_is_no_response_is_saved(
+    prepared: PreparedCall, tmp_path: Path, body: bytes, saved: str
+) -> None:
+    outcome, _ = finished(prepared, body)
+    assert (code(outcome), list(files(tmp_path))) == (0, [saved])
+    assert inspect_image(files(tmp_path)[saved]).whole
+
+
+def test_a_body_that_is_a_truncated_image_is_kept_as_damaged(prepared: PreparedCall, tmp_path: Path) -> None:
+    outcome, _ = finished(prepared, CUT)
+    assert (code(outcome), files(tmp_path)) == (7, {"cat.damaged.png.bin": CUT})
+
+
+def test_large_bodies_that_are_images_are_saved(prepared: PreparedCall, tmp_path: Path) -> None:
+    large = large_png(5_000_000, random.Random(1))
+    for number, body in enumerate((large, base64.b64encode(large))):
+        outcome, _ = finished(of(tmp_path, str(number)), body)
+        assert (code(outcome), (tmp_path / f"{number}.png").read_bytes() == large) == (0, True)
+
+
+def test_images_are_counted_and_not_their_places(tmp_path: Path) -> None:
+    items = [{"b64_json": B64.decode()}, {}]
+    outcome, _ = finished(of(tmp_path, "a", "b", "c"), json.dumps({"data": items}).encode())
+    assert "1 of 3" in outcome.errors[-1].message
+    outcome, heard = finished(of(tmp_path, "d"), json.dumps({"data": [*items, {}]}).encode())
+    assert "more_pictures" not in codes(heard)
 
 
 @pytest.mark.parametrize(

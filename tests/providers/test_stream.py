@@ -92,7 +92,8 @@ def test_completed_events_are_the_pictures_in_order_of_arrival(body: str, found:
     [
         "event: image_generation.in_progress\ndata: 5% done\n\n",
         event("image_generation.queued", b64_json="bm8="),
-        event("ping", data=[{"b64_json": "bm8="}]),
+        event("ping", preview={"b64_json": "bm8="}),
+        event("job.preview", image="data:image/png;base64,bm8="),
         event(None, name="thumbnail", b64_json="bm8="),
         event(None, b64_json="bm8=", partial_image_index=0),
         ": keep-alive\n\nid: 7\nretry: 100\n\n",
@@ -106,6 +107,35 @@ def test_what_is_no_completed_picture_is_ignored_wherever_it_stands(noise: str) 
     assert parse_response(body.encode("latin-1"), BASE).images == (A, B)
     with pytest.raises(UnsavedError):
         parse_response(noise.encode("latin-1"), BASE)
+
+
+IMAGE_DATA = "iVBORw0KGgo" + "A" * 40
+C = ReturnedImage(b64_json=IMAGE_DATA)
+RESULT = {"type": "image_generation_call", "id": "ig_1", "result": IMAGE_DATA}
+DELTA = {"delta": {"images": [{"image_url": {"url": "data:image/png;base64," + IMAGE_DATA}}]}}
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (event("result", created=1, data=[{"b64_json": "QQ=="}, {"b64_json": "Qg=="}]), (A, B)),
+        (event(None, name="image.done", data=[{"b64_json": "QQ=="}]), (A,)),
+        (event("response.output_item.done", item=RESULT), (C,)),
+        (
+            event("response.output_item.done", item=RESULT)
+            + event("response.completed", response={"output": [RESULT]}),
+            (C,),
+        ),
+        (event(None, choices=[DELTA]) + event(None, choices=[{"delta": {}}]) + DONE, (C,)),
+        (
+            event("image.progress", b64_json="bm8=") + event("image.result", image=IMAGE_DATA),
+            (C,),
+        ),
+    ],
+)
+def test_images_in_other_events_are_found_once(body: str, found: tuple[ReturnedImage, ...]) -> None:
+    assert parse_response(body.encode(), BASE).images == found
+    assert parse_response((completed() + body).encode(), BASE).images[0] == A
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +28,7 @@ KEPT_SECONDS: Final = 31 * 24 * 3600
 PAUSES: Final = (0.0, 2.0, 5.0)
 """Seconds before each attempt to find a batch whose creation was not answered."""
 NOT_SUBMITTED: Final = "not_handed_in"
-"""Error code in the journal of an item whose batch was never created."""
+"""Error code in the journal of an item whose batch was never created, or was cancelled for another one's sake."""
 
 
 def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHandler) -> BatchJob | None:
@@ -37,36 +36,12 @@ def find_batch(client: BatchApiClient, key: str, value: str, on_event: EventHand
     for seconds in PAUSES:
         time.sleep(seconds)
         try:
-            for job in _recent_batches(client, on_event):
+            for job in recent_batches(client, on_event):
                 if job.metadata.get(key) == value:
                     return job
         except ImagecliError:
             continue
     return None
-
-
-def resolve_unanswered(
-    client: BatchApiClient, unanswered: Sequence[JournalEntry], journal: JournalWriter, on_event: EventHandler
-) -> None:
-    """Finds out whether the items of *unanswered* entries were submitted, and writes that to the journal.
-
-    Raises what the requests do, and DiskError.
-    """
-    if not unanswered:
-        return
-    ids = {job.metadata.get(SUBMISSION): job.id for job in _recent_batches(client, on_event)}
-    entries = []
-    for entry in unanswered:
-        batch_id = ids.get(entry.submission)
-        entries.append(replace(entry, state="submitted", batch=batch_id) if batch_id else _as_not_submitted(entry))
-    journal.write_all(entries)
-    for batch_id in dict.fromkeys(entry.batch for entry in entries if entry.batch):
-        message = f"{batch_id} was handed in by a run that was ended before it could say so"
-        on_event(NoteEvent(code="found_batch", message=message))
-
-
-def _as_not_submitted(entry: JournalEntry) -> JournalEntry:
-    return replace(entry, state="failed", error=NOT_SUBMITTED, planned=())
 
 
 def claim_found_batches(
@@ -88,10 +63,10 @@ def claim_found_batches(
     if not plans:
         return claimed
     manifest = plans[0].manifest
-    for job in _recent_batches(client, on_event):
+    for job in recent_batches(client, on_event):
         if not unclaimed:
             break
-        if not _may_have_rows(job, manifest.name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
+        if not may_have_rows(job, manifest.name, digest) or job.metadata.get(SUBMISSION) in state.submissions:
             continue
         submitted_ids = read_submitted_ids(client, job, state_dir, manifest.parent, on_event)
         ours = [
@@ -132,16 +107,17 @@ def read_submitted_ids(
     if not is_complete:
         message = f"which rows {job.id} has can't be read: its file has {len(ids):,} of {job.total:,} lines"
         if not job.has_ended:
-            hint = "run the same command again; if that does not help, once the batch has ended"
-            raise NetworkError(f"{message}; nothing was submitted", hint=hint, code="short_download")
+            hint = "nothing was submitted: run the same command again, now or when that batch has ended"
+            raise NetworkError(message, hint=hint, code="short_download")
         on_event(WarningEvent(code="short_download", message=f"{message}; rows may be paid for twice"))
     return ids
 
 
-def _may_have_rows(job: BatchJob, name: str, digest: str) -> bool:
+def may_have_rows(job: BatchJob, name: str, digest: str) -> bool:
     """Whether *job* may have rows of the manifest, as it is or was, and may have results."""
     is_alike = job.metadata.get(MANIFEST_SHA256) == digest or job.metadata.get(MANIFEST) == name
-    return is_alike and bool(job.metadata.get(SUBMISSION)) and job.status != "failed"
+    is_empty = job.status == "failed" or (job.status == "cancelled" and not job.completed)
+    return is_alike and bool(job.metadata.get(SUBMISSION)) and not is_empty
 
 
 def _claim_entry(plan: ItemPlan, job: BatchJob) -> JournalEntry:
@@ -150,9 +126,10 @@ def _claim_entry(plan: ItemPlan, job: BatchJob) -> JournalEntry:
     )
 
 
-def _recent_batches(client: BatchApiClient, on_event: EventHandler) -> Iterator[BatchJob]:
-    """The batches whose files the provider still has, the newest first."""
+def recent_batches(client: BatchApiClient, on_event: EventHandler, *, since: float | None = None) -> Iterator[BatchJob]:
+    """The batches that were created *since* a Unix time, the newest first; by default those that still have files."""
+    earliest = time.time() - KEPT_SECONDS if since is None else since
     for job in client.list_batches(on_event):
-        if job.created_at and job.created_at < time.time() - KEPT_SECONDS:
+        if job.created_at and job.created_at < earliest:
             return
         yield job

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagecli.batch.api.discover import find_batch
+from imagecli.batch.api.duplicates import DuplicateFinder, wait_until_listed
 from imagecli.batch.api.input_file import BatchInputFile, build_input_files
 from imagecli.batch.api.submission_ids import SUBMISSION, batch_metadata
 from imagecli.batch.item_plan import ItemPlan, planned_paths
-from imagecli.batch.journal.entry import State
+from imagecli.batch.journal.entry import JournalEntry, State
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
@@ -74,7 +75,7 @@ class SubmitResult:
 
     plans: tuple[ItemPlan, ...]
     job: BatchJob | None = None
-    """The batch that was created from it."""
+    """The batch that was created from it, unless it was cancelled for another one's sake."""
     error: ImagecliError | None = None
     """Why there is no batch, or none that is known."""
 
@@ -92,6 +93,7 @@ class BatchSubmitter:
     """Names the journal."""
     digest: str
     """SHA-256 of the manifest."""
+    duplicates: DuplicateFinder
     folder: Path
     """For the input files, until they are uploaded."""
     on_event: EventHandler
@@ -127,7 +129,7 @@ class BatchSubmitter:
                 purpose="batch",
                 on_event=self.on_event,
             )
-            self._journal("sent", plans, submission)
+            self.journal.write_all(self._entries("sent", plans, submission))
         except ImagecliError as error:
             return SubmitResult(plans=plans, error=error)
         metadata = batch_metadata(self.manifest.name, self.digest, submission)
@@ -143,10 +145,15 @@ class BatchSubmitter:
                 return SubmitResult(plans=plans, error=lost.with_facts(hint=hint))
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)
-            journal_error = self._try_journal("failed", plans, submission, code=error.code)
+            journal_error = self._try_journal(self._entries("failed", plans, submission, code=error.code))
             return SubmitResult(plans=plans, error=journal_error or error)
+        wait_until_listed()
+        # Until this is in the journal, a run that is ended leaves the check to the next one.
+        checked = self.duplicates.check(job, self._entries("sent", plans, submission))
         return SubmitResult(
-            plans=plans, job=job, error=self._try_journal("submitted", plans, submission, batch_id=job.id)
+            plans=plans,
+            job=None if checked.is_cancelled else job,
+            error=self._try_journal(checked.entries) or checked.error,
         )
 
     def _find_lost_batch(self, lost: UnsavedError, submission: str) -> BatchJob | None:
@@ -155,37 +162,19 @@ class BatchSubmitter:
         self.on_event(WarningEvent(code=lost.code, message=message))
         return find_batch(self.client, SUBMISSION, submission, self.on_event)
 
-    def _try_journal(
-        self,
-        state: State,
-        plans: Sequence[ItemPlan],
-        submission: str,
-        *,
-        batch_id: str | None = None,
-        code: str | None = None,
-    ) -> DiskError | None:
-        """As `_journal`; the error is returned, as the batch exists or not all the same."""
+    def _try_journal(self, entries: Sequence[JournalEntry]) -> DiskError | None:
+        """Writes *entries*; the error is returned, as the batch exists or not all the same."""
         try:
-            self._journal(state, plans, submission, batch_id=batch_id, code=code)
+            self.journal.write_all(entries)
         except DiskError as error:
             return error
         return None
 
-    def _journal(
-        self,
-        state: State,
-        plans: Sequence[ItemPlan],
-        submission: str,
-        *,
-        batch_id: str | None = None,
-        code: str | None = None,
-    ) -> None:
-        """Writes the new state of the items of *plans*. Raises DiskError."""
-        self.journal.write_all(
-            [
-                plan.identity.new_entry(
-                    state, submission=submission, batch=batch_id, planned=planned_paths(plan), error=code
-                )
-                for plan in plans
-            ]
-        )
+    def _entries(
+        self, state: State, plans: Sequence[ItemPlan], submission: str, *, code: str | None = None
+    ) -> list[JournalEntry]:
+        """The journal entries for a new state of the items of *plans*."""
+        return [
+            plan.identity.new_entry(state, submission=submission, planned=planned_paths(plan), error=code)
+            for plan in plans
+        ]

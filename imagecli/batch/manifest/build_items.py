@@ -31,8 +31,8 @@ from imagecli.checks.check_request import check_prompt_text
 from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
-from imagecli.naming import check_variables, check_variables_used, find_braces
-from imagecli.templates import combine_variables, fill_prompt
+from imagecli.naming import check_variables, check_variables_used
+from imagecli.templates import check_placeholders, combine_variables, fill_prompt, find_braces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,16 +183,23 @@ def _expand_combinations(row: ParsedRow, parts: _RowParts, shared: Expansion) ->
 
 
 def _check_braces(row: ParsedRow, parts: _RowParts, variables: Collection[str], shared: Expansion) -> None:
-    """Raises UsageError for an unused variable of the row, and for a name in the prompt of `[defaults]` that the row
-    does not fill. The braces of a row's own prompt may be literal.
+    """Raises UsageError for an unused or misspelled variable of the row, and for a name in the prompt of `[defaults]`
+    that the row does not fill. Other braces of a row's own prompt may be literal; a note says so.
     """
     if row.columns:
         shared.used_names.update(*(template.fields for template in parts.templates), find_braces(parts.prompt or ""))
     if own_variables := row.own.get("vars"):
         check_variables_used(own_variables, parts.prompt, *(template.output for template in parts.templates))
-    if parts.prompt and "prompt" not in row.own and "prompt_file" not in row.own:
-        for name in find_braces(parts.prompt):
-            if name.isidentifier() and name not in variables:
+    if not parts.prompt:
+        return
+    check_placeholders(parts.prompt, variables)
+    is_own = "prompt" in row.own or "prompt_file" in row.own
+    for name in find_braces(parts.prompt):
+        if name.isidentifier() and name not in variables:
+            if is_own:
+                message = f"no variable or column fills {{{name}}} in a prompt; it is sent as it is"
+                shared.add_notes([NoteEvent(code="literal_braces", message=message)])
+            else:
                 raise UsageError(
                     f"prompt: that of defaults has {{{name}}}, and the row does not say what it is",
                     hint=f"vars with {name}, or a prompt of its own",

@@ -69,7 +69,9 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
 
 def _run_steps(api_run: BatchApiRun, mode: BatchApiMode) -> list[ImagecliError]:
     """Cancels, fetches and submits as *mode* says. Returns the errors that belong to no row."""
-    errors: list[ImagecliError] = []
+    errors = [*api_run.errors]
+    if errors and mode.wait:
+        return errors
     try:
         if mode.cancel:
             errors += cancel_pending(api_run)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from imagecli.batch.api.discover import claim_found_batches, resolve_unanswered
+from imagecli.batch.api.discover import claim_found_batches
+from imagecli.batch.api.duplicates import DuplicateFinder, resolve_unanswered
 from imagecli.batch.api.pending_items import PendingItem, find_pending_item, find_stray_items
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
@@ -20,12 +22,14 @@ from imagecli.commands.batch.open_run import BatchRun, build_budget, number_call
 from imagecli.commands.batch.plan_items import plan_items, planned_outputs
 from imagecli.commands.batch.reporter import BatchReporter
 from imagecli.domain import Json
+from imagecli.errors import ImagecliError
 from imagecli.events import BatchApiProgress, NoteEvent
 from imagecli.money import Cost
-from imagecli.pipeline.pipeline import build_downloader, new_run_id, server_of, timeouts_from_settings
+from imagecli.pipeline.pipeline import build_downloader, server_of, timeouts_from_settings
 from imagecli.plan_calls import PlannedCall
 from imagecli.pricing.command_cost import Budget
 from imagecli.providers.batch_response import BatchJob
+from imagecli.storage.atomic_write import discard_all_staged
 
 SANDBOX_SPEED: Final = 600.0
 """An embedded sandbox lets ten minutes of its clock pass in a second: its batch is waited for at the screen."""
@@ -42,9 +46,11 @@ class BatchApiRun:
     reporter: BatchReporter
     client: BatchApiClient
     downloader: ResultDownloader
+    duplicates: DuplicateFinder
+    errors: Sequence[ImagecliError] = ()
+    """What was found when the run was opened, and belongs to no row."""
     base_url: str
     """Of the server, which an embedded provider has started."""
-    run_id: str
     plans: list[ItemPlan] = field(default_factory=list)
     pending_items: list[PendingItem] = field(default_factory=list)
     """What the provider has, rows that were changed or removed too."""
@@ -193,21 +199,53 @@ def open_batch_api_run(run: BatchRun, reporter: BatchReporter) -> BatchApiRun:
     )
     client = BatchApiClient(api_client, settings.provider.batch)
     unanswered = [entry for entry in run.state.pending() if entry.state == "sent" and is_own_pending(entry, context)]
-    resolve_unanswered(client, unanswered, run.journal, run.events)
+    duplicates = DuplicateFinder(
+        client=client,
+        manifest=context.manifest_path,
+        digest=context.manifest.digest,
+        known_submissions=run.state.submissions,
+        state_dir=settings.state_dir,
+        on_event=run.events,
+    )
+    errors = resolve_unanswered(duplicates, unanswered, run.journal)
     api_run = BatchApiRun(
         run=run,
+        duplicates=duplicates,
+        errors=errors,
         reporter=reporter,
         client=client,
         downloader=build_downloader(settings),
         base_url=server.base_url,
-        run_id=new_run_id(context.env),
     )
     api_run.refresh()
+    _discard_leftovers(api_run)
     missing, _ = number_calls(context, api_run.find_missing())
     digest, state_dir = context.manifest.digest, settings.state_dir
     if missing and claim_found_batches(client, missing, digest, run.state, run.journal, state_dir, run.events):
         api_run.refresh()
     return api_run
+
+
+def batch_run_id(context: BatchContext) -> str:
+    """The id of all runs that save results for this manifest and shard, of which only one is active at a time.
+
+    So a run finds the staged files that a killed one left.
+    """
+    key = f"{context.manifest_path.absolute()} {context.shard or ''}"
+    return f"batch-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def _discard_leftovers(api_run: BatchApiRun) -> None:
+    """Removes what a killed run had staged for the images of pending items."""
+    context = api_run.run.context
+    folders = {
+        (context.manifest.folder / path).parent
+        for item in api_run.pending_items
+        for paths in item.entry.planned
+        for path in paths
+    }
+    for folder in (*folders, context.settings.state_dir / "rescued"):
+        discard_all_staged(folder, batch_run_id(context))
 
 
 def needs_batch_api(run: BatchRun, plans: Sequence[ItemPlan]) -> bool:

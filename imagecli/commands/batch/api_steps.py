@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from imagecli.batch.api.pending_items import PendingItem
 from imagecli.batch.api.submit import BatchSubmitter, UploadedInputs
 from imagecli.batch.item_plan import ItemResult
 from imagecli.client.batch_api import GONE
-from imagecli.commands.batch.api_state import BatchApiRun
+from imagecli.commands.batch.api_state import BatchApiRun, batch_run_id
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     build_batch_run_context,
@@ -93,7 +92,7 @@ def _build_collector(api_run: BatchApiRun) -> BatchCollector:
         client=api_run.client,
         finalizer=build_finalizer(context, api_run.budget, api_run.run.journal),
         downloader=api_run.downloader,
-        context=build_batch_run_context(context, api_run.run_id)._replace(base_url=api_run.base_url),
+        context=build_batch_run_context(context, batch_run_id(context))._replace(base_url=api_run.base_url),
         state_dir=context.settings.state_dir,
         on_event=api_run.run.events,
     )
@@ -129,6 +128,7 @@ def _build_submitter(api_run: BatchApiRun) -> BatchSubmitter:
         journal=api_run.run.journal,
         manifest=context.manifest_path,
         digest=context.manifest.digest,
+        duplicates=api_run.duplicates,
         folder=_input_file_folder(context),
         on_event=api_run.run.events,
     )
@@ -136,13 +136,12 @@ def _build_submitter(api_run: BatchApiRun) -> BatchSubmitter:
 
 def _input_file_folder(context: BatchContext) -> Path:
     """The folder for input files until they are uploaded; it belongs to this manifest and shard, as the lock does."""
-    key = f"{context.manifest_path.absolute()} {context.shard or ''}"
-    name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    name = batch_run_id(context)
     folder = context.settings.state_dir / "batches"
     try:
         make_private_folder(folder)
     except OSError:
-        return context.manifest_path.parent / f".imagecli-batch-{name}"
+        return context.manifest_path.parent / f".imagecli-{name}"
     return folder / name
 
 

@@ -20,6 +20,7 @@ from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_h
 from imagecli.results import SkippedFile
 from imagecli.storage.preflight import stat_path
 from imagecli.storage.read import read_bounded
+from imagecli.templates import check_placeholders
 
 
 def inspect_skipped_file(path: Path, before: tuple[int, int]) -> tuple[SkippedFile, WarningEvent | None]:
@@ -62,9 +63,10 @@ def build_request_plan(
 ) -> RequestPlan:
     """The calls for *requests*, one prompt each, with a name for every image.
 
-    Raises OutputError if a name can't be used, UsageError for an unused variable.
+    Raises OutputError if a name can't be used, UsageError for an unused or misspelled variable.
     """
     check_variables_used(prompts[0].variables, prompts[0].typed, output)
+    check_placeholders(prompts[0].typed or "", prompts[0].variables)
     total = sum(request.options.n for request in requests)
     taken: dict[str, int] = {}
     to_send: list[ImageRequest] = []

@@ -44,6 +44,10 @@ def run_requests(
             from imagecli.commands.image.execute import execute_plan
 
             result = execute_plan(plan, context, progress)
+            if result.all_errors:
+                from imagecli.commands.image.rest_hint import with_rest_hint
+
+                result = with_rest_hint(result._replace(skipped=plan.skipped), prompts, requests, context)
         else:
             result = CommandResult(command=context.command)
         result = result._replace(skipped=plan.skipped, notes=tuple(progress.remarks), partials=tuple(progress.partials))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from imagecli.batch.api import duplicates
 from imagecli.sandbox.fault_injection import Failure
 from imagecli.sandbox.sandbox import Options, Sandbox
 from tests.batch.front import Front, fronting
@@ -29,6 +30,12 @@ def server(*failures: str, speed: float = SOON) -> Iterator[Front]:
     told = tuple(Failure.parse(one) for one in failures)
     with Sandbox(Options(speed=speed, failures=told)) as sandbox, fronting(sandbox.base_url) as front:
         yield front
+
+
+@pytest.fixture(autouse=True)
+def listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new batch is in the list without a wait; processes that a test starts do wait."""
+    monkeypatch.setattr(duplicates, "SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture

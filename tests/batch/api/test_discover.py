@@ -66,7 +66,7 @@ def test_a_run_that_is_killed_before_it_hears_of_its_batch_is_gone_on_with(
     assert left
     again = batch()
     assert (again.exit_code, made(folder)) == (0, FILES)
-    assert f"{front.batches[0]['id']} was handed in by a run that was ended before it could say so" in again.stderr
+    assert f"{front.batches[0]['id']} was submitted by a run that ended before it could record that" in again.stderr
     assert (len(front.batches), len(front.asked(CREATE))) == (1, 1)
     # What a killed run left behind goes with the next one that hands in.
     edit(folder / "assets.jsonl", "a fox", "a big fox")

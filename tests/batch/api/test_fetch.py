@@ -432,6 +432,28 @@ def test_a_disk_without_room_leaves_the_rows_with_the_batch_api(
     assert (batch().exit_code, made(folder)) == (0, FILES)
 
 
+@pytest.mark.parametrize("name", ["cat.png", "out/cat.png"])
+def test_a_kill_while_an_image_is_saved_leaves_no_staged_file(
+    batch: Batch, front: Front, folder: Path, environ: dict[str, str], children: Children, name: str
+) -> None:
+    manifest(folder, {"prompt": "a cat", "output": name}, row("an owl"))
+    batch()
+    script = (
+        "import os, runpy, signal; from imagecli.storage import atomic_write\n"
+        "atomic_write._move_without_clobbering = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "runpy.run_module('imagecli', run_name='__main__')"
+    )
+    argv = [sys.executable, "-c", script, *command(front)[3:]]
+    process = children.start(argv, cwd=folder, env=environ)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(folder.rglob(".imagecli-*.part"))) == 1
+    ours = folder / ".imagecli-another-0123456789abcdef.part"
+    ours.touch()
+    assert batch().exit_code == 0
+    assert list(folder.rglob(".imagecli-*")) == [ours]
+
+
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
