@@ -7,6 +7,8 @@ The rules for each file, the first that applies:
     ours, another request      stale: requested again, and replaced; for a real provider also what the sandbox generated
     found after a kill         up to date, and recorded in the journal
     changed by hand            the user's: kept; refused if its row has changed too
+    not a complete image       refused, unless --if-exists overwrite is given; a Git LFS pointer, a text, a cut image
+    another row's image        as unknown to the journal, and refused by --adopt
     unknown to the journal     never replaced: refused, unless --adopt or --if-exists is given
     not a file (a folder …)    refused
 
@@ -120,6 +122,8 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
         return "make"
     if file.status == "blocked":
         return "refuse"
+    if file.status == "not_image" and not identity.sandbox:
+        return "replace" if if_exists == "overwrite" else "refuse"
     if file.status == "found":
         return "record"
     if file.status == "ours":
@@ -127,7 +131,7 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
     if identity.sandbox:
         return "keep"
     if adopt:
-        return "adopt"
+        return "refuse" if file.status == "others" else "adopt"
     if file.fresh or if_exists == "skip":
         return "keep"
     return "replace" if if_exists == "overwrite" else "refuse"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from imagecli.batch.file_state import FileState
+from imagecli.batch.file_state import GIT_LFS_POINTER, FileState
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.errors import OutputError
@@ -53,6 +53,19 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
             f"{file.path} is not a file that can be replaced{more}",
             hint="move it away, or give the row another output",
             code="output_blocked",
+        )
+    if file.status == "not_image":
+        remove = f"rm {shell_quote(file.path)} has it created again"
+        return OutputError(
+            f"{file.path} is {file.problem}{more}; nothing was sent",
+            hint="git lfs pull downloads the image" if file.problem == GIT_LFS_POINTER else remove,
+            code="output_not_image",
+        )
+    if file.status == "others" and file.entry:
+        return OutputError(
+            f"{file.path} is the image that the journal records for {file.entry.id}{more}; nothing was sent",
+            hint=f"rm {shell_quote(file.path)} has it created; --if-exists skip keeps it",
+            code="output_of_another_row",
         )
     if file.status == "edited":
         return OutputError(

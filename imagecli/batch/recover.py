@@ -152,7 +152,7 @@ class JournalRecovery:
             make_private_folder(folder)
         result = recover_call(call, number, folder, downloader, self.state_dir, on_event)
         for image in result.saved:
-            if image.path and state.has_content(image.sha256):
+            if image.path and state.entry_with_content(image.sha256):
                 discard_staged(image.path)  # the row's file itself
             else:
                 message = f"an image of {part.id} arrived after the row was requested again; saved as {image.path}"

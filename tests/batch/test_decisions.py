@@ -60,11 +60,18 @@ def ledger_of(entries: tuple[JournalEntry, ...]) -> JournalState:
     return ledger
 
 
+class Disk(DiskState):
+    """Takes every content for an image."""
+
+    def image_problem(self, path: str) -> str | None:
+        return None
+
+
 def put(folder: Path, files: dict[str, bytes]) -> DiskState:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    return DiskState(folder)
+    return Disk(folder)
 
 
 B = b"GIF89a"
@@ -117,6 +124,42 @@ ROWS: dict[str, Row] = {
     ),
     "another provider makes it stale": Row(
         wanted=replace(HERO, provider="azure"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    ),
+    "of two clones' images under a name the one on the disk is the row's, not that of the later line": Row(
+        journal=(saved(), HERO.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
+        disk={"hero.png": B},
+    ),
+    "and that of the later line where it is on the disk": Row(
+        journal=(saved(), HERO.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
+        disk={"hero.png": b"OTHERS"},
+    ),
+    "a later line under another name leaves the name to the file on the disk": Row(
+        journal=(saved(), HERO.new_entry("saved", files=(record("hero_2.png", b"OTHERS", planned="hero.png"),))),
+        disk={"hero.png": B},
+    ),
+    "of two clones' images the one of the earlier row is stale": Row(
+        wanted=EDITED,
+        journal=(saved(), EDITED.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
+        disk={"hero.png": B},
+        **STALE,
+    ),
+    "--adopt takes no image that the journal knows as another row's": Row(
+        journal=(saved(replace(HERO, id="owl.png", row_hash="owl"), "owl.png"),),
+        disk={"hero.png": B},
+        flags={"adopt": True},
+        kind="refused",
+        refusal="output_of_another_row",
+    ),
+    "nor what came for another row before it was converted": Row(
+        journal=(
+            replace(HERO, id="owl.png", row_hash="owl").new_entry(
+                "saved", files=(record("owl.png", b"made"),), originals=(record("owl.orig.jpg"),)
+            ),
+        ),
+        disk={"hero.png": B},
+        flags={"adopt": True},
+        kind="refused",
+        refusal="output_of_another_row",
     ),
     "another address of the same provider is a note": Row(
         wanted=replace(HERO, base_url="http://box:8080/v1"),
@@ -405,7 +448,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(),),
         disk={"title.png": B},
         kind="refused",
-        refusal="output_unknown",
+        refusal="output_of_another_row",
     ),
     "an output moved to another ending is not known": Row(
         wanted=replace(HERO, image_paths=(("hero.webp",),)),
