@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.batch.serving import COST, Server, refusal, serving
+from tests.client.raw import png
 from tests.conftest import Run, photo, picture
 
 ROWS = ["a cat", "an owl", "a fox"]
@@ -94,7 +95,7 @@ def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
     path = manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     imagecli(*command)
-    mine = picture(32, 32, "PNG")
+    mine = png(32, 32, "#abcdef")
     (folder / "cat.png").write_bytes(mine)
     assert "cat.png was changed by hand, and is kept" in imagecli(*command).stderr
     path.write_text(path.read_text().replace("a cat", "a dog"))
