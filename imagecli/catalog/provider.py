@@ -195,6 +195,17 @@ class ProviderRow(NamedTuple):
         return name in self.refused or f"{operation}.{name}" in self.refused
 
 
+def shared_segments(base_path: str, path: str) -> int:
+    """How many segments of *path*, from its start, are the end of *base_path*; `{model}` stands for any segment."""
+    base, segments = base_path.strip("/").split("/"), path.strip("/").split("/")
+    longest = min(len(base), len(segments))
+    return next((n for n in range(longest, 0, -1) if all(map(_is_same_segment, base[-n:], segments))), 0)
+
+
+def _is_same_segment(segment: str, pattern: str) -> bool:
+    return segment == pattern or (pattern == "{model}" and segment != "")
+
+
 def for_batch_api(row: ProviderRow) -> ProviderRow:
     """*row* as it holds for a line of its Batch API, without what that can't do. The row must have a `batch`.
 
