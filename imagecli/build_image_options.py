@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import FormatSupport, resolve_size
-from imagecli.checks.parameters import WHOLE
+from imagecli.checks.parameters import ONLY_FOR, WHOLE
 from imagecli.domain import ImageOptions, Json, RequestedSize, Shape, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
@@ -53,8 +53,10 @@ def apply_format_of_name(
             f"-o {output.text} asks for {ending}, --output-format for {options.output_format}",
             hint="leave one of them out",
         )
-    # An unknown model is not sent a format that was not typed as one; the response is converted.
-    is_created = support.surely_makes(ending)
+    # An unknown model is not sent a format that was not typed as one; the response is converted. A compression means
+    # nothing without its format.
+    is_compressed = options.output_compression is not None and ending in ONLY_FOR["output_compression"]
+    is_created = support.surely_makes(ending) or (is_compressed and support.may_make(ending))
     options = options._replace(
         output_format=ending if is_created else None, format_of_name=is_created and ending not in WHOLE
     )

@@ -180,7 +180,7 @@ def main(argv: Sequence[str], env: Env) -> int:
 
 def _stdout_error(error: Exception) -> DiskError | None:
     """A DiskError if Typer could not write help or completions to stdout: the only system error without a file name."""
-    if not isinstance(error, OSError) or error.filename is not None:
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError) or error.filename is not None:
         return None
     return DiskError(f"stdout can't be written: {error.strerror}", code="stdout")
 
@@ -200,6 +200,11 @@ def _to_usage_error(error: typer.TyperException, command: str) -> UsageError:
         hint = f"did you mean {' or '.join(near)}?"
     elif "unexpected extra argument" in message:
         hint = f'put the prompt into quotes: imagecli {command} … "a white cat"'
-    elif command in ("generate", "edit", "vary") and option and not option.startswith("--"):
-        hint = "a prompt that begins with a dash goes behind --, or into --prompt"
+    elif command in ("generate", "edit", "vary") and option and _looks_like_prompt(option):
+        hint = "put -- before a prompt that starts with a dash, or use --prompt"
     return UsageError(message, hint=hint)
+
+
+def _looks_like_prompt(option: str) -> bool:
+    """Whether a word that was read as an option is text: one dash or many, or a blank in it."""
+    return not option.startswith("--") or option.startswith("---") or " " in option

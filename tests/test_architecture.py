@@ -17,6 +17,7 @@ FLOORS = (
         "choices",
         "formats",
         "quoting",
+        "text_encoding",
         "suggestions",
         "money",
         "sizes",

@@ -155,6 +155,8 @@ class ProviderRow(NamedTuple):
     """The default number of concurrent requests: small, as the lowest tiers allow 5 images a minute."""
     silence: Positive = 300.0
     """Seconds without a byte after which a response is given up."""
+    url_ttl: Positive = 3600.0
+    """Seconds that a result URL works. After twice that time it is taken for expired."""
     embedded: bool = False
     """Started inside this process for the command."""
     free: bool = False
@@ -193,6 +195,17 @@ class ProviderRow(NamedTuple):
     def refuses(self, name: str, operation: Operation) -> bool:
         """Whether it does not accept the field."""
         return name in self.refused or f"{operation}.{name}" in self.refused
+
+
+def shared_segments(base_path: str, path: str) -> int:
+    """How many segments of *path*, from its start, are the end of *base_path*; `{model}` stands for any segment."""
+    base, segments = base_path.strip("/").split("/"), path.strip("/").split("/")
+    longest = min(len(base), len(segments))
+    return next((n for n in range(longest, 0, -1) if all(map(_is_same_segment, base[-n:], segments))), 0)
+
+
+def _is_same_segment(segment: str, pattern: str) -> bool:
+    return segment == pattern or (pattern == "{model}" and segment != "")
 
 
 def for_batch_api(row: ProviderRow) -> ProviderRow:

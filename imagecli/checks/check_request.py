@@ -20,6 +20,7 @@ from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.formats import ENDINGS, OTHER_ENDINGS
 from imagecli.quoting import shell_quote
+from imagecli.text_encoding import find_text_problem
 
 NOTICE_DAYS: Final = 60
 """A warning is printed this many days before a model's last one."""
@@ -98,13 +99,12 @@ def decode_prompt(data: bytes, name: str) -> str:
     """The text of a prompt file, without the final line end that editors add. Raises UsageError."""
     if len(data) > MAX_PROMPT_BYTES:
         raise UsageError(f"{name} is larger than 1 MB, which no prompt is")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    if problem := find_text_problem(data):
         raise UsageError(
-            f"{name} is not UTF-8 text (byte {error.start})", hint="a prompt file is text; a picture is edit's argument"
-        ) from error
-    return text.removesuffix("\n").removesuffix("\r")
+            f"{name} is not UTF-8 text (byte {problem.position}): {problem.message}",
+            hint=f"{problem.hint}; an image is the argument of edit",
+        )
+    return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
 
 
 def check_prompt_text(prompt: str, row: ModelRow) -> None:
@@ -128,10 +128,13 @@ def check_prompt_argument(
 ) -> None:
     """Raise UsageError for a PROMPT argument that is a file's name, with the command that was probably meant.
 
-    No one wants to pay for an image of "photo.jpg". *is_file*: a file of that name exists. *image* is the command's
-    input image, and *has_image* says whether its file exists. --prompt accepts such text.
+    No one wants to pay for an image of "photo.jpg", or of an image's bytes as text. *is_file*: a file of that name
+    exists. *image* is the command's input image, and *has_image* says whether its file exists. --prompt accepts such
+    text.
     """
     word = prompt.strip()
+    if ":" in word:
+        _check_prompt_address(word)
     if not word or "\n" in word or len(word) > 1000:
         return
     is_image = looks_like_image_name(word)
@@ -140,6 +143,16 @@ def check_prompt_argument(
     message = f"the prompt {prompt!r} is {'a file' if is_file else 'named like a picture'}, not a description"
     suggestion = _suggest_prompt(word, is_image, image, has_image)
     raise UsageError(message, hint=f'{suggestion}; --prompt "…" sends such words all the same')
+
+
+def _check_prompt_address(word: str) -> None:
+    """Raises UsageError if *word* is the address of an image."""
+    from imagecli.checks.addresses import is_address, way_to_file
+
+    if word.lower().startswith("data:image/"):
+        raise UsageError("the prompt is an image as a data: URL, not a description", hint=way_to_file(word))
+    if is_address(word) and " " not in word and looks_like_image_name(word.partition("?")[0]):
+        raise UsageError(f"the prompt {word} is the address of an image, not a description", hint=way_to_file(word))
 
 
 def looks_like_image_name(word: str) -> bool:

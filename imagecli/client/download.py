@@ -28,9 +28,6 @@ RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 529})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-WANTS_KEY = frozenset({401, 403})
-
-
 class OriginAccess(NamedTuple):
     """What the API's own origin is sent with a request, and no other server."""
 
@@ -108,7 +105,7 @@ class ResultDownloader:
             check_result_url(url)
             response = self._request(url, into, hooks, policy)
             access = self._access
-            if hop == 0 and response.status in WANTS_KEY and access and access.is_for(url):
+            if hop == 0 and _wants_key(response) and access and access.is_for(url):
                 response = self._request(url, into, hooks, policy, access)
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
@@ -194,12 +191,22 @@ def _download_error(error: ImagecliError) -> UnsavedError:
     )
 
 
-def _status_error(url: str, response: HttpResponse) -> UnsavedError:
-    """The error for a status. Azure's blob store reports an expired URL by 403 and AuthenticationFailed (2026)."""
-    expired = response.status == 403 and (
+def _wants_key(response: HttpResponse) -> bool:
+    """Whether a server refuses a result for lack of a key."""
+    return response.status in (401, 403) and not _is_expired(response)
+
+
+def _is_expired(response: HttpResponse) -> bool:
+    """Whether a result URL has expired. Azure's blob store reports that by 403 and AuthenticationFailed (2026)."""
+    return response.status == 403 and (
         "AuthenticationFailed" in response.headers.get("x-ms-error-code", "")
         or b"AuthenticationFailed" in response.error_body
     )
+
+
+def _status_error(url: str, response: HttpResponse) -> UnsavedError:
+    """The error for a status."""
+    expired = _is_expired(response)
     why = "its address has expired" if expired else f"{redact_url(url)} answered HTTP {response.status}"
     if 300 <= response.status < 400:
         why += ", which leads nowhere and is no picture"

@@ -27,7 +27,7 @@ from imagecli.client.connection import SingleUseAdapter, check_literal_host, spe
 from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
-from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
@@ -309,11 +309,28 @@ def _open_adapter(session: Session, request: requests.PreparedRequest, limits: E
     if not url.lower().startswith(("http://", "https://")):
         raise requests.exceptions.InvalidSchema(f"no http(s) address: {redact_url(url)}")
     settings = session.environment_settings(url)
+    _check_proxy_scheme(url, settings.get("proxies") or {})
     if limits.policy and _is_proxied(session, url, settings):
         # The proxy resolves the name: only an address in the URL itself can be checked.
         parts = urlsplit(url)
         check_literal_host(limits.policy, parts.hostname or "", port_of(parts))
     return SingleUseAdapter(limits, session.trust, settings)
+
+
+def _check_proxy_scheme(url: str, proxies: Mapping[str, str]) -> None:
+    """Raises SettingsError if the proxy for *url* is not an HTTP proxy; desktops set SOCKS proxies for all programs."""
+    proxy = requests.utils.select_proxy(url, proxies)
+    scheme = proxy.partition("://")[0].lower() if proxy and "://" in proxy else "http"
+    if not proxy or scheme in ("http", "https"):
+        return
+    variable = f"{next((key for key, value in proxies.items() if value == proxy), 'all').partition(':')[0]}_proxy"
+    kind = "a SOCKS proxy" if scheme.startswith("socks") else f"a proxy of the kind {scheme}"
+    host = urlsplit(url).hostname
+    raise SettingsError(
+        f"{variable} (or {variable.upper()}) names {kind}, {redact_url(proxy)}; imagecli can use only HTTP proxies",
+        hint=f"HTTPS_PROXY=http://HOST:PORT names an HTTP proxy; NO_PROXY={host} uses none",
+        code="proxy",
+    )
 
 
 def _is_tls_port(session: Session, url: str) -> bool:

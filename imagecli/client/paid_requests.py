@@ -14,7 +14,14 @@ from imagecli.client.rate_limiter import (
     Ticket,
     WaitTooLongError,
 )
-from imagecli.client.retry import decide_retry, is_image_in_error, local_time, retry_delay, wait_too_long_error
+from imagecli.client.retry import (
+    decide_retry,
+    is_backed_off,
+    is_image_in_error,
+    local_time,
+    retry_delay,
+    wait_too_long_error,
+)
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.spool import SpoolEntry
 from imagecli.client.translate_errors import NotConnectedError, as_unbilled_error
@@ -49,12 +56,14 @@ class _PaidRequest(ProgressHooks):
         self.http = http
         self._clock = clock
         self.failures = 0
-        """Attempts that failed, other than by the rate limit."""
+        """Attempts that an overloaded or broken server refused."""
         self.limited = 0
         """Rate-limit refusals that this request met first; those that refuse many requests at once count for one."""
         self.last: ImagecliError | None = None
         self.sent_at = 0.0
         """When its last piece was sent; monotonic. Its turn was earlier, by the time that journal and spool took."""
+        self.unconnected = 0
+        """Attempts that made no connection."""
         self.received_bytes = 0
         """Bytes of the response's body that have arrived."""
         self.is_field_dropped = False
@@ -119,6 +128,8 @@ class Transport:
         self._max_wait = max_wait
         self._retry_500 = retry_500
         self._free = free
+        self._is_reachable = False
+        """The server responded to a request, and was not out of reach for long since then."""
         self._clock = clock or MonotonicClock()
         self._rate_limiter = RateLimiter(
             max_retries=max_retries, max_wait=max_wait, per_minute=per_minute, clock=self._clock
@@ -157,15 +168,16 @@ class Transport:
                 )
             except NotConnectedError as error:
                 self._rate_limiter.record_lost(ticket)
-                if paid.retries >= self._max_retries or error.code == "proxy":
+                if error.code == "proxy" or not self._may_reconnect(paid):
                     raise
-                self._wait_to_retry(paid, error, None)
+                self._wait_to_reconnect(paid, error)
                 continue
             except BaseException as error:
                 self._rate_limiter.record_lost(ticket)
                 if isinstance(error, UnsavedError) and self._free and not paid.received_bytes:
                     raise as_unbilled_error(error) from error
                 raise
+            self._is_reachable = True
             ticket = ticket._replace(at=max(ticket.at, paid.sent_at))
             if 200 <= response.status < 300:
                 self._rate_limiter.record_answer(ticket, response.headers)
@@ -182,10 +194,10 @@ class Transport:
     def _wait_turn(self, paid: _PaidRequest) -> Ticket:
         """Waits for its turn. Raises the error of its last attempt, or LimitError if it was never sent."""
         images = _image_count(paid.http)
-        unannounced = float("inf") if isinstance(paid.last, LimitError) else LOOK_SECONDS
+        unannounced = float("inf") if isinstance(paid.last, (LimitError, NotConnectedError)) else LOOK_SECONDS
         try:
             while not isinstance(turn := self._rate_limiter.wait_turn(images, longest=unannounced), Ticket):
-                paid.on_event(RetryWait(request=paid.request, seconds=turn, why="the provider's rate limit"))
+                paid.on_event(RetryWait(request=paid.request, seconds=turn, why=self._rate_limiter.why))
                 unannounced = float("inf")
             return turn
         except RateLimitExhaustedError:
@@ -201,10 +213,12 @@ class Transport:
         failure, may_retry, stated_wait = decision.failure, decision.retry, decision.server_wait
         if self._free:
             failure = as_unbilled_error(failure)
+        if self._drop_unknown_field(paid, response):
+            self._rate_limiter.record_answer(ticket, response.headers)
+            return
         if not may_retry:
             self._rate_limiter.record_answer(ticket, response.headers)
-            self._drop_unknown_field(paid, response, failure)
-            return
+            raise failure
         rounds = self._rate_limiter.refusals_in_a_row
         hold = retry_delay(rounds if response.status == 429 else paid.failures, stated_wait, self._max_wait)
         paid.last = failure
@@ -216,7 +230,7 @@ class Transport:
             self._rate_limiter.record_answer(ticket, response.headers)
             may_retry = paid.retries < self._max_retries
         if stated_wait is not None and stated_wait > self._max_wait:
-            self._rate_limiter.hold(stated_wait)
+            self._rate_limiter.hold(stated_wait, failure.message)
             raise wait_too_long_error(failure, stated_wait, self._max_wait, local_time())
         if not may_retry:
             raise failure
@@ -226,18 +240,37 @@ class Transport:
         else:
             self._wait_to_retry(paid, failure, stated_wait)
 
-    def _drop_unknown_field(self, paid: _PaidRequest, response: HttpResponse, failure: ImagecliError) -> None:
-        """Removes the field that the server doesn't know and the user didn't set, once; else raises."""
+    def _drop_unknown_field(self, paid: _PaidRequest, response: HttpResponse) -> bool:
+        """Removes the field that the server doesn't know and the user didn't set, once. Returns whether it did."""
         from imagecli.providers.errors import unknown_field
 
         field = unknown_field(response.status, response.error_body, paid.http.added)
         if field is None or paid.is_field_dropped:
-            raise failure
+            return False
         paid.is_field_dropped = True
         paid.clear_sent()
         paid.http = paid.http.without(field)
         message = f"the server does not know {field}, which you did not ask for; sent again without it"
         paid.on_event(NoteEvent(code="field_dropped", message=message))
+        return True
+
+    def _may_reconnect(self, paid: _PaidRequest) -> bool:
+        """Whether to try again after no connection was made. A server that responded before is given a minute."""
+        if paid.unconnected < self._max_retries:
+            return True
+        if self._is_reachable and self._max_retries and not is_backed_off(paid.unconnected, self._max_wait):
+            return True
+        self._is_reachable = False
+        return False
+
+    def _wait_to_reconnect(self, paid: _PaidRequest, failure: NotConnectedError) -> None:
+        """Holds the requests of all threads: none of them can be sent."""
+        paid.clear_sent()
+        seconds = retry_delay(paid.unconnected, None, self._max_wait)
+        paid.unconnected += 1
+        paid.last = failure
+        self._rate_limiter.hold(seconds, failure.message)
+        paid.on_event(RetryWait(request=paid.request, seconds=seconds, why=failure.message))
 
     def _wait_to_retry(self, paid: _PaidRequest, failure: ImagecliError, stated_wait: float | None) -> None:
         """Waits before the next attempt; a wait that the server states holds for all threads."""
@@ -247,7 +280,7 @@ class Transport:
         paid.last = failure
         paid.on_event(RetryWait(request=paid.request, seconds=seconds, why=failure.message))
         if stated_wait is not None:
-            self._rate_limiter.hold(seconds)
+            self._rate_limiter.hold(seconds, failure.message)
         else:
             self._clock.sleep(seconds)
 

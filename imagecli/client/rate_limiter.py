@@ -28,6 +28,10 @@ INCREASE: Final = 6e-5
 the rate meets its limit again after half a hundred requests, and a limit that was raised is soon found."""
 ROUNDING: Final = 0.99
 """Servers state whole numbers: up to this much more may be left."""
+DOUBT_SECONDS: Final = 5.0
+"""How long a limit is trusted that only accepted requests have stated, and that requires to wait over a minute."""
+RATE_LIMIT: Final = "the provider's rate limit"
+"""Why requests wait, unless there is another reason."""
 LOOK_SECONDS: Final = 1.0
 """The longest sleep before the clock is read again: clocks are adjusted, and machines suspended."""
 
@@ -106,6 +110,10 @@ class TokenBucket:
     """The newest request whose response stated the limit."""
     stated: float = 0.0
     """What it stated to be left."""
+    stated_at: float = 0.0
+    """When; monotonic."""
+    is_confirmed: bool = False
+    """A request was refused since then."""
 
     def level_at(self, now: float) -> float:
         return min(self.size, self.level + self.rate * (now - self.at))
@@ -132,7 +140,7 @@ class TokenBucket:
             self.unit = min(max(spent / (ticket.number - before.number), 1.0), limit.total)
         # Some servers state what was left when the request arrived, others when the response left: the lower one holds.
         self.set_level(now, min(limit.left - sent_since * self.unit + self.rate * (now - ticket.at), limit.left))
-        self.stated_by, self.stated = ticket, limit.left
+        self.stated_by, self.stated, self.stated_at = ticket, limit.left, now
 
     def _stated_rate(self, limit: RateLimit) -> float:
         """A limit is one of a minute, unless its reset shows another rate."""
@@ -210,12 +218,22 @@ class RateLimiter:
         """Seconds."""
         self._ever_accepted = False
         self._exhausted = False
+        self._doubters: dict[int, tuple[str, ...]] = {}
+        """Requests sent although these limits forbade it → the limits, which are ignored if one of them is accepted."""
+        self._ignored: set[str] = set()
+        self._why = RATE_LIMIT
 
     @property
     def refusals_in_a_row(self) -> int:
         """Refusals with no accepted request in between; those of requests sent at the same time count once."""
         with self._changed:
             return self._refusals
+
+    @property
+    def why(self) -> str:
+        """Why requests have to wait."""
+        with self._changed:
+            return self._why
 
     def wait_turn(self, images: int = 1, *, longest: float = float("inf")) -> Ticket | float:
         """Waits until a request for *images* images may be sent.
@@ -247,6 +265,9 @@ class RateLimiter:
         """The request was accepted, whatever its response; *headers* with lower-case names."""
         with self._changed:
             now = self._clock.now()
+            for of in self._doubters.pop(ticket.number, ()):
+                self._ignored.add(of)
+                self._buckets.pop(of, None)
             self._update_stated(now, ticket, headers)
             self._ever_accepted = True
             if ticket.number > self._refused_at:
@@ -264,9 +285,10 @@ class RateLimiter:
                 self._alone_until = float("-inf")
             self._changed.notify_all()
 
-    def hold(self, seconds: float) -> None:
-        """No request is sent for *seconds*, as an overloaded server has requested."""
+    def hold(self, seconds: float, why: str) -> None:
+        """No request is sent for *seconds*: an overloaded server has requested it, or it can't be reached."""
         with self._changed:
+            self._why = why
             self._not_before = max(self._not_before, self._clock.now() + seconds)
 
     def record_refusal(self, ticket: Ticket, headers: Mapping[str, str], hold: float, stated: float | None) -> bool:
@@ -276,6 +298,8 @@ class RateLimiter:
         """
         with self._changed:
             now = self._clock.now()
+            self._why = RATE_LIMIT
+            self._ignored.clear()
             has_limits = self._update_stated(now, ticket, headers)
             self._not_before = max(self._not_before, now + hold)
             self._longest_hold = max(self._longest_hold, hold)
@@ -293,7 +317,10 @@ class RateLimiter:
             return not self._exhausted
 
     def _limit_wait(self, now: float, images: int) -> float:
-        waits = [bucket.wait(now, images if _counts_images(of) else 1) for of, bucket in self._buckets.items()]
+        waits = []
+        for of, bucket in self._buckets.items():
+            wait = bucket.wait(now, images if _counts_images(of) else 1)
+            waits.append(min(wait, bucket.stated_at + DOUBT_SECONDS - now) if _is_doubted(bucket, wait) else wait)
         return max(self._not_before - now, 0.0, *waits)
 
     def _take_turn(self, now: float, images: int) -> Ticket | float:
@@ -310,13 +337,18 @@ class RateLimiter:
             self._alone_until = now + PROBE_SECONDS
         self._sent, self._images, self._sent_at = self._sent + 1, self._images + images, now
         ticket = Ticket(number=self._sent, at=now, images=images, images_so_far=self._images)
+        doubted = []
         for of, bucket in self._buckets.items():
+            if _is_doubted(bucket, bucket.wait(now, ticket.cost(of))):
+                doubted.append(of)
             bucket.set_level(now, bucket.level_at(now) - ticket.cost(of) * bucket.unit)
+        if doubted:
+            self._doubters[ticket.number] = tuple(doubted)
         return ticket
 
     def _update_stated(self, now: float, ticket: Ticket, headers: Mapping[str, str]) -> bool:
         """Takes over the limits that *headers* state. Returns whether there are any."""
-        limits = parse_rate_limits(headers, datetime.now(UTC))
+        limits = [limit for limit in parse_rate_limits(headers, datetime.now(UTC)) if limit.of not in self._ignored]
         for limit in limits:
             bucket = self._buckets.setdefault(limit.of, TokenBucket(at=now))
             total = self._images if limit.of == "images" else self._sent
@@ -327,6 +359,7 @@ class RateLimiter:
         """Begins the time after a refusal; *wait* seconds after it the request could have been accepted."""
         for of, bucket in self._buckets.items():
             if of != OWN:
+                bucket.is_confirmed = True
                 bucket.set_level(now, min(bucket.level_at(now), 0.0))  # whatever was expected, nothing is left
         # Refusals arrive quickly, so the other requests are taken for accepted until they are refused as well.
         accepted = self._sent - self._refused_at - 1
@@ -359,6 +392,11 @@ def _seconds_after(sent: int) -> float:
     if sent == 1:
         return 0.015
     return 0.05 / sent if sent >= 8 else 0.0
+
+
+def _is_doubted(bucket: TokenBucket, wait: float) -> bool:
+    """Whether *wait* is longer than a minute, and no refusal has confirmed the limit that the bucket stands for."""
+    return wait > MINUTE and bucket.stated_by is not None and not bucket.is_confirmed
 
 
 def _counts_images(of: str) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from imagecli.client.exchange import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.providers.errors import error_from_response, is_quota
-from imagecli.providers.http_status import holds_image, is_retried, proves_nothing_generated
+from imagecli.providers.http_status import holds_image, is_retried, proves_nothing_generated, unescaped
 
 LONGEST_SECONDS = 366 * 86_400.0
 """A longer stated wait counts as a year, so that it can be printed and compared."""
@@ -26,15 +26,35 @@ BACKOFF_BUDGET_SECONDS = 60.0
 """How long a rate limit without a stated wait is backed off from in all: most limits are per minute."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_CHINESE_UNITS = {"小时": 3600.0, "分": 60.0, "秒": 1.0, "毫秒": 1e-3}
 _PART = r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)"
 _WEEKDAY = r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s*"
-_AMOUNT = r"(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)(?![a-z])"
-_SENTENCE = rf"(?:try again|retry) (?:in|after):? ((?:{_AMOUNT}(?:,? and |, | )?)+)"
-"""try again in 6m0s, Please retry after 6 seconds, try again in 1 minute and 5 seconds, Please retry in 37.5s"""
-_RETRY_DELAY = r'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"'
-"""Of google.rpc.RetryInfo in an error's details."""
-_LIMIT_OF_ZERO = r"\blimit:? 0(?![.,]?\d)"
+_AMOUNT = r"(\d+(?:\.\d+)?)\s?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|毫秒|秒|分|小时)(?![a-z])"
+_AMOUNTS = rf"((?:{_AMOUNT}钟?(?:,? and |, | )?){{1,4}})"
+_WAIT_SENTENCES = (
+    r"(?:try(?:ing)? again|retry(?:ing)?|resets?|available(?: again)?) (?:in|after):?(?: about| approximately)? "
+    + _AMOUNTS,
+    rf"\bwait:?(?: for)?(?: at least| about| another)? {_AMOUNTS}",
+    rf"(?<![\d.]){_AMOUNTS}\s?之?以?后[^。，,.]{{0,6}}(?:重试|再试|尝试|请求)",
+    rf"请?等待\s?{_AMOUNTS}",
+)
+"""try again in 6m0s, Please retry after 6 seconds, Please wait 20 seconds, resets in 1 minute and 5 seconds; and of the
+providers in China: 请在 20 秒后重试, 请等待20秒."""
+_WAIT_FIELDS = (
+    (r"retryDelay|retry_delay", "s"),  # google.rpc.RetryInfo in an error's details
+    (r"retry[-_]?after[-_]?ms", "ms"),
+    (r"retry[-_]?after(?:[-_]?s(?:ec(?:ond)?s)?)?|wait[-_]?seconds|estimated_time", "s"),
+)
+"""Names of an error's fields that state a wait → their unit. Gateways quote them in a message, with backslashes."""
+_FIELD = r"\\*[\"'](?:{names})\\*[\"']\s*:\s*\\*[\"']?(\d+(?:\.\d+)?)s?\\*[\"',}}\s]"
+_RESET_FIELD = r"\\*[\"']x-ratelimit-reset\\*[\"']\s*:\s*\\*[\"']?(\d{13})\b"
+"""OpenRouter's: a Unix time in milliseconds."""
+_LIMIT_OF_ZERO = (
+    r"\b(?:limit|quota)(?: of| is|\\*[\"'])?\s?[:=]?\s?0(?![.,]?\d)"
+    r"|quotaValue\\*[\"']\s*:\s*\\*[\"']?0\b|(?:限制|配额|额度)(?:为|是)?\s?[:：]?\s?0(?![.,]?\d)"
+)
 """Limit 0, Used 0, Requested 1. Quota exceeded for metric: ..., limit: 0"""
+_LIMIT_HEADERS = ("ratelimit-limit", "ratelimit-limit-requests", "ratelimit-limit-images")
 _MAX_BODY = 64 * 1024
 
 
@@ -47,19 +67,33 @@ def server_wait(headers: Mapping[str, str], now: datetime, body: str = "") -> fl
     milliseconds = _longest_wait(map(parse_number, _split_header(headers.get("retry-after-ms", ""))))
     wait = milliseconds / 1000 if milliseconds is not None else _parse_retry_after(headers.get("retry-after", ""), now)
     if wait is None:
-        wait = _parse_body_wait(body)
+        wait = _parse_body_wait(unescaped(body), now)
     return None if wait is None else min(wait, LONGEST_SECONDS)
 
 
-def _parse_body_wait(body: str) -> float | None:
-    if match := re.search(_RETRY_DELAY, body, re.ASCII):
-        return parse_number(match[1])
-    if match := re.search(_SENTENCE, body, re.IGNORECASE | re.ASCII):
-        amounts = re.findall(_AMOUNT, match[1].lower(), re.ASCII)
-        return sum(
-            float(amount) * _UNITS["ms" if unit.startswith(("ms", "mil")) else unit[0]] for amount, unit in amounts
-        )
+def _parse_body_wait(body: str, now: datetime) -> float | None:
+    for names, unit in _WAIT_FIELDS:
+        if match := re.search(_FIELD.format(names=names), body, re.IGNORECASE | re.ASCII):
+            return float(match[1]) * _UNITS[unit]
+    for sentence in _WAIT_SENTENCES:
+        if match := re.search(sentence, body, re.IGNORECASE):
+            return sum(float(amount) * _seconds_per(unit) for amount, unit in re.findall(_AMOUNT, match[1].lower()))
+    if match := re.search(_RESET_FIELD, body, re.IGNORECASE | re.ASCII):
+        return max(float(match[1]) / 1000 - now.timestamp(), 0.0)
     return None
+
+
+def _seconds_per(unit: str) -> float:
+    """Seconds in a unit that is a word, English or Chinese, or an abbreviation."""
+    if unit in _CHINESE_UNITS:
+        return _CHINESE_UNITS[unit]
+    return _UNITS["ms" if unit.startswith(("ms", "mil")) else unit[0]]
+
+
+def _states_zero_limit(headers: Mapping[str, str], body: str) -> bool:
+    """Whether a refusal is due to a limit of 0, which no waiting raises."""
+    values = (headers.get(f"{prefix}{name}", "").strip() for name in _LIMIT_HEADERS for prefix in ("", "x-"))
+    return "0" in values or re.search(_LIMIT_OF_ZERO, body, re.IGNORECASE) is not None
 
 
 def retry_delay(attempt: int, stated_wait: float | None, max_wait: float) -> float:
@@ -157,7 +191,7 @@ def decide_retry(
     retry = is_retried(status, headers, response.error_body, free=free, retry_500=retry_500) and not is_quota(
         status, response.error_body
     )
-    if response.status == 429 and re.search(_LIMIT_OF_ZERO, body, re.IGNORECASE | re.ASCII):
+    if status == 429 and _states_zero_limit(headers, unescaped(body)):
         failure = LimitError(
             f"{failure.message}; waiting does not help with a limit of 0",
             hint="this account or plan can't use the model: choose another model or plan",

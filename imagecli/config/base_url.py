@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.errors import UsageError
 from imagecli.quoting import quote_without_secrets
@@ -33,6 +34,20 @@ def validate_base_url(text: str) -> str:
     ):
         raise UsageError(f"the base URL {quote_without_secrets(text)} names no host", hint=example)
     return text
+
+
+ENDPOINTS: Final = ("images/generations", "images/edits", "images/variations", "chat/completions")
+"""Paths of requests. Portals and examples show complete addresses, which people copy as a base URL."""
+
+
+def without_endpoint(base_url: str) -> str:
+    """*base_url* without the path of a request at its end; its query stays."""
+    parts = urlsplit(base_url)
+    path = parts.path.rstrip("/")
+    for endpoint in ENDPOINTS:
+        if path.endswith(f"/{endpoint}"):
+            return urlunsplit(parts._replace(path=path.removesuffix(f"/{endpoint}")))
+    return base_url
 
 
 def is_public(base_url: str) -> bool:

@@ -22,6 +22,7 @@ from imagecli.safe_open import (
     read_regular,
 )
 from imagecli.suggestions import unknown_name_hint
+from imagecli.text_encoding import find_text_problem
 
 MAX_BYTES: Final = 1_000_000
 
@@ -158,12 +159,12 @@ def read_toml_file(path: Path) -> dict[str, Any]:
 
 def parse_toml(data: bytes, path: Path) -> dict[str, Any]:
     """The tables of *data*, the content of *path*. Errors quote nothing of it, because it may be a key."""
+    if problem := find_text_problem(data):
+        raise SettingsError(
+            f"{path} can't be read: it is not UTF-8 at byte {problem.position}: {problem.message}", hint=problem.hint
+        )
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{path} can't be read: it is not UTF-8 at byte {error.start}", hint="save it as UTF-8"
-        ) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}", hint="mend that line, or remove the file") from None
     except ValueError:

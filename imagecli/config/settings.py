@@ -8,9 +8,9 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.catalog.provider import ProviderRow
+from imagecli.catalog.provider import ProviderRow, shared_segments
 from imagecli.config.api_keys import Key, find_key, no_key_error
-from imagecli.config.base_url import is_local, is_public, validate_base_url
+from imagecli.config.base_url import is_local, is_public, validate_base_url, without_endpoint
 from imagecli.config.schema import DEFAULT_MAX_RETRIES, DEFAULT_MAX_WAIT, SettingValue, SettingValues, value_or
 from imagecli.config.sources import (
     CostLimit,
@@ -195,7 +195,29 @@ def resolve_base_url(row: ProviderRow, sources: SettingsSources, env: Env, catal
             f"provider {row.name} has no base URL of its own",
             hint=f"--base-url {row.base_url_form or 'URL'}" + (f", or {row.base_url_env}" if row.base_url_env else ""),
         )
-    return SettingValue(validate_base_url(base_url.value), base_url.origin)
+    url = without_endpoint(validate_base_url(base_url.value))
+    _check_form(url, row, sources)
+    return SettingValue(url, base_url.origin)
+
+
+def _check_form(base_url: str, row: ProviderRow, sources: SettingsSources) -> None:
+    """Raises UsageError if *base_url* has the form that another provider with the same variable for it uses.
+
+    A provider can have two forms of the API, and its portal shows addresses of one of them.
+    """
+    if row.base_url_env is None:
+        return
+    path = urlsplit(base_url).path
+    for other in sources.providers.rows.values():
+        if other.base_url_env == row.base_url_env and _longest_shared(path, other) > max(_longest_shared(path, row), 1):
+            raise UsageError(
+                f"the base URL ends with {path}, which is the form of provider {other.name}, not of {row.name}",
+                hint=f"--provider {other.name}; or {row.base_url_env}={row.base_url_form or 'URL'}",
+            )
+
+
+def _longest_shared(base_path: str, row: ProviderRow) -> int:
+    return max((shared_segments(base_path, path) for path in row.paths.values()), default=0)
 
 
 def _base_url_variable(row: ProviderRow, env: Env) -> SettingValue[str] | None:

@@ -173,7 +173,7 @@ def _read_alpha(data: bytes, format: str, name: str) -> Image.Image:
 def _draw_mask(header: ImageHeader, transform: Transform) -> Image.Image:
     """The mask as RGBA, white where it is transparent, else black. Raises InputImageError if its pixels are damaged."""
     pixels, _ = render_transformed(header, transform, Image.Resampling.NEAREST, padding=_UNCHANGED)
-    alpha = pixels.getchannel("A").point(lambda value: value if value >= MIN_ALPHA else 0)
+    alpha = pixels.getchannel("A").point([0] * MIN_ALPHA + list(range(MIN_ALPHA, 256)))
     white = ImageChops.invert(alpha)
     return Image.merge("RGBA", (white, white, white, alpha))
 

@@ -16,6 +16,7 @@ from imagecli.naming.output_pattern import (
     check_output_inside,
     check_variables,
     check_variables_used,
+    folder_note,
     parse_output,
 )
 from imagecli.naming.resolve import (
@@ -40,6 +41,7 @@ __all__ = [
     "check_output_inside",
     "check_variables",
     "check_variables_used",
+    "folder_note",
     "mark_path",
     "number_path",
     "parse_output",

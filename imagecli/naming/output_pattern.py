@@ -155,6 +155,14 @@ def added_ending_note(output: OutputPattern) -> str | None:
     return f"-o {output.text}: .{extension} is no picture's ending, so the true one is added to the name"
 
 
+def folder_note(output: OutputPattern) -> str | None:
+    """A note for a name without an extension: a folder may have been meant, and none of that name exists."""
+    if output.kind != "literal" or "." in output.text.rpartition("/")[2]:
+        return None
+    folder = shell_quote(f"{output.text}/")
+    return f"-o {output.text} is not a folder, so the image gets that name; -o {folder} makes a folder"
+
+
 def _typed_extension(output: OutputPattern) -> str:
     """The extension that the user typed, or "" if there is none. The value of a field never counts."""
     if output.kind not in ("literal", "template"):

@@ -117,11 +117,15 @@ def _rule(status: int) -> StatusRule:
 
 def mentions_loss(body: bytes) -> bool:
     """Whether an error's *body* says that the response of another server was lost."""
+    return re.search(_MENTIONS_LOSS, unescaped(body.decode("utf-8", "replace")), re.IGNORECASE) is not None
+
+
+def unescaped(text: str) -> str:
+    """*text* with the characters that JSON may write as escapes; unchanged if it is not JSON."""
     try:
-        text = json.dumps(json.loads(body), ensure_ascii=False)
+        return json.dumps(json.loads(text), ensure_ascii=False)
     except (ValueError, RecursionError):
-        text = body.decode("utf-8", "replace")
-    return re.search(_MENTIONS_LOSS, text, re.IGNORECASE) is not None
+        return text
 
 
 def _has_own_error(body: bytes) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from imagecli.catalog.provider import LIVE_ONLY, ProviderRow, for_batch_api
+from imagecli.catalog.provider import LIVE_ONLY, ProviderRow, for_batch_api, shared_segments
 from imagecli.domain import (
     MEDIA_TYPES,
     OPERATIONS,
@@ -34,18 +34,12 @@ def join_url(base_url: str, path: str, query: Mapping[str, str], *, model: str =
     Azure's endpoint is written with and without `/openai/v1`. A query in the base URL is kept, and overrides *query*.
     """
     parts = urlsplit(base_url)
-    base, segments = parts.path.strip("/").split("/"), path.strip("/").split("/")
-    longest = min(len(base), len(segments))
-    shared = next((n for n in range(longest, 0, -1) if all(map(_is_same_segment, base[-n:], segments))), 0)
-    rest = "".join("/" + segment.replace("{model}", quote(model, safe="")) for segment in segments[shared:])
+    segments = path.strip("/").split("/")[shared_segments(parts.path, path) :]
+    rest = "".join("/" + segment.replace("{model}", quote(model, safe="")) for segment in segments)
     base_query = dict(parse_qsl(parts.query, keep_blank_values=True))
     further = urlencode({name: value for name, value in query.items() if name not in base_query})
     full_query = "&".join(part for part in (parts.query, further) if part)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + rest, query=full_query, fragment=""))
-
-
-def _is_same_segment(segment: str, pattern: str) -> bool:
-    return segment == pattern or (pattern == "{model}" and segment != "")
 
 
 def build_request_fields(request: ImageRequest, row: ProviderRow) -> tuple[dict[str, Json], tuple[str, ...]]:

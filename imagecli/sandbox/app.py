@@ -90,6 +90,9 @@ class SandboxApp:
                 check_method(request, "POST")
                 check_api_key(request, self._require_key)
                 return self._generator.faults.next_response(request_id) or self._paint(request, operation, request_id)
+            case ["health"]:
+                check_method(request, "GET", "HEAD")
+                return json_response(200, {"status": "ok"})
             case ["models", *rest] if len(rest) <= 1:
                 check_method(request, "GET", "HEAD")
                 check_api_key(request, self._require_key)

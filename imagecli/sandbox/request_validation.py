@@ -6,6 +6,7 @@ openai-python of 2026-10-14, read 2026-11-22.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from imagecli.catalog.catalog import Catalog
@@ -26,6 +27,7 @@ from imagecli.sandbox.parameters import (
     wrong_type_error,
 )
 from imagecli.sandbox.request_body import ParsedForm
+from imagecli.sizes import parse_size_in_pixels
 
 COMPRESSED: Final = ("jpeg", "webp")
 """Formats with a compression level."""
@@ -35,8 +37,23 @@ NOT_STREAMED: Final = ("gif", "svg")
 """Formats that are never sent as a stream."""
 FORMAT_PARAMETERS: Final = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "svg"}
 """Parameter → the only format it belongs to."""
-DEFAULT_MODEL = "dall-e-2"
+CLASSIC_MODEL: Final = "dall-e-2"
+DEFAULT_MODELS: Final[dict[Operation, str]] = {
+    "generations": CLASSIC_MODEL,
+    "edits": "gpt-image-1.5",
+    "variations": CLASSIC_MODEL,
+}
 """For requests without a model, as old clients send them. Source: openai-openapi @ f85dbe2 (2026-08-21)."""
+DEFAULT_VALUES: Final = {
+    "background": "auto",
+    "moderation": "auto",
+    "output_compression": 100,
+    "output_format": "png",
+    "partial_images": 0,
+    "quality": "auto",
+    "stream": False,
+}
+"""Values that are accepted for every model, since they change nothing. Source: the same."""
 ENDPOINT_PARAMETERS: dict[Operation, frozenset[str]] = {
     "generations": frozenset({"prompt", "model", "n", "size"}),
     "edits": frozenset({"prompt", "model", "n", "size"}),
@@ -55,6 +72,7 @@ BLOCKED_WORD: Final = "moderation_blocked"
 def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) -> ImageJob:
     """The job that *form* describes. Raises ApiError with the API's own body."""
     row = _read_model(form, operation, catalog)
+    form = _without_defaults(form, row)
     _check_names(form, operation, row)
     prompt = _read_prompt(form, operation, row)
     words = {name: read_word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
@@ -89,10 +107,10 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
 
 
 def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> ModelRow:
-    name = form.values.get("model", DEFAULT_MODEL)
+    name = form.values.get("model", "")
     if not isinstance(name, str):
         raise wrong_type_error("model", "a string", name)
-    row = catalog.models.get(name or DEFAULT_MODEL)
+    row = catalog.models.get(name or _default_model(form, operation, catalog))
     if row is None:
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ApiError(message, status=404, code="model_not_found")
@@ -100,6 +118,35 @@ def _read_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> Mod
         supported = [other.name for other in catalog.models.values() if operation in other.operations]
         raise invalid_value_error("model", f"Invalid value: '{name}'. Supported values are: {join_quoted(supported)}.")
     return row
+
+
+def _default_model(form: ParsedForm, operation: Operation, catalog: Catalog) -> str:
+    """The model of a request that names none: the classic one also for a form that only the classic one accepts."""
+    name = DEFAULT_MODELS[operation]
+    row, size = catalog.models[name], form.values.get("size")
+    is_classic = "response_format" in form.values and "response_format" not in row.parameters
+    if isinstance(size, str) and (pixels := parse_size_in_pixels(size)):
+        is_classic = is_classic or row.sizes.objection(pixels) is not None
+    return CLASSIC_MODEL if form.is_text and is_classic else name
+
+
+def _without_defaults(form: ParsedForm, row: ModelRow) -> ParsedForm:
+    """*form* without explicit defaults. A compression stays if the model has one: some formats refuse any."""
+    values = {
+        name: value
+        for name, value in form.values.items()
+        if not _is_default(name, value, form) or (name == "output_compression" and name in row.parameters)
+    }
+    return replace(form, values=values)
+
+
+def _is_default(name: str, value: object, form: ParsedForm) -> bool:
+    if name not in DEFAULT_VALUES:
+        return False
+    default = DEFAULT_VALUES[name]
+    if form.is_text and isinstance(value, str):
+        return value.strip().lower() in ("false", "0") if default is False else value.strip() == str(default)
+    return type(value) is type(default) and value == default
 
 
 def _check_names(form: ParsedForm, operation: Operation, row: ModelRow) -> None:

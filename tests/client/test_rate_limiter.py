@@ -186,3 +186,41 @@ def test_threads_under_an_endless_limit_end_together(httpserver: HTTPServer) -> 
     assert ends == [5] * 16
     # All may be on their way before the first refusal arrives; then one alone tries each time.
     assert len(httpserver.log) <= 16 + 2
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {
+            "x-ratelimit-limit-requests": "5",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": "3600",
+        },
+        {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "86400"},
+        {"x-ratelimit-limit-images": "9", "x-ratelimit-remaining-images": "0", "x-ratelimit-reset-images": "1h0m0s"},
+    ],
+)
+def test_a_limit_that_accepted_requests_contradict_is_trusted_only_briefly(stated: dict[str, str]) -> None:
+    clock = Clock()
+    one = pacer(clock)
+    for _ in range(60):
+        one.record_answer(turn_of(one), stated)
+    assert 1 < clock.time - 1000 < 15
+
+
+def test_a_limit_of_an_hour_that_a_refusal_confirms_is_trusted() -> None:
+    stated = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "3600"}
+    one = pacer(Clock())
+    one.record_answer(turn_of(one), stated)
+    one.record_refusal(turn_of(one), stated, 1, None)
+    with pytest.raises(WaitTooLongError):
+        one.wait_turn()
+
+
+def test_a_limit_of_a_minute_is_trusted_without_a_refusal() -> None:
+    stated = {"ratelimit-limit": "1", "ratelimit-remaining": "0", "ratelimit-reset": "60"}
+    clock = Clock()
+    one = pacer(clock)
+    one.record_answer(turn_of(one), stated)
+    turn_of(one)
+    assert clock.time - 1000 == pytest.approx(60, abs=1)

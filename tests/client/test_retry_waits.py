@@ -101,6 +101,22 @@ def test_a_sentence_counts_where_no_header_says_anything(hint: str, seconds: flo
         ("try again in 250 milliseconds", 0.25),
         ('{"error": {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}]}}', 37.0),
         ("try again in " + "9" * 400 + " hours", LONGEST_SECONDS),
+        ("Rate limit exceeded. Please wait 20 seconds before making another request.", 20.0),
+        ("wait for at least 1.5 s", 1.5),
+        ("The limit resets in 12s", 12.0),
+        ("Trying again after about 3 seconds", 3.0),
+        ("请求过于频繁，请在 20 秒后重试", 20.0),
+        ("您的账户已达到速率限制，请1分钟后再试", 60.0),
+        ("触发限流，请等待30秒", 30.0),
+        (json.dumps({"error": {"message": "请 20 秒后重试"}}), 20.0),
+        ('{"error": "busy", "retry_after": 12.5}', 12.5),
+        ('{"retryAfterMs": 1500}', 1.5),
+        ('{"detail": "loading", "estimated_time": 20.0}', 20.0),
+        ('{"error": {"message": "GeminiException - {\\"retryDelay\\": \\"37s\\"}"}}', 37.0),
+        (json.dumps({"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795442430000"}}}}), 30.0),
+        ("I can't wait 20 years", None),
+        ("1 秒的视频", None),
+        ('{"retry_after": null}', None),
         ("retry in a minute", None),
         ("try again in 2 days", None),
         ('{"retryDelay": "soon"}', None),
@@ -116,6 +132,12 @@ def test_a_wait_stated_in_the_body_is_read(body: str, seconds: float | None) -> 
     [
         ("Limit 0, Used 0, Requested 1. Please try again in 20s.", False),
         ("Quota exceeded for metric: images, limit: 0\nPlease retry in 37.5s.", False),
+        ("the limit is 0 images per minute", False),
+        ("rate limit of 0", False),
+        ('{"metadata": {"quotaValue": "0"}}', False),
+        ("limit=0", False),
+        ("当前模型的配额为 0", False),
+        ("remaining: 0, limit: 5", True),
         ("Limit 5, Used 5, Requested 1. Please try again in 12s.", True),
         ("Limit 0.5, Used 0.5", True),
         ("Limit 05", True),
@@ -126,6 +148,13 @@ def test_a_limit_of_zero_is_not_waited_for(message: str, retry: bool) -> None:
     decision = decide_retry(HttpResponse(status=429, headers={}, error_body=body), NOW)
     assert decision.retry is retry
     assert ("limit of 0" in decision.failure.message) is not retry
+
+
+@pytest.mark.parametrize("name", ["x-ratelimit-limit-requests", "x-ratelimit-limit-images", "ratelimit-limit"])
+def test_a_header_with_a_limit_of_zero_is_not_waited_for(name: str) -> None:
+    for value, retry in (("0", False), ("1", True), ("", True)):
+        response = HttpResponse(status=429, headers={name: value, "retry-after": "1"}, error_body=b"{}")
+        assert decide_retry(response, NOW).retry is retry
 
 
 @pytest.mark.parametrize(
@@ -250,3 +279,11 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_date_without_a_zone_is_utc_wherever_one_is(tokyo: None) -> None:
     here = NOW.astimezone(timezone(timedelta(hours=2)))
     assert server_wait({"retry-after": "Mon Nov 23 14:00:30 2026"}, here) == 30.0
+
+
+@pytest.mark.parametrize("piece", ["9", "9.", "9 s, ", "wait ", "1秒", "请等待", '"retry_after":', "try again in 9 h "])
+def test_no_body_of_an_error_takes_long_to_read(piece: str) -> None:
+    body = json.dumps({"error": {"message": piece * (64_000 // len(piece))}}).encode()
+    started = time.perf_counter()
+    decide_retry(HttpResponse(status=429, headers={}, error_body=body), NOW)
+    assert time.perf_counter() - started < 2

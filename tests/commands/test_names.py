@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.conftest import Run, photo
+from tests.conftest import Run, mask_for, photo
 
 SANDBOX = ("--provider", "sandbox")
 CLASSIC = ("-m", "dall-e-2", "-s", "256x256", *SANDBOX)
@@ -155,7 +155,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place.mkdir()
     monkeypatch.setenv("HOME", str(place))
     photo(place / "photo.png", 256, 256)
-    photo(place / "mask.png", 256, 256, "RGBA")
+    mask_for(place / "mask.png", 256, 256, (64, 64, 192, 192))
     (place / "prompt.txt").write_text("a red hat")
     (place / "m.txt").write_text("a cat\n")
     return place

@@ -224,3 +224,23 @@ def test_no_pictures_are_said_to_be_saved_where_none_were_made(tmp_path: Path, c
     assert done.returncode == 8
     assert "stdout can't be written" in done.stderr
     assert "saved" not in done.stderr
+
+
+@pytest.mark.parametrize("prompt", ["- a cat", "-- a cat", "--- a cat", "--a cat", "-5 degrees", "---"])
+def test_a_prompt_that_starts_with_dashes_gets_the_hint(imagecli: Run, prompt: str) -> None:
+    result = imagecli("generate", prompt, "--dry-run")
+    assert result.exit_code == 2
+    assert "put -- before a prompt that starts with a dash" in result.stderr
+    assert imagecli("generate", "--dry-run", "--", prompt).exit_code == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_text_in_utf_16_is_refused_alike_everywhere(imagecli: Run, folder: Path, encoding: str) -> None:
+    for name, text in (("prompt.txt", "a cat"), ("m.jsonl", '{"prompt": "a cat"}\n'), ("m.txt", "a cat\n")):
+        (folder / name).write_bytes(text.encode(encoding))
+    for argv in (["generate", "-f", "prompt.txt"], ["batch", "m.jsonl", "--check"], ["batch", "m.txt", "--check"]):
+        result = imagecli(*argv, "--provider", "sandbox")
+        assert result.exit_code == 2
+        assert "UTF-16" in result.stderr and "iconv -f UTF-16 -t UTF-8" in result.stderr
+    (folder / "imagecli.toml").write_bytes("model = 'gpt-image-2'\n".encode(encoding))
+    assert "iconv -f UTF-16 -t UTF-8" in imagecli("generate", "a cat", "--dry-run").stderr

@@ -198,7 +198,7 @@ def test_the_program_of_a_key_command_is_not_taken_from_the_current_folder(
     assert revealed(find(tmp_path, ["key-tool"], PATH=f"{path}:{tmp_path / 'tools'}")) == "from-the-tools"
 
 
-@pytest.mark.parametrize("name", ["./key-tool", "bin/key-tool", "../work/key-tool", "~/key-tool", "."])
+@pytest.mark.parametrize("name", ["./key-tool", "bin/key-tool", "../work/key-tool", "."])
 def test_a_relative_path_of_a_key_command_is_refused(tmp_path: Path, folder: Path, name: str) -> None:
     program(folder, "from-the-clone")
     program(folder / "bin", "from-the-clone")
@@ -206,6 +206,12 @@ def test_a_relative_path_of_a_key_command_is_refused(tmp_path: Path, folder: Pat
         find(tmp_path, [name])
     assert (caught.value.exit_code, caught.value.code) == (3, "no_key")
     assert str(tmp_path / "config.toml") in (caught.value.hint or "")
+
+
+def test_the_program_of_a_key_command_may_be_in_the_home_folder(tmp_path: Path, folder: Path) -> None:
+    program(folder / "~", "from-the-clone")
+    program(tmp_path / "home", "from-home")
+    assert revealed(find(tmp_path, ["~/key-tool"], HOME=str(tmp_path / "home"))) == "from-home"
 
 
 def test_a_key_command_does_not_run_in_the_current_folder(tmp_path: Path, folder: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imagecli.config.base_url import is_local, is_public, validate_base_url
+from imagecli.config.base_url import is_local, is_public, validate_base_url, without_endpoint
 from imagecli.errors import UsageError
+from tests.config.conftest import Home
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,42 @@ def test_this_machine_and_private_networks_are_local(base_url: str, local: bool)
 )
 def test_a_host_is_public_unless_its_name_or_address_is_private(host: str, public: bool) -> None:
     assert is_public(f"http://{host}:8080/v1") is public
+
+
+@pytest.mark.parametrize(
+    ("typed", "base_url"),
+    [
+        ("https://a.example/v1/images/generations", "https://a.example/v1"),
+        ("https://a.example/v1/images/edits/", "https://a.example/v1"),
+        ("https://a.example/v1/images/variations?k=1", "https://a.example/v1?k=1"),
+        ("https://a.example/api/v1/chat/completions", "https://a.example/api/v1"),
+        ("https://a.example/images/generations", "https://a.example"),
+        ("https://a.example/v1/", "https://a.example/v1/"),
+        ("https://a.example/my-images/generations/v1", "https://a.example/my-images/generations/v1"),
+        ("https://a.example/my-images/edits", "https://a.example/my-images/edits"),
+    ],
+)
+def test_the_path_of_a_request_is_no_part_of_a_base_url(typed: str, base_url: str) -> None:
+    assert without_endpoint(typed) == base_url
+
+
+AZURE_CLASSIC = "https://r.example/openai/deployments/img"
+
+
+@pytest.mark.parametrize("end", ["", "/images/generations", "/images/edits?api-version=2025-04-01-preview"])
+def test_an_address_of_azure_s_other_form_is_refused_with_the_provider_for_it(home: Home, end: str) -> None:
+    environ = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": AZURE_CLASSIC + end}
+    with pytest.raises(UsageError, match="is the form of provider azure-classic, not of azure") as caught:
+        home.load({"provider": "azure"}, environ)
+    assert "--provider azure-classic" in (caught.value.hint or "")
+    settings = home.load({"provider": "azure-classic"}, environ)
+    assert settings.base_url == AZURE_CLASSIC + end.removeprefix("/images/generations").removeprefix("/images/edits")
+    with pytest.raises(UsageError, match="is the form of provider azure, not of azure-classic"):
+        home.load({"provider": "azure-classic", "base_url": "https://r.example/openai/v1"}, environ)
+
+
+@pytest.mark.parametrize("base_url", ["https://r.example/openai", "https://r.example/openai/v1", "https://r.example"])
+def test_azure_s_endpoint_is_taken_in_each_of_its_spellings(home: Home, base_url: str) -> None:
+    assert home.load({"provider": "azure"}, {"AZURE_OPENAI_ENDPOINT": base_url}).base_url == base_url
+    # Azure's v1 form is one that OpenAI's own clients use, too.
+    assert home.load({"base_url": base_url}).base_url == base_url

@@ -121,7 +121,7 @@ def test_a_project_file_can_t_say_where_the_key_goes(home: Home, text: str) -> N
     [
         ("model = \n", "line 1", "mend"),
         ('size = "auto"\nmodel = x', "line 2", "mend"),
-        ("\x00", "not TOML", "mend"),
+        ("\x00", "a NUL byte", "UTF-8"),
         ("a = " + "[" * 20_000, "not TOML", "mend"),
         ('modle = "x"', "no setting 'modle'", "did you mean model?"),
         ('api_key = "sk-1"', "no setting 'api_key'", "imagecli config login"),

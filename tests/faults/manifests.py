@@ -126,7 +126,7 @@ CASES = (
     manifest("M6", "its own cap", "max_cost = 0.001\n" + FIT + '"64x64"\n', name="m.toml", told=["max_cost in m.toml"]),
     manifest("M6", "--max-cost", row(n=9, output="{n}.png"), "--max-cost", "0.01", told=["--max-cost 0.01"]),
     manifest("M7", "latin-1", CAT.encode() + b'{"prompt": "caf\xe9"}\n', told=["m.jsonl:2: byte 0xe9"]),
-    manifest("M7", "UTF-16", CAT.encode("utf-16"), told=["m.jsonl:1: it is UTF-16"]),
+    manifest("M7", "UTF-16", CAT.encode("utf-16"), told=["m.jsonl:1: it is UTF-16, expected UTF-8"]),
     manifest("M7", "UTF-16 without a mark", CAT.encode("utf-16-le"), told=["NUL"]),
     manifest("M7", "a NUL byte", CAT.encode() + b'{"prompt": "a\0cat"}\n', told=["m.jsonl:2: a NUL byte"]),
     manifest("M7", "half of a pair", '{"prompt": "a \\ud83d cat"}\n', told=["m.jsonl:1: "]),

@@ -149,6 +149,15 @@ CASES = (
     Case(id="N21", case="to a file", posts=(redirect(lambda lab: "file:///etc/passwd"),)),
     Case(id="N31", case="relative", posts=(redirect(lambda lab: "/v1/images/generations/"), OK)),
     Case(id="N31", case="absolute", posts=(redirect(lambda lab: to_itself(lab) + "/", "308 Permanent Redirect"), OK)),
+    *(
+        Case(id="N32", case=f"{variable} {proxy}", env={**PLAIN, variable: proxy}, base_url=public(scheme))
+        for variable, proxy, scheme in (
+            ("all_proxy", "socks://127.0.0.1:9/", "http"),
+            ("ALL_PROXY", "SOCKS4://me:hunter2@127.0.0.1:9", "https"),
+            ("HTTPS_PROXY", "socks5h://127.0.0.1:9", "https"),
+            ("http_proxy", "socks5://127.0.0.1:9", "http"),
+        )
+    ),
     Case(id="N22", case="no last chunk", posts=(chunked(BODY, end=b""), OK)),
     Case(id="N22", case="cut inside a chunk", posts=(chunked(end=b"%x\r\n" % len(BODY) + BODY[:50]), OK)),
     Case(id="N23", case="sizes that are none", posts=(chunked(end=b"ZZZZ\r\n" + BODY), OK)),

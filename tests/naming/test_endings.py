@@ -6,7 +6,7 @@ import pytest
 
 from imagecli.errors import OutputError
 from imagecli.formats import OTHER_ENDINGS
-from imagecli.naming import OutputPattern, added_ending_note, check_output_ending, parse_output
+from imagecli.naming import OutputPattern, added_ending_note, check_output_ending, folder_note, parse_output
 
 
 def output(text: str) -> OutputPattern:
@@ -88,3 +88,23 @@ def test_a_word_that_is_no_ending_gets_one_and_it_is_said(text: str, word: str |
     said = added_ending_note(output(text))
     assert (said is None) == (word is None)
     assert (word or "") in (said or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("photos", True),
+        ("out/photos", True),
+        ("my photos", True),
+        ("photos/", False),
+        ("photos.png", False),
+        ("v1.2", False),
+        ("{slug}", False),
+        ("-", False),
+        ("..", False),
+    ],
+)
+def test_a_name_without_an_extension_that_is_no_folder_is_noted(text: str, noted: bool) -> None:
+    note = folder_note(output(text))
+    assert (note is not None) == noted
+    assert not noted or f"-o {text} is not a folder" in (note or "")

@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from imagecli.batch.manifest.content import ManifestContent
 from imagecli.batch.manifest.errors import Problem, Problems
 from imagecli.errors import UsageError
+from imagecli.text_encoding import find_text_problem
 
 Format: TypeAlias = Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"]
 
@@ -146,25 +147,10 @@ def _find_reader(format: Format) -> Callable[[str, Problems], ManifestContent]:
             return read_prompt_lines
 
 
-_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-_AS_UTF_8: Final = "save it as UTF-8, or iconv -f UTF-16 -t UTF-8"
-
-
 def _decode(data: bytes, problems: Problems) -> str:
     """*data* as text without a byte order mark. Raises ManifestError with the line that is not UTF-8."""
-    if data.startswith(_UTF_16_MARKS):
-        problems.add(1, "it is UTF-16, and UTF-8 is wanted", hint=_AS_UTF_8)
-    elif (position := data.find(b"\0")) >= 0:
-        problems.add(_line_number(data, position), "a NUL byte: it is no text, or UTF-16", hint=_AS_UTF_8)
+    if problem := find_text_problem(data):
+        line = data.count(b"\n", 0, problem.position) + 1
+        problems.add(line, problem.message, hint=problem.hint)
     problems.raise_if_any()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        problems.add(_line_number(data, error.start), message, hint="save it as UTF-8")
-    problems.raise_if_any()
-    raise AssertionError
-
-
-def _line_number(data: bytes, position: int) -> int:
-    return data.count(b"\n", 0, position) + 1
+    return data.decode("utf-8-sig")

@@ -12,6 +12,7 @@ from imagecli.batch.manifest.read import MAX_BYTES, Format, Manifest, read_manif
 from imagecli.batch.shards import Shard
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.provider import ProviderRow, for_batch_api
+from imagecli.checks.addresses import check_no_address
 from imagecli.config.paths import current_folder
 from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import NOT_RAISED, SettingFlags, flag_name
@@ -109,6 +110,7 @@ def open_batch_context(
 def read_manifest_argument(argument: str, format: Format | None, env: Env) -> Manifest:
     """The manifest at the path *argument*; `-` is stdin. Raises UsageError, ManifestError."""
     if argument != "-":
+        check_no_address(argument, "a manifest", UsageError)
         return read_manifest(Path(env.expand_home(argument)), format)
     if env.stdin.isatty():
         raise UsageError("- reads the manifest from stdin, and stdin is this terminal", hint="pipe something in")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from imagecli.checks.addresses import check_no_address
 from imagecli.commands.image.prompt import read_stdin, refuse_terminal
 from imagecli.domain import MAX_PICTURE_BYTES, InputSource
 from imagecli.env import Env
@@ -13,6 +14,7 @@ from imagecli.errors import InputImageError
 def read_input_source(word: str, env: Env) -> InputSource:
     """The image that *word* names: a file, or stdin for `-` (read now, at most 512 MB)."""
     if word != "-":
+        check_no_address(word, "an input image")
         return InputSource(name=word, path=Path(env.expand_home(word)))
     refuse_terminal(env, "the picture")
     data = read_stdin(env, MAX_PICTURE_BYTES)

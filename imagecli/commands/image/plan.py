@@ -15,7 +15,14 @@ from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputNam
 from imagecli.errors import OutputError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.images.integrity import inspect_image
-from imagecli.naming import OutputPattern, added_ending_note, build_fields, check_variables_used, resolve_names
+from imagecli.naming import (
+    OutputPattern,
+    added_ending_note,
+    build_fields,
+    check_variables_used,
+    folder_note,
+    resolve_names,
+)
 from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_hash_for_name
 from imagecli.results import SkippedFile
 from imagecli.storage.preflight import stat_path
@@ -106,6 +113,8 @@ def _build_plan(calls: tuple[PlannedCall, ...], existing: list[tuple[Path, int]]
     notes: list[NoteEvent | WarningEvent] = []
     if note := added_ending_note(output):
         notes.append(NoteEvent(code="ending_added", message=note))
+    if note := folder_note(output):
+        notes.append(NoteEvent(code="no_folder", message=note))
     skipped: list[SkippedFile] = []
     for path, before in existing:
         file, warning = inspect_skipped_file(path, places[before])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from imagecli.domain import Size
@@ -71,7 +72,7 @@ def largest_page_first(data: bytes, pages: Sequence[TiffPage]) -> bytes:
     """*data* so that decoders read the largest of *pages*, no thumbnail or mask if there is another."""
     if not pages:
         return data
-    largest = max(pages, key=lambda page: (page.is_full, page.size.pixels))
+    largest = max(pages, key=attrgetter("is_full", "size.pixels"))
     return data[:4] + struct.pack(_ORDERS[data[:4]] + "I", largest.offset) + data[8:]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagecli.catalog.catalog import Catalog
-from imagecli.sandbox.request_validation import DEFAULT_MODEL
+from imagecli.sandbox.request_validation import CLASSIC_MODEL, DEFAULT_MODELS
 
 MAX_REQUESTS: Final = 50_000
 MAX_BYTES: Final = 200_000_000
@@ -84,6 +84,8 @@ class _Reader:
 
     def __init__(self, endpoint: str, catalog: Catalog) -> None:
         self._endpoint = endpoint
+        models = (model for operation, model in DEFAULT_MODELS.items() if endpoint.endswith(f"/{operation}"))
+        self._default_model = next(models, CLASSIC_MODEL)
         self._catalog = catalog
         self._lines: list[InputLine] = []
         self._custom_ids: set[str] = set()
@@ -139,7 +141,7 @@ class _Reader:
             return "url_mismatch", f"The url '{url}' does not match the batch's endpoint '{self._endpoint}'.", "url"
         if not isinstance(body, dict):
             return "invalid_request", "Invalid type for 'body': expected an object.", "body"
-        return self._objection_to_model(body.get("model") or DEFAULT_MODEL)
+        return self._objection_to_model(body.get("model") or self._default_model)
 
     def _objection_to_model(self, model: Any) -> tuple[str, str, str | None] | None:
         if not isinstance(model, str) or model not in self._catalog.models:
