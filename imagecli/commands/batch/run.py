@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.item_plan import ItemPlan, result_errors
 from imagecli.batch.item_worker import ItemWorker
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
@@ -24,7 +24,7 @@ from imagecli.commands.batch.open_run import (
 )
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
 from imagecli.commands.image.execute import add_key_origin
-from imagecli.errors import ImagecliError, Terminated
+from imagecli.errors import DiskError, ImagecliError, Terminated
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, InputsByModel
 from imagecli.pricing.spend_guard import SpendGuard
@@ -110,7 +110,10 @@ def _run_items(
                 counts.add(result)
                 reporter.print_result(replace(result, results=with_origins))
                 events(counts.progress())
-                is_final = any(call_result.is_final for call_result in result.results)
+                # What a disk can't take, it can't take of the next row either.
+                is_final = any(call_result.is_final for call_result in result.results) or any(
+                    isinstance(error, DiskError) for error in result_errors(result)
+                )
                 failed = any(call_result.errors for call_result in result.results)
                 if not (failed or result.is_over_budget):
                     settled.add(result.plan.identity.id)
