@@ -213,10 +213,12 @@ class Transport:
         failure, may_retry, stated_wait = decision.failure, decision.retry, decision.server_wait
         if self._free:
             failure = as_unbilled_error(failure)
+        if self._drop_unknown_field(paid, response):
+            self._rate_limiter.record_answer(ticket, response.headers)
+            return
         if not may_retry:
             self._rate_limiter.record_answer(ticket, response.headers)
-            self._drop_unknown_field(paid, response, failure)
-            return
+            raise failure
         rounds = self._rate_limiter.refusals_in_a_row
         hold = retry_delay(rounds if response.status == 429 else paid.failures, stated_wait, self._max_wait)
         paid.last = failure
@@ -238,18 +240,19 @@ class Transport:
         else:
             self._wait_to_retry(paid, failure, stated_wait)
 
-    def _drop_unknown_field(self, paid: _PaidRequest, response: HttpResponse, failure: ImagecliError) -> None:
-        """Removes the field that the server doesn't know and the user didn't set, once; else raises."""
+    def _drop_unknown_field(self, paid: _PaidRequest, response: HttpResponse) -> bool:
+        """Removes the field that the server doesn't know and the user didn't set, once. Returns whether it did."""
         from imagecli.providers.errors import unknown_field
 
         field = unknown_field(response.status, response.error_body, paid.http.added)
         if field is None or paid.is_field_dropped:
-            raise failure
+            return False
         paid.is_field_dropped = True
         paid.clear_sent()
         paid.http = paid.http.without(field)
         message = f"the server does not know {field}, which you did not ask for; sent again without it"
         paid.on_event(NoteEvent(code="field_dropped", message=message))
+        return True
 
     def _may_reconnect(self, paid: _PaidRequest) -> bool:
         """Whether to try again after no connection was made. A server that responded before is given a minute."""

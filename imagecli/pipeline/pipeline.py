@@ -25,8 +25,10 @@ from imagecli.client.paid_requests import BeforeSend, Transport
 from imagecli.client.session import Authorization
 from imagecli.client.spool import (
     BODY,
+    DESCRIPTION,
     SpooledCall,
     SpoolEntry,
+    hold_spooled,
     list_spooled_calls,
     open_spool_entry,
     remove_spool_entry,
@@ -325,22 +327,38 @@ def build_downloader(settings: Settings) -> ResultDownloader:
     )
 
 
-def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
+def discard_unanswered(
+    places: SpoolPlaces,
+    on_event: EventHandler,
+    *,
+    manifest: Path | None = None,
+    every: bool = False,
+    warned_hashes: Collection[str] = (),
+) -> None:
     """Deletes entries without a response, and warns of those that may have been billed.
 
-    *warned_hashes* are the hashes of manifest items about which the user was warned already.
+    Only the entries of *manifest*'s items; without one, those of commands without a manifest, or *every* entry.
+    *warned_hashes* are the hashes of items about which the user was warned already.
     """
     removed = 0
     for spooled in list_spooled_calls(places):
         if spooled.alive or spooled.bytes:
             continue
         prepared = read_prepared(spooled)
-        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
-            request = _describe_spooled(spooled, prepared)
-            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
-            on_event(WarningEvent(code="unanswered", message=message))
-        remove_spool_entry(spooled.body, spooled.record)
-        removed += 1
+        part = prepared.part if prepared else None
+        if not every and (part.manifest if part else None) != (str(manifest.absolute()) if manifest else None):
+            continue
+        # Of several commands that start at once, the one that has the lock warns and removes.
+        with hold_spooled(spooled) as body:
+            is_removed = not spooled.body.with_suffix(DESCRIPTION).exists()
+            if body is None and (is_removed or spooled.body.exists()):
+                continue
+            if body and spooled.sent and not (part and part.hash in warned_hashes):
+                request = _describe_spooled(spooled, prepared)
+                message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+                on_event(WarningEvent(code="unanswered", message=message))
+            remove_spool_entry(spooled.body, spooled.record)
+            removed += 1
     if removed:
         entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
         on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))

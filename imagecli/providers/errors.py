@@ -67,6 +67,30 @@ def _with_location(document: dict[str, Any], message: str) -> str:
     return f"{'.'.join(map(str, location))}: {message}" if isinstance(location, list) and location else message
 
 
+def reason_without_images(document: dict[str, Any]) -> str:
+    """Why a 200 response has no images, from wherever servers write it; "" if it does not say."""
+    found = [error_text(document)]
+    for name in _STATUS_OBJECTS:
+        status = document.get(name)
+        if isinstance(status, dict):
+            found += [_scalar_text(status.get(key)) for key in ("status_msg", "message", "blockReason", "reason")]
+    found += [_scalar_text(document.get(name)) for name in _REASON_FIELDS]
+    for name in ("choices", "candidates", "output", "data", "results"):
+        items = document.get(name)
+        for item in items[:MAX_ITEMS] if isinstance(items, list) else [items]:
+            if isinstance(item, dict):
+                found += [_scalar_text(item.get(key)) for key in _REASON_FIELDS]
+    return shorten_text("; ".join(dict.fromkeys(filter(None, found))))
+
+
+_STATUS_OBJECTS = ("base_resp", "promptFeedback", "prompt_feedback", "task", "output", "result")
+"""Objects that describe how a request ended: MiniMax's, Gemini's, DashScope's."""
+_REASON_FIELDS = (
+    *("finish_reason", "finishReason", "finishMessage", "failure_reason", "failureReason", "reason", "status_message"),
+    *("revised_prompt_error", "block_reason", "raiFilteredReason"),
+)
+
+
 def error_detail(document: Any) -> dict[str, str]:
     """code, type and param as text, "" if missing; numbers become text too."""
     source = _find_error_object(document)
@@ -302,8 +326,8 @@ def _find_status(document: dict[str, Any]) -> int | None:
     return None
 
 
-_UNKNOWN_FIELD_STATUSES = (400, 422)
-"""FastAPI refuses with 422."""
+_UNKNOWN_FIELD_STATUSES = (400, 406, 415, 422, 500)
+"""FastAPI refuses with 422; a server whose code does not know an argument fails with 500."""
 _CODES = ("unknown_parameter", "unsupported_parameter", "extra_forbidden", "value_error.extra")
 _NAME = r"[`'\"]?([\w.\[\]-]+)[`'\"]?"
 _QUOTED = r"[`'\"]([\w.\[\]-]+)[`'\"]"
@@ -314,6 +338,11 @@ _SENTENCES = (
     rf"(?:parameter|argument|field|keyword argument|key)s?\b(?:\s+supplied)?\s*:?\s*{_NAME}"
     rf"|{_NAME}\s*:?\s+extra (?:fields|inputs) (?:are )?not permitted"
     rf"|{_QUOTED}\s+(?:is not supported|is not allowed|was unexpected|is an unknown)"
+    rf"|does(?: not|n't) (?:support|accept|allow|know) (?:the )?(?:parameter|argument|field)s?:?\s*\[?{_NAME}"
+    rf"|(?:parameter|argument|field|property) {_NAME} "
+    r"(?:is (?:not |un)(?:supported|allowed|known|recogni[sz]ed)|should not exist)"
+    rf"|unknown name \\*{_QUOTED}"
+    rf"|(?:不支持|未知)(?:的)?参数\s*[:：]?\s*{_NAME}"
 )
 """For example: Unknown parameter: 'style'. Unrecognized request argument supplied: style."""
 
@@ -324,6 +353,8 @@ def unknown_field(status: int, body: bytes, added: Iterable[str]) -> str | None:
     if status not in _UNKNOWN_FIELD_STATUSES or not candidates or holds_image(body):
         return None
     document = parse_json(body)
+    if status >= 500 and (mentions_loss(body) or not isinstance(document, dict)):
+        return None
     fields = {_plain_name(name) for name in _unknown_fields(document)}
     (field,) = fields if len(fields) == 1 else (None,)
     return field if field in candidates else None

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
-from imagecli.providers.errors import error_from_document, without_surrogates
+from imagecli.providers.errors import error_from_document, reason_without_images, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
@@ -173,7 +173,8 @@ def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
     if not items and (document.get("error") or {"code", "message"} <= document.keys()):
         raise error_from_document(document)
     if not items:
-        raise UnsavedError("the answer holds no pictures", hint=_BILLED)
+        reason = reason_without_images(document)
+        raise UnsavedError(f"the answer holds no pictures{f': {reason}' if reason else ''}", hint=_BILLED)
     response = _build_parsed_response(items, document.get("usage"), base_url)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url)

@@ -181,6 +181,7 @@ def test_a_field_that_the_user_did_not_set_is_left_out_once(imagecli: Run, tmp_p
     refusal = unknown("steps")
     for options, answers, exit_code, posts in (
         ((), (refusal, OK), 0, 2),
+        ((), (refusal.replace(b"400 No", b"500 No"), OK), 0, 2),
         ((), (refusal, refusal), 4, 2),
         ((), (refusal, unknown("cfg"), OK), 4, 2),
         (("--param", "steps=3"), (refusal, OK), 4, 1),

@@ -197,3 +197,29 @@ def test_no_json_at_all_is_more_than_an_error_of_ours(document: Any) -> None:
         assert parse_response(json.dumps(document).encode(), BASE).images
     except ImagecliError as error:
         assert error.message
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"base_resp": {"status_code": 1026, "status_msg": "input sensitive"}, "data": []}, "input sensitive"),
+        ({"data": [], "errors": [{"message": "one"}, {"message": "two"}]}, "one; two"),
+        ({"data": None, "message": "the queue is full"}, "the queue is full"),
+        ({"choices": [{"index": 0, "finish_reason": "content_filter"}]}, "content_filter"),
+        ({"candidates": [{"finishReason": "IMAGE_SAFETY", "finishMessage": "not this one"}]}, "IMAGE_SAFETY; not this"),
+        ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, "PROHIBITED_CONTENT"),
+        ({"output": {"task_status": "FAILED", "message": "no more free calls"}}, "no more free calls"),
+        ({"data": [], "status": "failed", "failure_reason": "nsfw"}, "nsfw"),
+    ],
+)
+def test_a_reason_elsewhere_in_a_response_without_images_is_shown(document: Any, reason: str) -> None:
+    with pytest.raises(UnsavedError) as caught:
+        parse_response(json.dumps(document).encode(), BASE)
+    assert f"holds no pictures: {reason}" in caught.value.message
+
+
+@pytest.mark.parametrize("document", [{}, {"data": []}, {"data": [], "created": 1, "model": "m"}, {"base_resp": 5}])
+def test_a_response_that_gives_no_reason_gets_none(document: Any) -> None:
+    with pytest.raises(UnsavedError) as caught:
+        parse_response(json.dumps(document).encode(), BASE)
+    assert caught.value.message == "the answer holds no pictures"

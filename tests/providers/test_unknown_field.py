@@ -44,6 +44,12 @@ MISSING = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"
         (forbidden("style", type="value_error.extra"), "style"),
         ({"detail": "style: extra fields not permitted"}, "style"),
         ("Unknown parameter: 'style'", "style"),
+        (openai("litellm.UnsupportedParamsError: openai does not support parameters: ['style']"), "style"),
+        ({"message": ["property style should not exist"], "statusCode": 400}, "style"),
+        (openai('Invalid JSON payload received. Unknown name "style": Cannot find field.'), "style"),
+        ({"error": "StableDiffusionPipeline.__call__() got an unexpected keyword argument 'style'"}, "style"),
+        ({"code": 20015, "message": "不支持的参数：style"}, "style"),
+        (openai("field style is not recognized"), "style"),
         # the user's own, or nobody's
         (openai(code="unknown_parameter", param="quality"), None),
         (openai("Unknown parameter: 'quality'."), None),
@@ -62,14 +68,28 @@ MISSING = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"
     ],
 )
 def test_one_field_that_we_added_is_found_or_none(document: Any, field: str | None) -> None:
-    for status in (400, 422):
+    for status in (400, 422, 500):
+        if status == 500 and not isinstance(document, dict):
+            continue
         assert unknown_field(status, json.dumps(document).encode(), ADDED) == field
 
 
-@pytest.mark.parametrize("status", [200, 401, 403, 404, 409, 429, 500])
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 409, 429, 502, 503])
 def test_only_a_refused_request_is_read(status: int) -> None:
     body = json.dumps(openai(code="unknown_parameter", param="style")).encode()
     assert unknown_field(status, body, ADDED) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Unknown parameter: 'style'",
+        json.dumps(openai("Unknown parameter: 'style'; upstream request timed out")).encode(),
+        json.dumps(openai("Unknown parameter: 'style'", data=[{"b64_json": "iVBORw0KGgo" + "A" * 60}])).encode(),
+    ],
+)
+def test_a_failure_that_may_have_generated_an_image_is_not_repaired(body: bytes) -> None:
+    assert unknown_field(500, body, ADDED) is None
 
 
 def test_nothing_is_found_where_nothing_was_added() -> None:

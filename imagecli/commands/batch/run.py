@@ -16,13 +16,14 @@ from imagecli.commands.batch.open_run import (
     check_inputs_and_folders,
     count_up_to_date,
     find_pending_plans,
+    find_waiting,
     journal_existing_files,
     number_calls,
     open_batch_run,
     plan_run,
 )
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
-from imagecli.commands.image.execute import add_key_origin
+from imagecli.commands.refused_key import explain_refused_keys
 from imagecli.errors import ImagecliError, Terminated
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, InputsByModel
@@ -61,17 +62,29 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         counts = RunCounts(
             total=len(plans), to_create=len(to_create), up_to_date=count_up_to_date(plans), pending=len(pending)
         )
-        reporter = BatchReporter(context=context, counts=counts, output=run.output, budget=budget)
+        reporter = BatchReporter(
+            context=context, counts=counts, output=run.output, budget=budget, waiting=find_waiting(run, plans)
+        )
         reporter.print_kept(plans, run.state)
+        reporter.print_waiting(plans)
         reporter.print_pending(pending, run.state, {})
-        errors = _run_items(run, options, to_create, reporter) if to_create else []
+        settled = {plan.identity.id for plan in plans if plan.decision.kind == "done"}
+        errors = _run_items(run, options, to_create, reporter, settled) if to_create else []
+        run.recovered.remove_useless(settled, run.events)
     return reporter.print_summary(errors, run.events)
 
 
 def _run_items(
-    run: BatchRun, options: ConcurrencyOptions, plans: tuple[ItemPlan, ...], reporter: BatchReporter
+    run: BatchRun,
+    options: ConcurrencyOptions,
+    plans: tuple[ItemPlan, ...],
+    reporter: BatchReporter,
+    settled: set[str],
 ) -> list[ImagecliError]:
-    """Creates the items of *plans*, or as many as can be created, and returns what went wrong outside of them."""
+    """Creates the items of *plans*, or as many as can be created, and returns what went wrong outside of them.
+
+    The ids of created items are added to *settled*.
+    """
     context, settings, events, counts = run.context, run.context.settings, run.events, reporter.counts
     inputs = InputCache(context.catalog.unknown_model)
     run_context = build_batch_run_context(context, new_run_id(context.env))
@@ -81,7 +94,7 @@ def _run_items(
     )
     run.journal.detach_state()
     possibly_billed = {plan.identity.hash for plan in plans if plan.decision.possibly_billed}
-    discard_unanswered(spool_places(settings), events, warned_hashes=possibly_billed)
+    discard_unanswered(spool_places(settings), events, manifest=context.manifest_path, warned_hashes=possibly_billed)
     worker = ItemWorker(
         pipeline=pipeline,
         inputs=InputsByModel(),
@@ -93,12 +106,14 @@ def _run_items(
             for result in pool.run(worker.run, plans):
                 for call_result in result.results:
                     pipeline.end_call(call_result.request)
-                with_origins = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                explained = tuple(explain_refused_keys(call_result, settings) for call_result in result.results)
                 counts.add(result)
-                reporter.print_result(replace(result, results=with_origins))
+                reporter.print_result(replace(result, results=explained))
                 events(counts.progress())
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
+                if not (failed or result.is_over_budget):
+                    settled.add(result.plan.identity.id)
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:
