@@ -180,7 +180,7 @@ def main(argv: Sequence[str], env: Env) -> int:
 
 def _stdout_error(error: Exception) -> DiskError | None:
     """A DiskError if Typer could not write help or completions to stdout: the only system error without a file name."""
-    if not isinstance(error, OSError) or error.filename is not None:
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError) or error.filename is not None:
         return None
     return DiskError(f"stdout can't be written: {error.strerror}", code="stdout")
 

@@ -219,6 +219,12 @@ def to_imagecli_error(error: BaseException) -> ImagecliError:
             hint="end what else runs, raise a limit (ulimit -v, a container's), or use smaller pictures; "
             "an answer that came is kept",
         )
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # os.getcwd()
+        return DiskError(
+            "the current folder no longer exists",
+            hint="change to another folder: cd; a response that was received is kept, see imagecli recover --list",
+            code="no_current_folder",
+        )
     bug = ImagecliError(
         f"this is a bug of imagecli: {type(error).__name__}: {error}",
         hint="please report it with what --debug adds; an answer that came is kept",

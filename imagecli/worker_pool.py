@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from imagecli.errors import NotSentError, Terminated
-from imagecli.events import Event, EventHandler, Heartbeat
+from imagecli.errors import MemoryShortError, NotSentError, Terminated
+from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -110,7 +110,7 @@ class WorkerPool:
 
     As many items again are prepared before they have a slot, or saved after they had one; with one job there is only
     one item at a time. `on_event` is called in the main thread. Leaving the `with` block stops the pool: no further
-    item is sent, and a signal does not wait for those in flight.
+    item is sent, and a signal does not wait for those in flight. Any other error does: they may be paid for.
     """
 
     def __init__(self, *, jobs: int, on_event: EventHandler, heartbeat: float = HEARTBEAT_SECONDS) -> None:
@@ -119,6 +119,8 @@ class WorkerPool:
         self._heartbeat = heartbeat
         self._slots = CallSlots(self._jobs)
         self._inbox = SimpleQueue[Event | WorkDone[Any]]()
+        self._remaining = 0
+        """Items that have not ended."""
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -129,6 +131,8 @@ class WorkerPool:
             for message in self._drain():
                 if not isinstance(message, WorkDone):
                     self._on_event(message)
+        elif error:
+            self._wait_for_items()
 
     def stop(self) -> None:
         """No further item is sent; `run` still yields the results of those in flight."""
@@ -137,14 +141,14 @@ class WorkerPool:
     def run(self, work: PoolWork[Item, Result], items: Sequence[Item]) -> Iterator[Result]:
         """Yields the results of *work* in the main thread, in order of arrival; nothing for an item that was not sent.
 
-        What *work* raises is raised here. On a signal what has arrived is still handled and yielded, and the signal is
-        raised again.
+        What *work* raises is raised here, when the items in flight have ended. On a signal what has arrived is still
+        handled and yielded, and the signal is raised again.
         """
         self._start_threads(work, items)
         started = beat = time.monotonic()
-        remaining = len(items)
+        failure: BaseException | None = None
         try:
-            while remaining:
+            while self._remaining:
                 if time.monotonic() - beat >= self._heartbeat:
                     beat = time.monotonic()
                     self._on_event(Heartbeat(elapsed=beat - started))
@@ -155,13 +159,16 @@ class WorkerPool:
                 if not isinstance(message, WorkDone):
                     self._on_event(message)
                     continue
-                remaining -= 1
+                self._remaining -= 1
                 if message.error:
-                    raise message.error
+                    failure = failure or message.error
+                    self.stop()
                 if message.result is not None:
                     yield message.result
                 if message.slot:
                     message.slot.end()
+            if failure:
+                raise failure
         except (KeyboardInterrupt, Terminated):
             self.stop()
             for message in self._drain():
@@ -170,6 +177,15 @@ class WorkerPool:
                 elif message.result is not None:
                     yield message.result
             raise
+
+    def _wait_for_items(self) -> None:
+        """Waits until the items in flight have ended and are saved. Their results are not handled any more."""
+        while self._remaining:
+            message = self._inbox.get()
+            if isinstance(message, WorkDone):
+                self._remaining -= 1
+                if message.slot:
+                    message.slot.end()
 
     def _start_threads(self, work: PoolWork[Item, Result], items: Sequence[Item]) -> None:
         pending, lock = iter(enumerate(items)), threading.Lock()
@@ -193,9 +209,12 @@ class WorkerPool:
                     done = WorkDone(index, error=error, slot=slot)
                 self._inbox.put(done)
 
-        threads = self._jobs * 2 if self._jobs > 1 else 1
-        for _ in range(min(threads, len(items))):
-            threading.Thread(target=work_off, daemon=True).start()
+        wanted = min(self._jobs * 2 if self._jobs > 1 else 1, len(items))
+        started = start_threads(work_off, wanted)
+        self._remaining = len(items)
+        if started < wanted:
+            message = f"the system allows only {started:,} of {wanted:,} threads: fewer requests run at the same time"
+            self._on_event(NoteEvent(code="few_threads", message=message))
 
     def _drain(self) -> Iterator[Event | WorkDone[Any]]:
         """What has arrived and is not handled yet."""
@@ -204,6 +223,21 @@ class WorkerPool:
                 yield self._inbox.get_nowait()
             except Empty:
                 return
+
+
+def start_threads(target: Callable[[], None], count: int) -> int:
+    """Starts up to *count* daemon threads, and returns how many. Raises MemoryShortError if there is none."""
+    for started in range(count):
+        try:
+            threading.Thread(target=target, daemon=True).start()
+        except RuntimeError as error:  # "can't start new thread"
+            if started:
+                return started
+            raise MemoryShortError(
+                "the system allows no further thread",
+                hint="end other programs, or raise the limit (ulimit -u, a container's pids limit)",
+            ) from error
+    return count
 
 
 def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int) -> Iterator[Result]:
@@ -226,8 +260,7 @@ def run_unordered(work: Callable[[Item], Result], items: Sequence[Item], *, jobs
             except BaseException as error:
                 inbox.put(WorkDone(index, error=error))
 
-    for _ in range(min(jobs, len(items))):
-        threading.Thread(target=work_off, daemon=True).start()
+    start_threads(work_off, min(jobs, len(items)))
     for _ in items:
         done = inbox.get()
         if done.error:

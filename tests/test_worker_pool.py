@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from imagecli.errors import Terminated
+from imagecli.errors import MemoryShortError, Terminated
 from imagecli.events import Event, EventHandler, Heartbeat, NoteEvent
 from imagecli.worker_pool import CallSlot, WorkerPool, run_unordered
 from tests.children import interruptible
@@ -340,3 +340,56 @@ def test_an_exception_of_the_work_is_raised_where_its_results_are_read() -> None
 
     with pytest.raises(ValueError, match="0"):
         list(run_unordered(work, range(1), jobs=4))
+
+
+@pytest.mark.parametrize("breaks", ["work", "handling", "event"])
+def test_whatever_breaks_the_items_in_flight_end(breaks: str) -> None:
+    """They may be paid for: the threads must not be abandoned with the process."""
+    ended: list[int] = []
+    both = threading.Barrier(2)
+
+    def work(item: int, on_event: EventHandler, slot: CallSlot) -> int:
+        with request(slot):
+            both.wait(timeout=10)
+            if item == 0:
+                on_event(told("here"))
+                if breaks == "work":
+                    raise ZeroDivisionError("a bug")
+                return item
+            time.sleep(0.3)
+            ended.append(item)
+        return item
+
+    def on_event(event: Event) -> None:
+        if breaks == "event":
+            raise ZeroDivisionError("a bug")
+
+    with pytest.raises(ZeroDivisionError), WorkerPool(jobs=2, on_event=on_event) as pool:
+        for _ in pool.run(work, range(2)):
+            if breaks == "handling":
+                raise ZeroDivisionError("a bug")
+    assert ended == [1]
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_fewer_threads_than_wanted_are_a_note(allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[None] = []
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(None)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    heard: list[Event] = []
+    with WorkerPool(jobs=4, on_event=heard.append) as pool:
+        results = pool.run(lambda item, on_event, slot: item, range(20))
+        if not allowed:
+            with pytest.raises(MemoryShortError, match="no further thread"):
+                list(results)
+            return
+        assert sorted(results) == list(range(20))
+    (note,) = heard
+    assert isinstance(note, NoteEvent) and f"only {allowed} of 8 threads" in note.message

@@ -7,10 +7,13 @@ The rules for each file, the first that applies:
     ours, another request      stale: requested again, and replaced; for a real provider also what the sandbox generated
     found after a kill         up to date, and recorded in the journal
     changed by hand            the user's: kept; refused if its row has changed too
+    not a complete image       refused, unless --if-exists overwrite is given; a Git LFS pointer, a text, a cut image
+    another row's image        as unknown to the journal, and refused by --adopt
     unknown to the journal     never replaced: refused, unless --adopt or --if-exists is given
     not a file (a folder …)    refused
 
-An item that a provider's Batch API has is paid for already: its results are waited for, whatever exists.
+An item that a provider's Batch API has is paid for already: its results are waited for, whatever exists. An
+item whose paid response is in the spool is finished from there, and not requested again while that can work.
 
 The sandbox replaces nothing but its own images, and refuses nothing. All files of one image are written together.
 Pure but for the DiskReader.
@@ -18,7 +21,7 @@ Pure but for the DiskReader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -30,7 +33,8 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.domain import IfExists
 from imagecli.errors import OutputError
 
-DecisionKind = Literal["done", "missing", "stale", "submitted", "refused"]
+DecisionKind = Literal["done", "missing", "stale", "submitted", "waiting", "refused"]
+"""`waiting`: a paid response is in the spool and can't be saved yet."""
 Fate = Literal["keep", "record", "adopt", "make", "replace", "refuse"]
 """What happens to a file: kept; kept and recorded (as saved, as adopted); created; replaced; stops the run."""
 
@@ -69,10 +73,11 @@ def decide_item(
     *,
     adopt: bool = False,
     if_exists: IfExists | None = None,
+    waiting: Collection[tuple[str, str]] = (),
 ) -> Decision:
     """The decision on one item. *adopt* and *if_exists* are the command's flags; `number` has no meaning here.
 
-    The spool must be recovered before: a response that waits there looks like one that was lost.
+    *waiting*: id and request hash of items whose paid response is still in the spool.
     """
     last = journal.last_entry(identity.id)
     if last and last.is_pending and (identity.sandbox or not last.sandbox):
@@ -91,6 +96,12 @@ def decide_item(
     )
     for index in requested:
         fates |= {file.plan: "replace" for file in files_by_image[index] if _is_replaced_too(file, fates[file.plan])}
+    if requested and any((identity.id, known) in waiting for known in identity.known_hashes):
+        return Decision(
+            kind="waiting",
+            entries=_build_entries(files, fates, identity, None, disk),
+            notes=item_notes(files, identity, None),
+        )
     possibly_billed = possibly_billed_entry(identity, journal)
     billed_twice = bool(requested and possibly_billed and not possibly_billed.sandbox)
     return Decision(
@@ -111,6 +122,8 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
         return "make"
     if file.status == "blocked":
         return "refuse"
+    if file.status == "not_image" and not identity.sandbox:
+        return "replace" if if_exists == "overwrite" else "refuse"
     if file.status == "found":
         return "record"
     if file.status == "ours":
@@ -118,7 +131,7 @@ def _decide_fate(file: FileState, identity: ItemIdentity, adopt: bool, if_exists
     if identity.sandbox:
         return "keep"
     if adopt:
-        return "adopt"
+        return "refuse" if file.status == "others" else "adopt"
     if file.fresh or if_exists == "skip":
         return "keep"
     return "replace" if if_exists == "overwrite" else "refuse"

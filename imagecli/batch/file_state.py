@@ -10,18 +10,24 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from imagecli.batch.item_identity import ItemIdentity, possibly_billed_entry
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState, RecordedFile
 from imagecli.domain import ENDINGS, MAX_PICTURE_BYTES
 from imagecli.images.identify import identify_image
+from imagecli.images.integrity import inspect_image_file
 from imagecli.safe_open import real_path
 from imagecli.storage.preflight import is_below
 from imagecli.storage.read import file_sha256
+
+GIT_LFS_POINTER: Final = "a Git LFS pointer"
+_LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,9 @@ class DiskReader(Protocol):
 
     def sha256(self, path: str) -> str:
         """The digest of a file in hex; empty if it can't be read."""
+
+    def image_problem(self, path: str) -> str | None:
+        """What *path* is if it is not a complete image."""
 
 
 class DiskState:
@@ -70,6 +79,18 @@ class DiskState:
             return file_sha256(self._folder / path)
         except (OSError, ValueError):
             return ""
+
+    def image_problem(self, path: str) -> str | None:
+        try:
+            with (self._folder / path).open("rb") as file:
+                if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+                    return GIT_LFS_POINTER
+                image = inspect_image_file(file)
+        except (OSError, ValueError) as error:
+            return f"a file that can't be read ({getattr(error, 'strerror', None) or error})"
+        if image.format is None:
+            return "not an image"
+        return None if image.whole else f"not a complete image ({image.problem or 'it is cut off'})"
 
     def may_remove(self, path: str, sha256: str) -> bool:
         """Whether *path* may be removed now: an image by its extension and its first bytes, with this content.
@@ -106,9 +127,10 @@ def has_image_extension(path: str) -> bool:
     return Path(path).suffix[1:].lower() in ENDINGS
 
 
-FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "blocked"]
+FileStatus = Literal["missing", "ours", "found", "edited", "unknown", "others", "not_image", "blocked"]
 """`missing`: nothing exists; `ours`: as recorded in the journal; `found`: left by an interrupted run; `edited`:
-recorded with other content; `unknown`: not recorded; `blocked`: not a file."""
+recorded with other content; `unknown`: not recorded; `others`: recorded as another item's; `not_image`: none of these,
+and not a complete image; `blocked`: not a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,18 +142,20 @@ class FileState:
     """Where it is or will be. Differs from *plan* if it was saved under another name."""
     status: FileStatus
     entry: JournalEntry | None = None
-    """The entry that records it, for `ours` and `edited`."""
+    """The entry that records it, for `ours` and `edited`; for `others` the other item's."""
     record: FileRecord | None = None
     fresh: bool = False
     """It was made by the request that is planned now."""
+    problem: str | None = None
+    """What it is instead, for `not_image`."""
 
 
 def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
     """The state of the file that *identity* plans as *plan*."""
-    recorded = journal.file_planned_at(plan)
+    recorded = _choose_record(journal.files_planned_at(plan), disk)
     path = recorded.file.path if recorded and disk.stat(recorded.file.path) else plan
     status, match = _determine_status(path, recorded, identity, journal, disk)
-    return FileState(
+    file = FileState(
         plan=plan,
         path=path,
         status=status,
@@ -139,6 +163,36 @@ def determine_file_state(plan: str, identity: ItemIdentity, journal: JournalStat
         record=match.file if match else None,
         fresh=identity.is_fresh(match.entry) if match else status == "found",
     )
+    return _check_content(file, identity, journal, disk)
+
+
+def _choose_record(records: Sequence[RecordedFile], disk: DiskReader) -> RecordedFile | None:
+    """The record that matches the disk, or the latest. Two clones may each have saved a file, and been merged."""
+    if len(records) > 1:
+        existing = [record for record in records if _has_recorded_length(record, disk)]
+        if len(existing) == 1:
+            return existing[0]
+        for record in existing:
+            if disk.sha256(record.file.path) == record.file.sha256:
+                return record
+    return records[0] if records else None
+
+
+def _has_recorded_length(record: RecordedFile, disk: DiskReader) -> bool:
+    stat_result = disk.stat(record.file.path)
+    return stat_result is not None and stat_result.bytes == record.file.bytes
+
+
+def _check_content(file: FileState, identity: ItemIdentity, journal: JournalState, disk: DiskReader) -> FileState:
+    """*file*, or what it is found to be if the journal can't say that it is the item's image."""
+    if file.status in ("found", "edited", "unknown"):
+        if problem := disk.image_problem(file.path):
+            return replace(file, status="not_image", problem=problem)
+        if not file.fresh:
+            owner = journal.entry_with_content(disk.sha256(file.path))
+            if owner and owner.id != identity.id:
+                return replace(file, status="others", entry=owner)
+    return file
 
 
 def _determine_status(
@@ -181,9 +235,10 @@ def _candidates(
     journal: JournalState,
 ) -> list[RecordedFile]:
     """The records that *path* may match: of what was saved there, and of files of the item that were moved by hand."""
+    same_request = chain.from_iterable(map(journal.files_by_hash, identity.known_hashes))
     moved = [
         candidate
-        for candidate in (recorded, *journal.files_by_hash(identity.hash))
+        for candidate in (recorded, *same_request)
         if candidate and file_extension(candidate.file.path) == file_extension(path)
     ]
     return [recorded_here, *moved] if recorded_here else moved

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagecli.batch.journal.entry import FileRecord, JournalEntry, State
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.request_hash import FileDigests, base_url_for_hash, request_hash, row_hash
+from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
 from imagecli.checks.parameters import input_sources
 from imagecli.domain import Edit
@@ -23,9 +24,11 @@ class ItemIdentity:
     id: str
     row_hash: str
     """`request_hash.row_hash` of its row and inputs."""
+    raw_row_hash: str | None = None
+    """The same as earlier versions computed it, with CRLF in texts as it is; None if they had no CRLF."""
     provider: str
     base_url: str | None
-    """`request_hash.base_url_for_hash`."""
+    """`request_hash.base_url_for_journal`. Not part of the request hash."""
     model: str
     """The model that will be requested."""
     model_named: bool
@@ -42,7 +45,19 @@ class ItemIdentity:
         return self.hash_for_model(self.model)
 
     def hash_for_model(self, model: str) -> str:
-        return request_hash(self.row_hash, provider=self.provider, base_url=self.base_url, model=model)
+        return request_hash(self.row_hash, provider=self.provider, model=model)
+
+    @property
+    def known_hashes(self) -> tuple[str, ...]:
+        """The request hash, and those that earlier versions had for the same request."""
+        return tuple(dict.fromkeys(self._hashes(self.provider, self.base_url, self.model)))
+
+    def _hashes(self, provider: str, base_url: str | None, model: str) -> Iterator[str]:
+        """The request hashes of the row at *provider*: as it is, and as an earlier version had it for *base_url*."""
+        for row in (self.row_hash, self.raw_row_hash):
+            if row:
+                yield request_hash(row, provider=provider, model=model)
+                yield request_hash(row, provider=provider, model=model, base_url=base_url)
 
     def new_entry(
         self,
@@ -78,7 +93,10 @@ class ItemIdentity:
 
     def is_requested_by(self, entry: JournalEntry) -> bool:
         """Whether *entry* records this very request. If no model is named, a new default is still the same request."""
-        return entry.hash == self.hash or (not self.model_named and entry.hash == self.hash_for_model(entry.model))
+        if entry.hash == self.hash:
+            return True
+        models = {self.model} if self.model_named else {self.model, entry.model}
+        return any(entry.hash in self._hashes(self.provider, entry.base_url, model) for model in models)
 
     def is_fresh(self, entry: JournalEntry) -> bool:
         """Whether the files of *entry* are up to date. For the sandbox all paid files are: it never replaces them."""
@@ -86,9 +104,7 @@ class ItemIdentity:
 
     def is_same_row(self, entry: JournalEntry) -> bool:
         """Whether row and inputs are unchanged, even if provider, base URL or model are not."""
-        return entry.hash == request_hash(
-            self.row_hash, provider=entry.provider, base_url=entry.base_url, model=entry.model
-        )
+        return entry.hash in self._hashes(entry.provider, entry.base_url, entry.model)
 
     def describe_difference(self, entry: JournalEntry) -> str:
         """Why *entry* is stale, as a phrase for a message."""
@@ -96,9 +112,6 @@ class ItemIdentity:
             return "the sandbox drew it"
         if entry.provider != self.provider:
             return f"{entry.provider} made it, and {self.provider} is asked now"
-        if entry.base_url != self.base_url:
-            own_address = f"{self.provider}'s own address"
-            return f"it came from {entry.base_url or own_address}, and {self.base_url or own_address} is asked now"
         if self.is_same_row(entry):
             return f"{entry.model} made it, and {self.model} is asked now"
         return "its row or an input has changed"
@@ -106,11 +119,14 @@ class ItemIdentity:
 
 def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, digests: FileDigests) -> ItemIdentity:
     """*item* as the journal knows it. Raises InputImageError if an input can't be read."""
+    inputs, raw_inputs = _input_digests(item, digests)
+    normalized, raw = row_hash(item.row_values, inputs), row_hash(item.row_values, raw_inputs, raw=True)
     return ItemIdentity(
         id=item.targets[0][0].path,
-        row_hash=row_hash(item.row_values, _input_digests(item, digests)),
+        row_hash=normalized,
+        raw_row_hash=raw if raw != normalized else None,
         provider=provider.name,
-        base_url=base_url_for_hash(base_url, provider),
+        base_url=base_url_for_journal(base_url, provider),
         model=item.model.name,
         model_named=item.model_named,
         image_paths=tuple(tuple(target.path for target in targets) for targets in item.targets),
@@ -118,15 +134,20 @@ def identify_item(item: ManifestItem, provider: ProviderRow, base_url: str, dige
     )
 
 
-def _input_digests(item: ManifestItem, digests: FileDigests) -> dict[str, list[str]]:
+def _input_digests(item: ManifestItem, digests: FileDigests) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """For each field the digests of its files; and the same of their bytes as they are."""
     request = item.request
     sources = {"image": input_sources(request)}
     if isinstance(request, Edit):
         layers = {"mask": request.mask, "markup": request.markup}
         sources |= {name: (layer,) for name, layer in layers.items() if layer}
-    return {
-        name: [digests.sha256(source.path) for source in of_field if source.path] for name, of_field in sources.items()
+    of_files = {
+        name: [digests.digest(source.path) for source in of_field if source.path] for name, of_field in sources.items()
     }
+    return (
+        {name: [digest.sha256 for digest in of_field] for name, of_field in of_files.items()},
+        {name: [digest.raw for digest in of_field] for name, of_field in of_files.items()},
+    )
 
 
 def possibly_billed_entry(identity: ItemIdentity, journal: JournalState) -> JournalEntry | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from imagecli.batch.file_state import FileState
+from imagecli.batch.file_state import GIT_LFS_POINTER, FileState
 from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.errors import OutputError
@@ -53,6 +53,19 @@ def refusal_error(files: Sequence[FileState]) -> OutputError:
             f"{file.path} is not a file that can be replaced{more}",
             hint="move it away, or give the row another output",
             code="output_blocked",
+        )
+    if file.status == "not_image":
+        remove = f"rm {shell_quote(file.path)} has it created again"
+        return OutputError(
+            f"{file.path} is {file.problem}{more}; nothing was sent",
+            hint="git lfs pull downloads the image" if file.problem == GIT_LFS_POINTER else remove,
+            code="output_not_image",
+        )
+    if file.status == "others" and file.entry:
+        return OutputError(
+            f"{file.path} is the image that the journal records for {file.entry.id}{more}; nothing was sent",
+            hint=f"rm {shell_quote(file.path)} has it created; --if-exists skip keeps it",
+            code="output_of_another_row",
         )
     if file.status == "edited":
         return OutputError(
@@ -113,6 +126,10 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
             return []
         text = "was bought, and its row or an input has changed since: the sandbox leaves it as it is"
         return [FileNote(code="sandbox_kept", path=path, text=text, is_warning=True)]
+    if not entry.sandbox and entry.provider == identity.provider and entry.base_url != identity.base_url:
+        then, now = (url or f"{identity.provider}'s own address" for url in (entry.base_url, identity.base_url))
+        text = f"was created at {then}, and requests now go to {now}: it is up to date"
+        return [FileNote(code="other_address", path=path, text=text)]
     if entry.model != identity.model:
         text = f"was made by {entry.model}, and the default is {identity.model} now: it is kept"
         return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {identity.model} has it bought again")]

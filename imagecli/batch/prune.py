@@ -71,7 +71,8 @@ def suggest_moves(
     notes = []
     for identity, decision in decisions:
         for output in decision.writes if decision.kind == "missing" else ():
-            if paths := free.get((identity.hash, file_extension(output))):
+            keys = [(known, file_extension(output)) for known in identity.known_hashes]
+            if paths := next(filter(None, map(free.get, keys)), None):
                 old = paths.pop(0)
                 move = f"mv {shell_quote(folder / old)} {shell_quote(folder / output)} saves buying it again"
                 notes.append(NoteEvent(code="moved", message=f"{output} was bought as {old}: {move}"))

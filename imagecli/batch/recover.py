@@ -1,22 +1,70 @@
-"""Saves what an earlier run of the manifest had received when it was ended, before anything is planned."""
+"""Saves what earlier runs of the manifest received and did not save, before anything is planned."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from imagecli.batch.file_records import build_file_records, build_original_records
+from imagecli.batch.file_state import DiskState
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.client.download import ResultDownloader
 from imagecli.client.spool_trust import SpoolPlaces
+from imagecli.errors import ImagecliError, UnsavedError
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
-from imagecli.pipeline.recover import RecoverableCall, find_recoverable, recover_call
+from imagecli.pipeline.recover import (
+    RecoverableCall,
+    discard_recoverable,
+    find_recoverable,
+    may_still_work,
+    recover_call,
+)
 from imagecli.prepared_call import ManifestRef
 from imagecli.results import CallResult
+from imagecli.safe_open import make_private_folder
+from imagecli.storage.atomic_write import discard_staged, translate_disk_errors
 
 SAVEABLE_STATES = ("whole", "part", "no_pictures")
 """States of a spooled response that are worth finishing."""
+MAX_IDS_IN_HINT = 3
+
+
+class WaitingResponse(NamedTuple):
+    """A paid response in the spool that can't be saved yet. Its item is not requested again."""
+
+    id: str
+    """Of the item."""
+    request_hash: str
+    spool_id: str
+    error: ImagecliError | None
+    """Why it can't be saved; None if that was not tried."""
+
+
+class RecoveryResult(NamedTuple):
+    """What is left in the spool after the responses that can be saved are."""
+
+    waiting: tuple[WaitingResponse, ...] = ()
+    useless: tuple[tuple[RecoverableCall, str], ...] = ()
+    """Entries that nothing more can be saved from, with the id of their item."""
+
+    @property
+    def waiting_requests(self) -> frozenset[tuple[str, str]]:
+        """Id and request hash of the items that wait."""
+        return frozenset((response.id, response.request_hash) for response in self.waiting)
+
+    def remove_useless(self, settled: Collection[str], on_event: EventHandler) -> None:
+        """Removes what earlier attempts at the *settled* items left in the spool."""
+        removed = [call for call, item_id in self.useless if item_id in settled and call.spooled.body.exists()]
+        for call in removed:
+            discard_recoverable(call)
+        if removed:
+            count = "1 response" if len(removed) == 1 else f"{len(removed):,} responses"
+            message = f"removed {count} of earlier attempts from the spool: the images of their rows are saved"
+            on_event(NoteEvent(code="removed", message=message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +75,8 @@ class JournalRecovery:
     """Names the journal, and is the manifest that responses name."""
     state_dir: Path
     places: SpoolPlaces
+    url_ttl: float
+    """Seconds that a result URL works."""
 
     def find(self) -> list[tuple[RecoverableCall, ManifestRef]]:
         """The responses of this manifest, the oldest first."""
@@ -38,35 +88,121 @@ class JournalRecovery:
             if call.prepared.part.manifest == manifest
         ]
 
+    def untried(self) -> RecoveryResult:
+        """For a command that saves nothing: the complete responses, which the next run saves."""
+        found = [(call, part) for call, part in self.find() if call.state == "whole"]
+        return RecoveryResult(
+            tuple(WaitingResponse(part.id, part.hash, call.spooled.id, error=None) for call, part in found)
+        )
+
     def finish(
         self, state: JournalState, journal: JournalWriter, downloader: ResultDownloader, on_event: EventHandler
-    ) -> None:
+    ) -> RecoveryResult:
         """Saves their images and writes that to the journal. Raises DiskError."""
+        waiting, useless = [], []
         for number, (call, part) in enumerate(self.find()):
-            result = recover_call(call, number, None, downloader, self.state_dir, on_event)
-            for image in result.saved:
-                on_event(NoteEvent(code="recovered", message=f"{image.path} came to an earlier run, and is saved now"))
+            is_late = self._is_late(part, state)
+            if is_late:
+                result = self._save_apart(call, number, part, state, downloader, on_event)
+            else:
+                result = recover_call(call, number, None, downloader, self.state_dir, on_event)
+                for image in result.saved:
+                    message = f"{image.path} came to an earlier run, and is saved now"
+                    on_event(NoteEvent(code="recovered", message=message))
+            age = time.time() - call.spooled.since
+            blocking = next((error for error in result.errors if may_still_work(error, age, self.url_ttl)), None)
+            if blocking:
+                waiting.append(WaitingResponse(part.id, part.hash, call.spooled.id, blocking))
+            elif result.errors:
+                useless.append((call, part.id))
             for error in result.errors:
-                on_event(WarningEvent(code=error.code, message=f"{part.id}, of an earlier run: {error.message}"))
-            self._journal_result(part, result, state, journal)
+                if error is not blocking:
+                    on_event(WarningEvent(code=error.code, message=f"{part.id}, of an earlier run: {error.message}"))
+            if not is_late and (result.saved or not blocking):
+                self._journal_result(part, result, state, journal)
+        return RecoveryResult(tuple(waiting), tuple(useless))
+
+    def _is_late(self, part: ManifestRef, state: JournalState) -> bool:
+        """Whether the row has been requested again since, and its files exist or it has changed."""
+        last = state.last_entry(part.id)
+        if last is None:
+            return False
+        if last.hash != part.hash:
+            return True
+        disk = DiskState(self.manifest_path.parent, allow_outside=True)
+        recorded = [state.file_planned_at(path) for paths in part.planned for path in paths]
+        return (
+            last.state in ("saved", "adopted")
+            and not last.may_be_billed
+            and all(file and disk.stat(file.file.path) for file in recorded)
+        )
+
+    def _save_apart(
+        self,
+        call: RecoverableCall,
+        number: int,
+        part: ManifestRef,
+        state: JournalState,
+        downloader: ResultDownloader,
+        on_event: EventHandler,
+    ) -> CallResult:
+        """Saves a late response in the rescue folder, so that the row keeps its files. Raises DiskError."""
+        folder = self.state_dir / "rescued"
+        with translate_disk_errors(folder):
+            make_private_folder(folder)
+        result = recover_call(call, number, folder, downloader, self.state_dir, on_event)
+        for image in result.saved:
+            if image.path and state.entry_with_content(image.sha256):
+                discard_staged(image.path)  # the row's file itself
+            else:
+                message = f"an image of {part.id} arrived after the row was requested again; saved as {image.path}"
+                on_event(NoteEvent(code="late", message=message))
+        return result
 
     def _journal_result(
         self, part: ManifestRef, result: CallResult, state: JournalState, journal: JournalWriter
     ) -> None:
         last = state.last_entry(part.id)
-        # A row that was requested again with other options has a newer entry, which this response does not change.
-        if last is None or last.hash != part.hash:
+        if last is None:
             return
         folder = self.manifest_path.parent
         files = build_file_records(result.saved, part, folder)
-        journal.write(
-            replace(
-                last,
-                state="saved" if files else "failed",
-                files=files,
-                originals=build_original_records(result.saved, folder),
-                cost_usd=None,
-                error=result.errors[0].code if result.errors else None,
-                may_be_billed=bool(result.errors) and result.may_be_billed,
-            )
+        entry = replace(
+            last,
+            state="saved" if files else "failed",
+            files=files,
+            originals=build_original_records(result.saved, folder),
+            cost_usd=None,
+            error=result.errors[0].code if result.errors else None,
+            may_be_billed=bool(result.errors) and result.may_be_billed,
         )
+        if entry != last:
+            journal.write(entry)
+
+
+class WaitingError(UnsavedError):
+    """Rows with a paid response that can't be saved yet."""
+
+    code = "waiting"
+
+    def __init__(self, waiting: Sequence[WaitingResponse]) -> None:
+        first, many = waiting[0], len(waiting) > 1
+        rows = f"{len(waiting):,} rows have paid responses" if many else f"{first.id} has a paid response"
+        deletions = " ".join(f"--delete {response.spool_id}" for response in waiting[:MAX_IDS_IN_HINT])
+        more = "; imagecli recover --list shows the others" if len(waiting) > MAX_IDS_IN_HINT else ""
+        again = f"to request {'them' if many else 'it'} again: imagecli recover {deletions}{more}"
+        super().__init__(
+            f"{rows} that can't be saved yet{'' if many else _reason(first)}",
+            hint=f"run the same command later; {again}",
+        )
+        self._waiting = waiting
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        if len(self._waiting) == 1:
+            return ()
+        return tuple(f"{response.id}{_reason(response)}" for response in self._waiting)
+
+
+def _reason(response: WaitingResponse) -> str:
+    return f": {response.error.message}" if response.error else ""

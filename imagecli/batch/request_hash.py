@@ -1,7 +1,9 @@
 """The request hash, by which a journal recognises a request on any machine and any day.
 
-The hash covers the row, the bytes of its inputs, the provider, the base URL and the model. It does not cover where the
-images are saved, so a file can be renamed without being requested again.
+The hash covers the row, the bytes of its inputs, the provider and the model. It does not cover where the images are
+saved, so a file can be renamed without being requested again, nor what differs between machines: the base URL's
+spelling, and the line ends of texts, which git may convert. Earlier versions hashed both; `ItemIdentity` still
+recognises their lines.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from imagecli.catalog.provider import ProviderRow
@@ -25,27 +27,30 @@ NOT_HASHED: Final = frozenset(("model", "stream", "partial_images", "response_fo
 """Fields that don't change the image, only how the response is sent or who requests it; and `model`, hashed apart."""
 
 
-def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]]) -> str:
+def row_hash(fields: Mapping[str, object], inputs: Mapping[str, Sequence[str]], *, raw: bool = False) -> str:
     """The hash of a row in 64 hex digits: of *fields* by their wire names, and *inputs*, field → sha256 of its files.
 
     *fields* are those of the row, the flags and `[defaults]`, parsed but not resolved by a model: the prompt as sent,
     `command`, `size` as a Size or Shape, params, and conversions such as `fit` and `outputs`. None is omitted.
+    *raw*: CRLF in texts is hashed as it is, as in earlier versions, instead of as LF.
     """
-    values = {name: _to_plain(value) for name, value in fields.items() if value is not None and name not in NOT_HASHED}
+    hashed = {name: value for name, value in fields.items() if value is not None and name not in NOT_HASHED}
+    values = {name: _to_plain(value, raw=raw) for name, value in hashed.items()}
     files = {name: list(digests) for name, digests in inputs.items() if digests}
     return _json_sha256(["imagecli row", values, files])
 
 
-def request_hash(row_hash: str, *, provider: str, base_url: str | None, model: str) -> str:
-    """The hash in the journal. *row_hash* and *base_url* are results of `row_hash` and `base_url_for_hash`.
+def request_hash(row_hash: str, *, provider: str, model: str, base_url: str | None = None) -> str:
+    """The hash in the journal. *row_hash* is a result of `row_hash`.
 
     *model* is the one that the row names, or else the default; `ItemIdentity.is_requested_by` then also tries the model
-    in the journal, so that a new default doesn't make another request.
+    in the journal, so that a new default doesn't make another request. *base_url* is that of an entry of an earlier
+    version, which hashed `base_url_for_journal`.
     """
     return _json_sha256(["imagecli request", row_hash, provider, base_url, model])
 
 
-def base_url_for_hash(base_url: str, provider: ProviderRow) -> str | None:
+def base_url_for_journal(base_url: str, provider: ProviderRow) -> str | None:
     """The base URL for the journal: None if it is the provider's own, or that of the embedded server.
 
     Without user, password, query and fragment; the host is in lower case.
@@ -57,19 +62,36 @@ def base_url_for_hash(base_url: str, provider: ProviderRow) -> str | None:
     return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
 
 
+class FileDigest(NamedTuple):
+    """The sha256 of a file in 64 hex digits."""
+
+    raw: str
+    """Of its bytes."""
+    sha256: str
+    """The same, but of a text (an SVG) with LF for every CRLF."""
+
+
 class FileDigests:
-    """The sha256 of input files, each of which is read only once."""
+    """The digests of input files, each of which is read only once."""
 
     def __init__(self) -> None:
-        self.sha256: Callable[[Path], str] = cache(_file_digest)
+        self.digest: Callable[[Path], FileDigest] = cache(_file_digest)
 
 
-def _file_digest(path: Path) -> str:
-    """The sha256 of *path* in 64 hex digits. Raises InputImageError if it is not a file or can't be read."""
+_TEXT_PROBE_BYTES: Final = 8000
+"""A file without a NUL byte in its first bytes is a text, as for git."""
+
+
+def _file_digest(path: Path) -> FileDigest:
+    """Raises InputImageError if *path* is not a file or can't be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputImageError(f"{path} is not a file", hint="name a file: its bytes are compared with last time's")
-        return file_sha256(path)
+        with path.open("rb") as file:
+            is_text = b"\0" not in file.read(_TEXT_PROBE_BYTES)
+        raw = file_sha256(path)
+        sha256 = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest() if is_text else raw
+        return FileDigest(raw=raw, sha256=sha256)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputImageError(f"can't read {path}: {reason}", hint="check the name and your rights to it") from error
@@ -80,16 +102,18 @@ def _json_sha256(value: object) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _to_plain(value: Any) -> Any:
+def _to_plain(value: Any, *, raw: bool) -> Any:
     """*value* as JSON: sizes as text, other values with fields as an object of those that differ from their default."""
     if isinstance(value, (Size, Shape)):
         return str(value)
+    if isinstance(value, str):
+        return value if raw else value.replace("\r\n", "\n")
     kind: Any = type(value)
     if has_fields(kind):
         values = ((name, getattr(value, name), default) for name, default in field_defaults(kind).items())
-        return {name: _to_plain(inner) for name, inner, default in values if inner != default}
+        return {name: _to_plain(inner, raw=raw) for name, inner, default in values if inner != default}
     if isinstance(value, Mapping):
-        return {str(name): _to_plain(inner) for name, inner in value.items()}
+        return {str(name): _to_plain(inner, raw=raw) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_to_plain(inner) for inner in value]
+        return [_to_plain(inner, raw=raw) for inner in value]
     return value

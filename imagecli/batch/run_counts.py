@@ -26,6 +26,8 @@ class RunCounts:
     """Items that were billed at an unknown price."""
     pending: int = 0
     """Submitted to a provider's Batch API; not part of `to_create`."""
+    waiting: int = 0
+    """Items whose paid response can't be saved yet; not part of `to_create`."""
     missing: int = 0
     """Missing or stale, in a run that does not request them."""
     exit_codes: set[int] = field(default_factory=set)

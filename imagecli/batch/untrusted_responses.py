@@ -30,7 +30,7 @@ def check_unrecorded(plans: Iterable[ItemPlan], places: SpoolPlaces) -> None:
                 if recorded is None:
                     recorded = {call.body for call in list_spooled_calls(places)}
                 named_in[folder] = set(_rows_named_in(folder / SPOOL_BESIDE, recorded))
-            if (plan.identity.id, plan.identity.hash) in named_in[folder]:
+            if any((plan.identity.id, known) in named_in[folder] for known in plan.identity.known_hashes):
                 raise _refusal(plan.identity.id, folder)
 
 

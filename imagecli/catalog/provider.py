@@ -155,6 +155,8 @@ class ProviderRow(NamedTuple):
     """The default number of concurrent requests: small, as the lowest tiers allow 5 images a minute."""
     silence: Positive = 300.0
     """Seconds without a byte after which a response is given up."""
+    url_ttl: Positive = 3600.0
+    """Seconds that a result URL works. After twice that time it is taken for expired."""
     embedded: bool = False
     """Started inside this process for the command."""
     free: bool = False

@@ -12,14 +12,23 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import IO, Final, Literal, NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
 from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, open_unrecorded, remove_spool_entry
 from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.domain import OutputName
-from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, to_imagecli_error
+from imagecli.errors import (
+    DiskError,
+    ImagecliError,
+    MemoryShortError,
+    NetworkError,
+    OutputError,
+    RefusedError,
+    UnsavedError,
+    to_imagecli_error,
+)
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
@@ -36,6 +45,9 @@ from imagecli.safe_open import real_path
 from imagecli.storage.atomic_write import discard_all_staged, open_staged, translate_disk_errors
 from imagecli.storage.preflight import check_folder, is_below
 
+GONE_STATUSES: Final = (403, 404, 410)
+"""Of a result URL that will not work again."""
+_URL_CODES: Final = ("result_url", "result_refused")
 RecoveryState = Literal["whole", "part", "no_pictures", "nothing_came", "never_sent", "under_way", "unknown"]
 
 
@@ -102,6 +114,16 @@ def recover_call(
     if outcome.unfetched:
         on_event(not_fetched(outcome, leftover.spooled.body))
     return _discard_if_done(leftover, outcome, on_event)
+
+
+def may_still_work(error: ImagecliError, age: float, url_ttl: float) -> bool:
+    """Whether saving a response that failed with *error* can succeed later, as its images are complete or at a URL.
+
+    *age* is that of the response, *url_ttl* how long its URLs work, both in seconds.
+    """
+    if isinstance(error, (DiskError, MemoryShortError, OutputError)) or error.code in ("outside", "bug"):
+        return True
+    return error.code in _URL_CODES and error.status not in GONE_STATUSES and age <= 2 * url_ttl
 
 
 def _check_folders(prepared: PreparedCall) -> None:

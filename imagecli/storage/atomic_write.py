@@ -75,8 +75,9 @@ def _staged_prefix(label: str) -> str:
     return f".imagecli-{label}-" if label else ".imagecli-"
 
 
-_NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
-"""Errors of file systems without hard links (FAT, some network disks, Android)."""
+_FINAL_LINK_ERRORS: Final = {errno.EEXIST, errno.ENOSPC, errno.EDQUOT}
+"""Errors of `link()` that a file of that name would meet too. All others can also mean that the system has no hard
+links (FAT, some network disks, Android), and each has its own way of reporting that."""
 _PIECE_BYTES: Final = 256 * 1024
 
 
@@ -183,7 +184,7 @@ def _move_without_clobbering(staged: Path, path: Path) -> None:
     try:
         path.hardlink_to(staged)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno in _FINAL_LINK_ERRORS:
             raise
         _take_and_replace(staged, path)
     else:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.batch.serving import COST, Server, refusal, serving
+from tests.client.raw import png
 from tests.conftest import Run, photo, picture
 
 ROWS = ["a cat", "an owl", "a fox"]
@@ -94,12 +95,13 @@ def test_a_picture_changed_by_hand_stays_and_stops_the_run_once_its_row_changes(
     path = manifest(folder, {"prompt": "a cat", "output": "cat.png"})
     command = ("batch", "assets.jsonl", "--base-url", server.base_url)
     imagecli(*command)
-    (folder / "cat.png").write_bytes(b"mine")
+    mine = png(32, 32, "#abcdef")
+    (folder / "cat.png").write_bytes(mine)
     assert "cat.png was changed by hand, and is kept" in imagecli(*command).stderr
     path.write_text(path.read_text().replace("a cat", "a dog"))
     result = imagecli(*command)
     assert (result.exit_code, len(server.prompts)) == (2, 1)
-    assert (folder / "cat.png").read_bytes() == b"mine"
+    assert (folder / "cat.png").read_bytes() == mine
 
 
 def test_without_its_journal_nothing_is_bought_over_until_the_files_are_adopted(
@@ -334,6 +336,7 @@ def test_json_is_an_object_a_row_and_a_summary_behind_them(imagecli: Run, folder
         "bought": 2,
         "failed": 1,
         "submitted": 0,
+        "waiting": 0,
         "not_sent": 0,
         "files": 2,
         "failed_manifest": None,
@@ -346,15 +349,14 @@ def test_what_the_journal_knows_of_a_kept_file_is_not_read_from_it(imagecli: Run
     imagecli(*command)
     known = {file["path"]: file for entry in journal(folder) for file in entry.get("files", ())}
     # Of the recorded length: taken for what was saved. Of another: it is the user's, and read.
-    for name, cut in (("cat.png", 1), ("owl.png", 2)):
-        data = (folder / name).read_bytes()
-        (folder / name).write_bytes(data[:-cut] + b"!")
+    (folder / "cat.png").write_bytes((folder / "cat.png").read_bytes()[:-1] + b"!")
+    (folder / "owl.png").write_bytes((folder / "owl.png").read_bytes() + b"!")
     rows = objects(imagecli(*command, "--check", "--json").stdout)[:-1]
     images = {Path(image["path"]).name: image for row in rows for image in row["images"]}
     assert [(image["format"], image["width"], image["height"]) for image in images.values()] == [("png", 64, 64)] * 3
     same = {name: image["sha256"] == known[name]["sha256"] for name, image in images.items()}
     assert same == {"cat.png": True, "owl.png": False, "fox.png": True}
-    assert images["owl.png"]["bytes"] == known["owl.png"]["bytes"] - 1
+    assert images["owl.png"]["bytes"] == known["owl.png"]["bytes"] + 1
     folder.joinpath("fox.png").unlink()
     assert [row["images"] for row in objects(imagecli(*command, "--check", "--json").stdout)[2:-1]] == [[]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -179,3 +180,22 @@ def test_every_step_is_on_the_disk_before_the_next(
         "folder with cat.png",
         "journal: saved",
     ]
+
+
+def test_a_current_folder_that_vanishes_abandons_no_request(
+    folder: Path, state: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, *ROWS[:4])
+    with serving(latency=1.5) as server:
+        command = [*COMMAND, "--base-url", server.base_url, "-j", "4"]
+        process = children.start(command, cwd=folder, env=environ, stderr=subprocess.PIPE)
+        until(lambda: len(server.prompts) == 4)
+        folder.rename(folder.with_name("moved"))
+        for path in folder.with_name("moved").iterdir():
+            path.unlink()
+        folder.with_name("moved").rmdir()
+        stderr = process.communicate(timeout=60)[1]
+    assert b"stdout can't be written" not in stderr
+    kept = [*(state / "spool").glob("*.body"), *(state / "rescued").glob("*.png")]
+    assert process.returncode in (7, 8), stderr
+    assert len({path.name for path in kept}) >= 4, stderr

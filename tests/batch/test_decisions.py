@@ -18,6 +18,7 @@ from imagecli.batch.item_identity import ItemIdentity
 from imagecli.batch.item_notes import FileNote, merge_notes
 from imagecli.batch.journal.entry import FileRecord, JournalEntry
 from imagecli.batch.journal.state import JournalState
+from imagecli.batch.request_hash import request_hash
 from imagecli.events import NoteEvent, WarningEvent
 
 HERO = ItemIdentity(
@@ -46,6 +47,12 @@ def saved(wanted: ItemIdentity = HERO, *paths: str) -> JournalEntry:
     return wanted.new_entry("saved", files=tuple(record(path) for path in paths or planned))
 
 
+def of_earlier_version(base_url: str) -> JournalEntry:
+    """HERO as bought at *base_url* by a version that hashed it."""
+    hashed = request_hash(HERO.row_hash, provider="openai", model=HERO.model, base_url=base_url)
+    return replace(saved(), hash=hashed, base_url=base_url)
+
+
 def ledger_of(entries: tuple[JournalEntry, ...]) -> JournalState:
     ledger = JournalState()
     for number, entry in enumerate(entries, start=1):
@@ -53,11 +60,18 @@ def ledger_of(entries: tuple[JournalEntry, ...]) -> JournalState:
     return ledger
 
 
+class Disk(DiskState):
+    """Takes every content for an image."""
+
+    def image_problem(self, path: str) -> str | None:
+        return None
+
+
 def put(folder: Path, files: dict[str, bytes]) -> DiskState:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    return DiskState(folder)
+    return Disk(folder)
 
 
 B = b"GIF89a"
@@ -111,8 +125,69 @@ ROWS: dict[str, Row] = {
     "another provider makes it stale": Row(
         wanted=replace(HERO, provider="azure"), journal=(saved(),), disk={"hero.png": B}, **STALE
     ),
-    "another base URL makes it stale": Row(
-        wanted=replace(HERO, base_url="http://box:8080/v1"), journal=(saved(),), disk={"hero.png": B}, **STALE
+    "of two clones' images under a name the one on the disk is the row's, not that of the later line": Row(
+        journal=(saved(), HERO.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
+        disk={"hero.png": B},
+    ),
+    "and that of the later line where it is on the disk": Row(
+        journal=(saved(), HERO.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
+        disk={"hero.png": b"OTHERS"},
+    ),
+    "a later line under another name leaves the name to the file on the disk": Row(
+        journal=(saved(), HERO.new_entry("saved", files=(record("hero_2.png", b"OTHERS", planned="hero.png"),))),
+        disk={"hero.png": B},
+    ),
+    "of two clones' images the one of the earlier row is stale": Row(
+        wanted=EDITED,
+        journal=(saved(), EDITED.new_entry("saved", files=(record("hero.png", b"OTHERS"),))),
+        disk={"hero.png": B},
+        **STALE,
+    ),
+    "--adopt takes no image that the journal knows as another row's": Row(
+        journal=(saved(replace(HERO, id="owl.png", row_hash="owl"), "owl.png"),),
+        disk={"hero.png": B},
+        flags={"adopt": True},
+        kind="refused",
+        refusal="output_of_another_row",
+    ),
+    "nor what came for another row before it was converted": Row(
+        journal=(
+            replace(HERO, id="owl.png", row_hash="owl").new_entry(
+                "saved", files=(record("owl.png", b"made"),), originals=(record("owl.orig.jpg"),)
+            ),
+        ),
+        disk={"hero.png": B},
+        flags={"adopt": True},
+        kind="refused",
+        refusal="output_of_another_row",
+    ),
+    "another address of the same provider is a note": Row(
+        wanted=replace(HERO, base_url="http://box:8080/v1"),
+        journal=(saved(),),
+        disk={"hero.png": B},
+        notes=("other_address",),
+    ),
+    "so is another spelling of the address, in the hash of an earlier version": Row(
+        wanted=replace(HERO, base_url="http://localhost:8080/v1"),
+        journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
+        disk={"hero.png": B},
+        notes=("other_address",),
+    ),
+    "what an earlier version hashed with CRLF in it is up to date": Row(
+        wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
+        journal=(saved(),),
+        disk={"hero.png": B},
+    ),
+    "and with another address too": Row(
+        wanted=replace(HERO, row_hash="row with LF", raw_row_hash="row as written"),
+        journal=(of_earlier_version("http://127.0.0.1:8080/v1/"),),
+        disk={"hero.png": B},
+        notes=("other_address",),
+    ),
+    "a moved file is found by the hash of an earlier version": Row(
+        wanted=replace(HERO, id="title", image_paths=(("title.png",),), base_url="http://box/v1"),
+        journal=(of_earlier_version("http://box/v1"),),
+        disk={"title.png": B},
     ),
     "another model in the row makes it stale": Row(
         wanted=replace(HERO, model="gpt-image-3", model_named=True),
@@ -373,7 +448,7 @@ ROWS: dict[str, Row] = {
         journal=(saved(),),
         disk={"title.png": B},
         kind="refused",
-        refusal="output_unknown",
+        refusal="output_of_another_row",
     ),
     "an output moved to another ending is not known": Row(
         wanted=replace(HERO, image_paths=(("hero.webp",),)),
@@ -467,11 +542,6 @@ def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
         (EDITED, HERO, "its row or an input has changed"),
         (HERO, DRAWN, "the sandbox drew it"),
         (replace(HERO, provider="azure"), HERO, "openai made it, and azure is asked now"),
-        (
-            replace(HERO, base_url="http://box/v1"),
-            HERO,
-            "it came from openai's own address, and http://box/v1 is asked now",
-        ),
         (
             replace(HERO, model="gpt-image-3", model_named=True),
             HERO,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecli.batch.request_hash import FileDigests, base_url_for_hash, request_hash, row_hash
+from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
 from imagecli.domain import InputFit, Size, SvgOptions
 from imagecli.errors import InputImageError
@@ -123,11 +123,11 @@ def test_who_is_asked_is_part_of_the_request(changed: dict[str, Any]) -> None:
     ],
 )
 def test_the_journal_holds_a_base_url_only_where_it_is_not_the_providers_own(base_url: str, told: str | None) -> None:
-    assert base_url_for_hash(base_url, ProviderRow(name="x", base_url="https://api.example.com/v1")) == told
+    assert base_url_for_journal(base_url, ProviderRow(name="x", base_url="https://api.example.com/v1")) == told
 
 
 def test_the_embedded_server_has_another_port_each_time_and_no_place() -> None:
-    assert base_url_for_hash("http://127.0.0.1:40123/v1", ProviderRow(name="sandbox", embedded=True)) is None
+    assert base_url_for_journal("http://127.0.0.1:40123/v1", ProviderRow(name="sandbox", embedded=True)) is None
 
 
 def test_a_file_is_read_once_and_whole(tmp_path: Path) -> None:
@@ -135,13 +135,42 @@ def test_a_file_is_read_once_and_whole(tmp_path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 20_000)
     digests = FileDigests()
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert digests.sha256(path) == expected
+    assert digests.digest(path) == (expected, expected)
     path.unlink()
-    assert digests.sha256(path) == expected
+    assert digests.digest(path) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": "a fox\nin the snow"},
+        {"prompt": "a", "vars": {"style": "oil\n"}, "params": {"negative": ["blur\nnoise"]}},
+        {"prompt": "a", "outputs": ({"suffix": "\n"},)},
+    ],
+)
+def test_line_ends_that_git_converts_are_not_part_of_the_request(fields: dict[str, Any]) -> None:
+    def with_crlf(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace("\n", "\r\n")
+        if isinstance(value, dict):
+            return {name: with_crlf(inner) for name, inner in value.items()}
+        return [with_crlf(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+    assert row_hash(with_crlf(fields), {}) == row_hash(fields, {})
+    assert row_hash(with_crlf(fields), {}, raw=True) != row_hash(fields, {}, raw=True) == row_hash(fields, {})
+
+
+def test_a_text_has_one_digest_with_either_line_ends_and_a_picture_is_never_changed(tmp_path: Path) -> None:
+    texts = {"lf.svg": b"<svg>\n</svg>\n", "crlf.svg": b"<svg>\r\n</svg>\r\n", "a.png": b"\x89PNG\r\n\x1a\n\0\0"}
+    for name, data in texts.items():
+        (tmp_path / name).write_bytes(data)
+    lf, crlf, png = (FileDigests().digest(tmp_path / name) for name in texts)
+    assert lf.sha256 == crlf.sha256 == lf.raw != crlf.raw
+    assert png.sha256 == png.raw == hashlib.sha256(texts["a.png"]).hexdigest()
 
 
 def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, why in (("none.png", "can't read"), ("", "not a file"), ("pipe", "not a file"), ("a\0b", "can't read")):
         with pytest.raises(InputImageError, match=why):
-            FileDigests().sha256(tmp_path / name)
+            FileDigests().digest(tmp_path / name)

@@ -62,7 +62,7 @@ def read_rows(read: Manifest, way: str) -> list[dict[str, Any]]:
             {
                 "row": item.row,
                 "id": known.id,
-                "hash": known.hash,
+                "hash": known.known_hashes[-1],  # as the version that wrote the file hashed it
                 "model": known.model,
                 "model_named": known.model_named,
                 "prompt": item.prompt,

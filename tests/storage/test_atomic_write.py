@@ -222,9 +222,12 @@ def test_without_links_the_name_is_taken_first(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"cat.png": b"1"}
 
 
-def test_a_disk_without_links_saves_and_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EIO, errno.EINVAL, errno.ELOOP])
+def test_a_disk_without_links_saves_and_replaces_nothing(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(link: Path, target: Path) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     assert save_file(b"1", tmp_path / "cat.png") == tmp_path / "cat.png"

@@ -24,6 +24,8 @@ class JournalState:
         self._by_plan: dict[str, JournalEntry] = {}
         self._by_path: dict[str, JournalEntry] = {}
         self._by_hash: dict[str, list[JournalEntry]] | None = None
+        self._superseded: dict[str, list[RecordedFile]] = {}
+        self._by_content: dict[str, JournalEntry] = {}
         self.runs = 0
         """The number of the latest run; 0 before the first."""
         self.manifests: set[str] = set()
@@ -42,12 +44,27 @@ class JournalState:
         if entry.files:
             _keep_later(self._saved, entry.id, entry)
         for file in entry.files:
-            _keep_later(self._by_plan, file.plan, entry)
+            self._add_planned(RecordedFile(entry, file))
             _keep_later(self._by_path, file.path, entry)
+        for file in (*entry.files, *entry.originals):
+            _keep_later(self._by_content, file.sha256, entry)
+
+    def _add_planned(self, added: RecordedFile) -> None:
+        """Keeps the latest record of a planned path, and those of other content that it supersedes."""
+        plan = added.file.plan
+        previous = self.file_planned_at(plan) if plan in self._by_plan else None
+        _keep_later(self._by_plan, plan, added.entry)
+        if previous and previous.file.sha256 != added.file.sha256:
+            superseded = added if self._by_plan[plan] is previous.entry else previous
+            self._superseded.setdefault(plan, []).insert(0, superseded)
 
     def last_entry(self, id: str) -> JournalEntry | None:
         """The latest entry of an item."""
         return self._last.get(id)
+
+    def entry_with_content(self, sha256: str) -> JournalEntry | None:
+        """The latest entry that a file with this content was saved for."""
+        return self._by_content.get(sha256)
 
     def pending(self) -> Iterator[JournalEntry]:
         """The latest entries of items that a provider's Batch API has."""
@@ -66,6 +83,11 @@ class JournalState:
         if entry := self._by_plan.get(path):
             return RecordedFile(entry, next(file for file in entry.files if file.plan == path))
         return self.file_at(path)
+
+    def files_planned_at(self, path: str) -> tuple[RecordedFile, ...]:
+        """All files that were saved for the planned *path*, the latest first: two clones may have saved one each."""
+        latest = self.file_planned_at(path)
+        return (latest, *self._superseded.get(path, ())) if latest else ()
 
     def file_at(self, path: str) -> RecordedFile | None:
         """The file that was saved as *path*."""

@@ -12,6 +12,7 @@ from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import (
     count_up_to_date,
     find_pending_plans,
+    find_waiting,
     journal_existing_files,
     open_batch_run,
     plan_run,
@@ -46,8 +47,11 @@ def run_batch_api(context: BatchContext, mode: BatchApiMode) -> int:
             check_unrecorded(plans, spool_places(context.settings))
         counts = RunCounts(total=len(plans), up_to_date=count_up_to_date(plans))
         budget = Budget.build((), settings_with_cap_share(context))
-        reporter = BatchReporter(context=context, counts=counts, output=run.output, budget=budget)
+        reporter = BatchReporter(
+            context=context, counts=counts, output=run.output, budget=budget, waiting=find_waiting(run, plans)
+        )
         reporter.print_kept(plans, run.state)
+        reporter.print_waiting(plans)
         journal_existing_files(run, plans)
         if not needs_batch_api(run, plans):
             pending = find_pending_plans(plans, run.state)

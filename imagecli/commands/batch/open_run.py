@@ -16,7 +16,7 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
-from imagecli.batch.recover import JournalRecovery
+from imagecli.batch.recover import JournalRecovery, RecoveryResult, WaitingResponse
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.parameters import input_sources
@@ -39,6 +39,8 @@ from imagecli.storage.preflight import check_folder, check_response_size
 MAX_IMAGES: Final = 10
 """No request asks for more images."""
 
+NOTHING_RECOVERED: Final = RecoveryResult()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRun:
@@ -52,6 +54,8 @@ class BatchRun:
     output: BatchOutput
     resources: ExitStack
     """Closed at the end of the run."""
+    recovered: RecoveryResult = NOTHING_RECOVERED
+    """What is left in the spool of earlier runs."""
 
 
 @contextmanager
@@ -79,20 +83,24 @@ def open_batch_run(context: BatchContext, *, read_only: bool = False, with_notes
             output=BatchOutput(context.env, context.display, progress),
             resources=resources,
         )
-        if not read_only:
-            _recover_earlier_runs(run)
-        yield run
+        yield replace(run, recovered=_recover_earlier_runs(run, read_only=read_only))
 
 
-def _recover_earlier_runs(run: BatchRun) -> None:
-    """Saves what earlier runs of this manifest received and did not save."""
+def _recover_earlier_runs(run: BatchRun, *, read_only: bool) -> RecoveryResult:
+    """Saves what earlier runs of this manifest received and did not save. *read_only* only finds it."""
     settings = run.context.settings
     recovery = JournalRecovery(
-        manifest_path=run.context.manifest_path, state_dir=settings.state_dir, places=spool_places(settings)
+        manifest_path=run.context.manifest_path,
+        state_dir=settings.state_dir,
+        places=spool_places(settings),
+        url_ttl=settings.provider.url_ttl,
     )
-    if recovery.find():
-        run.journal.open()
-        recovery.finish(run.state, run.journal, build_downloader(settings), run.events)
+    if read_only:
+        return recovery.untried()
+    if not recovery.find():
+        return NOTHING_RECOVERED
+    run.journal.open()
+    return recovery.finish(run.state, run.journal, build_downloader(settings), run.events)
 
 
 # --- what becomes of each item ---------------------------------------------------------------------------------------
@@ -100,7 +108,7 @@ def _recover_earlier_runs(run: BatchRun) -> None:
 
 def plan_run(run: BatchRun) -> list[ItemPlan]:
     """The plan for every chosen item, whose notes are emitted. Raises OutputError for all outputs that stop the run."""
-    plans = plan_items(run.context, run.state)
+    plans = plan_items(run.context, run.state, run.recovered.waiting_requests)
     for note in merge_notes(note for plan in plans for note in plan.decision.notes):
         run.events(note)
     refusals = [plan.decision.refusal for plan in plans if plan.decision.refusal]
@@ -132,6 +140,12 @@ class OutputConflictsError(OutputError):
 def count_up_to_date(plans: Sequence[ItemPlan]) -> int:
     """How many of *plans* need nothing."""
     return sum(plan.decision.kind == "done" for plan in plans)
+
+
+def find_waiting(run: BatchRun, plans: Sequence[ItemPlan]) -> tuple[WaitingResponse, ...]:
+    """The paid responses that *plans* wait for."""
+    ids = {plan.identity.id for plan in plans if plan.decision.kind == "waiting"}
+    return tuple(response for response in run.recovered.waiting if response.id in ids)
 
 
 def find_pending_plans(plans: Sequence[ItemPlan], state: JournalState) -> list[ItemPlan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -51,8 +52,8 @@ def matches_output(path: str, glob: str) -> bool:
     return fnmatchcase(path, glob) or fnmatchcase(PurePosixPath(path).name, glob)
 
 
-def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
-    """The plan for every chosen item, by the journal and the disk.
+def plan_items(context: BatchContext, state: JournalState, waiting: Collection[tuple[str, str]] = ()) -> list[ItemPlan]:
+    """The plan for every chosen item, by the journal and the disk. *waiting*: see `decide_item`.
 
     Raises InputImageError for an input that can't be read, UsageError if `--only` matches nothing.
     """
@@ -60,7 +61,7 @@ def plan_items(context: BatchContext, state: JournalState) -> list[ItemPlan]:
     plans = []
     for item in choose_items(context):
         identity = identify_item(item, context.settings.provider, context.settings.base_url, digests)
-        decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists)
+        decision = decide_item(identity, state, disk, adopt=context.adopt, if_exists=context.if_exists, waiting=waiting)
         decision = replace_originals_too(decision, state)
         plans.append(ItemPlan(item=item, identity=identity, decision=decision, manifest=context.manifest_path))
     return plans

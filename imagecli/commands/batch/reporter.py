@@ -10,6 +10,7 @@ from typing import Final
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost, result_errors
 from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
+from imagecli.batch.recover import WaitingError, WaitingResponse
 from imagecli.batch.run_counts import RunCounts
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.kept_files import find_kept_files
@@ -81,6 +82,8 @@ class BatchReporter:
     output: BatchOutput
     budget: Budget
     """Of the calls that items are numbered by."""
+    waiting: Sequence[WaitingResponse] = ()
+    """Paid responses of earlier runs that can't be saved yet."""
 
     def print_kept(self, plans: Sequence[ItemPlan], state: JournalState) -> None:
         """With --json, an object for each of *plans* that is up to date."""
@@ -106,6 +109,15 @@ class BatchReporter:
                 keys |= {"status": "submitted", "exit_code": EXIT_INCOMPLETE, "batch": entry.batch}
                 result = CommandResult(command=COMMAND, cost=costs.get(entry.id, Cost()))
                 self.output.print_row(plan.item.row, result, **keys)
+
+    def print_waiting(self, plans: Sequence[ItemPlan]) -> None:
+        """With --json, an object for each of *plans* whose paid response can't be saved yet."""
+        responses = {response.id: response for response in self.waiting}
+        for plan in plans if self.context.display.json else ():
+            if plan.decision.kind == "waiting":
+                error = WaitingError([responses[plan.identity.id]])
+                result = CommandResult(command=COMMAND, errors=(error,), cost=Cost())
+                self.output.print_row(plan.item.row, result, **item_keys(plan.item, "waiting"))
 
     def print_result(self, result: ItemResult) -> None:
         """Prints an item that has ended, and is counted."""
@@ -134,6 +146,9 @@ class BatchReporter:
         *pending_cost* what the items can cost that the Batch API still has; *more* are keys of the JSON object.
         """
         counts = self.counts
+        counts.waiting = len({response.id for response in self.waiting})
+        if self.waiting:
+            errors = (*errors, WaitingError(self.waiting))
         counts.exit_codes.update(error.exit_code for error in errors)
         events.emit_conversions()
         if warning := self.budget.cap_passed_warning(counts.billed_usd, whole=not counts.unpriced):
@@ -156,6 +171,7 @@ class BatchReporter:
                 "bought": counts.created,
                 "failed": counts.failed,
                 "submitted": counts.pending,
+                "waiting": counts.waiting,
                 "not_sent": counts.unsent,
                 "files": counts.files,
                 # No such file is written any more, but keys of the JSON output never go.
@@ -168,7 +184,7 @@ class BatchReporter:
     def _next_steps(self, is_own_pending: bool) -> Iterator[str]:
         """What to do next. *is_own_pending*: this run's own Batch API has some of the rows."""
         if self.counts.failed:
-            yield "the same command requests the failed rows again"
+            yield "the same command retries the failed rows"
         if is_own_pending:
             yield "the same command fetches them"
         elif self.counts.pending and not self.context.batch_api:
@@ -195,6 +211,7 @@ def format_counts(counts: RunCounts, cost: Cost, pending_cost: Cost | None = Non
         (counts.pending, f"with the Batch API{_price_words(pending_cost)}"),
         (counts.up_to_date, "kept as they are"),
         (counts.failed, "failed"),
+        (counts.waiting, "created but not saved yet"),
         # What was in flight when a signal came is among them.
         (counts.unsent, "not ended" if counts.signal_code else "not sent"),
     ]

@@ -16,6 +16,7 @@ from imagecli.commands.batch.open_run import (
     check_inputs_and_folders,
     count_up_to_date,
     find_pending_plans,
+    find_waiting,
     journal_existing_files,
     number_calls,
     open_batch_run,
@@ -61,17 +62,29 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         counts = RunCounts(
             total=len(plans), to_create=len(to_create), up_to_date=count_up_to_date(plans), pending=len(pending)
         )
-        reporter = BatchReporter(context=context, counts=counts, output=run.output, budget=budget)
+        reporter = BatchReporter(
+            context=context, counts=counts, output=run.output, budget=budget, waiting=find_waiting(run, plans)
+        )
         reporter.print_kept(plans, run.state)
+        reporter.print_waiting(plans)
         reporter.print_pending(pending, run.state, {})
-        errors = _run_items(run, options, to_create, reporter) if to_create else []
+        settled = {plan.identity.id for plan in plans if plan.decision.kind == "done"}
+        errors = _run_items(run, options, to_create, reporter, settled) if to_create else []
+        run.recovered.remove_useless(settled, run.events)
     return reporter.print_summary(errors, run.events)
 
 
 def _run_items(
-    run: BatchRun, options: ConcurrencyOptions, plans: tuple[ItemPlan, ...], reporter: BatchReporter
+    run: BatchRun,
+    options: ConcurrencyOptions,
+    plans: tuple[ItemPlan, ...],
+    reporter: BatchReporter,
+    settled: set[str],
 ) -> list[ImagecliError]:
-    """Creates the items of *plans*, or as many as can be created, and returns what went wrong outside of them."""
+    """Creates the items of *plans*, or as many as can be created, and returns what went wrong outside of them.
+
+    The ids of created items are added to *settled*.
+    """
     context, settings, events, counts = run.context, run.context.settings, run.events, reporter.counts
     inputs = InputCache(context.catalog.unknown_model)
     run_context = build_batch_run_context(context, new_run_id(context.env))
@@ -99,6 +112,8 @@ def _run_items(
                 events(counts.progress())
                 is_final = any(call_result.is_final for call_result in result.results)
                 failed = any(call_result.errors for call_result in result.results)
+                if not (failed or result.is_over_budget):
+                    settled.add(result.plan.identity.id)
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:

@@ -329,7 +329,7 @@ def test_failures_of_lines_are_the_rows_and_the_rest_is_saved(batch: Batch, fold
         assert batch(at=front).exit_code == 10
         result = batch(at=front)
         assert (result.exit_code, len(made(folder))) == (9, 2)
-        assert "the same command requests the failed rows again" in result.stderr
+        assert "the same command retries the failed rows" in result.stderr
         failed = [entry for entry in journal(folder) if entry["state"] == "failed"]
         assert [(entry["error"], entry["cost_usd"]) for entry in failed] == [("moderation_blocked", 0.0)]
         # It is handed in again alone.

@@ -1,0 +1,250 @@
+"""Paid responses that can't be saved yet: their rows are finished from the spool, and not requested again."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.batch.serving import fields_of, picture_of, serving
+from tests.batch.test_batch import journal, manifest, objects
+from tests.batch.test_batch_runs import until
+from tests.children import Children
+from tests.client.raw import http, png, read_request
+from tests.conftest import Run
+from tests.listening import listening
+
+CAT = {"prompt": "a cat", "output": "out/cat.png"}
+
+
+@dataclass
+class Urls:
+    """A server that answers with result URLs, and what those answer."""
+
+    base_url: str = ""
+    posts: int = 0
+    gets: int = 0
+    status: str = "503 Service Unavailable"
+
+
+@contextmanager
+def serving_urls() -> Iterator[Urls]:
+    server = Urls()
+
+    def answer(connection: socket.socket) -> None:
+        head, _, body = read_request(connection).partition(b"\r\n\r\n")
+        if head.startswith(b"POST"):
+            server.posts += 1
+            count = int(fields_of(body).get("n", 1))
+            urls = [{"url": f"{server.base_url.removesuffix('/v1')}/{number}.png"} for number in range(count)]
+            connection.sendall(http("200 OK", json.dumps({"created": 1, "data": urls}).encode()))
+        else:
+            server.gets += 1
+            is_up = server.status.startswith("200")
+            connection.sendall(http(server.status, png(64, 64, "#123456") if is_up else b"no"))
+
+    with listening(answer, backlog=64) as server.base_url:
+        yield server
+
+
+@pytest.fixture
+def urls() -> Iterator[Urls]:
+    with serving_urls() as server:
+        yield server
+
+
+def spooled(state: Path) -> list[Path]:
+    return sorted((state / "spool").glob("*.body"))
+
+
+def test_a_result_url_that_is_down_is_tried_again_and_its_row_is_not_requested(
+    imagecli: Run, folder: Path, state: Path, urls: Urls
+) -> None:
+    manifest(folder, CAT)
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url)
+    assert imagecli(*command).exit_code == 7
+    again = imagecli(*command)
+    (body,) = spooled(state)
+    assert (again.exit_code, urls.posts) == (7, 1)
+    assert f"imagecli recover --delete {body.stem}" in again.stderr
+    assert "1 created but not saved yet" in again.stderr
+    lines = journal(folder)
+    assert imagecli(*command).exit_code == 7
+    assert journal(folder) == lines  # no line a run
+    urls.status = "200 OK"
+    last = imagecli(*command)
+    assert (last.exit_code, urls.posts, spooled(state)) == (0, 1, [])
+    assert (folder / "out/cat.png").exists()
+
+
+def test_a_dry_run_and_a_check_count_it_neither_as_missing_money_nor_as_done(
+    imagecli: Run, folder: Path, urls: Urls
+) -> None:
+    manifest(folder, CAT)
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url)
+    imagecli(*command)
+    check = imagecli(*command, "--check")
+    assert (check.exit_code, check.stdout) == (10, "waiting  out/cat.png\n")
+    summary = objects(imagecli(*command, "--dry-run", "--json").stdout)[-1]["summary"]
+    assert (summary["requests"], urls.posts) == (0, 1)
+    row, last = objects(imagecli(*command, "--json").stdout)
+    assert (row["state"], row["exit_code"], row["errors"][0]["code"]) == ("waiting", 7, "waiting")
+    assert (last["summary"]["waiting"], last["exit_code"]) == (1, 7)
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "410 Gone"])
+def test_a_result_url_that_is_gone_lets_its_row_be_requested_again_and_is_removed_then(
+    status: str, imagecli: Run, folder: Path, state: Path, urls: Urls
+) -> None:
+    manifest(folder, CAT)
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url)
+    urls.status = status
+    assert imagecli(*command).exit_code == 7
+    with serving() as other:  # while the old URL stays gone
+        again = imagecli("batch", "assets.jsonl", "--base-url", other.base_url)
+        assert (again.exit_code, len(other.prompts), spooled(state)) == (0, 1, [])
+    assert "you may be charged twice" in again.stderr or "may be billed twice" in again.stderr
+    assert again.stderr.count("of earlier attempts from the spool") == 1
+    gets = urls.gets
+    assert imagecli(*command).exit_code == 0
+    assert imagecli("recover").exit_code == 0
+    assert urls.gets == gets
+
+
+def test_a_result_url_that_is_down_for_twice_its_life_is_gone(
+    imagecli: Run, folder: Path, state: Path, urls: Urls
+) -> None:
+    manifest(folder, CAT)
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url)
+    imagecli(*command)
+    (body,) = spooled(state)
+    os.utime(body.with_suffix(".json"), (time.time() - 7300,) * 2)
+    imagecli(*command)
+    assert urls.posts == 2
+
+
+def test_what_is_deleted_by_hand_is_requested_again(imagecli: Run, folder: Path, state: Path, urls: Urls) -> None:
+    manifest(folder, CAT)
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url)
+    imagecli(*command)
+    (body,) = spooled(state)
+    assert imagecli("recover", "--delete", body.stem).exit_code == 0
+    imagecli(*command)
+    assert urls.posts == 2
+
+
+def test_many_rows_that_wait_are_listed(imagecli: Run, folder: Path, urls: Urls) -> None:
+    manifest(folder, *({"prompt": f"cat {number}", "output": f"{number}.png"} for number in range(5)))
+    command = ("batch", "assets.jsonl", "--base-url", urls.base_url, "--max-retries", "0")
+    imagecli(*command)
+    again = imagecli(*command)
+    assert urls.posts == 5
+    assert "5 rows have paid responses that can't be saved yet" in again.stderr
+    assert [f"{number}.png: " in again.stderr for number in range(5)] == [True] * 5
+
+
+@pytest.fixture
+def environ(state: Path, tmp_path: Path) -> dict[str, str]:
+    ours = {"IMAGECLI_CONFIG_DIR": str(tmp_path / "config"), "IMAGECLI_STATE_DIR": str(state)}
+    return {**{name: value for name, value in os.environ.items() if "API_KEY" not in name}, **ours}
+
+
+def killed_with_response(
+    folder: Path, state: Path, environ: dict[str, str], children: Children, base_url: str, prompt: str
+) -> None:
+    """A run that is killed when its complete response is in the spool."""
+    known = set(spooled(state))
+    command = [sys.executable, "-m", "imagecli", "batch", "assets.jsonl", "--base-url", base_url]
+    process = children.start(command, cwd=folder, env=environ)
+    until(lambda: any(body.with_suffix(".sent").exists() for body in {*spooled(state)} - known))
+    process.kill()
+    process.wait(timeout=10)
+    (body,) = {*spooled(state)} - known
+    body.write_bytes(picture_of(prompt).partition(b"\r\n\r\n")[2])
+
+
+def test_a_folder_that_is_in_the_way_keeps_its_response_until_it_is_gone(
+    imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, CAT)
+    with serving(latency=5) as server:
+        killed_with_response(folder, state, environ, children, server.base_url, "a cat")
+        (folder / "out").rmdir()
+        (folder / "out").write_bytes(b"a file")
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        assert (imagecli(*command).exit_code, len(server.prompts)) == (7, 1)
+        (folder / "out").unlink()
+        (folder / "out").mkdir()
+        assert (imagecli(*command).exit_code, len(server.prompts)) == (0, 1)
+
+
+def test_a_late_response_leaves_a_settled_row_its_file(
+    imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
+) -> None:
+    """Created again in another clone, whose journal and image were merged."""
+    manifest(folder, CAT)
+    with serving(latency=5) as slow:
+        killed_with_response(folder, state, environ, children, slow.base_url, "a late cat")
+    (body,) = spooled(state)
+    aside = {path: path.read_bytes() for path in body.parent.iterdir()}
+    for path in aside:
+        path.unlink()
+    with serving() as server:
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url)
+        assert imagecli(*command).exit_code == 0
+        body.parent.mkdir(exist_ok=True, mode=0o700)
+        for path, data in aside.items():
+            path.write_bytes(data)
+        before, lines = (folder / "out/cat.png").read_bytes(), journal(folder)
+        late = imagecli(*command)
+        assert (late.exit_code, len(server.prompts)) == (0, 1)
+        assert (journal(folder), (folder / "out/cat.png").read_bytes()) == (lines, before)
+        assert [path.name for path in (folder / "out").iterdir()] == ["cat.png"]
+        assert (state / "rescued/cat.png").exists()
+        assert "saved as" in late.stderr
+        assert spooled(state) == []
+        manifest(folder, {**CAT, "prompt": "another cat"})
+        assert imagecli(*command).exit_code == 0
+        assert [path.name for path in (folder / "out").iterdir()] == ["cat.png"]
+        assert imagecli(*command, "--check").exit_code == 0
+
+
+def test_a_late_response_of_an_edited_row_does_not_take_its_name(
+    imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, CAT)
+    with serving(latency=5) as slow:
+        killed_with_response(folder, state, environ, children, slow.base_url, "a cat")
+        manifest(folder, {**CAT, "prompt": "a tiger"})
+        killed_with_response(folder, state, environ, children, slow.base_url, "a tiger")
+        done = imagecli("batch", "assets.jsonl", "--base-url", slow.base_url)
+    assert done.exit_code == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["cat.png"]
+    assert imagecli("batch", "assets.jsonl", "--check", "--base-url", slow.base_url).exit_code == 0
+
+
+def test_the_response_of_a_saved_row_that_a_kill_left_is_no_second_image(
+    imagecli: Run, folder: Path, state: Path, environ: dict[str, str], children: Children
+) -> None:
+    manifest(folder, CAT)
+    with serving(latency=5) as slow:
+        killed_with_response(folder, state, environ, children, slow.base_url, "a cat")
+        (body,) = spooled(state)
+        aside = {path: path.read_bytes() for path in body.parent.iterdir()}
+        command = ("batch", "assets.jsonl", "--base-url", slow.base_url)
+        assert imagecli(*command).exit_code == 0
+        body.parent.mkdir(exist_ok=True, mode=0o700)
+        for path, data in aside.items():
+            path.write_bytes(data)
+        assert imagecli(*command).exit_code == 0
+    assert [path.name for path in (folder / "out").iterdir()] == ["cat.png"]
+    assert not list((state / "rescued").glob("*"))
+    assert spooled(state) == []
