@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imagecli.client.spool import SpoolEntry, open_spool_entry
+from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.domain import OutputName
-from imagecli.prepared_call import PreparedCall, prepared_to_json
+from imagecli.events import Event, NoteEvent, WarningEvent
+from imagecli.pipeline.pipeline import discard_unanswered
+from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.images.making import chunk
@@ -257,6 +261,44 @@ def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) 
         result = imagecli("generate", "a dog", "--json", "--base-url", server.base_url)
     assert "unanswered" in [warning["code"] for warning in result.json["warnings"]]
     assert (result.exit_code, files(state)) == (0, {})
+
+
+def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
+    imagecli: Run, leave: Leave, folder: Path, state: Path
+) -> None:
+    """A row's lost answer is said by the batch of its manifest, another command's by a command of its kind."""
+    refs = [
+        ManifestRef(manifest=str(folder / name), id="x.png", hash="0", planned=()) for name in ("m.txt", "other.txt")
+    ]
+    leave(b"", id="run-a")
+    for ref, run in zip(refs, ("run-b", "run-c"), strict=True):
+        leave(b"", id=run, part=ref)
+    (folder / "m.txt").write_text("a dog\n")
+
+    def warned(*argv: str) -> int:
+        return imagecli(*argv).stderr.count("no answer came")
+
+    with raw_server(http("200 OK", pictures(RED))) as server:
+        base_url = ("--base-url", server.base_url)
+        assert warned("batch", "m.txt", *base_url) == 1
+        assert sorted(path.name for path in state.rglob("*.body")) == ["run-a.body", "run-c.body"]
+        assert warned("generate", "a dog", *base_url) == 1
+        assert warned("generate", "a dog", *base_url) == 0
+        assert [path.name for path in state.rglob("*.body")] == ["run-c.body"]
+    assert (warned("recover"), warned("recover"), files(state)) == (1, 0, {})
+
+
+def test_of_commands_that_start_at_once_one_says_it(folder: Path, state: Path, leave: Leave) -> None:
+    leave(b"")
+    said: list[Event] = []
+    places = SpoolPlaces(own=state / "spool", records=())
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(discard_unanswered, places, said.append)
+    assert sorted(event.code for event in said if isinstance(event, (NoteEvent, WarningEvent))) == [
+        "removed",
+        "unanswered",
+    ]
 
 
 def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave, state: Path) -> None:

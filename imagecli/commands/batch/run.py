@@ -25,7 +25,7 @@ from imagecli.commands.batch.open_run import (
     plan_run,
 )
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
-from imagecli.commands.image.execute import add_key_origin
+from imagecli.commands.refused_key import explain_refused_keys
 from imagecli.errors import DiskError, ImagecliError, Terminated
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
@@ -119,7 +119,7 @@ def _run_items(
     )
     run.journal.detach_state()
     possibly_billed = {plan.identity.hash for plan in plans if plan.decision.possibly_billed}
-    discard_unanswered(spool_places(settings), events, warned_hashes=possibly_billed)
+    discard_unanswered(spool_places(settings), events, manifest=context.manifest_path, warned_hashes=possibly_billed)
     worker = ItemWorker(
         pipeline=pipeline,
         inputs=InputsByModel(),
@@ -131,9 +131,9 @@ def _run_items(
             for result in pool.run(worker.run, plans):
                 for call_result in result.results:
                     pipeline.end_call(call_result.request)
-                with_origins = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                explained = tuple(explain_refused_keys(call_result, settings) for call_result in result.results)
                 counts.add(result)
-                reporter.print_result(replace(result, results=with_origins))
+                reporter.print_result(replace(result, results=explained))
                 events(counts.progress())
                 # What a disk can't take, it can't take of the next row either.
                 is_final = any(call_result.is_final for call_result in result.results) or any(
