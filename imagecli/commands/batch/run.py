@@ -71,7 +71,11 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         reporter.print_kept(plans, run.state)
         reporter.print_waiting(plans)
         reporter.print_pending(pending, run.state, {})
-        settled = {plan.identity.id: _existing_files(run, plan) for plan in plans if plan.decision.kind == "done"}
+        settled = {
+            plan.identity.id: _existing_files(run, plan) if to_create else ()
+            for plan in plans
+            if plan.decision.kind == "done"
+        }
         errors = _run_items(run, options, to_create, reporter, settled) if to_create else []
         run.recovered.remove_useless(settled, run.events)
         if to_create:
