@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable
@@ -128,6 +129,28 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n")
     assert files(folder) == {"cat-1.png": RED, "cat-2.png": BLUE}
+    assert files(state) == {}
+
+
+IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        RED,
+        base64.b64encode(RED),
+        b'{"status": "working"}\n' + pictures(RED),
+        IN_AN_EVENT,
+    ],
+    ids=["image", "base64", "json-lines", "event"],
+)
+def test_an_image_in_an_unusual_body_is_recovered(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes
+) -> None:
+    leave(body)
+    result = imagecli("recover")
+    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": RED})
     assert files(state) == {}
 
 
