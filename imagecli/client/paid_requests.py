@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from imagecli.client.exchange import BodyWriter, HttpResponse, ProgressHooks, Timeouts, send_once
 from imagecli.client.rate_limiter import (
@@ -209,7 +210,8 @@ class Transport:
 
     def _handle_refusal(self, paid: _PaidRequest, ticket: Ticket, response: HttpResponse) -> None:
         """Returns if the request is to be sent again, else raises."""
-        decision = decide_retry(response, local_time(), retry_500=self._retry_500)
+        path = urlsplit(paid.http.url).path
+        decision = decide_retry(response, local_time(), retry_500=self._retry_500, path=path)
         failure, may_retry, stated_wait = decision.failure, decision.retry, decision.server_wait
         if self._free:
             failure = as_unbilled_error(failure)

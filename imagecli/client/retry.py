@@ -178,15 +178,18 @@ class RetryDecision(NamedTuple):
 
 
 def decide_retry(
-    response: HttpResponse, now: datetime, *, free: bool = False, retry_500: bool = False
+    response: HttpResponse, now: datetime, *, free: bool = False, retry_500: bool = False, path: str = ""
 ) -> RetryDecision:
     """What *response* means. *free*: the request can't be billed, however often it is sent.
 
-    *retry_500*: the provider's 500 with its own error object proves that nothing was generated.
+    *retry_500*: the provider's 500 with its own error object proves that nothing was generated. *path*: that of the
+    request.
     """
     status, headers = response.status, response.headers
     is_nothing_generated = free or proves_nothing_generated(status, headers, response.error_body, retry_500=retry_500)
-    failure = error_from_response(status, headers, response.error_body, is_nothing_generated=is_nothing_generated)
+    failure = error_from_response(
+        status, headers, response.error_body, is_nothing_generated=is_nothing_generated, path=path
+    )
     body = response.error_body[:_MAX_BODY].decode(errors="replace")
     retry = is_retried(status, headers, response.error_body, free=free, retry_500=retry_500) and not is_quota(
         status, response.error_body

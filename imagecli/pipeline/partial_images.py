@@ -87,12 +87,15 @@ class PartialImageHandler:
     prepared: PreparedCall
     requested: int | None
     on_event: EventHandler
+    arrived: int = 0
+    """Partial images, damaged ones included."""
     received: int = 0
     last_path: Path | None = None
     """Where the last one was saved."""
 
     def handle(self, payload: Any, *, images: int) -> None:
         """Reports the image in *payload*, if it has one, behind *images* completed images."""
+        self.arrived += 1
         data = _image_in(payload)
         identity = inspect_image(data)
         if identity.format in (None, "svg") or not identity.whole:

@@ -34,7 +34,7 @@ from imagecli.client.spool import (
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import Secret
+from imagecli.domain import ImageOptions, Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
@@ -87,6 +87,8 @@ class Pipeline:
     """Held while an image is decoded."""
     open_calls: dict[int, OpenCall] = field(default_factory=dict)
     """Request → its call, from when it has room under the cost limit until `end_call`."""
+    warned: dict[str, int] = field(default_factory=dict)
+    """Code of a warning that concerns all requests → the request that reported it."""
 
     def execute(
         self,
@@ -113,6 +115,8 @@ class Pipeline:
             raise
         except Exception as problem:
             error = to_imagecli_error(problem)
+            if self.context.provider.free:
+                error = without_bill_hint(error)
             return CallResult(
                 request=call.index,
                 requested=call.request.options.n,
@@ -167,6 +171,9 @@ class Pipeline:
             if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
                 raise
             return HttpResponse(status=200, headers={}), error
+        missing = _missing_stream(call.request.options, entry, partials)
+        if missing and self.warned.setdefault(missing.code, call.index) == call.index:
+            saver.on_event(missing)
         if self.context.provider.embedded and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
         return response, None
@@ -204,6 +211,8 @@ class Pipeline:
         errors = []
         for error in result.errors:
             error = error.with_facts(request_id=request_id)
+            if isinstance(error, DiskError) and saver.prepared.part:
+                entry.keep()  # the next run of the manifest saves it from here
             if not is_only_fewer_images(error):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries it again")
@@ -218,6 +227,22 @@ class Pipeline:
             discard_all_staged(folder, self.context.run_id)
 
 
+def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:
+    """A warning if the response is not the stream, or has none of the partial images, that were requested."""
+    if not options.stream and not options.partial_images:
+        return None
+    beginning = read_beginning(entry.file, HEAD_BYTES)
+    if not is_stream(beginning):
+        if not beginning.lstrip().startswith(b"{"):
+            return None  # an error will say what it is instead
+        count = f", and none of the {options.partial_images} partial images" if options.partial_images else ""
+        return WarningEvent(code="no_stream", message=f"the server ignored the request for a stream: no events{count}")
+    if options.partial_images and not partials.arrived:
+        message = f"the server sent none of the {options.partial_images} partial images that were requested"
+        return WarningEvent(code="no_partials", message=message)
+    return None
+
+
 def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:
     """*error*; or what broke the response off, if the error only follows from that."""
     if broken_off and isinstance(error, UnsavedError):
@@ -230,6 +255,15 @@ def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     if error.rescued_path and error.rescued_path.endswith(BODY):
         return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error
+
+
+def without_bill_hint(error: ImagecliError) -> ImagecliError:
+    """*error* of a provider that bills nothing: without the advice about a bill."""
+    parts = [part for part in (error.hint or "").split("; ") if "billed" not in part and "usage page" not in part]
+    return error if "; ".join(parts) == (error.hint or "") else error.with_facts(hint="; ".join(parts) or _HINT_FREE)
+
+
+_HINT_FREE = "this provider bills nothing; run the same command again"
 
 
 def new_run_id(env: Env) -> str:

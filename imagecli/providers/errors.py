@@ -200,10 +200,10 @@ def is_quota(status: int, body: bytes) -> bool:
 
 
 def error_from_response(
-    status: int, headers: Mapping[str, str], body: bytes, *, is_nothing_generated: bool | None = None
+    status: int, headers: Mapping[str, str], body: bytes, *, is_nothing_generated: bool | None = None, path: str = ""
 ) -> ImagecliError:
     """The error for a response that is not 2xx: UnsavedError unless nothing was generated. *headers* have lower-case
-    names. *is_nothing_generated*: None for what the response itself proves.
+    names. *is_nothing_generated*: None for what the response itself proves. *path*: that of the request.
     """
     if is_nothing_generated is None:
         is_nothing_generated = proves_nothing_generated(status, headers, body)
@@ -224,6 +224,10 @@ def error_from_response(
     if code in POLICY_CODES:
         message = f"refused by the provider's policy: {about}{_filter_details(document, reason)}"
         return RefusedError(message, hint=_HINT_POLICY, **facts)
+    endpoint = path.rpartition("/")[2]
+    if endpoint in _HINTS_NO_ENDPOINT and _is_missing_route(status, body, reason):
+        message = f"the server has no {endpoint} endpoint (HTTP {status}): {about}"
+        return RefusedError(message, hint=_HINTS_NO_ENDPOINT[endpoint], **facts)
     if status in (404, 405) and (is_page(body) or not body.strip()):
         return RefusedError(f"no Images API there (HTTP {status}): {about}", hint=_HINT_BASE_URL, **facts)
     if status < 200:
@@ -243,6 +247,12 @@ def error_from_response(
     return RefusedError(f"the API refused it (HTTP {status}): {about}", hint=_hint_for(status, detail, reason), **facts)
 
 
+def _is_missing_route(status: int, body: bytes, reason: str) -> bool:
+    """Whether it is a web server's or a framework's response to a path that it does not know."""
+    plain = reason.lower().strip(" .!") in ("not found", "method not allowed", "404 page not found", "no reason given")
+    return status in (404, 405, 501) and (is_page(body) or not body.strip() or plain)
+
+
 def _filter_details(document: Any, reason: str) -> str:
     """The categories of the content filter and whether it was the input or the output, unless *reason* has them."""
     categories, stage = content_filter_categories(document), content_filter_stage(document)
@@ -257,6 +267,10 @@ _HINT_RATE = "run the same command again in a minute; in a batch, --rate N sends
 _HINT_KEY = "check the key, and that it belongs to this provider and project"
 _HINT_POLICY = "change the prompt or the picture; nothing was made"
 _HINT_BASE_URL = "check --base-url: it ends where /images/generations begins, for example http://localhost:8080/v1"
+_HINTS_NO_ENDPOINT = {
+    "variations": "vary --via edits creates variations with the edits endpoint, if the server has that",
+    "edits": "check --base-url, or choose a provider that edits: imagecli providers",
+}
 _HINT_PROXY = "put them into HTTPS_PROXY and HTTP_PROXY, http://NAME:PASSWORD@HOST:PORT, or add the host to NO_PROXY"
 _HINT_BILLED = "it may have been billed; look at the provider's usage page before running it again"
 _HINT_LATER = "according to the response nothing was generated; run the same command again later"

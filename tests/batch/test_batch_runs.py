@@ -202,3 +202,21 @@ def test_a_current_folder_that_vanishes_abandons_no_request(
     kept = [*(state / "spool").glob("*.body"), *(state / "rescued").glob("*.png")]
     assert process.returncode in (7, 8), stderr
     assert len({path.name for path in kept}) >= 4, stderr
+
+
+@pytest.mark.parametrize("deleted", ["0.png", "1.png"])
+def test_an_image_that_is_deleted_while_the_run_goes_on_is_noticed(deleted: str, imagecli: Run, folder: Path) -> None:
+    """0.png is up to date, 1.png is saved by this run."""
+    with serving() as first:
+        manifest(folder, ROWS[0])
+        imagecli("batch", "assets.jsonl", "--base-url", first.base_url)
+    manifest(folder, *ROWS[:3])
+
+    def reply(fields: dict[str, object]) -> None:
+        if fields["prompt"] == "cat 2":
+            until((folder / deleted).exists)
+            (folder / deleted).unlink()
+
+    with serving(reply) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1")
+    assert (result.exit_code, f"{deleted} was deleted while the run went on" in result.stderr) == (10, True)

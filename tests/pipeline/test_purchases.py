@@ -216,3 +216,22 @@ def test_no_further_request_is_begun_after_a_last_straw(imagecli: Run, status: i
         result = imagecli("generate", "a cat", "-m", "dall-e-3", "-n", 40, "--base-url", server.base_url, env=WITH_KEY)
         assert len(server.requests) < 40
     assert result.exit_code == (5 if status == 429 else 3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http("200 OK", b'{"data": []}'),
+        http("502 No"),
+        http("500 No", b'{"error": "out of memory"}'),
+        http("200 OK", b'{"data": [', length=999),
+        reset,
+    ],
+)
+def test_a_provider_that_bills_nothing_is_never_said_to_bill(imagecli: Run, answer: Answer) -> None:
+    with raw_server(answer) as server:
+        result = imagecli("generate", "a cat", "--provider", "local", "--base-url", server.base_url, *QUICK)
+        assert len(server.requests) == 1
+    assert result.exit_code in (6, 7)
+    assert "billed" not in result.stderr
+    assert "usage page" not in result.stderr

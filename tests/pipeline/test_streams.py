@@ -398,3 +398,26 @@ def test_a_stream_whose_process_died_is_recovered_as_any_answer(
     result = imagecli("recover")
     assert (result.exit_code, files(folder)) == (exit_code, left)
     assert len(list(spool.glob("*.body"))) == (0 if left else 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "argv", "warning"),
+    [
+        (http("200 OK", pictures(RED)), ["--stream"], "no_stream"),
+        (http("200 OK", pictures(RED)), ["--partial-images", 2], "no_stream"),
+        (stream(completed()), ["--partial-images", 2], "no_partials"),
+        (stream(completed()), ["--stream"], None),
+        (stream(completed()), ["--partial-images", 0], None),
+        (stream(partial(), completed()), ["--partial-images", 2], None),
+        (stream(partial(data=RED[:-9]), completed()), ["--partial-images", 2], None),
+        (http("200 OK", pictures(RED)), [], None),
+    ],
+)
+def test_a_stream_that_was_requested_and_never_came_is_one_warning(
+    imagecli: Run, answer: Answer, argv: Sequence[object], warning: str | None
+) -> None:
+    with raw_server(answer) as server:
+        result = imagecli("generate", "cat", "-n", 25, "--json", *argv, "--base-url", server.base_url)
+        assert len(server.requests) == 3
+    missing = [one["code"] for one in result.json["warnings"] if one["code"] in ("no_stream", "no_partials")]
+    assert missing == ([warning] if warning else [])

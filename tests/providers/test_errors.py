@@ -291,3 +291,29 @@ def test_every_answer_becomes_an_error_of_ours(status: int, body: bytes) -> None
     error = error_from_response(status, {}, body)
     assert error.exit_code in (3, 4, 5, 6, 7)
     assert error.message
+
+
+@pytest.mark.parametrize("path", ["/v1/images/variations", "/images/variations", "/v1/images/edits"])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, PAGE),
+        (404, b""),
+        (405, b""),
+        (404, b'{"detail": "Not Found"}'),
+        (405, b'{"detail":"Method Not Allowed"}'),
+        (404, b"404 page not found"),
+        (501, b""),
+    ],
+)
+def test_an_endpoint_that_is_missing_is_named(path: str, status: int, body: bytes) -> None:
+    error = error_from_response(status, {}, body, path=path)
+    assert f"the server has no {path.rpartition('/')[2]} endpoint (HTTP {status})" in error.message
+    assert error.exit_code == 4
+    assert ("vary --via edits" in (error.hint or "")) == path.endswith("variations")
+
+
+def test_a_model_that_is_missing_is_not_taken_for_an_endpoint() -> None:
+    error = error_from_response(404, {}, openai("model_not_found"), path="/v1/images/variations")
+    assert "endpoint" not in error.message
+    assert "no Images API there" in error_from_response(404, {}, PAGE, path="/v1/images/generations").message
