@@ -124,8 +124,12 @@ def build_variation(
         why = "--via edits"
     elif has:
         why = f"the variations endpoint takes no {edit_only}"
+    elif not offered:
+        why = f"{provider.name} has no variations endpoint"
+    elif row.known:
+        why = f"the variations endpoint does not serve {row.name}"
     else:
-        why = "the variations endpoint does not take it" if offered else f"{provider.name} has no variations endpoint"
+        why = "imagecli does not know the model; --via variations uses the variations endpoint"
     if "edits" in row.operations and needs_alpha(edit, row):
         omittable = [f"the {edit_only}"] if edit_only else []
         if via == "edits":

@@ -102,7 +102,10 @@ FREE = ROWS.model("gpt-image-2")._replace(operations=("generations", "edits", "v
     [
         ("dall-e-2", OTHER, None, "auto", None, Vary, "variations endpoint"),
         ("dall-e-2", OTHER, None, "variations", None, Vary, "variations endpoint"),
-        ("gpt-image-2", OTHER, None, "auto", None, Edit, "an edit: the variations endpoint does not take it"),
+        ("gpt-image-2", OTHER, None, "auto", None, Edit, "an edit: the variations endpoint does not serve gpt-image-2"),
+        ("brand-new", OTHER, None, "auto", None, Edit, "does not know the model; --via variations uses"),
+        ("brand-new", OTHER, None, "variations", None, Vary, "variations endpoint"),
+        ("brand-new", HOME, None, "auto", None, Edit, "an edit: openai has no variations endpoint"),
         ("gpt-image-2", OTHER, None, "edits", None, Edit, "an edit: --via edits"),
         ("gpt-image-2", HOME, None, "auto", "subtle", Edit, "an edit: openai has no variations endpoint"),
         ("gpt-image-2", HOME + "/", None, "auto", None, Edit, "an edit: openai has no variations endpoint"),

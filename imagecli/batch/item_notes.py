@@ -16,6 +16,9 @@ from imagecli.quoting import shell_quote
 MAX_NAMED: Final = 3
 """Up to so many files with the same note are named one by one."""
 
+ALWAYS_NAMED: Final = ("may_be_billed_twice",)
+"""Codes of notes about money: each file is named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileNote:
@@ -33,12 +36,15 @@ class FileNote:
 
 
 def merge_notes(notes: Iterable[FileNote]) -> Iterator[NoteEvent | WarningEvent]:
-    """The events for *notes*: of many files with the same note one is named, and the others are counted."""
+    """The events for *notes*: of many files with the same note one is named, and the others are counted.
+
+    Of those in `ALWAYS_NAMED` each is.
+    """
     groups: dict[tuple[str, str, bool], list[FileNote]] = {}
     for note in notes:
         groups.setdefault((note.code, note.text, note.is_warning), []).append(note)
     for group in groups.values():
-        named = group if len(group) <= MAX_NAMED else group[:1]
+        named = group if len(group) <= MAX_NAMED or group[0].code in ALWAYS_NAMED else group[:1]
         count = len(group) - len(named)
         more = f" (and {count:,} more files)" if count else ""
         for note in named:

@@ -7,14 +7,15 @@ the number of input images; `images.fit_input` checks the images themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import Final, NamedTuple
 
 from imagecli.catalog.catalog import first_living_model
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import check_framing, check_input_count, check_pairs, check_parameters
+from imagecli.checks.parameters import check_framing, check_input_count, check_pairs, inspect_parameters
 from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation, RequestedSize, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
@@ -65,15 +66,57 @@ def check_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRo
 
     Raises UsageError if the model does not support the request, with a hint that may name one of the *others*.
     """
-    _check_operation(request, row)
-    if isinstance(request, (Generate, Edit)):
-        check_prompt_text(request.prompt, row)
-    check_input_count(request, row)
-    check_size(request.options.size, row)
-    warnings = (*check_parameters(request, row, others), *check_framing(request, row))
-    if row.known:
-        check_pairs(request)
-    return warnings
+    findings = inspect_request(request, row, others)
+    if findings.errors:
+        raise findings.errors[0]
+    return findings.warnings
+
+
+class RequestFindings(NamedTuple):
+    """All that can be said about a request to a model before it is sent."""
+
+    warnings: tuple[WarningEvent, ...]
+    errors: tuple[UsageError, ...]
+
+
+def inspect_request(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow] = ()) -> RequestFindings:
+    """As `check_request`, with all errors. If the model can't do the operation, that is the only one."""
+    errors: list[UsageError] = []
+    warnings: list[WarningEvent] = []
+    with collect_errors(errors):
+        _check_operation(request, row)
+    if errors:
+        return RequestFindings((), tuple(errors))
+    with collect_errors(errors):
+        if isinstance(request, (Generate, Edit)):
+            check_prompt_text(request.prompt, row)
+    with collect_errors(errors):
+        check_input_count(request, row)
+    with collect_errors(errors):
+        check_size(request.options.size, row)
+    for finding in inspect_parameters(request, row, others):
+        if isinstance(finding, UsageError):
+            errors.append(finding)
+        else:
+            warnings.append(finding)
+    with collect_errors(errors):
+        warnings += check_framing(request, row)
+    pair_errors: list[UsageError] = []
+    with collect_errors(pair_errors):
+        if row.known:
+            check_pairs(request)
+    refused_flags = {error.flag for error in errors}
+    errors += [error for error in pair_errors if error.flag is None or error.flag not in refused_flags]
+    return RequestFindings(tuple(warnings), tuple(errors))
+
+
+@contextmanager
+def collect_errors(errors: list[UsageError]) -> Iterator[None]:
+    """Adds a UsageError of the block to *errors*; what follows the block runs in any case."""
+    try:
+        yield
+    except UsageError as error:
+        errors.append(error)
 
 
 def _check_operation(request: ImageRequest, row: ModelRow) -> None:

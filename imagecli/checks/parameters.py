@@ -140,24 +140,33 @@ def _with_article(name: str) -> str:
     return f"an {name}" if name == "svg" else f"a {name}"
 
 
-def check_parameters(request: ImageRequest, row: ModelRow, others: Iterable[ModelRow]) -> Iterator[WarningEvent]:
+def inspect_parameters(
+    request: ImageRequest, row: ModelRow, others: Iterable[ModelRow]
+) -> Iterator[WarningEvent | UsageError]:
     """A warning for each parameter or value of which no document says whether *row* accepts it.
 
-    Raises UsageError for a parameter or value that the model does not accept, with the nearest value, or one of the
-    *others* that accepts it.
+    And an error for each that the model does not accept, with the nearest value, or one of the *others* that accepts
+    it.
     """
     options = request.options
     if options.n < 1:
-        raise UsageError(f"-n {options.n}: at least 1 picture is wanted", hint="-n 1")
+        yield UsageError(f"-n {options.n}: at least 1 picture is wanted", hint="-n 1")
     for key, _ in options.params:
-        _check_extra_param(key, options, row)
+        try:
+            _check_extra_param(key, options, row)
+        except UsageError as error:
+            yield error
     given = {name: value for name in OPTIONAL if (value := getattr(options, name)) is not None}
     if isinstance(request, Edit) and request.markup:
         given["markup"] = request.markup
     for name, value in given.items():
-        _check_parameter(name, value, row, others)
-        _check_word(name, value, row, others)
-        _check_range(name, value, row)
+        try:
+            _check_parameter(name, value, row, others)
+            _check_word(name, value, row, others)
+            _check_range(name, value, row)
+        except UsageError as error:
+            yield error
+            continue
         word = _word_in(value)
         if not row.surely_takes(name, word):
             flag = flag_for_field(name, value)

@@ -49,8 +49,7 @@ def list_server_models(
     """Requests the models that the server at *base_url* lists, once and with short timeouts.
 
     Raises the error that a paid request there would meet: NetworkError, UsageError, AuthenticationError, RefusedError
-    for a URL without the API, LimitError. It is not an error if a server only doesn't list its models, or wants a key
-    and *key* is None.
+    for a URL without the API, LimitError. It is not an error if a server only doesn't list its models.
     """
     url = join_url(base_url, path or MODELS_PATH, query)
     body = _SizeLimitedBuffer()
@@ -69,15 +68,15 @@ def list_server_models(
         return ModelListing(status=response.status, models=_parse_models(body.getvalue(), url))
     failure = error_from_response(response.status, response.headers, response.error_body, is_nothing_generated=True)
     if _concerns_only_listing(
-        response.status, failure.message, key, page=isinstance(failure, RefusedError) and path is None
+        response.status, failure.message, page=isinstance(failure, RefusedError) and path is None
     ):
         return ModelListing(status=response.status, models=None, refusal=failure.message)
     raise failure
 
 
-def _concerns_only_listing(status: int, words: str, key: Secret | None, *, page: bool) -> bool:
-    """Whether a refusal says nothing about images: a key without that scope, no key, a server without lists."""
-    if status == 403 or (status == 401 and (key is None or "scope" in words)):
+def _concerns_only_listing(status: int, words: str, *, page: bool) -> bool:
+    """Whether a refusal says nothing about images: a key without that scope, a server without lists."""
+    if status == 403 or (status == 401 and "scope" in words):
         return True
     return status in (404, 405, 501) and (page or "no Images API" not in words)
 

@@ -15,12 +15,13 @@ from typing import Final
 from imagecli import __version__
 from imagecli.catalog.catalog import Catalog
 from imagecli.checks.check_request import check_model_life
+from imagecli.commands.refused_key import explain_refused_key
 from imagecli.config.paths import Folders
 from imagecli.config.settings import Settings, load_settings
 from imagecli.config.sources import SettingFlags
 from imagecli.config.user_catalog import load_user_catalog
 from imagecli.env import Env
-from imagecli.errors import AuthenticationError, DiskError, ImagecliError, OutputError
+from imagecli.errors import AuthenticationError, DiskError, ImagecliError, LimitError, OutputError
 from imagecli.output.doctor import Finding, finding_from_error
 from imagecli.output.progress import FOR_A_KEY, notice_when_slow
 from imagecli.output.terminal import terminal_columns
@@ -232,7 +233,7 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
 
     if context.settings is None or context.catalog is None:
         return
-    settings, row, key = context.settings, context.settings.provider, context.settings.key
+    settings, row = context.settings, context.settings.provider
     with ExitStack() as stack:
         server = server_of(settings, context.catalog, stack)
         try:
@@ -246,10 +247,8 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
                 direct=row.embedded,
             )
         except ImagecliError as error:
-            failure = error.with_facts(message=_redact(error.message, settings))
-            if key and isinstance(error, AuthenticationError):
-                failure = failure.with_context(f"it comes from {key.origin}")
-            raise failure from error
+            failure = explain_refused_key(error, settings)
+            raise failure.with_facts(message=_redact(failure.message, settings), hint=_advice(error)) from error
     where = f"{printable_url(server.base_url)} answers" if not row.embedded else "the sandbox starts and answers"
     if listing.models is None:
         reason = f"does not list its models: {_redact(listing.refusal, settings) or 'no list'}"
@@ -261,6 +260,15 @@ def _check_server(context: DoctorContext) -> Iterator[Finding]:
     yield Finding(topic="server", message=where)
     yield _check_offered_models(context.models, context.catalog)
     yield from _check_ending_models(context, settings, context.catalog)
+
+
+def _advice(error: ImagecliError) -> str | None:
+    """What to do about an error of the request for models, which costs nothing; None if the error's own hint fits."""
+    if isinstance(error, LimitError) and error.code == "rate_limited":
+        return "wait a minute, then run imagecli doctor again"
+    if error.status and error.status >= 500:
+        return "the server has a problem; run imagecli doctor again later"
+    return None
 
 
 def _redact(text: str, settings: Settings) -> str:

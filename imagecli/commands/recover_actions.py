@@ -113,7 +113,7 @@ class RecoverSession:
         if self.folder:
             check_folder(self.folder)
         with open_progress(self.env, self.display) as listener:
-            discard_unanswered(self.places, listener)
+            discard_unanswered(self.places, listener, every=True)
             calls = [call for call in self.calls if call.state not in ("nothing_came", "never_sent")]
             for one in self.ignored:
                 listener(WarningEvent(code="unrecorded", message=one.message))

@@ -27,6 +27,7 @@ from imagecli.client.spool import (
     BODY,
     SpooledCall,
     SpoolEntry,
+    hold_spooled,
     list_spooled_calls,
     open_spool_entry,
     remove_spool_entry,
@@ -210,6 +211,8 @@ class Pipeline:
         errors = []
         for error in result.errors:
             error = error.with_facts(request_id=request_id)
+            if isinstance(error, DiskError) and saver.prepared.part:
+                entry.keep()  # the next run of the manifest saves it from here
             if not is_only_fewer_images(error):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries it again")
@@ -357,22 +360,39 @@ def build_downloader(settings: Settings) -> ResultDownloader:
     )
 
 
-def discard_unanswered(places: SpoolPlaces, on_event: EventHandler, *, warned_hashes: Collection[str] = ()) -> None:
+def discard_unanswered(
+    places: SpoolPlaces,
+    on_event: EventHandler,
+    *,
+    manifest: Path | None = None,
+    every: bool = False,
+    warned_hashes: Collection[str] = (),
+) -> None:
     """Deletes entries without a response, and warns of those that may have been billed.
 
-    *warned_hashes* are the hashes of manifest items about which the user was warned already.
+    Only the entries of *manifest*'s items; without one, those of commands without a manifest, or *every* entry.
+    *warned_hashes* are the hashes of items about which the user was warned already.
     """
     removed = 0
     for spooled in list_spooled_calls(places):
         if spooled.alive or spooled.bytes:
             continue
         prepared = read_prepared(spooled)
-        if spooled.sent and not (prepared and prepared.part and prepared.part.hash in warned_hashes):
-            request = _describe_spooled(spooled, prepared)
-            message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
-            on_event(WarningEvent(code="unanswered", message=message))
-        remove_spool_entry(spooled.body, spooled.record)
-        removed += 1
+        part = prepared.part if prepared else None
+        if not every and (part.manifest if part else None) != (str(manifest.absolute()) if manifest else None):
+            continue
+        # Of several commands that start at once, the one that has the lock warns and removes.
+        with hold_spooled(spooled) as body:
+            if body is None:
+                if not spooled.body.exists():
+                    remove_spool_entry(spooled.body, spooled.record)  # the rest of one that was half removed
+                continue
+            if spooled.sent and not (part and part.hash in warned_hashes):
+                request = _describe_spooled(spooled, prepared)
+                message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+                on_event(WarningEvent(code="unanswered", message=message))
+            remove_spool_entry(spooled.body, spooled.record)
+            removed += 1
     if removed:
         entries = "an empty entry" if removed == 1 else f"{removed:,} empty entries"
         on_event(NoteEvent(code="removed", message=f"removed {entries} of earlier requests from the spool"))

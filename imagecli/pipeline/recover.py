@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -44,6 +45,7 @@ from imagecli.results import CallResult
 from imagecli.safe_open import real_path
 from imagecli.storage.atomic_write import discard_all_staged, open_staged, translate_disk_errors
 from imagecli.storage.preflight import check_folder, is_below
+from imagecli.storage.read import file_sha256
 
 GONE_STATUSES: Final = (403, 404, 410)
 """Of a result URL that will not work again."""
@@ -111,9 +113,22 @@ def recover_call(
             outcome = _save_or_keep_partials(saver, body, results, peer, is_part=is_part)
         except Exception as problem:
             outcome = outcome._replace(errors=(to_imagecli_error(problem),))
+    _discard_rescued_copies(state_dir / "rescued", outcome)
     if outcome.unfetched:
         on_event(not_fetched(outcome, leftover.spooled.body))
     return _discard_if_done(leftover, outcome, on_event)
+
+
+def _discard_rescued_copies(rescue_folder: Path, outcome: CallResult) -> None:
+    """Removes the copies of saved images that an earlier attempt had rescued because their folder failed."""
+    saved = {image.sha256: image for image in outcome.saved if image.path and image.path.parent != rescue_folder}
+    lengths = {image.bytes for image in saved.values()}
+    with suppress(OSError):
+        for path in list(rescue_folder.iterdir()) if saved else ():
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_size in lengths and file_sha256(path) in saved:
+                path.unlink()
+        rescue_folder.rmdir()
 
 
 def may_still_work(error: ImagecliError, age: float, url_ttl: float) -> bool:
@@ -167,7 +182,8 @@ def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: E
     errors = []
     for error in outcome.errors:
         nothing_billed = isinstance(error, (RefusedError, NetworkError)) and not outcome.saved
-        if not (error.rescued_path or is_only_fewer_images(error) or nothing_billed):
+        is_finished_later = isinstance(error, DiskError) and leftover.prepared and leftover.prepared.part
+        if is_finished_later or not (error.rescued_path or is_only_fewer_images(error) or nothing_billed):
             stays = True
             hint = f"imagecli recover --delete {leftover.spooled.id} removes it"
             error = error.with_facts(rescued_path=str(body), hint=f"{error.hint}; {hint}" if error.hint else hint)

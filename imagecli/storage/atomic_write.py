@@ -139,8 +139,17 @@ def os_error_reason(error: OSError) -> str:
     return message[0].lower() + message[1:]
 
 
+def full_disk_hint(error: OSError) -> str:
+    """What to do about *error* first: the beginning of a hint."""
+    return "free some space there, " if _is_disk_full(error) else "make it writable, "
+
+
+def _is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def _disk_hint(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if _is_disk_full(error):
         return "free some space there, or choose another folder with -o"
     if error.errno == errno.EFBIG:
         return "the limit for a file's size is too low here (ulimit -f), or choose another folder with -o"

@@ -73,7 +73,7 @@ def test_an_answer_that_had_come_whole_is_saved_by_the_next_run_and_not_bought_a
     assert not list((state / "spool").glob("*")) if (state / "spool").exists() else True
 
 
-def test_what_may_be_billed_twice_is_said_once_and_of_other_requests_too(
+def test_what_may_be_billed_twice_is_said_once_by_the_command_that_it_concerns(
     imagecli: Run, folder: Path, environ: dict[str, str], children: Children
 ) -> None:
     manifest(folder, ROWS[0])
@@ -86,12 +86,15 @@ def test_what_may_be_billed_twice_is_said_once_and_of_other_requests_too(
         for process in processes:
             process.kill()
             process.wait(timeout=10)
-        result = imagecli("batch", "assets.jsonl", *base_url)
-    assert result.exit_code == 0
-    warned = [line for line in result.stderr.splitlines() if "billed" in line]
-    assert len(warned) == 2
-    assert "0.png was sent once, and no picture of it is here" in warned[0]
-    assert warned[1].endswith("a dog")
+        results = [imagecli("batch", "assets.jsonl", *base_url)]
+        results += [imagecli("generate", "a cat", *base_url) for _ in range(2)]
+    assert [result.exit_code for result in results] == [0, 0, 0]
+    (of_batch,), (of_generate,), none = (
+        [line for line in result.stderr.splitlines() if "billed" in line] for result in results
+    )
+    assert "0.png was sent once, and no picture of it is here" in of_batch
+    assert of_generate.endswith("a dog")
+    assert not none
 
 
 def test_ctrl_c_says_at_once_what_is_saved_and_what_may_be_paid(
@@ -199,3 +202,21 @@ def test_a_current_folder_that_vanishes_abandons_no_request(
     kept = [*(state / "spool").glob("*.body"), *(state / "rescued").glob("*.png")]
     assert process.returncode in (7, 8), stderr
     assert len({path.name for path in kept}) >= 4, stderr
+
+
+@pytest.mark.parametrize("deleted", ["0.png", "1.png"])
+def test_an_image_that_is_deleted_while_the_run_goes_on_is_noticed(deleted: str, imagecli: Run, folder: Path) -> None:
+    """0.png is up to date, 1.png is saved by this run."""
+    with serving() as first:
+        manifest(folder, ROWS[0])
+        imagecli("batch", "assets.jsonl", "--base-url", first.base_url)
+    manifest(folder, *ROWS[:3])
+
+    def reply(fields: dict[str, object]) -> None:
+        if fields["prompt"] == "cat 2":
+            until((folder / deleted).exists)
+            (folder / deleted).unlink()
+
+    with serving(reply) as server:
+        result = imagecli("batch", "assets.jsonl", "--base-url", server.base_url, "-j", "1")
+    assert (result.exit_code, f"{deleted} was deleted while the run went on" in result.stderr) == (10, True)

@@ -672,3 +672,10 @@ def test_of_many_files_alike_one_is_named_and_the_others_are_counted(many: int) 
         assert [note.message for note in said] == [f"{number}.png is stale: as it is" for number in range(many)]
     else:
         assert said == [NoteEvent(code="stale", message=f"0.png is stale: as it is (and {many - 1:,} more files)")]
+
+
+def test_of_what_may_be_billed_twice_each_is_named() -> None:
+    notes = [
+        FileNote(path=f"{number}.png", text="x", code="may_be_billed_twice", is_warning=True) for number in range(9)
+    ]
+    assert [event.message for event in merge_notes(notes)] == [f"{number}.png x" for number in range(9)]

@@ -17,6 +17,37 @@ def row(**fields: Any) -> str:
     return json.dumps({"prompt": "a cat", **fields})
 
 
+BAD_QUALITY = "quality: ultra: gpt-image-2 takes"
+BAD_SIZE = "size: 100x100: 100 is not a multiple"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"quality": "ultra", "size": "100x100"}, [BAD_SIZE, BAD_QUALITY]),
+        ({"quality": "ultra", "background": "blue"}, [BAD_QUALITY, "background: blue"]),
+        ({"quality": ["x"], "size": "100x100"}, ["quality: a list", BAD_SIZE]),
+        ({"prompt": 7, "size": "100x100"}, ["prompt: 7", BAD_SIZE]),
+        ({"prompt": "", "quality": "ultra"}, ["the prompt is empty", BAD_QUALITY]),
+        ({"qualty": "low", "size": "100x100"}, ["there is no field 'qualty'", BAD_SIZE]),
+        ({"command": "edit", "image": "no.png", "size": "100x100"}, ["image: assets/no.png", BAD_SIZE]),
+        ({"output": "../8.png", "quality": "ultra"}, ["output: '../8.png'", BAD_QUALITY]),
+        ({"output": "8.bmp", "quality": "ultra"}, ["output: 8.bmp", BAD_QUALITY]),
+        ({"size": "100x100", "output_compression": 50}, [BAD_SIZE, "output_compression: is for jpeg"]),
+        ({"prompt": "{animl} {animal}", "vars": {"animal": "x"}, "quality": "ultra"}, ["prompt: unknown", BAD_QUALITY]),
+        # What only follows from a problem is no second one.
+        ({"qualty": "low", "output": "a.jpg", "output_compression": 50}, ["there is no field 'qualty'"]),
+        ({"output": "8.bmp", "output_compression": 50}, ["output: 8.bmp"]),
+        ({"model": 7, "quality": "ultra"}, ["model: 7"]),
+        ({"command": "vary", "image": "no.png"}, ["image: assets/no.png"]),
+    ],
+)
+def test_all_problems_of_a_row_are_reported(fields: dict[str, Any], expected: list[str]) -> None:
+    said = problems(row(**fields))
+    assert len(said) == len(expected)
+    assert all(line.startswith(f"m.jsonl:1: {start}") for line, start in zip(said, expected, strict=True))
+
+
 def test_a_misspelled_column_of_a_table_is_an_error() -> None:
     said = problems("prompt,animal\na {animal},cat\na {anmial},dog\n", "csv")
     assert said == [
@@ -224,9 +255,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
     bare = json.dumps({"command": "edit", "quality": "ultra", "output": "/x"})
     text = "\n".join([row(n=0, size="x", quality="ultra"), "{", row(), bare, row(output="a-cat.png")])
     found = [line.split(": ")[:2] for line in problems(text)]
-    assert found[:2] == [["m.jsonl:1", "n"], ["m.jsonl:1", "size"]]
-    assert found[2][0] == "m.jsonl:2"
-    assert sorted(found[3:-1]) == [["m.jsonl:4", "image"], ["m.jsonl:4", "output"], ["m.jsonl:4", "prompt"]]
+    assert found[:3] == [["m.jsonl:1", "n"], ["m.jsonl:1", "size"], ["m.jsonl:1", "quality"]]
+    assert found[3][0] == "m.jsonl:2"
+    fields = ["image", "output", "prompt", "quality"]
+    assert sorted(found[4:-1]) == [["m.jsonl:4", name] for name in fields]
     assert found[-1] == ["m.jsonl:5", "output"]
 
 

@@ -248,3 +248,33 @@ def test_the_response_of_a_saved_row_that_a_kill_left_is_no_second_image(
     assert [path.name for path in (folder / "out").iterdir()] == ["cat.png"]
     assert not list((state / "rescued").glob("*"))
     assert spooled(state) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("in_the_way", ["a file", "a dangling link"])
+def test_an_output_folder_that_fails_stops_the_run_and_what_was_rescued_is_taken_back(
+    jobs: int, in_the_way: str, imagecli: Run, folder: Path, state: Path
+) -> None:
+    rows = [{"prompt": f"cat {number}", "output": f"out/{number}.png"} for number in range(8)]
+    manifest(folder, *rows)
+    out = folder / "out"
+    break_it = iter([True])
+
+    def reply(fields: dict[str, object]) -> None:
+        if next(break_it, False):
+            out.rmdir()
+            out.write_bytes(b"a file") if in_the_way == "a file" else out.symlink_to("nowhere")
+
+    with serving(reply) as server:
+        command = ("batch", "assets.jsonl", "--base-url", server.base_url, "-j", str(jobs))
+        failed = imagecli(*command)
+        sent = len(server.prompts)
+        assert (failed.exit_code, sent < len(rows)) == (8, True), failed.stderr
+        assert "-o" not in failed.stderr.split()
+        assert list((state / "rescued").iterdir())
+        out.unlink()
+        again = imagecli(*command)
+        assert (again.exit_code, len(server.prompts)) == (0, len(rows)), again.stderr
+    assert sorted(path.name for path in out.iterdir()) == [f"{number}.png" for number in range(8)]
+    assert not (state / "rescued").exists()
+    assert spooled(state) == []

@@ -64,7 +64,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (refusal("404 Not Found", "no such route"), 0, "does not list its models"),
         (http("404 Not Found", b"<html><title>nginx</title></html>"), 4, "no Images API there"),
         (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects elsewhere"),
-        (refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"), 3, "it comes from OPENAI_API_KEY"),
+        (refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"), 3, "the key comes from OPENAI_API_KEY"),
         (refusal("401 Unauthorized", "Missing scopes: api.model.read"), 0, "does not list its models"),
         (refusal("403 Forbidden", "not for this key"), 0, "does not list its models"),
         (refusal("429 Too Many", "no credit", code="insufficient_quota"), 5, "out of credit"),
@@ -85,11 +85,43 @@ def test_each_answer_is_one_finding_and_the_code_of_a_command(
     assert len(server.requests) == 1
 
 
-def test_a_server_that_wants_a_key_is_reached_without_one(imagecli: Run) -> None:
+@pytest.mark.parametrize(
+    ("command", "environ", "ways"),
+    [
+        (("doctor",), {}, "imagecli config login openai, or export OPENAI_API_KEY=…"),
+        (("generate", "a cat"), {}, "imagecli config login openai, or export OPENAI_API_KEY=…"),
+        (("batch", "m.txt"), {}, "imagecli config login openai, or export OPENAI_API_KEY=…"),
+        (("generate", "a cat", "--provider", "xai"), {"OPENAI_API_KEY": KEY}, "imagecli config login xai"),
+        (("doctor", "--provider", "local"), {"OPENAI_API_KEY": KEY}, "imagecli config login local"),
+    ],
+)
+def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
+    imagecli: Run, folder: Path, command: tuple[str, ...], environ: dict[str, str], ways: str
+) -> None:
+    (folder / "m.txt").write_text("a cat\n")
     with raw_server(refusal("401 Unauthorized", "who are you?")) as server:
-        result = imagecli("doctor", "--base-url", server.base_url)
-    assert result.exit_code == 0
-    assert "does not list its models: the key was refused: who are you?" in result.stdout
+        result = imagecli(*command, "--base-url", server.base_url, env=environ)
+    assert result.exit_code == 3
+    said = result.stdout + result.stderr
+    assert "the server wants a key, and none was sent: who are you?" in said
+    assert ways in said
+    assert "refused" not in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (refusal("429 Too Many", "slow down"), "wait a minute, then run imagecli doctor again"),
+        (refusal("500 Oops", "oops"), "run imagecli doctor again later"),
+        (http("504 Gateway Timeout"), "run imagecli doctor again later"),
+    ],
+)
+def test_the_advice_is_for_a_request_that_costs_nothing(imagecli: Run, answer: Answer, hint: str) -> None:
+    with raw_server(answer) as server:
+        result = imagecli("doctor", "--base-url", server.base_url, env={"OPENAI_API_KEY": KEY})
+    (server_line,) = [line for line in result.stdout.partition("FAIL  server")[2].splitlines() if "fix:" in line]
+    assert hint in server_line
+    assert not any(word in result.stdout for word in ("batch", "billed", "bought", "generated"))
 
 
 @pytest.mark.parametrize(

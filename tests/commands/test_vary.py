@@ -38,7 +38,7 @@ def test_a_variation_resembles_its_source_and_differs_from_it_and_the_others(ima
     [
         (["-m", "dall-e-2"], "by the variations endpoint"),
         (["-m", "dall-e-2", "--via", "variations"], "by the variations endpoint"),
-        ([], "by an edit: the variations endpoint does not take it"),
+        ([], "by an edit: the variations endpoint does not serve"),
         (["a cat in its place"], "by an edit"),
         (["--strength", "strong"], "by an edit"),
     ],

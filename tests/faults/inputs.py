@@ -150,7 +150,7 @@ CASES = (
     edit("I4", "20000 x 20000", lambda: blank_png(20_000), child=Child()),
     edit("I4", "20000 x 1", lambda: saved(Image.new("1", (20_000, 1)))),
     edit("I4", "1 x 1", lambda: saved(Image.new("RGBA", (1, 1))), command=CLASSIC),
-    edit("I4", "not square", lambda: saved(mask_of(80, 40, (0, 0, 9, 9))), command=CLASSIC, after=sent(size=(40, 40))),
+    edit("I4", "not square", lambda: saved(mask_of(80, 40, (9, 0, 50, 9))), command=CLASSIC, after=sent(size=(40, 40))),
     edit("I5", "6 MB for 4", lambda: rgba_noise(1300), command=CLASSIC, after=sent(most=4_194_303)),
     edit("I5", "60 MB for 50", lambda: PNG + bytes(60_000_000), after=sent(most=52_428_799)),
     *(edit("I6", case, data, after=sent()) for case, data in modes()),

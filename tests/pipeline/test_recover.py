@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from imagecli.client.spool import SpoolEntry, open_spool_entry
+from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.domain import OutputName
-from imagecli.prepared_call import PreparedCall, prepared_to_json
+from imagecli.events import Event, NoteEvent, WarningEvent
+from imagecli.pipeline.pipeline import discard_unanswered
+from imagecli.prepared_call import ManifestRef, PreparedCall, prepared_to_json
 from tests.client.raw import http, pictures, png, raw_server
 from tests.conftest import Run
 from tests.images.making import chunk
@@ -124,6 +130,28 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n")
     assert files(folder) == {"cat-1.png": RED, "cat-2.png": BLUE}
+    assert files(state) == {}
+
+
+IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        RED,
+        base64.b64encode(RED),
+        b'{"status": "working"}\n' + pictures(RED),
+        IN_AN_EVENT,
+    ],
+    ids=["image", "base64", "json-lines", "event"],
+)
+def test_an_image_in_an_unusual_body_is_recovered(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes
+) -> None:
+    leave(body)
+    result = imagecli("recover")
+    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": RED})
     assert files(state) == {}
 
 
@@ -257,6 +285,48 @@ def test_the_next_command_says_it_too(imagecli: Run, leave: Leave, state: Path) 
         result = imagecli("generate", "a dog", "--json", "--base-url", server.base_url)
     assert "unanswered" in [warning["code"] for warning in result.json["warnings"]]
     assert (result.exit_code, files(state)) == (0, {})
+
+
+def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
+    imagecli: Run, leave: Leave, folder: Path, state: Path
+) -> None:
+    """A row's lost answer is said by the batch of its manifest, another command's by a command of its kind."""
+    refs = [
+        ManifestRef(manifest=str(folder / name), id="x.png", hash="0", planned=()) for name in ("m.txt", "other.txt")
+    ]
+    leave(b"", id="run-a")
+    for ref, run in zip(refs, ("run-b", "run-c"), strict=True):
+        leave(b"", id=run, part=ref)
+    (folder / "m.txt").write_text("a dog\n")
+
+    def warned(*argv: str) -> int:
+        return imagecli(*argv).stderr.count("no answer came")
+
+    with raw_server(http("200 OK", pictures(RED))) as server:
+        base_url = ("--base-url", server.base_url)
+        assert warned("batch", "m.txt", *base_url) == 1
+        assert sorted(path.name for path in state.rglob("*.body")) == ["run-a.body", "run-c.body"]
+        assert warned("generate", "a dog", *base_url) == 1
+        assert warned("generate", "a dog", *base_url) == 0
+        assert [path.name for path in state.rglob("*.body")] == ["run-c.body"]
+    assert (warned("recover"), warned("recover"), files(state)) == (1, 0, {})
+
+
+def test_of_commands_that_start_at_once_one_says_it(state: Path, leave: Leave) -> None:
+    places, together = SpoolPlaces(own=state / "spool", records=()), Barrier(4)
+
+    def discard(said: list[Event]) -> None:
+        together.wait(timeout=5)
+        discard_unanswered(places, said.append)
+
+    for _ in range(20):
+        leave(b"")
+        said: list[Event] = []
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(discard, [said] * 4))
+        discard_unanswered(places, said.append)  # all may have taken it for one that is under way
+        codes = [event.code for event in said if isinstance(event, (NoteEvent, WarningEvent))]
+        assert sorted(codes) == ["removed", "unanswered"]
 
 
 def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave, state: Path) -> None:

@@ -18,7 +18,7 @@ from imagecli.batch.shards import Shard
 from imagecli.errors import DiskError, OutputError
 from imagecli.quoting import shell_quote
 from imagecli.safe_open import UnsafeFileError, open_regular
-from imagecli.storage.atomic_write import os_error_reason, sync_folder
+from imagecli.storage.atomic_write import full_disk_hint, os_error_reason, sync_folder
 
 _CHUNK_BYTES: Final = 1 << 16
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -90,7 +90,7 @@ class JournalWriter:
         except OSError as error:
             raise DiskError(
                 f"can't write the journal {self.path}: {os_error_reason(error)}",
-                hint="free some space there; what was saved is kept, and --adopt tells the journal of it",
+                hint=f"{full_disk_hint(error)}then run the same command again: what was saved is kept",
             ) from error
         return stamped
 

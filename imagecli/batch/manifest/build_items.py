@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imagecli import plan_calls
 from imagecli.batch.manifest.errors import RowProblems
@@ -27,8 +27,9 @@ from imagecli.batch.manifest.resolve_settings import (
     resolve_settings,
 )
 from imagecli.batch.manifest.row_parser import ParsedRow
-from imagecli.checks.check_request import check_prompt_text
-from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource
+from imagecli.checks.check_request import COMMANDS, check_prompt_text
+from imagecli.checks.parameters import ONLY_FOR
+from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent
 from imagecli.naming import check_variables, check_variables_used
@@ -70,12 +71,16 @@ def build_items(row: ParsedRow, shared: Expansion, problems: RowProblems) -> Ite
     parts = _resolve_parts(row, shared, problems)
     if parts is not None:
         with problems.in_field(None):
-            yield from _expand_combinations(row, parts, shared)
+            yield from _expand_combinations(row, parts, shared, problems)
 
 
 def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> _RowParts | None:
     """The parts of *row*; None if it has a problem."""
     settings, prompt = None, row.prompt
+    if not row.is_complete:
+        with problems.in_field(None):
+            _check_settings(row, _resolve_settings(row, shared), shared, problems)
+        return None
     templates: list[OutputTemplate] = []
     for spec in row.output_specs:
         with problems.in_field("output"):
@@ -89,6 +94,8 @@ def _resolve_parts(row: ParsedRow, shared: Expansion, problems: RowProblems) -> 
     mask = _find_image("mask", row.mask, row, shared, problems) if row.mask else None
     markup = _find_image("markup", row.markup, row, shared, problems) if row.markup else None
     _check_row(row, problems)
+    if problems.any and settings:
+        _check_settings(row, settings, shared, problems)
     if problems.any or settings is None:
         return None
     return _RowParts(
@@ -136,18 +143,24 @@ def _check_row(row: ParsedRow, problems: RowProblems) -> None:
             problems.add(f"{name} has no value", field="vars", hint="leave it out, or name one")
 
 
-def _expand_combinations(row: ParsedRow, parts: _RowParts, shared: Expansion) -> Iterator[ManifestItem]:
-    """Yields an item for each combination of the row's variables. Raises UsageError."""
+def _expand_combinations(
+    row: ParsedRow, parts: _RowParts, shared: Expansion, problems: RowProblems
+) -> Iterator[ManifestItem]:
+    """Yields an item for each combination of the row's variables. Adds to *problems*, or raises UsageError."""
     known_variables = {**row.columns, **row.vars}
-    _check_braces(row, parts, known_variables, shared)
+    with problems.in_field(None):
+        _check_braces(row, parts, known_variables, shared)
     settings, has_format = parts.settings, "output_format" in row.own
-    if not (row.outputs and has_format):
-        output = parts.templates[0].output
-        settings = apply_format_of_output(
-            shared.target, settings, output, flagged=has_format, variables=known_variables
-        )
-    if row.outputs:
-        check_output_formats(parts.templates, settings.options.output_format)
+    with problems.in_field(None):
+        if not (row.outputs and has_format):
+            output = parts.templates[0].output
+            settings = apply_format_of_output(
+                shared.target, settings, output, flagged=has_format, variables=known_variables
+            )
+        if row.outputs:
+            check_output_formats(parts.templates, settings.options.output_format)
+    if problems.any:
+        settings = _without_format_rules(settings)
     shared.add_notes(settings.notes)
     combinations = combine_variables(row.vars)
     n = settings.options.n
@@ -155,7 +168,13 @@ def _expand_combinations(row: ParsedRow, parts: _RowParts, shared: Expansion) ->
         variables = {**row.columns, **combination} if combination else row.columns
         prompt = None if parts.prompt is None else fill_prompt(parts.prompt, variables)
         request = _build_request(row, parts, settings, prompt, shared)
-        _check_request(request, parts, settings, shared)
+        with problems.in_field(None):
+            if prompt is not None:
+                check_prompt_text(prompt, settings.model)
+        if not index:
+            _check_shape(row, settings, shared, problems, OPERATIONS[type(request)])
+        if problems.any:
+            return
         files_by_template = [
             build_targets(
                 template,
@@ -237,10 +256,25 @@ def _build_request(
     return request
 
 
-def _check_request(request: ImageRequest, parts: _RowParts, settings: ResolvedSettings, shared: Expansion) -> None:
-    """Raises UsageError if the model or the provider doesn't accept *request*."""
-    if request.prompt is not None:
-        check_prompt_text(request.prompt, settings.model)
-    operation, has_mask, has_markup = OPERATIONS[type(request)], parts.mask is not None, parts.markup is not None
-    notes = check_request_shape(shared.target, settings, operation, len(parts.images), has_mask, has_markup)
-    shared.add_notes(notes)
+def _check_settings(row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems) -> None:
+    """Adds to *problems* what is wrong with the settings of a row whose items are not built."""
+    if row.command != "vary":  # that may become an edit
+        _check_shape(row, _without_format_rules(settings), shared, problems, COMMANDS[row.command])
+
+
+def _without_format_rules(settings: ResolvedSettings) -> ResolvedSettings:
+    """*settings* without the parameters of single formats: the format that the row's output asks for is not known."""
+    nothing: dict[str, Any] = dict.fromkeys(ONLY_FOR)
+    return replace(settings, options=settings.options._replace(**nothing))
+
+
+def _check_shape(
+    row: ParsedRow, settings: ResolvedSettings, shared: Expansion, problems: RowProblems, operation: Operation
+) -> None:
+    """Adds to *problems* why the model or the provider doesn't accept the requests of *row*."""
+    shape = check_request_shape(
+        shared.target, settings, operation, len(row.image), row.mask is not None, row.markup is not None
+    )
+    for error in shape.errors:
+        problems.add_error(error)
+    shared.add_notes(shape.notes)

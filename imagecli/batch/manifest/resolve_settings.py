@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from imagecli.build_image_options import apply_format_of_name, build_svg_options, options_for_model
 from imagecli.catalog.catalog import Catalog
@@ -18,7 +18,8 @@ from imagecli.checks.check_request import (
     COMMANDS,
     FormatSupport,
     check_model_life,
-    check_request,
+    collect_errors,
+    inspect_request,
     unknown_model_warnings,
 )
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Operation, Size, Vary
@@ -159,6 +160,14 @@ def _apply_format(
 _ANY_IMAGE: Final = InputSource(name="image.png", path=Path("image.png"))
 
 
+class RequestShape(NamedTuple):
+    """What was found about the requests of a row."""
+
+    notes: Notes
+    errors: tuple[UsageError, ...]
+    """Why the model or the provider doesn't accept them."""
+
+
 @lru_cache(maxsize=_DISTINCT)
 def check_request_shape(
     target: ManifestTarget,
@@ -167,10 +176,10 @@ def check_request_shape(
     image_count: int,
     has_mask: bool,
     has_markup: bool,
-) -> Notes:
-    """What to note about requests that differ only in their prompts and files. Prompts are not checked.
+) -> RequestShape:
+    """What is wrong with requests that differ only in their prompts and files, and what to note about them.
 
-    Raises UsageError if the model or the provider doesn't accept them.
+    Prompts are not checked.
     """
     request: ImageRequest
     if operation == "generations":
@@ -186,7 +195,9 @@ def check_request_shape(
         )
     else:
         request = Vary(image=_ANY_IMAGE, options=settings.options, input_fit=settings.input_fit)
-    return (
-        *check_request(request, settings.model, target.catalog.models.values()),
-        *check_capabilities(request, target.provider),
-    )
+    warnings, errors = inspect_request(request, settings.model, target.catalog.models.values())
+    refusals: list[UsageError] = []
+    if not errors:
+        with collect_errors(refusals):
+            warnings += check_capabilities(request, target.provider)
+    return RequestShape(notes=warnings, errors=(*errors, *refusals))

@@ -24,6 +24,10 @@ _EXCLUSIVE: Final = (("prompt", "prompt_file"), ("output", "outputs"))
 """A row has one field of each pair at most, and it also overrides the other one of `[defaults]`."""
 
 
+_DECISIVE: Final = ("command", "model")
+"""Fields that decide what the others may be."""
+
+
 class ParsedRow(NamedTuple):
     """A row with every value parsed: its own fields, then the flags, then `[defaults]`."""
 
@@ -49,6 +53,8 @@ class ParsedRow(NamedTuple):
     """Empty for the default name."""
     outputs: tuple[OutputSpec, ...] = ()
     """If several files are made of each image."""
+    is_complete: bool = True
+    """No field was left out because it is invalid."""
 
     @property
     def output_specs(self) -> tuple[OutputSpec, ...]:
@@ -73,7 +79,7 @@ class RowParser:
         self._inherited = {**defaults, **{name: value for name, value in flags.items() if value is not None}}
 
     def parse(self, row: RawRow, problems: RowProblems) -> ParsedRow | None:
-        """The parsed *row*; None if it has a problem."""
+        """The parsed *row*, without invalid fields; None if too little is left to check the others."""
         own, columns = _parse_fields(row.fields, problems, is_table=self._is_table)
         command = own.get("command", self._command)
         for name in own:
@@ -83,7 +89,8 @@ class RowParser:
         for one, other in _EXCLUSIVE:
             if one in own and other in own:
                 problems.add(f"{one} is given too", field=other, hint="leave one of them out")
-        if problems.any:
+        invalid = {find_field(name) for name in row.fields}.difference(own) if problems.any else set()
+        if not invalid.isdisjoint(_DECISIVE):
             return None
         values = {**self._inherited_values(command, own), **own, "command": command}
         if "vars" in own:
@@ -96,6 +103,7 @@ class RowParser:
             settings={name: value for name, value in values.items() if name not in content},
             own=own,
             columns=columns,
+            is_complete=not problems.any,
             **{"vars": {}, **content},
         )
 

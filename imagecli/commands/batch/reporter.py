@@ -9,6 +9,7 @@ from typing import Final
 
 from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost, result_errors
 from imagecli.batch.journal.state import JournalState
+from imagecli.batch.manifest.errors import options_as_fields
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import WaitingError, WaitingResponse
 from imagecli.batch.run_counts import RunCounts
@@ -121,7 +122,8 @@ class BatchReporter:
 
     def print_result(self, result: ItemResult) -> None:
         """Prints an item that has ended, and is counted."""
-        item, errors = result.plan.item, result_errors(result)
+        item = result.plan.item
+        errors = [_with_field_names(error) for error in result_errors(result)]
         if result.results:
             cost = estimate_item_cost(result.plan, self.budget)._replace(actual_usd=result.cost_usd)
             row = row_result(result.results, cost)
@@ -189,6 +191,11 @@ class BatchReporter:
             yield "the same command fetches them"
         elif self.counts.pending and not self.context.batch_api:
             yield "--batch-api fetches them"
+
+
+def _with_field_names(error: ImagecliError) -> ImagecliError:
+    """*error*, whose hint names fields of rows instead of options of the commands for one image."""
+    return error.with_facts(hint=options_as_fields(error.hint)) if error.hint else error
 
 
 def interruption_error(signal: BaseException, counts: RunCounts, in_flight: Sequence[OpenCall]) -> ImagecliError:

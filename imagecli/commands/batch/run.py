@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from imagecli.batch.item_plan import ItemPlan
+from imagecli.batch.item_plan import ItemPlan, result_errors
 from imagecli.batch.item_worker import ItemWorker
 from imagecli.batch.run_counts import RunCounts
 from imagecli.batch.untrusted_responses import check_unrecorded
@@ -23,8 +25,9 @@ from imagecli.commands.batch.open_run import (
     plan_run,
 )
 from imagecli.commands.batch.reporter import BatchReporter, interruption_error
-from imagecli.commands.image.execute import add_key_origin
-from imagecli.errors import ImagecliError, Terminated
+from imagecli.commands.refused_key import explain_refused_keys
+from imagecli.errors import DiskError, ImagecliError, Terminated
+from imagecli.events import EventHandler, WarningEvent
 from imagecli.pipeline.pipeline import build_pipeline, discard_unanswered, new_run_id, spool_places
 from imagecli.pipeline.prepare_call import InputCache, InputsByModel
 from imagecli.pricing.spend_guard import SpendGuard
@@ -68,10 +71,32 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         reporter.print_kept(plans, run.state)
         reporter.print_waiting(plans)
         reporter.print_pending(pending, run.state, {})
-        settled = {plan.identity.id for plan in plans if plan.decision.kind == "done"}
+        settled = {plan.identity.id: _existing_files(run, plan) for plan in plans if plan.decision.kind == "done"}
         errors = _run_items(run, options, to_create, reporter, settled) if to_create else []
         run.recovered.remove_useless(settled, run.events)
+        if to_create:
+            counts.missing = _note_deleted_files(settled, run.events)
     return reporter.print_summary(errors, run.events)
+
+
+def _existing_files(run: BatchRun, plan: ItemPlan) -> tuple[str, ...]:
+    """The files of an item that is up to date, as the user would type them."""
+    folder = run.context.manifest.folder
+    recorded = [(path, run.state.file_planned_at(path)) for path in plan.outputs]
+    names = [(path, file.file.path if file else path) for path, file in recorded]
+    return tuple(str(folder / (saved if (folder / saved).exists() else path)) for path, saved in names)
+
+
+def _note_deleted_files(settled: Mapping[str, tuple[str, ...]], on_event: EventHandler) -> int:
+    """Warns of files that were deleted while the run went on. Returns how many items lack one."""
+    incomplete = 0
+    for paths in settled.values():
+        deleted = [path for path in paths if not Path(path).exists()]
+        incomplete += bool(deleted)
+        for path in deleted:
+            message = f"{path} was deleted while the run went on; the same command creates it again"
+            on_event(WarningEvent(code="deleted", message=message))
+    return incomplete
 
 
 def _run_items(
@@ -79,11 +104,11 @@ def _run_items(
     options: ConcurrencyOptions,
     plans: tuple[ItemPlan, ...],
     reporter: BatchReporter,
-    settled: set[str],
+    settled: dict[str, tuple[str, ...]],
 ) -> list[ImagecliError]:
     """Creates the items of *plans*, or as many as can be created, and returns what went wrong outside of them.
 
-    The ids of created items are added to *settled*.
+    The ids of created items and their files are added to *settled*.
     """
     context, settings, events, counts = run.context, run.context.settings, run.events, reporter.counts
     inputs = InputCache(context.catalog.unknown_model)
@@ -94,7 +119,7 @@ def _run_items(
     )
     run.journal.detach_state()
     possibly_billed = {plan.identity.hash for plan in plans if plan.decision.possibly_billed}
-    discard_unanswered(spool_places(settings), events, warned_hashes=possibly_billed)
+    discard_unanswered(spool_places(settings), events, manifest=context.manifest_path, warned_hashes=possibly_billed)
     worker = ItemWorker(
         pipeline=pipeline,
         inputs=InputsByModel(),
@@ -106,14 +131,19 @@ def _run_items(
             for result in pool.run(worker.run, plans):
                 for call_result in result.results:
                     pipeline.end_call(call_result.request)
-                with_origins = tuple(add_key_origin(call_result, settings.key) for call_result in result.results)
+                explained = tuple(explain_refused_keys(call_result, settings) for call_result in result.results)
                 counts.add(result)
-                reporter.print_result(replace(result, results=with_origins))
+                reporter.print_result(replace(result, results=explained))
                 events(counts.progress())
-                is_final = any(call_result.is_final for call_result in result.results)
+                # What a disk can't take, it can't take of the next row either.
+                is_final = any(call_result.is_final for call_result in result.results) or any(
+                    isinstance(error, DiskError) for error in result_errors(result)
+                )
                 failed = any(call_result.errors for call_result in result.results)
                 if not (failed or result.is_over_budget):
-                    settled.add(result.plan.identity.id)
+                    settled[result.plan.identity.id] = tuple(
+                        str(image.path) for call_result in result.results for image in call_result.saved
+                    )
                 if result.is_over_budget or is_final or (failed and options.fail_fast):
                     pool.stop()
     except (KeyboardInterrupt, Terminated) as signal:

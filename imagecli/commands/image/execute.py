@@ -8,8 +8,7 @@ from operator import attrgetter
 
 from imagecli.commands.image.context import CommandContext
 from imagecli.commands.image.plan import RequestPlan
-from imagecli.config.api_keys import Key
-from imagecli.errors import AuthenticationError, Terminated, UnsavedError, signal_exit_code
+from imagecli.errors import Terminated, UnsavedError, signal_exit_code
 from imagecli.events import RunStarted, WarningEvent
 from imagecli.output.plain_progress import PlainProgress
 from imagecli.pipeline.pipeline import OpenCall, Pipeline, build_pipeline, discard_unanswered, new_run_id, spool_places
@@ -84,7 +83,11 @@ def _execute_calls(
     try:
         with WorkerPool(jobs=context.settings.provider.jobs, on_event=progress) as pool:
             for result in pool.run(pipeline.execute, calls):
-                results.append(add_key_origin(result, context.settings.key))
+                if result.errors:
+                    from imagecli.commands.refused_key import explain_refused_keys
+
+                    result = explain_refused_keys(result, context.settings)
+                results.append(result)
                 pipeline.end_call(result.request)
                 if result.is_final:
                     pool.stop()
@@ -137,17 +140,6 @@ def _interrupted_result(
         errors=(UnsavedError(message, hint=hint, code="interrupted"),),
         signal_code=signal_exit_code(signal),
     )
-
-
-def add_key_origin(result: CallResult, key: Key | None) -> CallResult:
-    """*result*, in which the error of a refused key says where the key comes from: there may be a better one."""
-    if not key or not any(isinstance(error, AuthenticationError) for error in result.errors):
-        return result
-    errors = (
-        error.with_context(f"the key comes from {key.origin}") if isinstance(error, AuthenticationError) else error
-        for error in result.errors
-    )
-    return result._replace(errors=tuple(errors))
 
 
 def _warn_of_unsent(results: list[CallResult], calls: tuple[PlannedCall, ...], progress: PlainProgress) -> None:

@@ -1,0 +1,25 @@
+"""Completes the error of a server that refuses a key: where the key comes from, or that none was sent."""
+
+from __future__ import annotations
+
+from imagecli.config.settings import Settings
+from imagecli.errors import AuthenticationError, ImagecliError
+from imagecli.results import CallResult
+
+
+def explain_refused_key(error: ImagecliError, settings: Settings) -> ImagecliError:
+    """*error*; if it is a 401's, with the key's origin, as there may be a better key, or with the ways to set one."""
+    if not isinstance(error, AuthenticationError) or error.status != 401:
+        return error
+    if settings.key:
+        return error.with_context(f"the key comes from {settings.key.origin}")
+    row, (_, _, reason) = settings.provider, error.message.partition(": ")
+    ways = [f"imagecli config login {row.name}", *(f"export {key.env}=…" for key in row.keys[:1])]
+    return error.with_facts(
+        message=f"the server wants a key, and none was sent: {reason}", hint=f"set one: {', or '.join(ways)}"
+    )
+
+
+def explain_refused_keys(result: CallResult, settings: Settings) -> CallResult:
+    """*result* with each of its errors explained."""
+    return result._replace(errors=tuple(explain_refused_key(error, settings) for error in result.errors))
