@@ -321,7 +321,8 @@ def hold_spooled(call: SpooledCall) -> Iterator[IO[bytes] | None]:
         yield None
         return
     with file:
-        yield file if try_lock(file.fileno()) else None
+        # It may have been removed, by the process that had the lock, after it was opened here.
+        yield file if try_lock(file.fileno()) and os.fstat(file.fileno()).st_nlink else None
 
 
 def unrecorded_in(folder: Path, recorded: Collection[Path]) -> list[Path]:

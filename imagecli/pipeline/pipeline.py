@@ -25,7 +25,6 @@ from imagecli.client.paid_requests import BeforeSend, Transport
 from imagecli.client.session import Authorization
 from imagecli.client.spool import (
     BODY,
-    DESCRIPTION,
     SpooledCall,
     SpoolEntry,
     hold_spooled,
@@ -384,10 +383,11 @@ def discard_unanswered(
             continue
         # Of several commands that start at once, the one that has the lock warns and removes.
         with hold_spooled(spooled) as body:
-            is_removed = not spooled.body.with_suffix(DESCRIPTION).exists()
-            if body is None and (is_removed or spooled.body.exists()):
+            if body is None:
+                if not spooled.body.exists():
+                    remove_spool_entry(spooled.body, spooled.record)  # the rest of one that was half removed
                 continue
-            if body and spooled.sent and not (part and part.hash in warned_hashes):
+            if spooled.sent and not (part and part.hash in warned_hashes):
                 request = _describe_spooled(spooled, prepared)
                 message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
                 on_event(WarningEvent(code="unanswered", message=message))

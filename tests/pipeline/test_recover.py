@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -128,6 +130,28 @@ def test_a_whole_answer_is_saved_under_its_planned_names_and_gone_from_the_spool
     result = imagecli("recover")
     assert (result.exit_code, result.stdout) == (0, "cat-1.png\ncat-2.png\n")
     assert files(folder) == {"cat-1.png": RED, "cat-2.png": BLUE}
+    assert files(state) == {}
+
+
+IN_AN_EVENT = b'event: result\ndata: {"type": "result", ' + pictures(RED)[1:] + b"\n\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        RED,
+        base64.b64encode(RED),
+        b'{"status": "working"}\n' + pictures(RED),
+        IN_AN_EVENT,
+    ],
+    ids=["image", "base64", "json-lines", "event"],
+)
+def test_an_image_in_an_unusual_body_is_recovered(
+    imagecli: Run, leave: Leave, folder: Path, state: Path, body: bytes
+) -> None:
+    leave(body)
+    result = imagecli("recover")
+    assert (result.exit_code, result.stdout, files(folder)) == (0, "cat.png\n", {"cat.png": RED})
     assert files(state) == {}
 
 
@@ -288,17 +312,21 @@ def test_only_the_commands_that_it_concerns_say_that_no_answer_came(
     assert (warned("recover"), warned("recover"), files(state)) == (1, 0, {})
 
 
-def test_of_commands_that_start_at_once_one_says_it(folder: Path, state: Path, leave: Leave) -> None:
-    leave(b"")
-    said: list[Event] = []
-    places = SpoolPlaces(own=state / "spool", records=())
-    with ThreadPoolExecutor(8) as pool:
-        for _ in range(8):
-            pool.submit(discard_unanswered, places, said.append)
-    assert sorted(event.code for event in said if isinstance(event, (NoteEvent, WarningEvent))) == [
-        "removed",
-        "unanswered",
-    ]
+def test_of_commands_that_start_at_once_one_says_it(state: Path, leave: Leave) -> None:
+    places, together = SpoolPlaces(own=state / "spool", records=()), Barrier(4)
+
+    def discard(said: list[Event]) -> None:
+        together.wait(timeout=5)
+        discard_unanswered(places, said.append)
+
+    for _ in range(20):
+        leave(b"")
+        said: list[Event] = []
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(discard, [said] * 4))
+        discard_unanswered(places, said.append)  # all may have taken it for one that is under way
+        codes = [event.code for event in said if isinstance(event, (NoteEvent, WarningEvent))]
+        assert sorted(codes) == ["removed", "unanswered"]
 
 
 def test_one_that_was_never_sent_goes_without_a_word(imagecli: Run, leave: Leave, state: Path) -> None:

@@ -75,7 +75,11 @@ def run_batch(context: BatchContext, options: ConcurrencyOptions) -> int:
         possibly_billed = {plan.identity.hash for plan in to_create if plan.decision.possibly_billed}
         places = spool_places(context.settings)
         discard_unanswered(places, run.events, manifest=context.manifest_path, warned_hashes=possibly_billed)
-        settled = {plan.identity.id: _existing_files(run, plan) for plan in plans if plan.decision.kind == "done"}
+        settled = {
+            plan.identity.id: _existing_files(run, plan) if to_create else ()
+            for plan in plans
+            if plan.decision.kind == "done"
+        }
         errors = _run_items(run, options, to_create, reporter, settled) if to_create else []
         run.recovered.remove_useless(settled, run.events)
         if to_create:

@@ -38,13 +38,19 @@ def with_rest_hint(
         outcome._replace(errors=tuple(_with_hint(error, hint) for error in outcome.errors))
         for outcome in result.outcomes
     )
-    return result._replace(outcomes=tuple(outcomes), errors=tuple(_with_hint(error, hint) for error in result.errors))
+    return result._replace(
+        outcomes=tuple(outcomes), errors=tuple(_with_further_hint(error, hint) for error in result.errors)
+    )
 
 
 def _with_hint(error: ImagecliError, hint: str) -> ImagecliError:
     """*error* with *hint*, instead of one that advises to run the same command again."""
     is_only_later = isinstance(error, (LimitError, NetworkError)) and not isinstance(error, QuotaError)
-    return error.with_facts(hint=hint if is_only_later or not error.hint else f"{error.hint}; {hint}")
+    return error.with_facts(hint=hint) if is_only_later else _with_further_hint(error, hint)
+
+
+def _with_further_hint(error: ImagecliError, hint: str) -> ImagecliError:
+    return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
 
 
 def _rest_command(
