@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,15 +42,15 @@ BATCH = ("batch", "m.jsonl", "--provider", "sandbox")
     [
         (("generate", "a cat", "--provider", "sandbox"), 16),
         (BATCH, 16),
-        ((*BATCH, "--batch-api", "--wait"), 20),
+        ((*BATCH, "--batch-api", "--wait"), 24),
     ],
     ids=["generate", "batch", "batch api"],
 )
 def test_calls_are_not_deep(argv: tuple[str, ...], limit: int, tmp_path: Path) -> None:
     rows = [{"prompt": f"cat {number}", "output": f"{number}.png"} for number in (1, 2)]
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *argv], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "IMAGECLI_STATE_DIR": str(tmp_path / "state")}
+    command = [sys.executable, "-c", PROGRAM, *argv]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
     depth = int(done.stderr.splitlines()[-1])
     assert 8 < depth <= limit

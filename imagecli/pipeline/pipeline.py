@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.client.download import OriginAccess, ResultDownloader
@@ -203,6 +203,9 @@ class Pipeline:
                 )
         except Exception as problem:
             error = _with_cause(broken_off, to_imagecli_error(problem))
+            if response.status >= 400 and not isinstance(error, UnsavedError):
+                # It was taken for its image data, so it does not prove that nothing was generated.
+                error = UnsavedError(error.message, hint=_IMAGE_IN_ERROR, code=error.code)
             raise error.with_facts(status=response.status, request_id=request_id) from problem
         if broken_off:
             saver.on_event(WarningEvent(code=broken_off.code, message=broken_off.message))
@@ -225,6 +228,11 @@ class Pipeline:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""
         for folder in {*folders, self.state_dir / "rescued"}:
             discard_all_staged(folder, self.context.run_id)
+
+
+_IMAGE_IN_ERROR: Final = (
+    "the error response has image data, so it may have been billed; imagecli recover --list shows it"
+)
 
 
 def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from imagecli.providers.http_status import holds_image
 from imagecli.providers.response import parse_response
 from tests.client.raw import http, pictures, png, raw_server
 from tests.client.sending import OK, QUICK, send
+from tests.conftest import Run
 
 
 def error(message: str, type: Any = None, code: Any = None, **more: Any) -> bytes:
@@ -101,6 +104,7 @@ def test_a_500_is_tried_again_only_at_a_provider_whose_row_allows_it() -> None:
 
 
 IMAGE = pictures(png())
+B64 = base64.b64encode(png()).decode()
 WITH_IMAGE = {
     "a complete response": (500, IMAGE),
     "an error beside it": (502, IMAGE[:-1] + b', "error": {"message": "late", "type": "server_error"}}'),
@@ -123,6 +127,29 @@ def test_an_image_in_an_error_is_returned_and_not_requested_again(status: int, b
     assert (answer.status, received) == (status, body)
     assert len(parse_response(received, server.base_url).images) == 1
     assert [event.code for event in heard if isinstance(event, WarningEvent)] == ["image_in_error"]
+
+
+EVENT = f"event: image_edit.completed\ndata: {json.dumps({'type': 'image_edit.completed', 'b64_json': B64})}\n\n"
+
+
+def test_an_image_in_the_message_of_an_error_is_saved(imagecli: Run, folder: Path) -> None:
+    """LiteLLM quotes the event stream that it could not read."""
+    body = error(f"litellm.APIError: OpenAIException - {EVENT}", "internal_server_error", "500")
+    with raw_server(http("500 No", body), OK) as server:
+        done = imagecli("generate", "a cat", "--base-url", server.base_url, "-o", "a.png")
+        assert len(server.requests) == 1
+    assert (done.exit_code, (folder / "a.png").read_bytes()) == (0, png())
+    assert "returned an image with HTTP 500" in done.stderr
+
+
+def test_image_data_in_an_error_that_can_not_be_read_may_be_billed(imagecli: Run, folder: Path) -> None:
+    body = error(f"litellm.APIError: {B64}", "internal_server_error", "500")
+    with raw_server(http("500 No", body), OK) as server:
+        done = imagecli("generate", "a cat", "--base-url", server.base_url, "-o", "a.png")
+        assert len(server.requests) == 1
+    assert done.exit_code == 7
+    assert "may have been billed" in done.stderr
+    assert not list(folder.iterdir())
 
 
 def test_a_large_image_in_an_error_is_read_to_its_end() -> None:
