@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from imagecli.catalog.model import ModelRow
 from imagecli.checks.check_request import FormatSupport, resolve_size
-from imagecli.checks.parameters import ONLY_FOR, WHOLE
+from imagecli.checks.model_parameters import ONLY_FOR, WHOLE
 from imagecli.domain import ImageOptions, Json, RequestedSize, Shape, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

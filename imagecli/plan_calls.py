@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import input_sources, needs_alpha
 from imagecli.domain import Edit, ImageOptions, ImageRequest, InputFit, InputSource, OutputName, Vary
 from imagecli.errors import UsageError
 from imagecli.prepared_call import ManifestRef, OutputFile

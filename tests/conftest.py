@@ -17,7 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 from imagecli.cli import main
-from imagecli.client import connection
+from imagecli.client import http_connection
 from imagecli.env import Env
 from imagecli.sandbox import painter
 from imagecli.sandbox.image_job import DeliveryOptions, ImageJob
@@ -164,7 +164,7 @@ def sandbox() -> Iterator[str]:
 @pytest.fixture
 def quick_tls_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that hung up is not asked for long whether it speaks TLS."""
-    monkeypatch.setattr(connection, "TLS_HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(http_connection, "TLS_HANDSHAKE_SECONDS", 0.2)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import load_shipped_catalog
+from imagecli.catalog.from_toml import overlay_provider
 from imagecli.catalog.provider import BatchRow, KeyVariable, ProviderRow, for_batch_api, limit_to_provider
-from imagecli.checks.capabilities import check_capabilities
-from imagecli.checks.parameters import check_input_count
+from imagecli.checks.model_parameters import check_input_count
+from imagecli.checks.provider_fields import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, InputSource, Size
 from imagecli.errors import UsageError
 

@@ -10,7 +10,7 @@ from imagecli.batch.journal.state import JournalState
 from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.request_hash import FileDigests, base_url_for_journal, request_hash, row_hash
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit
 
 

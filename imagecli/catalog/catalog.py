@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from imagecli.catalog.build_rows import build_model, build_models, build_provider
+from imagecli.catalog.from_toml import build_model, build_models, build_provider
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow, limit_to_provider
 from imagecli.errors import UsageError

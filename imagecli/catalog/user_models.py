@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from imagecli.catalog.build_rows import merge_tables
+from imagecli.catalog.from_toml import merge_tables
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.size_rule import SizeRule
 from imagecli.errors import UsageError

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from imagecli.catalog.catalog import first_living_model
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import check_framing, check_input_count, check_pairs, inspect_parameters
+from imagecli.checks.model_parameters import check_framing, check_input_count, check_pairs, inspect_parameters
 from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation, RequestedSize, Shape, Size
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import IO, Final, Literal, NoReturn
 
 from imagecli.catalog.provider import BatchRow
-from imagecli.client.api_client import LOST, ApiCall, ApiClient, FileUpload, json_or_none, quote_path_segment
+from imagecli.client.file_and_batch_requests import (
+    LOST,
+    ApiCall,
+    ApiClient,
+    FileUpload,
+    json_or_none,
+    quote_path_segment,
+)
 from imagecli.domain import Json
 from imagecli.errors import ImagecliError, NetworkError, RefusedError, UnsavedError, UsageError
 from imagecli.events import EventHandler

@@ -23,15 +23,15 @@ from urllib3.exceptions import HTTPError
 from urllib3.filepost import encode_multipart_formdata
 
 from imagecli.client.address_policy import AddressPolicy, is_same_origin, port_of
-from imagecli.client.connection import SingleUseAdapter, check_literal_host, speaks_tls
 from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resolver
+from imagecli.client.http_connection import SingleUseAdapter, check_literal_host, speaks_tls
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
 from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
-from imagecli.providers.http_status import holds_image
+from imagecli.providers.retry_rules import holds_image
 from imagecli.quoting import redact_url
 
 logger = logging.getLogger(__name__)

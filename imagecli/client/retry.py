@@ -16,7 +16,7 @@ from typing import NamedTuple
 from imagecli.client.exchange import HttpResponse
 from imagecli.errors import ImagecliError, LimitError
 from imagecli.providers.errors import error_from_response, is_quota
-from imagecli.providers.http_status import holds_image, is_retried, proves_nothing_generated, unescaped
+from imagecli.providers.retry_rules import holds_image, is_retried, proves_nothing_generated, unescaped
 
 LONGEST_SECONDS = 366 * 86_400.0
 """A longer stated wait counts as a year, so that it can be printed and compared."""

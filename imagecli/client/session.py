@@ -9,7 +9,7 @@ import requests
 from requests.auth import AuthBase
 
 from imagecli import __version__
-from imagecli.client.connection import CertificateCache
+from imagecli.client.http_connection import CertificateCache
 from imagecli.domain import Secret
 
 HEADERS = {"bearer": ("Authorization", "Bearer "), "api-key": ("api-key", ""), "none": ("Authorization", "Bearer ")}

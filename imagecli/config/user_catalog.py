@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 
 from imagecli.catalog import catalog
-from imagecli.catalog.build_rows import overlay_provider
 from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.from_toml import overlay_provider
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.api_keys import is_key_name
 from imagecli.config.base_url import validate_base_url

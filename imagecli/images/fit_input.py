@@ -15,9 +15,9 @@ from imagecli.errors import InputImageError
 from imagecli.images.header import ImageHeader
 from imagecli.images.identify import LABELS
 from imagecli.images.integrity import inspect_image
-from imagecli.images.metadata import has_trailer, read_exif, strip_metadata
 from imagecli.images.orientation import Box, set_upright
 from imagecli.images.pillow_io import encode_within
+from imagecli.images.strip_metadata import has_trailer, read_exif, strip_metadata
 from imagecli.images.transform_input import render_transformed
 
 _SIDES = {"center": "centre", "top": "top", "bottom": "bottom", "left": "left", "right": "right"}

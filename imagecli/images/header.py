@@ -11,9 +11,9 @@ from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.formats.tiff import is_camera_raw, largest_page_first, tiff_pages
 from imagecli.images.identify import LABELS, RAW, identify_image
 from imagecli.images.integrity import inspect_image
-from imagecli.images.metadata import has_metadata, read_exif
 from imagecli.images.orientation import read_orientation, turned_size
 from imagecli.images.pillow_io import detect_image_format, open_image, translate_decoder_errors
+from imagecli.images.strip_metadata import has_metadata, read_exif
 
 _EXIF, _GPS = 0x8769, 0x8825
 _OWN_WALKERS = frozenset({"png", "jpeg", "webp"})

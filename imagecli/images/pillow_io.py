@@ -18,7 +18,7 @@ from imagecli.domain import Size
 from imagecli.errors import InputImageError, LargeImageError
 from imagecli.images.formats.jpeg import add_end_of_image
 from imagecli.images.identify import detect_input_format, identify_image
-from imagecli.images.metadata import strip_for_decoder
+from imagecli.images.strip_metadata import strip_for_decoder
 
 MAX_DECODED_BYTES = 600_000_000
 """Limit of the memory for decoding and shrinking one image, so that the process stays under 700 MB."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from imagecli.catalog.model import ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources, needs_alpha
+from imagecli.checks.model_parameters import input_sources, needs_alpha
 from imagecli.domain import (
     MAX_PICTURE_BYTES,
     Edit,

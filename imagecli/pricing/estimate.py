@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import Edit, ImageOptions, ImageRequest, Size, Vary
 from imagecli.pricing.tokens import PARTIAL, PICTURE_IN, Tokens, image_output_tokens, text_tokens
 from imagecli.pricing.usage_cost import unpriced_note

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from imagecli.catalog.model import ModelRow, Prices
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import ImageRequest
 
 _MOST: Final = 10**9

@@ -24,8 +24,8 @@ from imagecli.providers.errors import (
     shorten_text,
     without_surrogates,
 )
-from imagecli.providers.http_status import mentions_loss
 from imagecli.providers.response import ParsedResponse, parse_document, parse_response_document
+from imagecli.providers.retry_rules import mentions_loss
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 """States in which no more results will come."""

@@ -22,7 +22,7 @@ from imagecli.errors import (
     RefusedError,
     UnsavedError,
 )
-from imagecli.providers.http_status import holds_image, mentions_loss, proves_nothing_generated
+from imagecli.providers.retry_rules import holds_image, mentions_loss, proves_nothing_generated
 
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown."""

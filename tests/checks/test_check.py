@@ -9,7 +9,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.checks.check_request import check_prompt_argument, check_prompt_text, check_request, decode_prompt
-from imagecli.checks.parameters import OWN_FIELDS, input_sources, needs_alpha
+from imagecli.checks.model_parameters import OWN_FIELDS, input_sources, needs_alpha
 from imagecli.domain import Crop, Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Size, Vary
 from imagecli.errors import UsageError
 

@@ -18,7 +18,7 @@ from imagecli.client.address_policy import (
     parse_literal_host,
     port_of,
 )
-from imagecli.client.connection import resolve_host
+from imagecli.client.http_connection import resolve_host
 
 
 @pytest.mark.parametrize(

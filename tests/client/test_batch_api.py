@@ -21,9 +21,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.exchange import Timeouts
+from imagecli.client.file_and_batch_requests import ApiClient
 from imagecli.domain import Secret
 from imagecli.errors import (
     AuthenticationError,
@@ -637,7 +637,7 @@ MEASURED = """
     import json, socket, sys, threading, tracemalloc
     from pathlib import Path
     from tempfile import TemporaryFile
-    from imagecli.client.api_client import ApiClient
+    from imagecli.client.file_and_batch_requests import ApiClient
     from imagecli.client.batch_api import BatchApiClient
     from imagecli.client.exchange import Timeouts
     from imagecli.catalog.catalog import load_shipped_catalog

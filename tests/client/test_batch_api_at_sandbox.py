@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.exchange import Timeouts
+from imagecli.client.file_and_batch_requests import ApiClient
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size
 from imagecli.errors import NetworkError, RefusedError, UsageError
 from imagecli.events import Event

@@ -14,8 +14,8 @@ from imagecli.client.paid_requests import Transport
 from imagecli.errors import NetworkError, UnsavedError
 from imagecli.events import Event, WarningEvent
 from imagecli.http_request import HttpRequest
-from imagecli.providers.http_status import holds_image
 from imagecli.providers.response import parse_response
+from imagecli.providers.retry_rules import holds_image
 from tests.client.raw import http, pictures, png, raw_server
 from tests.client.sending import OK, QUICK, send
 from tests.conftest import Run

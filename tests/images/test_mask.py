@@ -10,7 +10,7 @@ from imagecli.errors import MaskError
 from imagecli.images.fit_input import FittedImage, fit_input
 from imagecli.images.fit_overlay import FAINT_ALPHA, fit_markup, fit_mask, mask_coverage
 from imagecli.images.header import read_header
-from imagecli.images.metadata import has_metadata
+from imagecli.images.strip_metadata import has_metadata
 from tests.images.making import CLASSIC, CLASSIC_MASK, GPT, GPT_MASK, exif, fitted, mask_of, opened, saved, scene
 
 

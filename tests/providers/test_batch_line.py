@@ -9,7 +9,7 @@ import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.catalog.provider import for_batch_api
-from imagecli.checks.capabilities import check_capabilities
+from imagecli.checks.provider_fields import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputImage, InputSource, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.providers.request import RequestImages, build_batch_line

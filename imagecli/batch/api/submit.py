@@ -17,7 +17,7 @@ from imagecli.batch.item_plan import ItemPlan, planned_paths
 from imagecli.batch.journal.entry import JournalEntry, State
 from imagecli.batch.journal.writer import JournalWriter
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.domain import MEDIA_TYPES, Edit, Generate, ImageRequest, InputImage
 from imagecli.errors import DiskError, ImagecliError, UnsavedError

@@ -28,7 +28,7 @@ from imagecli.batch.manifest.resolve_settings import (
 )
 from imagecli.batch.manifest.row_parser import ParsedRow
 from imagecli.checks.check_request import COMMANDS, check_prompt_text
-from imagecli.checks.parameters import ONLY_FOR
+from imagecli.checks.model_parameters import ONLY_FOR
 from imagecli.domain import OPERATIONS, Edit, Generate, ImageRequest, InputSource, Operation
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

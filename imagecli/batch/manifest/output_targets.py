@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from imagecli import plan_calls
 from imagecli.batch.manifest.input_files import refuse_home
 from imagecli.batch.manifest.schema import OutputSpec
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.domain import ImageRequest, OutputName, Size
 from imagecli.errors import OutputError
 from imagecli.formats import ENDINGS

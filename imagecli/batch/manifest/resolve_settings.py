@@ -13,7 +13,6 @@ from imagecli.build_image_options import apply_format_of_name, build_svg_options
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import OPTIONAL, ModelRow
 from imagecli.catalog.provider import ProviderRow
-from imagecli.checks.capabilities import check_capabilities
 from imagecli.checks.check_request import (
     COMMANDS,
     FormatSupport,
@@ -22,6 +21,7 @@ from imagecli.checks.check_request import (
     inspect_request,
     unknown_model_warnings,
 )
+from imagecli.checks.provider_fields import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputFit, InputSource, Operation, Size, Vary
 from imagecli.errors import UsageError
 from imagecli.events import NoteEvent, WarningEvent

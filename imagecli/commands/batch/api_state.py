@@ -14,9 +14,9 @@ from imagecli.batch.item_plan import ItemPlan, ItemResult, estimate_item_cost
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.request_hash import base_url_for_journal
 from imagecli.catalog.model import ModelRow
-from imagecli.client.api_client import ApiClient
 from imagecli.client.batch_api import BatchApiClient
 from imagecli.client.download import ResultDownloader
+from imagecli.client.file_and_batch_requests import ApiClient
 from imagecli.commands.batch.context import BatchContext
 from imagecli.commands.batch.open_run import BatchRun, build_budget, number_calls
 from imagecli.commands.batch.plan_items import plan_items, planned_outputs

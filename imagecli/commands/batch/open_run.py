@@ -19,7 +19,7 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.batch.recover import JournalRecovery, RecoveryResult, WaitingResponse
 from imagecli.batch.shards import cap_share
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.commands.batch.context import BatchContext, emit_notes
 from imagecli.commands.batch.plan_items import disk_state, is_in_shard, plan_items
 from imagecli.commands.batch.reporter import BatchEventFilter

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagecli.catalog.model import ModelRow
-from imagecli.checks.parameters import input_sources
+from imagecli.checks.model_parameters import input_sources
 from imagecli.commands.image.prompt import Prompt
 from imagecli.domain import MAX_PICTURE_BYTES, IfExists, ImageRequest, OutputName
 from imagecli.errors import OutputError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from imagecli.checks.capabilities import check_capabilities
 from imagecli.checks.check_request import check_model_life, check_request, unknown_model_warnings
+from imagecli.checks.provider_fields import check_capabilities
 from imagecli.commands.image.context import CommandContext, name_option_origins
 from imagecli.commands.image.plan import RequestPlan, build_request_plan
 from imagecli.commands.image.prompt import Prompt

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from imagecli.domain import InputFit
 from imagecli.images.integrity import inspect_image
-from imagecli.images.metadata import has_metadata, strip_metadata
+from imagecli.images.strip_metadata import has_metadata, strip_metadata
 from tests.images.making import CLASSIC, GPT, exif, fitted, opened, saved, scene, segment, with_chunk, with_segment
 
 PLACE = exif(place=True)

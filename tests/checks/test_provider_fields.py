@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagecli.catalog.catalog import load_shipped_catalog
-from imagecli.checks.capabilities import check_capabilities
+from imagecli.checks.provider_fields import check_capabilities
 from imagecli.domain import Edit, Generate, ImageOptions, ImageRequest, InputSource, Size, SvgOptions, Vary
 from imagecli.errors import UsageError
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from imagecli.providers.errors import error_from_response
-from imagecli.providers.http_status import STATUSES, is_retried, proves_nothing_generated
+from imagecli.providers.retry_rules import STATUSES, is_retried, proves_nothing_generated
 
 OWN = json.dumps({"error": {"message": "overloaded", "type": "server_error"}}).encode()
 WAIT = {"retry-after": "1"}
