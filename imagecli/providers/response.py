@@ -267,6 +267,8 @@ def _images_quoted_in_error(body: bytes, base_url: str) -> tuple[ReturnedImage, 
     (LiteLLM 1.108, of a streamed edit, 2026-11-29.) Only events that complete an image count: other errors repeat
     what they were sent.
     """
+    if is_stream(body):
+        return ()
     document = parse_document(body)
     error = document.get("error") if isinstance(document, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
