@@ -24,6 +24,7 @@ and 143 are signals. SEVERITY decides which of several failures sets the exit co
 
 from __future__ import annotations
 
+import errno
 from typing import Final, Self
 
 EXIT_OK: Final = 0
@@ -232,6 +233,11 @@ def to_imagecli_error(error: BaseException) -> ImagecliError:
     )
     bug.__cause__ = error
     return bug
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether *error* says that a disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def most_severe_exit_code(codes: list[int]) -> int:

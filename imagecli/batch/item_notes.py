@@ -138,7 +138,7 @@ def _origin_notes(path: str, entry: JournalEntry, is_fresh: bool, identity: Item
         return [FileNote(code="other_address", path=path, text=text)]
     if entry.model != identity.model:
         text = f"was made by {entry.model}, and the default is {identity.model} now: it is kept"
-        return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {identity.model} has it bought again")]
+        return [FileNote(code="new_default_model", path=path, text=f"{text}; -m {identity.model} creates it again")]
     return []
 
 

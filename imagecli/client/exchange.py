@@ -27,7 +27,7 @@ from imagecli.client.exchange_limits import ExchangeHooks, ExchangeLimits, Resol
 from imagecli.client.http_connection import SingleUseAdapter, check_literal_host, speaks_tls
 from imagecli.client.session import Authorization, Session
 from imagecli.client.translate_errors import slow_response_error, tls_port_error, translate_request_errors
-from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError
+from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import HttpRequest
 from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
@@ -396,9 +396,10 @@ def _write_piece(piece: bytes, into: BodyWriter) -> None:
         into.write(piece)
         into.flush()
     except OSError as error:
+        first = "free some space, or " if is_disk_full(error) else ""
         raise DiskError(
-            f"the answer came and can't be kept: {error.strerror}",
-            hint="it may have been billed; free some space, or set IMAGECLI_STATE_DIR to a folder that has some",
+            f"the response can't be written to disk: {error.strerror}",
+            hint=f"it may have been billed; {first}set IMAGECLI_STATE_DIR to another folder",
         ) from error
 
 

@@ -203,6 +203,6 @@ def open_source(source: Path | bytes) -> Iterator[tuple[IO[bytes], int]]:
     try:
         file = source.open("rb")
     except OSError as error:
-        raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was handed in") from error
+        raise UsageError(f"{source.name} can't be read: {error.strerror}; nothing was submitted") from error
     with file:
         yield file, os.fstat(file.fileno()).st_size

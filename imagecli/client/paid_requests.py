@@ -187,7 +187,7 @@ class Transport:
                 self._rate_limiter.record_answer(ticket, response.headers)
                 into.write(response.error_body)
                 into.flush()
-                message = f"the server returned an image with HTTP {response.status}; it is saved"
+                message = f"the server returned image data with HTTP {response.status}"
                 on_event(WarningEvent(code="image_in_error", message=message))
                 return response
             self._handle_refusal(paid, ticket, response)

@@ -171,6 +171,8 @@ class Pipeline:
             if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
                 raise
             return HttpResponse(status=200, headers={}), error
+        if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
+            return response, None
         missing = _missing_stream(call.request.options, entry, partials)
         if missing and self.warned.setdefault(missing.code, call.index) == call.index:
             saver.on_event(missing)

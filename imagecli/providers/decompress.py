@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.errors import DiskError, UnsavedError
+from imagecli.errors import DiskError, UnsavedError, is_disk_full
 from imagecli.events import EventHandler, WarningEvent, ignore_event
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -157,9 +157,10 @@ def _copy_to_first(folders: Sequence[Path], body: IO[bytes]) -> tuple[IO[bytes],
             file.close()
             raise
     reason = failure.strerror or str(failure)
+    first = "free some space, or " if is_disk_full(failure) else ""
     raise DiskError(
-        f"the answer came compressed, and there is no room to unpack it: {reason[:1].lower()}{reason[1:]}",
-        hint="free some space, or set IMAGECLI_STATE_DIR to a folder that has some",
+        f"the response is compressed, and can't be decompressed to disk: {reason[:1].lower()}{reason[1:]}",
+        hint=f"{first}set IMAGECLI_STATE_DIR to another folder",
     ) from failure
 
 

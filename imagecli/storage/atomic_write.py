@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from imagecli.errors import DiskError
+from imagecli.errors import DiskError, is_disk_full
 from imagecli.naming import mark_path, number_path
 from imagecli.safe_open import make_private_folder, trusted_owners
 
@@ -141,15 +141,11 @@ def os_error_reason(error: OSError) -> str:
 
 def full_disk_hint(error: OSError) -> str:
     """What to do about *error* first: the beginning of a hint."""
-    return "free some space there, " if _is_disk_full(error) else "make it writable, "
-
-
-def _is_disk_full(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "free some space there, " if is_disk_full(error) else "make it writable, "
 
 
 def _disk_hint(error: OSError) -> str:
-    if _is_disk_full(error):
+    if is_disk_full(error):
         return "free some space there, or choose another folder with -o"
     if error.errno == errno.EFBIG:
         return "the limit for a file's size is too low here (ulimit -f), or choose another folder with -o"

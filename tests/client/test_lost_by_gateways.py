@@ -136,10 +136,11 @@ def test_an_image_in_the_message_of_an_error_is_saved(imagecli: Run, folder: Pat
     """LiteLLM quotes the event stream that it could not read."""
     body = error(f"litellm.APIError: OpenAIException - {EVENT}", "internal_server_error", "500")
     with raw_server(http("500 No", body), OK) as server:
-        done = imagecli("generate", "a cat", "--base-url", server.base_url, "-o", "a.png")
+        done = imagecli("generate", "a cat", "--base-url", server.base_url, "-o", "a.png", "--stream")
         assert len(server.requests) == 1
+    assert "ignored the request for a stream" not in done.stderr
     assert (done.exit_code, (folder / "a.png").read_bytes()) == (0, png())
-    assert "returned an image with HTTP 500" in done.stderr
+    assert "returned image data with HTTP 500" in done.stderr
 
 
 def test_image_data_in_an_error_that_can_not_be_read_may_be_billed(imagecli: Run, folder: Path) -> None:

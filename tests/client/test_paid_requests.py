@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
 import resource
 import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -283,3 +286,23 @@ def test_what_can_t_be_written_is_a_usage_error() -> None:
     ):
         with pytest.raises(UsageError):
             transport(0).send(request, io.BytesIO(), 0, lambda event: None)
+
+
+class FailingFile(io.BytesIO):
+    """A body that can't be written, for the reason *number*."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def write(self, data: Any, /) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize(("number", "is_full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)])
+def test_only_a_full_disk_is_to_be_freed(number: int, *, is_full: bool) -> None:
+    with raw_server(OK) as server, pytest.raises(DiskError) as caught:
+        request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={"prompt": "a cat"})
+        transport().send(request, FailingFile(number), 0, lambda event: None)
+    assert ("free some space" in (caught.value.hint or "")) is is_full
+    assert "may have been billed" in (caught.value.hint or "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import shutil
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from imagecli.client.batch_api import GONE, BatchApiClient
-from imagecli.errors import DiskError, NetworkError, RefusedError, UnsavedError
+from imagecli.errors import DiskError, NetworkError, RefusedError, UnsavedError, is_disk_full
 from imagecli.events import EventHandler, WarningEvent
 from imagecli.safe_open import make_private_folder
 from imagecli.storage.atomic_write import os_error_reason
@@ -22,7 +21,6 @@ MAX_TRIES: Final = 3
 PIECE_BYTES: Final = 256 * 1024
 _BLANK_LINES: Final = (b"", b"\r")
 _HINT: Final = "the provider still has the results; the same command downloads them again"
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def download_lines(
@@ -91,8 +89,7 @@ def _check_room(folder: Path, size: int | None) -> None:
 
 
 def _disk_hint(error: BaseException | None) -> str:
-    is_full = isinstance(error, OSError) and error.errno in _FULL
-    return f"free some space there; {_HINT}" if is_full else _HINT
+    return f"free some space there; {_HINT}" if is_disk_full(error) else _HINT
 
 
 def split_lines(file: IO[bytes], *, is_complete: bool = True) -> Iterator[IO[bytes]]:

@@ -110,6 +110,6 @@ def _new_input_file(kind: tuple[str, str], path: Path, stack: ExitStack) -> Batc
 def _too_large_error(plan: ItemPlan, lines: list[bytes], row: BatchRow) -> UsageError:
     return UsageError(
         f"{plan.identity.id}: {len(lines):,} requests of {sum(map(len, lines)):,} bytes, and a batch takes "
-        f"{row.max_requests:,} of {row.max_bytes:,}; nothing was handed in",
+        f"{row.max_requests:,} of {row.max_bytes:,}; nothing was submitted",
         hint="a smaller n, or leave --batch-api out",
     )

@@ -141,7 +141,7 @@ class BatchSubmitter:
         except UnsavedError as lost:
             job = self._find_lost_batch(lost, submission)
             if job is None:
-                hint = "the same command again looks for it, and hands in what was not"
+                hint = "run the same command again: it looks for the batch, and submits what was not submitted"
                 return SubmitResult(plans=plans, error=lost.with_facts(hint=hint))
         except ImagecliError as error:
             self.client.delete_file(file_id, self.on_event)

@@ -95,7 +95,7 @@ def test_what_was_never_made_of_rows_that_were_sent_is_handed_in_anew(
     # The looks after the lost answer find no batch, and the run can't know.
     unsure = batch()
     assert (unsure.exit_code, states(folder)) == (7, ["sent"] * 3)
-    assert "the same command again looks for it, and hands in what was not" in unsure.stderr
+    assert "it looks for the batch, and submits what was not submitted" in unsure.stderr
     assert "3 not sent" not in unsure.stderr
     again = batch()
     assert again.exit_code == 10
