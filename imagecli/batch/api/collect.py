@@ -9,7 +9,7 @@ given up only after this run has downloaded the files twice, and a later run, or
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,13 +79,23 @@ class BatchCollector:
         fetches what is not saved by then.
         """
         unfinished = {item.key: item for item in items}
-        is_short = yield from self._collect_files(job, unfinished)
-        if unfinished and is_short:
+        is_short = False
+        for is_last in (False, True):
+            received: set[str | None] = set()
+            for file_id in (job.output_file_id, job.error_file_id):
+                for line in self._download_lines(file_id) if file_id and unfinished else ():
+                    response = self._parse_line(line)
+                    received.add(response.custom_id if response else None)
+                    call = self._find_call(response, unfinished) if response else None
+                    if call and (result := self._save_call(call, line, unfinished)):
+                        yield result
+            is_short = _has_more_results(job, received)
+            if is_last or not (unfinished and is_short):
+                break
             rows = _count_rows(len(unfinished))
             message = f"{job.id}: the results of {rows} are missing in what was downloaded; downloading again"
             self.on_event(WarningEvent(code=SHORT_DOWNLOAD, message=message))
             job = self.client.get_batch(job.id, self.on_event)
-            is_short = yield from self._collect_files(job, unfinished)
         kept = [item for item in unfinished.values() if is_short and item.entry.error != SHORT_DOWNLOAD]
         # The next run gives up what is missing then, too.
         self.finalizer.journal.write_all([replace(item.entry, error=SHORT_DOWNLOAD) for item in kept])
@@ -101,32 +111,17 @@ class BatchCollector:
             if result := self._end_item(item, reason):
                 yield result
 
-    def _collect_files(self, job: BatchJob, unfinished: dict[str, PendingItem]) -> Generator[ItemResult, None, bool]:
-        """Saves what the files of *job* have for *unfinished*; yields the items that have ended, removed from there.
+    def _download_lines(self, file_id: str) -> Iterator[IO[bytes]]:
+        return download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event)
 
-        Returns whether the provider may have more results than the files that were downloaded.
-        """
-        custom_ids: set[str] = set()
-        is_damaged = False
-        for file_id in (job.output_file_id, job.error_file_id):
-            if not file_id or not unfinished:
-                continue
-            for line in download_lines(self.client, file_id, self.state_dir, self.finalizer.folder, self.on_event):
-                response = self._parse_line(line)
-                if response is None:
-                    is_damaged = True
-                    continue
-                custom_ids.add(response.custom_id)
-                call = self._find_call(response, unfinished)
-                if call is None:
-                    continue
-                item = call.item
-                item.results[call.begin] = self._save_images(call, line)
-                if not item.missing_images:
-                    del unfinished[item.key]
-                    if result := self._end_item(item, None):
-                        yield result
-        return is_damaged or _has_more_results(job, len(custom_ids))
+    def _save_call(self, call: _AnsweredCall, line: IO[bytes], unfinished: dict[str, PendingItem]) -> ItemResult | None:
+        """Saves the images of *call*. The result of its item, which is removed from *unfinished*, if that has ended."""
+        item = call.item
+        item.results[call.begin] = self._save_images(call, line)
+        if item.missing_images:
+            return None
+        del unfinished[item.key]
+        return self._end_item(item, None)
 
     def _parse_line(self, line: IO[bytes]) -> BatchResponseLine | None:
         """The response in *line*; None, and a warning, if it can't be read."""
@@ -268,11 +263,16 @@ def missing_result_error(job: BatchJob) -> ImagecliError:
     )
 
 
-def _has_more_results(job: BatchJob, lines: int) -> bool:
-    """Whether *job* may have results besides *lines* of them, for an item that none of these is for."""
+def _has_more_results(job: BatchJob, received: Set[str | None]) -> bool:
+    """Whether *job* may have results besides those of the lines that were *received*, for an item without one.
+
+    *received* are the `custom_id`s of the lines; None stands for lines that can't be read.
+    """
+    if None in received:
+        return True
     if job.status == "failed":
         return False
-    return job.status == "completed" or lines < job.completed + job.failed
+    return job.status == "completed" or len(received) < job.completed + job.failed
 
 
 def _short_download_error(job: BatchJob, rows: int) -> UnsavedError:

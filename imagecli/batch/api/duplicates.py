@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imagecli.batch.api.discover import NOT_SUBMITTED, may_have_rows, read_submitted_ids, recent_batches
+from imagecli.batch.api.discover import NOT_SUBMITTED, may_have_rows, read_submitted_ids
 from imagecli.batch.api.submission_ids import SUBMISSION, item_key, parse_custom_id
 from imagecli.batch.journal.entry import JournalEntry
 from imagecli.batch.journal.writer import JournalWriter
@@ -83,7 +83,7 @@ class DuplicateFinder:
     def _find_owners(self, job: BatchJob, sent: Sequence[JournalEntry]) -> dict[str, BatchJob]:
         """The oldest batch that has the item of each of the *sent* entries, by its id, if it is older than *job*."""
         owners: dict[str, BatchJob] = {}
-        recent = recent_batches(self.client, self.on_event, since=job.created_at - MAX_SECONDS)
+        recent = self.client.list_batches(self.on_event, since=job.created_at - MAX_SECONDS)
         for other in sorted(recent, key=_age):
             if _age(other) >= _age(job) or not self._may_be_duplicate(other):
                 continue
@@ -138,7 +138,7 @@ def resolve_unanswered(
     """
     if not unanswered:
         return []
-    jobs = {job.metadata.get(SUBMISSION): job for job in recent_batches(finder.client, finder.on_event)}
+    jobs = {job.metadata.get(SUBMISSION): job for job in finder.client.list_batches(finder.on_event)}
     by_submission: dict[str | None, list[JournalEntry]] = {}
     for entry in unanswered:
         by_submission.setdefault(entry.submission, []).append(entry)
