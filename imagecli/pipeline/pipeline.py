@@ -8,6 +8,7 @@ earlier commands left in the spool.
 
 from __future__ import annotations
 
+import os
 import secrets
 import uuid
 from collections.abc import Collection, Iterable
@@ -110,11 +111,13 @@ class Pipeline:
             ):
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
-                return self._save(response, broken_off, entry, saver, reservation)
+                result = self._save(response, broken_off, entry, saver, reservation)
         except NotSentError:
             raise
         except Exception as problem:
             error = to_imagecli_error(problem)
+            if isinstance(error, DiskError):
+                slot.stop_pool()
             if self.context.provider.free:
                 error = without_bill_hint(error)
             return CallResult(
@@ -126,6 +129,10 @@ class Pipeline:
                 status=error.status,
                 request_id=error.request_id,
             )
+        # What a disk can't take, it can't take of the next call either.
+        if any(isinstance(error, DiskError) for error in result.errors):
+            slot.stop_pool()
+        return result
 
     def end_call(self, request: int) -> None:
         """The result of the request is handled."""
@@ -190,10 +197,13 @@ class Pipeline:
     ) -> CallResult:
         """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
         request_id = response.headers.get("x-request-id")
+        folders = () if saver.prepared.stdout else saver.prepared.folders
         try:
             with open_response(entry.file, saver) as condensed:
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
-                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
+                # Another request is sent while the images are saved, if they probably can be.
+                is_blocked = not all(folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) for folder in folders)
+                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, keeps_slot=is_blocked)
                 result = save_images(
                     parsed,
                     condensed,

@@ -50,11 +50,11 @@ class JournalState:
             _keep_later(self._by_content, file.sha256, entry)
 
     def _add_planned(self, added: RecordedFile) -> None:
-        """Keeps the latest record of a planned path, and those of other content that it supersedes."""
+        """Keeps the latest record of a planned path, and those of other files that it supersedes."""
         plan = added.file.plan
         previous = self.file_planned_at(plan) if plan in self._by_plan else None
         _keep_later(self._by_plan, plan, added.entry)
-        if previous and previous.file.sha256 != added.file.sha256:
+        if previous and (previous.file.path, previous.file.sha256) != (added.file.path, added.file.sha256):
             superseded = added if self._by_plan[plan] is previous.entry else previous
             self._superseded.setdefault(plan, []).insert(0, superseded)
 
