@@ -226,8 +226,8 @@ class Pipeline:
         errors = []
         for error in result.errors:
             error = error.with_facts(request_id=request_id)
-            if isinstance(error, DiskError) and saver.prepared.part:
-                entry.keep()  # the next run of the manifest saves it from here
+            if isinstance(error, DiskError):
+                entry.keep()  # the next run of the manifest, or recover, saves it from here
             if not is_only_fewer_images(error):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries it again")

@@ -50,7 +50,7 @@ class PendingItem:
         begin = 0
         for call in self.plan.calls():
             if (begin, call.request.options.n) == (line_id.begin, line_id.n):
-                return build_prepared_call(call, context)
+                return build_prepared_call(call, context)._replace(id=_call_id(line_id, context))
             begin += call.request.options.n
         return None
 
@@ -63,7 +63,7 @@ class PendingItem:
         planned = self.entry.planned[line_id.begin : line_id.begin + line_id.n]
         names = tuple(_output_name(paths[0], self.manifest.parent) for paths in planned)
         return PreparedCall(
-            id=f"{context.run_id}-{line_id}",
+            id=_call_id(line_id, context),
             request=0,
             command=context.command,
             provider=self.entry.provider,
@@ -86,6 +86,11 @@ class PendingItem:
             ),
             allow_outside=context.allow_outside,
         )
+
+
+def _call_id(line_id: LineId, context: RunContext) -> str:
+    """The same in every run, unlike a number of the call: it names what is rescued."""
+    return f"{context.run_id}-{line_id}"
 
 
 def _output_name(path: str, folder: Path) -> OutputName:
