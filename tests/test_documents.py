@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -19,9 +20,10 @@ import typer
 
 from imagecli import cli, commands, errors
 from imagecli.catalog import catalog
+from imagecli.commands import help_page
 from tests import repaint
 from tests.conftest import Run, photo
-from tests.regenerate import README, ROOT, regenerated
+from tests.regenerate import HELP_TEXTS, MAN_PAGES, README, ROOT, generated_files, regenerated
 
 TEXT = README.read_text("utf-8")
 PLAIN_INSTALL = """\
@@ -60,8 +62,12 @@ def test_generated_blocks_are_what_the_program_says() -> None:
     assert regenerated(TEXT) == TEXT, "run: python -m tests.regenerate"
 
 
-def test_every_command_shows_its_help() -> None:
-    assert {"", *commands.NAMES} <= HELP.keys()
+@pytest.mark.slow
+def test_generated_files_are_what_the_program_prints() -> None:
+    files = generated_files()
+    assert {path.name for folder in (HELP_TEXTS, MAN_PAGES) for path in folder.iterdir()} <= {p.name for p in files}
+    for path, text in files.items():
+        assert path.read_text("utf-8") == text, "run: python -m tests.regenerate"
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:
@@ -108,14 +114,10 @@ def test_the_models_toml_that_is_shown_gives_a_model_its_price(imagecli: Run, tm
 # --- help ------------------------------------------------------------------------------------------------------------
 
 
-HELP = dict(re.findall(r"^<!-- help ?([a-z ]*) -->\n(.*?)^<!-- /help -->", TEXT, re.S | re.M))
-"""Command → its help as README shows it; that the program says the same is tested with the other generated blocks."""
-
-
 def examples(command: str) -> list[str]:
-    """The lines of a command's help that can be pasted, without the remark that may stand behind them."""
-    lines = re.findall(r"^ {4}(\S.*)$", HELP[command].partition("\nOptions:")[0].partition("\nArg")[0], re.M)
-    return [re.split(r" {3,}", line)[0] for line in lines]
+    """The lines of a command's help that can be pasted."""
+    function = getattr(importlib.import_module(f"imagecli.commands.{command}"), command)
+    return [line.partition("  #")[0] for line in help_page.read_docstring(function.__doc__)[2]]
 
 
 @pytest.mark.parametrize("command", commands.NAMES)

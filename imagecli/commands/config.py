@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout"
 def config() -> None:
     """Show and change settings, keep keys, trust projects.
 
-    \b
+    Examples:
       imagecli config show --origin
       imagecli config login
     """
@@ -36,7 +36,7 @@ def path(
 ) -> None:
     """Tell the files and folders in use, existing or not.
 
-    \b
+    Examples:
       imagecli config path
       $EDITOR "$(imagecli config path settings)"
     """
@@ -68,7 +68,7 @@ def show(
 ) -> None:
     """Show every setting as a command typed here would have it; of keys only that they are set.
 
-    \b
+    Examples:
       imagecli config show --origin
       imagecli config show --json | jq '.settings[] | select(.name == "model")'
     """
@@ -107,7 +107,7 @@ def set_value(
 ) -> None:
     """Write a setting into your own settings file; its comments and order stay.
 
-    \b
+    Examples:
       imagecli config set model gpt-image-2
       imagecli config set max_cost 20
       imagecli config set providers.mine.base_url http://localhost:8080/v1
@@ -131,7 +131,7 @@ def unset(
 ) -> None:
     """Take a setting out of your own settings file.
 
-    \b
+    Examples:
       imagecli config unset model
       imagecli config unset providers.mine
     """
@@ -160,7 +160,7 @@ def login(
 ) -> None:
     """Keep a provider's key in a file that only you can read. It is asked for unseen, and never shown.
 
-    \b
+    Examples:
       imagecli config login
       imagecli config login xai
       op read op://vault/openai/key | imagecli config login openai -
@@ -189,7 +189,7 @@ def trust(
 ) -> None:
     """Let a project's imagecli.toml, as it is now, decide where keys and data go.
 
-    \b
+    Examples:
       imagecli config trust
       imagecli config trust ~/work/site --yes
       imagecli config trust --remove
