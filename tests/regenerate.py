@@ -1,4 +1,4 @@
-"""Writes what is generated from the program: completion scripts, help texts, man pages, README's variables.
+"""Writes what is generated from the program: completion scripts, help texts, man pages, tables of documents.
 
 Run by hand after a change of commands or options: `python -m tests.regenerate`. Tests compare, and never write.
 """
@@ -17,10 +17,9 @@ import typer
 from imagecli import cli, commands
 from imagecli.catalog import catalog
 from imagecli.config.schema import FOLDER_VARIABLES, SETTINGS, environment_variable
+from tests.documents import DOCUMENTS, ROOT
 from tests.man_pages import man_pages
 
-ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
 HELP_TEXTS = ROOT / "tests" / "data" / "help"
 MAN_PAGES = ROOT / "imagecli" / "man"
 SHELLS = {"bash": "imagecli.bash", "zsh": "_imagecli", "fish": "imagecli.fish", "powershell": "imagecli.ps1"}
@@ -36,7 +35,7 @@ else
 fi"""
 
 BLOCK = re.compile(r"(?P<start><!-- environment -->\n).*?(?P<end><!-- /environment -->)", re.S)
-"""What is generated in README, between two comments."""
+"""What is generated in the topic `settings`, between two comments."""
 
 PROVIDER_VARIABLES = {
     "base_url_env": "its base URL, where no flag or setting gives one",
@@ -76,7 +75,7 @@ def environment() -> str:
 
 
 def regenerated(text: str) -> str:
-    """*text*, README's, with its generated blocks made anew."""
+    """*text* of a document, with its generated blocks made anew."""
     return BLOCK.sub(lambda match: match["start"] + environment() + match["end"], text)
 
 
@@ -104,12 +103,13 @@ def generated_files() -> dict[Path, str]:
 
 
 def main() -> None:
+    for path in DOCUMENTS:
+        path.write_text(regenerated(path.read_text("utf-8")), "utf-8")
     for folder in (HELP_TEXTS, MAN_PAGES):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     for path, text in generated_files().items():
         path.write_text(text, "utf-8")
-    README.write_text(regenerated(README.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

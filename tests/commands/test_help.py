@@ -19,7 +19,8 @@ from imagecli.commands.help_page import HelpEntry, HelpPage, build_help_page, fo
 from imagecli.env import Env
 from imagecli.topics import TOPICS, list_topics, read_topic
 from tests.conftest import Run
-from tests.regenerate import MAN_PAGES, ROOT, spoken
+from tests.documents import ROOT
+from tests.regenerate import MAN_PAGES, spoken
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -142,7 +143,7 @@ def test_a_man_page_has_no_warnings(path: Path) -> None:
     if not shutil.which("groff"):
         pytest.skip("there is no groff on this machine")
     done = subprocess.run(
-        ["groff", "-man", "-t", "-Tutf8", "-ww", "-rLL=78n", path], capture_output=True, text=True, check=True
+        ["groff", "-k", "-man", "-t", "-Tutf8", "-ww", "-rLL=78n", path], capture_output=True, text=True, check=True
     )
     assert not [line for line in done.stderr.splitlines() if "can't break line" not in line]
     assert "imagecli" in done.stdout
