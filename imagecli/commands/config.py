@@ -1,4 +1,4 @@
-"""`imagecli config`: show and change settings, store keys, trust projects."""
+"""`imagecli config`: show and change settings, trust projects."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import typer
 
 from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
+from imagecli.commands.login import KeyOnStdin, KeyringFlag, ProviderName, StdinFlag
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
 
 
 def config() -> None:
-    """Show and change settings, keep keys, trust projects.
+    """Show and change settings, trust projects.
 
     \b
       imagecli config show --origin
-      imagecli config login
+      imagecli config set max_cost 20
     """
 
 
@@ -141,41 +142,20 @@ def unset(
 
 
 @with_flag_groups
-def login(
+def store_or_remove_key(
     ctx: typer.Context,
-    provider: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PROVIDER",
-            help="whose key  [default: the provider of your settings]",
-            autocompletion=completers.complete_providers,
-        ),
-    ] = None,
-    source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,
-    stdin: Annotated[bool, typer.Option("--stdin", help="the same as -")] = False,
-    keyring: Annotated[
-        bool, typer.Option("--keyring", help="into the system's keyring (pip install 'imagecli[keyring]')")
-    ] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="remove the key that was kept")] = False,
+    provider: ProviderName = None,
+    source: KeyOnStdin = None,
+    stdin: StdinFlag = False,
+    keyring: KeyringFlag = False,
+    delete: Annotated[bool, typer.Option("--delete", help="the same as imagecli logout")] = False,
 ) -> None:
-    """Keep a provider's key in a file that only you can read. It is asked for unseen, and never shown.
+    """The former name of `imagecli login`, and with --delete of `imagecli logout`."""
+    from imagecli.commands.login_actions import remove_key, store_typed_key
 
-    \b
-      imagecli config login
-      imagecli config login xai
-      op read op://vault/openai/key | imagecli config login openai -
-      imagecli config login openai --delete
-    """
-    from imagecli.commands.config_login import remove_key, store_typed_key
-    from imagecli.errors import UsageError
-
-    if provider == "-" and source is None:
-        provider, source = None, "-"
-    if source not in (None, "-"):
-        raise UsageError("a key is not given in argv, where every process can read it", hint="imagecli config login")
     if delete:
         return remove_key(provider, ctx.obj)
-    return store_typed_key(provider, ctx.obj, stdin=stdin or source == "-", keyring=keyring)
+    return store_typed_key(provider, source, ctx.obj, stdin=stdin, keyring=keyring)
 
 
 @with_flag_groups
@@ -204,10 +184,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show,
     "set": set_value,
     "unset": unset,
-    "login": login,
     "trust": trust,
+    "login": store_or_remove_key,
 }
 """Command → its function, in the order of the help."""
+
+HIDDEN = ("login",)
+"""Former names, which still work; neither help nor completion lists them."""
 
 LITERAL = ("set",)
 """Commands whose arguments may begin with a dash."""

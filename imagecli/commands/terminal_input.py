@@ -23,7 +23,7 @@ def prompt_hidden(question: str, env: Env) -> str:
         except getpass.GetPassWarning:
             raise UsageError(
                 "this terminal can't hide what is typed",
-                hint="imagecli config login - < FILE reads the key from a file",
+                hint="imagecli login - < FILE reads the key from a file",
             ) from None
         except EOFError:
             return ""

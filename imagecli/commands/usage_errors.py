@@ -20,9 +20,7 @@ _FOREIGN: Final = {
     "imagecli vary photo.jpg": "--variation",
     "imagecli vary photo.jpg -n COUNT": "--variations",
     "--json": "--json-output",
-    "keys are not given in argv, where every process can read them: imagecli config login": (
-        "--api-key --key --token -k"
-    ),
+    "keys are not given in argv, where every process can read them: imagecli login": ("--api-key --key --token -k"),
     "-m/--model NAME": "--engine --model-name",
     "--max-retries COUNT": "--retries",
     "--max-wait SECONDS": "--wait",

@@ -123,7 +123,7 @@ def find_key(
         if text is None and source.is_certain:
             raise AuthenticationError(
                 f"the key of {row.name} is no more in {source.origin}",
-                hint=f"imagecli config login {row.name} --keyring, or imagecli config login {row.name}",
+                hint=f"imagecli login {row.name} --keyring, or imagecli login {row.name}",
                 code="no_key",
             )
         if text is not None:
@@ -247,7 +247,7 @@ def no_key_error(row: ProviderRow, folders: Folders) -> AuthenticationError:
     return AuthenticationError(
         f"no key for provider {row.name}",
         hint=(
-            f"set one: {variable}imagecli config login {row.name}, which keeps it in {folders.credentials}; or "
+            f"set one: {variable}imagecli login {row.name}, which keeps it in {folders.credentials}; or "
             f'api_key_command = ["op", "read", "…"] under [providers.{row.name}] in {folders.settings}.{page} '
             "--provider sandbox needs none."
         ),
@@ -286,7 +286,7 @@ def remove_keyring_key(provider: str, env: Env) -> None:
     _ask_keyring(_FORGET, provider, env)
 
 
-_HINT = "imagecli config login keeps the key in a file that only you can read"
+_HINT = "imagecli login keeps the key in a file that only you can read"
 
 
 def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:

@@ -80,7 +80,7 @@ def _refuse_keys(names: tuple[str, ...], text: str) -> None:
     if (is_key_name(names[-1]) and names[-1] != "keys") or re.match(r"[\"']?sk-[\w-]{8,}", text):
         raise UsageError(
             "a key is no setting, and every process can read a command line; nothing was written",
-            hint=f"imagecli config login{provider}; your shell's history may hold this line now",
+            hint=f"imagecli login{provider}; your shell's history may hold this line now",
         )
 
 

@@ -5,34 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 from pytest_httpserver import HTTPServer
 
+from tests.commands.conftest import write_user_file
 from tests.conftest import Run
 
 KEY = "sk-test-0123456789abcdef"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the user's settings, as the fixture `imagecli` names it."""
-    return tmp_path / "config"
-
-
-def written(home: Path, text: str, name: str = "config.toml", mode: int = 0o600) -> Path:
-    home.mkdir(exist_ok=True)
-    path = home / name
-    path.write_text(text)
-    path.chmod(mode)
-    return path
 
 
 def rows(imagecli: Run, **environ: str) -> dict[str, Any]:
@@ -47,7 +32,7 @@ def rows(imagecli: Run, **environ: str) -> dict[str, Any]:
 
 def test_paths_are_told_whether_they_exist_or_not(imagecli: Run, home: Path, folder: Path, state: Path) -> None:
     (folder / "imagecli.toml").write_text("not = [toml")
-    written(home, "")
+    write_user_file(home, "")
     result = imagecli("config", "path", "--json")
     found = {row["name"]: (row["path"], row["exists"]) for row in result.json["paths"]}
     assert found["settings"] == (str(home / "config.toml"), True)
@@ -69,7 +54,7 @@ def test_one_path_alone_is_for_a_script(imagecli: Run, home: Path) -> None:
 
 
 def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder: Path) -> None:
-    user = written(home, 'model = "u"\nmax_cost = 20\nquality = "low"')
+    user = write_user_file(home, 'model = "u"\nmax_cost = 20\nquality = "low"')
     (folder / "imagecli.toml").write_text('model = "p"\nmax_cost = 2')
     found = rows(imagecli, IMAGECLI_SIZE="512x512")
     project = str(folder / "imagecli.toml")
@@ -83,7 +68,7 @@ def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder
 
 
 def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -> None:
-    written(home, 'model = "a \\"b\\""\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
+    write_user_file(home, 'model = "a \\"b\\""\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
     plain = imagecli("config", "show").stdout
     for text in (plain, imagecli("config", "show", "--origin").stdout):
         document = tomllib.loads(text)
@@ -92,7 +77,7 @@ def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -
 
 
 def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
-    written(home, f'openai = "{KEY}"', "credentials.toml")
+    write_user_file(home, f'openai = "{KEY}"', "credentials.toml")
     for environ, origin in (({"OPENAI_API_KEY": KEY}, "OPENAI_API_KEY"), ({}, str(home / "credentials.toml"))):
         result = imagecli("config", "show", "--origin", env=environ)
         assert f"# key of openai: set, from {origin}" in result.stdout
@@ -102,13 +87,13 @@ def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
 
 def test_a_key_command_is_named_and_not_run(imagecli: Run, home: Path, folder: Path) -> None:
     command = [sys.executable, "-c", "open('ran', 'w')"]
-    written(home, f"[providers.openai]\napi_key_command = {json.dumps(command)}")
+    write_user_file(home, f"[providers.openai]\napi_key_command = {json.dumps(command)}")
     assert "# key of openai: set, from api_key_command" in imagecli("config", "show", "--origin").stdout
     assert not (folder / "ran").exists()
 
 
 def test_secrets_of_a_base_url_are_not_shown(imagecli: Run, home: Path) -> None:
-    written(home, '[providers.mine]\nbase_url = "https://me:hunter2@x.example/v1?key=hunter2"\n')
+    write_user_file(home, '[providers.mine]\nbase_url = "https://me:hunter2@x.example/v1?key=hunter2"\n')
     result = imagecli("config", "show", env={"IMAGECLI_BASE_URL": "https://me:hunter2@x.example/v1?key=hunter2"})
     assert "https://[hidden]@x.example/v1?[hidden]" in result.stdout
     assert "hunter2" not in result.stdout + result.stderr
@@ -148,7 +133,7 @@ def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, co
     ],
 )
 def test_a_setting_is_written_as_loading_reads_it(imagecli: Run, home: Path, name: str, typed: str, line: str) -> None:
-    written(home, "# mine\nmax_wait = 30 # short\n")
+    write_user_file(home, "# mine\nmax_wait = 30 # short\n")
     result = imagecli("config", "set", name, typed)
     assert (result.exit_code, result.stdout) == (0, ""), result.stderr
     assert (home / "config.toml").read_text() == f"# mine\nmax_wait = 30 # short\n{line}\n"
@@ -165,7 +150,7 @@ def test_a_provider_of_ones_own_is_made_by_setting_it(imagecli: Run, home: Path)
 
 
 def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) -> None:
-    written(home, '[providers.mine]\nbase_url = "http://localhost:1/v1"\n')
+    write_user_file(home, '[providers.mine]\nbase_url = "http://localhost:1/v1"\n')
     assert imagecli("config", "unset", "providers.mine.base_url").exit_code == 0
     assert tomllib.loads((home / "config.toml").read_text()) == {}
 
@@ -188,7 +173,7 @@ def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) ->
 def test_what_loading_would_refuse_is_not_written(
     imagecli: Run, home: Path, typed: list[str], words: str, hint: str
 ) -> None:
-    path = written(home, "# mine\n")
+    path = write_user_file(home, "# mine\n")
     result = imagecli("config", "set", *typed)
     assert result.exit_code == 2
     assert words in result.stderr
@@ -221,13 +206,13 @@ def test_a_word_that_no_model_takes_is_remarked_on(
 def test_a_key_is_not_taken_from_argv(imagecli: Run, home: Path, typed: list[str]) -> None:
     result = imagecli("config", "set", *typed)
     assert result.exit_code == 2
-    assert "imagecli config login" in result.stderr
+    assert "imagecli login" in result.stderr
     assert KEY not in result.stderr
     assert not home.exists()
 
 
 def test_a_broken_file_is_named_with_its_line_and_left_alone(imagecli: Run, home: Path) -> None:
-    path = written(home, 'model = "x\nsize = "auto"\n')
+    path = write_user_file(home, 'model = "x\nsize = "auto"\n')
     result = imagecli("config", "set", "size", "auto")
     assert result.exit_code == 2
     assert "(at line 1, column" in result.stderr
@@ -239,171 +224,6 @@ def test_what_goes_before_a_setting_is_said_when_it_is_written(imagecli: Run, fo
     assert "IMAGECLI_MODEL says another one" in said
     (folder / "imagecli.toml").write_text('size = "auto"')
     assert "imagecli.toml says another one" in imagecli("config", "set", "size", "512x512").stderr
-
-
-# --- login -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("typed", [["openai", "-"], ["-"], ["openai", "--stdin"], ["--stdin"]])
-def test_a_key_is_read_from_stdin_and_kept_for_the_user_alone(imagecli: Run, home: Path, typed: list[str]) -> None:
-    before = os.umask(0)
-    try:
-        result = imagecli("config", "login", *typed, stdin=f"{KEY}\r\n".encode())
-    finally:
-        os.umask(before)
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert str(home / "credentials.toml") in result.stderr
-    assert KEY not in result.stderr
-    assert tomllib.loads((home / "credentials.toml").read_text()) == {"openai": KEY}
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "credentials.toml")] == [0o700, 0o600]
-    assert "set, from" in imagecli("config", "show", "--origin").stdout
-
-
-@pytest.mark.parametrize(
-    "key", [b"", b"\n", f"“{KEY}”".encode(), f"{KEY} {KEY}".encode(), f"{KEY}\r\nX-Evil: 1".encode(), b"\xff\xfe"]
-)
-def test_what_is_no_key_is_not_kept_and_not_shown(imagecli: Run, home: Path, key: bytes) -> None:
-    result = imagecli("config", "login", "openai", "-", stdin=key)
-    assert result.exit_code in (2, 3)
-    assert "the key" in result.stderr
-    assert KEY not in result.stderr
-    assert not home.exists()
-
-
-def test_nobody_is_asked_where_there_is_no_terminal(imagecli: Run) -> None:
-    result = imagecli("config", "login", stdin=KEY.encode())
-    assert result.exit_code == 2
-    assert "imagecli config login openai - < FILE" in result.stderr
-
-
-def test_a_key_in_argv_is_refused(imagecli: Run, home: Path) -> None:
-    result = imagecli("config", "login", "openai", KEY)
-    assert result.exit_code == 2
-    assert "not given in argv" in result.stderr
-    assert KEY not in result.stderr
-    assert not home.exists()
-
-
-def test_a_variable_that_goes_before_the_kept_key_is_named(imagecli: Run) -> None:
-    result = imagecli("config", "login", "openai", "-", stdin=KEY.encode(), env={"OPENAI_API_KEY": "sk-other"})
-    assert "OPENAI_API_KEY is set, and goes before it" in result.stderr
-
-
-def test_a_provider_without_keys_gets_none(imagecli: Run) -> None:
-    result = imagecli("config", "login", "sandbox", "-", stdin=KEY.encode())
-    assert result.exit_code == 2
-    assert "sandbox wants no key" in result.stderr
-    assert imagecli("config", "login", "opnai", "-", stdin=KEY.encode()).exit_code == 2
-
-
-def test_a_key_is_removed(imagecli: Run, home: Path) -> None:
-    imagecli("config", "login", "openai", "-", stdin=KEY.encode())
-    assert imagecli("config", "login", "openai", "--delete").exit_code == 0
-    assert KEY not in (home / "credentials.toml").read_text()
-    assert imagecli("config", "login", "openai", "--delete").exit_code == 2
-
-
-def test_a_key_file_that_others_can_read_is_not_written_to(imagecli: Run, home: Path) -> None:
-    path = written(home, 'xai = "sk-2"', "credentials.toml", 0o644)
-    result = imagecli("config", "login", "openai", "-", stdin=KEY.encode())
-    assert result.exit_code == 2
-    assert f"chmod 600 {path}" in result.stderr
-    assert path.read_text() == 'xai = "sk-2"'
-
-
-@pytest.mark.slow
-def test_a_key_typed_at_a_terminal_is_not_shown(home: Path, tmp_path: Path) -> None:
-    environ = {"PATH": os.environ["PATH"], "IMAGECLI_CONFIG_DIR": str(home), "HOME": str(tmp_path)}
-    child = pexpect.spawn(
-        sys.executable, ["-m", "imagecli", "config", "login"], env=environ, encoding="utf-8", timeout=30
-    )
-    child.expect("not shown: ")
-    child.sendline(KEY)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    assert KEY not in child.before
-    assert tomllib.loads((home / "credentials.toml").read_text()) == {"openai": KEY}
-
-
-# --- the system's keyring --------------------------------------------------------------------------------------------
-
-BACKEND = """
-import json, pathlib
-from keyring.backend import KeyringBackend
-FILE = pathlib.Path(__file__).with_name("kept.json")
-class Kept(KeyringBackend):
-    priority = 1
-    def _all(self):
-        return json.loads(FILE.read_text()) if FILE.exists() else {}
-    def get_password(self, service, username):
-        return self._all().get(f"{service} {username}")
-    def set_password(self, service, username, password):
-        FILE.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
-    def delete_password(self, service, username):
-        kept = self._all(); del kept[f"{service} {username}"]; FILE.write_text(json.dumps(kept))
-"""
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> dict[str, str]:
-    """The variables that make a keyring of a file: a backend of our own, chosen as keyring documents it."""
-    place = tmp_path / "backend"
-    place.mkdir()
-    (place / "kept.py").write_text(BACKEND)
-    return {"PYTHONPATH": str(place), "PYTHON_KEYRING_BACKEND": "kept.Kept", "HOME": str(tmp_path)}
-
-
-def test_a_key_goes_into_the_keyring_and_is_found_there(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    result = imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring)
-    assert result.exit_code == 0, result.stderr
-    assert KEY not in (home / "credentials.toml").read_text() + result.stderr
-    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {"imagecli openai": KEY}
-    found = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
-    assert f"key: set, {len(KEY)} characters, from the system's keyring" in found
-    assert imagecli("config", "login", "openai", "--delete", env=keyring).exit_code == 0
-    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {}
-
-
-def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    (Path(keyring["PYTHONPATH"]) / "kept.json").write_text(json.dumps({"imagecli openai": KEY}))
-    here = ("doctor", "--base-url", "http://127.0.0.1:1/v1")
-    assert "key: none" in imagecli(*here, env=keyring).stdout
-    written(home, "keyring = true")
-    assert "from the system's keyring" in imagecli(*here, env=keyring).stdout
-
-
-def test_a_keyring_without_the_key_leaves_it_to_the_command(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    written(home, 'keyring = true\n[providers.openai]\napi_key_command = ["printf", "sk-of-the-command"]')
-    said = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
-    assert "key: set, 17 characters, from api_key_command" in said
-
-
-def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    written(home, "[openai]\nkeyring = true\n", "credentials.toml")
-    result = imagecli("generate", "a cat", env=keyring)
-    assert result.exit_code == 3
-    assert "the key of openai is no more in the system's keyring" in result.stderr
-    assert "imagecli config login openai" in result.stderr
-
-
-@pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"])
-def test_a_keyring_that_keeps_nothing_is_found_out(
-    imagecli: Run, home: Path, keyring: dict[str, str], backend: str
-) -> None:
-    environ = {**keyring, "PYTHON_KEYRING_BACKEND": backend}
-    result = imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=environ)
-    assert result.exit_code == 2
-    assert "keyring" in result.stderr
-    assert KEY not in result.stderr
-    assert not home.exists()
-
-
-def test_a_keyring_py_of_the_current_folder_is_not_run(imagecli: Run, folder: Path, keyring: dict[str, str]) -> None:
-    (folder / "keyring.py").write_text("open('ran', 'w')")
-    assert imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring).exit_code == 0
-    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {"imagecli openai": KEY}
-    assert not (folder / "ran").exists()
 
 
 # --- trust -----------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--sidecar"], "--sidecar", "hint: imagecli generate --help"),
         (["x", "--proxy", "p"], "--proxy", "hint: imagecli generate --help"),
         (["x", "--provider", "nope"], "no provider 'nope'", "hint: there are: openai"),
-        (["x", "--api_key", "sk-1"], "there is no option --api_key", "imagecli config login"),
+        (["x", "--api_key", "sk-1"], "there is no option --api_key", "imagecli login"),
         (["x", "--input-fidelity", "high"], "no option --input-fidelity", 'imagecli edit photo.jpg "…" --input-fid'),
         (["x", "-n", "abc"], "'abc' is no whole number", "imagecli generate --help"),
         (["x", "--timeout", "soon"], "'soon' is no number", "imagecli generate --help"),
