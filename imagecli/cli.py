@@ -146,7 +146,7 @@ def _show_version(requested: bool) -> None:
 @app.callback()
 def root(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     """Make, edit and vary pictures through the OpenAI Images API and every server that speaks it."""

@@ -50,7 +50,7 @@ SANDBOX = ("--provider", "sandbox")
         (["x", "--base-url", "ftp://x/v1"], "does not begin with http", "http://localhost"),
         (["x", "--transparent"], "there is no option --transparent", "--background transparent"),
         (["x", "--out", "a.png"], "there is no option --out", "-o/--output"),
-        (["x", "-q"], "-q", "--quiet"),
+        (["x", "-V"], "there is no option -V", "imagecli --version"),
         (["x", "-ksk-secret"], "there is no option -k\n", "every process can read them"),
         (["x", "--hd"], "there is no option --hd", "--quality high"),
         (["x", "--images", "2"], "there is no option --images", "-n COUNT"),
