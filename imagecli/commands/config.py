@@ -19,7 +19,7 @@ def config() -> None:
     """Show and change settings, trust projects.
 
     \b
-      imagecli config show --origin
+      imagecli config list --origin
       imagecli config set max_cost 20
     """
 
@@ -62,37 +62,46 @@ def path(
 
 
 @with_flag_groups
-def show(
+def list_settings(
     ctx: typer.Context,
-    origin: Annotated[bool, typer.Option("--origin", help="say of each value where it comes from")] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="print where each value comes from")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show every setting as a command typed here would have it; of keys only that they are set.
+    """List every setting as a command typed here would use it; of a key only whether it is set.
 
     \b
-      imagecli config show --origin
-      imagecli config show --json | jq '.settings[] | select(.name == "model")'
+      imagecli config list --origin
+      imagecli config list --json | jq '.settings[] | select(.name == "model")'
     """
-    from imagecli.config.paths import current_folder
-    from imagecli.config.show import build_setting_rows
-    from imagecli.config.sources import SettingFlags, read_settings_sources
-    from imagecli.config.user_catalog import load_user_catalog
-    from imagecli.output.config import print_settings
-    from imagecli.output.terminal import print_note
+    from imagecli.commands.config_actions import read_setting_rows
+    from imagecli.output.config import print_settings, print_settings_json
 
-    rows = load_user_catalog(ctx.obj)
-    sources = read_settings_sources(SettingFlags(), ctx.obj, rows, current_folder())
-    settings = build_setting_rows(sources, ctx.obj, rows)
-    for message in [note.message for note in sources.notes] + [warning.message for warning in sources.warnings]:
-        print_note(message, ctx.obj)
-    if not as_json:
-        return print_settings(settings, ctx.obj, origin=origin)
-    from imagecli.output.json_result import print_json_document
+    rows = read_setting_rows(ctx.obj)
+    return print_settings_json(rows, ctx.obj) if as_json else print_settings(rows, ctx.obj, origin=origin)
 
-    entries: Any = [
-        {"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings
-    ]
-    return print_json_document("config", {"settings": entries}, ctx.obj)
+
+@with_flag_groups
+def get(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Print the value of a setting as a command typed here would use it.
+
+    \b
+      imagecli config get model
+      imagecli config get max_cost --json
+    """
+    from imagecli.commands.config_actions import find_setting_row
+    from imagecli.output.config import print_setting_value, print_settings_json
+
+    row = find_setting_row(name, ctx.obj)
+    return print_settings_json([row], ctx.obj) if as_json else print_setting_value(row, ctx.obj)
 
 
 @with_flag_groups
@@ -142,6 +151,19 @@ def unset(
 
 
 @with_flag_groups
+def edit_settings(ctx: typer.Context) -> None:
+    """Open your settings file in $VISUAL or $EDITOR, and check it afterwards.
+
+    \b
+      imagecli config edit
+      EDITOR="code --wait" imagecli config edit
+    """
+    from imagecli.commands.config_edit import edit_settings_file
+
+    edit_settings_file(ctx.obj)
+
+
+@with_flag_groups
 def store_or_remove_key(
     ctx: typer.Context,
     provider: ProviderName = None,
@@ -180,16 +202,19 @@ def trust(
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "path": path,
-    "show": show,
+    "list": list_settings,
+    "get": get,
     "set": set_value,
     "unset": unset,
+    "edit": edit_settings,
+    "path": path,
     "trust": trust,
+    "show": list_settings,
     "login": store_or_remove_key,
 }
 """Command → its function, in the order of the help."""
 
-HIDDEN = ("login",)
+HIDDEN = ("show", "login")
 """Former names, which still work; neither help nor completion lists them."""
 
 LITERAL = ("set",)

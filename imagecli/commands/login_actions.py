@@ -50,7 +50,7 @@ def remove_key(provider: str | None, env: Env) -> None:
         api_keys.remove_keyring_key(name, env)
     if entry is None:
         raise UsageError(
-            f"no key of {name} is stored in {sources.folders.credentials}", hint="imagecli config show --origin"
+            f"no key of {name} is stored in {sources.folders.credentials}", hint="imagecli config list --origin"
         )
     print_note(f"removed the key of {name}", env)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.files import parse_toml, read_private_file, replace_file
+from imagecli.config.find_program import find_program
 from imagecli.config.paths import Folders
 from imagecli.domain import Secret
 from imagecli.env import Env
@@ -188,31 +189,17 @@ def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str
 def _program(name: str, env: Env, folders: Folders) -> str:
     """The absolute path of a key command's program.
 
-    Raises FileNotFoundError, or AuthenticationError for a relative path: what it names depends on the current folder.
+    Raises FileNotFoundError, or AuthenticationError for a relative path.
     """
-    import shutil
-
-    name = env.expand_home(name)
-    if Path(name).is_absolute():
-        return name
+    if program := find_program(name, env):
+        return program
     if Path(name).name != name:
         raise AuthenticationError(
             f"api_key_command {name!r} is a relative path; expected the name of a program or an absolute path",
             hint=f"write the absolute path of the program into {folders.settings}",
             code="no_key",
         )
-    for place in env.environ.get("PATH", os.defpath).split(os.pathsep):
-        folder = Path(place)
-        if folder.is_absolute() and not _is_current(folder) and (program := shutil.which(str(folder / name))):
-            return program
     raise FileNotFoundError
-
-
-def _is_current(folder: Path) -> bool:
-    try:
-        return folder.samefile(os.curdir)
-    except OSError:
-        return False
 
 
 def _environ_for(row: ProviderRow, env: Env, providers: Iterable[ProviderRow]) -> dict[str, str]:

@@ -190,7 +190,7 @@ def _build_row(
     open_fields = set(ProviderRow._fields) - set(_CLOSED)
     for key in changes:
         if key not in open_fields:
-            raise _unknown_field_error(name, key, path, open_fields)
+            raise _unknown_field_error(name, key, path)
     if "base_url" in changes and changes["base_url"] != base.base_url:
         base = _reset_fields(base, _SERVER_FACTS)
     try:
@@ -250,7 +250,11 @@ def _field_error(name: str, error: UsageError, path: Path, hint: str) -> Setting
     return SettingsError(f"{path}: [providers.{name}] {error.message}", hint=error.hint or hint)
 
 
-def _unknown_field_error(name: str, key: str, path: Path, known: set[str]) -> SettingsError:
-    names = sorted({*known, "like", *_EXAMPLES})
+def provider_field_names() -> list[str]:
+    """The fields that a `[providers.NAME]` table may have."""
+    return sorted({*ProviderRow._fields, *_EXAMPLES} - {"name", "embedded"})
+
+
+def _unknown_field_error(name: str, key: str, path: Path) -> SettingsError:
     hint = f"imagecli login {name} keeps a key; or api_key_command" if is_key_name(key) else None
-    return unknown_name_error(f"setting in [providers.{name}]", key, path, names, hint=hint)
+    return unknown_name_error(f"setting in [providers.{name}]", key, path, provider_field_names(), hint=hint)

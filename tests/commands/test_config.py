@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from pytest_httpserver import HTTPServer
 
+from imagecli.config.schema import SETTINGS
 from tests.commands.conftest import write_user_file
 from tests.conftest import Run
 
@@ -21,8 +24,8 @@ KEY = "sk-test-0123456789abcdef"
 
 
 def rows(imagecli: Run, **environ: str) -> dict[str, Any]:
-    """The settings of `config show --json` by name."""
-    result = imagecli("config", "show", "--json", env=environ)
+    """The settings of `config list --json` by name."""
+    result = imagecli("config", "list", "--json", env=environ)
     assert result.exit_code == 0, result.stderr
     return {row["name"]: row for row in result.json["settings"]}
 
@@ -69,8 +72,8 @@ def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder
 
 def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -> None:
     write_user_file(home, 'model = "a \\"b\\""\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
-    plain = imagecli("config", "show").stdout
-    for text in (plain, imagecli("config", "show", "--origin").stdout):
+    plain = imagecli("config", "list").stdout
+    for text in (plain, imagecli("config", "list", "--origin").stdout):
         document = tomllib.loads(text)
         assert (document["model"], document["providers"]["mine"]["jobs"]) == ('a "b"', 2)
     assert "# default" not in plain
@@ -79,7 +82,7 @@ def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -
 def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
     write_user_file(home, f'openai = "{KEY}"', "credentials.toml")
     for environ, origin in (({"OPENAI_API_KEY": KEY}, "OPENAI_API_KEY"), ({}, str(home / "credentials.toml"))):
-        result = imagecli("config", "show", "--origin", env=environ)
+        result = imagecli("config", "list", "--origin", env=environ)
         assert f"# key of openai: set, from {origin}" in result.stdout
         assert KEY not in result.stdout + result.stderr
     assert rows(imagecli)["key of openai"]["remark"] == "set"
@@ -88,20 +91,20 @@ def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
 def test_a_key_command_is_named_and_not_run(imagecli: Run, home: Path, folder: Path) -> None:
     command = [sys.executable, "-c", "open('ran', 'w')"]
     write_user_file(home, f"[providers.openai]\napi_key_command = {json.dumps(command)}")
-    assert "# key of openai: set, from api_key_command" in imagecli("config", "show", "--origin").stdout
+    assert "# key of openai: set, from api_key_command" in imagecli("config", "list", "--origin").stdout
     assert not (folder / "ran").exists()
 
 
 def test_secrets_of_a_base_url_are_not_shown(imagecli: Run, home: Path) -> None:
     write_user_file(home, '[providers.mine]\nbase_url = "https://me:hunter2@x.example/v1?key=hunter2"\n')
-    result = imagecli("config", "show", env={"IMAGECLI_BASE_URL": "https://me:hunter2@x.example/v1?key=hunter2"})
+    result = imagecli("config", "list", env={"IMAGECLI_BASE_URL": "https://me:hunter2@x.example/v1?key=hunter2"})
     assert "https://[hidden]@x.example/v1?[hidden]" in result.stdout
     assert "hunter2" not in result.stdout + result.stderr
 
 
 def test_what_stops_a_command_stops_show_with_the_same_words(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('base_url = "http://evil.example/v1"')
-    result = imagecli("config", "show", "--json")
+    result = imagecli("config", "list", "--json")
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "untrusted")
 
 
@@ -115,6 +118,147 @@ def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, co
     }
     argv = [sys.executable, "-m", "imagecli", *command, "--provider", "sandbox"]
     assert subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=60).returncode == 0
+
+
+# --- get --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", "gpt-image-2"),
+        ("provider", "openai"),
+        ("max_cost", "20"),
+        ("max-cost", "20"),
+        ("size", ""),
+        ("keyring", "false"),
+        ("providers.mine.base_url", "http://localhost:1/v1"),
+        ("providers.mine.jobs", "2"),
+        ("providers.openai.base_url", "https://api.openai.com/v1"),
+        ("providers.openai.headers", ""),
+    ],
+)
+def test_a_value_is_printed_alone(imagecli: Run, home: Path, name: str, value: str) -> None:
+    write_user_file(home, 'max_cost = 20\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
+    result = imagecli("config", "get", name)
+    assert (result.exit_code, result.stdout) == (0, f"{value}\n" if value else ""), result.stderr
+    assert ("not set" in result.stderr) is (value == "")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "hint"),
+    [
+        ("modle", "unknown setting 'modle'", "did you mean model?"),
+        ("colour", "unknown setting 'colour'", "provider, base_url, model"),
+        ("api_key", "api_key is a key, which is not printed", "imagecli config list shows whether it is set"),
+        ("providers.nope.base_url", "no provider 'nope'", "there are: openai"),
+        ("providers.openai.bas_url", "unknown setting 'providers.openai.bas_url'", "did you mean base_url?"),
+        ("providers.openai", "unknown setting 'providers.openai'", ""),
+    ],
+)
+def test_an_unknown_setting_has_no_value(imagecli: Run, name: str, words: str, hint: str) -> None:
+    result = imagecli("config", "get", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+    assert hint in result.stderr
+
+
+def test_a_value_has_its_origin_in_json(imagecli: Run) -> None:
+    result = imagecli("config", "get", "model", "--json", env={"IMAGECLI_MODEL": "dall-e-2"})
+    assert result.json["settings"] == [
+        {"name": "model", "value": "dall-e-2", "origin": "IMAGECLI_MODEL", "remark": None}
+    ]
+
+
+def test_show_is_still_another_name_of_list(imagecli: Run) -> None:
+    assert imagecli("config", "show", "--origin").stdout == imagecli("config", "list", "--origin").stdout
+    assert "show" not in imagecli("config", "--help").stdout
+
+
+# --- edit -------------------------------------------------------------------------------------------------------------
+
+
+def editor(tmp_path: Path, program: str) -> str:
+    """The command of an editor that carries out *program* on the text `text` of the file that it is given."""
+    script = tmp_path / "my editor.py"
+    script.write_text(
+        f"import sys, pathlib\npath = pathlib.Path(sys.argv[-1])\ntext = path.read_text()\n{program}\n"
+        "path.write_text(text)\nprint('drawn by the editor')\n"
+    )
+    return f'{sys.executable} "{script}" --wait'
+
+
+def test_edit_creates_a_file_whose_every_line_is_a_comment(imagecli: Run, home: Path, tmp_path: Path) -> None:
+    result = imagecli("config", "edit", env={"EDITOR": editor(tmp_path, "")})
+    assert (result.exit_code, result.stdout) == (0, ""), result.stderr
+    path = home / "config.toml"
+    text = path.read_text()
+    assert f"{path} is valid" in result.stderr
+    assert tomllib.loads(text) == {}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text(re.sub(r"^# (?=[a-z_]+ = |\[)", "", text, flags=re.M))
+    assert set(tomllib.loads(path.read_text())) == {*SETTINGS, "providers"}
+    assert imagecli("config", "list").exit_code == 0
+
+
+def test_edit_opens_the_file_as_it_is_with_visual_before_editor(imagecli: Run, home: Path, tmp_path: Path) -> None:
+    path = write_user_file(home, "# mine\n")
+    environ = {"VISUAL": editor(tmp_path, "text += 'size = \"auto\"'"), "EDITOR": "no-such-editor"}
+    assert imagecli("config", "edit", env=environ).exit_code == 0
+    assert path.read_text() == '# mine\nsize = "auto"'
+
+
+def test_what_edit_leaves_is_checked(imagecli: Run, home: Path, tmp_path: Path) -> None:
+    result = imagecli("config", "edit", env={"EDITOR": editor(tmp_path, "text = 'modle = 1'")})
+    assert result.exit_code == 2
+    assert "there is no setting 'modle'" in result.stderr and "did you mean model?" in result.stderr
+    assert (home / "config.toml").read_text() == "modle = 1"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (None, "no editor is set"),
+        ("no-such-editor", "editor 'no-such-editor' (from EDITOR) was not found on the PATH"),
+        ("./ed", "editor './ed' (from EDITOR) was not found on the PATH"),
+        ("ed", "editor 'ed' (from EDITOR) was not found on the PATH"),
+        ("false", "failed with exit code 1"),
+        ("'ed", "unclosed quote"),
+    ],
+)
+def test_an_editor_that_can_t_be_used_is_named(
+    imagecli: Run, folder: Path, tmp_path: Path, command: str | None, words: str
+) -> None:
+    (folder / "ed").write_text("#!/bin/sh\ntouch ran\n")
+    (folder / "ed").chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "false").symlink_to("/bin/false")
+    environ = {"PATH": f".{os.pathsep}{folder}{os.pathsep}{tmp_path / 'bin'}"}
+    result = imagecli("config", "edit", env=environ | ({"EDITOR": command} if command else {}))
+    assert result.exit_code == 2
+    assert words in result.stderr and "hint: " in result.stderr
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", [True, False])
+def test_on_a_terminal_an_invalid_file_can_be_edited_again(home: Path, tmp_path: Path, again: bool) -> None:
+    program = "text = 'size = \"auto\"' if 'modle' in text else 'modle = 1'"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "IMAGECLI_CONFIG_DIR": str(home),
+        "HOME": str(tmp_path),
+        "EDITOR": editor(tmp_path, program),
+    }
+    child = pexpect.spawn(sys.executable, ["-m", "imagecli", "config", "edit"], env=environ, encoding="utf-8")
+    child.expect_exact("did you mean model?")
+    child.expect_exact("Edit it again? [y/N] ")
+    child.sendline("y" if again else "")
+    child.expect_exact("is valid" if again else "is not valid")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == (0 if again else 2)
+    assert (home / "config.toml").read_text() == ('size = "auto"' if again else "modle = 1")
 
 
 # --- set and unset ---------------------------------------------------------------------------------------------------
@@ -245,7 +389,7 @@ def test_trust_is_asked_for_with_what_it_would_allow(
     assert result.exit_code == (0 if trusted else 2)
     assert "base_url = 'http://127.0.0.1:1/" in result.stderr
     assert "\x1b" not in result.stderr
-    refused = "untrusted" in imagecli("config", "show", "--json").stdout
+    refused = "untrusted" in imagecli("config", "list", "--json").stdout
     assert refused is not trusted
 
 
@@ -256,7 +400,7 @@ def test_without_a_terminal_trust_wants_a_yes(imagecli: Run, delicate: Path, fol
     assert imagecli("config", "trust", folder, "--yes").exit_code == 0
     assert "trusted already" in imagecli("config", "trust", "--yes").stderr
     assert imagecli("config", "trust", "--remove").exit_code == 0
-    assert "untrusted" in imagecli("config", "show", "--json").stdout
+    assert "untrusted" in imagecli("config", "list", "--json").stdout
 
 
 def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state: Path) -> None:
@@ -273,8 +417,8 @@ def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state
     ("typed", "hint"),
     [
         ([], "imagecli config --help"),
-        (["shwo"], "did you mean imagecli config show?"),
-        (["x"], "there are: path, show"),
+        (["lsit"], "did you mean imagecli config list?"),
+        (["x"], "there are: list, get, set, unset, edit, path, trust\n"),
     ],
 )
 def test_a_command_that_is_none_is_answered_with_those_there_are(imagecli: Run, typed: list[str], hint: str) -> None:
@@ -308,8 +452,8 @@ def test_a_key_is_in_no_output_file_or_argument_of_a_run(imagecli: Run, tmp_path
         ("generate", "a cat", "--dry-run", "--json"),
         ("batch", "m.txt", "--debug"),
         ("doctor", "--provider", "gw"),
-        ("config", "show"),
-        ("config", "show", "--json"),
+        ("config", "list"),
+        ("config", "list", "--json"),
         ("providers", "gw", "--json"),
     ],
 )

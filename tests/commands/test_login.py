@@ -30,7 +30,7 @@ def test_a_key_is_read_from_stdin_and_kept_for_the_user_alone(imagecli: Run, hom
     assert KEY not in result.stderr
     assert tomllib.loads((home / "credentials.toml").read_text()) == {"openai": KEY}
     assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "credentials.toml")] == [0o700, 0o600]
-    assert "set, from" in imagecli("config", "show", "--origin").stdout
+    assert "set, from" in imagecli("config", "list", "--origin").stdout
 
 
 @pytest.mark.parametrize(
