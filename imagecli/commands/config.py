@@ -81,7 +81,7 @@ def list_settings(
 
 
 @with_flag_groups
-def get(
+def get_setting(
     ctx: typer.Context,
     name: Annotated[
         str,
@@ -203,7 +203,7 @@ def trust(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_settings,
-    "get": get,
+    "get": get_setting,
     "set": set_value,
     "unset": unset,
     "edit": edit_settings,

@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 
 from imagecli.catalog.provider import ProviderRow
 from imagecli.config.files import parse_toml, read_private_file, replace_file
-from imagecli.config.find_program import find_program
 from imagecli.config.paths import Folders
 from imagecli.domain import Secret
 from imagecli.env import Env
@@ -191,6 +190,8 @@ def _program(name: str, env: Env, folders: Folders) -> str:
 
     Raises FileNotFoundError, or AuthenticationError for a relative path.
     """
+    from imagecli.config.find_program import find_program
+
     if program := find_program(name, env):
         return program
     if Path(name).name != name:
