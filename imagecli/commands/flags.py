@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, ge
 
 import typer
 
-from imagecli.choices import Crop, IfExists
+from imagecli.choices import MAX_SEED, Crop, IfExists
 from imagecli.commands import completers
 from imagecli.env import Env
 from imagecli.errors import InterruptedCommand, Terminated
@@ -141,6 +141,10 @@ class ImageFlags(NamedTuple):
         ),
     ] = None
     user: Annotated[str | None, typer.Option(metavar="TEXT", help="ID of your end user, for older servers")] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MAX_SEED, metavar="NUMBER", help="repeatable images, if the provider accepts a seed"),
+    ] = None
 
 
 class InputFlags(NamedTuple):
@@ -236,7 +240,7 @@ class DisplayFlags(NamedTuple):
     """What is printed, and how."""
 
     json: Annotated[bool, typer.Option("--json", help="print JSON instead of paths")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print errors only")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log each request")] = False
     debug: Annotated[bool, typer.Option("--debug", help="debug output, with tracebacks")] = False
     color: Annotated[
