@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from imagecli.catalog.model import ModelRow
@@ -16,9 +16,6 @@ from imagecli.pricing import estimate, usage_cost
 from imagecli.results import CallResult
 
 OVER_BUDGET = "over_budget"
-
-UsagePrice = Callable[..., float | None]
-"""`usage_cost.billed_usd` or `usage_cost.reported_usd`."""
 
 
 class Budget(NamedTuple):
@@ -81,23 +78,19 @@ class Budget(NamedTuple):
 
     def billed_usd(self, result: CallResult) -> float | None:
         """USD that a call was billed; None if its response does not tell."""
-        return self._known_usd(result, usage_cost.billed_usd)
+        return None if self._unpriced_note(result) else self.reported_usd(result)
 
     def reported_usd(self, result: CallResult) -> float | None:
         """As `billed_usd`, without what is billed in addition to the response's usage."""
-        return self._known_usd(result, usage_cost.reported_usd)
-
-    def _known_usd(self, result: CallResult, price: UsagePrice) -> float | None:
-        usd = self._price_usage(result.request, result.usage, price)
+        if result.is_free:
+            return 0.0
+        usd = self.reported_price(result.request, result.usage)
         return 0.0 if usd is None and not result.may_be_billed else usd
 
     def reported_price(self, index: int, usage: Mapping[str, Any] | None) -> float | None:
         """USD that the *usage* in the response to request *index* comes to; None if that is unknown."""
-        return self._price_usage(index, usage, usage_cost.reported_usd)
-
-    def _price_usage(self, index: int, usage: Mapping[str, Any] | None, price: UsagePrice) -> float | None:
-        usd = price(usage, self.requests[index].request, self.rows[index], self.settings.provider)
-        return None if usd is None else usd * self.share
+        request, row = self.requests[index].request, self.rows[index]
+        return usage_cost.reported_usd(usage, request, row, self.settings.provider, self.share)
 
     def overrun_warning(self, results: Sequence[CallResult]) -> WarningEvent | None:
         """The warning that the calls cost more than the limit; None if they did not, as far as it is known."""
@@ -114,7 +107,9 @@ class Budget(NamedTuple):
         return WarningEvent(code="cost_over_cap", message=message)
 
     def _unpriced_note(self, result: CallResult) -> str:
-        return usage_cost.unpriced_note(self.requests[result.request].request)
+        if result.is_free:
+            return ""
+        return usage_cost.unpriced_note(self.requests[result.request].request, result.usage, self.settings.provider)
 
     def cost(self, results: Sequence[CallResult] = ()) -> Cost:
         """The price of all calls, and the cost of those that were sent, by their *results*."""
@@ -150,7 +145,8 @@ class Budget(NamedTuple):
         if not self.rows:
             return "nothing is bought"
         if not self.settings.provider.priced:
-            return f"what {self.settings.provider.name} bills is not in the catalogue"
+            later = "; its responses report it" if self.settings.provider.billed else ""
+            return f"what {self.settings.provider.name} bills is not in the catalogue{later}"
         row = self._first_unpriced_model()
         if row.prices is None:
             return f"what {row.name} costs is not in the catalogue"
