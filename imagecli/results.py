@@ -106,6 +106,7 @@ class DryRunRequest(NamedTuple):
     paths: tuple[Path, ...]
     """Where its images would be saved, as the user would type it."""
     cost: Cost
+    images: int = 1
 
 
 Status = Literal["ok", "partial", "failed", "planned"]

@@ -9,8 +9,15 @@ from imagecli.catalog.model import ModelRow
 from imagecli.config.settings import Settings
 from imagecli.config.sources import flag_name, how_to_unset
 from imagecli.errors import LimitError
-from imagecli.events import WarningEvent
-from imagecli.money import Cost, format_usd, format_usd_exact, format_usd_range, round_up_usd
+from imagecli.events import RunStarted, WarningEvent
+from imagecli.money import (
+    Cost,
+    format_price_by_quality,
+    format_usd,
+    format_usd_exact,
+    format_usd_range,
+    round_up_usd,
+)
 from imagecli.plan_calls import PlannedCall, count_images
 from imagecli.pricing import estimate, usage_cost
 from imagecli.results import CallResult
@@ -120,6 +127,39 @@ class Budget(NamedTuple):
             return cost
         return cost._replace(reported_usd=_sum(map(self.reported_usd, results)), unpriced_note=note)
 
+    def cost_by_quality(self) -> Cost:
+        """The price of all calls, and what they cost at each quality."""
+        requested = self.requests[0].request.options.quality if self.requests else None
+        prices = {quality: estimate.total_estimate(self._estimates_at(quality)) for quality in self._qualities()}
+        return self.cost()._replace(
+            images=count_images(self.requests),
+            quality=requested if requested in prices else None,
+            by_quality=tuple(
+                (quality, price.high_usd) for quality, price in prices.items() if price and price.high_usd
+            ),
+        )
+
+    def run_started(self) -> RunStarted:
+        """The event before the first request."""
+        return RunStarted(
+            requests=len(self.requests),
+            images=count_images(self.requests),
+            price="" if self.settings.provider.free else format_price_by_quality(self.cost_by_quality()),
+        )
+
+    def _qualities(self) -> tuple[str, ...]:
+        """Those that all calls can be made at, the cheapest first; none if each call has its own."""
+        return () if self.fixed or not self.rows else estimate.qualities_by_price(self.rows[0])
+
+    def _estimates_at(self, quality: str) -> list[estimate.Estimate | None]:
+        """The price of each call at *quality*."""
+        pairs = zip(self.requests, self.rows, strict=True)
+        prices = (
+            estimate.estimate_price(estimate.with_quality(call.request, quality), row, self.settings.provider)
+            for call, row in pairs
+        )
+        return [estimate.share_of_estimate(price, self.share) for price in prices]
+
     def cost_of(self, index: int) -> Cost:
         """The price of one call."""
         price = self.estimates[index]
@@ -189,17 +229,11 @@ class Budget(NamedTuple):
 
     def _cheaper_quality(self) -> str | None:
         """The best quality that the cost limit allows, and its price."""
-        if self.fixed:
-            return None
-        requested = self.requests[0].request.options.quality
-        qualities = estimate.qualities_by_price(self.rows[0])
+        requested, qualities = self.requests[0].request.options.quality, self._qualities()
         if requested in qualities:
             qualities = qualities[: qualities.index(requested)]
         for quality in reversed(qualities):
-            requests = [estimate.with_quality(call.request, quality) for call in self.requests]
-            pairs = zip(requests, self.rows, strict=True)
-            full_prices = (estimate.estimate_price(request, row, self.settings.provider) for request, row in pairs)
-            prices = [estimate.share_of_estimate(price, self.share) for price in full_prices]
+            prices = self._estimates_at(quality)
             price = estimate.total_estimate(prices)
             if price and self.allows(sum(map(self._counted_price, prices))):
                 return f"{flag_name('quality')} {quality} costs about {format_usd_range(price.low_usd, price.high_usd)}"
