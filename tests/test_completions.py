@@ -17,7 +17,8 @@ import pytest
 from imagecli import commands
 from imagecli.cli import main
 from imagecli.env import Env
-from tests.regenerate import ROOT, SHELLS, completion, spoken
+from tests.documents import ROOT
+from tests.regenerate import SHELLS, completion, spoken
 
 # pexpect forks a process that has threads (xdist's); the child only calls exec.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -96,7 +97,10 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
         ("config login sil", "siliconflow"),
         ("config set output_", "output_format output_compression"),
         ("config set providers.sil", "providers.siliconflow."),
+        ("config get max_c", "max_cost"),
         ("config unset max_c", "max_cost"),
+        ("config l", "list"),
+        ("config s", "set"),
         ("edit -m gpt-image-1.5 --input-fidelity ", "high low"),
     ],
 )

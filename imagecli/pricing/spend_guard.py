@@ -96,13 +96,20 @@ class Reservation:
             raise
         return self
 
-    def settle(self, usage: Mapping[str, Any] | None, *, may_be_billed: bool = True, keeps_slot: bool = False) -> None:
+    def settle(
+        self,
+        usage: Mapping[str, Any] | None,
+        *,
+        may_be_billed: bool = True,
+        is_free: bool = False,
+        keeps_slot: bool = False,
+    ) -> None:
         """The response is parsed: counts what it cost instead of the estimate, and frees the slot.
 
         Images are saved after this, and the next request is sent in the meantime, unless the call *keeps_slot* until
         its result is handled.
         """
-        usd = self._guard.price_usage(self._index, usage)
+        usd = 0.0 if is_free else self._guard.price_usage(self._index, usage)
         self._end(0.0 if usd is None and not may_be_billed else usd)
         if keeps_slot:
             self._slot.keep()

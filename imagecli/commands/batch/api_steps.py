@@ -109,6 +109,7 @@ def submit_missing(api_run: BatchApiRun) -> list[ImagecliError]:
     errors: list[ImagecliError] = []
     try:
         check_inputs_and_folders(plans, api_run.run.events, make=True)
+        api_run.run.events(budget.run_started())
         submitter = _build_submitter(api_run)
         for result in submitter.submit(plans):
             error = result.error
