@@ -123,7 +123,7 @@ class JournalRecovery:
         """The images, by index, that the row does not need: it has others by now, or has changed."""
         every = range(len(part.planned))
         last = state.last_entry(part.id)
-        if last and (last.hash != part.hash or last.is_pending):
+        if last and (last.hash != part.hash or state.pending_entries(part.id)):
             return every
         disk = DiskState(self.manifest_path.parent, allow_outside=True)
         return [index for index in every if all(_has_file(path, part, state, disk) for path in part.planned[index])]

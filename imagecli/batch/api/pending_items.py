@@ -31,6 +31,8 @@ class PendingItem:
     """Files that the results may replace, as they were when they were last checked: `Decision.replaces`."""
     results: dict[int, CallResult] = field(default_factory=dict)
     """By the first image of each call."""
+    extra_images: int = 0
+    """The number of images that the row had already."""
 
     @property
     def key(self) -> str:
@@ -99,11 +101,10 @@ def _output_name(path: str, folder: Path) -> OutputName:
     return OutputName(folder=folder / planned.parent, stem=planned.stem)
 
 
-def find_pending_item(plan: ItemPlan, state: JournalState, first: int, manifest: Path) -> PendingItem | None:
-    """The item of *plan* if the provider has it, its calls numbered from *first*; else None."""
-    entry = state.last_entry(plan.identity.id)
-    if entry is None or not entry.is_pending:
-        return None
+def build_pending_item(
+    plan: ItemPlan, entry: JournalEntry, state: JournalState, first: int, manifest: Path
+) -> PendingItem:
+    """The item of *plan*, which the provider has by *entry*, its calls numbered from *first*."""
     replaces = _replaced_files(entry, state)
     submitted = _plan_as_submitted(plan, entry, replaces, first)
     return PendingItem(entry=entry, plan=submitted, manifest=manifest, replaces=replaces)

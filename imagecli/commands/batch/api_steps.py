@@ -91,6 +91,7 @@ def _build_collector(api_run: BatchApiRun) -> BatchCollector:
     context = api_run.run.context
     return BatchCollector(
         client=api_run.client,
+        state=api_run.run.state,
         finalizer=build_finalizer(context, api_run.budget, api_run.run.journal),
         downloader=api_run.downloader,
         context=build_batch_run_context(context, batch_run_id(context))._replace(base_url=api_run.base_url),
