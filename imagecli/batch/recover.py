@@ -101,7 +101,7 @@ class JournalRecovery:
         """Saves their images and writes that to the journal. Raises DiskError."""
         waiting, useless = [], []
         for number, (call, part) in enumerate(self.find()):
-            extras = self._find_extras(part, state)
+            extras = self._find_extras(call, part, state)
             result = recover_call(call, number, None, downloader, self.state_dir, on_event, extras)
             result = self._without_extras(result, extras, part, state, on_event)
             for image in result.saved:
@@ -119,14 +119,24 @@ class JournalRecovery:
                 self._journal_result(part, result, state, journal)
         return RecoveryResult(tuple(waiting), tuple(useless))
 
-    def _find_extras(self, part: ManifestRef, state: JournalState) -> Collection[int]:
+    def _find_extras(self, call: RecoverableCall, part: ManifestRef, state: JournalState) -> Collection[int]:
         """The images, by index, that the row does not need: it has others by now, or has changed."""
         every = range(len(part.planned))
         last = state.last_entry(part.id)
         if last and (last.hash != part.hash or state.pending_entries(part.id)):
             return every
-        disk = DiskState(self.manifest_path.parent, allow_outside=True)
-        return [index for index in every if all(_has_file(path, part, state, disk) for path in part.planned[index])]
+        folder = self.manifest_path.parent
+        disk = DiskState(folder, allow_outside=True)
+        replaces = call.prepared.replaces if call.prepared else ()
+        overwritten = {path.absolute() for path, sha256 in replaces if sha256 is None}
+        return [
+            index
+            for index in every
+            if all(
+                (folder / path).absolute() not in overwritten and _has_file(path, part, state, disk)
+                for path in part.planned[index]
+            )
+        ]
 
     def _without_extras(
         self,

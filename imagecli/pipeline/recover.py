@@ -107,7 +107,7 @@ def recover_call(
                 raise UnsavedError("what this answer belongs to can't be read", code="unreadable")
             prepared = _prepare_for_recovery(prepared, request, folder)
             if extras is None:
-                extras = _find_extras(prepared) if prepared.part and not folder else ()
+                extras = _find_extras(leftover.prepared or prepared) if prepared.part and not folder else ()
             saver = ImageSaver(
                 prepared=prepared,
                 rescue_folder=state_dir / "rescued",
