@@ -56,6 +56,8 @@ class ProviderRow(NamedTuple):
     name: str
     like: str | None = None
     """The row that this one was made from."""
+    title: str | None = None
+    """Its name as it writes it; None if there is only `name`."""
     source: str = ""
     notes: tuple[str, ...] = ()
     """What its users should know, a sentence each."""

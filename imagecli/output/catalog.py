@@ -60,7 +60,7 @@ def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
     """A line per provider: its key variable, its operations, its host."""
     cells = [("PROVIDER", "KEY", "DOES", "HOST")]
     for row in rows:
-        key = row.keys[0].env if row.keys else ("none needed" if row.free else "config login")
+        key = row.keys[0].env if row.keys else ("none needed" if row.free else "imagecli login")
         host = urlsplit(row.base_url or row.base_url_form or "").netloc
         host = host or ("started for the command" if row.embedded else "--base-url")
         does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
