@@ -71,8 +71,8 @@ class ProviderRow(NamedTuple):
     """Query parameters of every request."""
     query_env: Mapping[str, str] = MappingProxyType({})
     """Name in `query` → variable that sets it."""
-    headers: Mapping[str, str] = MappingProxyType({})
-    """Further headers of every request. They are public: `[providers.NAME]` sets those that hold a key."""
+    fixed_headers: Mapping[str, str] = MappingProxyType({})
+    """Further headers of every request. They are public; `headers` in `[providers.NAME]` are for those with a key."""
     paths: Mapping[Operation, str] = MappingProxyType({})
     """Operations it supports → path below the base URL; `{model}` stands for the model's name."""
     models_path: str | None = None

@@ -136,7 +136,7 @@ def load_settings(flags: SettingFlags, env: Env, catalog: Catalog, folder: Path,
         no_key=no_key_error(row, sources.folders) if needs_key else None,
         query={**row.query, **{name: env.environ[it] for name, it in row.query_env.items() if it in env.environ}},
         headers={
-            **row.headers,
+            **row.fixed_headers,
             **_account_headers(row, env),
             **{name: value.reveal() for name, value in secret_headers.items()},
         },

@@ -206,7 +206,7 @@ def test_organization_and_project_become_headers_of_their_provider(home: Home) -
 
 def test_the_fixed_headers_of_a_row_are_sent_and_are_no_secrets(home: Home) -> None:
     rows = load_shipped_catalog()
-    row = rows.provider("openai")._replace(headers={"x-title": "imagecli"})
+    row = rows.provider("openai")._replace(fixed_headers={"x-title": "imagecli"})
     settings = home.load(LOCAL, {"OPENAI_ORG_ID": "org-1"}, rows._replace(providers={"openai": row}))
     assert settings.headers == {"x-title": "imagecli", "OpenAI-Organization": "org-1"}
     assert settings.secrets == ()
