@@ -66,7 +66,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"fit": "99999x99999"}, "m.jsonl:1: fit: 99999x99999: it has"),
         ({"fit": "x"}, "m.jsonl:1: fit: the size 'x' is not WIDTHxHEIGHT"),
         ({"qualty": "low"}, "m.jsonl:1: there is no field 'qualty'; did you mean quality?"),
-        ({"seed": 7}, "there is no field 'seed'; "),
+        ({"seed": -1}, "seed: -1: 0 to 9,223,372,036,854,775,807 is wanted"),
         ({"xyz": 7}, "there is no field 'xyz'; names of your own stand in vars"),
         ({"quality": "ultra"}, "m.jsonl:1: quality: ultra: gpt-image-2 takes low, medium, high, auto; quality "),
         ({"quality": ["low"]}, "m.jsonl:1: quality: a list, and text is wanted"),
@@ -286,8 +286,8 @@ def test_a_model_past_its_last_day_is_refused_where_it_is_at_home_and_others_are
 
 
 def test_what_a_provider_does_not_carry_is_refused() -> None:
-    (said,) = problems(row(quality="low"), provider="xai")
-    assert said.startswith("m.jsonl:1: quality: provider xai does not take it")
+    (said,) = problems(row(background="opaque"), provider="xai")
+    assert said.startswith("m.jsonl:1: background: provider xai does not take it")
 
 
 def test_more_files_than_a_manifest_makes_are_refused_before_they_are_planned() -> None:
