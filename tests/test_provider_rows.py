@@ -28,10 +28,10 @@ def test_the_providers_that_people_ask_for_have_rows() -> None:
     assert sorted(ROWS.providers) == sorted([*HOSTED, *LOCAL, "sandbox"])
 
 
-def test_readme_lists_the_providers() -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    table = readme.partition("**Providers that ship.**")[2].partition("**Providers of your own.**")[0]
-    assert re.findall(r"`([a-z-]+)`", table.partition("| --- |")[2]) == list(ROWS.providers)
+def test_the_topic_lists_the_providers() -> None:
+    topic = (Path(__file__).parents[1] / "imagecli/topics/providers.md").read_text()
+    table = topic.partition("| --- | --- |\n")[2].partition("\n\n")[0]
+    assert re.findall(r"`([a-z-]+)`", table) == list(ROWS.providers)
 
 
 @pytest.mark.parametrize("name", [*HOSTED, *LOCAL])
