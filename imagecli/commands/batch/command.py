@@ -82,6 +82,12 @@ def batch(
         Literal["jsonl", "json", "csv", "tsv", "toml", "yaml", "text"] | None,
         typer.Option(help="what the manifest is, where its name does not say it", rich_help_panel="Run"),
     ] = None,
+    init: Annotated[
+        bool,
+        typer.Option(
+            "--init", help="write a commented starter manifest to MANIFEST, overwriting nothing", rich_help_panel="Run"
+        ),
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -126,6 +132,7 @@ def batch(
     """Make what a manifest says, and only what is missing or changed.
 
     \b
+      imagecli batch --init assets.toml
       imagecli batch assets.toml --provider sandbox                     no key needed
       imagecli batch assets.csv --dry-run
       imagecli batch assets.jsonl -j 16 --rate 50 --max-cost 10
@@ -139,7 +146,12 @@ def batch(
     from imagecli.commands.batch.run import ConcurrencyOptions, run_batch
 
     dry_run = cost_flags.dry_run
-    check_exclusive_modes({"--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}, yes=yes)
+    modes = {"--init": init, "--prune": prune, "--check": check, "--dry-run": dry_run, "--cancel": cancel}
+    check_exclusive_modes(modes, yes=yes)
+    if init:
+        from imagecli.commands.batch.init import init_manifest
+
+        return init_manifest(manifest, format, build_display_options(display_flags, ctx.obj), ctx.obj)
     batch_api = batch_api or cancel
     check_batch_api_options({"--jobs": jobs, "--rate": rate, "--fail-fast": fail_fast}, batch_api=batch_api, wait=wait)
     context = open_batch_context(
