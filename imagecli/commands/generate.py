@@ -15,7 +15,7 @@ def generate(
     prompt_flags: PromptFlags,
     common: CommonFlags,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="what the picture shows; - reads stdin")
+        str | None, typer.Argument(metavar="PROMPT", help="what the image shows; - reads stdin; a terminal asks for it")
     ] = None,
 ) -> None:
     """Make a picture from words.
@@ -35,8 +35,12 @@ def generate(
 
     check_one_stdin(prompt, prompt_flags.prompt_option, prompt_flags.prompt_file)
     prompts = read_prompts(prompt, prompt_flags, ctx.obj)
-    if prompts[0].text is None:
-        raise UsageError("no prompt: what shall the picture show?", hint='imagecli generate "a white siamese cat"')
+    if prompts[0].text is None and not (prompt_flags.editor or ctx.obj.can_ask):
+        raise UsageError("missing prompt", hint='imagecli generate "a white siamese cat"')
     context = open_command_context(ctx.obj, "generate", common, prompts[0].variables)
+    if prompts[0].text is None:
+        from imagecli.commands.image.asked_prompt import ask_for_prompt
+
+        context, prompts = ask_for_prompt(context, prompts, editor=prompt_flags.editor)
     requests = [Generate(prompt=one.text or "", options=context.options) for one in prompts]
     raise typer.Exit(run_requests(context, prompts, requests))

@@ -20,7 +20,8 @@ SANDBOX = ("--provider", "sandbox")
     [
         (["photo.jpg"], "'photo.jpg' is named like a picture", 'imagecli edit photo.jpg "what to change"'),
         (["notes.txt"], "'notes.txt' is a file", "-f notes.txt"),
-        ([], "no prompt", "imagecli generate"),
+        ([], "missing prompt", "imagecli generate"),
+        (["x", "--editor"], "the prompt is given twice", "--editor: one of them"),
         (["   "], "the prompt is empty", ""),
         (["x" * 1001, "-m", "dall-e-2"], "1,001 characters; dall-e-2 takes 1,000", "shorten"),
         (["x", "-m", "dall-e-2", "-s", "300x300"], "256x256, 512x512 or 1024x1024", ""),
