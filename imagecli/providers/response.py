@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
-from imagecli.providers.errors import error_from_document, reason_without_images, without_surrogates
+from imagecli.providers.errors import error_from_document, error_text, reason_without_images, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
 from imagecli.providers.undocumented_images import (
@@ -168,7 +168,9 @@ def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
     if isinstance(document, (list, str)) and (found := list(find_hidden_images(document))):
         return _build_parsed_response(found, None, base_url)
     if not isinstance(document, dict):
-        raise UnsavedError("the answer is JSON, but not an object with pictures", hint=_BILLED)
+        reason = error_text(document)
+        message = f"the answer is JSON, but not an object with pictures{f': {reason}' if reason else ''}"
+        raise UnsavedError(message, hint=_BILLED)
     items = _find_items(document)
     if not items and (document.get("error") or {"code", "message"} <= document.keys()):
         raise error_from_document(document)
@@ -178,6 +180,10 @@ def parse_response_document(document: Any, base_url: str) -> ParsedResponse:
     response = _build_parsed_response(items, document.get("usage"), base_url)
     if all(image == ReturnedImage() for image in response.images) and (hidden := list(find_hidden_images(document))):
         response = _build_parsed_response(hidden, document.get("usage"), base_url)
+    elif not any(image.has_source or image.error for image in response.images) and (
+        reason := reason_without_images(document)
+    ):
+        raise UnsavedError(f"the answer holds no pictures: {reason}", hint=_BILLED)
     return response._replace(svg_usage=_as_table(document.get("svg_usage")))
 
 
