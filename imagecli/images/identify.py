@@ -43,7 +43,9 @@ _OTHER_STARTS = (
     (b"%!PS", "a PostScript file"),
     (b"PK\3\4", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip file"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
+    (b"/annex/objects/", "a git-annex pointer"),
+    (b"\x89PNG", "a PNG whose line ends were converted"),
 )
 _HEAD_BYTES = 1_024
 

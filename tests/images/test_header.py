@@ -53,7 +53,7 @@ def test_the_headers_tell_what_it_is(format: str) -> None:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "x.png is a PostScript file; a picture is wanted"),
         (
             b"version https://git-lfs.github.com/spec/v1\n",
-            "x.png is a Git LFS pointer, not the picture itself; a picture",
+            "x.png is a Git LFS pointer; a picture",
         ),
         (b"<svg width='1' height='1'/>", "x.png is an SVG drawing; pixels are wanted"),
         (b"\0" * 500, "x.png is unknown bytes; a picture is wanted"),
