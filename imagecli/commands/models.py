@@ -48,10 +48,11 @@ def models(
         from imagecli.output.json_result import print_json_document
 
         entries: Any = [model_to_json(row) for row in selection.values()]
-        return print_json_document("models", {"models": entries}, ctx.obj)
+        facts = {"default": rows.default_model, "drafts": rows.draft_model, "models": entries}
+        return print_json_document("models", facts, ctx.obj)
     today = ctx.obj.now().date()
     if name is None:
-        return print_models(list(selection.values()), rows.default_model, today, ctx.obj)
+        return print_models(rows, today, ctx.obj)
     return print_model(selection[name], today, ctx.obj)
 
 
