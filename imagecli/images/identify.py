@@ -6,7 +6,7 @@ Accepts any bytes without raising, takes linear time, and decodes no pixels. `in
 from __future__ import annotations
 
 from mmap import mmap
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from imagecli.domain import ImageInfo, Size
 from imagecli.images.formats import gif, jpeg, png, webp
@@ -89,6 +89,10 @@ def detect_input_format(data: bytes) -> str | None:
     if brands & _AVIF_BRANDS:
         return "avif"
     return "heic" if brands & _HEIC_BRANDS else None
+
+
+NO_IMAGE: Final = frozenset({"empty", "an HTML page", "XML", "JSON", "text"})
+"""Descriptions of bytes that are certainly not an image, not even one of an unknown format."""
 
 
 def describe_bytes(data: memoryview) -> str:
