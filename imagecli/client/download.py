@@ -19,6 +19,7 @@ from imagecli.client.retry import MAX_BACKOFF_SECONDS, retry_delay, server_wait
 from imagecli.client.session import Authorization, open_session
 from imagecli.client.translate_errors import RefusedAddressError
 from imagecli.errors import DiskError, ImagecliError, UnsavedError, UsageError
+from imagecli.providers.decompress import TOO_LARGE
 from imagecli.quoting import redact_url
 
 TRIES = 3
@@ -174,7 +175,7 @@ def _redirect_target(url: str, location: str) -> str:
         return location
 
 
-_HOPELESS = frozenset({"result_refused", "result_url", "tls"})
+_HOPELESS = frozenset({"result_refused", "result_url", "tls", TOO_LARGE})
 """Codes of errors that a retry doesn't fix."""
 _HINT = "it is paid for; its address lies in the kept answer and lives about an hour"
 _HINT_REFUSED = "it is paid for; its address lies in the kept answer, should you want to fetch it yourself"

@@ -30,7 +30,7 @@ from imagecli.client.translate_errors import slow_response_error, tls_port_error
 from imagecli.errors import DiskError, ImagecliError, SettingsError, UnsavedError, UsageError, is_disk_full
 from imagecli.events import DownloadProgress, EventHandler, UploadProgress
 from imagecli.http_request import HttpRequest
-from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip
+from imagecli.providers.decompress import MAX_RESPONSE_BYTES, DamagedGzipError, gunzip, too_large_error
 from imagecli.providers.retry_rules import holds_image
 from imagecli.quoting import redact_url
 
@@ -379,12 +379,8 @@ def _iter_body(response: requests.Response, limits: ExchangeLimits) -> Iterator[
     while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
         limits.body_bytes += len(piece)
         if limits.body_bytes > limits.max_bytes:
-            raise UnsavedError(
-                f"the answer of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB; "
-                "the rest was not read",
-                hint="no pictures are as large; look at the provider's usage page",
-                code="answer_too_large",
-            )
+            message = f"the response of {redact_url(response.url)} is larger than {limits.max_bytes // 2**20} MB"
+            raise too_large_error(message)
         yield piece
         if limits.is_expired:
             raise slow_response_error(response.url, is_over=True)

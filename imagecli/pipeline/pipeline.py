@@ -28,6 +28,7 @@ from imagecli.client.spool import (
     SpooledCall,
     SpoolEntry,
     hold_spooled,
+    keep_beginning,
     list_spooled_calls,
     open_spool_entry,
     remove_spool_entry,
@@ -39,16 +40,17 @@ from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
-from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
-from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
+from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
+from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee, save_partial_images
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
 from imagecli.pipeline.save import ImageSaver
 from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
-from imagecli.providers.decompress import read_beginning
+from imagecli.providers.decompress import TOO_LARGE, read_beginning
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
+from imagecli.providers.undocumented_images import starts_as_image
 from imagecli.results import CallResult
 from imagecli.storage.atomic_write import discard_all_staged
 from imagecli.worker_pool import CallSlot
@@ -148,7 +150,7 @@ class Pipeline:
         saver: ImageSaver,
         before_send: BeforeSend | None,
     ) -> tuple[HttpResponse, ImagecliError | None]:
-        """The response, its body in *entry*; and the error that broke it off, if it is a stream with events in it.
+        """The response, its body in *entry*; and the error that broke it off, if it is a stream or too large.
 
         Raises what broke off any other response. Servers stream without being asked to, and don't when they are asked.
         """
@@ -168,7 +170,7 @@ class Pipeline:
                 entry=entry,
             )
         except (UnsavedError, DiskError) as error:
-            if not is_stream(read_beginning(entry.file, HEAD_BYTES)):
+            if error.code != TOO_LARGE and not is_stream(read_beginning(entry.file, HEAD_BYTES)):
                 raise
             return HttpResponse(status=200, headers={}), error
         if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
@@ -188,10 +190,17 @@ class Pipeline:
         saver: ImageSaver,
         reservation: Reservation,
     ) -> CallResult:
-        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
+        """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none.
+
+        Of a response that is too large to be one, the spool keeps the beginning once its images are saved.
+        """
         request_id = response.headers.get("x-request-id")
+        is_too_large = broken_off is not None and broken_off.code == TOO_LARGE
+        if is_too_large and starts_as_image(read_beginning(entry.file, HEAD_BYTES)):
+            keep_beginning(entry.file)  # an image without end is not decoded
         try:
             with open_response(entry.file, saver) as condensed:
+                is_too_large = is_too_large or condensed.is_too_large
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
                 result = save_images(
@@ -203,7 +212,13 @@ class Pipeline:
                     peer=entry.peer,
                     entry=entry,
                 )
+            if is_too_large and is_spent(result, parsed):
+                keep_beginning(entry.file)
         except Exception as problem:
+            if is_too_large and isinstance(problem, UnsavedError):
+                if not saver.prepared.keep_partials:
+                    save_partial_images(entry.file, saver.prepared, saver.on_event)
+                keep_beginning(entry.file)
             error = _with_cause(broken_off, to_imagecli_error(problem))
             if response.status >= 400 and not isinstance(error, UnsavedError):
                 # It was taken for its image data, so it does not prove that nothing was generated.

@@ -17,7 +17,14 @@ from typing import IO, Final, Literal, NamedTuple
 
 from imagecli.client.download import ResultDownloader
 from imagecli.client.exchange import Timeouts
-from imagecli.client.spool import SpooledCall, hold_spooled, list_spooled_calls, open_unrecorded, remove_spool_entry
+from imagecli.client.spool import (
+    SpooledCall,
+    hold_spooled,
+    keep_beginning,
+    list_spooled_calls,
+    open_unrecorded,
+    remove_spool_entry,
+)
 from imagecli.client.spool_trust import SpoolPlaces
 from imagecli.domain import OutputName
 from imagecli.errors import (
@@ -33,7 +40,7 @@ from imagecli.errors import (
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
-from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared
 from imagecli.pipeline.save import ImageSaver, describe_staged
@@ -157,22 +164,29 @@ def _save_or_keep_partials(
 ) -> CallResult:
     """Saves the images in *body*. If it has none, a stream's partial images are kept, and named in what is raised.
 
-    Those that the command itself had kept are not kept again.
+    Those that the command itself had kept are not kept again. *body* is shortened if it is too large to be a response
+    and all its images are saved.
     """
     prepared = saver.prepared
     for folder in prepared.folders:
         check_folder(folder)
         discard_all_staged(folder, prepared.id)
     discard_all_staged(saver.rescue_folder, prepared.id)
+    is_too_large = False
     try:
         with open_response(body, saver) as condensed:
+            is_too_large = condensed.is_too_large
             parse = salvage_images if is_part else parse_response
             parsed = parse(condensed.body, prepared.base_url)
-            return save_images(parsed, condensed, saver, downloader, peer=peer)
+            result = save_images(parsed, condensed, saver, downloader, peer=peer)
+        if is_too_large and is_spent(result, parsed):
+            keep_beginning(body)
+        return result
     except UnsavedError as error:
-        if not prepared.keep_partials and (last := save_partial_images(body, prepared, saver.on_event)):
-            raise error.with_facts(rescued_path=str(last)) from error
-        raise
+        last = None if prepared.keep_partials else save_partial_images(body, prepared, saver.on_event)
+        if is_too_large:
+            keep_beginning(body)
+        raise error.with_facts(rescued_path=str(last) if last else None) from error
 
 
 def _discard_if_done(leftover: RecoverableCall, outcome: CallResult, on_event: EventHandler) -> CallResult:
