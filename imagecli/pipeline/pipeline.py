@@ -112,7 +112,8 @@ class Pipeline:
             ):
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
-                return self._save(response, broken_off, entry, saver, reservation)
+                result = self._save(response, broken_off, entry, saver, reservation)
+                return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise
         except Exception as problem:
@@ -282,6 +283,11 @@ def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     return error
 
 
+def without_bill_hints(result: CallResult) -> CallResult:
+    """*result* of a provider that bills nothing."""
+    return result._replace(errors=tuple(without_bill_hint(error) for error in result.errors))
+
+
 def without_bill_hint(error: ImagecliError) -> ImagecliError:
     """*error* of a provider that bills nothing: without the advice about a bill."""
     parts = [part for part in (error.hint or "").split("; ") if "billed" not in part and "usage page" not in part]
@@ -414,7 +420,8 @@ def discard_unanswered(
                 continue
             if spooled.sent and not (part and part.hash in warned_hashes):
                 request = _describe_spooled(spooled, prepared)
-                message = f"an earlier request was sent, and no answer came; it may have been billed: {request}"
+                billed = "" if prepared and prepared.free else "; it may have been billed"
+                message = f"an earlier request was sent, and no response arrived{billed}: {request}"
                 on_event(WarningEvent(code="unanswered", message=message))
             remove_spool_entry(spooled.body, spooled.record)
             removed += 1

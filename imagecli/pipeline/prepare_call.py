@@ -82,6 +82,7 @@ def build_prepared_call(call: PlannedCall, context: RunContext, transform: Trans
         replaces=call.replaces,
         part=call.part,
         allow_outside=context.allow_outside,
+        free=context.provider.free,
     )
 
 

@@ -142,6 +142,18 @@ def test_an_azure_resource_is_asked_where_purchases_go(imagecli: Run, provider: 
     assert "FAIL  server: no Images API there (HTTP 404)" in result.stdout
 
 
+@pytest.mark.parametrize(
+    "path", ["/openai", "/openai/deployments/img", "/openai/deployments/img/", "/openai/deployments/img/images/edits"]
+)
+def test_the_models_of_an_azure_resource_are_beside_its_deployments(imagecli: Run, path: str) -> None:
+    with raw_server(http("200 OK", b'{"data": [{"id": "img"}]}')) as server:
+        base_url = server.base_url.removesuffix("/v1") + path
+        variables = {"AZURE_OPENAI_API_KEY": "azure-key", "AZURE_OPENAI_ENDPOINT": base_url}
+        result = imagecli("doctor", "--provider", "azure-classic", env=variables)
+    assert [request.split(b"?")[0] for request in server.requests] == [b"GET /openai/models"]
+    assert result.exit_code == 0
+
+
 def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
     with raw_server(http("404 Not Found", b"")) as server:
         result = imagecli(
