@@ -45,6 +45,12 @@ MAX_RESULT_BYTES = 200 * 1024 * 1024
 """A larger result URL is not an image."""
 
 
+REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS_OF_ANY_METHOD = (307, 308)
+"""They ask for the same method and body at another place."""
+MAX_REDIRECTS = 5
+
+
 class Timeouts(NamedTuple):
     """Seconds to connect, without data, in total, and for the body of an error."""
 
@@ -110,8 +116,9 @@ def send_once(
 ) -> HttpResponse:
     """Sends *http* once, its body from *upload* if that is given.
 
-    Only a 307 or 308 to another path of the same origin is followed, once: it asks for the same request there, and a
-    server that answers so has created nothing. Servers answer so that want a slash at the end of the path.
+    Redirects are followed only within the origin: of a GET all, of any other method a 307 or 308, once. These ask for
+    the same request there, and a server that sends one has created nothing: it wants, for example, a slash at the end
+    of the path. After a 301, 302 or 303 a POST would lose its body, and is not sent again.
     A 2xx body is written *into* a file as it arrives, at most *max_bytes* of it, and stays compressed if *packed*.
     Raises NetworkError if nothing was sent or understood, UnsavedError if the response was lost, DiskError if it can't
     be written, and what *hooks* raise.
@@ -129,19 +136,18 @@ def send_once(
         upload=upload,
     )
     response = send(http)
-    target = same_origin_target(http.url, response) if upload is None else None
-    return send(http._replace(url=target)) if target else response
+    hops = MAX_REDIRECTS if http.method == "GET" else 1
+    while hops and upload is None and (target := same_origin_target(http, response)):
+        http, hops = http._replace(url=target), hops - 1
+        response = send(http)
+    return response
 
 
-def same_origin_target(url: str, response: HttpResponse) -> str | None:
-    """Where the request to *url* is to be sent again, if that is at the same origin; None if it isn't."""
-    if response.status not in (307, 308) or "location" not in response.headers:
-        return None
-    try:
-        target = urljoin(url, response.headers["location"])
-    except ValueError:
-        return None
-    return target if is_same_origin(target, url) and target != url else None
+def same_origin_target(http: HttpRequest, response: HttpResponse) -> str | None:
+    """Where *http* is to be sent again, if *response* is a redirect that may be followed; else None."""
+    target = response.headers.get("location", "")
+    may_follow = response.status in (REDIRECTS if http.method == "GET" else REDIRECTS_OF_ANY_METHOD)
+    return target if may_follow and is_same_origin(target, http.url) and target != http.url else None
 
 
 def _send(
@@ -171,6 +177,9 @@ def _send(
         if not limits.received_bytes and error.code == "answer_lost" and _is_tls_port(session, http.url):
             raise tls_port_error(http.url) from error
         raise
+    if location := response.headers.get("location"):
+        with suppress(ValueError):
+            response.headers["location"] = urljoin(http.url, location)
     request_id = response.headers.get("x-request-id")
     suffix = f", request {request_id}" if request_id else ""
     logger.info("%s %s: HTTP %d%s", http.method, _printable_path(http), response.status, suffix)

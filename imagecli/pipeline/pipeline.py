@@ -113,6 +113,8 @@ class Pipeline:
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 result = self._save(response, broken_off, entry, saver, reservation)
+                if self._may_request_base64(call.request.options):
+                    result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
                 return without_bill_hints(result) if prepared.free else result
         except NotSentError:
             raise
@@ -138,6 +140,12 @@ class Pipeline:
         """The calls that were sent and not refused, and whose results are not handled: what may still be billed."""
         # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
         return [call for call in self.open_calls.copy().values() if call.entry.sent]
+
+    def _may_request_base64(self, options: ImageOptions) -> bool:
+        """Whether the response could have had the image itself instead of its URL, had the user requested that."""
+        provider, name = self.context.provider, "response_format"
+        is_possible = name in self.inputs.model.parameters and name not in provider.refused
+        return is_possible and (options.response_format or provider.response_format) != "b64_json"
 
     def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
@@ -281,6 +289,13 @@ def _with_recover_hint(error: ImagecliError, hint: str) -> ImagecliError:
     if error.rescued_path and error.rescued_path.endswith(BODY):
         return error.with_facts(hint=f"{error.hint}; {hint}" if error.hint else hint)
     return error
+
+
+def _with_base64_hint(error: ImagecliError) -> ImagecliError:
+    """*error*; with what avoids it if it is that of a result URL."""
+    if error.code not in ("result_refused", "result_url", "result_expired"):
+        return error
+    return error.with_facts(hint=f"{error.hint}; next time, --response-format b64_json avoids URLs")
 
 
 def without_bill_hints(result: CallResult) -> CallResult:

@@ -63,7 +63,7 @@ def test_a_server_is_asked_once_for_its_models_and_nothing_else(imagecli: Run) -
         (http("200 OK", b"[" * 100_000), 4, "something else than the API's JSON"),
         (refusal("404 Not Found", "no such route"), 0, "does not list its models"),
         (http("404 Not Found", b"<html><title>nginx</title></html>"), 4, "no Images API there"),
-        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects elsewhere"),
+        (http("302 Found", b"", "Location: http://127.0.0.1:1/"), 6, "redirects to http://127.0.0.1:1/ (HTTP 302)"),
         (refusal("401 Unauthorized", f"Incorrect API key provided: {KEY}"), 3, "the key comes from OPENAI_API_KEY"),
         (refusal("401 Unauthorized", "Missing scopes: api.model.read"), 0, "does not list its models"),
         (refusal("403 Forbidden", "not for this key"), 0, "does not list its models"),
