@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, ge
 
 import typer
 
-from imagecli.choices import Crop, IfExists
+from imagecli.choices import MAX_SEED, Crop, IfExists
 from imagecli.commands import completers
 from imagecli.env import Env
 from imagecli.errors import InterruptedCommand, Terminated
@@ -135,6 +135,10 @@ class ImageFlags(NamedTuple):
     user: Annotated[
         str | None, typer.Option(metavar="TEXT", help="your end user, as older servers want it (--safety-identifier)")
     ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MAX_SEED, metavar="NUMBER", help="repeatable images, if the provider accepts a seed"),
+    ] = None
 
 
 class InputFlags(NamedTuple):
@@ -223,7 +227,7 @@ class DisplayFlags(NamedTuple):
     """What is printed, and how."""
 
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="nothing on stderr but errors")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only errors on stderr")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell of every request")] = False
     debug: Annotated[bool, typer.Option("--debug", help="tell everything; with a traceback for a bug")] = False
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"

@@ -20,9 +20,7 @@ _FOREIGN: Final = {
     "imagecli vary photo.jpg": "--variation",
     "imagecli vary photo.jpg -n COUNT": "--variations",
     "--json": "--json-output",
-    "keys are not given in argv, where every process can read them: imagecli config login": (
-        "--api-key --key --token -k"
-    ),
+    "keys are not given in argv, where every process can read them: imagecli login": ("--api-key --key --token -k"),
     "-m/--model NAME": "--engine --model-name",
     "--max-retries COUNT": "--retries",
     "--max-wait SECONDS": "--wait",
@@ -35,8 +33,8 @@ _FOREIGN: Final = {
     "--output-format FORMAT, or -o NAME.FORMAT": "--ext --format --type",
     "pictures are always decoded and saved; --json tells of them": "--b64 --b64-json",
     "--quality high (dall-e-3: --quality hd)": "--hd",
-    "--quality WORD, or --quiet": "-q",
     "--quiet": "--silent",
+    "imagecli --version": "-V --version",
     "-s/--size WxH, or --fit WxH for exactly that": "--dimensions --height --image-size --resolution --width -w",
     "-s/--size 16:9": "--ar --aspect --aspect-ratio --ratio -a",
     "--fit WxH": "--resize --scale",
@@ -51,7 +49,6 @@ _FOREIGN: Final = {
     "this API has none: say it in the prompt, or send it with --param negative_prompt=…": (
         "--negative --negative-prompt"
     ),
-    "this API has none; where a server does: --param seed=7": "--seed",
     "where a server has it: --param cfg_scale=7": "--cfg-scale",
     "where a server has it: --param guidance=7": "--guidance --guidance-scale",
     "where a server has it: --param steps=30": "--steps",

@@ -30,6 +30,27 @@ def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> No
     assert max(len(line) for line in told.splitlines()) < 80
 
 
+def test_a_gateways_name_of_a_model_is_explained(imagecli: Run) -> None:
+    result = imagecli("models", "openai/gpt-image-2")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "name: openai/gpt-image-2")
+    assert "Its price is unknown." in result.stdout
+    assert "openai/gpt-image-2 is gpt-image-2 at " in result.stderr
+    assert "openrouter" in result.stderr
+    (row,) = imagecli("models", "openai/gpt-image-2", "--json").json["models"]
+    assert (row["name"], row["prices"], row["max_n"]) == ("openai/gpt-image-2", None, 10)
+    assert imagecli("models", "nobody/gpt-image-2").exit_code == 2
+
+
+def test_a_model_at_a_gateway_is_checked_and_has_no_known_price(imagecli: Run) -> None:
+    words = ("generate", "a cat", "-m", "openai/gpt-image-2", "--provider", "openrouter", "--dry-run")
+    refused = imagecli(*words, "-s", "1000x1000")
+    assert (refused.exit_code, "--size 1000x1000: 1000 is not a multiple of 16" in refused.stderr) == (2, True)
+    planned = imagecli(*words, "-s", "1024x1024")
+    assert planned.exit_code == 0, planned.stderr
+    assert "not in the catalogue" not in planned.stderr
+    assert "unknown" in next(line for line in planned.stdout.splitlines() if line.startswith("price"))
+
+
 def test_a_model_past_its_last_day_has_ended(imagecli: Run) -> None:
     assert "ended 2026-05-12" in imagecli("models", "dall-e-2").stdout
 
