@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
 from imagecli.client.download import OriginAccess, ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.paid_requests import BeforeSend, Transport
@@ -35,9 +36,9 @@ from imagecli.client.spool import (
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import ImageOptions, Secret
+from imagecli.domain import OPERATIONS, ImageOptions, ImageRequest, Secret
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
+from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
@@ -48,6 +49,7 @@ from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import TOO_LARGE, read_beginning
+from imagecli.providers.errors import MAX_CODE, blocked_error, shorten_text
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.providers.undocumented_images import starts_as_image
@@ -113,7 +115,7 @@ class Pipeline:
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
                 result = self._save(response, broken_off, entry, saver, reservation)
-                if self._may_request_base64(call.request.options):
+                if self._may_request_base64(call.request):
                     result = result._replace(errors=tuple(map(_with_base64_hint, result.errors)))
                 return without_bill_hints(result) if prepared.free else result
         except NotSentError:
@@ -141,11 +143,13 @@ class Pipeline:
         # Threads add calls meanwhile. The copy is made in one step, which no other thread can interrupt.
         return [call for call in self.open_calls.copy().values() if call.entry.sent]
 
-    def _may_request_base64(self, options: ImageOptions) -> bool:
+    def _may_request_base64(self, request: ImageRequest) -> bool:
         """Whether the response could have had the image itself instead of its URL, had the user requested that."""
-        provider, name = self.context.provider, "response_format"
-        is_possible = name in self.inputs.model.parameters and name not in provider.refused
-        return is_possible and (options.response_format or provider.response_format) != "b64_json"
+        provider, operation = self.context.provider, OPERATIONS[type(request)]
+        accepted = "response_format" in self.inputs.model.parameters and not provider.refuses(
+            "response_format", operation
+        )
+        return accepted and (request.options.response_format or provider.response_format) != "b64_json"
 
     def _open_entry(self, prepared: PreparedCall) -> SpoolEntry:
         folders = (self.state_dir / "spool", prepared.names[0].folder / SPOOL_BESIDE)
@@ -187,6 +191,9 @@ class Pipeline:
         missing = _missing_stream(call.request.options, entry, partials)
         if missing and self.warned.setdefault(missing.code, call.index) == call.index:
             saver.on_event(missing)
+        other = _other_model(response, self.context.provider, call.request.options.model)
+        if other and self.warned.setdefault(other.code, call.index) == call.index:
+            saver.on_event(other)
         is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
         if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
@@ -204,14 +211,16 @@ class Pipeline:
 
         Of a response that is too large to be one, the spool keeps the beginning once its images are saved.
         """
-        request_id = response.headers.get("x-request-id")
+        request_id, provider = response.headers.get("x-request-id"), self.context.provider
         is_too_large = broken_off is not None and broken_off.code == TOO_LARGE
         if is_too_large and starts_as_image(read_beginning(entry.file, HEAD_BYTES)):
             keep_beginning(entry.file)  # an image without end is not decoded
         try:
+            if _is_true(response, provider.blocked_header):
+                raise blocked_error()
             with open_response(entry.file, saver) as condensed:
                 is_too_large = is_too_large or condensed.is_too_large
-                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
+                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url, provider.blocked_if)
                 is_free = response.is_from_sandbox(entry.peer)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
                 result = save_images(
@@ -244,7 +253,7 @@ class Pipeline:
             error = error.with_facts(request_id=request_id)
             if isinstance(error, DiskError) and saver.prepared.part:
                 entry.keep()  # the next run of the manifest saves it from here
-            if not is_only_fewer_images(error):
+            if not (is_only_fewer_images(error) or isinstance(error, RefusedError)):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries it again")
             errors.append(error)
@@ -261,6 +270,19 @@ class Pipeline:
 _IMAGE_IN_ERROR: Final = (
     "the error response has image data, so it may have been billed; imagecli recover --list shows it"
 )
+
+
+def _is_true(response: HttpResponse, header: str | None) -> bool:
+    """Whether *response* has the *header*, if there is such a one, with the value `true`."""
+    return header is not None and response.headers.get(header.lower(), "").strip().lower() == "true"
+
+
+def _other_model(response: HttpResponse, provider: ProviderRow, model: str) -> WarningEvent | None:
+    """A warning if *response* names another model than the one that was requested."""
+    used = response.headers.get((provider.model_header or "").lower(), "").strip()
+    if not used or not model or used.lower() == model.lower():
+        return None
+    return WarningEvent(code="other_model", message=f"{provider.name} used {shorten_text(used, MAX_CODE)}, not {model}")
 
 
 def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:
