@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from imagecli.errors import (
     AuthenticationError,
+    BlockedError,
     ImagecliError,
     LimitError,
     NetworkError,
@@ -262,9 +263,9 @@ def _filter_details(document: Any, reason: str) -> str:
     return f"; it names {shorten_text(', '.join(new), MAX_CATEGORIES_TEXT)}" if new else ""
 
 
-def blocked_error() -> RefusedError:
+def blocked_error() -> BlockedError:
     """The error for an image that moderation blocked in a response that reports success."""
-    return RefusedError("blocked by the provider's moderation", hint=_HINT_BLOCKED, code="moderation_blocked")
+    return BlockedError("blocked by the provider's moderation", hint=_HINT_BLOCKED)
 
 
 _HINT_BLOCKED = "change the prompt or the input image; the provider's usage page shows whether it was billed"

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from imagecli.errors import POSSIBLY_BILLED, ImagecliError, NetworkError, UnsavedError
+from imagecli.errors import ImagecliError, NetworkError, UnsavedError
 from imagecli.providers.errors import blocked_error, error_from_document, reason_without_images, without_surrogates
 from imagecli.providers.large_json import parse_json_joining_lists
 from imagecli.providers.sse import is_stream
@@ -71,7 +71,7 @@ class ParsedResponse(NamedTuple):
         if self.received:
             return True
         reasons = [*(image.error for image in self.images), *self.errors]
-        return not reasons or any(error is None or error.exit_code in POSSIBLY_BILLED for error in reasons)
+        return not reasons or any(error is None or error.may_be_billed for error in reasons)
 
 
 def find_all_images(item: Any, base_url: str) -> tuple[ReturnedImage, ...]:
