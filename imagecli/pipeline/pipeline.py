@@ -232,9 +232,7 @@ class Pipeline:
             discard_all_staged(folder, self.context.run_id)
 
 
-_IMAGE_IN_ERROR: Final = (
-    "the error response has image data, so it may have been billed; imagecli recover --list shows it"
-)
+_IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been billed"
 
 
 def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:

@@ -33,13 +33,18 @@ from imagecli.errors import (
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.images.integrity import inspect_image_file
 from imagecli.naming import rebuild_name, slugify
-from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import (
+    condense_response,
+    is_only_fewer_images,
+    not_fetched,
+    open_response,
+    save_images,
+)
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared
 from imagecli.pipeline.save import ImageSaver, describe_staged
 from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
-from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
@@ -254,7 +259,7 @@ def _find_state(spooled: SpooledCall, prepared: PreparedCall | None) -> Recovery
 
 
 def _state_of_response(body: IO[bytes], prepared: PreparedCall) -> RecoveryState:
-    condensed = condense_body(body)
+    condensed = condense_response(body)
     try:
         parse_response(condensed.body, prepared.base_url)
     except (RefusedError, NetworkError):
