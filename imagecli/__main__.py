@@ -1,4 +1,4 @@
-"""The entry point. `--version` is answered before anything is imported."""
+"""The entry point. `--version` is printed before anything is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 def run() -> None:
     """The installed command `imagecli`."""
     try:
-        if sys.argv[1:] == ["--version"]:
+        if sys.argv[1:] in (["--version"], ["-V"]):
             _show_version()
             return
         _restart_in_utf8()

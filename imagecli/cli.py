@@ -85,13 +85,16 @@ class Group(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each with the complete first line of its docstring."""
-        commands = [(name, self.commands[name].help or "") for name in self.list_commands(ctx)]
+        commands = [(name, self.commands[name].help or "") for name in self._visible_names(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, text.partition("\n")[0]) for name, text in commands])
 
+    def _visible_names(self, ctx: Any) -> list[str]:
+        return [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        names = self.list_commands(ctx)
-        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+        names = self._visible_names(ctx)
+        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
             hint = _suggest_command(args[0], names, ctx.command_path) or f"there are: {', '.join(names)}"
             raise UsageError(f"{args[0]!r} is no command of {ctx.command_path}", hint=hint)
         return super().resolve_command(ctx, args)
@@ -116,7 +119,8 @@ def _build_typer_command(name: str, module: Any) -> Any:
     for word, function in parts.items():
         # A value may begin with a dash.
         literal = word in getattr(module, "LITERAL", ())
-        app.command(word, cls=Command, context_settings={"ignore_unknown_options": literal})(function)
+        hidden = word in getattr(module, "HIDDEN", ())
+        app.command(word, cls=Command, hidden=hidden, context_settings={"ignore_unknown_options": literal})(function)
     return typer.main.get_command(app)
 
 
@@ -142,7 +146,7 @@ def _show_version(requested: bool) -> None:
 @app.callback()
 def root(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     """Make, edit and vary pictures through the OpenAI Images API and every server that speaks it."""

@@ -12,18 +12,25 @@ _MILL: Final = Decimal("0.001")
 
 def format_usd(usd: float, *, up: bool = False) -> str:
     """An amount for people: `$1,234.50`, `$0.21`, `$0.006`, `less than $0.001`; with *up* it is never rounded down."""
-    # Digits beyond a billionth are rounding errors of sums.
-    amount = Decimal(repr(round(usd, 9)))
+    amount = _exact_amount(usd)
     if not amount:
         return "$0"
     if amount < _MILL and not up:
         return "less than $0.001"
-    unit = _CENT if amount >= _TENTH else _MILL
-    return f"${amount.quantize(unit, ROUND_CEILING if up else ROUND_HALF_UP):,f}"
+    return f"${_round_amount(amount, ROUND_CEILING if up else ROUND_HALF_UP):,f}"
+
+
+def _exact_amount(usd: float) -> Decimal:
+    # Digits beyond a billionth are rounding errors of sums.
+    return Decimal(repr(round(usd, 9)))
+
+
+def _round_amount(amount: Decimal, rounding: str) -> Decimal:
+    return amount.quantize(_CENT if amount >= _TENTH else _MILL, rounding)
 
 
 def format_usd_range(low: float, high: float | None) -> str:
-    """A range for people, whose upper end is never rounded down; one figure if both ends are the same as text.
+    """A range for people, whose upper end is never rounded down; one figure if the ends differ by at most 10 %.
 
     *high* is None if it is unknown.
     """
@@ -31,8 +38,16 @@ def format_usd_range(low: float, high: float | None) -> str:
         return f"{format_usd(low)} or more"
     if not high:
         return "nothing"
+    if high <= 1.1 * low:
+        return _format_one_figure(high)
     ends = (format_usd(low), format_usd(high, up=True))
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def _format_one_figure(usd: float) -> str:
+    """About *usd*: rounded up, unless that adds more than 2.5 %."""
+    amount = _exact_amount(usd)
+    return format_usd(usd, up=_round_amount(amount, ROUND_CEILING) <= amount * Decimal("1.025"))
 
 
 def format_usd_exact(usd: float) -> str:

@@ -96,7 +96,10 @@ def test_all_commands_are_offered_in_the_order_of_help() -> None:
         ("config login sil", "siliconflow"),
         ("config set output_", "output_format output_compression"),
         ("config set providers.sil", "providers.siliconflow."),
+        ("config get max_c", "max_cost"),
         ("config unset max_c", "max_cost"),
+        ("config l", "list"),
+        ("config s", "set"),
         ("edit -m gpt-image-1.5 --input-fidelity ", "high low"),
     ],
 )

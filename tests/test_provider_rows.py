@@ -92,6 +92,8 @@ ROW = ProviderRow(name="mine", paths={"generations": "/g", "edits": "/e"}, words
         ({"sizes": {"multiple": 16, "set": ["512x512"]}}, "sizes", {"multiple": 16, "set": ["512x512"]}),
         ({"response_format": "url"}, "response_format", "url"),
         ({"response_format": ""}, "response_format", None),
+        ({"billed": "usage.cost"}, "billed", "usage.cost"),
+        ({"billed_per_usd": 100}, "billed_per_usd", 100),
     ],
 )
 def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: object) -> None:
@@ -108,6 +110,8 @@ def test_a_table_is_laid_over_a_row(table: dict[str, Any], field: str, value: ob
         ({"max_n": True}, "max_n: expected a whole number from 1, got true"),
         ({"silence": -1}, "silence: expected a number above 0, got -1"),
         ({"free": "yes"}, "free: expected true or false, got 'yes'"),
+        ({"billed": 1}, "billed: expected text, got 1"),
+        ({"billed_per_usd": 0}, "billed_per_usd: expected a number above 0, got 0"),
         ({"images": "image"}, "images: expected a list of texts"),
         ({"images": [1]}, "images: expected text, got 1"),
         ({"paths": "/g"}, "paths: expected a table"),

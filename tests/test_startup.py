@@ -39,8 +39,9 @@ def loaded(*argv: str, code: int = 0, **variables: str) -> set[str]:
     return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
 
 
-def test_version_loads_nothing_but_the_standard_library() -> None:
-    names = loaded("--version")
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version_loads_nothing_but_the_standard_library(flag: str) -> None:
+    names = loaded(flag)
     assert not names & (HEAVY | {"typer", "shellingham"})
     assert {name.partition(".")[0] for name in names} <= {"imagecli", "__main__", *sys.stdlib_module_names, *hooks()}
 

@@ -56,6 +56,8 @@ class ProviderRow(NamedTuple):
     name: str
     like: str | None = None
     """The row that this one was made from."""
+    title: str | None = None
+    """Its name as it writes it; None if there is only `name`."""
     source: str = ""
     notes: tuple[str, ...] = ()
     """What its users should know, a sentence each."""
@@ -161,6 +163,10 @@ class ProviderRow(NamedTuple):
     """Started inside this process for the command."""
     free: bool = False
     """It bills nothing."""
+    billed: Text | None = None
+    """Path in a response to what the request cost, as `usage.cost`; None if responses do not report it."""
+    billed_per_usd: Positive = 1.0
+    """How many units of `billed` make a US dollar."""
     retry_500: bool = False
     """Its 500 with an error object, from the row's own base URL, means that nothing was generated: it is retried."""
     priced: bool = False

@@ -19,7 +19,9 @@ SUMMARIES: Final[Mapping[str, str]] = {
     ),
     "models": "List models, with limits, prices, dates and sources.",
     "providers": "List providers, with addresses, key variables, endpoints and what is different there.",
-    "config": "Show and change settings, keep keys, trust projects.",
+    "login": "Store a provider's API key.",
+    "logout": "Remove a provider's stored API key.",
+    "config": "Show and change settings, trust projects.",
     "doctor": "Look whether all is there that a picture needs: key, server, folders, terminal. Spends nothing.",
     "sandbox": "Serve the Images API on this machine: free, offline, deterministic.",
 }

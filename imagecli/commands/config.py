@@ -1,4 +1,4 @@
-"""`imagecli config`: show and change settings, store keys, trust projects."""
+"""`imagecli config`: show and change settings, trust projects."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import typer
 
 from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
+from imagecli.commands.login import KeyOnStdin, KeyringFlag, ProviderName, StdinFlag
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
 
 
 def config() -> None:
-    """Show and change settings, keep keys, trust projects.
+    """Show and change settings, trust projects.
 
     \b
-      imagecli config show --origin
-      imagecli config login
+      imagecli config list --origin
+      imagecli config set max_cost 20
     """
 
 
@@ -61,37 +62,46 @@ def path(
 
 
 @with_flag_groups
-def show(
+def list_settings(
     ctx: typer.Context,
-    origin: Annotated[bool, typer.Option("--origin", help="say of each value where it comes from")] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="print where each value comes from")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show every setting as a command typed here would have it; of keys only that they are set.
+    """List every setting as a command typed here would use it; of a key only whether it is set.
 
     \b
-      imagecli config show --origin
-      imagecli config show --json | jq '.settings[] | select(.name == "model")'
+      imagecli config list --origin
+      imagecli config list --json | jq '.settings[] | select(.name == "model")'
     """
-    from imagecli.config.paths import current_folder
-    from imagecli.config.show import build_setting_rows
-    from imagecli.config.sources import SettingFlags, read_settings_sources
-    from imagecli.config.user_catalog import load_user_catalog
-    from imagecli.output.config import print_settings
-    from imagecli.output.terminal import print_note
+    from imagecli.commands.config_actions import read_setting_rows
+    from imagecli.output.config import print_settings, print_settings_json
 
-    rows = load_user_catalog(ctx.obj)
-    sources = read_settings_sources(SettingFlags(), ctx.obj, rows, current_folder())
-    settings = build_setting_rows(sources, ctx.obj, rows)
-    for message in [note.message for note in sources.notes] + [warning.message for warning in sources.warnings]:
-        print_note(message, ctx.obj)
-    if not as_json:
-        return print_settings(settings, ctx.obj, origin=origin)
-    from imagecli.output.json_result import print_json_document
+    rows = read_setting_rows(ctx.obj)
+    return print_settings_json(rows, ctx.obj) if as_json else print_settings(rows, ctx.obj, origin=origin)
 
-    entries: Any = [
-        {"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in settings
-    ]
-    return print_json_document("config", {"settings": entries}, ctx.obj)
+
+@with_flag_groups
+def get_setting(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="a setting, or providers.PROVIDER.FIELD", autocompletion=completers.complete_settings
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Print the value of a setting as a command typed here would use it.
+
+    \b
+      imagecli config get model
+      imagecli config get max_cost --json
+    """
+    from imagecli.commands.config_actions import find_setting_row
+    from imagecli.output.config import print_setting_value, print_settings_json
+
+    row = find_setting_row(name, ctx.obj)
+    return print_settings_json([row], ctx.obj) if as_json else print_setting_value(row, ctx.obj)
 
 
 @with_flag_groups
@@ -141,41 +151,33 @@ def unset(
 
 
 @with_flag_groups
-def login(
-    ctx: typer.Context,
-    provider: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PROVIDER",
-            help="whose key  [default: the provider of your settings]",
-            autocompletion=completers.complete_providers,
-        ),
-    ] = None,
-    source: Annotated[str | None, typer.Argument(metavar="-", help="read the key from stdin")] = None,
-    stdin: Annotated[bool, typer.Option("--stdin", help="the same as -")] = False,
-    keyring: Annotated[
-        bool, typer.Option("--keyring", help="into the system's keyring (pip install 'imagecli[keyring]')")
-    ] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="remove the key that was kept")] = False,
-) -> None:
-    """Keep a provider's key in a file that only you can read. It is asked for unseen, and never shown.
+def edit_settings(ctx: typer.Context) -> None:
+    """Open your settings file in $VISUAL or $EDITOR, and check it afterwards.
 
     \b
-      imagecli config login
-      imagecli config login xai
-      op read op://vault/openai/key | imagecli config login openai -
-      imagecli config login openai --delete
+      imagecli config edit
+      EDITOR="code --wait" imagecli config edit
     """
-    from imagecli.commands.config_login import remove_key, store_typed_key
-    from imagecli.errors import UsageError
+    from imagecli.commands.config_edit import edit_settings_file
 
-    if provider == "-" and source is None:
-        provider, source = None, "-"
-    if source not in (None, "-"):
-        raise UsageError("a key is not given in argv, where every process can read it", hint="imagecli config login")
+    edit_settings_file(ctx.obj)
+
+
+@with_flag_groups
+def store_or_remove_key(
+    ctx: typer.Context,
+    provider: ProviderName = None,
+    source: KeyOnStdin = None,
+    stdin: StdinFlag = False,
+    keyring: KeyringFlag = False,
+    delete: Annotated[bool, typer.Option("--delete", help="the same as imagecli logout")] = False,
+) -> None:
+    """The former name of `imagecli login`, and with --delete of `imagecli logout`."""
+    from imagecli.commands.login_actions import remove_key, store_typed_key
+
     if delete:
         return remove_key(provider, ctx.obj)
-    return store_typed_key(provider, ctx.obj, stdin=stdin or source == "-", keyring=keyring)
+    return store_typed_key(provider, source, ctx.obj, stdin=stdin, keyring=keyring)
 
 
 @with_flag_groups
@@ -200,14 +202,20 @@ def trust(
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "path": path,
-    "show": show,
+    "list": list_settings,
+    "get": get_setting,
     "set": set_value,
     "unset": unset,
-    "login": login,
+    "edit": edit_settings,
+    "path": path,
     "trust": trust,
+    "show": list_settings,
+    "login": store_or_remove_key,
 }
 """Command → its function, in the order of the help."""
+
+HIDDEN = ("show", "login")
+"""Former names, which still work; neither help nor completion lists them."""
 
 LITERAL = ("set",)
 """Commands whose arguments may begin with a dash."""

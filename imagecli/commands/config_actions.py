@@ -1,4 +1,4 @@
-"""`imagecli config set`, `unset` and `trust`: change the user's settings file, and trust a project's."""
+"""`imagecli config`: list and change settings, and trust a project's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,53 @@ from pathlib import Path
 
 from imagecli.catalog import catalog
 from imagecli.commands.terminal_input import confirm
+from imagecli.config.api_keys import is_key_name
 from imagecli.config.edit import remove_value, write_value
 from imagecli.config.paths import current_folder, find_folders
 from imagecli.config.project import PROJECT_FILE, ProjectFile, find_project, set_trusted, trusted_digest
 from imagecli.config.schema import SETTINGS, environment_variable, value_or
+from imagecli.config.show import SettingRow, build_setting_rows
 from imagecli.config.sources import SettingFlags, free_providers, read_settings_sources
-from imagecli.config.user_catalog import load_user_catalog
+from imagecli.config.user_catalog import load_user_catalog, provider_field_names
 from imagecli.env import Env
 from imagecli.errors import SettingsError, UsageError
 from imagecli.output.terminal import print_note, sanitize, write_line
 from imagecli.quoting import shell_quote
+from imagecli.serialization import to_plain
+from imagecli.suggestions import unknown_name_hint
+
+
+def read_setting_rows(env: Env) -> list[SettingRow]:
+    """Every setting as a command typed here would use it. Prints notes. Raises UsageError, SettingsError."""
+    rows = load_user_catalog(env)
+    sources = read_settings_sources(SettingFlags(), env, rows, current_folder())
+    settings = build_setting_rows(sources, env, rows)
+    for message in [note.message for note in sources.notes] + [warning.message for warning in sources.warnings]:
+        print_note(message, env)
+    return settings
+
+
+def find_setting_row(name: str, env: Env) -> SettingRow:
+    """The setting *name*, or `providers.NAME.FIELD`; without a value if nothing sets it. Raises UsageError."""
+    rows = {row.name: row for row in read_setting_rows(env)}
+    written = name.replace("-", "_")
+    if found := rows.get(name) or rows.get(written):
+        return found
+    if is_key_name(name):
+        raise UsageError(f"{name} is a key, which is not printed", hint="imagecli config list shows whether it is set")
+    provider, _, field = name.removeprefix("providers.").partition(".")
+    if name.startswith("providers.") and field:
+        return _provider_field_row(name, provider, field, env)
+    raise UsageError(f"unknown setting {name!r}", hint=unknown_name_hint(written, SETTINGS))
+
+
+def _provider_field_row(name: str, provider: str, field: str, env: Env) -> SettingRow:
+    """The row of a provider's field that no file sets. Raises UsageError for an unknown provider or field."""
+    sources = read_settings_sources(SettingFlags(), env, load_user_catalog(env), current_folder())
+    row = sources.providers.find(provider, name)
+    if field not in (names := provider_field_names()):
+        raise UsageError(f"unknown setting {name!r}", hint=unknown_name_hint(field, names))
+    return SettingRow(name=name, value=to_plain(getattr(row, field, None)), origin="the catalogue")
 
 
 def write_setting(name: str, text: str, env: Env) -> None:
@@ -58,7 +95,7 @@ def remove_setting(name: str, env: Env) -> None:
     """Remove a setting from the user's file. Raises UsageError, SettingsError."""
     folders = find_folders(env)
     if not remove_value(name, folders, catalog.load_shipped_catalog()):
-        raise UsageError(f"{folders.settings} does not set {name}", hint="imagecli config show --origin")
+        raise UsageError(f"{folders.settings} does not set {name}", hint="imagecli config list --origin")
     print_note(f"{name} is taken out of {folders.settings}", env)
 
 

@@ -223,7 +223,7 @@ class DisplayFlags(NamedTuple):
     """What is printed, and how."""
 
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout instead of paths")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="nothing on stderr but errors")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only errors on stderr")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="tell of every request")] = False
     debug: Annotated[bool, typer.Option("--debug", help="tell everything; with a traceback for a bug")] = False
     color: Annotated[Literal["auto", "always", "never"], typer.Option(help="colours of the progress line")] = "auto"

@@ -14,7 +14,7 @@ def explain_refused_key(error: ImagecliError, settings: Settings) -> ImagecliErr
     if settings.key:
         return error.with_context(f"the key comes from {settings.key.origin}")
     row, (_, _, reason) = settings.provider, error.message.partition(": ")
-    ways = [f"imagecli config login {row.name}", *(f"export {key.env}=…" for key in row.keys[:1])]
+    ways = [f"imagecli login {row.name}", *(f"export {key.env}=…" for key in row.keys[:1])]
     return error.with_facts(
         message=f"the server wants a key, and none was sent: {reason}", hint=f"set one: {', or '.join(ways)}"
     )

@@ -10,6 +10,11 @@ MAX_CHARACTERS = 20_000
 """Longer than any key: an endless stream is not read to its end."""
 
 
+def can_ask(env: Env) -> bool:
+    """Whether there is a user to ask: stdin and stderr are terminals."""
+    return env.stdin.isatty() and env.stderr.isatty()
+
+
 def prompt_hidden(question: str, env: Env) -> str:
     """Read a line without echoing it. Raises UsageError if the terminal can't hide it."""
     import getpass
@@ -23,7 +28,7 @@ def prompt_hidden(question: str, env: Env) -> str:
         except getpass.GetPassWarning:
             raise UsageError(
                 "this terminal can't hide what is typed",
-                hint="imagecli config login - < FILE reads the key from a file",
+                hint="imagecli login - < FILE reads the key from a file",
             ) from None
         except EOFError:
             return ""

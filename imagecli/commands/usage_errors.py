@@ -20,9 +20,7 @@ _FOREIGN: Final = {
     "imagecli vary photo.jpg": "--variation",
     "imagecli vary photo.jpg -n COUNT": "--variations",
     "--json": "--json-output",
-    "keys are not given in argv, where every process can read them: imagecli config login": (
-        "--api-key --key --token -k"
-    ),
+    "keys are not given in argv, where every process can read them: imagecli login": ("--api-key --key --token -k"),
     "-m/--model NAME": "--engine --model-name",
     "--max-retries COUNT": "--retries",
     "--max-wait SECONDS": "--wait",
@@ -35,8 +33,8 @@ _FOREIGN: Final = {
     "--output-format FORMAT, or -o NAME.FORMAT": "--ext --format --type",
     "pictures are always decoded and saved; --json tells of them": "--b64 --b64-json",
     "--quality high (dall-e-3: --quality hd)": "--hd",
-    "--quality WORD, or --quiet": "-q",
     "--quiet": "--silent",
+    "imagecli --version": "-V --version",
     "-s/--size WxH, or --fit WxH for exactly that": "--dimensions --height --image-size --resolution --width -w",
     "-s/--size 16:9": "--ar --aspect --aspect-ratio --ratio -a",
     "--fit WxH": "--resize --scale",

@@ -123,7 +123,7 @@ def find_key(
         if text is None and source.is_certain:
             raise AuthenticationError(
                 f"the key of {row.name} is no more in {source.origin}",
-                hint=f"imagecli config login {row.name} --keyring, or imagecli config login {row.name}",
+                hint=f"imagecli login {row.name} --keyring, or imagecli login {row.name}",
                 code="no_key",
             )
         if text is not None:
@@ -188,31 +188,19 @@ def _run_key_command(command: Sequence[str], env: Env, environ: Mapping[str, str
 def _program(name: str, env: Env, folders: Folders) -> str:
     """The absolute path of a key command's program.
 
-    Raises FileNotFoundError, or AuthenticationError for a relative path: what it names depends on the current folder.
+    Raises FileNotFoundError, or AuthenticationError for a relative path.
     """
-    import shutil
+    from imagecli.config.find_program import find_program
 
-    name = env.expand_home(name)
-    if Path(name).is_absolute():
-        return name
+    if program := find_program(name, env):
+        return program
     if Path(name).name != name:
         raise AuthenticationError(
             f"api_key_command {name!r} is a relative path; expected the name of a program or an absolute path",
             hint=f"write the absolute path of the program into {folders.settings}",
             code="no_key",
         )
-    for place in env.environ.get("PATH", os.defpath).split(os.pathsep):
-        folder = Path(place)
-        if folder.is_absolute() and not _is_current(folder) and (program := shutil.which(str(folder / name))):
-            return program
     raise FileNotFoundError
-
-
-def _is_current(folder: Path) -> bool:
-    try:
-        return folder.samefile(os.curdir)
-    except OSError:
-        return False
 
 
 def _environ_for(row: ProviderRow, env: Env, providers: Iterable[ProviderRow]) -> dict[str, str]:
@@ -247,7 +235,7 @@ def no_key_error(row: ProviderRow, folders: Folders) -> AuthenticationError:
     return AuthenticationError(
         f"no key for provider {row.name}",
         hint=(
-            f"set one: {variable}imagecli config login {row.name}, which keeps it in {folders.credentials}; or "
+            f"set one: {variable}imagecli login {row.name}, which keeps it in {folders.credentials}; or "
             f'api_key_command = ["op", "read", "…"] under [providers.{row.name}] in {folders.settings}.{page} '
             "--provider sandbox needs none."
         ),
@@ -286,7 +274,7 @@ def remove_keyring_key(provider: str, env: Env) -> None:
     _ask_keyring(_FORGET, provider, env)
 
 
-_HINT = "imagecli config login keeps the key in a file that only you can read"
+_HINT = "imagecli login keeps the key in a file that only you can read"
 
 
 def _ask_keyring(program: str, provider: str, env: Env, text: str = "") -> str:

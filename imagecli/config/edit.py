@@ -1,4 +1,4 @@
-"""`config set` and `config unset`: edit one value of the user's settings file, if the result is valid."""
+"""Changes to the user's settings file: one value, if the result is valid; and its first version."""
 
 from __future__ import annotations
 
@@ -60,7 +60,20 @@ def remove_value(name: str, folders: Folders, catalog: Catalog) -> bool:
 
 def check_settings_text(text: str, path: Path, catalog: Catalog) -> None:
     """Raise SettingsError if *text* is not valid as the user's settings."""
-    document = parse_toml(text.encode(), path)
+    _check_document(parse_toml(text.encode(), path), path, catalog)
+
+
+def check_settings_file(path: Path, catalog: Catalog) -> None:
+    """Raise SettingsError if the file is not valid as the user's settings, or unsafe to use."""
+    _check_document(parse_toml(read_user_file(path) or b"", path), path, catalog)
+
+
+def starter_settings() -> str:
+    """A settings file in which every setting is a comment."""
+    return (Path(__file__).parent / "starter.toml").read_text("utf-8")
+
+
+def _check_document(document: dict[str, Any], path: Path, catalog: Catalog) -> None:
     build_provider_table(document.pop("providers", {}), path, catalog)
     settings_from_file(document, path)
 
@@ -80,7 +93,7 @@ def _refuse_keys(names: tuple[str, ...], text: str) -> None:
     if (is_key_name(names[-1]) and names[-1] != "keys") or re.match(r"[\"']?sk-[\w-]{8,}", text):
         raise UsageError(
             "a key is no setting, and every process can read a command line; nothing was written",
-            hint=f"imagecli config login{provider}; your shell's history may hold this line now",
+            hint=f"imagecli login{provider}; your shell's history may hold this line now",
         )
 
 

@@ -1,4 +1,4 @@
-"""The rows of `config show` and `config path`: settings with their origins, files with their purposes."""
+"""The rows of `config list` and `config path`: settings with their origins, files with their purposes."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ def settings_from_file(document: Mapping[str, Any], path: Path) -> SettingValues
     """The settings of a file. Raises SettingsError for an unknown name or a wrong value."""
     for name in document:
         if name not in SETTINGS:
-            hint = "imagecli config login keeps a key where only you can read it" if is_key_name(name) else None
+            hint = "imagecli login keeps a key where only you can read it" if is_key_name(name) else None
             raise unknown_name_error("setting", name, path, [*SETTINGS, "providers"], hint=hint)
     return SettingValues(
         **{name: _read_setting(name, value, str(path), place=f"{path}: {name}") for name, value in document.items()}

@@ -90,7 +90,7 @@ def _parse_header_name(name: Any) -> str:
         raise UsageError(f"headers: {name!r} can't be the name of a header", hint=_HEADERS_EXAMPLE)
     if name.lower() in _KEY_HEADERS:
         raise UsageError(
-            f"headers: {name} is the header of the key", hint="imagecli config login NAME stores the provider's key"
+            f"headers: {name} is the header of the key", hint="imagecli login NAME stores the provider's key"
         )
     if name.lower() in _OWN_HEADERS:
         raise UsageError(f"headers: imagecli sets {name} itself", hint="take it out")
@@ -150,7 +150,7 @@ LIKE: Final = "openai"
 
 _CLOSED: Final = ("name", "like", "embedded")
 """Fields of a row that no table of settings sets; `like` is read before them."""
-_SERVER_FACTS: Final = ("retired", "retires", "priced", "key_page", "base_url_form")
+_SERVER_FACTS: Final = ("title", "retired", "retires", "priced", "key_page", "base_url_form")
 """Fields that are true only for the server at a row's own base URL."""
 _HEADERS_EXAMPLE: Final = 'for example headers = { x-gateway-key = "…" }'
 _EXAMPLES: Final = {
@@ -190,7 +190,7 @@ def _build_row(
     open_fields = set(ProviderRow._fields) - set(_CLOSED)
     for key in changes:
         if key not in open_fields:
-            raise _unknown_field_error(name, key, path, open_fields)
+            raise _unknown_field_error(name, key, path)
     if "base_url" in changes and changes["base_url"] != base.base_url:
         base = _reset_fields(base, _SERVER_FACTS)
     try:
@@ -230,7 +230,7 @@ def _check_variables(row: ProviderRow, path: Path, catalog: Catalog) -> None:
         if key.env in owners and key.env not in {own.env for own in shipped.keys}:
             raise SettingsError(
                 f"{path}: [providers.{row.name}] keys: {key.env} is the key of provider {owners[key.env]}",
-                hint=f"imagecli config login {row.name}; or another variable",
+                hint=f"imagecli login {row.name}; or another variable",
             )
 
 
@@ -250,7 +250,11 @@ def _field_error(name: str, error: UsageError, path: Path, hint: str) -> Setting
     return SettingsError(f"{path}: [providers.{name}] {error.message}", hint=error.hint or hint)
 
 
-def _unknown_field_error(name: str, key: str, path: Path, known: set[str]) -> SettingsError:
-    names = sorted({*known, "like", *_EXAMPLES})
-    hint = f"imagecli config login {name} keeps a key; or api_key_command" if is_key_name(key) else None
-    return unknown_name_error(f"setting in [providers.{name}]", key, path, names, hint=hint)
+def provider_field_names() -> list[str]:
+    """The fields that a `[providers.NAME]` table may have."""
+    return sorted({*ProviderRow._fields, *_EXAMPLES} - {"name", "embedded"})
+
+
+def _unknown_field_error(name: str, key: str, path: Path) -> SettingsError:
+    hint = f"imagecli login {name} keeps a key; or api_key_command" if is_key_name(key) else None
+    return unknown_name_error(f"setting in [providers.{name}]", key, path, provider_field_names(), hint=hint)

@@ -59,7 +59,7 @@ def print_providers(rows: Sequence[ProviderRow], env: Env) -> None:
     """A line per provider: its key variable, its operations, its address."""
     cells = [("PROVIDER", "KEY", "DOES", "WHERE")]
     for row in rows:
-        key = row.keys[0].env if row.keys else ("none needed" if row.free else "config login")
+        key = row.keys[0].env if row.keys else ("none needed" if row.free else "imagecli login")
         where = row.base_url or row.base_url_form or ("started for the command" if row.embedded else "--base-url")
         does = "".join(letter if row.offers(kind, row.base_url or "") else "-" for letter, kind in _LETTERS.items())
         cells.append((row.name, key, does, where.removeprefix("https://")))

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagecli.env import Env
-from imagecli.output.terminal import printable_path, sanitize, write_to_stdout
+from imagecli.output.terminal import print_note, printable_path, sanitize, write_to_stdout
 
 if TYPE_CHECKING:
     from imagecli.config.show import PathRow, SettingRow
+    from imagecli.domain import Json
 
 
 def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> None:
@@ -20,11 +21,33 @@ def print_settings(rows: Sequence[SettingRow], env: Env, *, origin: bool) -> Non
         if row.value is None:
             line = f"# {row.name}: {row.note or 'not set'}"
         else:
-            line = f"{row.name} = {json.dumps(row.value, ensure_ascii=False)}"
+            line = f"{row.name} = {json.dumps(_shortest(row.value), ensure_ascii=False)}"
         if origin and row.origin:
             line += f", from {row.origin}" if row.value is None else f"  # {row.origin}"
         lines.append(sanitize(line))
     _print_lines(lines, env)
+
+
+def print_setting_value(row: SettingRow, env: Env) -> None:
+    """Print the value alone, for scripts; without one, nothing but a note on stderr."""
+    if row.value is None:
+        return print_note(f"{row.name}: {row.note or 'not set'}", env)
+    value = _shortest(row.value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _print_lines([sanitize(text) if env.stdout.isatty() else text], env)
+
+
+def print_settings_json(rows: Sequence[SettingRow], env: Env) -> None:
+    """Print the settings as one JSON object."""
+    from imagecli.output.json_result import print_json_document
+
+    entries: Json = [{"name": row.name, "value": row.value, "origin": row.origin, "remark": row.note} for row in rows]
+    print_json_document("config", {"settings": entries}, env)
+
+
+def _shortest(value: Json) -> Json:
+    """20 for 20.0, as the user would write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def print_paths(used: Sequence[PathRow], env: Env, *, bare: bool) -> None:

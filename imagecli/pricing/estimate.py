@@ -101,11 +101,10 @@ def _output_tokens(options: ImageOptions, row: ModelRow, prices: Prices) -> Toke
 
 
 def _possible_sizes(options: ImageOptions, row: ModelRow, table: Mapping[Size, int]) -> Sequence[Size]:
-    """The size that was requested; else those that the model may choose, as far as the catalogue knows."""
+    """The size that was requested; else those that the model usually chooses."""
     if isinstance(options.size, Size):
         return (options.size,)
-    sizes = [size for size in table if not row.sizes.objection(size)]
-    return (*sizes, *row.sizes.set, *row.sizes.usual) or tuple(table)
+    return row.sizes.set or row.sizes.usual or tuple(table)
 
 
 _DEFAULT_FRAMES = 9

@@ -1,13 +1,11 @@
-"""How many tokens a request is billed for: the least and the most, by rules of thumb with their sources.
-
-The provider prints a table of a few sizes and no formula (pricing pages and community calculators, read 2026-11-22).
-"""
+"""How many tokens a request is billed for: the least and the most, by rules of thumb with their sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
+from imagecli.catalog.model import MARGIN, edge_ratio, estimate_tokens, listed_tokens
 from imagecli.domain import Size
 
 Tokens: TypeAlias = tuple[float, float]
@@ -34,30 +32,14 @@ def text_tokens(text: str) -> Tokens:
 def image_output_tokens(table: Mapping[Size, int], size: Size, frames: int, max_pixels: int | None) -> Tokens:
     """Output tokens of one image of *size*. *table* is the quality's, not empty.
 
-    A size in the table costs what the table says. Others are compared with the next smaller and the next larger one:
-    tokens grow with the pixels, at most in proportion. The frames of a GIF are on one sheet of at most *max_pixels*.
+    A listed size costs what the table says, any other about as much as the most similar one. The frames of a GIF are on
+    one sheet of at most *max_pixels*, whose ratio is unknown: a square costs most.
     """
-    least, most = _tokens_of_size(table, size)
-    if frames == 1:
-        return least, most
-    return least, _tokens_of_area(table, min(size.pixels * frames, max(max_pixels or 0, size.pixels)))[1]
-
-
-def _tokens_of_size(table: Mapping[Size, int], size: Size) -> Tokens:
-    return (table[size], table[size]) if size in table else _tokens_of_area(table, size.pixels)
-
-
-def _tokens_of_area(table: Mapping[Size, int], pixels: int) -> Tokens:
-    near = _nearest_areas((size.pixels for size in table), pixels)
-    ratios = [(tokens, pixels / size.pixels) for size, tokens in table.items() if size.pixels in near]
-    return min(tokens * min(1, ratio) for tokens, ratio in ratios), max(
-        tokens * max(1, ratio) for tokens, ratio in ratios
-    )
-
-
-def _nearest_areas(areas: Iterable[int], pixels: int) -> set[int]:
-    """The largest area up to *pixels*, and the smallest from there on."""
-    areas = list(areas)
-    below = [area for area in areas if area <= pixels]
-    above = [area for area in areas if area >= pixels]
-    return {*([max(below)] if below else []), *([min(above)] if above else [])}
+    listed = listed_tokens(table, size)
+    estimate = listed or estimate_tokens(table, size.pixels, edge_ratio(size))
+    margin = 1.0 if listed else MARGIN
+    least, most = estimate / margin, estimate * margin
+    if frames > 1:
+        sheet_pixels = min(size.pixels * frames, max(max_pixels or 0, size.pixels))
+        most = max(most, estimate_tokens(table, sheet_pixels, 1.0) * MARGIN)
+    return least, most

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from imagecli.catalog.model import edge_ratio, estimate_tokens, listed_tokens
 from imagecli.domain import Operation, Size
 from imagecli.sandbox.clock import SandboxClock
 from imagecli.sandbox.errors import internal_error
@@ -61,20 +61,17 @@ def build_svg_usage(job: ImageJob, drawings: list[bytes]) -> dict[str, Any]:
 
 
 def tokens_per_image(job: ImageJob) -> int:
-    """Output tokens of one image: by the table, scaled from its nearest size by area.
+    """Output tokens of one image: by the table, or estimated from its most similar size.
 
-    The frames of a GIF share one sheet, which is at most as large as the largest image of the model.
+    The frames of a GIF share one square sheet, which is at most as large as the largest image of the model.
     """
     table = (job.row.prices.output_tokens if job.row.prices else {}).get(job.quality) or DEFAULT_TOKENS
     if job.frame_count == 1:
-        return table.get(job.size) or _scale_tokens(table, job.size.pixels)
-    return _scale_tokens(table, min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62))
-
-
-def _scale_tokens(table: Mapping[Size, int], pixels: int) -> int:
-    """Tokens of an image with as many *pixels*."""
-    nearest = min(table, key=lambda size: abs(math.log(pixels / size.pixels)))
-    return max(1, round(table[nearest] * pixels / nearest.pixels))
+        tokens = listed_tokens(table, job.size) or estimate_tokens(table, job.size.pixels, edge_ratio(job.size))
+    else:
+        sheet_pixels = min(job.size.pixels * job.frame_count, job.row.sizes.max_pixels or 2**62)
+        tokens = estimate_tokens(table, sheet_pixels, 1.0)
+    return max(1, round(tokens))
 
 
 def build_response_body(

@@ -41,3 +41,18 @@ def slow() -> Iterator[str]:
     """The base URL of a sandbox that takes its time."""
     with Sandbox(Options(latency=20)) as server:
         yield server.base_url
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The folder of the user's settings, as the fixture `imagecli` names it."""
+    return tmp_path / "config"
+
+
+def write_user_file(home: Path, text: str, name: str = "config.toml", mode: int = 0o600) -> Path:
+    """Write a file of the user's settings, as private as it has to be."""
+    home.mkdir(exist_ok=True)
+    path = home / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path

@@ -16,28 +16,16 @@ import pexpect
 import pytest
 from pytest_httpserver import HTTPServer
 
+from imagecli.config.schema import SETTINGS
+from tests.commands.conftest import write_user_file
 from tests.conftest import Run
 
 KEY = "sk-test-0123456789abcdef"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The folder of the user's settings, as the fixture `imagecli` names it."""
-    return tmp_path / "config"
-
-
-def written(home: Path, text: str, name: str = "config.toml", mode: int = 0o600) -> Path:
-    home.mkdir(exist_ok=True)
-    path = home / name
-    path.write_text(text)
-    path.chmod(mode)
-    return path
-
-
 def rows(imagecli: Run, **environ: str) -> dict[str, Any]:
-    """The settings of `config show --json` by name."""
-    result = imagecli("config", "show", "--json", env=environ)
+    """The settings of `config list --json` by name."""
+    result = imagecli("config", "list", "--json", env=environ)
     assert result.exit_code == 0, result.stderr
     return {row["name"]: row for row in result.json["settings"]}
 
@@ -47,7 +35,7 @@ def rows(imagecli: Run, **environ: str) -> dict[str, Any]:
 
 def test_paths_are_told_whether_they_exist_or_not(imagecli: Run, home: Path, folder: Path, state: Path) -> None:
     (folder / "imagecli.toml").write_text("not = [toml")
-    written(home, "")
+    write_user_file(home, "")
     result = imagecli("config", "path", "--json")
     found = {row["name"]: (row["path"], row["exists"]) for row in result.json["paths"]}
     assert found["settings"] == (str(home / "config.toml"), True)
@@ -69,7 +57,7 @@ def test_one_path_alone_is_for_a_script(imagecli: Run, home: Path) -> None:
 
 
 def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder: Path) -> None:
-    user = written(home, 'model = "u"\nmax_cost = 20\nquality = "low"')
+    user = write_user_file(home, 'model = "u"\nmax_cost = 20\nquality = "low"')
     (folder / "imagecli.toml").write_text('model = "p"\nmax_cost = 2')
     found = rows(imagecli, IMAGECLI_SIZE="512x512")
     project = str(folder / "imagecli.toml")
@@ -83,18 +71,18 @@ def test_every_setting_tells_where_it_was_said(imagecli: Run, home: Path, folder
 
 
 def test_what_is_shown_can_stand_in_a_settings_file(imagecli: Run, home: Path) -> None:
-    written(home, 'model = "a \\"b\\""\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
-    plain = imagecli("config", "show").stdout
-    for text in (plain, imagecli("config", "show", "--origin").stdout):
+    write_user_file(home, 'model = "a \\"b\\""\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
+    plain = imagecli("config", "list").stdout
+    for text in (plain, imagecli("config", "list", "--origin").stdout):
         document = tomllib.loads(text)
         assert (document["model"], document["providers"]["mine"]["jobs"]) == ('a "b"', 2)
     assert "# default" not in plain
 
 
 def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
-    written(home, f'openai = "{KEY}"', "credentials.toml")
+    write_user_file(home, f'openai = "{KEY}"', "credentials.toml")
     for environ, origin in (({"OPENAI_API_KEY": KEY}, "OPENAI_API_KEY"), ({}, str(home / "credentials.toml"))):
-        result = imagecli("config", "show", "--origin", env=environ)
+        result = imagecli("config", "list", "--origin", env=environ)
         assert f"# key of openai: set, from {origin}" in result.stdout
         assert KEY not in result.stdout + result.stderr
     assert rows(imagecli)["key of openai"]["remark"] == "set"
@@ -102,21 +90,21 @@ def test_a_key_is_told_only_to_be_set(imagecli: Run, home: Path) -> None:
 
 def test_a_key_command_is_named_and_not_run(imagecli: Run, home: Path, folder: Path) -> None:
     command = [sys.executable, "-c", "open('ran', 'w')"]
-    written(home, f"[providers.openai]\napi_key_command = {json.dumps(command)}")
-    assert "# key of openai: set, from api_key_command" in imagecli("config", "show", "--origin").stdout
+    write_user_file(home, f"[providers.openai]\napi_key_command = {json.dumps(command)}")
+    assert "# key of openai: set, from api_key_command" in imagecli("config", "list", "--origin").stdout
     assert not (folder / "ran").exists()
 
 
 def test_secrets_of_a_base_url_are_not_shown(imagecli: Run, home: Path) -> None:
-    written(home, '[providers.mine]\nbase_url = "https://me:hunter2@x.example/v1?key=hunter2"\n')
-    result = imagecli("config", "show", env={"IMAGECLI_BASE_URL": "https://me:hunter2@x.example/v1?key=hunter2"})
+    write_user_file(home, '[providers.mine]\nbase_url = "https://me:hunter2@x.example/v1?key=hunter2"\n')
+    result = imagecli("config", "list", env={"IMAGECLI_BASE_URL": "https://me:hunter2@x.example/v1?key=hunter2"})
     assert "https://[hidden]@x.example/v1?[hidden]" in result.stdout
     assert "hunter2" not in result.stdout + result.stderr
 
 
 def test_what_stops_a_command_stops_show_with_the_same_words(imagecli: Run, folder: Path) -> None:
     (folder / "imagecli.toml").write_text('base_url = "http://evil.example/v1"')
-    result = imagecli("config", "show", "--json")
+    result = imagecli("config", "list", "--json")
     assert (result.exit_code, result.json["errors"][0]["code"]) == (2, "untrusted")
 
 
@@ -130,6 +118,147 @@ def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, co
     }
     argv = [sys.executable, "-m", "imagecli", *command, "--provider", "sandbox"]
     assert subprocess.run(argv, cwd=folder, env=environ, capture_output=True, timeout=60).returncode == 0
+
+
+# --- get --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", "gpt-image-2"),
+        ("provider", "openai"),
+        ("max_cost", "20"),
+        ("max-cost", "20"),
+        ("size", ""),
+        ("keyring", "false"),
+        ("providers.mine.base_url", "http://localhost:1/v1"),
+        ("providers.mine.jobs", "2"),
+        ("providers.openai.base_url", "https://api.openai.com/v1"),
+        ("providers.openai.headers", ""),
+    ],
+)
+def test_a_value_is_printed_alone(imagecli: Run, home: Path, name: str, value: str) -> None:
+    write_user_file(home, 'max_cost = 20\n[providers.mine]\nbase_url = "http://localhost:1/v1"\njobs = 2')
+    result = imagecli("config", "get", name)
+    assert (result.exit_code, result.stdout) == (0, f"{value}\n" if value else ""), result.stderr
+    assert ("not set" in result.stderr) is (value == "")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "hint"),
+    [
+        ("modle", "unknown setting 'modle'", "did you mean model?"),
+        ("colour", "unknown setting 'colour'", "provider, base_url, model"),
+        ("api_key", "api_key is a key, which is not printed", "imagecli config list shows whether it is set"),
+        ("providers.nope.base_url", "no provider 'nope'", "there are: openai"),
+        ("providers.openai.bas_url", "unknown setting 'providers.openai.bas_url'", "did you mean base_url?"),
+        ("providers.openai", "unknown setting 'providers.openai'", ""),
+    ],
+)
+def test_an_unknown_setting_has_no_value(imagecli: Run, name: str, words: str, hint: str) -> None:
+    result = imagecli("config", "get", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+    assert hint in result.stderr
+
+
+def test_a_value_has_its_origin_in_json(imagecli: Run) -> None:
+    result = imagecli("config", "get", "model", "--json", env={"IMAGECLI_MODEL": "dall-e-2"})
+    assert result.json["settings"] == [
+        {"name": "model", "value": "dall-e-2", "origin": "IMAGECLI_MODEL", "remark": None}
+    ]
+
+
+def test_show_is_still_another_name_of_list(imagecli: Run) -> None:
+    assert imagecli("config", "show", "--origin").stdout == imagecli("config", "list", "--origin").stdout
+    assert "show" not in imagecli("config", "--help").stdout
+
+
+# --- edit -------------------------------------------------------------------------------------------------------------
+
+
+def editor(tmp_path: Path, program: str) -> str:
+    """The command of an editor that carries out *program* on the text `text` of the file that it is given."""
+    script = tmp_path / "my editor.py"
+    script.write_text(
+        f"import sys, pathlib\npath = pathlib.Path(sys.argv[-1])\ntext = path.read_text()\n{program}\n"
+        "path.write_text(text)\nprint('drawn by the editor')\n"
+    )
+    return f'{sys.executable} "{script}" --wait'
+
+
+def test_edit_creates_a_file_whose_every_line_is_a_comment(imagecli: Run, home: Path, tmp_path: Path) -> None:
+    result = imagecli("config", "edit", env={"EDITOR": editor(tmp_path, "")})
+    assert (result.exit_code, result.stdout) == (0, ""), result.stderr
+    path = home / "config.toml"
+    text = path.read_text()
+    assert f"{path} is valid" in result.stderr
+    assert tomllib.loads(text) == {}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text(re.sub(r"^# (?=[a-z_]+ = |\[)", "", text, flags=re.M))
+    assert set(tomllib.loads(path.read_text())) == {*SETTINGS, "providers"}
+    assert imagecli("config", "list").exit_code == 0
+
+
+def test_edit_opens_the_file_as_it_is_with_visual_before_editor(imagecli: Run, home: Path, tmp_path: Path) -> None:
+    path = write_user_file(home, "# mine\n")
+    environ = {"VISUAL": editor(tmp_path, "text += 'size = \"auto\"'"), "EDITOR": "no-such-editor"}
+    assert imagecli("config", "edit", env=environ).exit_code == 0
+    assert path.read_text() == '# mine\nsize = "auto"'
+
+
+def test_what_edit_leaves_is_checked(imagecli: Run, home: Path, tmp_path: Path) -> None:
+    result = imagecli("config", "edit", env={"EDITOR": editor(tmp_path, "text = 'modle = 1'")})
+    assert result.exit_code == 2
+    assert "there is no setting 'modle'" in result.stderr and "did you mean model?" in result.stderr
+    assert (home / "config.toml").read_text() == "modle = 1"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (None, "no editor is set"),
+        ("no-such-editor", "editor 'no-such-editor' (from EDITOR) was not found on the PATH"),
+        ("./ed", "editor './ed' (from EDITOR) was not found on the PATH"),
+        ("ed", "editor 'ed' (from EDITOR) was not found on the PATH"),
+        ("false", "failed with exit code 1"),
+        ("'ed", "unclosed quote"),
+    ],
+)
+def test_an_editor_that_can_t_be_used_is_named(
+    imagecli: Run, folder: Path, tmp_path: Path, command: str | None, words: str
+) -> None:
+    (folder / "ed").write_text("#!/bin/sh\ntouch ran\n")
+    (folder / "ed").chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "false").symlink_to("/bin/false")
+    environ = {"PATH": f".{os.pathsep}{folder}{os.pathsep}{tmp_path / 'bin'}"}
+    result = imagecli("config", "edit", env=environ | ({"EDITOR": command} if command else {}))
+    assert result.exit_code == 2
+    assert words in result.stderr and "hint: " in result.stderr
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", [True, False])
+def test_on_a_terminal_an_invalid_file_can_be_edited_again(home: Path, tmp_path: Path, again: bool) -> None:
+    program = "text = 'size = \"auto\"' if 'modle' in text else 'modle = 1'"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "IMAGECLI_CONFIG_DIR": str(home),
+        "HOME": str(tmp_path),
+        "EDITOR": editor(tmp_path, program),
+    }
+    child = pexpect.spawn(sys.executable, ["-m", "imagecli", "config", "edit"], env=environ, encoding="utf-8")
+    child.expect_exact("did you mean model?")
+    child.expect_exact("Edit it again? [y/N] ")
+    child.sendline("y" if again else "")
+    child.expect_exact("is valid" if again else "is not valid")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == (0 if again else 2)
+    assert (home / "config.toml").read_text() == ('size = "auto"' if again else "modle = 1")
 
 
 # --- set and unset ---------------------------------------------------------------------------------------------------
@@ -148,7 +277,7 @@ def test_an_env_file_is_not_opened(folder: Path, state: Path, tmp_path: Path, co
     ],
 )
 def test_a_setting_is_written_as_loading_reads_it(imagecli: Run, home: Path, name: str, typed: str, line: str) -> None:
-    written(home, "# mine\nmax_wait = 30 # short\n")
+    write_user_file(home, "# mine\nmax_wait = 30 # short\n")
     result = imagecli("config", "set", name, typed)
     assert (result.exit_code, result.stdout) == (0, ""), result.stderr
     assert (home / "config.toml").read_text() == f"# mine\nmax_wait = 30 # short\n{line}\n"
@@ -165,7 +294,7 @@ def test_a_provider_of_ones_own_is_made_by_setting_it(imagecli: Run, home: Path)
 
 
 def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) -> None:
-    written(home, '[providers.mine]\nbase_url = "http://localhost:1/v1"\n')
+    write_user_file(home, '[providers.mine]\nbase_url = "http://localhost:1/v1"\n')
     assert imagecli("config", "unset", "providers.mine.base_url").exit_code == 0
     assert tomllib.loads((home / "config.toml").read_text()) == {}
 
@@ -188,7 +317,7 @@ def test_with_its_last_line_a_providers_table_goes(imagecli: Run, home: Path) ->
 def test_what_loading_would_refuse_is_not_written(
     imagecli: Run, home: Path, typed: list[str], words: str, hint: str
 ) -> None:
-    path = written(home, "# mine\n")
+    path = write_user_file(home, "# mine\n")
     result = imagecli("config", "set", *typed)
     assert result.exit_code == 2
     assert words in result.stderr
@@ -221,13 +350,13 @@ def test_a_word_that_no_model_takes_is_remarked_on(
 def test_a_key_is_not_taken_from_argv(imagecli: Run, home: Path, typed: list[str]) -> None:
     result = imagecli("config", "set", *typed)
     assert result.exit_code == 2
-    assert "imagecli config login" in result.stderr
+    assert "imagecli login" in result.stderr
     assert KEY not in result.stderr
     assert not home.exists()
 
 
 def test_a_broken_file_is_named_with_its_line_and_left_alone(imagecli: Run, home: Path) -> None:
-    path = written(home, 'model = "x\nsize = "auto"\n')
+    path = write_user_file(home, 'model = "x\nsize = "auto"\n')
     result = imagecli("config", "set", "size", "auto")
     assert result.exit_code == 2
     assert "(at line 1, column" in result.stderr
@@ -239,171 +368,6 @@ def test_what_goes_before_a_setting_is_said_when_it_is_written(imagecli: Run, fo
     assert "IMAGECLI_MODEL says another one" in said
     (folder / "imagecli.toml").write_text('size = "auto"')
     assert "imagecli.toml says another one" in imagecli("config", "set", "size", "512x512").stderr
-
-
-# --- login -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("typed", [["openai", "-"], ["-"], ["openai", "--stdin"], ["--stdin"]])
-def test_a_key_is_read_from_stdin_and_kept_for_the_user_alone(imagecli: Run, home: Path, typed: list[str]) -> None:
-    before = os.umask(0)
-    try:
-        result = imagecli("config", "login", *typed, stdin=f"{KEY}\r\n".encode())
-    finally:
-        os.umask(before)
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert str(home / "credentials.toml") in result.stderr
-    assert KEY not in result.stderr
-    assert tomllib.loads((home / "credentials.toml").read_text()) == {"openai": KEY}
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "credentials.toml")] == [0o700, 0o600]
-    assert "set, from" in imagecli("config", "show", "--origin").stdout
-
-
-@pytest.mark.parametrize(
-    "key", [b"", b"\n", f"“{KEY}”".encode(), f"{KEY} {KEY}".encode(), f"{KEY}\r\nX-Evil: 1".encode(), b"\xff\xfe"]
-)
-def test_what_is_no_key_is_not_kept_and_not_shown(imagecli: Run, home: Path, key: bytes) -> None:
-    result = imagecli("config", "login", "openai", "-", stdin=key)
-    assert result.exit_code in (2, 3)
-    assert "the key" in result.stderr
-    assert KEY not in result.stderr
-    assert not home.exists()
-
-
-def test_nobody_is_asked_where_there_is_no_terminal(imagecli: Run) -> None:
-    result = imagecli("config", "login", stdin=KEY.encode())
-    assert result.exit_code == 2
-    assert "imagecli config login openai - < FILE" in result.stderr
-
-
-def test_a_key_in_argv_is_refused(imagecli: Run, home: Path) -> None:
-    result = imagecli("config", "login", "openai", KEY)
-    assert result.exit_code == 2
-    assert "not given in argv" in result.stderr
-    assert KEY not in result.stderr
-    assert not home.exists()
-
-
-def test_a_variable_that_goes_before_the_kept_key_is_named(imagecli: Run) -> None:
-    result = imagecli("config", "login", "openai", "-", stdin=KEY.encode(), env={"OPENAI_API_KEY": "sk-other"})
-    assert "OPENAI_API_KEY is set, and goes before it" in result.stderr
-
-
-def test_a_provider_without_keys_gets_none(imagecli: Run) -> None:
-    result = imagecli("config", "login", "sandbox", "-", stdin=KEY.encode())
-    assert result.exit_code == 2
-    assert "sandbox wants no key" in result.stderr
-    assert imagecli("config", "login", "opnai", "-", stdin=KEY.encode()).exit_code == 2
-
-
-def test_a_key_is_removed(imagecli: Run, home: Path) -> None:
-    imagecli("config", "login", "openai", "-", stdin=KEY.encode())
-    assert imagecli("config", "login", "openai", "--delete").exit_code == 0
-    assert KEY not in (home / "credentials.toml").read_text()
-    assert imagecli("config", "login", "openai", "--delete").exit_code == 2
-
-
-def test_a_key_file_that_others_can_read_is_not_written_to(imagecli: Run, home: Path) -> None:
-    path = written(home, 'xai = "sk-2"', "credentials.toml", 0o644)
-    result = imagecli("config", "login", "openai", "-", stdin=KEY.encode())
-    assert result.exit_code == 2
-    assert f"chmod 600 {path}" in result.stderr
-    assert path.read_text() == 'xai = "sk-2"'
-
-
-@pytest.mark.slow
-def test_a_key_typed_at_a_terminal_is_not_shown(home: Path, tmp_path: Path) -> None:
-    environ = {"PATH": os.environ["PATH"], "IMAGECLI_CONFIG_DIR": str(home), "HOME": str(tmp_path)}
-    child = pexpect.spawn(
-        sys.executable, ["-m", "imagecli", "config", "login"], env=environ, encoding="utf-8", timeout=30
-    )
-    child.expect("not shown: ")
-    child.sendline(KEY)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    assert KEY not in child.before
-    assert tomllib.loads((home / "credentials.toml").read_text()) == {"openai": KEY}
-
-
-# --- the system's keyring --------------------------------------------------------------------------------------------
-
-BACKEND = """
-import json, pathlib
-from keyring.backend import KeyringBackend
-FILE = pathlib.Path(__file__).with_name("kept.json")
-class Kept(KeyringBackend):
-    priority = 1
-    def _all(self):
-        return json.loads(FILE.read_text()) if FILE.exists() else {}
-    def get_password(self, service, username):
-        return self._all().get(f"{service} {username}")
-    def set_password(self, service, username, password):
-        FILE.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
-    def delete_password(self, service, username):
-        kept = self._all(); del kept[f"{service} {username}"]; FILE.write_text(json.dumps(kept))
-"""
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> dict[str, str]:
-    """The variables that make a keyring of a file: a backend of our own, chosen as keyring documents it."""
-    place = tmp_path / "backend"
-    place.mkdir()
-    (place / "kept.py").write_text(BACKEND)
-    return {"PYTHONPATH": str(place), "PYTHON_KEYRING_BACKEND": "kept.Kept", "HOME": str(tmp_path)}
-
-
-def test_a_key_goes_into_the_keyring_and_is_found_there(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    result = imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring)
-    assert result.exit_code == 0, result.stderr
-    assert KEY not in (home / "credentials.toml").read_text() + result.stderr
-    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {"imagecli openai": KEY}
-    found = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
-    assert f"key: set, {len(KEY)} characters, from the system's keyring" in found
-    assert imagecli("config", "login", "openai", "--delete", env=keyring).exit_code == 0
-    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {}
-
-
-def test_the_keyring_is_asked_only_where_settings_say_so(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    (Path(keyring["PYTHONPATH"]) / "kept.json").write_text(json.dumps({"imagecli openai": KEY}))
-    here = ("doctor", "--base-url", "http://127.0.0.1:1/v1")
-    assert "key: none" in imagecli(*here, env=keyring).stdout
-    written(home, "keyring = true")
-    assert "from the system's keyring" in imagecli(*here, env=keyring).stdout
-
-
-def test_a_keyring_without_the_key_leaves_it_to_the_command(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    written(home, 'keyring = true\n[providers.openai]\napi_key_command = ["printf", "sk-of-the-command"]')
-    said = imagecli("doctor", "--base-url", "http://127.0.0.1:1/v1", env=keyring).stdout
-    assert "key: set, 17 characters, from api_key_command" in said
-
-
-def test_a_key_that_left_the_keyring_is_missed(imagecli: Run, home: Path, keyring: dict[str, str]) -> None:
-    written(home, "[openai]\nkeyring = true\n", "credentials.toml")
-    result = imagecli("generate", "a cat", env=keyring)
-    assert result.exit_code == 3
-    assert "the key of openai is no more in the system's keyring" in result.stderr
-    assert "imagecli config login openai" in result.stderr
-
-
-@pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"])
-def test_a_keyring_that_keeps_nothing_is_found_out(
-    imagecli: Run, home: Path, keyring: dict[str, str], backend: str
-) -> None:
-    environ = {**keyring, "PYTHON_KEYRING_BACKEND": backend}
-    result = imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=environ)
-    assert result.exit_code == 2
-    assert "keyring" in result.stderr
-    assert KEY not in result.stderr
-    assert not home.exists()
-
-
-def test_a_keyring_py_of_the_current_folder_is_not_run(imagecli: Run, folder: Path, keyring: dict[str, str]) -> None:
-    (folder / "keyring.py").write_text("open('ran', 'w')")
-    assert imagecli("config", "login", "openai", "-", "--keyring", stdin=KEY.encode(), env=keyring).exit_code == 0
-    assert json.loads((Path(keyring["PYTHONPATH"]) / "kept.json").read_text()) == {"imagecli openai": KEY}
-    assert not (folder / "ran").exists()
 
 
 # --- trust -----------------------------------------------------------------------------------------------------------
@@ -425,7 +389,7 @@ def test_trust_is_asked_for_with_what_it_would_allow(
     assert result.exit_code == (0 if trusted else 2)
     assert "base_url = 'http://127.0.0.1:1/" in result.stderr
     assert "\x1b" not in result.stderr
-    refused = "untrusted" in imagecli("config", "show", "--json").stdout
+    refused = "untrusted" in imagecli("config", "list", "--json").stdout
     assert refused is not trusted
 
 
@@ -436,7 +400,7 @@ def test_without_a_terminal_trust_wants_a_yes(imagecli: Run, delicate: Path, fol
     assert imagecli("config", "trust", folder, "--yes").exit_code == 0
     assert "trusted already" in imagecli("config", "trust", "--yes").stderr
     assert imagecli("config", "trust", "--remove").exit_code == 0
-    assert "untrusted" in imagecli("config", "show", "--json").stdout
+    assert "untrusted" in imagecli("config", "list", "--json").stdout
 
 
 def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state: Path) -> None:
@@ -453,8 +417,8 @@ def test_a_file_that_wants_no_trust_gets_none(imagecli: Run, folder: Path, state
     ("typed", "hint"),
     [
         ([], "imagecli config --help"),
-        (["shwo"], "did you mean imagecli config show?"),
-        (["x"], "there are: path, show"),
+        (["lsit"], "did you mean imagecli config list?"),
+        (["x"], "there are: list, get, set, unset, edit, path, trust\n"),
     ],
 )
 def test_a_command_that_is_none_is_answered_with_those_there_are(imagecli: Run, typed: list[str], hint: str) -> None:
@@ -488,8 +452,8 @@ def test_a_key_is_in_no_output_file_or_argument_of_a_run(imagecli: Run, tmp_path
         ("generate", "a cat", "--dry-run", "--json"),
         ("batch", "m.txt", "--debug"),
         ("doctor", "--provider", "gw"),
-        ("config", "show"),
-        ("config", "show", "--json"),
+        ("config", "list"),
+        ("config", "list", "--json"),
         ("providers", "gw", "--json"),
     ],
 )

@@ -88,11 +88,11 @@ def test_each_answer_is_one_finding_and_the_code_of_a_command(
 @pytest.mark.parametrize(
     ("command", "environ", "ways"),
     [
-        (("doctor",), {}, "imagecli config login openai, or export OPENAI_API_KEY=…"),
-        (("generate", "a cat"), {}, "imagecli config login openai, or export OPENAI_API_KEY=…"),
-        (("batch", "m.txt"), {}, "imagecli config login openai, or export OPENAI_API_KEY=…"),
-        (("generate", "a cat", "--provider", "xai"), {"OPENAI_API_KEY": KEY}, "imagecli config login xai"),
-        (("doctor", "--provider", "local"), {"OPENAI_API_KEY": KEY}, "imagecli config login local"),
+        (("doctor",), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
+        (("generate", "a cat"), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
+        (("batch", "m.txt"), {}, "imagecli login openai, or export OPENAI_API_KEY=…"),
+        (("generate", "a cat", "--provider", "xai"), {"OPENAI_API_KEY": KEY}, "imagecli login xai"),
+        (("doctor", "--provider", "local"), {"OPENAI_API_KEY": KEY}, "imagecli login local"),
     ],
 )
 def test_a_server_that_wants_a_key_and_got_none_is_not_said_to_refuse_one(
@@ -156,7 +156,7 @@ def test_what_can_not_be_tested_without_buying_is_said(imagecli: Run) -> None:
 @pytest.mark.parametrize(
     ("environ", "arguments", "exit_code", "topic", "hint"),
     [
-        ({"OPENAI_BASE_URL": "http://192.0.2.1.invalid/v1"}, (), 3, "key", "imagecli config login openai"),
+        ({"OPENAI_BASE_URL": "http://192.0.2.1.invalid/v1"}, (), 3, "key", "imagecli login openai"),
         ({}, ("--base-url", "http://127.0.0.1:1/v1"), 6, "server", "check the network"),
         ({"OPENAI_API_KEY": "“sk-1”"}, ("--base-url", "http://127.0.0.1:1/v1"), 3, "key", "copy it again"),
         ({}, ("--provider", "opnai"), 2, "settings", "did you mean openai?"),

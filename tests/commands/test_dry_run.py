@@ -29,7 +29,7 @@ def test_the_plan_tells_request_files_and_price_and_needs_no_key(imagecli: Run, 
         "size           1024x1024",
         "saves          a-cat.png",
         "",
-        "price          about $0.21 to $0.22 (gpt-image-2, high, 1024x1024; table of 2026-11)",
+        "price          about $0.21 (gpt-image-2, high, 1024x1024; table of 2026-11)",
         "sent           nothing: this was a dry run",
     ]
     assert not list(folder.iterdir())

@@ -71,7 +71,7 @@ def answer(output_tokens: int | None) -> bytes:
             {"IMAGECLI_MAX_COST": "0.05"},
             "the picture can cost $0.22 (gpt-image-2, high, 1024x1024; table of 2026-11), "
             "more than the cap of $0.05 (IMAGECLI_MAX_COST)",
-            "--quality low costs about $0.006 to $0.007; or --max-cost 0.22",
+            "--quality low costs about $0.006; or --max-cost 0.22",
         ),
         (
             ["-n", "2", *HIGH, "--max-cost", "0.001"],

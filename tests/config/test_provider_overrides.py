@@ -31,7 +31,7 @@ def test_without_like_it_speaks_as_openai_and_its_key_stays_at_home(home: Home) 
     assert settings.provider.paths["edits"] == "/images/edits"
     assert (settings.base_url, settings.key, settings.headers) == ("https://images.example/v1", None, {})
     assert settings.no_key
-    assert "imagecli config login mine" in (settings.no_key.hint or "")
+    assert "imagecli login mine" in (settings.no_key.hint or "")
 
 
 def test_its_key_stands_under_its_own_name(home: Home) -> None:
@@ -54,7 +54,7 @@ def test_a_key_variable_of_another_provider_is_refused(home: Home, name: str) ->
     home.user(f'[providers.{name}]\nbase_url = "http://x.example/v1"\nkeys = [{{ env = "OPENAI_API_KEY" }}]')
     with pytest.raises(SettingsError, match="OPENAI_API_KEY is the key of provider openai") as caught:
         home.load({"provider": name}, OPENAI)
-    assert f"imagecli config login {name}" in (caught.value.hint or "")
+    assert f"imagecli login {name}" in (caught.value.hint or "")
 
 
 def test_a_row_that_ships_is_changed_and_keeps_the_rest(home: Home) -> None:
@@ -92,7 +92,7 @@ def test_a_typed_timeout_goes_before_the_providers(home: Home, flags: dict[str, 
         (MINE + 'auth = "basic"', "[providers.mine] auth: unknown value 'basic'", ""),
         (MINE + 'keys = ["MINE"]', "[providers.mine] keys", ""),
         (MINE + 'timeout = "soon"', "[providers.mine] timeout: a number of seconds", "timeout = 600"),
-        (MINE + 'api_key = "sk-1"', "no setting in [providers.mine] 'api_key'", "imagecli config login mine"),
+        (MINE + 'api_key = "sk-1"', "no setting in [providers.mine] 'api_key'", "imagecli login mine"),
         (MINE + "embedded = true", "no setting in [providers.mine] 'embedded'", ""),
         (MINE + 'name = "x"', "no setting in [providers.mine] 'name'", ""),
         ('[providers.mine]\nbase_url = "ftp://x/v1"', "[providers.mine] the base URL 'ftp://x/v1'", "http://"),

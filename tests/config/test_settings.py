@@ -124,7 +124,7 @@ def test_a_project_file_can_t_say_where_the_key_goes(home: Home, text: str) -> N
         ("\x00", "a NUL byte", "UTF-8"),
         ("a = " + "[" * 20_000, "not TOML", "mend"),
         ('modle = "x"', "no setting 'modle'", "did you mean model?"),
-        ('api_key = "sk-1"', "no setting 'api_key'", "imagecli config login"),
+        ('api_key = "sk-1"', "no setting 'api_key'", "imagecli login"),
         ('[providers.openai]\napi_key_command = "op read x"', "api_key_command: expected a list of texts", "op"),
         ("[providers.openai]\napi_key_command = [1]", "api_key_command: expected text, got 1", "op"),
         ("size = 5", "size 5: text is wanted", "WIDTHxHEIGHT"),

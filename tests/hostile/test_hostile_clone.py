@@ -36,7 +36,7 @@ COMMANDS: Final = (
     "batch m.jsonl --shard 1/3",
     "vary typed.png -o out/",
     "batch m.jsonl --if-exists overwrite",
-    "config show",
+    "config list",
     "batch m.jsonl --provider sandbox --batch-api --wait",
     "doctor",
     "recover --delete 20261129-000000-aaaa-1",

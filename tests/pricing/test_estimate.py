@@ -111,10 +111,11 @@ def test_the_catalogue_has_these_prices(model: str, quality: str, size: str, usd
     assert high == pytest.approx(usd, abs=0.002)
 
 
-def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
+def test_what_is_left_to_the_model_is_a_range_over_all_it_usually_chooses() -> None:
     low, high = ends(ask(None, None))
-    assert low == pytest.approx(0.00588, abs=1e-3)
-    assert high == pytest.approx(0.36987, abs=1e-3)
+    # Least: low at 1536x1024, estimated from the square. Most: the square at high.
+    assert low == pytest.approx(196 * 0.781 / 1.15 * 30e-6, abs=1e-4)
+    assert high == pytest.approx(7024 * 30e-6, abs=1e-3)
     assert ends(ask("auto", None)) == (low, high)
     words = found(ask(None, None)).about
     assert words == "gpt-image-2, any quality, any usual size; table of 2026-11"
@@ -122,45 +123,30 @@ def test_what_is_left_to_the_model_is_a_range_over_all_it_may_choose() -> None:
 
 
 @pytest.mark.parametrize("size", [None, "auto"])
-def test_a_size_left_to_the_model_is_one_of_its_usual_ones_where_the_table_has_a_single_one(size: Any) -> None:
-    # 1536x1024 has one and a half times the pixels of the square, whose 7,024 tokens are all that is known of `max`.
-    low, high = ends(ask("max")._replace(options=ask("max").options._replace(size=size)), row(GPT_25, "max"))
-    assert low == pytest.approx(7024 * 30e-6, abs=1e-3)
-    assert high == pytest.approx(7024 * 1.5 * 30e-6, abs=2e-3)
+@pytest.mark.parametrize("model", ["gpt-image-2", "gpt-image-2.5-flare", "gpt-image-2.6-flare", "gpt-image-1.5"])
+def test_a_size_left_to_the_model_makes_a_quality_at_most_half_as_expensive_again(model: str, size: Any) -> None:
+    it = ROWS.model(model)
+    for quality in estimate.qualities_by_price(it):
+        wanted = ask(quality)
+        low, high = ends(wanted._replace(options=wanted.options._replace(size=size)), it)
+        text = (50 + 2) * 5e-6
+        assert high - text <= 1.5 * low
+        assert low <= ends(ask(quality, SQUARE), it)[0] <= ends(ask(quality, SQUARE), it)[1] <= high
 
 
-def test_sizes_of_the_table_that_a_model_does_not_make_are_none_that_it_chooses() -> None:
+def test_a_size_left_to_a_model_with_a_set_of_sizes_is_one_of_them() -> None:
     small = row()._replace(sizes=ROWS.model("dall-e-2").sizes._replace(set=(Size(512, 512),)))
-    low, high = ends(ask("high", None), small)
-    assert (low, high) == ends(ask("high", Size(512, 512)), small)
-    assert high < ends(ask("high", None))[1]
-
-
-def test_a_size_between_two_of_the_table_costs_no_more_than_either_in_proportion() -> None:
-    between = Size(1536, 864)
-    share = between.pixels / SQUARE.pixels
-    least, most = image_output_tokens(GPT_2.output_tokens["high"], between, 1, None)
-    assert (least, most) == (5488 * between.pixels / WIDE.pixels, 7024 * share)
-
-
-@pytest.mark.parametrize(
-    ("size", "tokens"),
-    [(Size(2048, 2048), (1756, 4 * 1756)), (Size(512, 512), (439, 1756)), (SQUARE, (1756, 1756))],
-)
-def test_a_size_beyond_a_table_of_one_grows_at_most_with_its_pixels(size: Size, tokens: tuple[float, float]) -> None:
-    assert image_output_tokens({SQUARE: 1756}, size, 1, None) == tokens
-
-
-def test_the_measured_price_of_a_large_picture_lies_in_the_range() -> None:
-    # 3840x2160 at high was measured at about 3,337 tokens on 2026-11-05, with 1,756 for the square.
-    low, high = ends(ask("high", Size(3840, 2160)), row(GPT_25, *GPT_25.output_tokens))
-    assert low < 3337 * 30 / 1_000_000 < high
+    assert ends(ask("high", None), small) == ends(ask("high", Size(512, 512)), small)
+    assert ends(ask("high", None), small)[1] < ends(ask("high", None))[1]
 
 
 def test_frames_of_a_gif_cost_at_most_their_sheet() -> None:
     table = {SQUARE: 1000}
-    assert image_output_tokens(table, SQUARE, 4, 8_294_400) == (1000, 4000)
-    assert image_output_tokens(table, SQUARE, 16, 8_294_400)[1] == pytest.approx(1000 * 8_294_400 / SQUARE.pixels)
+    four, sixteen = (image_output_tokens(table, SQUARE, frames, 8_294_400) for frames in (4, 16))
+    # A sheet of four squares, and one of the largest size: 2 million and the pixels, in proportion.
+    assert four[0] == sixteen[0] == 1000
+    assert four[1] == pytest.approx(1150 * (2e6 + 4 * SQUARE.pixels) / (2e6 + SQUARE.pixels))
+    assert sixteen[1] == pytest.approx(1150 * (2e6 + 8_294_400) / (2e6 + SQUARE.pixels))
     assert ends(ask(output_format="gif", frame_count=2))[1] < ends(ask(output_format="gif"))[1]
 
 

@@ -117,7 +117,7 @@ def test_what_fits_under_the_cap_by_half_is_let_through() -> None:
 def test_the_quality_that_would_fit_is_looked_for_at_the_same_share() -> None:
     refusal = budget(HALF, cap=0.05, fixed=False).refusal()
     assert refusal is not None
-    assert (refusal.hint or "").startswith("--quality medium costs about $0.026 to $0.027; or --max-cost")
+    assert (refusal.hint or "").startswith("--quality medium costs about $0.027; or --max-cost")
 
 
 def test_the_price_of_a_plan_is_said_to_be_the_batch_api_s() -> None:

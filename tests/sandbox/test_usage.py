@@ -33,7 +33,7 @@ def of(model: str, **fields: Any) -> dict[str, Any]:
         ({"model": "gpt-image-2", "quality": "medium", "n": 2}, 3512),
         ({"model": "gpt-image-2", "quality": "low", "stream": True, "partial_images": 3}, 496),
         ({"model": "gpt-image-2", "quality": "low", "stream": True, "partial_images": 3, "n": 2}, 992),
-        ({"model": "gpt-image-2", "quality": "medium", "size": "2048x1024"}, 3512),
+        ({"model": "gpt-image-2", "quality": "medium", "size": "2048x1024"}, 1180),
         ({"model": "gpt-image-2.5-flare", "quality": "max"}, 7024),
         ({"model": "gpt-image-1-mini", "quality": "low", "size": "1024x1536"}, 408),
         ({"model": "gpt-image-1-mini", "quality": "low", "size": "1536x1024"}, 400),
@@ -72,7 +72,8 @@ def test_gif_is_billed_by_the_sheet_of_its_frames() -> None:
         tokens_per_image(build_image_job(ParsedForm(values={**values, "frame_count": count}), "generations", ROWS))
         for count in (2, 4, 16)
     ]
-    assert tokens == [3512, 7024, round(1756 * 8_294_400 / 1024**2)]
+    pixels = (2 * 1024**2, 4 * 1024**2, 8_294_400)
+    assert tokens == [round(1756 * (2e6 + count) / (2e6 + 1024**2)) for count in pixels]
 
 
 def test_row_without_prices_has_usage_all_the_same(sandbox: Sandbox) -> None:

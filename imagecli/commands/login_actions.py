@@ -1,4 +1,4 @@
-"""`imagecli config login`: stores a key, typed without echo or read from stdin, in a private file or the keyring."""
+"""Stores a key, typed without echo or read from stdin, in a private file or the keyring; and removes it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from imagecli.config.sources import SettingFlags, read_settings_sources
 from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import UsageError
-from imagecli.output.terminal import print_note
+from imagecli.output.terminal import print_note, sanitize, write_line
 
 
-def store_typed_key(provider: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
-    """Read the provider's key and store it. Raises UsageError, SettingsError, AuthenticationError."""
+def store_typed_key(provider: str | None, source: str | None, env: Env, *, stdin: bool, keyring: bool) -> None:
+    """Read the provider's key and store it; *source* or *provider* is `-` if it is on stdin.
+
+    Raises UsageError, SettingsError, AuthenticationError.
+    """
+    if provider == "-" and source is None:
+        provider, source = None, "-"
+    if source not in (None, "-"):
+        raise UsageError("a key on the command line is visible to every process", hint="imagecli login")
     sources = read_settings_sources(SettingFlags(provider=provider), env, catalog.load_shipped_catalog(), None)
     row = effective_provider(sources, catalog.load_shipped_catalog())
     if row.auth == "none":
-        raise UsageError(f"provider {row.name} wants no key", hint=f'imagecli generate "a cat" --provider {row.name}')
-    secret = _read_secret(row, env, stdin=stdin)
+        raise UsageError(f"provider {row.name} needs no key", hint=f'imagecli generate "a cat" --provider {row.name}')
+    secret = _read_secret(row, env, stdin=stdin or source == "-")
     place = str(sources.folders.credentials)
     if keyring:
         api_keys.write_keyring_key(row.name, secret, env)
         place = KEYRING
     api_keys.write_credential(sources.folders, row.name, None if keyring else secret)
-    print_note(f"the key of {row.name} is kept in {place}", env)
+    print_note(f"stored the key of {row.name} in {place}", env)
     for variable in row.keys:
         if variable.env in env.environ:
-            print_note(f"{variable.env} is set, and goes before it", env)
+            print_note(f"{variable.env} is set and overrides it", env)
 
 
 def remove_key(provider: str | None, env: Env) -> None:
@@ -42,16 +49,21 @@ def remove_key(provider: str | None, env: Env) -> None:
     if entry == api_keys.IN_KEYRING:
         api_keys.remove_keyring_key(name, env)
     if entry is None:
-        raise UsageError(f"no key of {name} is kept in {sources.folders.credentials}", hint="imagecli config show")
-    print_note(f"the key of {name} is removed", env)
+        raise UsageError(
+            f"no key of {name} is stored in {sources.folders.credentials}", hint="imagecli config list --origin"
+        )
+    print_note(f"removed the key of {name}", env)
 
 
 def _read_secret(row: ProviderRow, env: Env, *, stdin: bool) -> Secret:
     if env.stdin.isatty():
-        page = f" (made at {row.key_page})" if row.key_page else ""
-        return clean_key(prompt_hidden(f"Key of {row.name}{page}, not shown: ", env), "what was typed")
+        name = row.title or row.name
+        if row.key_page:
+            write_line(env.stderr, sanitize(f"Create a key at {row.key_page}"))
+        return clean_key(prompt_hidden(f"Paste your {name} API key (hidden): ", env), "what was typed")
     if not stdin:
         raise UsageError(
-            "there is no terminal to ask for a key on", hint=f"imagecli config login {row.name} - < FILE reads it"
+            "stdin is not a terminal to ask for a key on",
+            hint=f"imagecli login {row.name} - < FILE reads it from a file",
         )
     return clean_key(read_stdin_text(env), "stdin")
