@@ -302,7 +302,7 @@ def build_pipeline(
         transport=Transport(
             key=server.key,
             auth=server.auth,
-            headers=settings.headers,
+            headers={**settings.provider.headers_at(server.base_url), **settings.headers},
             timeouts=timeouts,
             max_retries=settings.max_retries,
             max_wait=settings.max_wait,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.client.paid_requests import Transport
 from imagecli.errors import NetworkError, UnsavedError
 from imagecli.events import Event, WarningEvent
@@ -228,6 +229,31 @@ def test_what_arrived_from_a_provider_that_bills_nothing_is_still_kept() -> None
         request = HttpRequest(method="POST", url=f"{server.base_url}/images/generations", json={})
         transport(free=True).send(request, into, 0, lambda event: None)
     assert into.getvalue() == b'{"data": ['
+
+
+@pytest.mark.parametrize("provider", ["openai", "local", "localai"])
+def test_a_gateway_is_asked_not_to_repeat_a_request(imagecli: Run, provider: str) -> None:
+    """LiteLLM sends a failing one nine times on its own."""
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--provider", provider, "--base-url", server.base_url)
+    assert b"\r\nx-litellm-num-retries: 0\r\n" in server.requests[0]
+
+
+def test_a_header_of_the_settings_replaces_that_of_the_row(imagecli: Run, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    (tmp_path / "config" / "config.toml").write_text('[providers.openai]\nheaders = { X-LiteLLM-Num-Retries = "1" }\n')
+    with raw_server(OK) as server:
+        imagecli("generate", "a cat", "--base-url", server.base_url)
+    assert [line for line in server.requests[0].split(b"\r\n") if b"litellm" in line.lower()] == [
+        b"X-LiteLLM-Num-Retries: 1"
+    ]
+
+
+def test_the_api_s_own_address_gets_no_header_for_gateways() -> None:
+    row = load_shipped_catalog().provider("openai")
+    assert row.base_url
+    assert not row.headers_at(f"{row.base_url}/")
+    assert row.headers_at("https://gateway.example/v1")
 
 
 def transport(*, retry_500: bool = False, free: bool = False) -> Transport:
