@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Crop: TypeAlias = Literal["center", "top", "bottom", "left", "right", "none"]
 IfExists: TypeAlias = Literal["number", "skip", "overwrite", "fail"]
@@ -10,3 +10,5 @@ Via: TypeAlias = Literal["auto", "variations", "edits"]
 """How `vary` works: by the variations endpoint, by an edit, or by the first if the model has it."""
 Strength: TypeAlias = Literal["subtle", "medium", "strong"]
 """How much `vary` changes the image."""
+MAX_SEED: Final = 2**63 - 1
+"""The largest seed that servers read: a signed number of 64 bits."""

@@ -82,6 +82,8 @@ class ImageOptions(NamedTuple):
     style: str | None = None
     response_format: str | None = None
     user: str | None = None
+    seed: int | None = None
+    """Of the first image; a provider that accepts one makes the same images of the same seed, or nearly."""
     params: tuple[tuple[str, Json], ...] = ()
     """--param KEY=VALUE: sent unchanged and unchecked."""
 

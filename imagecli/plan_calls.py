@@ -37,12 +37,25 @@ class PlannedCall(NamedTuple):
 
 def plan_calls(requests: Sequence[ImageRequest], row: ModelRow) -> tuple[PlannedCall, ...]:
     """The calls for *requests*, split so that none requests more images than the model creates at once."""
-    parts = [
-        request._replace(options=request.options._replace(n=n))
-        for request in requests
-        for n in split_image_count(request.options, row)
-    ]
+    parts: list[ImageRequest] = []
+    for request in requests:
+        first = 0
+        for n in split_image_count(request.options, row):
+            parts.append(request_images(request, first, n))
+            first += n
     return tuple(PlannedCall(index=index, request=request) for index, request in enumerate(parts))
+
+
+def request_images(request: ImageRequest, first: int, n: int) -> ImageRequest:
+    """The request for *n* of the images of *request*, from image *first* (0-based).
+
+    Servers give each further image of a request the next seed, so *first* is added to the seed: all images differ.
+    """
+    options = request.options
+    if n == options.n and not first:
+        return request
+    seed = None if options.seed is None else options.seed + first
+    return request._replace(options=options._replace(n=n, seed=seed))
 
 
 def split_image_count(options: ImageOptions, row: ModelRow) -> tuple[int, ...]:
@@ -83,6 +96,8 @@ def request_hash_for_name(request: ImageRequest, prompt: str | None) -> str:
     # Names made by earlier versions contain this hash, so the text keeps the names that the classes had then.
     fields = request.options._asdict()
     del fields["format_of_name"]
+    if request.options.seed is None:
+        del fields["seed"]
     if svg := request.options.svg:
         fields["svg"] = _AsWritten(f"Svg(model={svg.model!r}, effort={svg.effort!r})")
     options = ", ".join(f"{name}={value!r}" for name, value in {**fields, "n": 1}.items())

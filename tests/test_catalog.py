@@ -93,3 +93,23 @@ def test_the_limits_of_gpt_image_are_theirs() -> None:
 )
 def test_a_retired_endpoint_is_still_offered_elsewhere(base_url: str, offered: bool) -> None:
     assert ROWS.provider("openai").offers("variations", base_url) is offered
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "known"),
+    [
+        ("openrouter", "openai/gpt-image-2", True),
+        ("openrouter", "gpt-image-2", True),
+        ("openrouter", "openai/gpt-image-99", False),
+        ("openrouter", "google/gpt-image-2", False),
+        ("openrouter", "openai/openai/gpt-image-2", False),
+        ("openai", "openai/gpt-image-2", False),
+    ],
+)
+def test_a_model_behind_a_vendors_prefix_has_its_limits_at_a_gateway(provider: str, name: str, known: bool) -> None:
+    row = ROWS.model_for_provider(ROWS.provider(provider), name)
+    assert (row.name, row.known) == (name, known)
+    if known:
+        assert row.sizes == ROWS.model("gpt-image-2").sizes
+    if "/" in name:
+        assert row.prices is None

@@ -15,7 +15,7 @@ from imagecli.batch.manifest.item import ManifestItem
 from imagecli.domain import ImageRequest
 from imagecli.errors import ImagecliError
 from imagecli.money import Cost
-from imagecli.plan_calls import PlannedCall, split_count
+from imagecli.plan_calls import PlannedCall, request_images
 from imagecli.prepared_call import ManifestRef, OutputFile
 from imagecli.pricing import estimate
 from imagecli.pricing.command_cost import Budget
@@ -41,11 +41,11 @@ class ItemPlan:
 
     def requests(self) -> list[ImageRequest]:
         """The requests for what is missing; several if the model creates fewer images at once."""
-        request = self.item.request
-        most = self.item.model.most_images(request.options.output_format)
+        most = self.item.model.most_images(self.item.request.options.output_format)
+        missing = self.decision.to_create
         return [
-            request if n == request.options.n else request._replace(options=request.options._replace(n=n))
-            for n in split_count(len(self.decision.to_create), most)
+            request_images(self.item.request, missing[first], min(most, len(missing) - first))
+            for first in range(0, len(missing), most)
         ]
 
     def calls(self) -> Iterator[PlannedCall]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -44,6 +44,10 @@ class Catalog(NamedTuple):
     models: Mapping[str, ModelRow]
     providers: Mapping[str, ProviderRow]
     default_model: str
+    default_reason: str
+    """Why that is the default model, in words."""
+    draft_model: str
+    """The cheapest model for drafts."""
     default_provider: str
     vary_prompts: dict[str, str]
 
@@ -63,13 +67,25 @@ class Catalog(NamedTuple):
         """
         name = name or provider.model or (self.default_model if provider.takes_default_model else None)
         if name:
-            return limit_to_provider(self.models.get(name) or _unknown_model()._replace(name=name), provider)
+            row = self.models.get(name) or self.model_behind_prefix(name, provider.vendor_prefixes)
+            return limit_to_provider(row or _unknown_model()._replace(name=name), provider)
         if provider.needs_model:
             raise UsageError(
                 f"provider {provider.name} has no model that is used where none is named",
                 hint=f"-m NAME; imagecli providers {provider.name} tells more",
             )
         return limit_to_provider(self.unknown_model._replace(name="the server's own model", sent=False), provider)
+
+    def model_behind_prefix(self, name: str, vendors: Collection[str]) -> ModelRow | None:
+        """The row of MODEL if *name* is VENDOR/MODEL, with one of *vendors*; its price is the gateway's, so unknown."""
+        vendor, _, bare_name = name.rpartition("/")
+        row = self.models.get(bare_name) if vendor in vendors else None
+        return row._replace(name=name, prices=None) if row else None
+
+    def gateways(self, name: str) -> tuple[str, ...]:
+        """The providers at which *name* is VENDOR/MODEL of a model in the catalogue."""
+        rows = self.providers.values()
+        return tuple(row.name for row in rows if self.model_behind_prefix(name, row.vendor_prefixes))
 
     def provider(self, name: str) -> ProviderRow:
         """The provider's row. Raises UsageError, which lists all names, if there is none."""
@@ -86,6 +102,8 @@ def load_shipped_catalog() -> Catalog:
         models=LazyRows(models["models"], partial(build_model, tables=models)),
         providers=LazyRows(providers["providers"], partial(build_provider, tables=providers["providers"])),
         default_model=models["default"],
+        default_reason=models["default_reason"],
+        draft_model=models["drafts"],
         default_provider=providers["default"],
         vary_prompts=providers["vary_prompts"],
     )

@@ -99,6 +99,8 @@ class ProviderRow(NamedTuple):
     """It serves the catalogue's default model."""
     needs_model: bool = True
     """False if the server has a default model of its own."""
+    vendor_prefixes: tuple[str, ...] = ()
+    """Vendors of the catalogue's models there: with `openai`, its `openai/gpt-image-2` is our `gpt-image-2`."""
 
     # Uploads.
     edits_as: Literal["multipart", "json"] = "multipart"
@@ -114,6 +116,8 @@ class ProviderRow(NamedTuple):
     """Field of the drawing; None if it accepts none."""
     mask_habit: Literal["alpha", "white"] = "alpha"
     """What it edits: the transparent area of the mask, or the white one, ignoring alpha."""
+    mask_support: Literal["applied", "uncertain", "ignored"] = "applied"
+    """What it does with a mask: `ignored` masks are refused; after an `uncertain` one the result is compared."""
     max_images: Count | None = None
     """Input images, if it accepts fewer than the model."""
     image_formats: tuple[str, ...] = ()
@@ -146,6 +150,8 @@ class ProviderRow(NamedTuple):
     """url and b64_json → the provider's values for them."""
     extra: Mapping[str, Any] = MappingProxyType({})
     """Further fields that are sent if the user did not set them."""
+    seed: tuple[Operation, ...] = ()
+    """Operations that accept a seed: in a field of that name, or among the parameters of the following two."""
     param_field: str | None = None
     """Field that all --param go into, as the text of a JSON object."""
     param_tag: str | None = None
@@ -192,6 +198,11 @@ class ProviderRow(NamedTuple):
     def offers(self, operation: Operation, base_url: str) -> bool:
         """Whether the operation is served at *base_url*."""
         return operation in self.paths and not (self.uses_default_base_url(base_url) and operation in self.retired)
+
+    def mask_support_at(self, base_url: str) -> Literal["applied", "uncertain", "ignored"]:
+        """What is done with a mask at *base_url*: a server that is not the row's own is not known to apply it."""
+        is_own = self.embedded or self.base_url is None or self.uses_default_base_url(base_url)
+        return "uncertain" if self.mask_support == "applied" and not is_own else self.mask_support
 
     def image_field_count(self) -> int | None:
         """How many input images have a field of their own; None if one field holds them all."""

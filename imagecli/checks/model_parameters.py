@@ -182,6 +182,8 @@ def inspect_parameters(
 
 def _check_extra_param(key: str, options: ImageOptions, row: ModelRow) -> None:
     """Raise UsageError for a --param that has a flag, unless the row lends its field and the flag is not used."""
+    if key == "seed" and options.seed is not None:
+        raise UsageError("--param seed: --seed sets it too", hint="omit one of them")
     if key not in OWN_FIELDS:
         return
     if not (row.lends_fields and key in LENT):

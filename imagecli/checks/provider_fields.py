@@ -26,6 +26,7 @@ def check_capabilities(request: ImageRequest, row: ProviderRow) -> tuple[Warning
         raise UsageError(f"provider {row.name} has no {operation}", hint=_INSTEAD[operation])
     for name, value in _set_fields(request):
         _check_field(name, value, operation, row)
+    _check_seed(request, row)
     _check_ratio(request, row)
     if isinstance(request, Edit):
         _check_mask_and_markup(request, row)
@@ -47,7 +48,7 @@ _INSTEAD = {
 
 
 def _set_fields(request: ImageRequest) -> Iterator[tuple[str, object]]:
-    for name in ("size", *OPTIONAL):
+    for name in ("size", "seed", *OPTIONAL):
         if (value := getattr(request.options, name)) is not None:
             yield name, value
 
@@ -69,6 +70,18 @@ def _check_field(name: str, value: object, operation: Operation, row: ProviderRo
         )
 
 
+def _check_seed(request: ImageRequest, row: ProviderRow) -> None:
+    seed, operation = request.options.seed, OPERATIONS[type(request)]
+    if seed is None or operation in row.seed:
+        return
+    where = f" for {operation}" if row.seed else ""
+    raise UsageError(
+        f"--seed: provider {row.name} documents no seed{where}",
+        hint=f"omit --seed; or --param seed={seed} sends the field all the same",
+        flag="--seed",
+    )
+
+
 def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
     size = request.options.size
     if isinstance(size, Size) and row.size_as == "aspect_ratio" and find_ratio(size, row.ratios) is None:
@@ -80,6 +93,11 @@ def _check_ratio(request: ImageRequest, row: ProviderRow) -> None:
 
 
 def _check_mask_and_markup(request: Edit, row: ProviderRow) -> None:
+    if request.mask and row.mask_support == "ignored":
+        raise UsageError(
+            f"--mask: provider {row.name} ignores it and would edit the complete image",
+            hint="omit --mask and describe in the prompt what to change",
+        )
     if request.mask and not row.mask:
         raise UsageError(
             f"--mask: provider {row.name} takes none", hint="leave --mask out and say in the prompt what to change"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, ge
 
 import typer
 
-from imagecli.choices import Crop, IfExists
+from imagecli.choices import MAX_SEED, Crop, IfExists
 from imagecli.commands import completers
 from imagecli.env import Env
 from imagecli.errors import InterruptedCommand, Terminated
@@ -134,6 +134,10 @@ class ImageFlags(NamedTuple):
     ] = None
     user: Annotated[
         str | None, typer.Option(metavar="TEXT", help="your end user, as older servers want it (--safety-identifier)")
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MAX_SEED, metavar="NUMBER", help="repeatable images, if the provider accepts a seed"),
     ] = None
 
 

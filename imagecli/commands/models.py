@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ from imagecli.commands import completers
 from imagecli.commands.flags import with_flag_groups
 
 if TYPE_CHECKING:
+    from imagecli.catalog.catalog import Catalog
     from imagecli.catalog.model import ModelRow
 
 
@@ -40,28 +40,34 @@ def models(
     rows, project_error = load_catalog_with_providers(ctx.obj)
     if project_error:
         print_note(f"{project_error.message}; its providers are left out here", ctx.obj)
-    selection = rows.models if name is None else {name: _find_row(rows.models, name)}
+    selection = rows.models if name is None else {name: _find_row(rows, name)}
+    if name is not None and name not in rows.models:
+        bare_name, gateways = name.rpartition("/")[2], ", ".join(rows.gateways(name))
+        print_note(f"{name} is {bare_name} at {gateways}, with the same limits; the price is the gateway's", ctx.obj)
     if as_json:
         from imagecli.output.json_result import print_json_document
 
         entries: Any = [model_to_json(row) for row in selection.values()]
-        return print_json_document("models", {"models": entries}, ctx.obj)
+        facts = {"default": rows.default_model, "drafts": rows.draft_model, "models": entries}
+        return print_json_document("models", facts, ctx.obj)
     today = ctx.obj.now().date()
     if name is None:
-        return print_models(list(selection.values()), rows.default_model, today, ctx.obj)
+        return print_models(rows, today, ctx.obj)
     return print_model(selection[name], today, ctx.obj)
 
 
-def _find_row(rows: Mapping[str, ModelRow], name: str) -> ModelRow:
-    """A model's row. Raises UsageError with the most similar name."""
+def _find_row(rows: Catalog, name: str) -> ModelRow:
+    """A model's row, also by its name at a gateway. Raises UsageError with the most similar name."""
     from imagecli.errors import UsageError
     from imagecli.suggestions import suggest
 
-    if name not in rows:
-        near = suggest(name, rows, cutoff=0.5)
+    vendors = [name.rpartition("/")[0]] if rows.gateways(name) else []
+    row = rows.models.get(name) or rows.model_behind_prefix(name, vendors)
+    if row is None:
+        near = suggest(name, rows.models, cutoff=0.5)
         suggestion = f"did you mean {near}? " if near else ""
         raise UsageError(
             f"no model {name!r} in the catalogue",
             hint=f"{suggestion}imagecli models lists them; a server may take others: -m passes any name on",
         )
-    return rows[name]
+    return row

@@ -49,7 +49,6 @@ _FOREIGN: Final = {
     "this API has none: say it in the prompt, or send it with --param negative_prompt=…": (
         "--negative --negative-prompt"
     ),
-    "this API has none; where a server does: --param seed=7": "--seed",
     "where a server has it: --param cfg_scale=7": "--cfg-scale",
     "where a server has it: --param guidance=7": "--guidance --guidance-scale",
     "where a server has it: --param steps=30": "--steps",

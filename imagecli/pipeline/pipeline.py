@@ -176,7 +176,8 @@ class Pipeline:
         missing = _missing_stream(call.request.options, entry, partials)
         if missing and self.warned.setdefault(missing.code, call.index) == call.index:
             saver.on_event(missing)
-        if self.context.provider.embedded and (note := response.headers.get("x-sandbox-note")):
+        is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
+        if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
         return response, None
 
@@ -193,7 +194,8 @@ class Pipeline:
         try:
             with open_response(entry.file, saver) as condensed:
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
-                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
+                is_free = response.is_from_sandbox(entry.peer)
+                reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
                 result = save_images(
                     parsed,
                     condensed,
@@ -224,7 +226,7 @@ class Pipeline:
             errors.append(error)
         # The spool keeps the response until stdout has the image.
         entry.open = result.stdout_image is not None
-        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id)
+        return result._replace(errors=tuple(errors), status=response.status, request_id=request_id, is_free=is_free)
 
     def discard_interrupted(self, folders: Iterable[Path]) -> None:
         """Removes what was staged in *folders* for images that an interrupted command does not save."""

@@ -16,6 +16,7 @@ from imagecli.catalog.provider import LIVE_ONLY, ProviderRow, for_batch_api, sha
 from imagecli.domain import (
     MEDIA_TYPES,
     OPERATIONS,
+    ImageOptions,
     ImageRequest,
     InputImage,
     Json,
@@ -51,13 +52,19 @@ def build_request_fields(request: ImageRequest, row: ProviderRow) -> tuple[dict[
     set_fields = {name: value for name, value in _plain_fields(request, row).items() if value is not None}
     fields: dict[str, Json] = {row.renamed.get(name, name): value for name, value in set_fields.items()}
     fields.update(_size_fields(options.size, row))
+    params = _all_params(options, row)
     required = dict(row.extra)
     if row.response_format:
         required["response_format"] = _response_format_word(row.response_format, row)
-    params = dict(options.params)
     added = {name: value for name, value in required.items() if name not in fields and name not in params}
     of_name = (row.renamed.get("output_format", "output_format"),) if options.format_of_name else ()
-    return _with_params(fields | added, options.params, row), (*added, *of_name)
+    return _with_params(fields | added, params, row), (*added, *of_name)
+
+
+def _all_params(options: ImageOptions, row: ProviderRow) -> dict[str, Json]:
+    """Those of --param, and the seed, which belongs to the same kind of parameters."""
+    params = dict(options.params)
+    return params if options.seed is None else params | {row.renamed.get("seed", "seed"): options.seed}
 
 
 def _plain_fields(request: ImageRequest, row: ProviderRow) -> dict[str, Json]:
@@ -107,16 +114,16 @@ def _size_fields(size: RequestedSize | None, row: ProviderRow) -> dict[str, Json
     return {name: size} if size and row.size_auto else {}
 
 
-def _with_params(fields: dict[str, Json], params: tuple[tuple[str, Json], ...], row: ProviderRow) -> dict[str, Json]:
-    """*fields* with those of --param, in the place that the row prescribes."""
+def _with_params(fields: dict[str, Json], params: dict[str, Json], row: ProviderRow) -> dict[str, Json]:
+    """*fields* with *params* in the place that the row prescribes."""
     if not params:
         return fields
     if row.param_field:
-        return fields | {row.param_field: json.dumps(dict(params), ensure_ascii=False)}
+        return fields | {row.param_field: json.dumps(params, ensure_ascii=False)}
     if row.param_tag:
-        text = json.dumps(dict(params), ensure_ascii=False)
+        text = json.dumps(params, ensure_ascii=False)
         return fields | {"prompt": f"{fields.get('prompt', '')} <{row.param_tag}>{text}</{row.param_tag}>"}
-    return fields | dict(params)
+    return fields | params
 
 
 def build_http_request(

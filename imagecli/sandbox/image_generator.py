@@ -1,6 +1,6 @@
 """Paints the images of a checked request, for single requests and for the lines of a batch.
 
-The same request sent again gets the next images instead of the same ones.
+The same request sent again gets the next images instead of the same ones, unless it has a seed.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class ImageGenerator:
         return job
 
     def reserve_indices(self, job: ImageJob, form: ParsedForm) -> range:
-        """The indices of the job's images; no later request for the same job gets them."""
+        """The indices of the job's images. Without a seed, no later request for the same job gets them."""
+        if job.seed is not None:
+            return range(job.seed, job.seed + job.n)
         return self._repeats.next_indices(job, form)
 
     @staticmethod

@@ -62,6 +62,8 @@ class ImageJob:
     """0 to 100, only for jpeg and webp."""
     response_format: str | None
     """url or b64_json; None for models that always return base64, with the parameters used."""
+    seed: int | None = None
+    """Of the first image; each further image has the next one."""
     frame_count: int = 1
     """More than 1 for a gif."""
     frame_duration_ms: int = 0

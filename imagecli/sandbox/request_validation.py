@@ -11,6 +11,8 @@ from typing import Final
 
 from imagecli.catalog.catalog import Catalog
 from imagecli.catalog.model import ModelRow
+from imagecli.catalog.provider import ProviderRow
+from imagecli.choices import MAX_SEED
 from imagecli.domain import Operation, Size, SvgOptions
 from imagecli.errors import UsageError
 from imagecli.sandbox.errors import ApiError
@@ -73,7 +75,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
     """The job that *form* describes. Raises ApiError with the API's own body."""
     row = _read_model(form, operation, catalog)
     form = _without_defaults(form, row)
-    _check_names(form, operation, row)
+    _check_names(form, operation, row, catalog.provider("sandbox"))
     prompt = _read_prompt(form, operation, row)
     words = {name: read_word(form, name, row) for name in row.parameters if name in row.words and name != "svg"}
     output_format = words.get("output_format") or "png"
@@ -91,6 +93,7 @@ def build_image_job(form: ParsedForm, operation: Operation, catalog: Catalog) ->
         prompt=prompt,
         n=read_whole_number(form, "n", 1, row.most_images(output_format), 1),
         size=size or natural_size(images, row),
+        seed=read_whole_number(form, "seed", 0, MAX_SEED, 0) if "seed" in form.values else None,
         quality=quality if quality and quality != "auto" else _default_quality(row),
         background="transparent" if words.get("background") == "transparent" else "opaque",
         output_format=output_format,
@@ -149,8 +152,9 @@ def _is_default(name: str, value: object, form: ParsedForm) -> bool:
     return type(value) is type(default) and value == default
 
 
-def _check_names(form: ParsedForm, operation: Operation, row: ModelRow) -> None:
+def _check_names(form: ParsedForm, operation: Operation, row: ModelRow, sandbox: ProviderRow) -> None:
     known = ENDPOINT_PARAMETERS[operation] | set(row.parameters) - (EDITS_ONLY if operation != "edits" else set())
+    known |= {"seed"} if operation in sandbox.seed else set()
     for name in form.values:
         if name not in known:
             raise ApiError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")

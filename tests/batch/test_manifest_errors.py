@@ -66,7 +66,7 @@ def test_a_misspelled_column_of_a_table_is_an_error() -> None:
         ({"fit": "99999x99999"}, "m.jsonl:1: fit: 99999x99999: it has"),
         ({"fit": "x"}, "m.jsonl:1: fit: the size 'x' is not WIDTHxHEIGHT"),
         ({"qualty": "low"}, "m.jsonl:1: there is no field 'qualty'; did you mean quality?"),
-        ({"seed": 7}, "there is no field 'seed'; "),
+        ({"seed": -1}, "seed: -1: 0 to 9,223,372,036,854,775,807 is wanted"),
         ({"xyz": 7}, "there is no field 'xyz'; names of your own stand in vars"),
         ({"quality": "ultra"}, "m.jsonl:1: quality: ultra: gpt-image-2 takes low, medium, high, auto; quality "),
         ({"quality": ["low"]}, "m.jsonl:1: quality: a list, and text is wanted"),

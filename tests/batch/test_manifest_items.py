@@ -46,6 +46,7 @@ def test_every_picture_and_input_option_is_a_field_by_the_same_name() -> None:
         ({"output_format": "webp", "output-compression": 70}, {"output_format": "webp", "output_compression": 70}),
         ({"param": {"seed": 7, "deep": [{"a": None}]}}, {"params": (("seed", 7), ("deep", [{"a": None}]))}),
         ({"params": "seed=7"}, {"params": (("seed", 7),)}),
+        ({"seed": 7}, {"seed": 7}),
         ({"param": ["seed=7", "a=b"]}, {"params": (("seed", 7), ("a", "b"))}),
         ({"user": "me", "safety_identifier": "x"}, {"user": "me", "safety_identifier": "x"}),
         (

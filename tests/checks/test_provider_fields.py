@@ -56,6 +56,14 @@ def edit(mask: InputSource | None = None, markup: InputSource | None = None, **l
         ("zhipu", generate(quality="ultra"), "--quality ultra: provider zhipu takes hd, standard", "--quality hd"),
         ("zhipu", generate(quality="standart"), "takes hd, standard", "--quality standard"),
         ("zhipu", edit(), "provider zhipu has no edits", "imagecli providers"),
+        ("xai", generate(seed=7), "--seed: provider xai documents no seed", "omit --seed; or --param seed=7 sends"),
+        (
+            "lemonade",
+            Vary(image=CAT, options=ImageOptions(model="m", seed=7)),
+            "--seed: provider lemonade documents no seed for variations",
+            "omit --seed",
+        ),
+        ("sglang", edit(mask=CAT), "--mask: provider sglang ignores it", "omit --mask and describe"),
         ("together", edit(mask=CAT), "--mask: provider together takes none", "leave --mask out"),
         ("openrouter", edit(markup=CAT), "--markup: provider openrouter takes none", "leave --markup out"),
         (
@@ -100,6 +108,7 @@ def test_what_is_carried_passes(provider: str, ask: ImageRequest) -> None:
     ("provider", "ask", "said"),
     [
         ("openai", edit(moderation="low"), 1),
+        ("vllm-omni", edit(seed=7), 0),
         ("openai", Generate(prompt="a cat", options=ImageOptions(model="m", moderation="low")), 0),
         ("openai", edit(), 0),
         ("openrouter", edit(moderation="low"), 0),
@@ -109,3 +118,8 @@ def test_what_no_document_names_for_an_edit_as_a_form_is_warned_of(provider: str
     words = "--moderation: no document says that provider openai takes it for edits; it is sent as you asked"
     found = check_capabilities(ask, ROWS.provider(provider))
     assert [(one.code, one.message) for one in found] == [("unstated", words)] * said
+
+
+def test_a_seed_whose_support_no_document_states_is_sent_with_a_warning() -> None:
+    (warning,) = check_capabilities(generate(seed=7), ROWS.provider("local"))
+    assert warning.message.startswith("--seed: no document says that provider local takes it for generations")

@@ -9,6 +9,7 @@ import pexpect
 import pytest
 
 from imagecli.catalog import catalog
+from imagecli.domain import Size
 from tests.conftest import Run
 
 ROWS = catalog.load_shipped_catalog()
@@ -23,11 +24,61 @@ def test_the_table_has_every_row_and_fits_80_columns(imagecli: Run, command: str
     assert result.stderr == ""
 
 
+def test_the_table_has_the_price_of_a_square_at_three_qualities(imagecli: Run) -> None:
+    rows = {line.split()[0]: line.split() for line in imagecli("models").stdout.splitlines() if line}
+    assert rows["MODEL"] == ["MODEL", "LOW", "MEDIUM", "HIGH", "DATES"]
+    assert rows["gpt-image-2"][:5] == ["gpt-image-2", "*", "$0.006", "$0.053", "$0.21"]
+    assert rows["gpt-image-2.5-flare"][:4] == ["gpt-image-2.5-flare", "$0.006", "$0.013", "$0.053"]
+    assert rows["dall-e-2"][1:4] == ["-", "-", "-"]
+
+
+def test_the_table_names_the_default_with_its_reason_and_the_cheap_model_for_drafts(imagecli: Run) -> None:
+    words = " ".join(imagecli("models").stdout.split())
+    assert "* the default: nearly every compatible server and gateway has it." in words
+    assert (
+        "For drafts: -m gpt-image-2.5-flare, the cheapest model without an end date ($0.006 at low, $0.013 at medium)."
+        in words
+    )
+    document = imagecli("models", "--json").json
+    assert (document["default"], document["drafts"]) == ("gpt-image-2", "gpt-image-2.5-flare")
+
+
+def test_the_model_for_drafts_is_the_cheapest_without_an_end_date() -> None:
+    for quality in ("low", "medium"):
+        usd = {
+            row.name: row.prices.output_tokens[quality][Size(1024, 1024)] * row.prices.image_out
+            for row in ROWS.models.values()
+            if row.prices and not row.shutdown
+        }
+        assert usd[ROWS.draft_model] == min(usd.values()), quality
+
+
 def test_a_model_is_shown_with_price_life_limits_and_source(imagecli: Run) -> None:
     told = imagecli("models", "gpt-image-1.5").stdout
     for words in ("ends 2026-12-01", "successor: gpt-image-2.6-flare", "1024x1536", "$0.009", "OpenAI API reference"):
         assert words in told
     assert max(len(line) for line in told.splitlines()) < 80
+
+
+def test_a_gateways_name_of_a_model_is_explained(imagecli: Run) -> None:
+    result = imagecli("models", "openai/gpt-image-2")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "name: openai/gpt-image-2")
+    assert "Its price is unknown." in result.stdout
+    assert "openai/gpt-image-2 is gpt-image-2 at " in result.stderr
+    assert "openrouter" in result.stderr
+    (row,) = imagecli("models", "openai/gpt-image-2", "--json").json["models"]
+    assert (row["name"], row["prices"], row["max_n"]) == ("openai/gpt-image-2", None, 10)
+    assert imagecli("models", "nobody/gpt-image-2").exit_code == 2
+
+
+def test_a_model_at_a_gateway_is_checked_and_has_no_known_price(imagecli: Run) -> None:
+    words = ("generate", "a cat", "-m", "openai/gpt-image-2", "--provider", "openrouter", "--dry-run")
+    refused = imagecli(*words, "-s", "1000x1000")
+    assert (refused.exit_code, "--size 1000x1000: 1000 is not a multiple of 16" in refused.stderr) == (2, True)
+    planned = imagecli(*words, "-s", "1024x1024")
+    assert planned.exit_code == 0, planned.stderr
+    assert "not in the catalogue" not in planned.stderr
+    assert "unknown" in next(line for line in planned.stdout.splitlines() if line.startswith("price"))
 
 
 def test_a_model_past_its_last_day_has_ended(imagecli: Run) -> None:
@@ -154,6 +205,6 @@ def test_prices_of_another_model_are_not_shown_for_what_a_row_does_not_make(imag
     (tmp_path / "config" / "models.toml").write_text(row)
     assert imagecli("models", "mine").stdout.endswith("Its price is unknown.\n")
     (line,) = [line for line in imagecli("models").stdout.splitlines() if line.startswith("mine")]
-    assert "unknown" in line
+    assert "-       -       -" in line
     (shown,) = imagecli("models", "mine", "--json").json["models"]
     assert shown["prices"]["output_tokens"] == {}

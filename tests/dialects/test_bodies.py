@@ -187,6 +187,14 @@ def test_mask_and_drawing_go_where_the_row_says() -> None:
         ("local", {"size": "auto"}, AS_BASE64),
         ("local", {"model": ""}, AS_BASE64),
         ("xinference", {"params": (("steps", 4), ("seed", 7))}, {"kwargs": '{"steps": 4, "seed": 7}', **AS_BASE64}),
+        ("xinference", {"seed": 7}, {"kwargs": '{"seed": 7}', **AS_BASE64}),
+        ("vllm-omni", {"seed": 7}, {"seed": 7, **AS_BASE64}),
+        ("openrouter", {"seed": 7}, {"seed": 7}),
+        (
+            "sd-server",
+            {"params": (("steps", 4),), "seed": 7},
+            {"prompt": 'a cat <sd_cpp_extra_args>{"steps": 4, "seed": 7}</sd_cpp_extra_args>'},
+        ),
         (
             "sd-server",
             {"params": (("steps", 4),)},

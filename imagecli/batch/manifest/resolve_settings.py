@@ -100,7 +100,7 @@ def resolve_settings(target: ManifestTarget, row: RowSettings) -> ResolvedSettin
     )
 
 
-_COPIED: Final = tuple(name for name in OPTIONAL if name != "svg")
+_COPIED: Final = ("seed", *(name for name in OPTIONAL if name != "svg"))
 """Fields of a row that have the same name and value in `ImageOptions`."""
 
 

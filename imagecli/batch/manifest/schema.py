@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, get_args
 
 from imagecli.batch.manifest import value_parsers
-from imagecli.choices import Crop, Strength, Via
+from imagecli.choices import MAX_SEED, Crop, Strength, Via
 from imagecli.domain import Size
 from imagecli.errors import UsageError
 from imagecli.formats import ENDINGS
@@ -106,6 +106,7 @@ FIELDS: Final[Mapping[str, FieldSpec]] = {
     "style": FieldSpec(parse=value_parsers.parse_word),
     "response_format": FieldSpec(parse=value_parsers.parse_word),
     "user": FieldSpec(parse=value_parsers.parse_word),
+    "seed": FieldSpec(parse=value_parsers.whole_number_parser(0, MAX_SEED)),
     "param": FieldSpec(parse=value_parsers.parse_params),
     "output": FieldSpec(parse=value_parsers.parse_word),
     "outputs": FieldSpec(parse=parse_outputs),

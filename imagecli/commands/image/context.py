@@ -153,6 +153,7 @@ def options_from_flags(
         style=flags.style,
         response_format=flags.response_format,
         user=flags.user,
+        seed=flags.seed,
         params=tuple(parse_param(pair) for pair in flags.param or []),
     )
     return options_for_model(options, settings.size, model)

@@ -23,7 +23,7 @@ from imagecli.naming import (
     folder_note,
     resolve_names,
 )
-from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_hash_for_name
+from imagecli.plan_calls import PlannedCall, assign_names, plan_calls, request_hash_for_name, request_images
 from imagecli.results import SkippedFile
 from imagecli.storage.preflight import stat_path
 from imagecli.storage.read import read_bounded
@@ -94,15 +94,14 @@ def build_request_plan(
             total=total,
         )
         first += request.options.n
-        missing = 0
+        missing = [index for index, one in enumerate(planned) if not one.kept]
         for one in planned:
             if one.kept:
                 existing.append((one.kept, len(names)))
             else:
                 names.append(one.name)
-                missing += 1
         if missing:
-            to_send.append(request._replace(options=request.options._replace(n=missing)))
+            to_send.append(request_images(request, missing[0], len(missing)))
     return _build_plan(assign_names(plan_calls(to_send, row), names), existing, output)
 
 
