@@ -19,15 +19,13 @@ def models(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="NAME", help="all of one model's row", autocompletion=completers.complete_catalog_models
-        ),
+        typer.Argument(metavar="NAME", help="model to show in full", autocompletion=completers.complete_catalog_models),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """List models, with limits, prices, dates and sources.
+    """List models with limits, prices and sources.
 
-    \b
+    Examples:
       imagecli models
       imagecli models gpt-image-2
       imagecli models --json | jq -r '.models[].name'
