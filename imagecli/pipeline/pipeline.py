@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from imagecli.catalog.catalog import Catalog
+from imagecli.catalog.provider import ProviderRow
 from imagecli.client.download import OriginAccess, ResultDownloader
 from imagecli.client.exchange import HttpResponse, Timeouts
 from imagecli.client.paid_requests import BeforeSend, Transport
@@ -36,7 +37,7 @@ from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
 from imagecli.domain import ImageOptions, Secret
 from imagecli.env import Env
-from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
+from imagecli.errors import DiskError, ImagecliError, NotSentError, RefusedError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
@@ -47,6 +48,7 @@ from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
+from imagecli.providers.errors import MAX_CODE, blocked_error, shorten_text
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
@@ -176,6 +178,9 @@ class Pipeline:
         missing = _missing_stream(call.request.options, entry, partials)
         if missing and self.warned.setdefault(missing.code, call.index) == call.index:
             saver.on_event(missing)
+        other = _other_model(response, self.context.provider, call.request.options.model)
+        if other and self.warned.setdefault(other.code, call.index) == call.index:
+            saver.on_event(other)
         is_sandbox = self.context.provider.embedded or response.is_from_sandbox(entry.peer)
         if is_sandbox and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
@@ -190,10 +195,12 @@ class Pipeline:
         reservation: Reservation,
     ) -> CallResult:
         """Parses what is in *entry*, settles its cost and saves its images. Raises ImagecliError if it has none."""
-        request_id = response.headers.get("x-request-id")
+        request_id, provider = response.headers.get("x-request-id"), self.context.provider
         try:
+            if _is_true(response, provider.blocked_header):
+                raise blocked_error()
             with open_response(entry.file, saver) as condensed:
-                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
+                parsed = parse_or_salvage(condensed.body, saver.prepared.base_url, provider.blocked_if)
                 is_free = response.is_from_sandbox(entry.peer)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed, is_free=is_free)
                 result = save_images(
@@ -220,7 +227,7 @@ class Pipeline:
             error = error.with_facts(request_id=request_id)
             if isinstance(error, DiskError) and saver.prepared.part:
                 entry.keep()  # the next run of the manifest saves it from here
-            if not is_only_fewer_images(error):
+            if not (is_only_fewer_images(error) or isinstance(error, RefusedError)):
                 error = error.with_facts(rescued_path=error.rescued_path or str(entry.keep()))
                 error = _with_recover_hint(error, "imagecli recover tries it again")
             errors.append(error)
@@ -235,6 +242,19 @@ class Pipeline:
 
 
 _IMAGE_IN_ERROR: Final = "the error response has image data, so it may have been billed"
+
+
+def _is_true(response: HttpResponse, header: str | None) -> bool:
+    """Whether *response* has the *header*, if there is such a one, with the value `true`."""
+    return header is not None and response.headers.get(header.lower(), "").strip().lower() == "true"
+
+
+def _other_model(response: HttpResponse, provider: ProviderRow, model: str) -> WarningEvent | None:
+    """A warning if *response* names another model than the one that was requested."""
+    used = response.headers.get((provider.model_header or "").lower(), "").strip()
+    if not used or not model or used.lower() == model.lower():
+        return None
+    return WarningEvent(code="other_model", message=f"{provider.name} used {shorten_text(used, MAX_CODE)}, not {model}")
 
 
 def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:

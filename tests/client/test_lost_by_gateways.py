@@ -231,11 +231,11 @@ def test_what_arrived_from_a_provider_that_bills_nothing_is_still_kept() -> None
     assert into.getvalue() == b'{"data": ['
 
 
-@pytest.mark.parametrize("provider", ["openai", "local", "localai"])
+@pytest.mark.parametrize("provider", ["openai", "litellm", "local", "localai"])
 def test_a_gateway_is_asked_not_to_repeat_a_request(imagecli: Run, provider: str) -> None:
     """LiteLLM sends a failing one nine times on its own."""
     with raw_server(OK) as server:
-        imagecli("generate", "a cat", "--provider", provider, "--base-url", server.base_url)
+        imagecli("generate", "a cat", "--provider", provider, "-m", "gpt-image-2", "--base-url", server.base_url)
     assert b"\r\nx-litellm-num-retries: 0\r\n" in server.requests[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from imagecli.catalog.catalog import load_shipped_catalog
 from imagecli.config.schema import SETTINGS, SettingValues
 from imagecli.config.settings import ImageSettings
 from imagecli.config.sources import SettingFlags
@@ -201,6 +202,14 @@ def test_organization_and_project_become_headers_of_their_provider(home: Home) -
     for text in ("org\r\nX: 1", "“org”"):
         with pytest.raises(SettingsError, match="OPENAI_ORG_ID"):
             home.load(LOCAL, {"OPENAI_ORG_ID": text})
+
+
+def test_the_fixed_headers_of_a_row_are_sent_and_are_no_secrets(home: Home) -> None:
+    rows = load_shipped_catalog()
+    row = rows.provider("openai")._replace(fixed_headers={"x-title": "imagecli"})
+    settings = home.load(LOCAL, {"OPENAI_ORG_ID": "org-1"}, rows._replace(providers={"openai": row}))
+    assert settings.headers == {"x-title": "imagecli", "OpenAI-Organization": "org-1"}
+    assert settings.secrets == ()
 
 
 def test_the_sandbox_reads_no_providers_variables(home: Home) -> None:
