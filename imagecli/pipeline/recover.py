@@ -39,13 +39,19 @@ from imagecli.errors import (
 )
 from imagecli.events import EventHandler, NoteEvent
 from imagecli.naming import rebuild_name, slugify
-from imagecli.pipeline.finish_call import is_only_fewer_images, is_spent, not_fetched, open_response, save_images
+from imagecli.pipeline.finish_call import (
+    condense_response,
+    is_only_fewer_images,
+    is_spent,
+    not_fetched,
+    open_response,
+    save_images,
+)
 from imagecli.pipeline.partial_images import save_partial_images
 from imagecli.pipeline.pipeline import read_prepared, without_bill_hints
 from imagecli.pipeline.save import ImageSaver
 from imagecli.prepared_call import PreparedCall
 from imagecli.providers.decompress import open_decompressed
-from imagecli.providers.large_json import condense_body
 from imagecli.providers.response import ParsedResponse, ReturnedImage, parse_response, salvage_images
 from imagecli.results import CallResult
 from imagecli.safe_open import real_path
@@ -262,7 +268,7 @@ def _to_recoverable(spooled: SpooledCall) -> RecoverableCall:
             return call._replace(state="under_way")
         try:
             with open_decompressed(body, (spooled.body.parent,)) as plain:
-                condensed = condense_body(plain).body
+                condensed = condense_response(plain).body
         except ImagecliError:  # no room: saving it will say so
             return call._replace(state="whole")
     state, parsed = _parse_state(condensed, prepared.base_url)
