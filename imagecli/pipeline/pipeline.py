@@ -34,11 +34,12 @@ from imagecli.client.spool import (
 )
 from imagecli.client.spool_trust import SPOOL_BESIDE, SpoolPlaces
 from imagecli.config.settings import Settings
-from imagecli.domain import ImageOptions, Secret
+from imagecli.domain import Secret
 from imagecli.env import Env
 from imagecli.errors import DiskError, ImagecliError, NotSentError, UnsavedError, to_imagecli_error
 from imagecli.events import EventHandler, NoteEvent, WarningEvent
 from imagecli.http_request import HttpRequest
+from imagecli.pipeline.check_result import mask_warnings, missing_stream_warning, not_applied_warning
 from imagecli.pipeline.finish_call import is_only_fewer_images, not_fetched, open_response, save_images
 from imagecli.pipeline.partial_images import PartialImageHandler, StreamTee
 from imagecli.pipeline.prepare_call import InputCache, RunContext, prepare_call
@@ -47,6 +48,7 @@ from imagecli.plan_calls import PlannedCall
 from imagecli.prepared_call import PreparedCall, prepared_from_json, prepared_to_json
 from imagecli.pricing.spend_guard import Reservation, SpendGuard
 from imagecli.providers.decompress import read_beginning
+from imagecli.providers.request import RequestImages
 from imagecli.providers.response import parse_or_salvage
 from imagecli.providers.sse import HEAD_BYTES, is_stream
 from imagecli.results import CallResult
@@ -88,7 +90,7 @@ class Pipeline:
     open_calls: dict[int, OpenCall] = field(default_factory=dict)
     """Request → its call, from when it has room under the cost limit until `end_call`."""
     warned: dict[str, int] = field(default_factory=dict)
-    """Code of a warning that concerns all requests → the request that reported it."""
+    """Text of a warning that concerns all requests → the request that reported it."""
 
     def execute(
         self,
@@ -102,7 +104,8 @@ class Pipeline:
         Raises NotSentError if the pool was stopped or the cost limit has no room.
         """
         try:
-            prepared, request = prepare_call(call, self.inputs.fit_inputs(call.request, on_event), self.context)
+            inputs = self.inputs.fit_inputs(call.request, on_event)
+            prepared, request = prepare_call(call, inputs, self.context)
             saver = ImageSaver(prepared=prepared, rescue_folder=self.state_dir / "rescued", on_event=on_event)
             with (
                 self._open_entry(prepared) as entry,
@@ -110,7 +113,9 @@ class Pipeline:
             ):
                 self.open_calls[call.index] = OpenCall(entry=entry, saver=saver)
                 response, broken_off = self._send(call, request, entry, saver, before_send)
-                return self._save(response, broken_off, entry, saver, reservation)
+                result = self._save(call, response, broken_off, entry, saver, reservation)
+            self._check_mask(inputs.images, result, on_event)
+            return result
         except NotSentError:
             raise
         except Exception as problem:
@@ -173,15 +178,30 @@ class Pipeline:
             return HttpResponse(status=200, headers={}), error
         if response.status >= 400:  # an error with image data; whether a stream was requested does not matter
             return response, None
-        missing = _missing_stream(call.request.options, entry, partials)
-        if missing and self.warned.setdefault(missing.code, call.index) == call.index:
-            saver.on_event(missing)
+        self._warn_once(call, missing_stream_warning(call.request.options, entry.file, partials.arrived), saver)
         if self.context.provider.embedded and (note := response.headers.get("x-sandbox-note")):
             saver.on_event(NoteEvent(code="sandbox", message=note))
         return response, None
 
+    def _warn_once(self, call: PlannedCall, warning: WarningEvent | None, saver: ImageSaver) -> None:
+        """Reports a warning unless another request has already reported the same."""
+        if warning and self.warned.setdefault(warning.message, call.index) == call.index:
+            saver.on_event(warning)
+
+    def _check_mask(self, images: RequestImages, result: CallResult, on_event: EventHandler) -> None:
+        """Warns if the mask may have been ignored. Never raises: the images are paid for and saved."""
+        provider = self.context.provider
+        if provider.mask_support_at(self.context.base_url) != "uncertain":
+            return
+        try:
+            for event in mask_warnings(images, result, provider.name, self.decode_lock):
+                on_event(event)
+        except Exception as problem:
+            on_event(WarningEvent(code="bug", message=to_imagecli_error(problem).message))
+
     def _save(
         self,
+        call: PlannedCall,
         response: HttpResponse,
         broken_off: ImagecliError | None,
         entry: SpoolEntry,
@@ -193,6 +213,7 @@ class Pipeline:
         try:
             with open_response(entry.file, saver) as condensed:
                 parsed = parse_or_salvage(condensed.body, saver.prepared.base_url)
+                self._warn_once(call, not_applied_warning(call.request.options, parsed.applied), saver)
                 reservation.settle(parsed.usage, may_be_billed=parsed.may_be_billed)
                 result = save_images(
                     parsed,
@@ -235,22 +256,6 @@ class Pipeline:
 _IMAGE_IN_ERROR: Final = (
     "the error response has image data, so it may have been billed; imagecli recover --list shows it"
 )
-
-
-def _missing_stream(options: ImageOptions, entry: SpoolEntry, partials: PartialImageHandler) -> WarningEvent | None:
-    """A warning if the response is not the stream, or has none of the partial images, that were requested."""
-    if not options.stream and not options.partial_images:
-        return None
-    beginning = read_beginning(entry.file, HEAD_BYTES)
-    if not is_stream(beginning):
-        if not beginning.lstrip().startswith(b"{"):
-            return None  # an error will say what it is instead
-        count = f", and none of the {options.partial_images} partial images" if options.partial_images else ""
-        return WarningEvent(code="no_stream", message=f"the server ignored the request for a stream: no events{count}")
-    if options.partial_images and not partials.arrived:
-        message = f"the server sent none of the {options.partial_images} partial images that were requested"
-        return WarningEvent(code="no_partials", message=message)
-    return None
 
 
 def _with_cause(broken_off: ImagecliError | None, error: ImagecliError) -> ImagecliError:
